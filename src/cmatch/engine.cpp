@@ -1,0 +1,135 @@
+#include "cmatch/engine.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "cmatch/commands.hpp"
+#include "cmatch/engine_state.hpp"
+
+namespace cmatch {
+namespace {
+
+const EngineLimits& checked(const EngineLimits& limits) {
+  constexpr std::uint32_t kMostInstruments = 1u << 20, kMostOrders = 1u << 28;
+  constexpr std::uint64_t kMostIds = 1ull << 36;
+  if (limits.max_instruments < 1 || limits.max_instruments > kMostInstruments)
+    throw std::invalid_argument("max_instruments must be from 1 to 1048576");
+  if (limits.max_orders < 1 || limits.max_orders > kMostOrders)
+    throw std::invalid_argument("max_orders must be from 1 to 268435456");
+  if (limits.max_order_ids < 1 || limits.max_order_ids > kMostIds)
+    throw std::invalid_argument("max_order_ids must be from 1 to 68719476736");
+  return limits;
+}
+
+} // namespace
+
+EngineState::EngineState(const EngineLimits& limits_in, const EngineOptions& options_in)
+    : limits(checked(limits_in)), options(options_in),
+      storage(limits.max_orders, limits.max_order_ids, options.deltas), book_index(limits.max_instruments),
+      tape(options.tape) {
+  books.reserve(limits.max_instruments);
+  if (!options.prefault) return;
+  storage.orders.prefault();
+  storage.levels.prefault();
+  storage.index.prefault();
+  storage.nodes.prefault(std::min<std::size_t>(limits.max_orders, 1u << 16));
+}
+
+Engine::Engine(const EngineLimits& limits, const EngineOptions& options)
+    : state_(std::make_unique<EngineState>(limits, options)) {}
+Engine::Engine(std::unique_ptr<EngineState> state) : state_(std::move(state)) {}
+Engine::~Engine() = default;
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+
+namespace {
+
+// One command, whole: the clock, what it makes due, the command itself, and the deltas of all that.
+inline void step(EngineState& state, const Command& command) {
+  ++state.command_sequence;
+  if (command.timestamp > state.clock) state.clock = command.timestamp;
+  if (state.storage.deltas.on()) [[unlikely]]
+    state.storage.deltas.begin_command(state.command_sequence);
+  if (!state.storage.expiry.empty()) [[unlikely]]
+    expire_due(state);
+  apply_command(state, command);
+  if (state.storage.deltas.on()) [[unlikely]] {
+    state.storage.deltas.end_command([&](InstrumentId id, Side side, Ticks price) {
+      const OrderBook& book = *state.find_book(id);
+      const std::uint32_t level = book.find_level(side, price);
+      return level == kNone ? std::pair<Lots, std::uint32_t>{0, 0}
+                            : std::pair{book.level(level).shown, book.level(level).displayed_count};
+    });
+  }
+}
+
+// Runs `work` with `out` as the buffer of the events; whatever it throws poisons the engine.
+template <class F>
+void guarded(EngineState& state, EventBuffer& out, F&& work) {
+  if (state.poisoned) throw InvariantViolation("the engine is poisoned by an earlier failure");
+  state.out = &out;
+  try {
+    work();
+  } catch (...) {
+    state.poisoned = true;
+    state.out = nullptr;
+    throw;
+  }
+  state.out = nullptr;
+}
+
+} // namespace
+
+void Engine::apply(const Command& command, EventBuffer& out) {
+  guarded(*state_, out, [&] { step(*state_, command); });
+}
+
+void Engine::apply_batch(std::span<const Command> commands, EventBuffer& out) {
+  // What a command will touch is known before its turn: its id's cell, then its order.
+  constexpr std::size_t kCellAhead = 12, kOrderAhead = 6;
+  guarded(*state_, out, [&] {
+    const Storage& storage = state_->storage;
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+      if (i + kCellAhead < commands.size()) storage.index.prefetch(commands[i + kCellAhead].order_id);
+      if (i + kOrderAhead < commands.size()) {
+        const Command& ahead = commands[i + kOrderAhead];
+        if (ahead.kind != static_cast<std::uint8_t>(CommandKind::new_order)) {
+          const Slot slot = storage.index.find(ahead.order_id);
+          if (slot != kNone) storage.orders.prefetch(slot);
+        }
+      }
+      step(*state_, commands[i]);
+    }
+  });
+}
+
+OrderId Engine::next_order_id() const { return state_->storage.index.highest() + 1; }
+TimeNs Engine::clock() const { return state_->clock; }
+std::uint64_t Engine::command_sequence() const { return state_->command_sequence; }
+std::uint64_t Engine::event_sequence() const { return state_->event_sequence; }
+std::uint64_t Engine::trade_sequence() const { return state_->trade_sequence; }
+const EngineLimits& Engine::limits() const { return state_->limits; }
+const EngineOptions& Engine::options() const { return state_->options; }
+std::uint32_t Engine::live_orders() const { return state_->storage.orders.live(); }
+std::uint64_t Engine::remembered_ids() const { return state_->storage.index.count(); }
+OrderId Engine::retired_up_to() const { return state_->storage.index.retired(); }
+
+std::vector<InstrumentId> Engine::instruments() const {
+  std::vector<InstrumentId> ids;
+  for (const OrderBook& book : state_->books)
+    ids.push_back(book.id());
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+std::size_t Engine::memory_bytes() const {
+  const Storage& storage = state_->storage;
+  return storage.orders.bytes() + storage.levels.bytes() + storage.nodes.bytes() + storage.index.bytes() +
+         state_->books.capacity() * sizeof(OrderBook) + state_->book_index.bytes() +
+         state_->options.tape * sizeof(TapeEntry);
+}
+
+std::vector<L2Delta> Engine::drain_l2_deltas() { return state_->storage.deltas.drain_l2(); }
+std::vector<L3Delta> Engine::drain_l3_deltas() { return state_->storage.deltas.drain_l3(); }
+
+} // namespace cmatch

@@ -1,0 +1,71 @@
+// One instrument's rules, with what the hot path derives from them once.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+
+#include "cmatch/command.hpp"
+#include "cmatch/types.hpp"
+
+namespace cmatch {
+
+constexpr std::int64_t div_floor(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+constexpr std::int64_t div_ceil(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 && (a < 0) == (b < 0)); }
+
+struct Instrument {
+  Definition definition{};
+  std::int64_t lowest_step = 0;  // of the prices, in tick_steps
+  std::int64_t highest_step = 0; // of the prices, in tick_steps
+  Ticks widest_price = 0;        // the larger of |min_price|, |max_price|
+  bool notional_fits = false;    // max_qty at the widest price is within max_notional
+  bool unit_steps = false;       // tick_step and lot_step are 1
+
+  Instrument() = default;
+  // Keeps of the definition what stays in force: phase and reference are the book's.
+  explicit Instrument(const Definition& d) : definition(d) {
+    definition.timestamp = 0;
+    definition.kind = static_cast<std::uint8_t>(CommandKind::define_instrument);
+    definition.phase = 0;
+    definition.reference = 0;
+    definition.present = static_cast<std::uint16_t>(d.present & ~kHasReference);
+    for (auto& byte : definition.reserved0)
+      byte = 0;
+    definition.reserved1 = 0;
+    definition.reserved2 = 0;
+    if ((d.present & kHasCollar) == 0) definition.collar = 0;
+    if ((d.present & kHasStaticBand) == 0) definition.static_band = 0;
+    if ((d.present & kHasDynamicBand) == 0) definition.dynamic_band = 0;
+    lowest_step = div_ceil(d.min_price, d.tick_step);
+    highest_step = div_floor(d.max_price, d.tick_step);
+    widest_price = std::max(std::abs(d.min_price), std::abs(d.max_price));
+    notional_fits = static_cast<__int128>(widest_price) * d.max_qty <= d.max_notional;
+    unit_steps = d.tick_step == 1 && d.lot_step == 1;
+  }
+
+  bool has(DefinitionField field) const { return (definition.present & field) != 0; }
+  bool in_range(Ticks price) const { return price >= definition.min_price && price <= definition.max_price; }
+  bool on_tick(Ticks price) const { return definition.tick_step == 1 || price % definition.tick_step == 0; }
+  bool on_lot(Lots qty) const { return definition.lot_step == 1 || qty % definition.lot_step == 0; }
+
+  // The distance of a price from the best possible one of its side, in tick_steps. Requires a valid price.
+  std::uint64_t rank(Side side, Ticks price) const {
+    const std::int64_t step = definition.tick_step == 1 ? price : price / definition.tick_step;
+    return static_cast<std::uint64_t>(side == Side::buy ? highest_step - step : step - lowest_step);
+  }
+  std::uint64_t max_rank() const {
+    return highest_step > lowest_step ? static_cast<std::uint64_t>(highest_step - lowest_step) : 0;
+  }
+
+  bool notional_within(Ticks price, Lots qty) const {
+    const __int128 notional = static_cast<__int128>(price) * qty;
+    return (notional < 0 ? -notional : notional) <= definition.max_notional;
+  }
+};
+
+// Is `price` worse for a buyer (higher), or for a seller (lower), than `limit`?
+constexpr bool beyond(Side taker, Ticks price, Ticks limit) {
+  return taker == Side::buy ? price > limit : price < limit;
+}
+
+} // namespace cmatch

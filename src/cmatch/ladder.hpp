@@ -1,0 +1,201 @@
+// The prices of one side of a book, best first: a 64-way bitmap trie over the price's rank from the best possible one.
+// Nodes come from a pool that all books share. A Ladder owns its nodes. Not thread-safe.
+// first: O(1). next, insert, erase: O(depth), depth = ceil(bits of the price range / 6); usually one leaf.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "cmatch/check.hpp"
+#include "cmatch/lazy_array.hpp"
+#include "cmatch/order_pool.hpp"
+
+namespace cmatch {
+
+struct LadderNode {
+  std::uint64_t bits; // which children exist
+  std::uint32_t parent;
+  std::uint32_t place; // in the parent
+  std::uint32_t child[64];
+};
+
+class LadderNodePool {
+ public:
+  static constexpr std::uint64_t kMaxDepth = 11; // 61 bits of price range and a bit
+
+  explicit LadderNodePool(std::uint64_t max_levels) : nodes_(max_levels * kMaxDepth) {}
+
+  LadderNode& operator[](std::uint32_t node) { return nodes_[node]; }
+  const LadderNode& operator[](std::uint32_t node) const { return nodes_[node]; }
+
+  std::uint32_t take(std::uint32_t parent, std::uint32_t place) {
+    std::uint32_t node = free_;
+    if (node != kNone) {
+      free_ = nodes_[node].parent;
+    } else {
+      CM_CHECK(fresh_ < nodes_.size());
+      node = fresh_++;
+    }
+    nodes_[node].bits = 0;
+    nodes_[node].parent = parent;
+    nodes_[node].place = place;
+    return node;
+  }
+
+  void give_back(std::uint32_t node) {
+    nodes_[node].parent = free_;
+    free_ = node;
+  }
+
+  std::size_t bytes() const { return nodes_.bytes(); }
+  void prefault(std::size_t count) { nodes_.prefault(count); }
+
+ private:
+  LazyArray<LadderNode> nodes_;
+  std::uint32_t free_ = kNone;
+  std::uint32_t fresh_ = 0;
+};
+
+class Ladder {
+ public:
+  // A place in a leaf: what a level remembers so that it can be erased without a search.
+  struct Place {
+    std::uint32_t leaf;
+    std::uint32_t bit;
+  };
+
+  // For ranks 0 (best) to `max_rank`.
+  void reset(std::uint64_t max_rank) {
+    CM_CHECK(root_ == kNone);
+    const int bits = 64 - std::countl_zero(max_rank | 1);
+    top_shift_ = (bits - 1) / 6 * 6;
+  }
+
+  bool empty() const { return root_ == kNone; }
+  std::uint32_t first() const { return first_; } // the best level, or kNone
+
+  // The level at a rank, or kNone; `place` is set where the leaf exists.
+  std::uint32_t find(const LadderNodePool& pool, std::uint64_t rank, Place& place) const {
+    const std::uint32_t leaf = find_leaf(pool, rank);
+    place = {leaf, static_cast<std::uint32_t>(rank & 63)};
+    if (leaf == kNone) return kNone;
+    const LadderNode& node = pool[leaf];
+    return (node.bits >> place.bit & 1) != 0 ? node.child[place.bit] : kNone;
+  }
+
+  // Puts a level at a rank that find() found empty. `place` is find()'s, its leaf is made where it is missing.
+  void insert(LadderNodePool& pool, std::uint64_t rank, std::uint32_t level, Place& place) {
+    if (place.leaf == kNone) place.leaf = make_leaf(pool, rank);
+    LadderNode& node = pool[place.leaf];
+    node.bits |= std::uint64_t{1} << place.bit;
+    node.child[place.bit] = level;
+    if (first_ == kNone || rank < first_rank_) {
+      first_ = level;
+      first_rank_ = rank;
+    }
+  }
+
+  void erase(LadderNodePool& pool, std::uint32_t level, Place place) {
+    if (level == first_) set_first(pool, next_of(pool, place));
+    std::uint32_t node = place.leaf;
+    std::uint32_t bit = place.bit;
+    for (;;) {
+      CM_CHECK((pool[node].bits >> bit & 1) != 0);
+      pool[node].bits &= ~(std::uint64_t{1} << bit);
+      if (pool[node].bits != 0) return;
+      const std::uint32_t parent = pool[node].parent;
+      bit = pool[node].place;
+      if (node == cached_leaf_) cached_leaf_ = kNone;
+      pool.give_back(node);
+      if (parent == kNone) {
+        root_ = kNone;
+        return;
+      }
+      node = parent;
+    }
+  }
+
+  // The next worse level, or kNone.
+  std::uint32_t next(const LadderNodePool& pool, Place place) const {
+    const Place at = next_of(pool, place);
+    return at.leaf == kNone ? kNone : pool[at.leaf].child[at.bit];
+  }
+
+ private:
+  static Place next_of(const LadderNodePool& pool, Place place) {
+    std::uint32_t node = place.leaf;
+    std::uint32_t bit = place.bit;
+    int climbed = 0;
+    for (;;) {
+      const std::uint64_t rest = bit == 63 ? 0 : pool[node].bits >> (bit + 1) << (bit + 1);
+      if (rest != 0) {
+        bit = static_cast<std::uint32_t>(std::countr_zero(rest));
+        break;
+      }
+      bit = pool[node].place;
+      node = pool[node].parent;
+      ++climbed;
+      if (node == kNone) return {kNone, 0};
+    }
+    for (; climbed > 0; --climbed) {
+      node = pool[node].child[bit];
+      bit = static_cast<std::uint32_t>(std::countr_zero(pool[node].bits));
+    }
+    return {node, bit};
+  }
+
+  void set_first(const LadderNodePool& pool, Place place) {
+    if (place.leaf == kNone) {
+      first_ = kNone;
+      return;
+    }
+    first_ = pool[place.leaf].child[place.bit];
+    std::uint64_t rank = place.bit;
+    std::uint32_t node = place.leaf;
+    for (int shift = 6; pool[node].parent != kNone; shift += 6) {
+      rank |= std::uint64_t{pool[node].place} << shift;
+      node = pool[node].parent;
+    }
+    first_rank_ = rank;
+  }
+
+  std::uint32_t find_leaf(const LadderNodePool& pool, std::uint64_t rank) const {
+    if (cached_leaf_ != kNone && cached_key_ == rank >> 6) return cached_leaf_;
+    std::uint32_t node = root_;
+    for (int shift = top_shift_; shift > 0 && node != kNone; shift -= 6) {
+      const std::uint32_t bit = rank >> shift & 63;
+      node = (pool[node].bits >> bit & 1) != 0 ? pool[node].child[bit] : kNone;
+    }
+    if (node != kNone) {
+      cached_leaf_ = node;
+      cached_key_ = rank >> 6;
+    }
+    return node;
+  }
+
+  [[gnu::noinline]] std::uint32_t make_leaf(LadderNodePool& pool, std::uint64_t rank) {
+    if (root_ == kNone) root_ = pool.take(kNone, 0);
+    std::uint32_t node = root_;
+    for (int shift = top_shift_; shift > 0; shift -= 6) {
+      const std::uint32_t bit = rank >> shift & 63;
+      if ((pool[node].bits >> bit & 1) == 0) {
+        const std::uint32_t made = pool.take(node, bit);
+        pool[node].child[bit] = made;
+        pool[node].bits |= std::uint64_t{1} << bit;
+      }
+      node = pool[node].child[bit];
+    }
+    cached_leaf_ = node;
+    cached_key_ = rank >> 6;
+    return node;
+  }
+
+  std::uint32_t first_ = kNone;
+  std::uint32_t root_ = kNone;
+  std::uint64_t first_rank_ = 0;
+  mutable std::uint64_t cached_key_ = 0; // of the leaf met last: most prices lie near it
+  mutable std::uint32_t cached_leaf_ = kNone;
+  int top_shift_ = 0;
+};
+
+} // namespace cmatch

@@ -1,0 +1,146 @@
+// Continuous matching of one incoming order against one book: price, then time, at the maker's price (section 3),
+// self-trade prevention (section 4). O(orders touched). No recursion.
+#pragma once
+
+#include <limits>
+
+#include "cmatch/checks.hpp"
+#include "cmatch/engine_state.hpp"
+#include "cmatch/lifecycle.hpp"
+
+namespace cmatch {
+
+// An order that comes in: new, released from a stop, or replaced.
+struct Taker {
+  Slot slot = kNone; // kNone: it has no slot yet
+  OrderId order_id = 0;
+  AccountId account = 0;
+  std::uint64_t stp_group = 0;
+  bool grouped = false;
+  bool limited = false;      // it has a price limit
+  bool canceled = false;     // self-trade prevention ended it
+  bool immediate = false;    // what is left does not rest
+  Side side = Side::buy;
+  StpMode stp_mode = StpMode::none;
+  OrderType type = OrderType::limit;
+  TimeInForce time_in_force = TimeInForce::gtc;
+  Lots leaves = 0;
+  Lots order_qty = 0;
+  Lots min_qty = 0; // least total to trade at once; FOK: all
+  Ticks limit = 0;
+};
+
+// How far a step may trade: in the taker's direction, as they are when the step begins.
+struct Bounds {
+  Ticks stop;   // the nearest of the three
+  Ticks limit;  // the order's own
+  Ticks collar; // of market orders and the like
+  Ticks edge;   // of the bands
+};
+
+// Why matching ended.
+enum class MatchEnd { filled, exhausted, limit, collar, edge, self_trade };
+
+constexpr Ticks kNoBound[2] = {std::numeric_limits<Ticks>::max(), std::numeric_limits<Ticks>::min()};
+constexpr Ticks no_bound(Side side) { return kNoBound[side == Side::buy ? 0 : 1]; }
+
+// Trades `qty` between the taker and a resting maker, at `price`.
+inline void trade(EngineState& state, OrderBook& book, Taker& taker, Slot slot, Lots qty, Ticks price) {
+  Order& maker = state.storage.orders[slot];
+  taker.leaves -= qty;
+  book.reduce(slot, qty);
+  book.live_leaves(maker.side) -= qty;
+  const std::uint64_t trade_id = ++state.trade_sequence;
+  state.out->push() = Event{
+      .sequence = ++state.event_sequence,
+      .command_sequence = state.command_sequence,
+      .timestamp = state.clock,
+      .instrument_id = book.id(),
+      .kind = static_cast<std::uint8_t>(EventKind::trade),
+      .command = 0,
+      .reason = 0,
+      .order_id = taker.order_id,
+      .account = taker.account,
+      .qty = qty,
+      .price = price,
+      .leaves = taker.leaves,
+      .trade_id = trade_id,
+      .maker_order_id = maker.order_id,
+      .maker_account = maker.account,
+      .maker_leaves = maker.leaves,
+      .stop_price = 0,
+      .present = kEventInstrument | kEventPrice | kEventOrderId,
+      .side = static_cast<std::uint8_t>(taker.side),
+      .type = 0,
+      .time_in_force = 0,
+      .phase = 0,
+      .kept = 0,
+      .reserved = 0,
+      .shown = 0,
+  };
+  state.tape.add({trade_id, state.command_sequence, state.clock, book.id(), static_cast<std::uint8_t>(taker.side), {},
+                  price, qty, maker.order_id, taker.order_id});
+  if (!book.step_traded) {
+    book.step_traded = true;
+    book.first_trade = price;
+  }
+  book.last_trade = price;
+  book.last = price;
+}
+
+// After a maker lost part of its leaves: it is gone, or shows its next part, or stays as it is.
+void refresh_maker(EngineState& state, OrderBook& book, Slot slot);
+inline void settle_maker(EngineState& state, OrderBook& book, Slot slot) {
+  const Order& maker = state.storage.orders[slot];
+  if (maker.leaves == 0) {
+    book.unlink(slot);
+    destroy_order(state, book, slot);
+  } else if (maker.has(kIceberg)) [[unlikely]] {
+    refresh_maker(state, book, slot);
+  }
+}
+
+inline bool own(const EngineState& state, const Taker& taker, Slot slot) {
+  const Order& maker = state.storage.orders[slot];
+  if (taker.grouped != maker.has(kGrouped)) return false;
+  return taker.grouped ? state.storage.orders.detail(slot).stp_group == taker.stp_group
+                       : maker.account == taker.account;
+}
+
+// The taker meets an order of its own. False where that ends its matching.
+bool prevent(EngineState& state, OrderBook& book, Taker& taker, Slot slot, Ticks price);
+
+MatchEnd end_at(const Taker& taker, const Bounds& bounds, Ticks price);
+
+inline MatchEnd match(EngineState& state, OrderBook& book, Taker& taker, const Bounds& bounds) {
+  const Side maker_side = opposite(taker.side);
+  while (taker.leaves > 0) {
+    const std::uint32_t best = book.best(maker_side);
+    if (best == kNone) return MatchEnd::exhausted;
+    const PriceLevel& level = book.level(best);
+    const Ticks price = level.price;
+    if (beyond(taker.side, price, bounds.stop)) return end_at(taker, bounds, price);
+    const Slot slot = level.front();
+    if (taker.stp_mode != StpMode::none && own(state, taker, slot)) [[unlikely]] {
+      if (!prevent(state, book, taker, slot, price)) return MatchEnd::self_trade;
+      continue;
+    }
+    trade(state, book, taker, slot, std::min(taker.leaves, open_part(state.storage.orders, slot)), price);
+    settle_maker(state, book, slot);
+  }
+  return taker.canceled ? MatchEnd::self_trade : MatchEnd::filled;
+}
+
+// What `taker` would trade now, counted up to `enough` (rule 3.7).
+Lots reachable(const EngineState& state, const OrderBook& book, const Taker& taker, const Bounds& bounds, Lots enough);
+
+Bounds bounds_of(const OrderBook& book, const Taker& taker);
+
+// One step: `taker`, accepted, matches; what is left of it rests or is canceled; a halt follows. `command` is that of a
+// new order, null for one that has a slot.
+void run_taker(EngineState& state, OrderBook& book, Taker& taker, const Command* command, std::uint64_t arrival);
+
+// The taker that an order with a slot becomes: `limited` false: at any price.
+Taker taker_of(const EngineState& state, Slot slot, bool limited, Ticks limit);
+
+} // namespace cmatch

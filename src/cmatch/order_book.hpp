@@ -1,0 +1,285 @@
+// Who rests where in one instrument, and who waits outside. No rules: the matcher has them.
+// Owns its ladders and lists; orders, levels and nodes lie in the engine's Storage. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "cmatch/delta_log.hpp"
+#include "cmatch/instrument.hpp"
+#include "cmatch/ladder.hpp"
+#include "cmatch/order_index.hpp"
+#include "cmatch/order_pool.hpp"
+#include "cmatch/price_level.hpp"
+#include "cmatch/slot_heap.hpp"
+#include "cmatch/stop_book.hpp"
+
+namespace cmatch {
+
+// What all books of an engine share.
+struct Storage {
+  OrderPool orders;
+  LevelPool levels;
+  LadderNodePool nodes;
+  OrderIndex index;
+  SlotHeap<ExpiryOrder> expiry;
+  DeltaLog deltas;
+
+  Storage(std::uint32_t max_orders, std::uint64_t max_order_ids, bool record_deltas)
+      : orders(max_orders), levels(max_orders), nodes(max_orders), index(max_order_ids, max_orders),
+        deltas(record_deltas) {}
+};
+
+// Best displayed prices of the orders that are not pegged: what pegs are priced by.
+struct PegReference {
+  std::optional<Ticks> bid, ask;
+  bool operator==(const PegReference&) const = default;
+};
+
+class OrderBook {
+ public:
+  OrderBook(Storage& storage, std::uint32_t number, const Definition& definition)
+      : storage_(&storage), number_(number) {
+    define(definition);
+  }
+
+  // Begins anew, without last and mark price. Requires that no order of it lives.
+  void define(const Definition& definition);
+
+  InstrumentId id() const { return instrument.definition.instrument_id; }
+  std::uint32_t number() const { return number_; }
+
+  // The best level of a side, or kNone; and the level after one.
+  std::uint32_t best(Side side) const { return ladders_[at(side)].first(); }
+  std::uint32_t next(std::uint32_t level) const {
+    const PriceLevel& l = storage_->levels[level];
+    return ladders_[at(l.side)].next(storage_->nodes, l.place);
+  }
+  const PriceLevel& level(std::uint32_t level) const { return storage_->levels[level]; }
+  std::uint32_t find_level(Side side, Ticks price) const {
+    Ladder::Place place{};
+    return ladders_[at(side)].find(storage_->nodes, instrument.rank(side, price), place);
+  }
+
+  // To the back of its queue at a price. Iceberg: its detail.shown is set before.
+  void rest(Slot slot, Ticks price) {
+    Order& order = storage_->orders[slot];
+    const std::uint32_t level = level_at(order.side, price);
+    order.level = level;
+    order.place = OrderPlace::resting;
+    PriceLevel& l = storage_->levels[level];
+    l.total += order.leaves;
+    if (order.hidden()) [[unlikely]] {
+      append(l.hidden, slot);
+      ++l.hidden_count;
+      return;
+    }
+    if (storage_->deltas.on()) [[unlikely]]
+      storage_->deltas.touch(id(), l);
+    append(l.displayed, slot);
+    const Lots shown = open_part(storage_->orders, slot);
+    l.shown += shown;
+    ++l.displayed_count;
+    if (order.type == OrderType::pegged) [[unlikely]]
+      ++l.displayed_pegs;
+    log(L3Action::add, order, price, shown);
+  }
+
+  // Out of its level; an empty level goes.
+  void unlink(Slot slot) {
+    const Order& order = storage_->orders[slot];
+    PriceLevel& l = storage_->levels[order.level];
+    l.total -= order.leaves;
+    if (order.hidden()) [[unlikely]] {
+      detach(l.hidden, slot);
+      --l.hidden_count;
+    } else {
+      if (storage_->deltas.on()) [[unlikely]]
+        storage_->deltas.touch(id(), l);
+      detach(l.displayed, slot);
+      l.shown -= open_part(storage_->orders, slot);
+      --l.displayed_count;
+      if (order.type == OrderType::pegged) [[unlikely]]
+        --l.displayed_pegs;
+      log(L3Action::remove, order, l.price, 0);
+    }
+    CM_CHECK(l.total >= 0 && l.shown >= 0);
+    if (l.empty()) remove_level(order.level);
+  }
+
+  // A resting order loses `qty` of its open part.
+  void reduce(Slot slot, Lots qty) {
+    Order& order = storage_->orders[slot];
+    PriceLevel& l = storage_->levels[order.level];
+    CM_CHECK(qty > 0 && qty <= order.leaves);
+    order.leaves -= qty;
+    l.total -= qty;
+    if (order.hidden()) [[unlikely]]
+      return;
+    if (storage_->deltas.on()) [[unlikely]]
+      storage_->deltas.touch(id(), l);
+    l.shown -= qty;
+    Lots open = order.leaves;
+    if (order.has(kIceberg)) [[unlikely]] {
+      OrderDetail& detail = storage_->orders.detail(slot);
+      CM_CHECK(qty <= detail.shown);
+      open = detail.shown -= qty;
+    }
+    if (open > 0) log(L3Action::set, order, l.price, open);
+  }
+
+  // An iceberg whose shown part is used up shows the next one, at the back of the queue. Gives what it shows.
+  Lots refresh(Slot slot) {
+    const Order& order = storage_->orders[slot];
+    OrderDetail& detail = storage_->orders.detail(slot);
+    PriceLevel& l = storage_->levels[order.level];
+    CM_CHECK(detail.shown == 0 && order.leaves > 0 && !order.hidden());
+    log(L3Action::remove, order, l.price, 0);
+    detail.shown = std::min(detail.display_qty, order.leaves);
+    detach(l.displayed, slot);
+    append(l.displayed, slot);
+    l.shown += detail.shown;
+    log(L3Action::add, order, l.price, detail.shown);
+    return detail.shown;
+  }
+
+  // A resting order keeps its place with fewer leaves; an iceberg loses reserve first.
+  void shrink(Slot slot, Lots leaves);
+
+  // Market orders of a call, by arrival.
+  void queue_market(Slot slot);
+  void unqueue_market(Slot slot) {
+    detach(markets_[at(storage_->orders[slot].side)], slot);
+  }
+  Slot first_market(Side side) const { return markets_[at(side)].head; }
+
+  // at_close orders before their call, by arrival.
+  void wait_for_close(Slot slot) {
+    storage_->orders[slot].place = OrderPlace::waiting_close;
+    append(waiting_close_, slot);
+  }
+  void unwait_close(Slot slot) { detach(waiting_close_, slot); }
+  Slot first_waiting_close() const { return waiting_close_.head; }
+
+  // All pegs, resting or not, by arrival.
+  void add_peg(Slot slot);
+  void remove_peg(Slot slot);
+  Slot first_peg() const { return pegs_.head; }
+  Slot next_peg(Slot slot) const { return storage_->orders.detail(slot).peg_next; }
+  std::uint32_t peg_count() const { return peg_count_; }
+
+  std::optional<Ticks> best_price(Side side) const {
+    const std::uint32_t level = best(side);
+    return level == kNone ? std::nullopt : std::optional(storage_->levels[level].price);
+  }
+  std::optional<Ticks> best_displayed(Side side) const;
+  std::optional<Ticks> best_without_pegs(Side side, bool displayed) const;
+  PegReference peg_reference() const;
+
+  // Every live order of the book, in no particular order.
+  template <class F>
+  void for_each_order(F&& visit) const {
+    for (const Side side : {Side::buy, Side::sell}) {
+      for (std::uint32_t level = best(side); level != kNone; level = next(level)) {
+        for_each_in(storage_->levels[level].displayed, visit);
+        for_each_in(storage_->levels[level].hidden, visit);
+      }
+      for_each_in(markets_[at(side)], visit);
+    }
+    stops.for_each(visit);
+    for_each_in(waiting_close_, visit);
+    for (Slot peg = pegs_.head; peg != kNone; peg = next_peg(peg))
+      if (storage_->orders[peg].place == OrderPlace::waiting_peg) visit(peg);
+  }
+
+  template <class F>
+  void for_each_in(const Queue& queue, F&& visit) const {
+    for (Slot slot = queue.head; slot != kNone; slot = storage_->orders[slot].next)
+      visit(slot);
+  }
+  const Queue& markets(Side side) const { return markets_[at(side)]; }
+
+  // Leaves of all live orders of a side.
+  Lots& live_leaves(Side side) { return live_leaves_[at(side)]; }
+  Lots live_leaves(Side side) const { return live_leaves_[at(side)]; }
+
+  // Nothing of the book waits for a price: no stop, no peg.
+  bool unconditional() const { return stops.empty() && peg_count_ == 0; }
+
+  void check_invariants() const;
+
+  // What the rules read and write.
+  Phase phase = Phase::closed;
+  bool step_traded = false; // the running step has traded, from first_trade to last_trade
+  bool touched = false;     // it is on the list of books to settle
+  std::uint32_t live_orders = 0;
+  Ticks first_trade = 0;
+  Ticks last_trade = 0;
+  std::optional<Ticks> last;
+  std::optional<Ticks> reference; // static
+  std::optional<Ticks> mark;
+  Instrument instrument;
+  StopBook stops;
+  PegReference priced_by; // at the last pass over the pegs; kept while there are any
+
+ private:
+  static std::size_t at(Side side) { return side == Side::buy ? 0 : 1; }
+
+  std::uint32_t level_at(Side side, Ticks price) {
+    Ladder& ladder = ladders_[at(side)];
+    const std::uint64_t rank = instrument.rank(side, price);
+    Ladder::Place place{};
+    std::uint32_t level = ladder.find(storage_->nodes, rank, place);
+    if (level != kNone) return level;
+    level = storage_->levels.take(side, price);
+    ladder.insert(storage_->nodes, rank, level, place);
+    storage_->levels[level].place = place;
+    return level;
+  }
+
+  void remove_level(std::uint32_t level) {
+    PriceLevel& l = storage_->levels[level];
+    CM_CHECK(l.total == 0 && l.shown == 0 && l.displayed_count == 0 && l.hidden_count == 0);
+    ladders_[at(l.side)].erase(storage_->nodes, level, l.place);
+    storage_->levels.give_back(level);
+  }
+
+  void append(Queue& queue, Slot slot) {
+    Order& order = storage_->orders[slot];
+    order.prev = queue.tail;
+    order.next = kNone;
+    if (queue.tail == kNone)
+      queue.head = slot;
+    else
+      storage_->orders[queue.tail].next = slot;
+    queue.tail = slot;
+  }
+
+  void detach(Queue& queue, Slot slot) {
+    const Order& order = storage_->orders[slot];
+    if (order.prev == kNone)
+      queue.head = order.next;
+    else
+      storage_->orders[order.prev].next = order.next;
+    if (order.next == kNone)
+      queue.tail = order.prev;
+    else
+      storage_->orders[order.next].prev = order.prev;
+  }
+
+  void log(L3Action action, const Order& order, Ticks price, Lots qty) {
+    if (storage_->deltas.on()) [[unlikely]]
+      storage_->deltas.order(id(), action, order.side, order.order_id, price, qty);
+  }
+
+  Storage* storage_;
+  Ladder ladders_[2];
+  Lots live_leaves_[2] = {0, 0};
+  std::uint32_t number_;
+  std::uint32_t peg_count_ = 0;
+  Queue markets_[2] = {{kNone, kNone}, {kNone, kNone}};
+  Queue waiting_close_ = {kNone, kNone};
+  Queue pegs_ = {kNone, kNone};
+};
+
+} // namespace cmatch

@@ -1,0 +1,149 @@
+// Which ids are used, and where their orders live. Ids in a window (dense from the first one seen, or from the last
+// retirement) are a direct look-up; all others are in an open-addressing table. Owns both. Not thread-safe.
+// find, insert, set: O(1). retire, used_ranges: O(remembered ids).
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "cmatch/lazy_array.hpp"
+#include "cmatch/order_pool.hpp"
+#include "cmatch/types.hpp"
+
+namespace cmatch {
+
+class OrderIndex {
+ public:
+  OrderIndex(std::uint64_t max_ids, std::uint32_t max_orders)
+      : max_ids_(max_ids), window_(std::bit_ceil(max_ids < 1024 ? 1024 : max_ids)),
+        sparse_capacity_(std::bit_ceil(2 * (max_ids + max_orders))), dense_(window_) {}
+
+  // The slot of a live order, or kNone.
+  Slot find(OrderId id) const {
+    const std::uint32_t entry = entry_of(id);
+    return entry == kUnused || entry == kDead ? kNone : entry - 1;
+  }
+
+  bool used(OrderId id) const { return id <= retired_ || entry_of(id) != kUnused; }
+
+  // Marks an id as used; `slot` kNone where its order does not live on. Requires !used(id) or id <= retired.
+  void insert(OrderId id, Slot slot) {
+    if (count_ == 0 && sparse_count_ == 0 && dense_top_ == 0) anchor(id);
+    put(id, slot == kNone ? kDead : slot + 1);
+    if (id > retired_) ++count_;
+    if (id > highest_) highest_ = id;
+  }
+
+  // The order of an id that is used begins or ends to live.
+  void set(OrderId id, Slot slot) {
+    const std::uint32_t value = slot == kNone ? kDead : slot + 1;
+    if (id - base_ < window_)
+      dense_[id - base_] = value;
+    else
+      put(id, value);
+  }
+
+  // Forgets all ids up to `up_to` but those of live orders.
+  void retire(OrderId up_to) {
+    if (up_to <= retired_) return;
+    std::vector<std::pair<OrderId, std::uint32_t>> kept;
+    for_each([&](OrderId id, std::uint32_t entry) {
+      if (id > up_to || entry != kDead) kept.emplace_back(id, entry);
+    });
+    dense_.zero(0, dense_top_);
+    dense_top_ = 0;
+    sparse_ = LazyArray<Entry>();
+    sparse_count_ = 0;
+    retired_ = up_to;
+    if (up_to > highest_) highest_ = up_to;
+    base_ = up_to + 1 == 0 ? 1 : up_to + 1;
+    count_ = 0;
+    for (const auto& [id, entry] : kept) {
+      put(id, entry);
+      if (id > retired_) ++count_;
+    }
+  }
+
+  std::uint64_t count() const { return count_; } // remembered
+  bool full() const { return count_ >= max_ids_; }
+  OrderId retired() const { return retired_; }
+  OrderId highest() const { return highest_; }
+  std::size_t bytes() const { return dense_.bytes() + sparse_.bytes(); }
+
+  // Remembered ids as maximal [first, last] ranges, ascending.
+  std::vector<std::pair<OrderId, OrderId>> used_ranges() const;
+
+  void prefetch(OrderId id) const {
+    if (id - base_ < window_) __builtin_prefetch(&dense_[id - base_], 1);
+  }
+  void prefault() { dense_.prefault(dense_.size()); }
+
+ private:
+  static constexpr std::uint32_t kUnused = 0, kDead = 0xFFFFFFFF;
+  struct Entry {
+    OrderId id;
+    std::uint32_t value;
+    std::uint32_t reserved;
+  };
+
+  std::uint32_t entry_of(OrderId id) const {
+    if (id - base_ < window_) return dense_[id - base_];
+    if (sparse_count_ == 0) return kUnused;
+    return sparse_[probe(id)].value;
+  }
+
+  void anchor(OrderId id) {
+    base_ = id < window_ ? 1 : id - window_ / 8;
+    if (base_ <= retired_) base_ = retired_ + 1;
+  }
+
+  // The cell of an id, or the free one where it would lie. The table is never more than half full.
+  std::uint64_t probe(OrderId id) const {
+    const std::uint64_t mask = sparse_capacity_ - 1;
+    std::uint64_t at = (id * 0x9E3779B97F4A7C15ull) >> 20;
+    for (at &= mask; sparse_[at].value != kUnused && sparse_[at].id != id; at = (at + 1) & mask) {
+    }
+    return at;
+  }
+
+  [[gnu::noinline]] void put_sparse(OrderId id, std::uint32_t value) {
+    if (sparse_.size() == 0) sparse_ = LazyArray<Entry>(sparse_capacity_);
+    Entry& entry = sparse_[probe(id)];
+    if (entry.value == kUnused) ++sparse_count_;
+    entry = Entry{id, value, 0};
+  }
+
+  void put(OrderId id, std::uint32_t value) {
+    if (id - base_ < window_) {
+      dense_[id - base_] = value;
+      if (id - base_ >= dense_top_) dense_top_ = id - base_ + 1;
+    } else {
+      put_sparse(id, value);
+    }
+  }
+
+  template <class F>
+  void for_each(F&& visit) const {
+    for (std::uint64_t i = 0; i < dense_top_; ++i)
+      if (dense_[i] != kUnused) visit(base_ + i, dense_[i]);
+    if (sparse_count_ == 0) return;
+    for (std::uint64_t i = 0; i < sparse_capacity_; ++i)
+      if (sparse_[i].value != kUnused) visit(sparse_[i].id, sparse_[i].value);
+  }
+
+  std::uint64_t max_ids_;
+  std::uint64_t window_;
+  std::uint64_t sparse_capacity_;
+  LazyArray<std::uint32_t> dense_;
+  OrderId base_ = 1;
+  std::uint64_t dense_top_ = 0; // cells at and above it are unused
+  LazyArray<Entry> sparse_;
+  std::uint64_t sparse_count_ = 0;
+  std::uint64_t count_ = 0;
+  OrderId retired_ = 0;
+  OrderId highest_ = 0;
+};
+
+} // namespace cmatch

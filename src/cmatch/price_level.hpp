@@ -1,0 +1,79 @@
+// One price of one side: the displayed queue, then the hidden queue, each first in, first out.
+// Owned by LevelPool; the orders in it are linked through their slots.
+#pragma once
+
+#include <cstdint>
+
+#include "cmatch/check.hpp"
+#include "cmatch/ladder.hpp"
+#include "cmatch/lazy_array.hpp"
+#include "cmatch/order_pool.hpp"
+
+namespace cmatch {
+
+struct Queue {
+  Slot head, tail;
+};
+
+struct alignas(64) PriceLevel {
+  Ticks price;
+  Lots shown; // of the displayed queue
+  Lots total; // all leaves: shown, reserves and hidden
+  Queue displayed;
+  Queue hidden;
+  std::uint32_t displayed_count;
+  std::uint32_t hidden_count;
+  std::uint32_t displayed_pegs;
+  Side side;
+  Ladder::Place place;
+
+  bool empty() const { return displayed.head == kNone && hidden.head == kNone; }
+  Slot front() const { return displayed.head != kNone ? displayed.head : hidden.head; }
+};
+static_assert(sizeof(PriceLevel) == 64);
+
+class LevelPool {
+ public:
+  explicit LevelPool(std::uint32_t capacity) : levels_(capacity) {}
+
+  PriceLevel& operator[](std::uint32_t level) { return levels_[level]; }
+  const PriceLevel& operator[](std::uint32_t level) const { return levels_[level]; }
+
+  std::uint32_t take(Side side, Ticks price) {
+    std::uint32_t level = free_;
+    if (level != kNone) {
+      free_ = levels_[level].displayed.head;
+    } else {
+      CM_CHECK(fresh_ < levels_.size());
+      level = fresh_++;
+    }
+    levels_[level] = PriceLevel{
+        .price = price,
+        .shown = 0,
+        .total = 0,
+        .displayed = {kNone, kNone},
+        .hidden = {kNone, kNone},
+        .displayed_count = 0,
+        .hidden_count = 0,
+        .displayed_pegs = 0,
+        .side = side,
+        .place = {kNone, 0},
+    };
+    return level;
+  }
+
+  void give_back(std::uint32_t level) {
+    levels_[level].displayed.head = free_;
+    free_ = level;
+  }
+
+  std::size_t bytes() const { return levels_.bytes(); }
+  void prefault() { levels_.prefault(levels_.size()); }
+
+ private:
+  LazyArray<PriceLevel> levels_;
+  std::uint32_t free_ = kNone;
+  std::uint32_t fresh_ = 0;
+};
+
+} // namespace cmatch
