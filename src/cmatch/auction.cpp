@@ -104,8 +104,7 @@ void uncross_pair(EngineState& state, OrderBook& book, Slot buy, Slot sell, Lots
   event.maker_order_id = maker.order_id;
   event.maker_account = maker.account;
   event.maker_leaves = maker.leaves;
-  state.tape.add({trade_id, state.command_sequence, state.clock, book.id(), 0, {}, price, qty, maker.order_id,
-                  taker.order_id});
+  state.record(book, event);
   for (const Slot slot : {buy, sell}) {
     if (state.storage.orders[slot].place == OrderPlace::resting)
       settle_maker(state, book, slot);

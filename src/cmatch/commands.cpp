@@ -14,17 +14,9 @@ namespace {
 enum class Names { nothing, instrument, order }; // what an answer names
 
 Event& answer(EngineState& state, EventKind kind, const Command& command, Names names) {
-  Event& event = state.out->push();
-  event = Event{};
-  event.sequence = ++state.event_sequence;
-  event.command_sequence = state.command_sequence;
-  event.timestamp = state.clock;
-  event.kind = static_cast<std::uint8_t>(kind);
+  Event& event = state.emit(kind, names == Names::nothing ? 0 : command.instrument_id);
   event.command = command.kind;
-  if (names != Names::nothing) {
-    event.instrument_id = command.instrument_id;
-    event.present |= kEventInstrument;
-  }
+  if (names != Names::nothing) event.present |= kEventInstrument;
   if (names == Names::order) set_order_id(event, command.order_id);
   return event;
 }
@@ -48,39 +40,20 @@ void settle_touched(EngineState& state) {
 
 // --- new -----------------------------------------------------------------------------------------------------------
 
-Event& accept_new(EngineState& state, const OrderBook& book, const Command& command) {
-  Event& event = state.out->push();
-  event = Event{
-      .sequence = ++state.event_sequence,
-      .command_sequence = state.command_sequence,
-      .timestamp = state.clock,
-      .instrument_id = book.id(),
-      .kind = static_cast<std::uint8_t>(EventKind::accepted),
-      .command = command.kind,
-      .reason = 0,
-      .order_id = command.order_id,
-      .account = command.account,
-      .qty = command.qty,
-      .price = 0,
-      .leaves = 0,
-      .trade_id = 0,
-      .maker_order_id = 0,
-      .maker_account = 0,
-      .maker_leaves = 0,
-      .stop_price = 0,
-      .present = kEventInstrument | kEventOrderId,
-      .side = command.side,
-      .type = command.type,
-      .time_in_force = command.time_in_force,
-      .phase = 0,
-      .kept = 0,
-      .reserved = 0,
-      .shown = 0,
-  };
+[[gnu::always_inline]] inline Event& accept_new(EngineState& state, const Command& command) {
+  Event& event = state.emit(EventKind::accepted, command.instrument_id);
+  event.order_id = command.order_id;
+  event.account = command.account;
+  event.qty = command.qty;
+  event.command = static_cast<std::uint8_t>(CommandKind::new_order);
+  event.present = kEventInstrument | kEventOrderId;
+  event.side = command.side;
+  event.type = command.type;
+  event.time_in_force = command.time_in_force;
   return event;
 }
 
-void rest_new(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
+[[gnu::always_inline]] inline void rest_new(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
   const Slot slot = create_order(state, book, command, arrival, command.qty, command.qty);
   if (state.storage.orders[slot].has(kIceberg)) [[unlikely]] {
     OrderDetail& detail = state.storage.orders.detail(slot);
@@ -110,23 +83,27 @@ Taker taker_of(const Command& command) {
   return taker;
 }
 
-// A limit order in continuous trading; most orders are one that meets nobody.
-void new_limit(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
-  set_price(accept_new(state, book, command), command.price);
-  const Side side = static_cast<Side>(command.side);
-  const std::uint32_t best = book.best(opposite(side));
-  const bool meets = best != kNone && !beyond(side, book.level(best).price, command.price);
-  if (!meets && command.time_in_force != static_cast<std::uint8_t>(TimeInForce::ioc) &&
-      command.time_in_force != static_cast<std::uint8_t>(TimeInForce::fok)) {
-    rest_new(state, book, command, arrival);
-    return;
-  }
+[[gnu::noinline]] void take_limit(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
   Taker taker = taker_of(command);
   run_taker(state, book, taker, &command, arrival);
 }
 
+// A limit order in continuous trading; most orders are one that meets nobody.
+[[gnu::always_inline]] inline void new_limit(EngineState& state, OrderBook& book, const Command& command,
+                                             std::uint64_t arrival) {
+  set_price(accept_new(state, command), command.price);
+  const Side side = static_cast<Side>(command.side);
+  const std::uint32_t best = book.best(opposite(side));
+  const bool meets = best != kNone && !beyond(side, book.level(best).price, command.price);
+  if (meets || command.time_in_force == static_cast<std::uint8_t>(TimeInForce::ioc) ||
+      command.time_in_force == static_cast<std::uint8_t>(TimeInForce::fok))
+    take_limit(state, book, command, arrival);
+  else
+    rest_new(state, book, command, arrival);
+}
+
 void new_market(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
-  Event& accepted = accept_new(state, book, command);
+  Event& accepted = accept_new(state, command);
   Taker taker = taker_of(command);
   if (taker.type == OrderType::market_to_limit) {
     const std::optional<Ticks> best = book.best_price(opposite(taker.side));
@@ -151,7 +128,7 @@ void new_stop(EngineState& state, OrderBook& book, const Command& command, std::
   }
   order.place = OrderPlace::waiting_stop;
   book.stops.add(state.storage.orders, slot);
-  Event& event = accept_new(state, book, command);
+  Event& event = accept_new(state, command);
   set_price(event, price_in_force(state, slot));
   set_stop_price(event, detail.stop_price);
 }
@@ -172,14 +149,14 @@ void new_peg(EngineState& state, OrderBook& book, const Command& command, std::u
   if (book.peg_count() == 0) book.priced_by = book.peg_reference();
   const Slot slot = create_order(state, book, command, arrival, command.qty, command.qty);
   book.add_peg(slot);
-  Event& accepted = accept_new(state, book, command);
+  Event& accepted = accept_new(state, command);
   set_price(accepted, place_peg(state, book, slot));
 }
 
 // Orders that rest or wait without matching: at_close before its call, and all of a call.
 void new_quiet(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
   const bool limited = command.type == static_cast<std::uint8_t>(OrderType::limit);
-  Event& event = accept_new(state, book, command);
+  Event& event = accept_new(state, command);
   if (limited) set_price(event, command.price);
   const bool waits = command.time_in_force == static_cast<std::uint8_t>(TimeInForce::at_close) &&
                      book.phase != Phase::closing_call;
@@ -194,14 +171,10 @@ void new_quiet(EngineState& state, OrderBook& book, const Command& command, std:
     book.queue_market(slot);
 }
 
-void on_new(EngineState& state, const Command& command) {
-  OrderBook* book = state.find_book(command.instrument_id);
-  if (book == nullptr || !plainly_valid(state, *book, command)) {
-    if (const RejectCode code = check_new(state, book, command); code != RejectCode::none)
-      return reject(state, command, Names::order, code);
-  }
+[[gnu::noinline]] void new_checked(EngineState& state, OrderBook* book, const Command& command) {
+  if (const RejectCode code = check_new(state, book, command); code != RejectCode::none)
+    return reject(state, command, Names::order, code);
   const std::uint64_t arrival = ++state.arrivals;
-  state.storage.index.insert(command.order_id, kNone);
   const auto type = static_cast<OrderType>(command.type);
   if (is_stop(type))
     new_stop(state, *book, command, arrival);
@@ -214,6 +187,13 @@ void on_new(EngineState& state, const Command& command) {
     new_limit(state, *book, command, arrival);
   else
     new_market(state, *book, command, arrival);
+  settle(state, *book);
+}
+
+[[gnu::always_inline]] inline void on_new(EngineState& state, const Command& command) {
+  OrderBook* book = state.find_book(command.instrument_id);
+  if (book == nullptr || !plainly_valid(state, *book, command)) return new_checked(state, book, command);
+  new_limit(state, *book, command, ++state.arrivals);
   settle(state, *book);
 }
 
@@ -305,7 +285,7 @@ void replace_lost(EngineState& state, OrderBook& book, Slot slot, const Command&
   }
 }
 
-void on_replace(EngineState& state, const Command& command) {
+[[gnu::noinline]] void on_replace(EngineState& state, const Command& command) {
   OrderBook* book = state.find_book(command.instrument_id);
   const Slot slot = book == nullptr ? kNone : state.find_order(*book, command.order_id, command.account);
   const ReplacePlan plan = check_replace(state, book, slot, command);
@@ -321,7 +301,7 @@ void on_replace(EngineState& state, const Command& command) {
   settle(state, *book);
 }
 
-void on_cancel(EngineState& state, const Command& command) {
+[[gnu::always_inline]] inline void on_cancel(EngineState& state, const Command& command) {
   OrderBook* book = state.find_book(command.instrument_id);
   if (book == nullptr) [[unlikely]]
     return reject(state, command, Names::order, RejectCode::unknown_instrument);
@@ -332,7 +312,7 @@ void on_cancel(EngineState& state, const Command& command) {
   settle(state, *book);
 }
 
-void on_mass_cancel(EngineState& state, const Command& command) {
+[[gnu::noinline]] void on_mass_cancel(EngineState& state, const Command& command) {
   const bool scoped = (command.present & kHasInstrument) != 0;
   const Names names = scoped ? Names::instrument : Names::nothing;
   OrderBook* book = scoped ? state.find_book(command.instrument_id) : nullptr;
@@ -365,7 +345,7 @@ void on_mass_cancel(EngineState& state, const Command& command) {
 
 // --- administration ----------------------------------------------------------------------------------------------------
 
-void on_define(EngineState& state, const Command& command) {
+[[gnu::noinline]] void on_define(EngineState& state, const Command& command) {
   const Definition definition = definition_of(command);
   if (const RejectCode code = check_define(state, definition); code != RejectCode::none)
     return reject(state, command, Names::instrument, code);
@@ -379,7 +359,7 @@ void on_define(EngineState& state, const Command& command) {
   accept(state, command, Names::instrument);
 }
 
-void on_set_phase(EngineState& state, const Command& command) {
+[[gnu::noinline]] void on_set_phase(EngineState& state, const Command& command) {
   OrderBook* book = state.find_book(command.instrument_id);
   if (const RejectCode code = check_set_phase(book, command); code != RejectCode::none)
     return reject(state, command, Names::instrument, code);
@@ -388,7 +368,7 @@ void on_set_phase(EngineState& state, const Command& command) {
   settle(state, *book);
 }
 
-void on_set_price(EngineState& state, const Command& command, std::optional<Ticks> OrderBook::* price) {
+[[gnu::noinline]] void on_set_price(EngineState& state, const Command& command, std::optional<Ticks> OrderBook::* price) {
   OrderBook* book = state.find_book(command.instrument_id);
   if (const RejectCode code = check_set_price(book, command); code != RejectCode::none)
     return reject(state, command, Names::instrument, code);

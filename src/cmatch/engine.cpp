@@ -44,23 +44,27 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 
 namespace {
 
+[[gnu::cold]] void end_deltas(EngineState& state) {
+  state.storage.deltas.end_command([&](InstrumentId id, Side side, Ticks price) {
+    const OrderBook& book = *state.find_book(id);
+    const std::uint32_t level = book.find_level(side, price);
+    return level == kNone ? std::pair<Lots, std::uint32_t>{0, 0}
+                          : std::pair{book.level(level).shown, book.level(level).displayed_count};
+  });
+}
+
 // One command, whole: the clock, what it makes due, the command itself, and the deltas of all that.
 inline void step(EngineState& state, const Command& command) {
   ++state.command_sequence;
   if (command.timestamp > state.clock) state.clock = command.timestamp;
-  if (state.storage.deltas.on()) [[unlikely]]
+  const bool records = state.storage.deltas.on();
+  if (records) [[unlikely]]
     state.storage.deltas.begin_command(state.command_sequence);
   if (!state.storage.expiry.empty()) [[unlikely]]
     expire_due(state);
   apply_command(state, command);
-  if (state.storage.deltas.on()) [[unlikely]] {
-    state.storage.deltas.end_command([&](InstrumentId id, Side side, Ticks price) {
-      const OrderBook& book = *state.find_book(id);
-      const std::uint32_t level = book.find_level(side, price);
-      return level == kNone ? std::pair<Lots, std::uint32_t>{0, 0}
-                            : std::pair{book.level(level).shown, book.level(level).displayed_count};
-    });
-  }
+  if (records) [[unlikely]]
+    end_deltas(state);
 }
 
 // Runs `work` with `out` as the buffer of the events; whatever it throws poisons the engine.
@@ -86,20 +90,18 @@ void Engine::apply(const Command& command, EventBuffer& out) {
 
 void Engine::apply_batch(std::span<const Command> commands, EventBuffer& out) {
   // What a command will touch is known before its turn: its id's cell, then its order.
-  constexpr std::size_t kCellAhead = 12, kOrderAhead = 6;
+  constexpr std::size_t kCellAhead = 16, kOrderAhead = 6;
   guarded(*state_, out, [&] {
     const Storage& storage = state_->storage;
-    for (std::size_t i = 0; i < commands.size(); ++i) {
-      if (i + kCellAhead < commands.size()) storage.index.prefetch(commands[i + kCellAhead].order_id);
-      if (i + kOrderAhead < commands.size()) {
-        const Command& ahead = commands[i + kOrderAhead];
-        if (ahead.kind != static_cast<std::uint8_t>(CommandKind::new_order)) {
-          const Slot slot = storage.index.find(ahead.order_id);
-          if (slot != kNone) storage.orders.prefetch(slot);
-        }
-      }
-      step(*state_, commands[i]);
+    const Command* command = commands.data();
+    const Command* const end = command + commands.size();
+    for (; end - command > static_cast<std::ptrdiff_t>(kCellAhead); ++command) {
+      storage.index.prefetch(command[kCellAhead].order_id);
+      storage.orders.prefetch(storage.index.guess(command[kOrderAhead].order_id));
+      step(*state_, *command);
     }
+    for (; command != end; ++command)
+      step(*state_, *command);
   });
 }
 

@@ -40,28 +40,27 @@ class BookIndex {
 // The last trades, oldest overwritten first.
 class Tape {
  public:
-  explicit Tape(std::uint32_t capacity) : capacity_(capacity) { entries_.reserve(capacity); }
+  explicit Tape(std::uint32_t capacity) : entries_(capacity) {}
 
-  void add(const TapeEntry& entry) {
-    if (capacity_ == 0) return;
-    if (entries_.size() < capacity_) {
-      entries_.push_back(entry);
-      return;
-    }
-    entries_[next_] = entry;
-    next_ = next_ + 1 == capacity_ ? 0 : next_ + 1;
+  // The entry of the next trade, still holding an older one's; null where the tape has no room at all.
+  TapeEntry* next() {
+    if (entries_.empty()) return nullptr;
+    if (at_ == entries_.size()) at_ = 0;
+    if (count_ < entries_.size()) ++count_;
+    return &entries_[at_++];
   }
 
   std::vector<TapeEntry> entries() const {
-    std::vector<TapeEntry> all(entries_.begin() + next_, entries_.end());
-    all.insert(all.end(), entries_.begin(), entries_.begin() + next_);
+    const auto oldest = entries_.begin() + static_cast<std::ptrdiff_t>(count_ < entries_.size() ? 0 : at_);
+    std::vector<TapeEntry> all(oldest, entries_.begin() + static_cast<std::ptrdiff_t>(count_));
+    all.insert(all.end(), entries_.begin(), oldest);
     return all;
   }
 
  private:
-  std::uint32_t capacity_;
-  std::uint32_t next_ = 0; // the oldest, once it is full
   std::vector<TapeEntry> entries_;
+  std::size_t at_ = 0;    // the next one to write
+  std::size_t count_ = 0; // written
 };
 
 class EngineState {
@@ -87,16 +86,31 @@ class EngineState {
   }
 
   // An event of the running command. All fields but the header are zero.
-  Event& emit(EventKind kind, const OrderBook& book) {
+  Event& emit(EventKind kind, InstrumentId instrument_id) {
     Event& event = out->push();
-    event = Event{};
     event.sequence = ++event_sequence;
     event.command_sequence = command_sequence;
     event.timestamp = clock;
-    event.instrument_id = book.id();
-    event.kind = static_cast<std::uint8_t>(kind);
+    blank(event, instrument_id, kind);
+    return event;
+  }
+  Event& emit(EventKind kind, const OrderBook& book) {
+    Event& event = emit(kind, book.id());
     event.present = kEventInstrument;
     return event;
+  }
+  void record(const OrderBook& book, const Event& trade) {
+    TapeEntry* entry = tape.next();
+    if (entry == nullptr) return;
+    entry->trade_id = trade.trade_id;
+    entry->command_sequence = command_sequence;
+    entry->timestamp = clock;
+    entry->instrument_id = book.id();
+    entry->taker_side = trade.side;
+    entry->price = trade.price;
+    entry->qty = trade.qty;
+    entry->maker_order_id = trade.maker_order_id;
+    entry->taker_order_id = trade.order_id;
   }
   void touch(OrderBook& book) {
     if (book.touched) return;

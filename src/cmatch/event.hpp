@@ -46,4 +46,19 @@ struct Event {
 
 static_assert(sizeof(Event) == 128 && std::is_trivially_copyable_v<Event>);
 
+// Zeroes all but sequence, command_sequence and timestamp, field by field: assigning Event{} costs a `rep stos`, four times as slow.
+inline void blank(Event& event, InstrumentId instrument_id, EventKind kind) {
+  event.instrument_id = instrument_id;
+  event.kind = static_cast<std::uint8_t>(kind);
+  event.command = 0;
+  event.reason = 0;
+  event.order_id = event.account = 0;
+  event.qty = event.price = event.leaves = 0;
+  event.trade_id = event.maker_order_id = event.maker_account = 0;
+  event.maker_leaves = event.stop_price = 0;
+  event.present = event.side = event.type = event.time_in_force = event.phase = event.kept = 0;
+  event.reserved = 0;
+  event.shown = 0;
+}
+
 } // namespace cmatch

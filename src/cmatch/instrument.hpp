@@ -13,13 +13,24 @@ namespace cmatch {
 constexpr std::int64_t div_floor(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 constexpr std::int64_t div_ceil(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 && (a < 0) == (b < 0)); }
 
+// All bits set for a seller: x ^ turned(side) turns the order of prices around, without a branch on the side.
+constexpr std::int64_t turned(Side side) { return -static_cast<std::int64_t>(side == Side::sell); }
+
+// Is `price` worse for a buyer (higher), or for a seller (lower), than `limit`?
+constexpr bool beyond(Side taker, Ticks price, Ticks limit) {
+  return (price ^ turned(taker)) > (limit ^ turned(taker));
+}
+
 struct Instrument {
   Definition definition{};
   std::int64_t lowest_step = 0;  // of the prices, in tick_steps
   std::int64_t highest_step = 0; // of the prices, in tick_steps
   Ticks widest_price = 0;        // the larger of |min_price|, |max_price|
   bool notional_fits = false;    // max_qty at the widest price is within max_notional
-  bool unit_steps = false;       // tick_step and lot_step are 1
+  bool unit_ticks = false;       // tick_step is 1: no division
+  bool unit_lots = false;        // lot_step is 1
+  bool banded = false;           // has a band
+  bool bounded = false;          // has a band or a collar
 
   Instrument() = default;
   // Keeps of the definition what stays in force: phase and reference are the book's.
@@ -40,18 +51,23 @@ struct Instrument {
     highest_step = div_floor(d.max_price, d.tick_step);
     widest_price = std::max(std::abs(d.min_price), std::abs(d.max_price));
     notional_fits = static_cast<__int128>(widest_price) * d.max_qty <= d.max_notional;
-    unit_steps = d.tick_step == 1 && d.lot_step == 1;
+    unit_ticks = d.tick_step == 1;
+    unit_lots = d.lot_step == 1;
+    banded = (d.present & (kHasStaticBand | kHasDynamicBand)) != 0;
+    bounded = banded || (d.present & kHasCollar) != 0;
   }
 
   bool has(DefinitionField field) const { return (definition.present & field) != 0; }
   bool in_range(Ticks price) const { return price >= definition.min_price && price <= definition.max_price; }
-  bool on_tick(Ticks price) const { return definition.tick_step == 1 || price % definition.tick_step == 0; }
-  bool on_lot(Lots qty) const { return definition.lot_step == 1 || qty % definition.lot_step == 0; }
+  bool on_tick(Ticks price) const { return unit_ticks || price % definition.tick_step == 0; }
+  bool on_lot(Lots qty) const { return unit_lots || qty % definition.lot_step == 0; }
 
   // The distance of a price from the best possible one of its side, in tick_steps. Requires a valid price.
   std::uint64_t rank(Side side, Ticks price) const {
-    const std::int64_t step = definition.tick_step == 1 ? price : price / definition.tick_step;
-    return static_cast<std::uint64_t>(side == Side::buy ? highest_step - step : step - lowest_step);
+    const std::int64_t step = unit_ticks ? price : price / definition.tick_step;
+    const std::int64_t turn = turned(opposite(side));
+    const std::int64_t from = side == Side::buy ? highest_step : lowest_step;
+    return static_cast<std::uint64_t>(((step - from) ^ turn) - turn);
   }
   std::uint64_t max_rank() const {
     return highest_step > lowest_step ? static_cast<std::uint64_t>(highest_step - lowest_step) : 0;
@@ -63,9 +79,5 @@ struct Instrument {
   }
 };
 
-// Is `price` worse for a buyer (higher), or for a seller (lower), than `limit`?
-constexpr bool beyond(Side taker, Ticks price, Ticks limit) {
-  return taker == Side::buy ? price > limit : price < limit;
-}
 
 } // namespace cmatch

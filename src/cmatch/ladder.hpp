@@ -74,6 +74,14 @@ class Ladder {
   bool empty() const { return root_ == kNone; }
   std::uint32_t first() const { return first_; } // the best level, or kNone
 
+  // The level at a rank if its leaf was met lately; kNone says only that find() must look.
+  std::uint32_t find_near(const LadderNodePool& pool, std::uint64_t rank) const {
+    const Near& near = near_of(rank);
+    if (near.key != rank >> 6) return kNone;
+    const LadderNode& node = pool[near.leaf];
+    return (node.bits >> (rank & 63) & 1) != 0 ? node.child[rank & 63] : kNone;
+  }
+
   // The level at a rank, or kNone; `place` is set where the leaf exists.
   std::uint32_t find(const LadderNodePool& pool, std::uint64_t rank, Place& place) const {
     const std::uint32_t leaf = find_leaf(pool, rank);
@@ -105,7 +113,7 @@ class Ladder {
       if (pool[node].bits != 0) return;
       const std::uint32_t parent = pool[node].parent;
       bit = pool[node].place;
-      if (node == cached_leaf_) cached_leaf_ = kNone;
+      forget(node);
       pool.give_back(node);
       if (parent == kNone) {
         root_ = kNone;
@@ -122,6 +130,16 @@ class Ladder {
   }
 
  private:
+  struct Near {
+    std::uint64_t key = ~std::uint64_t{0};
+    std::uint32_t leaf = kNone;
+  };
+  Near& near_of(std::uint64_t rank) const { return near_[rank >> 6 & 7]; }
+  void forget(std::uint32_t leaf) {
+    for (Near& near : near_)
+      if (near.leaf == leaf) near = Near{};
+  }
+
   static Place next_of(const LadderNodePool& pool, Place place) {
     std::uint32_t node = place.leaf;
     std::uint32_t bit = place.bit;
@@ -160,16 +178,14 @@ class Ladder {
   }
 
   std::uint32_t find_leaf(const LadderNodePool& pool, std::uint64_t rank) const {
-    if (cached_leaf_ != kNone && cached_key_ == rank >> 6) return cached_leaf_;
+    Near& near = near_of(rank);
+    if (near.key == rank >> 6) return near.leaf;
     std::uint32_t node = root_;
     for (int shift = top_shift_; shift > 0 && node != kNone; shift -= 6) {
       const std::uint32_t bit = rank >> shift & 63;
       node = (pool[node].bits >> bit & 1) != 0 ? pool[node].child[bit] : kNone;
     }
-    if (node != kNone) {
-      cached_leaf_ = node;
-      cached_key_ = rank >> 6;
-    }
+    if (node != kNone) near = {rank >> 6, node};
     return node;
   }
 
@@ -185,17 +201,15 @@ class Ladder {
       }
       node = pool[node].child[bit];
     }
-    cached_leaf_ = node;
-    cached_key_ = rank >> 6;
+    near_of(rank) = {rank >> 6, node};
     return node;
   }
 
   std::uint32_t first_ = kNone;
   std::uint32_t root_ = kNone;
   std::uint64_t first_rank_ = 0;
-  mutable std::uint64_t cached_key_ = 0; // of the leaf met last: most prices lie near it
-  mutable std::uint32_t cached_leaf_ = kNone;
   int top_shift_ = 0;
+  mutable Near near_[8]; // leaves met lately, by the low bits of their key: most prices lie near the best one
 };
 
 } // namespace cmatch

@@ -75,6 +75,12 @@ void fill_detail(EngineState& state, Slot slot, const Command& command) {
   if ((traits & kExpires) != 0) state.storage.expiry.push(state.storage.orders, slot);
 }
 
+void unregister_order(EngineState& state, OrderBook& book, Slot slot) {
+  const Order& order = state.storage.orders[slot];
+  if (order.has(kExpires)) state.storage.expiry.remove(state.storage.orders, slot);
+  if (order.type == OrderType::pegged) book.remove_peg(slot);
+}
+
 void detach_order(EngineState& state, OrderBook& book, Slot slot) {
   Order& order = state.storage.orders[slot];
   switch (order.place) {

@@ -43,39 +43,39 @@ void emit_phase(EngineState& state, const OrderBook& book);
 // The traits and detail of a command's order; a plain limit order has none.
 void fill_detail(EngineState& state, Slot slot, const Command& command);
 
-// Puts the order of an accepted command into a slot. Its id must be in the index already.
+// Puts the order of an accepted command into a slot, and its id into the index.
 inline Slot create_order(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival, Lots leaves,
                          Lots order_qty) {
   const Slot slot = state.storage.orders.take();
-  state.storage.orders[slot] = Order{
-      .order_id = command.order_id,
-      .account = command.account,
-      .leaves = leaves,
-      .order_qty = order_qty,
-      .arrival = arrival,
-      .prev = kNone,
-      .next = kNone,
-      .level = kNone,
-      .book = book.number(),
-      .place = OrderPlace::none,
-      .side = static_cast<Side>(command.side),
-      .type = static_cast<OrderType>(command.type),
-      .time_in_force = static_cast<TimeInForce>(command.time_in_force),
-      .flags = command.flags,
-      .stp_mode = static_cast<StpMode>(command.stp_mode),
-      .traits = 0,
-  };
+  Order& order = state.storage.orders[slot];
+  order.order_id = command.order_id;
+  order.account = command.account;
+  order.leaves = leaves;
+  order.order_qty = order_qty;
+  order.arrival = arrival;
+  order.prev = order.next = order.level = kNone;
+  order.book = book.number();
+  order.place = OrderPlace::none;
+  order.side = static_cast<Side>(command.side);
+  order.type = static_cast<OrderType>(command.type);
+  order.time_in_force = static_cast<TimeInForce>(command.time_in_force);
+  order.flags = command.flags;
+  order.stp_mode = static_cast<StpMode>(command.stp_mode);
+  order.traits = 0;
   ++book.live_orders;
   book.live_leaves(static_cast<Side>(command.side)) += leaves;
   if ((command.present & ~kHasPrice) != 0 || command.type != static_cast<std::uint8_t>(OrderType::limit) ||
       command.time_in_force == static_cast<std::uint8_t>(TimeInForce::at_close)) [[unlikely]]
     fill_detail(state, slot, command);
-  state.storage.index.set(command.order_id, slot);
+  state.storage.index.insert(command.order_id, slot);
   return slot;
 }
 
 // Takes an order out of the place where it rests or waits; it lives on.
 void detach_order(EngineState& state, OrderBook& book, Slot slot);
+
+// Takes an order off the lists of expiring orders and of pegs.
+void unregister_order(EngineState& state, OrderBook& book, Slot slot);
 
 // Ends an order that is in no place any more.
 inline void destroy_order(EngineState& state, OrderBook& book, Slot slot) {
@@ -83,10 +83,8 @@ inline void destroy_order(EngineState& state, OrderBook& book, Slot slot) {
   book.live_leaves(order.side) -= order.leaves;
   --book.live_orders;
   CM_CHECK(book.live_leaves(order.side) >= 0);
-  if (order.has(kExpires)) [[unlikely]]
-    state.storage.expiry.remove(state.storage.orders, slot);
-  if (order.type == OrderType::pegged) [[unlikely]]
-    book.remove_peg(slot);
+  if (order.registered()) [[unlikely]]
+    unregister_order(state, book, slot);
   state.storage.index.set(order.order_id, kNone);
   state.storage.orders.give_back(slot);
 }

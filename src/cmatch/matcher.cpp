@@ -68,7 +68,7 @@ Bounds bounds_of(const OrderBook& book, const Taker& taker) {
   const Ticks limit = taker.limited ? taker.limit : none;
   Bounds bounds{.stop = limit, .limit = limit, .collar = none, .edge = none};
   const Instrument& instrument = book.instrument;
-  if ((instrument.definition.present & (kHasCollar | kHasStaticBand | kHasDynamicBand)) == 0) return bounds;
+  if (!instrument.bounded) return bounds;
   const Ticks direction = side == Side::buy ? 1 : -1;
   const std::optional<Ticks> dynamic = book.last ? book.last : book.reference;
   if (instrument.has(kHasCollar) && dynamic && market_like(taker))
@@ -160,6 +160,8 @@ void put_down(EngineState& state, OrderBook& book, const Taker& taker, const Com
     order.leaves = taker.leaves;
     order.order_qty = taker.order_qty;
     if (!rests) destroy_order(state, book, taker.slot);
+  } else if (!rests) {
+    state.storage.index.insert(taker.order_id, kNone);
   }
   if (!rests) return;
   const Slot slot = taker.slot != kNone

@@ -44,42 +44,22 @@ enum class MatchEnd { filled, exhausted, limit, collar, edge, self_trade };
 constexpr Ticks kNoBound[2] = {std::numeric_limits<Ticks>::max(), std::numeric_limits<Ticks>::min()};
 constexpr Ticks no_bound(Side side) { return kNoBound[side == Side::buy ? 0 : 1]; }
 
-// Trades `qty` between the taker and a resting maker, at `price`.
-inline void trade(EngineState& state, OrderBook& book, Taker& taker, Slot slot, Lots qty, Ticks price) {
-  Order& maker = state.storage.orders[slot];
-  taker.leaves -= qty;
-  book.reduce(slot, qty);
-  book.live_leaves(maker.side) -= qty;
-  const std::uint64_t trade_id = ++state.trade_sequence;
-  state.out->push() = Event{
-      .sequence = ++state.event_sequence,
-      .command_sequence = state.command_sequence,
-      .timestamp = state.clock,
-      .instrument_id = book.id(),
-      .kind = static_cast<std::uint8_t>(EventKind::trade),
-      .command = 0,
-      .reason = 0,
-      .order_id = taker.order_id,
-      .account = taker.account,
-      .qty = qty,
-      .price = price,
-      .leaves = taker.leaves,
-      .trade_id = trade_id,
-      .maker_order_id = maker.order_id,
-      .maker_account = maker.account,
-      .maker_leaves = maker.leaves,
-      .stop_price = 0,
-      .present = kEventInstrument | kEventPrice | kEventOrderId,
-      .side = static_cast<std::uint8_t>(taker.side),
-      .type = 0,
-      .time_in_force = 0,
-      .phase = 0,
-      .kept = 0,
-      .reserved = 0,
-      .shown = 0,
-  };
-  state.tape.add({trade_id, state.command_sequence, state.clock, book.id(), static_cast<std::uint8_t>(taker.side), {},
-                  price, qty, maker.order_id, taker.order_id});
+// Prints the trade of `qty` at `price` between the taker and a maker that lost it already.
+[[gnu::always_inline]] inline void print_trade(EngineState& state, OrderBook& book, const Taker& taker,
+                                               const Order& maker, Lots qty, Ticks price) {
+  Event& event = state.emit(EventKind::trade, book);
+  event.order_id = taker.order_id;
+  event.account = taker.account;
+  event.qty = qty;
+  event.price = price;
+  event.leaves = taker.leaves;
+  event.trade_id = ++state.trade_sequence;
+  event.maker_order_id = maker.order_id;
+  event.maker_account = maker.account;
+  event.maker_leaves = maker.leaves;
+  event.present = kEventInstrument | kEventPrice | kEventOrderId;
+  event.side = static_cast<std::uint8_t>(taker.side);
+  state.record(book, event);
   if (!book.step_traded) {
     book.step_traded = true;
     book.first_trade = price;
@@ -117,7 +97,7 @@ inline MatchEnd match(EngineState& state, OrderBook& book, Taker& taker, const B
   while (taker.leaves > 0) {
     const std::uint32_t best = book.best(maker_side);
     if (best == kNone) return MatchEnd::exhausted;
-    const PriceLevel& level = book.level(best);
+    PriceLevel& level = book.level(best);
     const Ticks price = level.price;
     if (beyond(taker.side, price, bounds.stop)) return end_at(taker, bounds, price);
     const Slot slot = level.front();
@@ -125,8 +105,22 @@ inline MatchEnd match(EngineState& state, OrderBook& book, Taker& taker, const B
       if (!prevent(state, book, taker, slot, price)) return MatchEnd::self_trade;
       continue;
     }
-    trade(state, book, taker, slot, std::min(taker.leaves, open_part(state.storage.orders, slot)), price);
-    settle_maker(state, book, slot);
+    Order& maker = state.storage.orders[slot];
+    if (maker.plain() && !book.records()) [[likely]] {
+      const Lots qty = std::min(taker.leaves, maker.leaves);
+      taker.leaves -= qty;
+      book.live_leaves(maker_side) -= qty;
+      book.take_front(level, maker, qty);
+      print_trade(state, book, taker, maker, qty, price);
+      if (maker.leaves == 0) destroy_order(state, book, slot);
+    } else {
+      const Lots qty = std::min(taker.leaves, open_part(state.storage.orders, slot));
+      taker.leaves -= qty;
+      book.live_leaves(maker_side) -= qty;
+      book.reduce(slot, qty);
+      print_trade(state, book, taker, maker, qty, price);
+      settle_maker(state, book, slot);
+    }
   }
   return taker.canceled ? MatchEnd::self_trade : MatchEnd::filled;
 }

@@ -17,6 +17,90 @@ void OrderBook::define(const Definition& definition) {
     ladder.reset(instrument.max_rank());
 }
 
+std::uint32_t OrderBook::find_or_make(Side side, Ticks price, std::uint64_t rank) {
+  Ladder& ladder = ladders_[at(side)];
+  Ladder::Place place{};
+  std::uint32_t level = ladder.find(storage_->nodes, rank, place);
+  if (level != kNone) return level;
+  level = storage_->levels.take(side, price);
+  ladder.insert(storage_->nodes, rank, level, place);
+  storage_->levels[level].place = place;
+  return level;
+}
+
+void OrderBook::remove_level(std::uint32_t level) {
+  PriceLevel& l = storage_->levels[level];
+  CM_CHECK(l.total == 0 && l.shown == 0 && l.displayed_count == 0 && l.hidden_count == 0);
+  ladders_[at(l.side)].erase(storage_->nodes, level, l.place);
+  storage_->levels.give_back(level);
+}
+
+void OrderBook::rest_special(Slot slot, PriceLevel& l) {
+  const Order& order = storage_->orders[slot];
+  l.total += order.leaves;
+  if (order.hidden()) {
+    append(l.hidden, slot);
+    ++l.hidden_count;
+    return;
+  }
+  if (storage_->deltas.on()) storage_->deltas.touch(id(), l);
+  append(l.displayed, slot);
+  const Lots shown = open_part(storage_->orders, slot);
+  l.shown += shown;
+  ++l.displayed_count;
+  if (order.type == OrderType::pegged) ++l.displayed_pegs;
+  log(L3Action::add, order, l.price, shown);
+}
+
+void OrderBook::unlink_special(Slot slot, PriceLevel& l) {
+  const Order& order = storage_->orders[slot];
+  l.total -= order.leaves;
+  if (order.hidden()) {
+    detach(l.hidden, slot);
+    --l.hidden_count;
+    return;
+  }
+  if (storage_->deltas.on()) storage_->deltas.touch(id(), l);
+  detach(l.displayed, slot);
+  const Lots open = open_part(storage_->orders, slot);
+  l.shown -= open;
+  --l.displayed_count;
+  if (order.type == OrderType::pegged) --l.displayed_pegs;
+  if (open > 0) log(L3Action::remove, order, l.price, 0); // reduce() has said so of one that is used up
+}
+
+void OrderBook::reduce_special(Slot slot, PriceLevel& l, Lots qty) {
+  const Order& order = storage_->orders[slot];
+  if (order.hidden()) return;
+  if (storage_->deltas.on()) storage_->deltas.touch(id(), l);
+  l.shown -= qty;
+  Lots open = order.leaves;
+  if (order.has(kIceberg)) {
+    OrderDetail& detail = storage_->orders.detail(slot);
+    CM_CHECK(qty <= detail.shown);
+    open = detail.shown -= qty;
+  }
+  log(open > 0 ? L3Action::set : L3Action::remove, order, l.price, open);
+}
+
+Lots OrderBook::refresh(Slot slot) {
+  const Order& order = storage_->orders[slot];
+  OrderDetail& detail = storage_->orders.detail(slot);
+  PriceLevel& l = storage_->levels[order.level];
+  CM_CHECK(detail.shown == 0 && order.leaves > 0 && !order.hidden());
+  detail.shown = std::min(detail.display_qty, order.leaves);
+  detach(l.displayed, slot);
+  append(l.displayed, slot);
+  l.shown += detail.shown;
+  log(L3Action::add, order, l.price, detail.shown);
+  return detail.shown;
+}
+
+void OrderBook::log(L3Action action, const Order& order, Ticks price, Lots qty) {
+  if (storage_->deltas.on())
+    storage_->deltas.order(id(), action, order.side, order.order_id, price, qty);
+}
+
 void OrderBook::shrink(Slot slot, Lots leaves) {
   Order& order = storage_->orders[slot];
   PriceLevel& l = storage_->levels[order.level];

@@ -56,6 +56,7 @@ class OrderBook {
     return ladders_[at(l.side)].next(storage_->nodes, l.place);
   }
   const PriceLevel& level(std::uint32_t level) const { return storage_->levels[level]; }
+  PriceLevel& level(std::uint32_t level) { return storage_->levels[level]; }
   std::uint32_t find_level(Side side, Ticks price) const {
     Ladder::Place place{};
     return ladders_[at(side)].find(storage_->nodes, instrument.rank(side, price), place);
@@ -68,40 +69,27 @@ class OrderBook {
     order.level = level;
     order.place = OrderPlace::resting;
     PriceLevel& l = storage_->levels[level];
-    l.total += order.leaves;
-    if (order.hidden()) [[unlikely]] {
-      append(l.hidden, slot);
-      ++l.hidden_count;
+    if (order.plain() && !storage_->deltas.on()) [[likely]] {
+      append(l.displayed, slot);
+      l.total += order.leaves;
+      l.shown += order.leaves;
+      ++l.displayed_count;
       return;
     }
-    if (storage_->deltas.on()) [[unlikely]]
-      storage_->deltas.touch(id(), l);
-    append(l.displayed, slot);
-    const Lots shown = open_part(storage_->orders, slot);
-    l.shown += shown;
-    ++l.displayed_count;
-    if (order.type == OrderType::pegged) [[unlikely]]
-      ++l.displayed_pegs;
-    log(L3Action::add, order, price, shown);
+    rest_special(slot, l);
   }
 
   // Out of its level; an empty level goes.
   void unlink(Slot slot) {
     const Order& order = storage_->orders[slot];
     PriceLevel& l = storage_->levels[order.level];
-    l.total -= order.leaves;
-    if (order.hidden()) [[unlikely]] {
-      detach(l.hidden, slot);
-      --l.hidden_count;
-    } else {
-      if (storage_->deltas.on()) [[unlikely]]
-        storage_->deltas.touch(id(), l);
+    if (order.plain() && !storage_->deltas.on()) [[likely]] {
       detach(l.displayed, slot);
-      l.shown -= open_part(storage_->orders, slot);
+      l.total -= order.leaves;
+      l.shown -= order.leaves;
       --l.displayed_count;
-      if (order.type == OrderType::pegged) [[unlikely]]
-        --l.displayed_pegs;
-      log(L3Action::remove, order, l.price, 0);
+    } else {
+      unlink_special(slot, l);
     }
     CM_CHECK(l.total >= 0 && l.shown >= 0);
     if (l.empty()) remove_level(order.level);
@@ -114,34 +102,32 @@ class OrderBook {
     CM_CHECK(qty > 0 && qty <= order.leaves);
     order.leaves -= qty;
     l.total -= qty;
-    if (order.hidden()) [[unlikely]]
-      return;
-    if (storage_->deltas.on()) [[unlikely]]
-      storage_->deltas.touch(id(), l);
-    l.shown -= qty;
-    Lots open = order.leaves;
-    if (order.has(kIceberg)) [[unlikely]] {
-      OrderDetail& detail = storage_->orders.detail(slot);
-      CM_CHECK(qty <= detail.shown);
-      open = detail.shown -= qty;
-    }
-    if (open > 0) log(L3Action::set, order, l.price, open);
+    if (order.plain() && !storage_->deltas.on()) [[likely]]
+      l.shown -= qty;
+    else
+      reduce_special(slot, l, qty);
   }
 
-  // An iceberg whose shown part is used up shows the next one, at the back of the queue. Gives what it shows.
-  Lots refresh(Slot slot) {
-    const Order& order = storage_->orders[slot];
-    OrderDetail& detail = storage_->orders.detail(slot);
-    PriceLevel& l = storage_->levels[order.level];
-    CM_CHECK(detail.shown == 0 && order.leaves > 0 && !order.hidden());
-    log(L3Action::remove, order, l.price, 0);
-    detail.shown = std::min(detail.display_qty, order.leaves);
-    detach(l.displayed, slot);
-    append(l.displayed, slot);
-    l.shown += detail.shown;
-    log(L3Action::add, order, l.price, detail.shown);
-    return detail.shown;
+  // A plain order at the front of its level's displayed queue loses `qty`; used up, it goes, and its level where it was
+  // the last one. For matching without a recorder of deltas.
+  void take_front(PriceLevel& l, Order& order, Lots qty) {
+    order.leaves -= qty;
+    l.total -= qty;
+    l.shown -= qty;
+    if (order.leaves > 0) return;
+    --l.displayed_count;
+    l.displayed.head = order.next;
+    if (order.next != kNone) {
+      storage_->orders[order.next].prev = kNone;
+      return;
+    }
+    l.displayed.tail = kNone;
+    if (l.hidden.head == kNone) remove_level(order.level);
   }
+  bool records() const { return storage_->deltas.on(); }
+
+  // An iceberg whose shown part is used up shows the next one, at the back of the queue. Gives what it shows.
+  Lots refresh(Slot slot);
 
   // A resting order keeps its place with fewer leaves; an iceberg loses reserve first.
   void shrink(Slot slot, Lots leaves);
@@ -223,26 +209,21 @@ class OrderBook {
   PegReference priced_by; // at the last pass over the pegs; kept while there are any
 
  private:
-  static std::size_t at(Side side) { return side == Side::buy ? 0 : 1; }
+  static std::size_t at(Side side) { return static_cast<std::size_t>(side) - 1; }
 
   std::uint32_t level_at(Side side, Ticks price) {
-    Ladder& ladder = ladders_[at(side)];
     const std::uint64_t rank = instrument.rank(side, price);
-    Ladder::Place place{};
-    std::uint32_t level = ladder.find(storage_->nodes, rank, place);
-    if (level != kNone) return level;
-    level = storage_->levels.take(side, price);
-    ladder.insert(storage_->nodes, rank, level, place);
-    storage_->levels[level].place = place;
-    return level;
+    const std::uint32_t level = ladders_[at(side)].find_near(storage_->nodes, rank);
+    return level != kNone ? level : find_or_make(side, price, rank);
   }
+  std::uint32_t find_or_make(Side side, Ticks price, std::uint64_t rank);
 
-  void remove_level(std::uint32_t level) {
-    PriceLevel& l = storage_->levels[level];
-    CM_CHECK(l.total == 0 && l.shown == 0 && l.displayed_count == 0 && l.hidden_count == 0);
-    ladders_[at(l.side)].erase(storage_->nodes, level, l.place);
-    storage_->levels.give_back(level);
-  }
+  // Hidden orders, icebergs and pegs, and all orders while deltas are recorded.
+  void rest_special(Slot slot, PriceLevel& l);
+  void unlink_special(Slot slot, PriceLevel& l);
+  void reduce_special(Slot slot, PriceLevel& l, Lots qty);
+
+  void remove_level(std::uint32_t level);
 
   void append(Queue& queue, Slot slot) {
     Order& order = storage_->orders[slot];
@@ -267,10 +248,7 @@ class OrderBook {
       storage_->orders[order.next].prev = order.prev;
   }
 
-  void log(L3Action action, const Order& order, Ticks price, Lots qty) {
-    if (storage_->deltas.on()) [[unlikely]]
-      storage_->deltas.order(id(), action, order.side, order.order_id, price, qty);
-  }
+  void log(L3Action action, const Order& order, Ticks price, Lots qty);
 
   Storage* storage_;
   Ladder ladders_[2];

@@ -3,6 +3,7 @@
 // find, insert, set: O(1). retire, used_ranges: O(remembered ids).
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <utility>
@@ -28,12 +29,14 @@ class OrderIndex {
 
   bool used(OrderId id) const { return id <= retired_ || entry_of(id) != kUnused; }
 
-  // Marks an id as used; `slot` kNone where its order does not live on. Requires !used(id) or id <= retired.
+  // Marks an unused id as used; `slot` kNone where its order does not live on.
   void insert(OrderId id, Slot slot) {
-    if (count_ == 0 && sparse_count_ == 0 && dense_top_ == 0) anchor(id);
-    put(id, slot == kNone ? kDead : slot + 1);
-    if (id > retired_) ++count_;
-    if (id > highest_) highest_ = id;
+    const std::uint64_t at = id - base_;
+    if (at >= window_ || dense_top_ == 0) [[unlikely]]
+      return insert_elsewhere(id, slot);
+    dense_[at] = slot + 1 == 0 ? kDead : slot + 1;
+    if (at >= dense_top_) dense_top_ = at + 1;
+    ++count_;
   }
 
   // The order of an id that is used begins or ends to live.
@@ -56,8 +59,8 @@ class OrderIndex {
     dense_top_ = 0;
     sparse_ = LazyArray<Entry>();
     sparse_count_ = 0;
+    sparse_highest_ = 0;
     retired_ = up_to;
-    if (up_to > highest_) highest_ = up_to;
     base_ = up_to + 1 == 0 ? 1 : up_to + 1;
     count_ = 0;
     for (const auto& [id, entry] : kept) {
@@ -69,14 +72,19 @@ class OrderIndex {
   std::uint64_t count() const { return count_; } // remembered
   bool full() const { return count_ >= max_ids_; }
   OrderId retired() const { return retired_; }
-  OrderId highest() const { return highest_; }
+  OrderId highest() const { // used; the cell below dense_top_ is
+    return std::max({retired_, sparse_highest_, dense_top_ == 0 ? 0 : base_ + dense_top_ - 1});
+  }
   std::size_t bytes() const { return dense_.bytes() + sparse_.bytes(); }
 
   // Remembered ids as maximal [first, last] ranges, ascending.
   std::vector<std::pair<OrderId, OrderId>> used_ranges() const;
 
-  void prefetch(OrderId id) const {
-    if (id - base_ < window_) __builtin_prefetch(&dense_[id - base_], 1);
+  void prefetch(OrderId id) const { __builtin_prefetch(&dense_[id - base_ < window_ ? id - base_ : 0], 1); }
+  // A guess of where an id's order lives, without a branch on what the id is: for prefetching.
+  Slot guess(OrderId id) const {
+    const std::uint32_t entry = dense_[id - base_ < window_ ? id - base_ : 0];
+    return entry - 1 < kDead - 1 ? entry - 1 : 0;
   }
   void prefault() { dense_.prefault(dense_.size()); }
 
@@ -94,9 +102,13 @@ class OrderIndex {
     return sparse_[probe(id)].value;
   }
 
-  void anchor(OrderId id) {
-    base_ = id < window_ ? 1 : id - window_ / 8;
-    if (base_ <= retired_) base_ = retired_ + 1;
+  [[gnu::noinline]] void insert_elsewhere(OrderId id, Slot slot) {
+    if (count_ == 0 && sparse_count_ == 0 && dense_top_ == 0) { // the window begins about the first id
+      base_ = id < window_ ? 1 : id - window_ / 8;
+      if (base_ <= retired_) base_ = retired_ + 1;
+    }
+    put(id, slot == kNone ? kDead : slot + 1);
+    ++count_;
   }
 
   // The cell of an id, or the free one where it would lie. The table is never more than half full.
@@ -112,6 +124,7 @@ class OrderIndex {
     if (sparse_.size() == 0) sparse_ = LazyArray<Entry>(sparse_capacity_);
     Entry& entry = sparse_[probe(id)];
     if (entry.value == kUnused) ++sparse_count_;
+    if (id > sparse_highest_) sparse_highest_ = id;
     entry = Entry{id, value, 0};
   }
 
@@ -143,7 +156,7 @@ class OrderIndex {
   std::uint64_t sparse_count_ = 0;
   std::uint64_t count_ = 0;
   OrderId retired_ = 0;
-  OrderId highest_ = 0;
+  OrderId sparse_highest_ = 0; // used, of those outside the window
 };
 
 } // namespace cmatch

@@ -45,6 +45,10 @@ struct alignas(64) Order {
 
   bool has(OrderTrait trait) const { return (traits & trait) != 0; }
   bool hidden() const { return (flags & kHidden) != 0; }
+  // Shows all that it has, and nothing follows when its quantity changes.
+  bool plain() const { return ((traits & (kIceberg | kPegs)) | (flags & kHidden)) == 0; }
+  // Something outside the book knows of it.
+  bool registered() const { return (traits & (kExpires | kPegs)) != 0; }
 };
 static_assert(sizeof(Order) == 64);
 
@@ -89,10 +93,11 @@ class OrderPool {
   }
 
   void give_back(Slot slot) {
-    CM_CHECK(live_ > 0 && orders_[slot].order_id != 0);
+    Order& order = orders_[slot];
+    CM_CHECK(order.order_id != 0);
     --live_;
-    orders_[slot].order_id = 0;
-    orders_[slot].next = free_;
+    order.order_id = 0;
+    order.next = free_;
     free_ = slot;
   }
 

@@ -47,18 +47,13 @@ class LevelPool {
       CM_CHECK(fresh_ < levels_.size());
       level = fresh_++;
     }
-    levels_[level] = PriceLevel{
-        .price = price,
-        .shown = 0,
-        .total = 0,
-        .displayed = {kNone, kNone},
-        .hidden = {kNone, kNone},
-        .displayed_count = 0,
-        .hidden_count = 0,
-        .displayed_pegs = 0,
-        .side = side,
-        .place = {kNone, 0},
-    };
+    PriceLevel& made = levels_[level];
+    made.price = price;
+    made.shown = made.total = 0;
+    made.displayed = made.hidden = {kNone, kNone};
+    made.displayed_count = made.hidden_count = made.displayed_pegs = 0;
+    made.side = side;
+    made.place = {kNone, 0};
     return level;
   }
 

@@ -183,7 +183,7 @@ void read_tape(EngineState& state, Reader& in) {
     entry.qty = in.get<std::int64_t>();
     entry.maker_order_id = in.get<std::uint64_t>();
     entry.taker_order_id = in.get<std::uint64_t>();
-    state.tape.add(entry);
+    if (TapeEntry* next = state.tape.next()) *next = entry;
   }
 }
 
@@ -439,6 +439,7 @@ Engine Engine::restore(std::span<const std::uint8_t> bytes, const EngineOptions&
     read_state(*engine.state_, after_tape);
     require(after_tape.done(), "bytes follow its end");
     engine.check_invariants();
+    engine.state_->storage.deltas = DeltaLog(options.deltas); // what was read is no change
   } catch (const InvariantViolation& error) {
     throw SnapshotError(std::string("the snapshot is inconsistent: ") + error.what());
   }
