@@ -42,22 +42,19 @@ constexpr bool is_stop(OrderType type) {
 // True for a plain limit order in continuous trading that all checks pass; false says only that check_new must look.
 inline bool plainly_valid(const EngineState& state, const OrderBook& book, const Command& command) {
   const Instrument& instrument = book.instrument;
-  const Definition& d = instrument.definition;
   constexpr std::uint32_t kRestsOrIoc = 1u << static_cast<int>(TimeInForce::day) |
                                         1u << static_cast<int>(TimeInForce::gtc) |
                                         1u << static_cast<int>(TimeInForce::ioc);
-  const auto unsigned_of = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
   return command.type == static_cast<std::uint8_t>(OrderType::limit) && command.present == kHasPrice &&
          command.flags == 0 && command.stp_mode <= static_cast<std::uint8_t>(StpMode::decrement) &&
-         static_cast<std::uint8_t>(command.side - 1) < 2 && book.phase == Phase::continuous &&
-         (kRestsOrIoc >> (command.time_in_force & 31) & 1) != 0 && command.time_in_force < 32 &&
-         unsigned_of(command.qty) - 1 < unsigned_of(d.max_qty) &&
-         unsigned_of(command.price) - unsigned_of(d.min_price) <= unsigned_of(d.max_price) - unsigned_of(d.min_price) &&
-         instrument.on_lot(command.qty) && instrument.on_tick(command.price) && !instrument.banded &&
-         (instrument.notional_fits || instrument.notional_within(command.price, command.qty)) &&
-         command.qty <= INT64_MAX - book.live_leaves(static_cast<Side>(command.side)) && command.order_id != 0 &&
+         static_cast<std::uint8_t>(command.side - 1) < 2 && command.time_in_force < 8 &&
+         (kRestsOrIoc >> command.time_in_force & 1) != 0 && book.phase == Phase::continuous &&
+         static_cast<std::uint64_t>(command.qty) - 1 < instrument.max_qty && instrument.in_range(command.price) &&
+         (instrument.simple || (instrument.on_lot(command.qty) && instrument.on_tick(command.price) &&
+                                !instrument.banded && instrument.notional_within(command.price, command.qty))) &&
+         command.qty <= INT64_MAX - book.live_leaves(static_cast<Side>(command.side)) &&
          !state.storage.index.full() && state.storage.orders.live() < state.limits.max_orders &&
-         !state.storage.index.used(command.order_id);
+         state.storage.index.surely_unused(command.order_id);
 }
 
 } // namespace cmatch

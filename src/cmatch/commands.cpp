@@ -53,9 +53,9 @@ void settle_touched(EngineState& state) {
   return event;
 }
 
-[[gnu::always_inline]] inline void rest_new(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
+void rest_new(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
   const Slot slot = create_order(state, book, command, arrival, command.qty, command.qty);
-  if (state.storage.orders[slot].has(kIceberg)) [[unlikely]] {
+  if (state.storage.orders[slot].has(kIceberg)) {
     OrderDetail& detail = state.storage.orders.detail(slot);
     detail.shown = std::min(detail.display_qty, command.qty);
   }
@@ -88,15 +88,18 @@ Taker taker_of(const Command& command) {
   run_taker(state, book, taker, &command, arrival);
 }
 
-// A limit order in continuous trading; most orders are one that meets nobody.
-[[gnu::always_inline]] inline void new_limit(EngineState& state, OrderBook& book, const Command& command,
-                                             std::uint64_t arrival) {
-  set_price(accept_new(state, command), command.price);
+// Does a limit order that comes in do anything but rest?
+inline bool takes(const OrderBook& book, const Command& command) {
   const Side side = static_cast<Side>(command.side);
   const std::uint32_t best = book.best(opposite(side));
-  const bool meets = best != kNone && !beyond(side, book.level(best).price, command.price);
-  if (meets || command.time_in_force == static_cast<std::uint8_t>(TimeInForce::ioc) ||
-      command.time_in_force == static_cast<std::uint8_t>(TimeInForce::fok))
+  return (best != kNone && !beyond(side, book.level(best).price, command.price)) ||
+         command.time_in_force == static_cast<std::uint8_t>(TimeInForce::ioc) ||
+         command.time_in_force == static_cast<std::uint8_t>(TimeInForce::fok);
+}
+
+void new_limit(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
+  set_price(accept_new(state, command), command.price);
+  if (takes(book, command))
     take_limit(state, book, command, arrival);
   else
     rest_new(state, book, command, arrival);
@@ -190,10 +193,23 @@ void new_quiet(EngineState& state, OrderBook& book, const Command& command, std:
   settle(state, *book);
 }
 
+// Most orders are a plain limit order that meets nobody.
 [[gnu::always_inline]] inline void on_new(EngineState& state, const Command& command) {
   OrderBook* book = state.find_book(command.instrument_id);
-  if (book == nullptr || !plainly_valid(state, *book, command)) return new_checked(state, book, command);
-  new_limit(state, *book, command, ++state.arrivals);
+  if (book == nullptr || !plainly_valid(state, *book, command)) [[unlikely]]
+    return new_checked(state, book, command);
+  const std::uint64_t arrival = ++state.arrivals;
+  set_price(accept_new(state, command), command.price);
+  if (takes(*book, command)) {
+    take_limit(state, *book, command, arrival);
+  } else {
+    const Slot slot =
+        create_plain(state, *book, command, arrival, command.qty, command.qty, OrderPlace::resting);
+    if (book->records()) [[unlikely]]
+      book->rest(slot, command.price);
+    else
+      book->rest_plain(slot, static_cast<Side>(command.side), command.price, command.qty);
+  }
   settle(state, *book);
 }
 
@@ -330,7 +346,7 @@ void replace_lost(EngineState& state, OrderBook& book, Slot slot, const Command&
   if (scoped) {
     book->for_each_order(select);
   } else {
-    for (Slot slot = 0; slot < orders.high_water(); ++slot)
+    for (Slot slot = orders.first(); slot < orders.end(); ++slot)
       if (orders[slot].order_id != 0) select(slot);
   }
   sort_by_arrival(state, state.selected);
@@ -377,9 +393,8 @@ void replace_lost(EngineState& state, OrderBook& book, Slot slot, const Command&
   settle(state, *book);
 }
 
-} // namespace
-
-void expire_due(EngineState& state) {
+// Expires the GTD orders that are due and settles their books.
+[[gnu::noinline]] void expire_due(EngineState& state) {
   while (!state.storage.expiry.empty()) {
     const Slot slot = state.storage.expiry.top();
     if (state.storage.orders.detail(slot).expire_at > state.clock) break;
@@ -391,7 +406,7 @@ void expire_due(EngineState& state) {
   settle_touched(state);
 }
 
-void apply_command(EngineState& state, const Command& command) {
+[[gnu::always_inline]] inline void apply_command(EngineState& state, const Command& command) {
   switch (static_cast<CommandKind>(command.kind)) {
     case CommandKind::new_order: return on_new(state, command);
     case CommandKind::cancel: return on_cancel(state, command);
@@ -407,6 +422,52 @@ void apply_command(EngineState& state, const Command& command) {
       return state.storage.index.retire(command.up_to);
   }
   reject(state, command, Names::nothing, RejectCode::unknown_command);
+}
+
+[[gnu::cold]] void end_deltas(EngineState& state) {
+  state.storage.deltas.end_command([&](InstrumentId id, Side side, Ticks price) {
+    const OrderBook& book = *state.find_book(id);
+    const std::uint32_t level = book.find_level(side, price);
+    return level == kNone ? std::pair<Lots, std::uint32_t>{0, 0}
+                          : std::pair{book.level(level).shown, book.level(level).displayed_count};
+  });
+}
+
+// One command, whole: the clock, what it makes due, the command itself, and the deltas of all that.
+[[gnu::always_inline]] inline void step(EngineState& state, const Command& command) {
+  ++state.command_sequence;
+  if (command.timestamp > state.clock) state.clock = command.timestamp;
+  const bool records = state.storage.deltas.on();
+  if (records) [[unlikely]]
+    state.storage.deltas.begin_command(state.command_sequence);
+  if (!state.storage.expiry.empty()) [[unlikely]]
+    expire_due(state);
+  apply_command(state, command);
+  if (records) [[unlikely]]
+    end_deltas(state);
+}
+
+} // namespace
+
+void apply_one(EngineState& state, const Command& command) { step(state, command); }
+
+void apply_many(EngineState& state, std::span<const Command> commands) {
+  // What a cancel will touch is known before its turn: its id's cell, then its order, then the order's neighbours.
+  constexpr std::ptrdiff_t kCellAhead = 16, kOrderAhead = 8, kNeighboursAhead = 4;
+  const Storage& storage = state.storage;
+  const Command* command = commands.data();
+  const Command* const end = command + commands.size();
+  for (; end - command > kCellAhead; ++command) {
+    storage.index.prefetch(command[kCellAhead].order_id);
+    storage.orders.prefetch(storage.index.guess(command[kOrderAhead].order_id));
+    const Order& ahead = storage.orders[storage.index.guess(command[kNeighboursAhead].order_id)];
+    storage.orders.prefetch(ahead.prev);
+    storage.orders.prefetch(ahead.next);
+    storage.levels.prefetch(ahead.level);
+    step(state, *command);
+  }
+  for (; command != end; ++command)
+    step(state, *command);
 }
 
 } // namespace cmatch

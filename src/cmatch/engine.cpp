@@ -44,29 +44,6 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 
 namespace {
 
-[[gnu::cold]] void end_deltas(EngineState& state) {
-  state.storage.deltas.end_command([&](InstrumentId id, Side side, Ticks price) {
-    const OrderBook& book = *state.find_book(id);
-    const std::uint32_t level = book.find_level(side, price);
-    return level == kNone ? std::pair<Lots, std::uint32_t>{0, 0}
-                          : std::pair{book.level(level).shown, book.level(level).displayed_count};
-  });
-}
-
-// One command, whole: the clock, what it makes due, the command itself, and the deltas of all that.
-inline void step(EngineState& state, const Command& command) {
-  ++state.command_sequence;
-  if (command.timestamp > state.clock) state.clock = command.timestamp;
-  const bool records = state.storage.deltas.on();
-  if (records) [[unlikely]]
-    state.storage.deltas.begin_command(state.command_sequence);
-  if (!state.storage.expiry.empty()) [[unlikely]]
-    expire_due(state);
-  apply_command(state, command);
-  if (records) [[unlikely]]
-    end_deltas(state);
-}
-
 // Runs `work` with `out` as the buffer of the events; whatever it throws poisons the engine.
 template <class F>
 void guarded(EngineState& state, EventBuffer& out, F&& work) {
@@ -85,24 +62,11 @@ void guarded(EngineState& state, EventBuffer& out, F&& work) {
 } // namespace
 
 void Engine::apply(const Command& command, EventBuffer& out) {
-  guarded(*state_, out, [&] { step(*state_, command); });
+  guarded(*state_, out, [&] { apply_one(*state_, command); });
 }
 
 void Engine::apply_batch(std::span<const Command> commands, EventBuffer& out) {
-  // What a command will touch is known before its turn: its id's cell, then its order.
-  constexpr std::size_t kCellAhead = 16, kOrderAhead = 6;
-  guarded(*state_, out, [&] {
-    const Storage& storage = state_->storage;
-    const Command* command = commands.data();
-    const Command* const end = command + commands.size();
-    for (; end - command > static_cast<std::ptrdiff_t>(kCellAhead); ++command) {
-      storage.index.prefetch(command[kCellAhead].order_id);
-      storage.orders.prefetch(storage.index.guess(command[kOrderAhead].order_id));
-      step(*state_, *command);
-    }
-    for (; command != end; ++command)
-      step(*state_, *command);
-  });
+  guarded(*state_, out, [&] { apply_many(*state_, commands); });
 }
 
 OrderId Engine::next_order_id() const { return state_->storage.index.highest() + 1; }

@@ -14,6 +14,8 @@ namespace cmatch {
 // Instrument id -> number of its book: open addressing, made once for max_instruments.
 class BookIndex {
  public:
+  static constexpr std::uint32_t kNoBook = 0xFFFFFFFF;
+
   explicit BookIndex(std::uint32_t max_instruments) : cells_(std::bit_ceil(std::size_t{2} * max_instruments + 2)) {}
 
   std::uint32_t find(InstrumentId id) const { return cells_[probe(id)].book; }
@@ -23,13 +25,13 @@ class BookIndex {
  private:
   struct Cell {
     InstrumentId id = 0;
-    std::uint32_t book = kNone;
+    std::uint32_t book = kNoBook;
   };
 
   std::size_t probe(InstrumentId id) const {
     const std::size_t mask = cells_.size() - 1;
     std::size_t at = (id * 0x9E3779B97F4A7C15ull >> 32) & mask;
-    while (cells_[at].book != kNone && cells_[at].id != id)
+    while (cells_[at].book != kNoBook && cells_[at].id != id)
       at = (at + 1) & mask;
     return at;
   }
@@ -70,12 +72,12 @@ class EngineState {
   OrderBook* find_book(InstrumentId id) {
     if (last_book != nullptr && last_book->id() == id) return last_book;
     const std::uint32_t number = book_index.find(id);
-    if (number == kNone) return nullptr;
+    if (number == BookIndex::kNoBook) return nullptr;
     return last_book = &books[number];
   }
   const OrderBook* find_book(InstrumentId id) const {
     const std::uint32_t number = book_index.find(id);
-    return number == kNone ? nullptr : &books[number];
+    return number == BookIndex::kNoBook ? nullptr : &books[number];
   }
   // The live order of that account in that instrument, or kNone.
   Slot find_order(const OrderBook& book, OrderId id, AccountId account) const {

@@ -22,15 +22,20 @@ constexpr bool beyond(Side taker, Ticks price, Ticks limit) {
 }
 
 struct Instrument {
-  Definition definition{};
+  // What each order meets, together.
   std::int64_t lowest_step = 0;  // of the prices, in tick_steps
   std::int64_t highest_step = 0; // of the prices, in tick_steps
-  Ticks widest_price = 0;        // the larger of |min_price|, |max_price|
-  bool notional_fits = false;    // max_qty at the widest price is within max_notional
-  bool unit_ticks = false;       // tick_step is 1: no division
-  bool unit_lots = false;        // lot_step is 1
-  bool banded = false;           // has a band
-  bool bounded = false;          // has a band or a collar
+  Ticks min_price = 0;
+  std::uint64_t price_range = 0; // max_price - min_price
+  std::uint64_t max_qty = 0;
+  bool unit_ticks = false;    // tick_step is 1: no division
+  bool unit_lots = false;     // lot_step is 1
+  bool banded = false;        // has a band
+  bool bounded = false;       // has a band or a collar
+  bool notional_fits = false; // max_qty at the widest price is within max_notional
+  bool simple = false;        // no step but 1, no band, no notional to test: range checks are all
+  Ticks widest_price = 0;     // the larger of |min_price|, |max_price|
+  Definition definition{};
 
   Instrument() = default;
   // Keeps of the definition what stays in force: phase and reference are the book's.
@@ -47,10 +52,15 @@ struct Instrument {
     if ((d.present & kHasCollar) == 0) definition.collar = 0;
     if ((d.present & kHasStaticBand) == 0) definition.static_band = 0;
     if ((d.present & kHasDynamicBand) == 0) definition.dynamic_band = 0;
+    min_price = d.min_price;
+    price_range = static_cast<std::uint64_t>(d.max_price) - static_cast<std::uint64_t>(d.min_price);
+    max_qty = static_cast<std::uint64_t>(d.max_qty);
     lowest_step = div_ceil(d.min_price, d.tick_step);
     highest_step = div_floor(d.max_price, d.tick_step);
     widest_price = std::max(std::abs(d.min_price), std::abs(d.max_price));
     notional_fits = static_cast<__int128>(widest_price) * d.max_qty <= d.max_notional;
+    simple = d.tick_step == 1 && d.lot_step == 1 && notional_fits &&
+             (d.present & (kHasStaticBand | kHasDynamicBand)) == 0;
     unit_ticks = d.tick_step == 1;
     unit_lots = d.lot_step == 1;
     banded = (d.present & (kHasStaticBand | kHasDynamicBand)) != 0;
@@ -58,7 +68,9 @@ struct Instrument {
   }
 
   bool has(DefinitionField field) const { return (definition.present & field) != 0; }
-  bool in_range(Ticks price) const { return price >= definition.min_price && price <= definition.max_price; }
+  bool in_range(Ticks price) const {
+    return static_cast<std::uint64_t>(price) - static_cast<std::uint64_t>(min_price) <= price_range;
+  }
   bool on_tick(Ticks price) const { return unit_ticks || price % definition.tick_step == 0; }
   bool on_lot(Lots qty) const { return unit_lots || qty % definition.lot_step == 0; }
 

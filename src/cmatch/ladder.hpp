@@ -8,9 +8,12 @@
 
 #include "cmatch/check.hpp"
 #include "cmatch/lazy_array.hpp"
-#include "cmatch/order_pool.hpp"
+#include "cmatch/types.hpp"
 
 namespace cmatch {
+
+// No slot, level or node: the element 0 of each pool is never given out, so that even a wild read stays inside.
+inline constexpr std::uint32_t kNone = 0;
 
 struct LadderNode {
   std::uint64_t bits; // which children exist
@@ -23,7 +26,7 @@ class LadderNodePool {
  public:
   static constexpr std::uint64_t kMaxDepth = 11; // 61 bits of price range and a bit
 
-  explicit LadderNodePool(std::uint64_t max_levels) : nodes_(max_levels * kMaxDepth) {}
+  explicit LadderNodePool(std::uint64_t max_levels) : nodes_(max_levels * kMaxDepth + 1) {}
 
   LadderNode& operator[](std::uint32_t node) { return nodes_[node]; }
   const LadderNode& operator[](std::uint32_t node) const { return nodes_[node]; }
@@ -53,7 +56,7 @@ class LadderNodePool {
  private:
   LazyArray<LadderNode> nodes_;
   std::uint32_t free_ = kNone;
-  std::uint32_t fresh_ = 0;
+  std::uint32_t fresh_ = 1;
 };
 
 class Ladder {
@@ -75,11 +78,10 @@ class Ladder {
   std::uint32_t first() const { return first_; } // the best level, or kNone
 
   // The level at a rank if its leaf was met lately; kNone says only that find() must look.
-  std::uint32_t find_near(const LadderNodePool& pool, std::uint64_t rank) const {
+  std::uint32_t find_near(std::uint64_t rank) const {
     const Near& near = near_of(rank);
     if (near.key != rank >> 6) return kNone;
-    const LadderNode& node = pool[near.leaf];
-    return (node.bits >> (rank & 63) & 1) != 0 ? node.child[rank & 63] : kNone;
+    return (near.node->bits >> (rank & 63) & 1) != 0 ? near.node->child[rank & 63] : kNone;
   }
 
   // The level at a rank, or kNone; `place` is set where the leaf exists.
@@ -132,6 +134,7 @@ class Ladder {
  private:
   struct Near {
     std::uint64_t key = ~std::uint64_t{0};
+    const LadderNode* node = nullptr;
     std::uint32_t leaf = kNone;
   };
   Near& near_of(std::uint64_t rank) const { return near_[rank >> 6 & 7]; }
@@ -185,7 +188,7 @@ class Ladder {
       const std::uint32_t bit = rank >> shift & 63;
       node = (pool[node].bits >> bit & 1) != 0 ? pool[node].child[bit] : kNone;
     }
-    if (node != kNone) near = {rank >> 6, node};
+    if (node != kNone) near = {rank >> 6, &pool[node], node};
     return node;
   }
 
@@ -201,7 +204,7 @@ class Ladder {
       }
       node = pool[node].child[bit];
     }
-    near_of(rank) = {rank >> 6, node};
+    near_of(rank) = {rank >> 6, &pool[node], node};
     return node;
   }
 

@@ -43,9 +43,9 @@ void emit_phase(EngineState& state, const OrderBook& book);
 // The traits and detail of a command's order; a plain limit order has none.
 void fill_detail(EngineState& state, Slot slot, const Command& command);
 
-// Puts the order of an accepted command into a slot, and its id into the index.
-inline Slot create_order(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival, Lots leaves,
-                         Lots order_qty) {
+// Puts the order of an accepted command into a slot, and its id into the index. `place` is where the caller will put it.
+inline Slot create_plain(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival, Lots leaves,
+                         Lots order_qty, OrderPlace place) {
   const Slot slot = state.storage.orders.take();
   Order& order = state.storage.orders[slot];
   order.order_id = command.order_id;
@@ -55,7 +55,7 @@ inline Slot create_order(EngineState& state, OrderBook& book, const Command& com
   order.arrival = arrival;
   order.prev = order.next = order.level = kNone;
   order.book = book.number();
-  order.place = OrderPlace::none;
+  order.place = place;
   order.side = static_cast<Side>(command.side);
   order.type = static_cast<OrderType>(command.type);
   order.time_in_force = static_cast<TimeInForce>(command.time_in_force);
@@ -64,10 +64,16 @@ inline Slot create_order(EngineState& state, OrderBook& book, const Command& com
   order.traits = 0;
   ++book.live_orders;
   book.live_leaves(static_cast<Side>(command.side)) += leaves;
-  if ((command.present & ~kHasPrice) != 0 || command.type != static_cast<std::uint8_t>(OrderType::limit) ||
-      command.time_in_force == static_cast<std::uint8_t>(TimeInForce::at_close)) [[unlikely]]
-    fill_detail(state, slot, command);
   state.storage.index.insert(command.order_id, slot);
+  return slot;
+}
+
+inline Slot create_order(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival, Lots leaves,
+                         Lots order_qty) {
+  const Slot slot = create_plain(state, book, command, arrival, leaves, order_qty, OrderPlace::none);
+  if ((command.present & ~kHasPrice) != 0 || command.type != static_cast<std::uint8_t>(OrderType::limit) ||
+      command.time_in_force == static_cast<std::uint8_t>(TimeInForce::at_close))
+    fill_detail(state, slot, command);
   return slot;
 }
 

@@ -37,7 +37,35 @@ struct PegReference {
 };
 
 class OrderBook {
+  // What every order meets comes first.
+  Storage* storage_;
+  std::uint32_t number_;
+  std::uint32_t peg_count_ = 0;
+  Lots live_leaves_[2] = {0, 0};
+
  public:
+  // What the rules read and write.
+  Phase phase = Phase::closed;
+  bool step_traded = false; // the running step has traded, from first_trade to last_trade
+  bool touched = false;     // it is on the list of books to settle
+  std::uint32_t live_orders = 0;
+  Instrument instrument;
+
+ private:
+  Ladder ladders_[2];
+  Queue markets_[2] = {{kNone, kNone}, {kNone, kNone}};
+  Queue waiting_close_ = {kNone, kNone};
+  Queue pegs_ = {kNone, kNone};
+
+ public:
+  Ticks first_trade = 0;
+  Ticks last_trade = 0;
+  std::optional<Ticks> last;
+  std::optional<Ticks> reference; // static
+  std::optional<Ticks> mark;
+  StopBook stops;
+  PegReference priced_by; // at the last pass over the pegs; kept while there are any
+
   OrderBook(Storage& storage, std::uint32_t number, const Definition& definition)
       : storage_(&storage), number_(number) {
     define(definition);
@@ -79,6 +107,18 @@ class OrderBook {
     rest_special(slot, l);
   }
 
+  // The same for a plain order while nothing is recorded.
+  void rest_plain(Slot slot, Side side, Ticks price, Lots leaves) {
+    Order& order = storage_->orders[slot];
+    const std::uint32_t level = level_at(side, price);
+    order.level = level;
+    PriceLevel& l = storage_->levels[level];
+    append(l.displayed, slot);
+    l.total += leaves;
+    l.shown += leaves;
+    ++l.displayed_count;
+  }
+
   // Out of its level; an empty level goes.
   void unlink(Slot slot) {
     const Order& order = storage_->orders[slot];
@@ -116,9 +156,10 @@ class OrderBook {
     l.shown -= qty;
     if (order.leaves > 0) return;
     --l.displayed_count;
-    l.displayed.head = order.next;
-    if (order.next != kNone) {
-      storage_->orders[order.next].prev = kNone;
+    const Slot next = order.next;
+    l.displayed.head = next;
+    if (next != kNone) {
+      storage_->orders[next].prev = kNone;
       return;
     }
     l.displayed.tail = kNone;
@@ -194,26 +235,12 @@ class OrderBook {
 
   void check_invariants() const;
 
-  // What the rules read and write.
-  Phase phase = Phase::closed;
-  bool step_traded = false; // the running step has traded, from first_trade to last_trade
-  bool touched = false;     // it is on the list of books to settle
-  std::uint32_t live_orders = 0;
-  Ticks first_trade = 0;
-  Ticks last_trade = 0;
-  std::optional<Ticks> last;
-  std::optional<Ticks> reference; // static
-  std::optional<Ticks> mark;
-  Instrument instrument;
-  StopBook stops;
-  PegReference priced_by; // at the last pass over the pegs; kept while there are any
-
  private:
   static std::size_t at(Side side) { return static_cast<std::size_t>(side) - 1; }
 
   std::uint32_t level_at(Side side, Ticks price) {
     const std::uint64_t rank = instrument.rank(side, price);
-    const std::uint32_t level = ladders_[at(side)].find_near(storage_->nodes, rank);
+    const std::uint32_t level = ladders_[at(side)].find_near(rank);
     return level != kNone ? level : find_or_make(side, price, rank);
   }
   std::uint32_t find_or_make(Side side, Ticks price, std::uint64_t rank);
@@ -249,15 +276,6 @@ class OrderBook {
   }
 
   void log(L3Action action, const Order& order, Ticks price, Lots qty);
-
-  Storage* storage_;
-  Ladder ladders_[2];
-  Lots live_leaves_[2] = {0, 0};
-  std::uint32_t number_;
-  std::uint32_t peg_count_ = 0;
-  Queue markets_[2] = {{kNone, kNone}, {kNone, kNone}};
-  Queue waiting_close_ = {kNone, kNone};
-  Queue pegs_ = {kNone, kNone};
 };
 
 } // namespace cmatch

@@ -24,24 +24,27 @@ class OrderIndex {
   // The slot of a live order, or kNone.
   Slot find(OrderId id) const {
     const std::uint32_t entry = entry_of(id);
-    return entry == kUnused || entry == kDead ? kNone : entry - 1;
+    return entry == kDead ? kNone : entry;
   }
 
   bool used(OrderId id) const { return id <= retired_ || entry_of(id) != kUnused; }
+
+  // An id of the window that is not used; false says only that used() must look.
+  bool surely_unused(OrderId id) const { return id - base_ < window_ && dense_[id - base_] == kUnused; }
 
   // Marks an unused id as used; `slot` kNone where its order does not live on.
   void insert(OrderId id, Slot slot) {
     const std::uint64_t at = id - base_;
     if (at >= window_ || dense_top_ == 0) [[unlikely]]
       return insert_elsewhere(id, slot);
-    dense_[at] = slot + 1 == 0 ? kDead : slot + 1;
+    dense_[at] = slot == kNone ? kDead : slot;
     if (at >= dense_top_) dense_top_ = at + 1;
     ++count_;
   }
 
   // The order of an id that is used begins or ends to live.
   void set(OrderId id, Slot slot) {
-    const std::uint32_t value = slot == kNone ? kDead : slot + 1;
+    const std::uint32_t value = slot == kNone ? kDead : slot;
     if (id - base_ < window_)
       dense_[id - base_] = value;
     else
@@ -84,12 +87,12 @@ class OrderIndex {
   // A guess of where an id's order lives, without a branch on what the id is: for prefetching.
   Slot guess(OrderId id) const {
     const std::uint32_t entry = dense_[id - base_ < window_ ? id - base_ : 0];
-    return entry - 1 < kDead - 1 ? entry - 1 : 0;
+    return entry == kDead ? kNone : entry;
   }
   void prefault() { dense_.prefault(dense_.size()); }
 
  private:
-  static constexpr std::uint32_t kUnused = 0, kDead = 0xFFFFFFFF;
+  static constexpr std::uint32_t kUnused = kNone, kDead = 0xFFFFFFFF;
   struct Entry {
     OrderId id;
     std::uint32_t value;
@@ -107,7 +110,7 @@ class OrderIndex {
       base_ = id < window_ ? 1 : id - window_ / 8;
       if (base_ <= retired_) base_ = retired_ + 1;
     }
-    put(id, slot == kNone ? kDead : slot + 1);
+    put(id, slot == kNone ? kDead : slot);
     ++count_;
   }
 

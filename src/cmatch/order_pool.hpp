@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cmatch/check.hpp"
+#include "cmatch/ladder.hpp"
 #include "cmatch/lazy_array.hpp"
 #include "cmatch/types.hpp"
 #include "cmatch/views.hpp"
@@ -12,7 +13,6 @@
 namespace cmatch {
 
 using Slot = std::uint32_t;
-inline constexpr std::uint32_t kNone = 0xFFFFFFFF; // no slot, level or node
 
 // Bits of Order::traits: which parts of OrderDetail have a meaning.
 enum OrderTrait : std::uint16_t {
@@ -69,7 +69,8 @@ struct alignas(64) OrderDetail {
 
 class OrderPool {
  public:
-  explicit OrderPool(std::uint32_t capacity) : orders_(capacity), details_(capacity) {}
+  explicit OrderPool(std::uint32_t capacity)
+      : orders_(std::size_t{capacity} + 1), details_(std::size_t{capacity} + 1) {}
 
   Order& operator[](Slot slot) { return orders_[slot]; }
   const Order& operator[](Slot slot) const { return orders_[slot]; }
@@ -77,8 +78,8 @@ class OrderPool {
   const OrderDetail& detail(Slot slot) const { return details_[slot]; }
 
   std::uint32_t live() const { return live_; }
-  std::uint32_t capacity() const { return static_cast<std::uint32_t>(orders_.size()); }
-  std::uint32_t high_water() const { return fresh_; } // slots at and above it were never used
+  Slot first() const { return 1; }
+  Slot end() const { return fresh_; } // slots at and above it were never used
   std::size_t bytes() const { return orders_.bytes() + details_.bytes(); }
 
   Slot take() {
@@ -112,7 +113,7 @@ class OrderPool {
   LazyArray<Order> orders_;
   LazyArray<OrderDetail> details_;
   Slot free_ = kNone;
-  Slot fresh_ = 0;
+  Slot fresh_ = 1;
   std::uint32_t live_ = 0;
 };
 

@@ -34,7 +34,7 @@ static_assert(sizeof(PriceLevel) == 64);
 
 class LevelPool {
  public:
-  explicit LevelPool(std::uint32_t capacity) : levels_(capacity) {}
+  explicit LevelPool(std::uint32_t capacity) : levels_(std::size_t{capacity} + 1) {}
 
   PriceLevel& operator[](std::uint32_t level) { return levels_[level]; }
   const PriceLevel& operator[](std::uint32_t level) const { return levels_[level]; }
@@ -62,13 +62,14 @@ class LevelPool {
     free_ = level;
   }
 
+  void prefetch(std::uint32_t level) const { __builtin_prefetch(&levels_[level], 1); }
   std::size_t bytes() const { return levels_.bytes(); }
   void prefault() { levels_.prefault(levels_.size()); }
 
  private:
   LazyArray<PriceLevel> levels_;
   std::uint32_t free_ = kNone;
-  std::uint32_t fresh_ = 0;
+  std::uint32_t fresh_ = 1;
 };
 
 } // namespace cmatch
