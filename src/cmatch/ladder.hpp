@@ -17,6 +17,7 @@ inline constexpr std::uint32_t kNone = 0;
 
 struct LadderNode {
   std::uint64_t bits; // which children exist
+  std::uint64_t key;  // of a leaf: its ranks without their last six bits
   std::uint32_t parent;
   std::uint32_t place; // in the parent
   std::uint32_t child[64];
@@ -171,13 +172,7 @@ class Ladder {
       return;
     }
     first_ = pool[place.leaf].child[place.bit];
-    std::uint64_t rank = place.bit;
-    std::uint32_t node = place.leaf;
-    for (int shift = 6; pool[node].parent != kNone; shift += 6) {
-      rank |= std::uint64_t{pool[node].place} << shift;
-      node = pool[node].parent;
-    }
-    first_rank_ = rank;
+    first_rank_ = pool[place.leaf].key << 6 | place.bit;
   }
 
   std::uint32_t find_leaf(const LadderNodePool& pool, std::uint64_t rank) const {
@@ -204,6 +199,7 @@ class Ladder {
       }
       node = pool[node].child[bit];
     }
+    pool[node].key = rank >> 6;
     near_of(rank) = {rank >> 6, &pool[node], node};
     return node;
   }
