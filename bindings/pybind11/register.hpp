@@ -1,0 +1,46 @@
+// The parts of cmatch._core, one function a topic. module.cpp calls them in dependency order.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <utility>
+
+#include "shared/engine_host.hpp"
+#include "shared/python.hpp"
+
+namespace cmatch::face {
+
+namespace py = pybind11;
+using EngineClass = py::class_<EngineHost>;
+
+void register_layouts(py::module_& module);
+EngineClass register_engine(py::module_& module); // the class, its constructors, state and snapshots
+void register_hot_calls(EngineClass& engine);     // submit, cancel, replace, submit_batch, best
+void register_commands(EngineClass& engine);      // every other command
+void register_views(EngineClass& engine);         // what a reader sees, and what is drained
+
+// Runs `call`, which returns a new reference, and gives its exceptions to Python as errors.cpp has them.
+template <class Call>
+py::object bordered(Call&& call) {
+  PyObject* const result = at_the_border(std::forward<Call>(call));
+  if (result == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(result);
+}
+
+// What `read` takes from the engine while this thread alone is in it. Python objects are made outside: making them may
+// let another thread run.
+template <class Read>
+auto inside(EngineHost& host, Read&& read) {
+  const Stay stay(host);
+  return read(std::as_const(host.engine));
+}
+
+// The same without the GIL, for what takes O(state).
+template <class Read>
+auto inside_unlocked(EngineHost& host, Read&& read) {
+  const Stay stay(host);
+  const py::gil_scoped_release unlocked;
+  return read(std::as_const(host.engine));
+}
+
+} // namespace cmatch::face

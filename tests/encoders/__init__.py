@@ -1,0 +1,1 @@
+"""Encoders of market data formats, written from their published specifications: for tests only."""

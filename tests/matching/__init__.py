@@ -1,0 +1,1 @@
+"""The core against the oracle: golden tables, rejects, faults, and random flows."""
