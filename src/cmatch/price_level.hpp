@@ -16,8 +16,8 @@ struct Queue {
 };
 
 struct alignas(64) PriceLevel {
-  Ticks price;
   Lots shown; // of the displayed queue
+  Ticks price; // between the sums: side by side they would be one vector, loaded while two stores to it are on their way
   Lots total; // all leaves: shown, reserves and hidden
   Queue displayed;
   Queue hidden;
