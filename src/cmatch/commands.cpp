@@ -457,8 +457,8 @@ void apply_many(EngineState& state, std::span<const Command> commands) {
   const Storage& storage = state.storage;
   const Command* command = commands.data();
   const Command* const end = command + commands.size();
-  const bool cached = storage.orders.live() < 4096; // a small book lies in the cache: to fetch ahead only costs
-  for (; !cached && end - command > kCellAhead; ++command) {
+  const bool worthwhile = storage.orders.live() >= 4096; // a small book lies in the cache
+  for (; worthwhile && end - command > kCellAhead; ++command) {
     storage.index.prefetch(command[kCellAhead].order_id);
     storage.orders.prefetch(storage.index.guess(command[kOrderAhead].order_id));
     const Order& ahead = storage.orders[storage.index.guess(command[kNeighboursAhead].order_id)];

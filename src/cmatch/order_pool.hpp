@@ -102,7 +102,7 @@ class OrderPool {
     free_ = slot;
   }
 
-  void prefetch(Slot slot) const { __builtin_prefetch(&orders_[slot], 1); }
+  void prefetch(Slot slot) const { __builtin_prefetch(&orders_[slot]); }
 
   void prefault() {
     orders_.prefault(orders_.size());
