@@ -2,10 +2,10 @@
 
     python bench/bindings.py [--markdown]
 
-All three translate the same arguments with the same code to the same engine and make the same results: what differs
-is how the binding takes the call apart. The calls are rejects and views, so that the engine does as little as it can.
-An ordinary pybind11 method stands beside them: what the vectorcall methods of the shipped module replace.
-Pinned to one core; the implementations take turns in one run; the median of 5 rounds, the empty loop taken off.
+All three translate the same arguments with the same code to the same engine and make the same results: what
+differs is how the binding takes the call apart. The calls are rejects and views, so that the engine does as
+little as it can. An ordinary pybind11 method stands beside them: what the vectorcall methods of the shipped
+module replace. Pinned to one core, by turns in one run; median of 5 rounds, less the empty loop.
 """
 
 import argparse
@@ -129,7 +129,9 @@ def measure(made: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--markdown", action="store_true", help="as docs/bindings.md has it")
     markdown = parser.parse_args().markdown
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

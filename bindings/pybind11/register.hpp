@@ -19,6 +19,18 @@ void register_hot_calls(EngineClass& engine);     // submit, cancel, replace, su
 void register_commands(EngineClass& engine);      // every other command
 void register_views(EngineClass& engine);         // what a reader sees, and what is drained
 
+// The engine of a Python object, or nullptr where it is no engine or its __init__ was never called. pybind11's own way
+// would make up memory for the latter.
+EngineHost* find_host(PyObject* self);
+
+// A method's `self`.
+struct Self {
+  EngineHost* host = nullptr;
+
+  EngineHost* operator->() const { return host; }
+  operator EngineHost&() const { return *host; }
+};
+
 // Runs `call`, which returns a new reference, and gives its exceptions to Python as errors.cpp has them.
 template <class Call>
 py::object bordered(Call&& call) {
@@ -44,3 +56,14 @@ auto inside_unlocked(EngineHost& host, Read&& read) {
 }
 
 } // namespace cmatch::face
+
+template <>
+struct pybind11::detail::type_caster<cmatch::face::Self> {
+  PYBIND11_TYPE_CASTER(cmatch::face::Self, const_name("Engine"));
+
+  bool load(handle self, bool) {
+    value.host = cmatch::face::find_host(self.ptr());
+    if (value.host == nullptr) throw type_error("this is no engine, or its __init__ was never called");
+    return true;
+  }
+};

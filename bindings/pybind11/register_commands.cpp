@@ -72,7 +72,7 @@ PyObject* apply(EngineHost& host, const Command& command) {
 void define_define_instrument(EngineClass& engine) {
   engine.def(
       "define_instrument",
-      [](EngineHost& host, const py::object& instrument_id, const py::object& tick_step, const py::object& lot_step,
+      [](Self host, const py::object& instrument_id, const py::object& tick_step, const py::object& lot_step,
          const py::object& min_price, const py::object& max_price, const py::object& max_qty,
          const py::object& max_notional, const py::object& max_parts, const py::object& max_pegs,
          const py::object& trigger_source, const py::object& stop_wrong_side, const py::object& band_mode,
@@ -111,16 +111,17 @@ void define_define_instrument(EngineClass& engine) {
       },
       "instrument_id"_a, py::kw_only(), "tick_step"_a = 1, "lot_step"_a = 1, "min_price"_a = 1,
       "max_price"_a = 1'000'000'000, "max_qty"_a = 1'000'000'000, "max_notional"_a = INT64_MAX,
-      "max_parts"_a = 10'000, "max_pegs"_a = 1024, "trigger_source"_a = "last", "stop_wrong_side"_a = "reject",
-      "band_mode"_a = "reject", "collar"_a = py::none(), "static_band"_a = py::none(),
-      "dynamic_band"_a = py::none(), "reference"_a = py::none(), "phase"_a = "continuous",
-      "timestamp"_a = py::none(), kDefineInstrumentDoc);
+      "max_parts"_a = 10'000, "max_pegs"_a = 1024, "trigger_source"_a = "last",
+      "stop_wrong_side"_a = "reject", "band_mode"_a = "reject", "collar"_a = py::none(),
+      "static_band"_a = py::none(), "dynamic_band"_a = py::none(), "reference"_a = py::none(),
+      "phase"_a = "continuous", "timestamp"_a = py::none(), kDefineInstrumentDoc);
 }
 
 void define_price_command(EngineClass& engine, const char* name, CommandKind kind, const char* doc) {
   engine.def(
       name,
-      [kind](EngineHost& host, const py::object& instrument_id, const py::object& price, const py::object& timestamp) {
+      [kind](Self host, const py::object& instrument_id, const py::object& price,
+             const py::object& timestamp) {
         return bordered([&] {
           Command command = start(kind, timestamp);
           const Reader read{command};
@@ -136,7 +137,7 @@ void define_price_command(EngineClass& engine, const char* name, CommandKind kin
 void define_instrument_commands(EngineClass& engine) {
   engine.def(
       "set_phase",
-      [](EngineHost& host, const py::object& instrument_id, const py::object& phase, const py::object& timestamp) {
+      [](Self host, const py::object& instrument_id, const py::object& phase, const py::object& timestamp) {
         return bordered([&] {
           Command command = start(CommandKind::set_phase, timestamp);
           Reader{command}.required(instrument_id, "instrument_id", command.instrument_id);
@@ -164,7 +165,7 @@ Set the mark price, in ticks; it triggers stops where trigger_source is "mark".
 void define_engine_commands(EngineClass& engine) {
   engine.def(
       "mass_cancel",
-      [](EngineHost& host, const py::object& instrument_id, const py::object& account, const py::object& side,
+      [](Self host, const py::object& instrument_id, const py::object& account, const py::object& side,
          const py::object& timestamp) {
         return bordered([&] {
           Command command = start(CommandKind::mass_cancel, timestamp);
@@ -186,7 +187,7 @@ Cancel every order, resting or waiting, that fits all that is given: at least an
 )");
   engine.def(
       "advance_time",
-      [](EngineHost& host, const py::object& timestamp) {
+      [](Self host, const py::object& timestamp) {
         return bordered([&] {
           Command command = start(CommandKind::advance_time, py::none());
           Reader{command}.required(timestamp, "timestamp", command.timestamp);
@@ -200,7 +201,7 @@ Move the clock to `timestamp`, ns since the Unix epoch, and expire what is due. 
 )");
   engine.def(
       "retire_ids",
-      [](EngineHost& host, const py::object& up_to, const py::object& timestamp) {
+      [](Self host, const py::object& up_to, const py::object& timestamp) {
         return bordered([&] {
           Command command = start(CommandKind::retire_ids, timestamp);
           Reader{command}.required(up_to, "up_to", command.up_to);

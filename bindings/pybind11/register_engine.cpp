@@ -12,6 +12,8 @@ namespace {
 
 using py::literals::operator""_a;
 
+PyTypeObject* engine_type = nullptr;
+
 constexpr const char* kEngineDoc =
     R"(A matching engine: many books, one clock, one sequence of commands.
 
@@ -35,7 +37,8 @@ EngineOptions engine_options(bool prefault, bool deltas, const py::object& tape)
 }
 
 KeepOptions keep_options(bool keep_events, const py::object& max_events) {
-  return {.keep_events = keep_events, .max_events = read_integer<std::uint64_t>(max_events.ptr(), "max_events")};
+  return {.keep_events = keep_events,
+          .max_events = read_integer<std::uint64_t>(max_events.ptr(), "max_events")};
 }
 
 // Runs a factory with our errors: its result, or the Python exception.
@@ -68,8 +71,9 @@ class Bytes {
 };
 
 std::unique_ptr<EngineHost> make_engine(const py::object& max_instruments, const py::object& max_orders,
-                                        const py::object& max_order_ids, bool prefault, bool deltas, bool keep_events,
-                                        const py::object& max_events, const py::object& tape) {
+                                        const py::object& max_order_ids, bool prefault, bool deltas,
+                                        bool keep_events, const py::object& max_events,
+                                        const py::object& tape) {
   return constructed([&] {
     const EngineLimits limits{
         .max_instruments = read_integer<std::uint32_t>(max_instruments.ptr(), "max_instruments"),
@@ -80,8 +84,9 @@ std::unique_ptr<EngineHost> make_engine(const py::object& max_instruments, const
   });
 }
 
-std::unique_ptr<EngineHost> restore_engine(const py::object& snapshot, bool prefault, bool deltas, bool keep_events,
-                                           const py::object& max_events, const py::object& tape) {
+std::unique_ptr<EngineHost> restore_engine(const py::object& snapshot, bool prefault, bool deltas,
+                                           bool keep_events, const py::object& max_events,
+                                           const py::object& tape) {
   return constructed([&] {
     const EngineOptions options = engine_options(prefault, deltas, tape);
     const KeepOptions keep = keep_options(keep_events, max_events);
@@ -103,7 +108,7 @@ template <class Number>
 void define_number(EngineClass& engine, const char* name, Number (Engine::*read)() const, const char* doc) {
   engine.def_property_readonly(
       name,
-      [read](EngineHost& host) {
+      [read](Self host) {
         return bordered([&] {
           return py::int_(inside(host, [&](const Engine& e) { return (e.*read)(); })).release().ptr();
         });
@@ -120,12 +125,13 @@ void define_properties(EngineClass& engine) {
   define_number(engine, "trade_sequence", &Engine::trade_sequence, "The last trade_id.");
   define_number(engine, "live_orders", &Engine::live_orders, "How many orders rest or wait.");
   define_number(engine, "remembered_ids", &Engine::remembered_ids, "How many used order ids are remembered.");
-  define_number(engine, "retired_up_to", &Engine::retired_up_to, "Ids up to this one count as used for good.");
+  define_number(engine, "retired_up_to", &Engine::retired_up_to,
+                "Ids up to this one count as used for good.");
   define_number(engine, "memory_bytes", &Engine::memory_bytes,
                 "Address space of the engine, in bytes; pages count once they are touched.");
   engine.def_property_readonly(
       "instruments",
-      [](EngineHost& host) {
+      [](Self host) {
         return bordered([&] {
           const auto ids = inside(host, [](const Engine& e) { return e.instruments(); });
           py::tuple result(ids.size());
@@ -137,11 +143,11 @@ void define_properties(EngineClass& engine) {
       "The ids of the defined instruments, ascending.");
   engine.def_property_readonly(
       "options",
-      [](EngineHost& host) {
+      [](Self host) {
         return bordered([&] {
           const EngineOptions options = inside(host, [](const Engine& e) { return e.options(); });
           return py::dict("prefault"_a = options.prefault, "deltas"_a = options.deltas,
-                          "keep_events"_a = host.keep.keep_events, "max_events"_a = host.keep.max_events,
+                          "keep_events"_a = host->keep.keep_events, "max_events"_a = host->keep.max_events,
                           "tape"_a = options.tape)
               .release()
               .ptr();
@@ -150,7 +156,7 @@ void define_properties(EngineClass& engine) {
       "What the engine was made with and that changes no answer, by the names of Engine's arguments.");
   engine.def_property_readonly(
       "limits",
-      [](EngineHost& host) {
+      [](Self host) {
         return bordered([&] {
           const EngineLimits limits = inside(host, [](const Engine& e) { return e.limits(); });
           return py::dict("max_instruments"_a = limits.max_instruments, "max_orders"_a = limits.max_orders,
@@ -163,12 +169,12 @@ void define_properties(EngineClass& engine) {
 }
 
 // Appends events that another engine had kept: the second half of unpickling.
-PyObject* keep_bytes(EngineHost& host, PyObject* data) {
+PyObject* keep_bytes(Self host, PyObject* data) {
   const Bytes bytes(data);
   const Stay stay(host);
   if (bytes.view().size() % sizeof(Event) != 0) throw std::invalid_argument("no whole number of events");
   for (std::size_t at = 0; at < bytes.view().size(); at += sizeof(Event))
-    std::memcpy(&host.events.push(), bytes.view().data() + at, sizeof(Event));
+    std::memcpy(&host->events.push(), bytes.view().data() + at, sizeof(Event));
   return Py_NewRef(Py_None);
 }
 
@@ -179,9 +185,10 @@ PyObject* to_bytes(const void* data, std::size_t size) {
 void define_state(EngineClass& engine) {
   engine.def(
       "state_hash",
-      [](EngineHost& host) {
+      [](Self host) {
         return bordered([&] {
-          return PyLong_FromUnsignedLongLong(inside_unlocked(host, [](const Engine& e) { return e.state_hash(); }));
+          return PyLong_FromUnsignedLongLong(
+              inside_unlocked(host, [](const Engine& e) { return e.state_hash(); }));
         });
       },
       R"(state_hash() -> int
@@ -190,7 +197,7 @@ A digest of 64 bits of all that influences later behaviour, but for the clock an
 )");
   engine.def(
       "snapshot",
-      [](EngineHost& host) {
+      [](Self host) {
         return bordered([&] {
           const auto bytes = inside_unlocked(host, [](const Engine& e) { return e.snapshot(); });
           return to_bytes(bytes.data(), bytes.size());
@@ -202,7 +209,7 @@ The whole state, limits included; equal states give equal bytes. Options, kept e
 )");
   engine.def(
       "check_invariants",
-      [](EngineHost& host) {
+      [](Self host) {
         return bordered([&] {
           inside_unlocked(host, [](const Engine& e) { e.check_invariants(); });
           return Py_NewRef(Py_None);
@@ -215,24 +222,37 @@ Raises:
 )");
   engine.def(
       "_kept_events",
-      [](EngineHost& host) {
+      [](Self host) {
         return bordered([&] {
           const Stay stay(host);
-          const auto events = host.events.view();
-          return to_bytes(events.data(), host.keep.keep_events ? events.size_bytes() : 0);
+          const auto events = host->events.view();
+          return to_bytes(events.data(), host->keep.keep_events ? events.size_bytes() : 0);
         });
       },
       "The events that wait for drain_events(), as bytes, for pickling.");
   engine.def(
       "_keep_events",
-      [](EngineHost& host, const py::object& data) { return bordered([&] { return keep_bytes(host, data.ptr()); }); },
+      [](Self host, const py::object& data) {
+        return bordered([&] { return keep_bytes(host, data.ptr()); });
+      },
       "data"_a, "Take up what _kept_events() gave.");
 }
 
 } // namespace
 
+EngineHost* find_host(PyObject* self) {
+  if (!PyObject_TypeCheck(self, engine_type)) return nullptr;
+  auto* const instance = reinterpret_cast<py::detail::instance*>(self);
+  if (instance->simple_layout) [[likely]]
+    return instance->simple_holder_constructed ? static_cast<EngineHost*>(instance->simple_value_holder[0])
+                                               : nullptr;
+  const auto place = instance->get_value_and_holder(py::detail::get_type_info(engine_type), false);
+  return place && place.holder_constructed() ? place.value_ptr<EngineHost>() : nullptr;
+}
+
 EngineClass register_engine(py::module_& module) {
   EngineClass engine(module, "Engine", kEngineDoc);
+  engine_type = reinterpret_cast<PyTypeObject*>(engine.ptr());
   define_constructors(engine);
   define_properties(engine);
   define_state(engine);

@@ -124,14 +124,11 @@ Raises:
     EngineBusy: Another thread is in this engine.
 )";
 
-// The method descriptor has checked that `self` is an engine; not that its __init__ was called.
 EngineHost& host_of(PyObject* self) {
-  const auto* const instance = reinterpret_cast<py::detail::instance*>(self);
-  void* const value = instance->simple_layout ? instance->simple_value_holder[0]
-                                              : py::handle(self).cast<EngineHost*>();
-  if (value == nullptr) [[unlikely]]
-    raise(PyExc_TypeError, "this engine's __init__ was never called");
-  return *static_cast<EngineHost*>(value);
+  EngineHost* const host = find_host(self);
+  if (host == nullptr) [[unlikely]]
+    raise(PyExc_TypeError, "this is no engine, or its __init__ was never called");
+  return *host;
 }
 
 using Call = PyObject* (*)(EngineHost&, PyObject* const*) noexcept;
@@ -169,18 +166,24 @@ PyObject* call_replace(PyObject* self, PyObject* const* args, Py_ssize_t nargs, 
 }
 
 PyObject* call_submit_batch(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
-  constexpr Call call = [](EngineHost& host, PyObject* const* slots) noexcept { return submit_batch(host, slots[0]); };
+  constexpr Call call = [](EngineHost& host, PyObject* const* slots) noexcept {
+    return submit_batch(host, slots[0]);
+  };
   return unpack_and_call(signatures->submit_batch, call, self, args, nargs, keywords);
 }
 
 PyObject* call_best(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords) {
-  constexpr Call call = [](EngineHost& host, PyObject* const* slots) noexcept { return best(host, slots[0]); };
+  constexpr Call call = [](EngineHost& host, PyObject* const* slots) noexcept {
+    return best(host, slots[0]);
+  };
   return unpack_and_call(signatures->best, call, self, args, nargs, keywords);
 }
 
-PyMethodDef hot_method(const char* name, PyObject* (*call)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*),
+PyMethodDef hot_method(const char* name,
+                       PyObject* (*call)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*),
                        const char* doc) {
-  return {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call)), METH_FASTCALL | METH_KEYWORDS, doc};
+  return {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call)),
+          METH_FASTCALL | METH_KEYWORDS, doc};
 }
 
 } // namespace

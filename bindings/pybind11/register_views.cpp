@@ -19,6 +19,11 @@ py::object member(const Words& words, auto number) {
   return py::reinterpret_steal<py::object>(object);
 }
 
+// Any combination, none too: only the Python class makes those.
+py::object order_flags(std::uint8_t flags) {
+  return py::module_::import("cmatch.enums").attr("OrderFlag")(flags);
+}
+
 template <class Number>
 py::object number_or_none(const std::optional<Number>& number) {
   return number ? py::object(py::int_(*number)) : py::object(py::none());
@@ -32,18 +37,20 @@ PyObject* order_view(const OrderView& order) {
   const Vocabulary& word = words();
   return make_view(
       "Order",
-      py::dict("order_id"_a = order.order_id, "account"_a = order.account, "instrument_id"_a = order.instrument_id,
-               "side"_a = member(word.side, order.side), "type"_a = member(word.order_type, order.type),
+      py::dict("order_id"_a = order.order_id, "account"_a = order.account,
+               "instrument_id"_a = order.instrument_id, "side"_a = member(word.side, order.side),
+               "type"_a = member(word.order_type, order.type),
                "time_in_force"_a = member(word.time_in_force, order.time_in_force),
-               "place"_a = member(word.order_place, order.place), "flags"_a = member(word.order_flag, order.flags),
-               "stp_mode"_a = member(word.stp_mode, order.stp_mode), "stp_group"_a = number_or_none(order.stp_group),
-               "order_qty"_a = order.order_qty, "cum_qty"_a = order.cum_qty, "leaves_qty"_a = order.leaves_qty,
+               "place"_a = member(word.order_place, order.place), "flags"_a = order_flags(order.flags),
+               "stp_mode"_a = member(word.stp_mode, order.stp_mode),
+               "stp_group"_a = number_or_none(order.stp_group), "order_qty"_a = order.order_qty,
+               "cum_qty"_a = order.cum_qty, "leaves_qty"_a = order.leaves_qty,
                "shown_qty"_a = order.shown_qty, "price"_a = number_or_none(order.price),
                "stop_price"_a = number_or_none(order.stop_price), "trail"_a = number_or_none(order.trail),
                "peg"_a = order.peg ? member(word.peg, *order.peg) : py::none(),
                "offset"_a = number_or_none(order.offset), "worst_price"_a = number_or_none(order.worst_price),
-               "display_qty"_a = number_or_none(order.display_qty), "expire_at"_a = number_or_none(order.expire_at),
-               "arrival"_a = order.arrival));
+               "display_qty"_a = number_or_none(order.display_qty),
+               "expire_at"_a = number_or_none(order.expire_at), "arrival"_a = order.arrival));
 }
 
 py::object definition_field(const Definition& d, DefinitionField bit, std::int64_t value) {
@@ -71,11 +78,11 @@ PyObject* instrument_view(InstrumentId instrument_id, const InstrumentView& view
 
 // A view of one instrument: `wrap` makes a new reference from the id and what `read` says.
 template <class View, class Wrap>
-void define_book_view(EngineClass& engine, const char* name, View (Engine::*read)(InstrumentId) const, Wrap wrap,
-                      const char* doc) {
+void define_book_view(EngineClass& engine, const char* name, View (Engine::*read)(InstrumentId) const,
+                      Wrap wrap, const char* doc) {
   engine.def(
       name,
-      [read, wrap](EngineHost& host, const py::object& instrument_id) {
+      [read, wrap](Self host, const py::object& instrument_id) {
         return bordered([&] {
           const auto id = read_integer<InstrumentId>(instrument_id.ptr(), "instrument_id");
           return wrap(id, inside(host, [&](const Engine& e) { return (e.*read)(id); }));
@@ -87,11 +94,12 @@ void define_book_view(EngineClass& engine, const char* name, View (Engine::*read
 void define_book_views(EngineClass& engine) {
   engine.def(
       "l2",
-      [](EngineHost& host, const py::object& instrument_id, const py::object& depth) {
+      [](Self host, const py::object& instrument_id, const py::object& depth) {
         return bordered([&] {
           const auto id = read_integer<InstrumentId>(instrument_id.ptr(), "instrument_id");
           const auto most = depth.is_none() ? 0 : read_integer<std::uint64_t>(depth.ptr(), "depth");
-          if (!depth.is_none() && most == 0) raise(PyExc_ValueError, "depth must be at least 1, or None for all");
+          if (!depth.is_none() && most == 0)
+            raise(PyExc_ValueError, "depth must be at least 1, or None for all");
           auto [bids, asks] = inside(host, [&](const Engine& e) {
             return std::pair(e.l2(id, Side::buy, most), e.l2(id, Side::sell, most));
           });
@@ -139,9 +147,8 @@ What an uncross would do now; None outside a call, or where nothing would trade.
 Raises:
     UnknownInstrument: It is not defined.
 )");
-  define_book_view(
-      engine, "instrument", &Engine::instrument, &instrument_view,
-      R"(instrument(instrument_id) -> Instrument
+  define_book_view(engine, "instrument", &Engine::instrument, &instrument_view,
+                   R"(instrument(instrument_id) -> Instrument
 
 An instrument as it is defined, with its phase and its last, mark and reference price.
 
@@ -153,7 +160,7 @@ Raises:
 void define_order_views(EngineClass& engine) {
   engine.def(
       "order",
-      [](EngineHost& host, const py::object& order_id) {
+      [](Self host, const py::object& order_id) {
         return bordered([&] {
           const auto id = read_integer<OrderId>(order_id.ptr(), "order_id");
           const auto order = inside(host, [&](const Engine& e) { return e.order(id); });
@@ -167,7 +174,7 @@ An order while it lives; None afterwards, and before.
 )");
   engine.def(
       "queue_position",
-      [](EngineHost& host, const py::object& order_id) {
+      [](Self host, const py::object& order_id) {
         return bordered([&]() -> PyObject* {
           const auto id = read_integer<OrderId>(order_id.ptr(), "order_id");
           const auto position = inside(host, [&](const Engine& e) { return e.queue_position(id); });
@@ -184,18 +191,18 @@ The orders and lots ahead of a resting order at its price; None of one that wait
 }
 
 template <class Row>
-void define_delta_drain(EngineClass& engine, const char* name, std::vector<Row> (Engine::*drain)(), const char* dtype,
-                        const char* doc) {
+void define_delta_drain(EngineClass& engine, const char* name, std::vector<Row> (Engine::*drain)(),
+                        const char* dtype, const char* doc) {
   engine.def(
       name,
-      [drain, dtype](EngineHost& host) {
+      [drain, dtype](Self host) {
         return bordered([&] {
           need_arrays();
           auto rows = [&] {
             const Stay stay(host);
-            if (!host.engine.options().deltas)
+            if (!host->engine.options().deltas)
               raise(PyExc_RuntimeError, "this engine records no deltas: make it with Engine(deltas=True)");
-            return (host.engine.*drain)();
+            return (host->engine.*drain)();
           }();
           return array_of(std::move(rows), dtype);
         });
@@ -206,10 +213,9 @@ void define_delta_drain(EngineClass& engine, const char* name, std::vector<Row> 
 void define_streams(EngineClass& engine) {
   engine.def(
       "trades",
-      [](EngineHost& host) {
-        return bordered([&] {
-          return array_of(inside(host, [](const Engine& e) { return e.trades(); }), "TAPE_DTYPE");
-        });
+      [](Self host) {
+        return bordered(
+            [&] { return array_of(inside(host, [](const Engine& e) { return e.trades(); }), "TAPE_DTYPE"); });
       },
       R"(trades() -> ndarray
 
@@ -217,16 +223,16 @@ The last trades of all instruments, oldest first: dtype cmatch.TAPE_DTYPE, as ma
 )");
   engine.def(
       "drain_events",
-      [](EngineHost& host) {
+      [](Self host) {
         return bordered([&] {
           need_arrays();
           EventBuffer events = [&] {
             const Stay stay(host);
-            if (!host.keep.keep_events)
+            if (!host->keep.keep_events)
               raise(PyExc_RuntimeError, "this engine keeps no events: make it with Engine(keep_events=True)");
-            return std::exchange(host.events, host.pool->take());
+            return std::exchange(host->events, host->pool->take());
           }();
-          return event_array(std::move(events), host.pool);
+          return event_array(std::move(events), host->pool);
         });
       },
       R"(drain_events() -> ndarray

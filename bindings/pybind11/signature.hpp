@@ -26,7 +26,8 @@ class Signature {
     clear(slots, std::make_index_sequence<N>());
     const auto count = static_cast<std::size_t>(PyVectorcall_NARGS(static_cast<std::size_t>(nargs)));
     if (count > positional_) [[unlikely]]
-      raise(PyExc_TypeError, "%s() takes at most %zu positional arguments, not %zu", function_, positional_, count);
+      raise(PyExc_TypeError, "%s() takes at most %zu positional arguments, not %zu", function_, positional_,
+            count);
     for (std::size_t i = 0; i < count; ++i)
       slots[i] = args[i];
     if (keywords != nullptr) {

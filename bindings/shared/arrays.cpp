@@ -12,8 +12,7 @@ namespace {
 
 // Exposes memory of ours through the buffer protocol and gives it up when the last array over it is gone.
 struct MemoryObject {
-  PyObject_HEAD
-  std::shared_ptr<void> owner;
+  PyObject_HEAD std::shared_ptr<void> owner;
   void* data;
   Py_ssize_t bytes;
 };
@@ -57,14 +56,17 @@ struct Arrays {
   Arrays() {
     const Ref numpy = owned(PyImport_ImportModule("numpy"));
     module = owned(PyImport_ImportModule("cmatch.arrays")).release();
-    ndarray = reinterpret_cast<PyTypeObject*>(owned(PyObject_GetAttrString(numpy.get(), "ndarray")).release());
+    ndarray =
+        reinterpret_cast<PyTypeObject*>(owned(PyObject_GetAttrString(numpy.get(), "ndarray")).release());
     command_dtype = attribute("COMMAND_DTYPE");
     definition_dtype = attribute("DEFINITION_DTYPE");
     as_commands = attribute("as_commands");
     dtype_name = owned(PyUnicode_InternFromString("dtype")).release();
   }
 
-  PyObject* attribute(const char* name) const { return owned(PyObject_GetAttrString(module, name)).release(); }
+  PyObject* attribute(const char* name) const {
+    return owned(PyObject_GetAttrString(module, name)).release();
+  }
 };
 
 // No function-local static: its lock, held while NumPy is imported, would wait for the GIL of the thread it stops.
@@ -92,7 +94,8 @@ bool is_ready(PyObject* commands) {
 }
 
 bool is_readable_in_place(const Py_buffer& buffer) {
-  return buffer.strides[0] == sizeof(Command) && reinterpret_cast<std::uintptr_t>(buffer.buf) % alignof(Command) == 0;
+  return buffer.strides[0] == sizeof(Command) &&
+         reinterpret_cast<std::uintptr_t>(buffer.buf) % alignof(Command) == 0;
 }
 
 } // namespace
@@ -102,8 +105,8 @@ void load_arrays() { memory_type = make_memory_type(); }
 void need_arrays() { arrays(); }
 
 CommandArray::CommandArray(PyObject* commands) {
-  const Ref array = is_ready(commands) ? Ref::share(commands)
-                                       : owned(PyObject_CallOneArg(arrays().as_commands, commands));
+  const Ref array =
+      is_ready(commands) ? Ref::share(commands) : owned(PyObject_CallOneArg(arrays().as_commands, commands));
   if (PyObject_GetBuffer(array.get(), &buffer_, PyBUF_STRIDED_RO) < 0) throw PythonError();
   if (buffer_.ndim != 1) {
     const int dimensions = buffer_.ndim;
@@ -130,7 +133,8 @@ CommandArray::CommandArray(PyObject* commands) {
 
 CommandArray::~CommandArray() { PyBuffer_Release(&buffer_); }
 
-PyObject* array_over(std::shared_ptr<void> owner, void* data, std::size_t count, std::size_t item, const char* dtype) {
+PyObject* array_over(std::shared_ptr<void> owner, void* data, std::size_t count, std::size_t item,
+                     const char* dtype) {
   auto* const memory = PyObject_New(MemoryObject, memory_type);
   if (memory == nullptr) throw PythonError();
   new (&memory->owner) std::shared_ptr<void>(std::move(owner));

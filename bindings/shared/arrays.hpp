@@ -38,7 +38,8 @@ class CommandArray {
 
 // New arrays, of one dimension and writable; `dtype` names one of cmatch.arrays. Throw PythonError.
 PyObject* event_array(EventBuffer events, std::shared_ptr<BufferPool> pool);
-PyObject* array_over(std::shared_ptr<void> owner, void* data, std::size_t count, std::size_t item, const char* dtype);
+PyObject* array_over(std::shared_ptr<void> owner, void* data, std::size_t count, std::size_t item,
+                     const char* dtype);
 
 template <class Row>
 PyObject* array_of(std::vector<Row> rows, const char* dtype) {

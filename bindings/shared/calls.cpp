@@ -61,8 +61,8 @@ struct Traits {
     static_assert(offsetof(Command, flags) == offsetof(Command, present) + 2 &&
                   offsetof(Command, stp_mode) == offsetof(Command, present) + 3 &&
                   offsetof(Command, peg) == offsetof(Command, present) + 4);
-    const std::uint64_t word = present | std::uint64_t{flags} << 16 | std::uint64_t{stp_mode} << 24 |
-                               std::uint64_t{peg} << 32;
+    const std::uint64_t word =
+        present | std::uint64_t{flags} << 16 | std::uint64_t{stp_mode} << 24 | std::uint64_t{peg} << 32;
     std::memcpy(reinterpret_cast<char*>(&command) + offsetof(Command, present), &word, sizeof word);
   }
 };
@@ -93,7 +93,8 @@ Command read_submit(PyObject* const* slots) {
                         ? static_cast<std::uint8_t>(TimeInForce::gtc)
                         : word.time_in_force.read(slots[kSubmitTimeInForce], "time_in_force");
   if (slots[kSubmitFlags] != nullptr) traits.flags = word.order_flag.read(slots[kSubmitFlags], "flags");
-  if (slots[kSubmitStpMode] != nullptr) traits.stp_mode = word.stp_mode.read(slots[kSubmitStpMode], "stp_mode");
+  if (slots[kSubmitStpMode] != nullptr)
+    traits.stp_mode = word.stp_mode.read(slots[kSubmitStpMode], "stp_mode");
   traits.present |= read_rare_submit_fields(slots, c);
   if (is_given(slots[kSubmitPeg])) {
     traits.peg = word.peg.read(slots[kSubmitPeg], "peg");
@@ -124,7 +125,7 @@ PyObject* submit(EngineHost& host, PyObject* const* slots) noexcept {
     read_optional(order_id, "order_id", command.order_id);
     Turn turn(host, 1);
     if (!is_given(order_id)) command.order_id = host.engine.next_order_id();
-      return make_order_result(command.order_id, 0, turn.apply(command));
+    return make_order_result(command.order_id, 0, turn.apply(command));
   });
 }
 

@@ -33,9 +33,9 @@ enum SubmitSlot : std::size_t {
   kSubmitTimestamp,
 };
 inline constexpr std::array kSubmitNames{
-    "instrument_id", "side",     "qty",       "price",      "account", "order_id", "type",
-    "time_in_force", "flags",    "stp_mode",  "stp_group",  "stop_price", "trail", "peg",
-    "offset",        "display_qty", "min_qty", "expire_at", "timestamp"};
+    "instrument_id", "side",        "qty",      "price",     "account",    "order_id", "type",
+    "time_in_force", "flags",       "stp_mode", "stp_group", "stop_price", "trail",    "peg",
+    "offset",        "display_qty", "min_qty",  "expire_at", "timestamp"};
 static_assert(kSubmitNames.size() == kSubmitTimestamp + 1);
 
 enum CancelSlot : std::size_t { kCancelInstrumentId, kCancelOrderId, kCancelAccount, kCancelTimestamp };
@@ -57,7 +57,8 @@ PyObject* submit(EngineHost& host, PyObject* const* slots) noexcept;  // -> Resu
 PyObject* cancel(EngineHost& host, PyObject* const* slots) noexcept;  // -> Result
 PyObject* replace(EngineHost& host, PyObject* const* slots) noexcept; // -> Result
 PyObject* best(EngineHost& host, PyObject* instrument_id) noexcept;   // -> TopOfBook
-PyObject* submit_batch(EngineHost& host, PyObject* commands) noexcept; // -> array of EVENT_DTYPE; the GIL is released
+PyObject* submit_batch(EngineHost& host,
+                       PyObject* commands) noexcept; // -> array of EVENT_DTYPE; the GIL is released
 
 // Loads words, errors and types and adds Result, Trade and TopOfBook to `module`; called once, when it is imported.
 void load_face(PyObject* module);

@@ -20,7 +20,8 @@ struct KeepOptions {
 };
 
 struct EngineHost {
-  explicit EngineHost(Engine made, const KeepOptions& options = {}) : engine(std::move(made)), keep(options) {}
+  explicit EngineHost(Engine made, const KeepOptions& options = {})
+      : engine(std::move(made)), keep(options) {}
 
   Engine engine;
   KeepOptions keep;
@@ -84,8 +85,9 @@ class Turn {
     const std::uint64_t held = host_.events.size();
     const std::uint64_t most = host_.keep.max_events;
     if (held < most && commands <= most - held) return;
-    throw BufferFull("the event buffer holds " + std::to_string(held) + " of max_events=" + std::to_string(most) +
-                     " and " + std::to_string(commands) + " more are due at least: call drain_events() first" +
+    throw BufferFull("the event buffer holds " + std::to_string(held) +
+                     " of max_events=" + std::to_string(most) + " and " + std::to_string(commands) +
+                     " more are due at least: call drain_events() first" +
                      (commands > most ? ", and split the batch" : ""));
   }
 

@@ -109,7 +109,8 @@ class Record {
       const auto given = static_cast<std::size_t>(PyTuple_GET_SIZE(args));
       const std::size_t named = kwargs == nullptr ? 0 : static_cast<std::size_t>(PyDict_GET_SIZE(kwargs));
       if (given + named != Traits::fields.size())
-        raise(PyExc_TypeError, "%s takes %zu fields, not %zu", type->tp_name, Traits::fields.size(), given + named);
+        raise(PyExc_TypeError, "%s takes %zu fields, not %zu", type->tp_name, Traits::fields.size(),
+              given + named);
       for (std::size_t i = 0; i < Traits::fields.size(); ++i) {
         const Field& field = Traits::fields[i];
         PyObject* value = i < given ? PyTuple_GET_ITEM(args, i) : PyDict_GetItemString(kwargs, field.name);

@@ -10,8 +10,7 @@ namespace {
 PyObject* new_none() { return Py_NewRef(Py_None); }
 
 struct TradeObject {
-  PyObject_HEAD
-  std::uint64_t trade_id;
+  PyObject_HEAD std::uint64_t trade_id;
   Ticks price;
   Lots qty;
   OrderId maker_order_id;
@@ -33,10 +32,12 @@ struct TradeTraits {
       integer_field<&TradeObject::instrument_id>("instrument_id", "The book it happened in."),
       integer_field<&TradeObject::price>("price", "Ticks: the maker's price, or that of the uncross."),
       integer_field<&TradeObject::qty>("qty", "Lots."),
-      integer_field<&TradeObject::maker_order_id>("maker_order_id", "The resting order; the buy in an uncross."),
+      integer_field<&TradeObject::maker_order_id>("maker_order_id",
+                                                  "The resting order; the buy in an uncross."),
       integer_field<&TradeObject::maker_account>("maker_account", "Its account."),
       integer_field<&TradeObject::maker_leaves>("maker_leaves", "Lots of the maker still open; 0: filled."),
-      integer_field<&TradeObject::taker_order_id>("taker_order_id", "The incoming order; the sell in an uncross."),
+      integer_field<&TradeObject::taker_order_id>("taker_order_id",
+                                                  "The incoming order; the sell in an uncross."),
       integer_field<&TradeObject::taker_account>("taker_account", "Its account."),
       integer_field<&TradeObject::taker_leaves>("taker_leaves", "Lots of the taker still open; 0: filled."),
       Field{"taker_side", "Side of the taker; None in an uncross.",
@@ -55,8 +56,7 @@ struct TradeTraits {
 };
 
 struct ResultObject {
-  PyObject_HEAD
-  OrderId order_id;
+  PyObject_HEAD OrderId order_id;
   Lots filled;
   Lots remaining;
   std::uint64_t sequence;
@@ -100,7 +100,8 @@ struct ResultTraits {
             [](PyObject* self, PyObject* value) {
               if (value != Py_None) result_of(self).reason = read_integer<std::uint16_t>(value, "reason");
             }},
-      integer_field<&ResultObject::filled>("filled", "Lots of the order that have traded, in this call and before."),
+      integer_field<&ResultObject::filled>("filled",
+                                           "Lots of the order that have traded, in this call and before."),
       integer_field<&ResultObject::remaining>("remaining", "Lots of the order that are still live."),
       Field{"trades", "Every Trade of the call in order, those of stops that it released too.",
             [](PyObject* self, void*) { return Py_NewRef(result_of(self).trades); },
@@ -121,13 +122,12 @@ struct ResultTraits {
 };
 
 struct TopObject {
-  PyObject_HEAD
-  TopOfBook top;
+  PyObject_HEAD TopOfBook top;
 };
 
 TopOfBook& top_of(PyObject* self) { return reinterpret_cast<TopObject*>(self)->top; }
 
-template <bool TopOfBook::*Has, Ticks TopOfBook::*Price>
+template <bool TopOfBook::* Has, Ticks TopOfBook::* Price>
 constexpr Field price_field(const char* name, const char* doc) {
   return {name, doc,
           [](PyObject* self, void*) {
@@ -139,10 +139,11 @@ constexpr Field price_field(const char* name, const char* doc) {
           }};
 }
 
-template <Lots TopOfBook::*Qty>
+template <Lots TopOfBook::* Qty>
 constexpr Field qty_field(const char* name, const char* doc) {
-  return {name, doc, [](PyObject* self, void*) { return PyLong_FromLongLong(top_of(self).*Qty); },
-          [](PyObject* self, PyObject* value) { top_of(self).*Qty = read_integer<Lots>(value, "a quantity"); }};
+  return {
+      name, doc, [](PyObject* self, void*) { return PyLong_FromLongLong(top_of(self).*Qty); },
+      [](PyObject* self, PyObject* value) { top_of(self).*Qty = read_integer<Lots>(value, "a quantity"); }};
 }
 
 struct TopTraits {
@@ -177,7 +178,8 @@ PyObject* make_trade(const Event& event) {
   return reinterpret_cast<PyObject*>(trade);
 }
 
-[[gnu::always_inline]] inline ResultObject* make_result(const Outcome& outcome, std::span<const Event> events) {
+[[gnu::always_inline]] inline ResultObject* make_result(const Outcome& outcome,
+                                                        std::span<const Event> events) {
   ResultObject* const result = Record<ResultTraits>::make();
   result->filled = outcome.filled;
   result->remaining = outcome.remaining;

@@ -54,7 +54,9 @@ void load_words() {
   if (detail::vocabulary != nullptr) return;
   const Ref module = owned(PyImport_ImportModule("cmatch.enums"));
   auto* const vocabulary = new Vocabulary;
-  const auto load = [&](Words Vocabulary::*words, const char* name) { (vocabulary->*words).load(module.get(), name); };
+  const auto load = [&](Words Vocabulary::* words, const char* name) {
+    (vocabulary->*words).load(module.get(), name);
+  };
   load(&Vocabulary::side, "Side");
   load(&Vocabulary::order_type, "OrderType");
   load(&Vocabulary::time_in_force, "TimeInForce");

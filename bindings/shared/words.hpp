@@ -22,7 +22,8 @@ class Words {
     std::int64_t small;
     if (is_small_int(value, small) && small >= 0 && small <= 255) return static_cast<std::uint8_t>(small);
     for (const Word& word : words_)
-      if (word.name.get() == value || word.member.get() == value) return static_cast<std::uint8_t>(word.number);
+      if (word.name.get() == value || word.member.get() == value)
+        return static_cast<std::uint8_t>(word.number);
     return read_slowly(value, name);
   }
 

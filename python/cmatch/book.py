@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from cmatch._core import Engine, TopOfBook
+    from cmatch._core import TopOfBook
     from cmatch.arrays import Records
+    from cmatch.engine import Engine
     from cmatch.views import Indicative, Instrument, QueuePosition
 
 _SHOWN_LEVELS = 10

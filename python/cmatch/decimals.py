@@ -47,12 +47,12 @@ class Scale:
         """
         return _divide("qty", qty, self._qty)
 
-    def price(self, ticks: int) -> Decimal:
-        """The decimal of a price in ticks, with as many places as a tick has."""
+    def price(self, ticks: int) -> str:
+        """The decimal of a price in ticks, with as many places as a tick has and never an exponent."""
         return _multiply("ticks", ticks, self._price)
 
-    def qty(self, lots: int) -> Decimal:
-        """The decimal of a quantity in lots, with as many places as a lot has."""
+    def qty(self, lots: int) -> str:
+        """The decimal of a quantity in lots, with as many places as a lot has and never an exponent."""
         return _multiply("lots", lots, self._qty)
 
     def __repr__(self) -> str:
@@ -120,10 +120,10 @@ def _divide(name: str, value: str | Decimal | int, unit: _Scaled) -> int:
     return units
 
 
-def _multiply(name: str, count: int, unit: _Scaled) -> Decimal:
+def _multiply(name: str, count: int, unit: _Scaled) -> str:
     if isinstance(count, bool) or not isinstance(count, int):
         raise TypeError(f"{name} must be an int, not {type(count).__name__}")
-    return Decimal(_text(count * unit[0], unit[1]))
+    return _text(count * unit[0], unit[1])
 
 
 def _text(digits: int, places: int) -> str:

@@ -15,20 +15,26 @@ class BookMirror:
     """A copy of one book, by level (L2) and by order (L3), that follows the book's deltas.
 
     ``BookMirror.of(book)`` copies a book as it is; ``apply_l2`` and ``apply_l3`` then take the deltas that
-    drain_l2_deltas() and drain_l3_deltas() give, of any instruments. What is older than the copy is passed over,
-    so nothing needs to be drained at the same moment. Levels and orders follow their own deltas: apply one
-    kind, or both.
+    drain_l2_deltas() and drain_l3_deltas() give, of any instruments. What is older than the copy is passed
+    over, so nothing needs to be drained at the same moment. Levels and orders follow their own deltas: apply
+    one kind, or both.
 
     Args:
         instrument_id: The instrument to follow; deltas of others are passed over.
     """
 
-    __slots__ = ("_levels", "_orders", "instrument_id", "l2_sequence", "l3_sequence")
+    __slots__ = {
+        "_levels": "By side: price -> (qty, count).",
+        "_orders": "order_id -> (side, price, qty), by arrival at the price.",
+        "instrument_id": "The instrument that is followed.",
+        "l2_sequence": "The last command whose L2 deltas are in.",
+        "l3_sequence": "The last command whose L3 deltas are in.",
+    }
 
     def __init__(self, instrument_id: int) -> None:
         self.instrument_id = instrument_id
-        self.l2_sequence = 0  # of the last command whose L2 deltas are in
-        self.l3_sequence = 0  # of the last command whose L3 deltas are in
+        self.l2_sequence = 0
+        self.l3_sequence = 0
         self._levels: dict[Side, dict[int, tuple[int, int]]] = {Side.BUY: {}, Side.SELL: {}}
         self._orders: dict[int, tuple[Side, int, int]] = {}
 

@@ -20,7 +20,7 @@ struct LadderNode {
   std::uint64_t key;  // of a leaf: its ranks without their last six bits
   std::uint32_t parent;
   std::uint32_t place; // in the parent
-  std::uint32_t child[64];
+  std::uint32_t child[64]; // kNone where the bit is not set
 };
 
 class LadderNodePool {
@@ -40,7 +40,7 @@ class LadderNodePool {
       CM_CHECK(fresh_ < nodes_.size());
       node = fresh_++;
     }
-    nodes_[node].bits = 0;
+    nodes_[node] = LadderNode{};
     nodes_[node].parent = parent;
     nodes_[node].place = place;
     return node;
@@ -81,8 +81,7 @@ class Ladder {
   // The level at a rank if its leaf was met lately; kNone says only that find() must look.
   std::uint32_t find_near(std::uint64_t rank) const {
     const Near& near = near_of(rank);
-    if (near.key != rank >> 6) return kNone;
-    return (near.node->bits >> (rank & 63) & 1) != 0 ? near.node->child[rank & 63] : kNone;
+    return near.key == rank >> 6 ? near.node->child[rank & 63] : kNone;
   }
 
   // The level at a rank, or kNone; `place` is set where the leaf exists.
@@ -90,8 +89,7 @@ class Ladder {
     const std::uint32_t leaf = find_leaf(pool, rank);
     place = {leaf, static_cast<std::uint32_t>(rank & 63)};
     if (leaf == kNone) return kNone;
-    const LadderNode& node = pool[leaf];
-    return (node.bits >> place.bit & 1) != 0 ? node.child[place.bit] : kNone;
+    return pool[leaf].child[place.bit];
   }
 
   // Puts a level at a rank that find() found empty. `place` is find()'s, its leaf is made where it is missing.
@@ -113,6 +111,7 @@ class Ladder {
     for (;;) {
       CM_CHECK((pool[node].bits >> bit & 1) != 0);
       pool[node].bits &= ~(std::uint64_t{1} << bit);
+      pool[node].child[bit] = kNone;
       if (pool[node].bits != 0) return;
       const std::uint32_t parent = pool[node].parent;
       bit = pool[node].place;
@@ -181,7 +180,7 @@ class Ladder {
     std::uint32_t node = root_;
     for (int shift = top_shift_; shift > 0 && node != kNone; shift -= 6) {
       const std::uint32_t bit = rank >> shift & 63;
-      node = (pool[node].bits >> bit & 1) != 0 ? pool[node].child[bit] : kNone;
+      node = pool[node].child[bit];
     }
     if (node != kNone) near = {rank >> 6, &pool[node], node};
     return node;
@@ -192,7 +191,7 @@ class Ladder {
     std::uint32_t node = root_;
     for (int shift = top_shift_; shift > 0; shift -= 6) {
       const std::uint32_t bit = rank >> shift & 63;
-      if ((pool[node].bits >> bit & 1) == 0) {
+      if (pool[node].child[bit] == kNone) {
         const std::uint32_t made = pool.take(node, bit);
         pool[node].child[bit] = made;
         pool[node].bits |= std::uint64_t{1} << bit;

@@ -60,10 +60,8 @@ constexpr Ticks no_bound(Side side) { return kNoBound[side == Side::buy ? 0 : 1]
   event.present = kEventInstrument | kEventPrice | kEventOrderId;
   event.side = static_cast<std::uint8_t>(taker.side);
   state.record(book, event);
-  if (!book.step_traded) {
-    book.step_traded = true;
-    book.first_trade = price;
-  }
+  book.first_trade = book.step_traded ? book.first_trade : price;
+  book.step_traded = true;
   book.last_trade = price;
   book.last = price;
 }
@@ -108,11 +106,14 @@ inline MatchEnd match(EngineState& state, OrderBook& book, Taker& taker, const B
     Order& maker = state.storage.orders[slot];
     if (maker.plain() && !book.records()) [[likely]] {
       const Lots qty = std::min(taker.leaves, maker.leaves);
+      const bool gone = maker.leaves == qty;
       taker.leaves -= qty;
       book.live_leaves(maker_side) -= qty;
-      book.take_front(level, maker, qty);
+      book.reduce_plain(level, maker, qty);
       print_trade(state, book, taker, maker, qty, price);
-      if (maker.leaves == 0) destroy_order(state, book, slot);
+      if (!gone) return MatchEnd::filled; // the maker is the larger: the taker is done
+      book.pop_front(level, maker);
+      destroy_order(state, book, slot);
     } else {
       const Lots qty = std::min(taker.leaves, open_part(state.storage.orders, slot));
       taker.leaves -= qty;

@@ -148,13 +148,15 @@ class OrderBook {
       reduce_special(slot, l, qty);
   }
 
-  // A plain order at the front of its level's displayed queue loses `qty`; used up, it goes, and its level where it was
-  // the last one. For matching without a recorder of deltas.
-  void take_front(PriceLevel& l, Order& order, Lots qty) {
+  // The same for a plain order while nothing is recorded; used up, it has to be popped.
+  void reduce_plain(PriceLevel& l, Order& order, Lots qty) {
     order.leaves -= qty;
     l.total -= qty;
     l.shown -= qty;
-    if (order.leaves > 0) return;
+  }
+
+  // A plain order without leaves goes from the front of its level's displayed queue, with the level if it was the last.
+  void pop_front(PriceLevel& l, const Order& order) {
     --l.displayed_count;
     const Slot next = order.next;
     l.displayed.head = next;

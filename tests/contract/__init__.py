@@ -1,0 +1,1 @@
+"""One suite over every binding of the five hot calls."""

@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   cmatch::test::Session session(arguments.seed);
-  cmatch::Engine engine({.max_instruments = 4, .max_orders = 1u << 16, .max_order_ids = 1u << 17});
+  cmatch::Engine engine({.max_instruments = 4, .max_orders = 1u << 12, .max_order_ids = 1u << 15});
   cmatch::EventBuffer events;
   std::uint64_t event_digest = 0xcbf29ce484222325;
   for (std::uint64_t left = arguments.commands; left > 0;) {

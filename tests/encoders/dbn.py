@@ -1,4 +1,4 @@
-"""Databento Binary Encoding, from its published layout: metadata of versions 1 to 3 and market-by-order records."""
+"""Databento Binary Encoding, from its published layout: metadata of versions 1 to 3, market by order."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Nasdaq TotalView-ITCH 5.0 messages, from Nasdaq's specification of the format.
 
-Every message begins with its type, the stock locate (2 bytes), a tracking number (2) and the time (6 bytes, ns
-after midnight). Integers are big endian and unsigned, prices have four decimals, texts are padded with blanks.
-In a file each message stands after its length in two bytes.
+Every message begins with its type, the stock locate (2 bytes), a tracking number (2) and the time (6 bytes,
+ns after midnight). Integers are big endian and unsigned, prices have four decimals, texts are padded with
+blanks. In a file each message stands after its length in two bytes.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Itch:
 
     def directory(self, time: int) -> bytes:
         """R: what the locate code stands for."""
-        body = self.stock + b"Q" + b"N" + struct.pack(">I", 100) + b"N" + b"C" + b"Z " + b"P" + b"N" + b" " + b"1"
-        return self._message("R", time, body + b"N" + struct.pack(">I", 0) + b"N")
+        about = b"Q" + b"N" + struct.pack(">I", 100) + b"N" + b"C" + b"Z " + b"P" + b"N" + b" " + b"1" + b"N"
+        return self._message("R", time, self.stock + about + struct.pack(">I", 0) + b"N")
 
     def trading_action(self, time: int, state: str) -> bytes:
         """H: halted (H), paused (P), quotation only (Q), trading (T)."""
@@ -47,10 +47,12 @@ class Itch:
         """E: executed at its displayed price."""
         return self._message("E", time, struct.pack(">QIQ", order_id, shares, match))
 
-    def executed_at(self, time: int, order_id: int, shares: int, match: int, price: int, printable: bool) -> bytes:
+    def executed_at(
+        self, time: int, order_id: int, shares: int, match: int, price: int, *, printable: bool
+    ) -> bytes:
         """C: executed at another price than the displayed one."""
-        flag = b"Y" if printable else b"N"
-        return self._message("C", time, struct.pack(">QIQ", order_id, shares, match) + flag + struct.pack(">I", price))
+        body = struct.pack(">QIQ", order_id, shares, match) + (b"Y" if printable else b"N")
+        return self._message("C", time, body + struct.pack(">I", price))
 
     def cancel(self, time: int, order_id: int, shares: int) -> bytes:
         """X: shares were taken off."""
@@ -72,7 +74,9 @@ class Itch:
     def cross_trade(self, time: int, shares: int, price: int, match: int, kind: str = "O") -> bytes:
         """Q: the total of an auction."""
         return self._message(
-            "Q", time, struct.pack(">Q", shares) + self.stock + struct.pack(">IQ", price, match) + kind.encode()
+            "Q",
+            time,
+            struct.pack(">Q", shares) + self.stock + struct.pack(">IQ", price, match) + kind.encode(),
         )
 
     def broken_trade(self, time: int, match: int) -> bytes:

@@ -16,7 +16,9 @@ def engine() -> cmatch.Engine:
 @pytest.fixture
 def keeping() -> cmatch.Engine:
     """Give one that keeps up to 8 events and records deltas."""
-    made = cmatch.Engine(max_orders=1 << 12, max_order_ids=1 << 14, keep_events=True, max_events=8, deltas=True)
+    made = cmatch.Engine(
+        max_orders=1 << 12, max_order_ids=1 << 14, keep_events=True, max_events=8, deltas=True
+    )
     assert made.define_instrument(1)
     made.drain_events()
     return made

@@ -90,7 +90,7 @@ def test_definitions_by_default_are_those_of_define_instrument() -> None:
 
 
 def flow(n: int) -> Records:
-    """Make n commands of instrument 1 that rest, trade, change and cancel, among them some that are refused."""
+    """Make n commands of instrument 1 that rest, trade, change and cancel; some are refused."""
     random = np.random.default_rng(7)
     rows = cmatch.commands(
         n,
@@ -225,10 +225,26 @@ WITHOUT_QTY = [(name, ROWS.dtype[name]) for name in ROWS.dtype.names or () if na
         (ROWS[0], TypeError, "not void"),
         (np.ma.masked_array(ROWS), TypeError, "not a masked array"),
         (np.zeros(2, WITHOUT_QTY), TypeError, "commands lacks the field 'qty' of cmatch.COMMAND_DTYPE"),
-        (np.zeros(2, [*WITHOUT_QTY, ("qty", "f8")]), TypeError, "field 'qty' of commands must be int64, not float64"),
-        (np.zeros(2, [*WITHOUT_QTY, ("qty", "u8")]), TypeError, "field 'qty' of commands must be int64, not uint64"),
-        (np.zeros(2, [*WITHOUT_QTY, ("qty", "O")]), TypeError, "field 'qty' of commands must be int64, not object"),
-        (np.zeros(2, [*WITHOUT_QTY, ("qty", "?")]), TypeError, "field 'qty' of commands must be int64, not bool"),
+        (
+            np.zeros(2, [*WITHOUT_QTY, ("qty", "f8")]),
+            TypeError,
+            "field 'qty' of commands must be int64, not float64",
+        ),
+        (
+            np.zeros(2, [*WITHOUT_QTY, ("qty", "u8")]),
+            TypeError,
+            "field 'qty' of commands must be int64, not uint64",
+        ),
+        (
+            np.zeros(2, [*WITHOUT_QTY, ("qty", "O")]),
+            TypeError,
+            "field 'qty' of commands must be int64, not object",
+        ),
+        (
+            np.zeros(2, [*WITHOUT_QTY, ("qty", "?")]),
+            TypeError,
+            "field 'qty' of commands must be int64, not bool",
+        ),
         (np.zeros(2, [*WITHOUT_QTY, ("qty", "i8", 2)]), TypeError, "field 'qty' of commands must be int64"),
         (np.zeros(2, [*ROWS.dtype.descr, ("colour", "i8")]), TypeError, "has a field 'colour' that"),
         (np.zeros(2, cmatch.EVENT_DTYPE), TypeError, "has a field 'sequence' that cmatch.COMMAND_DTYPE"),

@@ -50,7 +50,10 @@ def test_result_repr_is_the_call_that_makes_it() -> None:
     """A person reads it, and Python too."""
     names = {name: getattr(cmatch, name) for name in ("Result", "Trade", "OrderStatus", "Side")}
     assert eval(repr(RESULT), names) == RESULT  # noqa: S307
-    assert repr(cmatch.TopOfBook(100, 5, None, 0)) == "TopOfBook(bid_price=100, bid_qty=5, ask_price=None, ask_qty=0)"
+    assert (
+        repr(cmatch.TopOfBook(100, 5, None, 0))
+        == "TopOfBook(bid_price=100, bid_qty=5, ask_price=None, ask_qty=0)"
+    )
 
 
 def test_result_matches_a_pattern() -> None:
@@ -70,7 +73,9 @@ def test_value_is_immutable() -> None:
         RESULT.note = "x"  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("arguments", [(), (1,), (2, "filled", None, 4.0, 0, (), 3), (2, "filled", None, 4, 0, [], 3)])
+@pytest.mark.parametrize(
+    "arguments", [(), (1,), (2, "filled", None, 4.0, 0, (), 3), (2, "filled", None, 4, 0, [], 3)]
+)
 def test_result_made_of_wrong_fields_is_a_type_error(arguments: tuple[object, ...]) -> None:
     """The constructor takes all fields, of their types."""
     with pytest.raises(TypeError):
@@ -101,7 +106,10 @@ def test_result_lists_trades_of_the_stops_it_released(engine: cmatch.Engine) -> 
     engine.submit(1, "sell", 2, type="stop", stop_price=100)
     result = engine.submit(1, "sell", 1, 100)
     assert (result.status, result.filled) == (OrderStatus.FILLED, 1)
-    assert [(trade.taker_order_id, trade.price, trade.qty) for trade in result.trades] == [(4, 100, 1), (3, 99, 2)]
+    assert [(trade.taker_order_id, trade.price, trade.qty) for trade in result.trades] == [
+        (4, 100, 1),
+        (3, 99, 2),
+    ]
 
 
 def test_result_of_a_taker_hit_by_the_stop_it_released_counts_both(engine: cmatch.Engine) -> None:

@@ -11,7 +11,8 @@ from cmatch import reject_page
 
 ROOT = Path(__file__).parents[2]
 HEADERS = "\n".join(
-    (ROOT / "src" / "cmatch" / name).read_text() for name in ("types.hpp", "command.hpp", "event.hpp", "views.hpp")
+    (ROOT / "src" / "cmatch" / name).read_text()
+    for name in ("types.hpp", "command.hpp", "event.hpp", "views.hpp")
 )
 FLAGS = {"OrderFlag": "k", "CommandField": "kHas", "DefinitionField": "kHas", "EventField": "kEvent"}
 
@@ -52,7 +53,7 @@ def upper_snake(name: str) -> str:
     ],
 )
 def test_enum_of_python_equals_the_header(enum: type[IntEnum]) -> None:
-    """Names in upper case, numbers alike; a `none` of the header that is the absence of a member is left out."""
+    """Names in upper case, numbers alike; a `none` that is the absence of a member is left out."""
     expected = {name.upper(): number for name, number in cpp_enum(enum.__name__).items()}
     if enum is not cmatch.StpMode:
         expected.pop("NONE", None)
@@ -74,7 +75,9 @@ def test_order_status_equals_the_binding() -> None:
     source = (ROOT / "bindings" / "shared" / "outcome.hpp").read_text()
     found = re.search(r"enum class OrderStatus : std::uint8_t {(.*?)};", source, re.DOTALL)
     assert found is not None
-    numbers = {name.replace("fresh", "new").upper(): int(n) for name, n in re.findall(r"(\w+) = (\d+)", found[1])}
+    numbers = {
+        name.replace("fresh", "new").upper(): int(n) for name, n in re.findall(r"(\w+) = (\d+)", found[1])
+    }
     assert numbers == {name: member.value for name, member in cmatch.OrderStatus.__members__.items()}
 
 
@@ -84,7 +87,10 @@ def test_word_prints_as_the_word_it_is() -> None:
     assert (str(side), f"{side:>4}", repr(side), side == 1) == ("buy", " buy", "Side.BUY", True)
     assert str(cmatch.OrderFlag.POST_ONLY | cmatch.OrderFlag.HIDDEN) == "post_only|hidden"
     assert str(cmatch.OrderFlag(0)) == "none"
-    assert f"{cmatch.RejectCode.WOULD_CROSS!r} {cmatch.RejectCode.WOULD_CROSS}" == "RejectCode.WOULD_CROSS would_cross"
+    assert (
+        f"{cmatch.RejectCode.WOULD_CROSS!r} {cmatch.RejectCode.WOULD_CROSS}"
+        == "RejectCode.WOULD_CROSS would_cross"
+    )
 
 
 def test_order_status_has_the_fix_value() -> None:

@@ -31,6 +31,7 @@ CENTRE = 100
 ACCOUNTS = 4
 TYPE_WEIGHTS = (46, 10, 8, 8, 8, 7, 6, 9)
 BAD_NUMBERS = (-(2**63), -(2**60) - 1, -1, 0, 1, 2, 3, 7, 2**53 + 1, 2**60, 2**60 + 1, 2**62, 2**63 - 1)
+UNSIGNED = ("order_id", "account", "stp_group", "up_to")
 NUMBERS = ("qty", "price", "stop_price", "trail", "offset", "display_qty", "min_qty")
 OPTIONAL = (
     "price",
@@ -43,6 +44,13 @@ OPTIONAL = (
     "expire_at",
     "stp_group",
 )
+
+
+def fitted(name: str, value: Any) -> Any:
+    """A value within what its field can carry: an instrument with steps of 2^60 asks for more."""
+    if isinstance(value, str) or name in UNSIGNED:
+        return value
+    return min(max(value, -(2**63)), 2**63 - 1)
 
 
 class Flow:
@@ -68,7 +76,7 @@ class Flow:
         command = self.stamped(self.command(book))
         if self.rng.random() < self.mistakes:
             self.spoil(command, book)
-        return command
+        return {name: fitted(name, value) for name, value in command.items()}
 
     def stamped(self, command: Command) -> Command:
         """With a timestamp: mostly a little later, sometimes the same or earlier."""

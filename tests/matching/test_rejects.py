@@ -306,6 +306,7 @@ def test_reject_side_overflow_when_leaves_would_not_fit_answers_its_code() -> No
         peg(offset=-(MAX_MAGNITUDE // 5) * 5, qty=100, price=1_000),
         new(flags=POST_ONLY | HIDDEN | 2, price=95),
         RULES | {"instrument_id": 2, "min_price": -MAX_MAGNITUDE, "max_price": MAX_MAGNITUDE, "collar": 0},
+        RULES | {"instrument_id": 2, "min_price": 100, "max_price": 100, "reference": 100},
         RULES | {"instrument_id": 2, "collar": MAX_MAGNITUDE, "reference": -100, "max_parts": MAX_INT64},
         new(order_id=2**64 - 1, account=2**64 - 1, stp_group=2**64 - 1),
     ],
@@ -314,6 +315,19 @@ def test_reject_side_overflow_when_leaves_would_not_fit_answers_its_code() -> No
 def test_command_at_the_edge_of_what_is_allowed_is_accepted(allowed: Command) -> None:
     """The limits themselves are within the limits."""
     assert prepared([MARK]).apply(allowed)[0]["kind"] == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("order", "changes"),
+    [
+        (ORDER_1, {"price": 1_000, "qty": 100}),
+        (ICEBERG_1 | {"qty": 20}, {"qty": 40}),
+        (STOP_1, {"stop_price": 105}),
+    ],
+)
+def test_replace_to_the_edge_of_what_is_allowed_is_accepted(order: Command, changes: Command) -> None:
+    """The largest notional, the most parts, the stop price next to the trigger price."""
+    assert prepared([MARK, order]).apply(replace(**changes))[0]["kind"] == "replaced"
 
 
 def test_reject_table_is_provoked_whole() -> None:

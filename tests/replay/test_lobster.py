@@ -44,7 +44,7 @@ def test_lobster_maker_behind_another_order_is_listed_and_the_book_stays_the_ven
 
 
 def test_lobster_order_from_before_the_file_is_put_in_where_its_id_says(tmp_path: Path) -> None:
-    """Two orders that never came are there from the start, the older one first, with all that is taken off them."""
+    """Two orders that never came are there from the start with all that is taken off them."""
     flow, outcome = replayed(
         tmp_path / NAME,
         "34200.1,1,11,100,5850000,-1\n"
@@ -95,4 +95,6 @@ def test_lobster_book_beside_the_messages_is_checked_row_by_row(tmp_path: Path) 
         tmp_path / NAME,
         "34200.1,1,11,100,5850000,-1\n34200.2,1,12,70,5849900,1\n34200.3,4,11,60,5850000,-1\n",
     )
-    assert [(check.levels.shape, check.fields) for check in flow.book_checks] == [((3, 2, 1, 3), ("price", "qty"))]
+    assert [(check.levels.shape, check.fields) for check in flow.book_checks] == [
+        ((3, 2, 1, 3), ("price", "qty"))
+    ]

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 
-_DECIMAL = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]+))?\Z")
+_DECIMAL = re.compile(r"(-?)([0-9]{1,19})(?:\.([0-9]+))?\Z")
 _ZERO, _NINE, _MINUS, _POINT = b"09-."
-MAX_DIGITS = 18
+MAX_DIGITS = 19  # of which every number fits 64 bits without a sign
 
 
 def places(text: str) -> int:
@@ -95,15 +95,17 @@ def decimals_of(
     faults |= fraction_faults | ((point < ends) & (fraction_starts == ends))
     rest, rest_faults = _digits(buffer, fraction_ends, ends, 0, MAX_DIGITS)
     faults |= rest_faults | ((rest != 0) & (not cut))
-    scale = 10**decimals
-    faults |= value > ((1 << 63) - 1) // scale - 1
+    scale, most = np.uint64(10**decimals), np.uint64((1 << 63) - 1)
+    faults |= value > most // scale
+    value = np.where(faults, 0, value) * scale + fraction
+    faults |= value > most
     if faults.any():
         row = int(np.argmax(faults))
         field = bytes(buffer[int(starts[row]) : int(ends[row])][:40]).decode("ascii", "replace")
         kind = f"a decimal of at most {decimals} decimals" if decimals else "a whole number"
         raise bad(row, f"{field!r} is not {kind}")
-    value = value * scale + fraction
-    signed: Ints = np.where(negative, -value, value)
+    whole = value.astype(np.int64)
+    signed: Ints = np.where(negative, -whole, whole)
     return signed
 
 
@@ -119,17 +121,18 @@ def _points(buffer: npt.NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:
 
 def _digits(
     buffer: npt.NDArray[np.uint8], starts: Ints, ends: Ints, width: int, most: int
-) -> tuple[Ints, npt.NDArray[np.bool_]]:
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
     """(n,) each field's digits as a number, zeros added on the right to `width`; and where it is none."""
     lengths = ends - starts
     faults = lengths > most
-    value = np.zeros(starts.size, np.int64)
+    value = np.zeros(starts.size, np.uint64)
+    ten = np.uint64(10)
     longest = min(int(lengths.max(initial=0)), most)
     for k in range(longest):
         here = k < lengths
         digit = buffer[np.where(here, starts + k, 0)]
         faults |= here & ((digit < _ZERO) | (digit > _NINE))
-        value = np.where(here, value * 10 + (digit.astype(np.int64) - _ZERO), value)
+        value = np.where(here, value * ten + (digit - _ZERO), value)
     for k in range(width):
-        value = np.where(k >= lengths, value * 10, value)
+        value = np.where(k >= lengths, value * ten, value)
     return value, faults

@@ -43,12 +43,11 @@ class Executions:
 
     def fills(self, rows: list[Row], k: int) -> int:
         """Translates the fills of one incoming order, from row k on; returns how many rows those are."""
-        desk, aggressor, at = self.desk, rows[k][AGGRESSOR], k
-        if desk.phases[rows[k][INSTRUMENT]] != CONTINUOUS:
-            desk.phase(rows[k][INSTRUMENT], CONTINUOUS)
+        of, at = (rows[k][AGGRESSOR], rows[k][INSTRUMENT]), k
+        self.desk.phase(rows[k][INSTRUMENT], CONTINUOUS)  # as the venue trades
         piece: Piece = []
         while at < len(rows):
-            if rows[at][KIND] == EffectKind.FILL and rows[at][AGGRESSOR] == aggressor:
+            if rows[at][KIND] == EffectKind.FILL and (rows[at][AGGRESSOR], rows[at][INSTRUMENT]) == of:
                 self._fill(rows, at, piece)
             elif rows[at][KIND] != EffectKind.PRINT:
                 break
@@ -64,6 +63,7 @@ class Executions:
             not ours
         ):  # it did not cross in our book: the trade is made now, and the incoming order loses it too
             piece: Piece = []
+            self.desk.phase(row[INSTRUMENT], CONTINUOUS)
             self._fill(rows, k, piece)
             self._send(piece)
             if row[AGGRESSOR] in self.desk.orders:

@@ -60,7 +60,6 @@ class _Trade:
 
     order_id: int
     side: int
-    timestamp: int
     event: int
     aggressor: int
     auction: bool
@@ -142,6 +141,17 @@ def _check(path: Path, records: npt.NDArray[np.void], unit: str) -> None:
             raise FeedError(path, f"{unit} {int(records['position'][row]):,}", reason)
 
 
+def _ends_of_packets(records: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
+    """Which records end a packet, (n,): flagged as the last, and the next one is no part of the same message.
+
+    Of one execution (T, F and C of one sequence number) all records may be flagged.
+    """
+    last = (records["flags"] & LAST_OF_PACKET).astype(bool)
+    time, sequence = records["ts_event"], records["sequence"]
+    last[:-1] &= (time[1:] != time[:-1]) | (sequence[1:] != sequence[:-1])
+    return last
+
+
 class _Reader:
     """Reads records in order; keeps what the venue says that rests, fills left aside."""
 
@@ -156,19 +166,19 @@ class _Reader:
     def run(self) -> tuple[Records, npt.NDArray[np.int64]]:
         """The effects, and how many there are after each record, (n,)."""
         ends = np.zeros(self.records.size, np.int64)
-        actions = self.records["action"]
-        has_fills = np.append(actions[1:] == _FILL, False)
+        has_fills = np.append(self.records["action"][1:] == _FILL, False)
+        last = _ends_of_packets(self.records)
         chunk = 1 << 16
         for start in range(0, self.records.size, chunk):
-            piece = self.records[start : start + chunk].tolist()
-            fills = has_fills[start : start + chunk].tolist()
-            for k, (record, followed) in enumerate(zip(piece, fills, strict=True)):
-                self._take(record, followed)
+            here = slice(start, start + chunk)
+            pieces = (self.records[here].tolist(), has_fills[here].tolist(), last[here].tolist())
+            for k, (record, followed, is_last) in enumerate(zip(*pieces, strict=True)):
+                self._take(record, followed, is_last)
                 ends[start + k] = len(self.rows)
         return effects_of(self.rows), ends
 
-    def _take(self, record: tuple[int, ...], followed_by_fill: bool) -> None:
-        timestamp, order_id, price, size, _, position, instrument, flags, action, side = record
+    def _take(self, record: tuple[int, ...], followed_by_fill: bool, is_last: bool) -> None:
+        timestamp, order_id, price, size, _, position, instrument, _, action, side = record
         key = (instrument, order_id)
         before = len(self.rows)
         if action == _TRADE:
@@ -189,7 +199,7 @@ class _Reader:
         elif action == _CLEAR:
             self.resting = {other: rests for other, rests in self.resting.items() if other[0] != instrument}
             self.rows.append((timestamp, 0, 0, 0, -1, -1, position, instrument, EffectKind.CLEAR, 0, 0))
-        if flags & LAST_OF_PACKET:
+        if is_last:
             self._end_packet(timestamp, position)
             if len(self.rows) > before:
                 *rest, last_flags = self.rows[-1]
@@ -218,13 +228,9 @@ class _Reader:
         else:
             self.events += 1
             was = self.trade
-            same = (
-                was is not None
-                and order_id
-                and (was.order_id, was.side, was.timestamp) == (order_id, side, timestamp)
-            )
+            same = was is not None and order_id != 0 and (was.order_id, was.side) == (order_id, side)
             self.aggressors += not same
-        self.trade = _Trade(order_id, side, timestamp, self.events, self.aggressors, auction)
+        self.trade = _Trade(order_id, side, self.events, self.aggressors, auction)
 
     def _fill(self, record: tuple[int, ...]) -> None:
         timestamp, order_id, price, size, _, position, instrument, _, _, side = record
@@ -232,7 +238,7 @@ class _Reader:
         if trade is None:
             self.events += 1
             self.aggressors += 1
-            trade = self.trade = _Trade(0, _NONE, timestamp, self.events, self.aggressors, auction=False)
+            trade = self.trade = _Trade(0, _NONE, self.events, self.aggressors, auction=False)
         if trade.order_id == order_id:
             return
         if (instrument, order_id) in self.resting:

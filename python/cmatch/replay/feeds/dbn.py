@@ -142,10 +142,10 @@ def _text(data: bytes) -> str:
 def _records(path: Path, data: bytes, start: int) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:
     """The market-by-order records and where each begins. Other kinds of records are passed over."""
     body = np.frombuffer(data, np.uint8, offset=start)
-    n = body.size // MBO_LENGTH
-    alike = body[: n * MBO_LENGTH].reshape(n, MBO_LENGTH)[:, :2] if n else body.reshape(0, 1)
-    if body.size % MBO_LENGTH == 0 and (alike == (MBO_LENGTH // 4, MBO_RTYPE)).all():
-        return body.view(RECORD_DTYPE), np.arange(start, len(data), MBO_LENGTH)
+    if body.size % MBO_LENGTH == 0:
+        starts = body.reshape(-1, MBO_LENGTH)[:, :2]
+        if body.size and (starts == (MBO_LENGTH // 4, MBO_RTYPE)).all():
+            return body.view(RECORD_DTYPE), np.arange(start, len(data), MBO_LENGTH)
     places: list[int] = []
     kinds: set[int] = set()
     at = start
@@ -169,6 +169,6 @@ def _records(path: Path, data: bytes, start: int) -> tuple[npt.NDArray[np.void],
     if not places:
         there = f", but those of type {', '.join(map(str, sorted(kinds)))}" if kinds else ""
         raise FeedError(path, "", f"there are no market-by-order records in it{there}")
-    starts = np.array(places, np.int64)
-    rows = np.frombuffer(data, np.uint8)[starts[:, None] + np.arange(MBO_LENGTH)]
-    return np.ascontiguousarray(rows).view(RECORD_DTYPE).reshape(-1), starts
+    offsets = np.array(places, np.int64)
+    rows = np.frombuffer(data, np.uint8)[offsets[:, None] + np.arange(MBO_LENGTH)]
+    return np.ascontiguousarray(rows).view(RECORD_DTYPE).reshape(-1), offsets
