@@ -104,15 +104,9 @@ Command read_submit(PyObject* const* slots) {
   return c;
 }
 
-// What the order had traded before the command; 0 of one that is not live.
-Lots traded_before(const Engine& engine, OrderId order_id) {
-  const auto order = engine.order(order_id);
-  return order ? order->cum_qty : 0;
-}
-
 PyObject* apply_to_live_order(EngineHost& host, const Command& command) {
   Turn turn(host, 1);
-  const Lots cum_qty = traded_before(host.engine, command.order_id);
+  const Lots cum_qty = host.engine.cum_qty(command.order_id);
   return make_order_result(command.order_id, cum_qty, turn.apply(command));
 }
 

@@ -79,6 +79,7 @@ class Engine {
   AuctionView indicative(InstrumentId instrument_id) const; // has nothing outside a call
   std::optional<QueuePosition> queue_position(OrderId order_id) const;
   std::optional<OrderView> order(OrderId order_id) const;
+  Lots cum_qty(OrderId order_id) const; // what a live order has traded; 0 for any other id
   std::vector<TapeEntry> trades() const; // the last options().tape of them, oldest first
 
   // The deltas recorded since the last call, in command order.

@@ -18,8 +18,8 @@ namespace cmatch {
 class OrderIndex {
  public:
   OrderIndex(std::uint64_t max_ids, std::uint32_t max_orders)
-      : max_ids_(max_ids), window_(std::bit_ceil(max_ids < 1024 ? 1024 : max_ids)),
-        sparse_capacity_(std::bit_ceil(2 * (max_ids + max_orders))), dense_(window_) {}
+      : max_ids_(max_ids), capacity_(std::bit_ceil(max_ids < 1024 ? 1024 : max_ids)), window_(capacity_),
+        sparse_capacity_(std::bit_ceil(2 * (max_ids + max_orders))), dense_(capacity_) {}
 
   // The slot of a live order, or kNone.
   Slot find(OrderId id) const {
@@ -64,7 +64,7 @@ class OrderIndex {
     sparse_count_ = 0;
     sparse_highest_ = 0;
     retired_ = up_to;
-    base_ = up_to + 1 == 0 ? 1 : up_to + 1;
+    begin_window(up_to + 1);
     count_ = 0;
     for (const auto& [id, entry] : kept) {
       put(id, entry);
@@ -105,10 +105,15 @@ class OrderIndex {
     return sparse_[probe(id)].value;
   }
 
+  // The window holds only ids that are not retired. `first` 0: none is left.
+  void begin_window(OrderId first) {
+    base_ = first;
+    window_ = first == 0 ? 0 : std::min(capacity_, std::uint64_t{0} - first);
+  }
+
   [[gnu::noinline]] void insert_elsewhere(OrderId id, Slot slot) {
     if (count_ == 0 && sparse_count_ == 0 && dense_top_ == 0) { // the window begins about the first id
-      base_ = id < window_ ? 1 : id - window_ / 8;
-      if (base_ <= retired_) base_ = retired_ + 1;
+      begin_window(std::max(id < capacity_ ? 1 : id - capacity_ / 8, retired_ + 1));
     }
     put(id, slot == kNone ? kDead : slot);
     ++count_;
@@ -150,7 +155,8 @@ class OrderIndex {
   }
 
   std::uint64_t max_ids_;
-  std::uint64_t window_;
+  std::uint64_t capacity_; // cells
+  std::uint64_t window_;   // of them in use: ids from base_ on, never over the end of all ids
   std::uint64_t sparse_capacity_;
   LazyArray<std::uint32_t> dense_;
   OrderId base_ = 1;

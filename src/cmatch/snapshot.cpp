@@ -377,7 +377,7 @@ std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> bytes) {
   if (version != kSnapshotVersion)
     throw SnapshotError("the snapshot has version " + std::to_string(version) + "; this library reads version " +
                         std::to_string(kSnapshotVersion));
-  prefix.get<std::uint32_t>();
+  if (prefix.get<std::uint32_t>() != 0) throw SnapshotError("the snapshot is damaged: its reserved field is not zero");
   const auto length = prefix.get<std::uint64_t>();
   if (length != bytes.size())
     throw SnapshotError("the snapshot says " + std::to_string(length) + " bytes but " + std::to_string(bytes.size()) +

@@ -133,6 +133,13 @@ std::optional<OrderView> Engine::order(OrderId order_id) const {
   return view;
 }
 
+Lots Engine::cum_qty(OrderId order_id) const {
+  const Slot slot = state_->storage.index.find(order_id);
+  if (slot == kNone) return 0;
+  const Order& order = state_->storage.orders[slot];
+  return order.order_qty - order.leaves;
+}
+
 std::vector<TapeEntry> Engine::trades() const { return state_->tape.entries(); }
 
 } // namespace cmatch

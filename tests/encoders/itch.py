@@ -26,7 +26,7 @@ class Itch:
         return kind.encode() + struct.pack(">HH", self.locate, 0) + time.to_bytes(6, "big") + body
 
     def system_event(self, time: int, code: str = "O") -> bytes:
-        """S: the start of messages (O), of system hours (S), of the market (Q) and so on. Of no stock: locate 0."""
+        """S: the start of messages (O), of system hours (S), of the market (Q); of no stock, so locate 0."""
         return b"S" + struct.pack(">HH", 0, 0) + time.to_bytes(6, "big") + code.encode()
 
     def directory(self, time: int) -> bytes:

@@ -74,7 +74,8 @@ class Flow:
             return self.stamped(self.definition(undefined[0]))
         book = self.oracle.books[self.rng.choice(list(self.oracle.books))]
         command = self.stamped(self.command(book))
-        if self.rng.random() < self.mistakes:
+        likely = 0.4 if command["kind"] == "define_instrument" else self.mistakes
+        if self.rng.random() < likely:
             self.spoil(command, book)
         return {name: fitted(name, value) for name, value in command.items()}
 
@@ -97,7 +98,7 @@ class Flow:
             "set_mark": 6 if book.definition.trigger_source == "mark" else 1,
             "advance_time": 1,
             "retire_ids": 2 if len(self.oracle.remembered) > self.oracle.max_order_ids * 3 // 4 else 0.3,
-            "define_instrument": 2 if not book.orders else 0.3,
+            "define_instrument": 3 if not book.orders else 0.6,
         }
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
         match kind:
@@ -143,7 +144,7 @@ class Flow:
             "phase": rng.choice(("closed", "pre_open", "continuous", "continuous")),
         }
         for name in ("collar", "static_band", "dynamic_band"):
-            if rng.random() < 0.35:
+            if rng.random() < (0.3 if name == "collar" else 0.45):
                 command[name] = rng.choice((0, 1, 2, 3, 5, 9)) * step
         if rng.random() < 0.7:
             command["reference"] = self.on_step(
@@ -200,7 +201,7 @@ class Flow:
                 if rng.random() < 0.3 and not hidden:
                     command[name] = max(lot, command["qty"] // lot // rng.randint(1, 6) * lot)
             case "min_qty":
-                if rng.random() < 0.3:
+                if rng.random() < 0.4:
                     command[name] = max(lot, command["qty"] // lot // 2 * lot)
 
     def about_an_order(self, kind: str, book: Book) -> Command:
@@ -378,6 +379,6 @@ class Flow:
             case _:
                 step = rng.choice((book.definition.tick_step, book.definition.lot_step, 1))
                 near = command.get(name, CENTRE) + rng.choice((-step, -1, 1, step))
-                command[name] = rng.choice((*BAD_NUMBERS, *[min(max(near, -(2**63)), 2**63 - 1)] * 3))
+                command[name] = rng.choice(BAD_NUMBERS) if rng.random() < 0.5 else near
         if command["kind"] == "define_instrument" and command.get("max_parts", 0) > 1_000:
             command["max_parts"] = 1_000  # else one order may print for ever

@@ -198,6 +198,8 @@ CASES = [
     Case("notional_overflow", peg(qty=110, price=100)),
     Case("notional_overflow", trail(type="trailing_stop_limit", offset=5, qty=110), [MARK]),
     Case("notional_overflow", replace(price=1_000, qty=110), [ORDER_1]),
+    Case("notional_overflow", replace(qty=110, price=100), [peg(order_id=1)]),
+    Case("notional_overflow", replace(qty=110), [stop(order_id=1, type="stop", price=None)]),
     Case("invalid_order_id", new(order_id=0)),
     Case("duplicate_order_id", new(order_id=1), [ORDER_1]),
     Case("duplicate_order_id", new(order_id=1), [ORDER_1, command("cancel", order_id=1, account=1)]),

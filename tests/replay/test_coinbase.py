@@ -140,7 +140,7 @@ def test_coinbase_full_channel_is_followed_order_by_order(tmp_path: Path) -> Non
 
 
 def test_coinbase_example_agrees_with_its_matches_and_tickers() -> None:
-    """The capture that ships: every match names the best level, every ticker is our book, none ever crossed."""
+    """The capture that ships: every match names the best level, every ticker is our book, none crosses."""
     from cmatch.replay import check_books, check_trades, open_flow, play
 
     flow = open_flow(EXAMPLE)

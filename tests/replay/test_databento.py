@@ -165,6 +165,27 @@ def test_iceberg_executed_for_more_than_it_shows_names_the_right_maker(tmp_path:
     assert [miss.why for miss in flow.agreement.misses] == [Why.RESERVE]
 
 
+def test_iceberg_that_is_told_at_its_last_part_trades_first(tmp_path: Path) -> None:
+    """It stood in front and showed 2; the venue tells all 5 of it behind the order that came between."""
+    flow, outcome = replay(
+        tmp_path,
+        [
+            ("A", "A", 1000, 2, 11, 128),
+            ("A", "A", 1000, 3, 12, 128),
+            ("T", "B", 1000, 8, 20, 0),
+            ("F", "A", 1000, 3, 12, 0),
+            ("F", "A", 1000, 5, 11, 0),
+            ("C", "A", 1000, 3, 12, 0),
+            ("M", "A", 1000, 1, 11, 128),
+        ],
+    )
+    assert trades(flow, outcome) == ["11 10 x 2", "12 10 x 3"]
+    assert book(flow, outcome) == ["sell 10 x 1 of 102"]
+    assert flow.agreement is not None
+    told = flow.agreement
+    assert (told.events, told.named, told.plain, told.late, told.reserve) == (1, 1, 0, 1, 1)
+
+
 def test_order_canceled_in_the_packet_of_a_trade_is_withdrawn_first(tmp_path: Path) -> None:
     """Self-match prevention took the order in front; the venue tells it after the trade."""
     flow, outcome = replay(
@@ -218,7 +239,7 @@ def test_aggressors_own_fill_is_no_maker(tmp_path: Path) -> None:
 
 
 def test_auction_is_uncrossed_by_the_engine_with_the_orders_never_shown(tmp_path: Path) -> None:
-    """Crossed before the first trade, so in a call: the venue's auction is the engine's, and so its orders."""
+    """Crossed before the first trade, so in a call: the venue's auction and its orders are the engine's."""
     flow, outcome = replay(
         tmp_path,
         [

@@ -39,7 +39,7 @@ def test_itch_orders_are_added_canceled_deleted_replaced_and_executed(tmp_path: 
 
 
 def test_itch_execution_at_another_price_matches_at_the_makers(tmp_path: Path) -> None:
-    """C printed is a trade of the maker; C not printed is an auction's and leaves the book without a trade."""
+    """C printed is a trade of the maker; C not printed is an auction's: the order goes without a trade."""
     flow, outcome = replayed(
         tmp_path / "day.NASDAQ_ITCH50",
         framed(

@@ -22,7 +22,7 @@ AGED, AUCTION = int(EffectFlag.AGED), int(EffectFlag.AUCTION)
 
 
 def tape(rows: list[tuple[Any, ...]], instruments: int = 1) -> Tape:
-    """A tape of rows (instrument, kind, id, side, price, qty, event, aggressor, flags), a nanosecond apart."""
+    """A tape of (instrument, kind, id, side, price, qty, event, aggressor, flags), a nanosecond apart."""
     effects = np.array(
         [
             (k, order_id, price, qty, event, aggressor, k + 1, instrument, kind, side, flags)

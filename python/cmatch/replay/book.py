@@ -13,7 +13,7 @@ from dataclasses import dataclass
 BUY, SELL = 1, 2
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Resting:
     """One resting order. `engine_id` differs from the venue's id once the order had to be entered anew."""
 

@@ -25,7 +25,7 @@ from cmatch.replay.flow import Agreement, Auction, Miss, Why
 from cmatch.replay.sequels import tell_sequels
 
 _NO_PRICE, _AUCTION = int(EffectFlag.NO_PRICE), int(EffectFlag.AUCTION)
-_MISSED, _RESERVE, _WITHDRAWN = 1, 2, 4  # what is noted of a trade event
+_MISSED, _RESERVE, _WITHDRAWN, _LATE = 1, 2, 4, 8  # what is noted of a trade event
 
 Piece = list[tuple[Resting, int]]  # makers that one incoming order must meet, and how much of each
 
@@ -40,6 +40,7 @@ class Executions:
         self.misses: list[Miss] = []
         self.auctions: list[Auction] = []
         self.repriced = 0
+        self._told_late: dict[tuple[int, int], int] = {}  # (event, order): made before the venue tells it
 
     def fills(self, rows: list[Row], k: int) -> int:
         """Translates the fills of one incoming order, from row k on; returns how many rows those are."""
@@ -76,20 +77,19 @@ class Executions:
 
     def _fill(self, rows: list[Row], k: int, piece: Piece) -> None:
         row, desk = rows[k], self.desk
-        order_id, qty, event = row[ORDER_ID], row[QTY], row[EVENT]
+        order_id, event = row[ORDER_ID], row[EVENT]
         self.events.setdefault(event, 0)
+        made = self._told_late.pop((event, order_id), 0)
+        qty = row[QTY] - made
+        if qty <= 0:
+            return
         order = desk.orders.get(order_id)
         if order is None:
-            self._miss(row, Why.UNKNOWN)
+            self._miss(row, Why.RESERVE if made else Why.UNKNOWN)
             return
-        side = desk.books[order.instrument].side(order.side)
-        while (front := side.front()) is not order and front is not None:
-            if front.order_id not in desk.withdrawn(rows, k):
-                break
-            self._send(piece)
-            desk.cancel(front)
-            self.events[event] |= _WITHDRAWN
+        front = self._clear_front(rows, k, order, piece)
         if front is not order:
+            side = desk.books[order.instrument].side(order.side)
             self._send(piece)
             ahead = side.ahead(order)
             why = Why.BEHIND if front is not None and front.price == order.price else Why.WORSE
@@ -101,14 +101,45 @@ class Executions:
             self.repriced += 1
         if qty > order.leaves:
             self._miss(row, Why.RESERVE)
-        if piece and piece[-1][0].side != order.side:
+        self._take(piece, order, min(qty, order.leaves))
+
+    def _clear_front(self, rows: list[Row], k: int, order: Resting, piece: Piece) -> Resting | None:
+        """Looks at the orders in front of a maker.
+
+        One that is canceled later in the packet was withdrawn before. One that the same trade executes too,
+        but that is told later, traded first: of an iceberg venues tell all parts at once, at the last one.
+
+        Returns:
+            The order in front that neither explains; else the maker, which then stands in front.
+        """
+        desk, event = self.desk, rows[k][EVENT]
+        side = desk.books[order.instrument].side(order.side)
+        while (front := side.front()) is not order and front is not None:
+            late = _told_later(rows, k, front.order_id) - self._told_late.get((event, front.order_id), 0)
+            if front.order_id in desk.withdrawn(rows, k):
+                self._send(piece)
+                desk.cancel(front)
+                self.events[event] |= _WITHDRAWN
+            elif late > 0:
+                taken = min(late, front.leaves)
+                self._told_late[event, front.order_id] = (
+                    self._told_late.get((event, front.order_id), 0) + taken
+                )
+                self._take(piece, front, taken)
+                self.events[event] |= _LATE
+            else:
+                break
+        return front
+
+    def _take(self, piece: Piece, maker: Resting, qty: int) -> None:
+        """The incoming order at hand meets this maker next."""
+        if piece and piece[-1][0].side != maker.side:
             self._send(piece)
-        taken = min(qty, order.leaves)
-        if piece and piece[-1][0] is order:
-            piece[-1] = (order, piece[-1][1] + taken)
+        if piece and piece[-1][0] is maker:
+            piece[-1] = (maker, piece[-1][1] + qty)
         else:
-            piece.append((order, taken))
-        desk.fill(order, taken)
+            piece.append((maker, qty))
+        self.desk.fill(maker, qty)
 
     def _send(self, piece: Piece) -> None:
         """Sends the incoming order that must meet just these makers."""
@@ -191,11 +222,23 @@ class Executions:
             words=self.words,
             events=len(self.events),
             named=len(named),
+            plain=sum(not state & (_WITHDRAWN | _LATE) for state in named),
             reserve=sum(bool(state & _RESERVE) for state in named),
             withdrawn=sum(bool(state & _WITHDRAWN) for state in named),
+            late=sum(bool(state & _LATE) for state in named),
             misses=tell_sequels(self.misses, effects),
             auctions=self.auctions,
         )
+
+
+def _told_later(rows: list[Row], k: int, order_id: int) -> int:
+    """How much of an order the trade event of row k executes in its further rows."""
+    total = 0
+    for at in range(k + 1, len(rows)):
+        if rows[at][KIND] != EffectKind.FILL or rows[at][EVENT] != rows[k][EVENT]:
+            break
+        total += rows[at][QTY] if rows[at][ORDER_ID] == order_id else 0
+    return total
 
 
 def _unseen(venue: dict[int, int], sides: dict[int, int]) -> dict[int, tuple[int, int]]:

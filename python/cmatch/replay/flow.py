@@ -71,8 +71,12 @@ class Agreement:
 
     words: str  # how the venue calls the trade events
     events: int = 0
-    named: int = 0  # the makers, their order and their quantities are ours
+    named: int = 0  # the makers and their quantities are ours
+    plain: int = 0  # of these: as the queue stood, in the venue's order
     reserve: int = 0  # of these: the venue executed more of a maker than was shown
+    late: int = (
+        0  # of these: an order in front is told later in the same trade (an iceberg, at its last part)
+    )
     withdrawn: int = 0  # of these: after orders that the venue canceled in the same packet were taken out
     misses: list[Miss] = field(default_factory=list)
     auctions: list[Auction] = field(default_factory=list)

@@ -164,8 +164,12 @@ def _agreement(flow: Flow, most: int) -> Iterator[str]:
         share = 100 * agreement.named / agreement.events
         subject = "the level at its best price" if flow.level_orders else "the venue's own makers"
         yield f"{agreement.named:,} of {agreement.events:,} {agreement.words} name {subject} ({share:.2f} %)"
+        if agreement.plain < agreement.named:
+            yield f"{agreement.plain:,} of these as the queue stood"
         if agreement.withdrawn:
             yield f"{agreement.withdrawn:,} of these once orders canceled in the same packet were taken out"
+        if agreement.late:
+            yield f"{agreement.late:,} of these tell an order that stood in front at a later place (icebergs)"
         if agreement.reserve:
             yield f"{agreement.reserve:,} of these executed more than was shown (icebergs)"
     for auction in agreement.auctions:

@@ -99,8 +99,10 @@ def _agreement(flow: Flow, agreement: Agreement) -> dict[str, Any]:
     return {
         "trade_events": agreement.events,
         "named": agreement.named,
+        "named_as_the_queue_stood": agreement.plain,
         "named_after_withdrawals": agreement.withdrawn,
         "named_with_reserve": agreement.reserve,
+        "named_told_late": agreement.late,
         "auctions": _auctions(flow, agreement),
         "misses": [
             {

@@ -29,6 +29,10 @@ from cmatch.replay.flow import TRADE_DTYPE, Flow
 
 _CHUNK = 1 << 16
 _LAST = int(EffectFlag.LAST)
+# As plain ints: the loop over all effects compares with them.
+_ADD, _SET, _REDUCE, _DELETE, _FILL, _UNCROSS, _, _CLEAR, _PHASE, _CONFIRM = (
+    int(kind) for kind in EffectKind
+)
 
 
 def translate(tape: Tape, progress: Callable[[int, int], None] | None = None) -> Flow:
@@ -65,23 +69,23 @@ def _take(rows: list[Row], desk: Desk, executions: Executions, after: list[int])
         timestamp, order_id, price, qty, _, _, _, instrument, kind, _, _ = rows[k]
         desk.now = timestamp
         used = 1
-        if kind == EffectKind.ADD:
+        if kind == _ADD:
             desk.add(rows[k], rows, k)
-        elif kind == EffectKind.SET:
+        elif kind == _SET:
             desk.amend(rows[k], rows, k)
-        elif kind == EffectKind.REDUCE:
+        elif kind == _REDUCE:
             desk.reduce(order_id, qty)
-        elif kind == EffectKind.DELETE:
+        elif kind == _DELETE:
             desk.reduce(order_id, None)
-        elif kind == EffectKind.FILL:
+        elif kind == _FILL:
             used = executions.fills(rows, k)
-        elif kind == EffectKind.CONFIRM:
+        elif kind == _CONFIRM:
             executions.confirm(rows, k)
-        elif kind == EffectKind.UNCROSS:
+        elif kind == _UNCROSS:
             used = executions.uncross(rows, k)
-        elif kind == EffectKind.CLEAR:
+        elif kind == _CLEAR:
             desk.clear(instrument)
-        elif kind == EffectKind.PHASE:
+        elif kind == _PHASE:
             desk.phase(instrument, price)
         after.extend([len(desk.out)] * used)
         k += used

@@ -52,6 +52,7 @@ _ACTIONS = {
 _BUY, _SELL, _NONE = ord("B"), ord("A"), ord("N")
 _ADD, _CANCEL, _MODIFY, _TRADE, _FILL, _CLEAR = (ord(letter) for letter in "ACMTFR")
 _SIDE = {_BUY: 1, _SELL: 2, _NONE: 0}
+_LAST, _IN_AUCTION, _NO_PRICE = int(EffectFlag.LAST), int(EffectFlag.AUCTION), int(EffectFlag.NO_PRICE)
 
 
 @dataclass
@@ -202,8 +203,8 @@ class _Reader:
         if is_last:
             self._end_packet(timestamp, position)
             if len(self.rows) > before:
-                *rest, last_flags = self.rows[-1]
-                self.rows[-1] = (*rest, last_flags | EffectFlag.LAST)
+                *rest, flags = self.rows[-1]
+                self.rows[-1] = (*rest, flags | _LAST)
 
     def _now(self, key: tuple[int, int], record: tuple[int, ...], size: int) -> None:
         """The order has this size now, its fills included."""
@@ -243,9 +244,9 @@ class _Reader:
             return
         if (instrument, order_id) in self.resting:
             self.filled[instrument, order_id] = None
-        flags = EffectFlag.AUCTION if trade.auction else EffectFlag(0)
+        flags = _IN_AUCTION if trade.auction else 0
         if side == _NONE:
-            flags |= EffectFlag.NO_PRICE
+            flags |= _NO_PRICE
         event, aggressor = (-1, -1) if trade.auction else (trade.event, trade.aggressor)
         self.rows.append(
             (

@@ -93,8 +93,10 @@ def _dense_ids(effects: Records) -> str:
     if ids.size == 0:
         return ""
     largest = int(ids.max())
-    pairs: npt.NDArray[np.void] = np.unique(effects[["instrument", "order_id"]][named])
-    shared = np.unique(pairs["order_id"]).size != pairs.size
+    shared = False
+    if effects["instrument"].any():
+        pairs: npt.NDArray[np.void] = np.unique(effects[["instrument", "order_id"]][named])
+        shared = np.unique(pairs["order_id"]).size != pairs.size
     if not shared and largest < 1 << 62:
         return ""
     _, codes = np.unique(effects[["instrument", "order_id"]][named], return_inverse=True)
