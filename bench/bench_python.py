@@ -1,7 +1,7 @@
 """The engine from Python, beside a plain Python book: pytest cases, each of which checks its answer.
 
-    pytest bench                        measures; add --benchmark-json FILE for machine, commit and every figure
-    pytest bench --benchmark-disable    runs each case once, to see that its answer is right
+    pytest bench                      measures; --benchmark-json FILE keeps machine, commit and every figure
+    pytest bench --benchmark-disable  runs each case once, to see that its answer is right
 
 Compare figures of one run only, or better read ``python -m bench python``, which takes turns.
 """
@@ -53,7 +53,7 @@ def run_flow(benchmark: BenchmarkFixture, way: str, flow: Flow) -> None:
 
 
 def run_operation(benchmark: BenchmarkFixture, way: str, operation: Operation) -> None:
-    """Times n calls of one operation, holds the book to the plain one's, and notes the percentiles of a call."""
+    """Times n calls of one operation, compares the books, and notes the percentiles of a call."""
     benchmark.extra_info.update(way=way, calls=len(operation.calls), question=operation.question)
     if way == "plain":
         assert operation.plain is not None

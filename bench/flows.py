@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Flow:
-    """Operations on the books of one or more instruments; order i is of instrument ``i % instruments + 1``."""
+    """Operations on one or more books; order i is of instrument ``i % instruments + 1``."""
 
     name: str
     setup: list[Op]  # fills the books; not timed, makes no trade
@@ -251,9 +251,7 @@ def interleaved(ops: int, instruments: int, resting: int = 20_000) -> Flow:
 
     def woven(parts: list[list[Op]]) -> list[Op]:
         return [
-            (op[0] * instruments + k, *op[1:])
-            for row in zip(*parts, strict=True)
-            for k, op in enumerate(row)
+            (op[0] * instruments + k, *op[1:]) for row in zip(*parts, strict=True) for k, op in enumerate(row)
         ]
 
     return Flow(

@@ -1,4 +1,4 @@
-"""What every table of the benchmarks needs: one core, turns, medians with their spread, Markdown, the machine."""
+"""What every table needs: one core, turns, medians with their spread, Markdown, the machine."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _commit() -> str:
 
 
 def _line(program: str, *arguments: str) -> str:
-    """The first line that a program prints; empty where it prints none, "no ..." where it is not installed."""
+    """The first line that a program prints, or an empty one; "no ..." where it is not installed."""
     path = shutil.which(program)
     if path is None:
         return f"no {program}"

@@ -1,4 +1,4 @@
-"""Single operations: each prepared on a filled book, run call by call or in one batch, and its outcome checked."""
+"""Single operations: prepared on a filled book, run call by call or in one batch, the outcome checked."""
 
 from __future__ import annotations
 
@@ -82,6 +82,13 @@ def latencies(call: Call, arguments: list[tuple[Any, ...]]) -> list[int]:
         call(*values)
         spent.append(max(clock() - start - floor, 0))
     return spent
+
+
+def time_batch(engine: Engine, rows: Records) -> float:
+    """Ns a command of one batch."""
+    start = perf_counter_ns()
+    engine.submit_batch(rows)
+    return (perf_counter_ns() - start) / len(rows)
 
 
 def percentiles(spent: list[int]) -> tuple[float, float, float]:

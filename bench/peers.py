@@ -1,23 +1,29 @@
 """Adapters to other books that pip installs (peers.txt), each through its public Python interface.
 
-All run the mixed flow, one call an order, and are held to the plain book's trades, volume and final levels; only
-one that agrees is timed. What an adapter needs beyond the peer's own calls is prepared before the clock starts.
+All run the mixed flow, one call an order, and are held to the plain book's trades, volume and final
+levels; only one that agrees is timed. What an adapter needs beyond the peer's own calls is prepared before
+the clock starts.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.connection import Connection
 from time import perf_counter_ns
 from typing import Any, NamedTuple, Protocol
 
 from bench.flows import Flow
 from cmatch import Engine
 from cmatch.cli.bench import Op
-from cmatch.cli.plain_book import Trade
+from cmatch.cli.plain_book import PlainBook, Trade
 
 Levels = list[tuple[int, int]]  # price, qty; best first
+
+_PATIENCE = 30.0  # seconds for a flow that takes the slowest of them one
 
 
 class Report(NamedTuple):
@@ -61,8 +67,8 @@ class Bourse:
 
     package = "bourse"
     remark = (
-        "no IOC: a cancel follows; the clock must be set before each order, or a second one at the same price "
-        "and time replaces the first"
+        "no IOC: a cancel follows; the clock is set before each order, for of two at the same price and time "
+        "it keeps only the last"
     )
 
     def __init__(self, flow: Flow) -> None:
@@ -86,7 +92,8 @@ class Bourse:
         """From its lists of trades and orders."""
         ours = self._ids.ours
         trades = [
-            (ours[maker], ours[taker], price, qty) for _, _, price, qty, taker, maker in self._book.get_trades()
+            (ours[maker], ours[taker], price, qty)
+            for _, _, price, qty, taker, maker in self._book.get_trades()
         ]
         sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
         for is_buy, status, _, _, left, _, price, _, _ in self._book.get_orders():
@@ -99,7 +106,7 @@ class Nanobook:
     """Rust, a backtester's exchange."""
 
     package = "nanobook"
-    remark = "each order's result is an object, as ours; it records every event"
+    remark = "records every order, trade and event, and never forgets them by itself"
 
     def __init__(self, flow: Flow) -> None:
         self._exchange = import_module("nanobook").Exchange()
@@ -181,7 +188,8 @@ class Liquibook:
         """From what the listener took and the book's depth."""
         ours, first, depth = self._ids.ours, self._orders[0].order_id_, self._book.depth()
         trades = [
-            (ours[maker - first], ours[taker - first], price, qty) for maker, taker, price, qty in self._trades
+            (ours[maker - first], ours[taker - first], price, qty)
+            for maker, taker, price, qty in self._trades
         ]
         bids, asks = (
             [(level.price(), level.aggregate_qty()) for level in side if level.order_count()]
@@ -268,7 +276,7 @@ def disagreement(flow: Flow, report: Report) -> str | None:
         k = next((k for k, (a, b) in pairs if a != b), min(len(report.trades), len(expected)))
         volumes = (sum(trade[3] for trade in trades) for trades in (report.trades, expected))
         return (
-            f"{len(report.trades):,} trades instead of {len(expected):,}, other ones from trade {k + 1:,} on; "
+            f"{len(report.trades):,} trades instead of {len(expected):,}, others from trade {k + 1:,} on; "
             "volume {:,} instead of {:,}".format(*volumes)
         )
     bids, asks = final_levels(flow.ops, expected)
@@ -277,17 +285,69 @@ def disagreement(flow: Flow, report: Report) -> str | None:
     return None
 
 
-def run_peer(peer: type[Peer], flow: Flow) -> tuple[float, str | None]:
-    """Runs the flow through a peer that is installed; ns an operation, and its disagreement."""
+def verdict(peer: type[Peer], flow: Flow) -> str | None:
+    """What is wrong with a peer's answer, found out in a process of its own: a peer may hang or crash."""
+    fork = multiprocessing.get_context("fork")
+    ours, theirs = fork.Pipe(duplex=False)
+    child = fork.Process(target=_judge, args=(peer, flow, theirs), daemon=True)
+    child.start()
+    theirs.close()
+    try:
+        if not ours.poll(_PATIENCE):
+            return f"does not come back within {_PATIENCE:.0f} s"
+        said: str | None = ours.recv()
+    except EOFError:
+        return "ends the process"
+    else:
+        return said
+    finally:
+        child.kill()
+        child.join()
+
+
+def _judge(peer: type[Peer], flow: Flow, to: Connection) -> None:
+    made = peer(flow)
+    made.run()
+    to.send(disagreement(flow, made.report()))
+
+
+def nanoseconds(peer: type[Peer], flow: Flow) -> float:
+    """Runs a flow once through a peer that answers rightly; ns an operation.
+
+    Raises:
+        AssertionError: This time it did not.
+    """
     made = peer(flow)
     start = perf_counter_ns()
     made.run()
     spent = perf_counter_ns() - start
-    return spent / len(flow.ops), disagreement(flow, made.report())
+    wrong = disagreement(flow, made.report())
+    assert wrong is None, f"{peer.package}: {wrong}"
+    return spent / len(flow.ops)
+
+
+def without_partial_cancels(flow: Flow) -> Flow:
+    """The flow without the cancels of orders that have traded: nanobook hangs on the next order at their price."""
+    book, ops, seen = PlainBook(), [], 0
+    traded: set[int] = set()
+    for op in flow.ops:
+        order_id, _, qty, _, _ = op
+        if qty:
+            book.limit(*op)
+            traded.update(maker for maker, _, _, _ in book.trades[seen:])
+            if len(book.trades) > seen:
+                traded.add(order_id)
+            seen = len(book.trades)
+        elif order_id in traded or order_id not in book:
+            continue
+        else:
+            book.cancel(order_id)
+        ops.append(op)
+    return replace(flow, name=f"{flow.name}, no cancel of a partly filled order", ops=ops)
 
 
 def level_updates(flow: Flow) -> Callable[[], float]:
-    """For order-book, which keeps levels and matches nothing: sets and deletes the levels that the flow changes.
+    """For order-book, which keeps levels and matches nothing: makes the flow's changes of levels.
 
     Returns:
         Runs once and returns ns a level update.

@@ -33,10 +33,10 @@ Lots market_volume(const EngineState& state, const OrderBook& book, Side side) {
 std::vector<LimitVolume> limits_of(const OrderBook& book) {
   std::vector<LimitVolume> limits;
   for (std::uint32_t at = book.best(Side::sell); at != kNone; at = book.next(at))
-    limits.push_back({book.level(at).price, 0, book.level(at).total});
+    limits.push_back({book.level(at).price, 0, book.level(at).total()});
   const auto sells = static_cast<std::ptrdiff_t>(limits.size());
   for (std::uint32_t at = book.best(Side::buy); at != kNone; at = book.next(at))
-    limits.push_back({book.level(at).price, book.level(at).total, 0});
+    limits.push_back({book.level(at).price, book.level(at).total(), 0});
   std::reverse(limits.begin() + sells, limits.end());
   const auto cheaper = [](const LimitVolume& a, const LimitVolume& b) { return a.price < b.price; };
   std::inplace_merge(limits.begin(), limits.begin() + sells, limits.end(), cheaper);

@@ -62,7 +62,7 @@ void OrderBook::check_invariants() const {
         ++hidden;
       });
       CM_CHECK(previous == l.hidden.tail);
-      CM_CHECK(shown == l.shown && total == l.total && displayed == l.displayed_count && hidden == l.hidden_count &&
+      CM_CHECK(shown == l.shown && total == l.total() && displayed == l.displayed_count && hidden == l.hidden_count &&
                pegs == l.displayed_pegs);
     }
   }

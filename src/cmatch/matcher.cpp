@@ -89,7 +89,7 @@ Lots reachable(const EngineState& state, const OrderBook& book, const Taker& tak
     const PriceLevel& level = book.level(at);
     if (beyond(taker.side, level.price, bounds.stop)) break;
     if (taker.stp_mode == StpMode::none) {
-      sum += level.total;
+      sum += level.total();
       continue;
     }
     const bool skips = taker.stp_mode == StpMode::cancel_oldest;

@@ -30,15 +30,15 @@ std::uint32_t OrderBook::find_or_make(Side side, Ticks price, std::uint64_t rank
 
 void OrderBook::remove_level(std::uint32_t level) {
   PriceLevel& l = storage_->levels[level];
-  CM_CHECK(l.total == 0 && l.shown == 0 && l.displayed_count == 0 && l.hidden_count == 0);
+  CM_CHECK(l.unseen == 0 && l.shown == 0 && l.displayed_count == 0 && l.hidden_count == 0);
   ladders_[at(l.side)].erase(storage_->nodes, level, l.place);
   storage_->levels.give_back(level);
 }
 
 void OrderBook::rest_special(Slot slot, PriceLevel& l) {
   const Order& order = storage_->orders[slot];
-  l.total += order.leaves;
   if (order.hidden()) {
+    l.unseen += order.leaves;
     append(l.hidden, slot);
     ++l.hidden_count;
     return;
@@ -47,6 +47,7 @@ void OrderBook::rest_special(Slot slot, PriceLevel& l) {
   append(l.displayed, slot);
   const Lots shown = open_part(storage_->orders, slot);
   l.shown += shown;
+  l.unseen += order.leaves - shown;
   ++l.displayed_count;
   if (order.type == OrderType::pegged) ++l.displayed_pegs;
   log(L3Action::add, order, l.price, shown);
@@ -54,8 +55,8 @@ void OrderBook::rest_special(Slot slot, PriceLevel& l) {
 
 void OrderBook::unlink_special(Slot slot, PriceLevel& l) {
   const Order& order = storage_->orders[slot];
-  l.total -= order.leaves;
   if (order.hidden()) {
+    l.unseen -= order.leaves;
     detach(l.hidden, slot);
     --l.hidden_count;
     return;
@@ -64,6 +65,7 @@ void OrderBook::unlink_special(Slot slot, PriceLevel& l) {
   detach(l.displayed, slot);
   const Lots open = open_part(storage_->orders, slot);
   l.shown -= open;
+  l.unseen -= order.leaves - open;
   --l.displayed_count;
   if (order.type == OrderType::pegged) --l.displayed_pegs;
   if (open > 0) log(L3Action::remove, order, l.price, 0); // reduce() has said so of one that is used up
@@ -71,7 +73,10 @@ void OrderBook::unlink_special(Slot slot, PriceLevel& l) {
 
 void OrderBook::reduce_special(Slot slot, PriceLevel& l, Lots qty) {
   const Order& order = storage_->orders[slot];
-  if (order.hidden()) return;
+  if (order.hidden()) {
+    l.unseen -= qty;
+    return;
+  }
   if (storage_->deltas.on()) storage_->deltas.touch(id(), l);
   l.shown -= qty;
   Lots open = order.leaves;
@@ -92,6 +97,7 @@ Lots OrderBook::refresh(Slot slot) {
   detach(l.displayed, slot);
   append(l.displayed, slot);
   l.shown += detail.shown;
+  l.unseen -= detail.shown;
   log(L3Action::add, order, l.price, detail.shown);
   return detail.shown;
 }
@@ -106,14 +112,18 @@ void OrderBook::shrink(Slot slot, Lots leaves) {
   PriceLevel& l = storage_->levels[order.level];
   CM_CHECK(leaves > 0 && leaves <= order.leaves);
   const Lots open_before = open_part(storage_->orders, slot);
-  l.total -= order.leaves - leaves;
+  const Lots lost = order.leaves - leaves;
   order.leaves = leaves;
-  if (order.hidden()) return;
+  if (order.hidden()) {
+    l.unseen -= lost;
+    return;
+  }
   if (order.has(kIceberg)) {
     OrderDetail& detail = storage_->orders.detail(slot);
     detail.shown = std::min(detail.shown, leaves);
   }
   const Lots open = open_part(storage_->orders, slot);
+  l.unseen -= lost - (open_before - open);
   if (open == open_before) return;
   if (storage_->deltas.on()) storage_->deltas.touch(id(), l);
   l.shown -= open_before - open;

@@ -99,7 +99,6 @@ class OrderBook {
     PriceLevel& l = storage_->levels[level];
     if (order.plain() && !storage_->deltas.on()) [[likely]] {
       append(l.displayed, slot);
-      l.total += order.leaves;
       l.shown += order.leaves;
       ++l.displayed_count;
       return;
@@ -114,7 +113,6 @@ class OrderBook {
     order.level = level;
     PriceLevel& l = storage_->levels[level];
     append(l.displayed, slot);
-    l.total += leaves;
     l.shown += leaves;
     ++l.displayed_count;
   }
@@ -125,13 +123,12 @@ class OrderBook {
     PriceLevel& l = storage_->levels[order.level];
     if (order.plain() && !storage_->deltas.on()) [[likely]] {
       detach(l.displayed, slot);
-      l.total -= order.leaves;
       l.shown -= order.leaves;
       --l.displayed_count;
     } else {
       unlink_special(slot, l);
     }
-    CM_CHECK(l.total >= 0 && l.shown >= 0);
+    CM_CHECK(l.shown >= 0);
     if (l.empty()) remove_level(order.level);
   }
 
@@ -141,7 +138,6 @@ class OrderBook {
     PriceLevel& l = storage_->levels[order.level];
     CM_CHECK(qty > 0 && qty <= order.leaves);
     order.leaves -= qty;
-    l.total -= qty;
     if (order.plain() && !storage_->deltas.on()) [[likely]]
       l.shown -= qty;
     else
@@ -151,7 +147,6 @@ class OrderBook {
   // The same for a plain order while nothing is recorded; used up, it has to be popped.
   void reduce_plain(PriceLevel& l, Order& order, Lots qty) {
     order.leaves -= qty;
-    l.total -= qty;
     l.shown -= qty;
   }
 

@@ -16,9 +16,9 @@ struct Queue {
 };
 
 struct alignas(64) PriceLevel {
-  Lots shown; // of the displayed queue
-  Ticks price; // between the sums: side by side they would be one vector, loaded while two stores to it are on their way
-  Lots total; // all leaves: shown, reserves and hidden
+  Ticks price;
+  Lots shown;  // of the displayed queue
+  Lots unseen; // reserves of icebergs, and all of the hidden queue
   Queue displayed;
   Queue hidden;
   std::uint32_t displayed_count;
@@ -27,6 +27,7 @@ struct alignas(64) PriceLevel {
   Side side;
   Ladder::Place place;
 
+  Lots total() const { return shown + unseen; } // all leaves
   bool empty() const { return displayed.head == kNone && hidden.head == kNone; }
   Slot front() const { return displayed.head != kNone ? displayed.head : hidden.head; }
 };
@@ -49,7 +50,7 @@ class LevelPool {
     }
     PriceLevel& made = levels_[level];
     made.price = price;
-    made.shown = made.total = 0;
+    made.shown = made.unseen = 0;
     made.displayed = made.hidden = {kNone, kNone};
     made.displayed_count = made.hidden_count = made.displayed_pegs = 0;
     made.side = side;

@@ -107,6 +107,16 @@ TEST_CASE("reject: takes its place in both sequences and leaves the state as it 
   CHECK(engine.command_sequence() == 5);
 }
 
+TEST_CASE("order id: zero is refused, also when the highest there is has been used") {
+  Engine engine = open_book();
+  CHECK(tell(engine, limit(0, Side::buy, 100, 1)) == "rejected 4023");
+  CHECK(tell(engine, limit(~OrderId{0}, Side::buy, 100, 1)) == "accepted o18446744073709551615");
+  CHECK(engine.next_order_id() == 0);
+  CHECK(tell(engine, limit(0, Side::buy, 100, 1)) == "rejected 4023");
+  CHECK(tell(engine, limit(~OrderId{0}, Side::buy, 100, 1)) == "rejected 4024");
+  CHECK(tell(engine, limit(7, Side::buy, 100, 1)) == "accepted o7");
+}
+
 TEST_CASE("limits: an engine of none, or of too much, is refused") {
   CHECK_THROWS_AS(Engine({.max_instruments = 0}), std::invalid_argument);
   CHECK_THROWS_AS(Engine({.max_orders = 0}), std::invalid_argument);

@@ -56,6 +56,11 @@ inline Ticks price(std::uint8_t byte) { return byte % 16 == 15 ? edge(byte / 16)
 inline Lots lots(std::uint8_t byte) { return byte % 16 == 15 ? edge(byte / 16) : byte / 16 + 1; }
 inline std::int64_t distance(std::uint8_t byte) { return byte % 16 == 15 ? edge(byte / 16) : byte / 16 - 6; }
 
+// Few ids, so that they are used twice; some at the ends of what an id can be.
+inline OrderId order_id(std::uint8_t byte) {
+  return byte < 240 ? byte % 96 : static_cast<OrderId>(edge(byte));
+}
+
 inline Definition definition_from(Bytes& bytes) {
   const std::uint8_t shape = bytes.next();
   const std::uint8_t modes = bytes.next();
@@ -120,7 +125,7 @@ inline Command order_from(Bytes& bytes) {
   if ((time >> 6) == 1) order.present |= kHasDisplayQty;
   if ((time >> 6) == 2) order.present |= kHasMinQty;
   if (odd < 96) order.present ^= static_cast<std::uint16_t>(1u << odd % 13);
-  order.order_id = bytes.next() % 96;
+  order.order_id = order_id(bytes.next());
   order.account = 1 + order.order_id % 3;
   order.qty = lots(bytes.next());
   fill_optional(order, bytes);
@@ -129,7 +134,7 @@ inline Command order_from(Bytes& bytes) {
 
 inline Command change_from(Bytes& bytes, CommandKind kind) {
   Command command = plain(kind);
-  command.order_id = bytes.next() % 96;
+  command.order_id = order_id(bytes.next());
   command.account = 1 + command.order_id % 3;
   const std::uint8_t present = bytes.next();
   command.present =
@@ -148,7 +153,7 @@ inline Command administration_from(Bytes& bytes) {
   Command command = plain(kKinds[choice % 8]);
   command.phase = value % 8;
   command.price = price(value);
-  command.up_to = value % 64;
+  command.up_to = value % 32 == 31 ? static_cast<OrderId>(edge(value / 32)) : value % 64;
   command.side = value % 4;
   command.account = 1 + value % 3;
   command.present = static_cast<std::uint16_t>((choice >> 3) % 8 * kHasInstrument) & kAllCommandFields;

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tests.oracle.model import Book, Order
 
 if TYPE_CHECKING:
-    from tests.oracle.engine import Oracle
+    from tests.oracle.state import EngineState
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def clearing(book: Book) -> Clearing | None:
     return Clearing(price, volume, surplus)
 
 
-def uncross(engine: "Oracle", book: Book) -> None:
+def uncross(engine: "EngineState", book: Book) -> None:
     """Trades the executable volume at the uncross price, then expires the auction orders left in the book."""
     found = clearing(book)
     if found is not None:
@@ -108,7 +108,7 @@ def uncross(engine: "Oracle", book: Book) -> None:
             engine.expire(book, order)
 
 
-def cross(engine: "Oracle", book: Book, buy: Order, sell: Order, price: int) -> int:
+def cross(engine: "EngineState", book: Book, buy: Order, sell: Order, price: int) -> int:
     """One trade of an uncross. Returns its quantity."""
     qty = min(buy.open_part, sell.open_part)
     engine.fill(book, buy, qty)

@@ -33,7 +33,7 @@ from tests.oracle.words import (
 )
 
 if TYPE_CHECKING:
-    from tests.oracle.engine import Oracle
+    from tests.oracle.state import EngineState
 
 Checks = Iterator[tuple[str, bool]]
 
@@ -142,7 +142,7 @@ def band_forbids(book: Book, side: str, price: int) -> bool:
     return book.definition.band_mode == "reject" and beyond(side, price, edge)
 
 
-def new_checks(engine: "Oracle", c: Command) -> Checks:
+def new_checks(engine: "EngineState", c: Command) -> Checks:
     """A new order."""
     side, kind, tif, flags = c.get("side"), c.get("type"), c.get("time_in_force"), c.get("flags", 0)
     yield "invalid_field", side not in SIDES or kind not in TYPES or tif not in TIMES_IN_FORCE
@@ -206,7 +206,7 @@ def new_checks(engine: "Oracle", c: Command) -> Checks:
     yield "would_cross", bool(flags & POST_ONLY) and crosses(book, side, c["price"])
 
 
-def replace_checks(engine: "Oracle", c: Command) -> Checks:
+def replace_checks(engine: "EngineState", c: Command) -> Checks:
     """A replace of a live order."""
     book = engine.books.get(c["instrument_id"])
     yield "unknown_instrument", book is None
@@ -251,20 +251,20 @@ def replace_checks(engine: "Oracle", c: Command) -> Checks:
     yield "would_cross", order.post_only and price is not None and crosses(book, order.side, price)
 
 
-def cancel_checks(engine: "Oracle", c: Command) -> Checks:
+def cancel_checks(engine: "EngineState", c: Command) -> Checks:
     """A cancel of a live order."""
     yield "unknown_instrument", c["instrument_id"] not in engine.books
     yield "unknown_order", engine.find(c) is None
 
 
-def mass_cancel_checks(engine: "Oracle", c: Command) -> Checks:
+def mass_cancel_checks(engine: "EngineState", c: Command) -> Checks:
     """A cancel of many."""
     yield "invalid_field", "side" in c and c["side"] not in SIDES
     yield "unknown_instrument", "instrument_id" in c and c["instrument_id"] not in engine.books
     yield "invalid_scope", "instrument_id" not in c and "account" not in c
 
 
-def define_checks(engine: "Oracle", c: Command) -> Checks:
+def define_checks(engine: "EngineState", c: Command) -> Checks:
     """A new instrument, or an old one defined anew."""
     yield "invalid_field", c.get("trigger_source") not in TRIGGER_SOURCES
     yield "invalid_field", c.get("stop_wrong_side") not in STOP_WRONG_SIDES
@@ -285,7 +285,7 @@ def define_checks(engine: "Oracle", c: Command) -> Checks:
     yield "capacity_instruments", book is None and len(engine.books) >= engine.max_instruments
 
 
-def set_phase_checks(engine: "Oracle", c: Command) -> Checks:
+def set_phase_checks(engine: "EngineState", c: Command) -> Checks:
     """A change of phase."""
     yield "invalid_field", c.get("phase") not in PHASES
     book = engine.books.get(c["instrument_id"])
@@ -294,7 +294,7 @@ def set_phase_checks(engine: "Oracle", c: Command) -> Checks:
     yield "invalid_phase", c["phase"] not in NEXT_PHASES[book.phase]
 
 
-def set_price_checks(engine: "Oracle", c: Command) -> Checks:
+def set_price_checks(engine: "EngineState", c: Command) -> Checks:
     """A static reference or a mark price."""
     yield "invalid_field", "price" not in c
     book = engine.books.get(c["instrument_id"])
@@ -304,7 +304,7 @@ def set_price_checks(engine: "Oracle", c: Command) -> Checks:
     yield "price_off_step", off_step(book, c["price"])
 
 
-def no_checks(_engine: "Oracle", _c: Command) -> Checks:
+def no_checks(_engine: "EngineState", _c: Command) -> Checks:
     """A command that is always accepted."""
     yield from ()
 
@@ -323,7 +323,7 @@ CHECKS = {
 }
 
 
-def rejection(engine: "Oracle", c: Command) -> str | None:
+def rejection(engine: "EngineState", c: Command) -> str | None:
     """The first reject that applies to a command."""
     kind = c.get("kind")
     checks = CHECKS.get(kind) if isinstance(kind, str) else None

@@ -7,10 +7,10 @@ from tests.oracle.settling import reference_pair
 from tests.oracle.words import CALLS, MAX_INT64, RESTING_TIMES, SIDES
 
 if TYPE_CHECKING:
-    from tests.oracle.engine import Oracle
+    from tests.oracle.state import EngineState
 
 
-def check_engine(engine: "Oracle") -> None:
+def check_engine(engine: "EngineState") -> None:
     """The engine as a whole, then each book."""
     assert len(engine.books) <= engine.max_instruments
     assert len(engine.orders) <= engine.max_orders

@@ -9,7 +9,7 @@ from tests.oracle.model import Book, Order
 from tests.oracle.words import MARKETS, STOPS, beyond, opposite
 
 if TYPE_CHECKING:
-    from tests.oracle.engine import Oracle
+    from tests.oracle.state import EngineState
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def refusal(book: Book, order: Order, reach: Reach) -> str | None:
     return None
 
 
-def enter(engine: "Oracle", book: Book, taker: Order, *, replaced: bool = False) -> None:
+def enter(engine: "EngineState", book: Book, taker: Order, *, replaced: bool = False) -> None:
     """Matches an incoming order in continuous, then rests or cancels what is left: a step."""
     reach = reach_of(book, taker)
     reason = None if replaced else refusal(book, taker, reach)
@@ -131,7 +131,7 @@ def rest_reason(book: Book, taker: Order, *, halted: bool) -> str | None:
     return None
 
 
-def trade(engine: "Oracle", book: Book, maker: Order, taker: Order) -> None:
+def trade(engine: "EngineState", book: Book, maker: Order, taker: Order) -> None:
     """One trade at the maker's price, for the smaller of the taker's leaves and the maker's open part."""
     assert maker.price is not None
     qty = min(taker.leaves, maker.open_part)
@@ -143,7 +143,7 @@ def trade(engine: "Oracle", book: Book, maker: Order, taker: Order) -> None:
         engine.forget(book, maker)
 
 
-def prevent(engine: "Oracle", book: Book, maker: Order, taker: Order) -> bool:
+def prevent(engine: "EngineState", book: Book, maker: Order, taker: Order) -> bool:
     """Keeps two own orders from trading. Whether the taker is to be canceled now."""
     mode, qty = taker.stp_mode, min(taker.leaves, maker.open_part)
     if mode == "decrement":

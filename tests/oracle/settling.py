@@ -7,10 +7,10 @@ from tests.oracle.model import Book, Order, Pair, triggers
 from tests.oracle.words import TRAILING, opposite
 
 if TYPE_CHECKING:
-    from tests.oracle.engine import Oracle
+    from tests.oracle.state import EngineState
 
 
-def settle(engine: "Oracle", book: Book) -> None:
+def settle(engine: "EngineState", book: Book) -> None:
     """Loops until no peg moves and no stop is triggered."""
     released: list[Order] = []
     while True:
@@ -55,7 +55,7 @@ def peg_price(book: Book, peg: Order, others: list[Order]) -> int | None:
     return price if rules.min_price <= price <= rules.max_price else None
 
 
-def reprice_pegs(engine: "Oracle", book: Book) -> None:
+def reprice_pegs(engine: "EngineState", book: Book) -> None:
     """One pass over all pegs, if the pair they follow is not what it was at the last pass."""
     pair = reference_pair(book)
     if pair == book.peg_pair:
@@ -101,7 +101,7 @@ def is_triggered(order: Order, price: int | None) -> bool:
     return price is not None and triggers(order.side, order.stop_price, price)
 
 
-def release(engine: "Oracle", book: Book, stop: Order) -> None:
+def release(engine: "EngineState", book: Book, stop: Order) -> None:
     """Turns the first stop of the list into an incoming order: a step of its own."""
     stop_price = stop.stop_price
     price = book.price_in_force(stop)

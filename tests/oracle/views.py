@@ -8,7 +8,7 @@ from tests.oracle.model import Book, Order
 from tests.oracle.words import CALLS, SIDES
 
 if TYPE_CHECKING:
-    from tests.oracle.engine import Oracle
+    from tests.oracle.state import EngineState
 
 Level = tuple[int, int, int]
 """Price, shown quantity, count of displayed orders."""
@@ -102,7 +102,7 @@ def status(book: Book, order: Order) -> dict[str, Any]:
     }
 
 
-def state(engine: "Oracle") -> dict[str, Any]:
+def state(engine: "EngineState") -> dict[str, Any]:
     """Everything that influences later behaviour, but for the clock and the two sequences."""
     return {
         "limits": (engine.max_instruments, engine.max_orders, engine.max_order_ids),

@@ -1,0 +1,211 @@
+"""``python -m bench``: every table of docs/benchmarks.md, side by side in one run, pinned to one core."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from bench import bindings, core, operations, peers
+from bench.flows import WAYS, Flow, interleaved, mixed, nanoseconds, shaped, shapes, sized
+from bench.measure import Spread, machine, quiet_core, ratio, table, take_turns
+
+Sections = Iterator[tuple[str, str]]  # marker in the document, Markdown
+
+_NAMES = {"plain": "plain Python book", "call": "cmatch, one call an operation", "batch": "cmatch, batches"}
+_CALLS = 20_000
+
+
+def core_sections(repeats: int) -> Sections:
+    """The C++ tables."""
+    program = core.build()
+    yield (
+        "core",
+        "\n\n".join(core.tables(program, part, repeats) for part in ("mixed", "shapes", "scales", "linear")),
+    )
+    yield "latency", core.tables(program, "latency", repeats)
+    yield "memory", core.tables(program, "memory", repeats)
+
+
+def python_sections(repeats: int) -> Sections:
+    """The engine from Python beside the plain Python book."""
+    flow = mixed(300_000)
+    figures = _figures(flow, repeats)
+    rows = [
+        [
+            name,
+            Spread.of(figures[way]).show(),
+            f"{1e3 / Spread.of(figures[way]).middle:.1f}",
+            ratio(figures["plain"], figures[way]).show(1),
+        ]
+        for way, name in _NAMES.items()
+    ]
+    yield "python", table(["mixed flow", "ns an operation", "million a second", "times plain"], rows)
+    yield "python-operations", _operations(repeats)
+    kinds = [shaped(shape, 100_000) for shape in shapes(deep=100_000)]
+    yield "python-shapes", _flows(kinds, repeats)
+    sizes = [shaped(sized(resting), 100_000) for resting in (10, 100, 1_000, 10_000, 100_000)]
+    sizes += [interleaved(100_000, instruments) for instruments in (1, 10, 100, 1_000)]
+    yield "python-scales", _flows(sizes, repeats)
+
+
+def _figures(flow: Flow, repeats: int) -> dict[str, list[float]]:
+    return take_turns(repeats, {name: partial(nanoseconds, way, flow) for name, way in WAYS.items()})
+
+
+def _flows(flows: list[Flow], repeats: int) -> str:
+    rows = []
+    for flow in flows:
+        figures = _figures(flow, repeats)
+        middles = [f"{Spread.of(figures[way]).middle:,.0f}" for way in WAYS]
+        ratios = [ratio(figures["plain"], figures[way]).show(1) for way in ("call", "batch")]
+        rows.append([flow.name, f"{len(flow.answer.trades):,}", *middles, *ratios])
+    heading = [
+        "flow",
+        "trades",
+        "plain, ns",
+        "call, ns",
+        "batch, ns",
+        "call: times plain",
+        "batch: times plain",
+    ]
+    return table(heading, rows)
+
+
+def _operations(repeats: int) -> str:
+    rows = []
+    for operation in operations.operations(_CALLS):
+        expected = operation.expected()
+        plain, single, batch = [], [], []
+        with quiet_core():
+            for _ in range(repeats):
+                engine = operation.ready_engine()
+                single.append(operations.latencies(operation.engine(engine), operation.calls))
+                assert operations.outcome_of_engine(engine) == expected, operation.name
+                if operation.plain is not None:
+                    call = operation.plain(operation.ready_plain())
+                    plain.append(operations.latencies(call, operation.plain_calls))
+                if operation.rows is not None:
+                    engine = operation.ready_engine()
+                    batch.append(operations.time_batch(engine, operation.rows))
+                    assert operations.outcome_of_engine(engine) == expected, operation.name
+        cells = [f"{Spread.of(batch).middle:,.0f}" if batch else "-"]
+        for latencies in (single, plain):
+            columns = zip(*(operations.percentiles(spent) for spent in latencies), strict=True)
+            found = [f"{Spread.of(column).middle:,.0f}" for column in columns]
+            cells += found or ["-"] * 3
+        rows.append([operation.name, *cells])
+    heading = ["ns a call", "batch, mean", "p50", "p99", "p99.9", "plain p50", "plain p99", "plain p99.9"]
+    return table(heading, rows)
+
+
+def bindings_sections(_: int) -> Sections:
+    """One call through each binding."""
+    with quiet_core():
+        made = bindings.engines()
+        times = bindings.measure(made)
+    rows = [
+        [kind, *(f"{of[name]:.0f}" if name in of else "-" for name in made)] for kind, of in times.items()
+    ]
+    yield "bindings", table(["ns a call", *made], rows)
+
+
+def peers_sections(repeats: int) -> Sections:
+    """The books that pip installs, as far as they are here."""
+    flow = mixed(50_000)
+    reduced = peers.without_partial_cancels(flow)
+    rows = []
+    ways: dict[str, Callable[[], float]] = {}
+    plan: list[tuple[str, str, Flow]] = []  # name, remark, flow that it does right
+    for peer in peers.MATCHERS:
+        release = peers.installed(peer.package)
+        if release is None:
+            rows.append([peer.package, "not installed: pip install -r bench/peers.txt", "", ""])
+            continue
+        name, remark = f"{peer.package} {release}", peer.remark
+        wrong = peers.verdict(peer, flow)
+        if wrong is not None:
+            remark = (
+                f"whole flow: {wrong}; timed over the flow without cancels of partly filled orders; {remark}"
+            )
+            again = peers.verdict(peer, reduced)
+            if again is not None:
+                rows.append(
+                    [name, f"not timed: {wrong}; without cancels of partly filled orders: {again}", "", ""]
+                )
+                continue
+        chosen = flow if wrong is None else reduced
+        plan.append((name, remark, chosen))
+        ways[name] = partial(peers.nanoseconds, peer, chosen)
+    for part in (flow, reduced):
+        for way, run in WAYS.items():
+            ways[f"{way}: {part.name}"] = partial(nanoseconds, run, part)
+    figures = take_turns(repeats, ways)
+    for way, label in _NAMES.items():
+        rows.append(_peer_row(label, "", figures[f"{way}: {flow.name}"], figures[f"call: {flow.name}"]))
+    for name, remark, part in plan:
+        rows.append(_peer_row(name, remark, figures[name], figures[f"call: {part.name}"]))
+    release = peers.installed("order-book")
+    if release is not None:
+        updates = take_turns(repeats, {"order-book": peers.level_updates(flow)})["order-book"]
+        remark = "no matcher, a sorted dict of levels: ns a level update, the trades being given"
+        rows.append([f"order-book {release}", remark, Spread.of(updates).show(), ""])
+    yield "peers", table(["book", "what to know", "ns an operation", "cmatch's call is faster by"], rows)
+
+
+def _peer_row(name: str, remark: str, times: list[float], call: list[float]) -> list[str]:
+    return [name, remark, Spread.of(times).show(), ratio(times, call).show(1)]
+
+
+SECTIONS: dict[str, Callable[[int], Sections]] = {
+    "core": core_sections,
+    "python": python_sections,
+    "bindings": bindings_sections,
+    "peers": peers_sections,
+}
+
+
+def put(document: Path, marker: str, text: str) -> None:
+    """Replaces what lies between ``<!-- bench:marker -->`` and ``<!-- end -->`` in a document.
+
+    Raises:
+        SystemExit: The document has no such marks.
+    """
+    begin, end = f"<!-- bench:{marker} -->", "<!-- end -->"
+    old = document.read_text()
+    found = re.search(re.escape(begin) + ".*?" + re.escape(end), old, re.DOTALL)
+    if found is None:
+        raise SystemExit(f"{document} has no {begin} ... {end}")
+    document.write_text(old[: found.start()] + f"{begin}\n{text}\n{end}" + old[found.end() :])
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "part", nargs="?", choices=[*SECTIONS, "all"], default="all", help="which tables (all)"
+    )
+    parser.add_argument("--repeats", type=int, default=5, metavar="N", help="rounds; the median counts (5)")
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="also put the tables between their marks in this document",
+    )
+    options = parser.parse_args()
+    if options.repeats < 1:
+        parser.error("--repeats must be at least 1")
+    for name in SECTIONS if options.part == "all" else [options.part]:
+        for marker, text in SECTIONS[name](options.repeats):
+            block = f"{machine()}; {options.repeats} rounds\n\n{text}"
+            sys.stdout.write(f"\n{marker}: {block}\n")
+            sys.stdout.flush()
+            if options.markdown:
+                put(options.markdown, marker, block)
+
+
+if __name__ == "__main__":
+    main()
