@@ -116,44 +116,56 @@ def bindings_sections(_: int) -> Sections:
 def peers_sections(repeats: int) -> Sections:
     """The books that pip installs, as far as they are here."""
     flow = mixed(50_000)
-    reduced = peers.without_partial_cancels(flow)
-    rows = []
-    ways: dict[str, Callable[[], float]] = {}
-    plan: list[tuple[str, str, Flow]] = []  # name, remark, flow that it does right
+    reduced = peers.without_cancels(flow)
+    plan: list[tuple[str, str, type[peers.Peer], Flow]] = []  # name, remark, peer, flow that it does right
+    left_out: list[list[str]] = []
     for peer in peers.MATCHERS:
         release = peers.installed(peer.package)
         if release is None:
-            rows.append([peer.package, "not installed: pip install -r bench/peers.txt", "", ""])
+            left_out.append([peer.package, "not installed: pip install -r bench/peers.txt", "", ""])
             continue
-        name, remark = f"{peer.package} {release}", peer.remark
+        name = f"{peer.package} {release}"
         wrong = peers.verdict(peer, flow)
-        if wrong is not None:
-            remark = (
-                f"whole flow: {wrong}; timed over the flow without cancels of partly filled orders; {remark}"
+        if wrong is None:
+            plan.append((name, peer.remark, peer, flow))
+            continue
+        again = peers.verdict(peer, reduced)
+        if again is None:
+            plan.append(
+                (name, f"timed without the cancels; with them: {wrong}; {peer.remark}", peer, reduced)
             )
-            again = peers.verdict(peer, reduced)
-            if again is not None:
-                rows.append(
-                    [name, f"not timed: {wrong}; without cancels of partly filled orders: {again}", "", ""]
-                )
-                continue
-        chosen = flow if wrong is None else reduced
-        plan.append((name, remark, chosen))
-        ways[name] = partial(peers.nanoseconds, peer, chosen)
-    for part in (flow, reduced):
-        for way, run in WAYS.items():
-            ways[f"{way}: {part.name}"] = partial(nanoseconds, run, part)
+        else:
+            left_out.append([name, f"not timed: {wrong}; without the cancels: {again}", "", ""])
+    ways: dict[str, Callable[[], float]] = {
+        name: partial(peers.nanoseconds, peer, of) for name, _, peer, of in plan
+    }
+    for of in (flow, reduced):
+        ways |= {f"{way}: {of.name}": partial(nanoseconds, run, of) for way, run in WAYS.items()}
     figures = take_turns(repeats, ways)
-    for way, label in _NAMES.items():
-        rows.append(_peer_row(label, "", figures[f"{way}: {flow.name}"], figures[f"call: {flow.name}"]))
-    for name, remark, part in plan:
-        rows.append(_peer_row(name, remark, figures[name], figures[f"call: {part.name}"]))
+    rows = [
+        _peer_row(name, f"flow: {of.name}", figures[f"{way}: {of.name}"], figures[f"call: {of.name}"])
+        for of in (flow, reduced)
+        for way, name in _NAMES.items()
+    ]
+    rows += [
+        _peer_row(name, remark, figures[name], figures[f"call: {of.name}"]) for name, remark, _, of in plan
+    ]
+    yield (
+        "peers",
+        table(
+            ["book", "what to know", "ns an operation", "times one call of cmatch"],
+            [*rows, _levels_row(flow, repeats), *left_out],
+        ),
+    )
+
+
+def _levels_row(flow: Flow, repeats: int) -> list[str]:
     release = peers.installed("order-book")
-    if release is not None:
-        updates = take_turns(repeats, {"order-book": peers.level_updates(flow)})["order-book"]
-        remark = "no matcher, a sorted dict of levels: ns a level update, the trades being given"
-        rows.append([f"order-book {release}", remark, Spread.of(updates).show(), ""])
-    yield "peers", table(["book", "what to know", "ns an operation", "cmatch's call is faster by"], rows)
+    if release is None:
+        return ["order-book", "not installed: pip install -r bench/peers.txt", "", ""]
+    updates = take_turns(repeats, {"updates": peers.level_updates(flow)})["updates"]
+    remark = "matches nothing, a sorted dict of levels: ns a level update, the trades being given"
+    return [f"order-book {release}", remark, Spread.of(updates).show(), ""]
 
 
 def _peer_row(name: str, remark: str, times: list[float], call: list[float]) -> list[str]:

@@ -57,7 +57,7 @@ def tables(program: Path, part: str, repeats: int) -> str:
     for row in rows:
         if len(row) != len(heading):
             raise SystemExit(f"bench_core {part} printed other columns than bench/core.py knows: {row}")
-    return table(heading, [[row[0], *(_grouped(cell) for cell in row[1:])] for row in rows])
+    return table(heading, [[_grouped(cell) for cell in row] for row in rows])
 
 
 def _grouped(cell: str) -> str:

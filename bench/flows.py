@@ -18,7 +18,7 @@ from cmatch.cli.bench import BATCH, Op, as_commands, mixed_flow
 from cmatch.cli.plain_book import PlainBook, Trade
 
 _MIDDLE = 1_000_000  # ticks
-_REACH = 200  # ticks over the middle that an IOC may trade at
+_REACH = 5.0  # an IOC trades this many mean distances over the middle, so that it keeps the book in bounds
 _SEED = 20_240_229
 
 
@@ -64,7 +64,7 @@ class Flow:
         """An engine with the instruments defined and the books filled, that remembers every trade to come."""
         engine = Engine(
             max_instruments=self.instruments,
-            max_orders=max(1 << 16, 2 * len(self.setup)),
+            max_orders=len(self.setup) + len(self.ops),
             max_order_ids=self.highest_id,
             prefault=True,
             tape=max(1, len(self.answer.trades)),
@@ -231,7 +231,7 @@ def shapes(deep: int) -> tuple[Shape, ...]:
 
 def sized(resting: int) -> Shape:
     """The usual shape with so many orders resting, spread wider where there are many."""
-    return Shape(f"{resting:,} resting", resting, spread=40.0 if resting < 10_000 else 1_000.0)
+    return Shape(f"orders resting: {resting:,}", resting, spread=40.0 if resting < 10_000 else 1_000.0)
 
 
 def mixed(ops: int, resting: int = 2_000) -> Flow:
@@ -255,7 +255,7 @@ def interleaved(ops: int, instruments: int, resting: int = 20_000) -> Flow:
         ]
 
     return Flow(
-        f"{instruments:,} instruments",
+        f"instruments: {instruments:,}",
         woven([flow.setup for flow in flows]),
         woven([flow.ops for flow in flows]),
         instruments,
@@ -302,7 +302,7 @@ class _Maker:
         draw, shape = self._draw, self._shape
         self._ids += 1
         is_buy = draw() < 0.5
-        away = -_REACH if ioc else 1 + int(-shape.spread * math.log(1 - draw()))
+        away = int(-_REACH * shape.spread if ioc else 1 - shape.spread * math.log(1 - draw()))
         # An IOC trades the more, the further the book has outgrown its size.
         too_many = min(max(len(self._book) - shape.resting, 0), 20) if ioc else 0
         qty = 1 + int(draw() * 100) + 50 * too_many

@@ -99,8 +99,9 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    head = _line("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
-    return f"{head} with changes" if _line("git", "-C", str(ROOT), "status", "--porcelain") else head
+    git = ("git", "--no-optional-locks", "-C", str(ROOT))
+    head = _line(*git, "rev-parse", "--short", "HEAD") or "unknown"
+    return f"{head} with changes" if _line(*git, "status", "--porcelain") else head
 
 
 def _line(program: str, *arguments: str) -> str:

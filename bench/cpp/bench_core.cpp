@@ -36,7 +36,8 @@ struct Spread {
   double low, mid, high;
 };
 Spread spread_of(const std::vector<double>& values) {
-  return {*std::min_element(values.begin(), values.end()), median(values), *std::max_element(values.begin(), values.end())};
+  return {*std::min_element(values.begin(), values.end()), median(values),
+          *std::max_element(values.begin(), values.end())};
 }
 
 // What a run must agree on, whoever ran it: trades and what rests at the end.
@@ -139,22 +140,23 @@ void compare(const Shape& shape, int repeats) {
     batch_ratio.push_back(map.back() / batch.back());
   }
   const Spread s = spread_of(single_ratio), t = spread_of(batch_ratio);
-  std::printf("%-28s %9zu %6u  %7.1f  %7.1f  %8.1f   %5.2f (%.2f-%.2f)   %5.2f (%.2f-%.2f)\n", shape.name.c_str(),
-              shape.resting, shape.instruments, median(single), median(batch), median(map), s.mid, s.low, s.high, t.mid,
-              t.low, t.high);
+  std::printf("%-28s %9zu %6u  %7.1f  %7.1f  %8.1f   %5.2f (%.2f-%.2f)   %5.2f (%.2f-%.2f)\n",
+              shape.name.c_str(), shape.resting, shape.instruments, median(single), median(batch),
+              median(map), s.mid, s.low, s.high, t.mid, t.low, t.high);
   std::fflush(stdout);
   char line[512];
   std::snprintf(line, sizeof line,
-                "{\"case\":\"%s\",\"resting\":%zu,\"instruments\":%u,\"single_ns\":%.2f,\"batch_ns\":%.2f,\"map_ns\":%.2f,"
+                "{\"case\":\"%s\",\"resting\":%zu,\"instruments\":%u,\"single_ns\":%.2f,\"batch_ns\":%.2f,"
+                "\"map_ns\":%.2f,"
                 "\"single_ratio\":[%.3f,%.3f,%.3f],\"batch_ratio\":[%.3f,%.3f,%.3f]}",
-                shape.name.c_str(), shape.resting, shape.instruments, median(single), median(batch), median(map), s.low,
-                s.mid, s.high, t.low, t.mid, t.high);
+                shape.name.c_str(), shape.resting, shape.instruments, median(single), median(batch),
+                median(map), s.low, s.mid, s.high, t.low, t.mid, t.high);
   record(line);
 }
 
 void table_head() {
-  std::printf("%-28s %9s %6s  %7s  %7s  %8s   %s   %s\n", "case", "resting", "instr", "core", "batch", "std::map",
-              "map/core (low-high)", "map/batch (low-high)");
+  std::printf("%-28s %9s %6s  %7s  %7s  %8s   %s   %s\n", "case", "resting", "instr", "core", "batch",
+              "std::map", "map/core (low-high)", "map/batch (low-high)");
 }
 
 void mixed(int repeats) {
@@ -168,15 +170,19 @@ void shapes(int repeats) {
   compare({.name = "drifting", .drift = 0.01}, repeats);
   compare({.name = "crash", .iocs = 0.2, .drift = -0.2, .spread = 100}, repeats);
   compare({.name = "cancel-heavy", .limits = 0.49, .iocs = 0.01}, repeats);
-  compare({.name = "deep, random cancels", .resting = 300'000, .limits = 0.48, .iocs = 0.02, .spread = 4000}, repeats);
+  compare({.name = "deep, random cancels", .resting = 300'000, .limits = 0.48, .iocs = 0.02, .spread = 4000},
+          repeats);
 }
 
 void scales(int repeats) {
   table_head();
   for (const std::size_t resting : {10, 100, 1'000, 10'000, 100'000, 1'000'000})
-    compare({.name = "resting orders", .resting = resting, .spread = resting < 10'000 ? 40.0 : 1000.0}, repeats);
+    compare({.name = "resting orders", .resting = resting, .spread = resting < 10'000 ? 40.0 : 1000.0},
+            repeats);
   for (const std::uint32_t instruments : {1, 10, 100, 1'000, 10'000})
-    compare({.name = "instruments", .resting = std::max<std::size_t>(20'000, instruments * 20), .instruments = instruments},
+    compare({.name = "instruments",
+             .resting = std::max<std::size_t>(20'000, instruments * 20),
+             .instruments = instruments},
             repeats);
 }
 
@@ -201,12 +207,16 @@ double ns_per_tick() {
 void percentiles(const char* name, std::vector<double>& samples) {
   if (samples.empty()) return;
   std::sort(samples.begin(), samples.end());
-  const auto at = [&](double q) { return samples[std::min(samples.size() - 1, static_cast<std::size_t>(q * static_cast<double>(samples.size())))]; };
-  std::printf("%-28s %9zu  %7.0f %7.0f %7.0f %8.0f %9.0f\n", name, samples.size(), at(0.5), at(0.99), at(0.999), at(0.9999),
-              samples.back());
+  const auto at = [&](double q) {
+    return samples[std::min(samples.size() - 1,
+                            static_cast<std::size_t>(q * static_cast<double>(samples.size())))];
+  };
+  std::printf("%-28s %9zu  %7.0f %7.0f %7.0f %8.0f %9.0f\n", name, samples.size(), at(0.5), at(0.99),
+              at(0.999), at(0.9999), samples.back());
   char line[256];
-  std::snprintf(line, sizeof line, "{\"operation\":\"%s\",\"count\":%zu,\"p50\":%.0f,\"p99\":%.0f,\"p999\":%.0f,\"p9999\":%.0f}", name,
-                samples.size(), at(0.5), at(0.99), at(0.999), at(0.9999));
+  std::snprintf(line, sizeof line,
+                "{\"operation\":\"%s\",\"count\":%zu,\"p50\":%.0f,\"p99\":%.0f,\"p999\":%.0f,\"p9999\":%.0f}",
+                name, samples.size(), at(0.5), at(0.99), at(0.999), at(0.9999));
   record(line);
 }
 
@@ -234,7 +244,8 @@ void latency() {
     else
       (events.size() > 1 ? takes : rests).push_back(ns);
   }
-  std::printf("%-28s %9s  %7s %7s %7s %8s %9s  ns\n", "operation (one by one)", "count", "p50", "p99", "p99.9", "p99.99", "max");
+  std::printf("%-28s %9s  %7s %7s %7s %8s %9s  ns\n", "operation (one by one)", "count", "p50", "p99",
+              "p99.9", "p99.99", "max");
   percentiles("all, mixed flow", all);
   percentiles("limit that rests", rests);
   percentiles("order that trades", takes);
@@ -274,8 +285,8 @@ void linear() {
       const auto start = Clock::now();
       send(2, cmatch::OrderType::limit, 1, stops ? 1 : static_cast<std::int64_t>(n));
       const double ns = ns_since(start);
-      std::printf("%-28s %9llu  %9.0f %12.1f\n", stops ? "stop cascade" : "sweep", static_cast<unsigned long long>(n), ns / 1000,
-                  ns / static_cast<double>(n));
+      std::printf("%-28s %9llu  %9.0f %12.1f\n", stops ? "stop cascade" : "sweep",
+                  static_cast<unsigned long long>(n), ns / 1000, ns / static_cast<double>(n));
       if (engine.trade_sequence() < n) std::exit(1);
     }
   }
@@ -307,7 +318,8 @@ void memory() {
       engine.apply(c, events);
     }
     const std::size_t used = resident_bytes() - before;
-    std::printf("%-28zu %12.1f %14.1f\n", n, static_cast<double>(used) / 1e6, static_cast<double>(used) / static_cast<double>(n));
+    std::printf("%-28zu %12.1f %14.1f\n", n, static_cast<double>(used) / 1e6,
+                static_cast<double>(used) / static_cast<double>(n));
   }
 }
 
@@ -338,14 +350,16 @@ int main(int argc, char** argv) {
     } else if (word == "--json" && i + 1 < argc) {
       json.open(argv[++i]);
     } else if (word == "--help") {
-      std::printf("usage: bench_core [mixed|shapes|scales|latency|linear|memory ...] [--repeats N] [--json FILE]\n"
-                  "  mixed    the mixed flow, 58%% limit / 8%% IOC / 34%% cancel, about 2,000 resting orders\n"
-                  "  shapes   static, drifting, crash, cancel-heavy, deep\n"
-                  "  scales   10 to 1,000,000 resting orders, 1 to 10,000 instruments\n"
-                  "  latency  percentiles by operation\n"
-                  "  linear   stop cascades and sweeps of 1,000 to 100,000 orders\n"
-                  "  memory   resident bytes an order\n"
-                  "Times are ns an operation, pinned to one core, medians of N repeats (5), books compared after each.\n");
+      std::printf(
+          "usage: bench_core [mixed|shapes|scales|latency|linear|memory ...] [--repeats N] [--json FILE]\n"
+          "  mixed    the mixed flow, 58%% limit / 8%% IOC / 34%% cancel, about 2,000 resting orders\n"
+          "  shapes   static, drifting, crash, cancel-heavy, deep\n"
+          "  scales   10 to 1,000,000 resting orders, 1 to 10,000 instruments\n"
+          "  latency  percentiles by operation\n"
+          "  linear   stop cascades and sweeps of 1,000 to 100,000 orders\n"
+          "  memory   resident bytes an order\n"
+          "Times are ns an operation, pinned to one core, medians of N repeats (5), books compared after "
+          "each.\n");
       return 0;
     } else {
       wanted.push_back(word);

@@ -17,12 +17,12 @@ namespace bench {
 struct Shape {
   std::string name;
   std::size_t ops = 1'000'000;
-  std::size_t resting = 2'000;   // orders that the book holds around
+  std::size_t resting = 2'000; // orders that the book holds around
   std::uint32_t instruments = 1;
   double limits = 0.58, iocs = 0.08; // the rest cancels
-  double drift = 0.0;            // ticks the middle moves an operation
-  double walk = 0.02;            // chance that the middle moves a tick
-  double spread = 40;            // mean distance of a limit from the middle, in ticks
+  double drift = 0.0;                // ticks the middle moves an operation
+  double walk = 0.02;                // chance that the middle moves a tick
+  double spread = 40;                // mean distance of a limit from the middle, in ticks
   std::uint64_t seed = 42;
 };
 
@@ -51,7 +51,8 @@ struct Flow {
 
 class FlowMaker {
  public:
-  explicit FlowMaker(const Shape& shape) : shape_(shape), random_(shape.seed), middle_(shape.instruments, 1'000'000) {}
+  explicit FlowMaker(const Shape& shape)
+      : shape_(shape), random_(shape.seed), middle_(shape.instruments, 1'000'000) {}
 
   Flow make() {
     Flow flow;
@@ -104,7 +105,9 @@ class FlowMaker {
     c.present = cmatch::kHasPrice;
     // An IOC reaches over the middle, by as much as the book has grown too large.
     const std::int64_t too_many =
-        live_.size() > shape_.resting ? static_cast<std::int64_t>(live_.size() - shape_.resting) / shape_.instruments : 0;
+        live_.size() > shape_.resting
+            ? static_cast<std::int64_t>(live_.size() - shape_.resting) / shape_.instruments
+            : 0;
     c.qty = 1 + static_cast<std::int64_t>(random_() % 100);
     if (ioc) c.qty += std::min<std::int64_t>(too_many, 20) * 50;
     const std::int64_t reach = ioc ? -200 : distance;
@@ -123,7 +126,8 @@ class FlowMaker {
         gone(event.order_id);
       }
     }
-    if (command.kind == static_cast<std::uint8_t>(cmatch::CommandKind::new_order) && engine.order(command.order_id)) {
+    if (command.kind == static_cast<std::uint8_t>(cmatch::CommandKind::new_order) &&
+        engine.order(command.order_id)) {
       at_[command.order_id] = live_.size();
       of_[command.order_id] = command.instrument_id;
       live_.push_back(command.order_id);

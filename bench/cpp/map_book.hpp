@@ -57,7 +57,8 @@ class MapBook {
   using Asks = std::map<std::int64_t, std::list<Order>>;
 
   template <class Levels, class Crosses>
-  std::int64_t match(Levels& levels, std::uint64_t taker, std::int64_t limit, std::int64_t qty, Crosses crosses) {
+  std::int64_t match(Levels& levels, std::uint64_t taker, std::int64_t limit, std::int64_t qty,
+                     Crosses crosses) {
     while (qty > 0 && !levels.empty() && crosses(levels.begin()->first, limit)) {
       auto& queue = levels.begin()->second;
       Order& maker = queue.front();

@@ -28,6 +28,7 @@ struct Self {
   EngineHost* host = nullptr;
 
   EngineHost* operator->() const { return host; }
+  // A method's self is its engine. NOLINTNEXTLINE(google-explicit-constructor)
   operator EngineHost&() const { return *host; }
 };
 

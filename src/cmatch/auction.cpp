@@ -203,8 +203,9 @@ void change_phase(EngineState& state, OrderBook& book, Phase to) {
   emit_phase(state, book);
   if (to == Phase::closing_call) join_call(state, book);
   if (to == Phase::closed)
-    expire_where(state, book,
-                 [](const Order& order) { return for_auction(order) || order.time_in_force == TimeInForce::day; });
+    expire_where(state, book, [](const Order& order) {
+      return for_auction(order) || order.time_in_force == TimeInForce::day;
+    });
 }
 
 } // namespace cmatch

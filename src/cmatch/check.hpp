@@ -18,8 +18,8 @@ class InvariantViolation : public std::logic_error {
 
 } // namespace cmatch
 
-#define CM_CHECK(condition)                                                                                            \
-  do {                                                                                                                 \
-    if (!(condition)) [[unlikely]]                                                                                     \
-      ::cmatch::fail_invariant(#condition);                                                                            \
+#define CM_CHECK(condition)                                                                                  \
+  do {                                                                                                       \
+    if (!(condition)) [[unlikely]]                                                                           \
+      ::cmatch::fail_invariant(#condition);                                                                  \
   } while (false)

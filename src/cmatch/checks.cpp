@@ -14,7 +14,9 @@ constexpr bool within(std::uint8_t value, E first, E last) {
   return value >= static_cast<std::uint8_t>(first) && value <= static_cast<std::uint8_t>(last);
 }
 
-constexpr std::uint8_t bit(TimeInForce tif) { return static_cast<std::uint8_t>(1u << static_cast<unsigned>(tif)); }
+constexpr std::uint8_t bit(TimeInForce tif) {
+  return static_cast<std::uint8_t>(1u << static_cast<unsigned>(tif));
+}
 constexpr std::uint8_t kResting = bit(TimeInForce::day) | bit(TimeInForce::gtc) | bit(TimeInForce::gtd);
 constexpr std::uint8_t kImmediate = bit(TimeInForce::ioc) | bit(TimeInForce::fok);
 constexpr std::uint8_t kAuctions = bit(TimeInForce::at_open) | bit(TimeInForce::at_close);
@@ -23,34 +25,42 @@ constexpr std::uint8_t kAlways = 0xFF; // whatever the time in force
 // Section 2's table: what a type needs and may have. A mask of times in force says when.
 struct TypeRule {
   std::uint8_t times_in_force;
-  std::uint16_t fields;      // that may be present, whatever the time in force
-  std::uint8_t post_only;    // times in force
-  std::uint8_t hidden;       // times in force
-  std::uint8_t display_qty;  // times in force
-  std::uint8_t min_qty;      // times in force
+  std::uint16_t fields;     // that may be present, whatever the time in force
+  std::uint8_t post_only;   // times in force
+  std::uint8_t hidden;      // times in force
+  std::uint8_t display_qty; // times in force
+  std::uint8_t min_qty;     // times in force
 };
 
 constexpr TypeRule rule_of(OrderType type) {
   constexpr std::uint8_t kIoc = bit(TimeInForce::ioc);
   switch (type) {
-    case OrderType::limit: return {kResting | kImmediate | kAuctions, kHasPrice, kResting, kResting, kResting, kIoc};
-    case OrderType::market: return {kImmediate | kAuctions, 0, 0, 0, 0, kIoc};
-    case OrderType::market_to_limit: return {kResting, 0, 0, kAlways, kAlways, 0};
-    case OrderType::stop: return {kResting, kHasStopPrice, 0, 0, 0, 0};
-    case OrderType::stop_limit: return {kResting | kImmediate, kHasStopPrice | kHasPrice, 0, kResting, kResting, 0};
-    case OrderType::trailing_stop: return {kResting, kHasTrail, 0, 0, 0, 0};
-    case OrderType::trailing_stop_limit:
-      return {kResting | kImmediate, kHasTrail | kHasOffset, 0, kResting, kResting, 0};
-    case OrderType::pegged: return {kResting, kHasPeg | kHasOffset | kHasPrice, 0, kAlways, 0, 0};
+  case OrderType::limit:
+    return {kResting | kImmediate | kAuctions, kHasPrice, kResting, kResting, kResting, kIoc};
+  case OrderType::market:
+    return {kImmediate | kAuctions, 0, 0, 0, 0, kIoc};
+  case OrderType::market_to_limit:
+    return {kResting, 0, 0, kAlways, kAlways, 0};
+  case OrderType::stop:
+    return {kResting, kHasStopPrice, 0, 0, 0, 0};
+  case OrderType::stop_limit:
+    return {kResting | kImmediate, kHasStopPrice | kHasPrice, 0, kResting, kResting, 0};
+  case OrderType::trailing_stop:
+    return {kResting, kHasTrail, 0, 0, 0, 0};
+  case OrderType::trailing_stop_limit:
+    return {kResting | kImmediate, kHasTrail | kHasOffset, 0, kResting, kResting, 0};
+  case OrderType::pegged:
+    return {kResting, kHasPeg | kHasOffset | kHasPrice, 0, kAlways, 0, 0};
   }
   return {};
 }
 
 RejectCode check_fields(const Command& command) {
-  if (!within(command.side, Side::buy, Side::sell) || !within(command.type, OrderType::limit, OrderType::pegged) ||
+  if (!within(command.side, Side::buy, Side::sell) ||
+      !within(command.type, OrderType::limit, OrderType::pegged) ||
       !within(command.time_in_force, TimeInForce::day, TimeInForce::at_close) ||
-      command.stp_mode > static_cast<std::uint8_t>(StpMode::decrement) || (command.flags & ~kAllOrderFlags) != 0 ||
-      (command.present & ~kAllCommandFields) != 0)
+      command.stp_mode > static_cast<std::uint8_t>(StpMode::decrement) ||
+      (command.flags & ~kAllOrderFlags) != 0 || (command.present & ~kAllCommandFields) != 0)
     return invalid_field;
   const auto type = static_cast<OrderType>(command.type);
   if (type == OrderType::pegged &&
@@ -62,12 +72,15 @@ RejectCode check_fields(const Command& command) {
 
 bool is_forbidden(Phase phase, OrderType type, TimeInForce tif, std::uint8_t flags) {
   switch (phase) {
-    case Phase::closed:
-    case Phase::halted: return true;
-    case Phase::continuous: return tif == TimeInForce::at_open;
-    case Phase::pre_open:
-    case Phase::call_auction:
-    case Phase::closing_call: break;
+  case Phase::closed:
+  case Phase::halted:
+    return true;
+  case Phase::continuous:
+    return tif == TimeInForce::at_open;
+  case Phase::pre_open:
+  case Phase::call_auction:
+  case Phase::closing_call:
+    break;
   }
   if (is_stop(type)) return false;
   return tif == TimeInForce::ioc || tif == TimeInForce::fok || type == OrderType::market_to_limit ||
@@ -96,8 +109,8 @@ RejectCode check_stops(const OrderBook& book, const Command& command, const Type
     return invalid_stop_price;
   const std::optional<Ticks> trigger = trigger_price(book, side);
   if (trails && !trigger) return no_reference;
-  if (stops && instrument.definition.stop_wrong_side == static_cast<std::uint8_t>(StopWrongSide::reject) && trigger &&
-      StopBook::triggers(side, *trigger, command.stop_price))
+  if (stops && instrument.definition.stop_wrong_side == static_cast<std::uint8_t>(StopWrongSide::reject) &&
+      trigger && StopBook::triggers(side, *trigger, command.stop_price))
     return stop_would_trigger;
   return none;
 }
@@ -106,10 +119,12 @@ bool too_many_parts_of(const Instrument& instrument, Lots qty, Lots display_qty)
   return (qty - 1) / display_qty + 1 > instrument.definition.max_parts;
 }
 
-RejectCode check_quantities(const OrderBook& book, const Command& command, const TypeRule& rule, std::uint8_t tif) {
+RejectCode check_quantities(const OrderBook& book, const Command& command, const TypeRule& rule,
+                            std::uint8_t tif) {
   const Instrument& instrument = book.instrument;
   if ((command.present & kHasDisplayQty) != 0 && (rule.display_qty & tif) != 0) {
-    if (command.display_qty < 1 || command.display_qty > command.qty || !instrument.on_lot(command.display_qty))
+    if (command.display_qty < 1 || command.display_qty > command.qty ||
+        !instrument.on_lot(command.display_qty))
       return invalid_display_qty;
     if (too_many_parts_of(instrument, command.qty, command.display_qty)) return too_many_parts;
   }
@@ -119,15 +134,17 @@ RejectCode check_quantities(const OrderBook& book, const Command& command, const
   return none;
 }
 
-RejectCode check_combination(const EngineState& state, const Command& command, const TypeRule& rule, std::uint8_t tif) {
+RejectCode check_combination(const EngineState& state, const Command& command, const TypeRule& rule,
+                             std::uint8_t tif) {
   constexpr std::uint16_t kTyped = kHasPrice | kHasStopPrice | kHasTrail | kHasPeg | kHasOffset;
   const bool gtd = command.time_in_force == static_cast<std::uint8_t>(TimeInForce::gtd);
   const auto given = [&](CommandField field) { return (command.present & field) != 0; };
   const auto flagged = [&](OrderFlag flag) { return (command.flags & flag) != 0; };
   if ((rule.times_in_force & tif) == 0 || (command.present & kTyped & ~rule.fields) != 0 ||
       (flagged(kPostOnly) && (rule.post_only & tif) == 0) || (flagged(kHidden) && (rule.hidden & tif) == 0) ||
-      (given(kHasDisplayQty) && (rule.display_qty & tif) == 0) || (given(kHasMinQty) && (rule.min_qty & tif) == 0) ||
-      (given(kHasDisplayQty) && flagged(kHidden)) || (given(kHasExpireAt) && !gtd))
+      (given(kHasDisplayQty) && (rule.display_qty & tif) == 0) ||
+      (given(kHasMinQty) && (rule.min_qty & tif) == 0) || (given(kHasDisplayQty) && flagged(kHidden)) ||
+      (given(kHasExpireAt) && !gtd))
     return invalid_combination;
   if (gtd && (!given(kHasExpireAt) || command.expire_at <= state.clock)) return invalid_expiry;
   return none;
@@ -156,9 +173,12 @@ bool has_fixed_limit(OrderType type) { return type == OrderType::limit || type =
 
 std::optional<Ticks> trigger_price(const OrderBook& book, Side side) {
   switch (static_cast<TriggerSource>(book.instrument.definition.trigger_source)) {
-    case TriggerSource::last: return book.last;
-    case TriggerSource::quote: return book.best_displayed(opposite(side));
-    case TriggerSource::mark: return book.mark;
+  case TriggerSource::last:
+    return book.last;
+  case TriggerSource::quote:
+    return book.best_displayed(opposite(side));
+  case TriggerSource::mark:
+    return book.mark;
   }
   return std::nullopt;
 }
@@ -177,17 +197,17 @@ bool beyond_band(const OrderBook& book, Side side, Ticks price, bool continuous)
 RejectCode check_define(const EngineState& state, const Definition& d) {
   if (!within(d.trigger_source, TriggerSource::last, TriggerSource::mark) ||
       !within(d.stop_wrong_side, StopWrongSide::reject, StopWrongSide::trigger) ||
-      !within(d.band_mode, BandMode::reject, BandMode::halt) || !within(d.phase, Phase::closed, Phase::call_auction) ||
-      (d.present & ~kAllDefinitionFields) != 0)
+      !within(d.band_mode, BandMode::reject, BandMode::halt) ||
+      !within(d.phase, Phase::closed, Phase::call_auction) || (d.present & ~kAllDefinitionFields) != 0)
     return invalid_field;
   const auto distance = [&](DefinitionField field, std::int64_t value) {
     return (d.present & field) == 0 || (value >= 0 && value <= kMaxMagnitude);
   };
   const bool has_reference = (d.present & kHasReference) != 0;
-  if (d.tick_step < 1 || d.lot_step < 1 || d.max_qty < 1 || d.max_notional < 1 || d.max_parts < 1 || d.max_pegs < 1 ||
-      d.min_price > d.max_price || !within_magnitude(d.min_price) || !within_magnitude(d.max_price) ||
-      !distance(kHasCollar, d.collar) || !distance(kHasStaticBand, d.static_band) ||
-      !distance(kHasDynamicBand, d.dynamic_band) ||
+  if (d.tick_step < 1 || d.lot_step < 1 || d.max_qty < 1 || d.max_notional < 1 || d.max_parts < 1 ||
+      d.max_pegs < 1 || d.min_price > d.max_price || !within_magnitude(d.min_price) ||
+      !within_magnitude(d.max_price) || !distance(kHasCollar, d.collar) ||
+      !distance(kHasStaticBand, d.static_band) || !distance(kHasDynamicBand, d.dynamic_band) ||
       (has_reference &&
        (d.reference < d.min_price || d.reference > d.max_price || d.reference % d.tick_step != 0)) ||
       !within(d.phase, Phase::closed, Phase::continuous))
@@ -205,12 +225,18 @@ RejectCode check_set_phase(const OrderBook* book, const Command& command) {
   const auto allowed = [&]() -> bool {
     if (to == Phase::closed) return book->phase != Phase::closed;
     switch (book->phase) {
-      case Phase::closed: return to == Phase::pre_open;
-      case Phase::pre_open: return to == Phase::continuous || to == Phase::halted;
-      case Phase::continuous: return to == Phase::closing_call || to == Phase::halted || to == Phase::call_auction;
-      case Phase::closing_call: return to == Phase::halted;
-      case Phase::halted: return to == Phase::call_auction || to == Phase::closing_call;
-      case Phase::call_auction: return to == Phase::continuous || to == Phase::closing_call || to == Phase::halted;
+    case Phase::closed:
+      return to == Phase::pre_open;
+    case Phase::pre_open:
+      return to == Phase::continuous || to == Phase::halted;
+    case Phase::continuous:
+      return to == Phase::closing_call || to == Phase::halted || to == Phase::call_auction;
+    case Phase::closing_call:
+      return to == Phase::halted;
+    case Phase::halted:
+      return to == Phase::call_auction || to == Phase::closing_call;
+    case Phase::call_auction:
+      return to == Phase::continuous || to == Phase::closing_call || to == Phase::halted;
     }
     return false;
   };
@@ -244,16 +270,18 @@ RejectCode check_new(const EngineState& state, const OrderBook* book, const Comm
   if (const RejectCode code = check_stops(*book, command, rule); code != none) return code;
   if (const RejectCode code = check_quantities(*book, command, rule, tif); code != none) return code;
   if (const RejectCode code = check_combination(state, command, rule, tif); code != none) return code;
-  if (const RejectCode code = check_sums(*book, side, has_fixed_limit(type), command.price, command.qty, command.qty);
+  if (const RejectCode code =
+          check_sums(*book, side, has_fixed_limit(type), command.price, command.qty, command.qty);
       code != none)
     return code;
   if (command.order_id == 0) return invalid_order_id;
   if (state.storage.index.used(command.order_id)) return duplicate_order_id;
   if (state.storage.index.full()) return capacity_ids;
   if (state.storage.orders.live() >= state.limits.max_orders ||
-      (type == OrderType::pegged && book->peg_count() >= instrument.definition.max_pegs))
+      (type == OrderType::pegged && std::int64_t{book->peg_count()} >= instrument.definition.max_pegs))
     return capacity_orders;
-  if ((command.flags & kPostOnly) != 0 && book->phase == Phase::continuous && crosses(*book, side, command.price))
+  if ((command.flags & kPostOnly) != 0 && book->phase == Phase::continuous &&
+      crosses(*book, side, command.price))
     return would_cross;
   return none;
 }
@@ -281,21 +309,27 @@ struct Changeable {
 Changeable changeable_of(const Order& order) {
   const bool waits = order.place == OrderPlace::waiting_stop;
   switch (order.type) {
-    case OrderType::limit:
-    case OrderType::market_to_limit:
-    case OrderType::pegged: return {.price = true};
-    case OrderType::stop: return {.stop_price = true};
-    case OrderType::stop_limit: return {.price = true, .stop_price = waits};
-    case OrderType::trailing_stop_limit: return {.price = !waits};
-    case OrderType::market:
-    case OrderType::trailing_stop: return {};
+  case OrderType::limit:
+  case OrderType::market_to_limit:
+  case OrderType::pegged:
+    return {.price = true};
+  case OrderType::stop:
+    return {.stop_price = true};
+  case OrderType::stop_limit:
+    return {.price = true, .stop_price = waits};
+  case OrderType::trailing_stop_limit:
+    return {.price = !waits};
+  case OrderType::market:
+  case OrderType::trailing_stop:
+    return {};
   }
   return {};
 }
 
 } // namespace
 
-ReplacePlan check_replace(const EngineState& state, const OrderBook* book, Slot slot, const Command& command) {
+ReplacePlan check_replace(const EngineState& state, const OrderBook* book, Slot slot,
+                          const Command& command) {
   const auto reject = [](RejectCode code) { return ReplacePlan{.reject = code}; };
   if ((command.present & ~kAllCommandFields) != 0) return reject(invalid_field);
   if (book == nullptr) return reject(unknown_instrument);
@@ -327,8 +361,8 @@ ReplacePlan check_replace(const EngineState& state, const OrderBook* book, Slot 
   if (gives_stop && may.stop_price) {
     if (check_price(instrument, command.stop_price) != none) return reject(invalid_stop_price);
     const std::optional<Ticks> trigger = trigger_price(*book, order.side);
-    if (instrument.definition.stop_wrong_side == static_cast<std::uint8_t>(StopWrongSide::reject) && trigger &&
-        StopBook::triggers(order.side, *trigger, command.stop_price))
+    if (instrument.definition.stop_wrong_side == static_cast<std::uint8_t>(StopWrongSide::reject) &&
+        trigger && StopBook::triggers(order.side, *trigger, command.stop_price))
       return reject(stop_would_trigger);
   }
   if (order.has(kIceberg) && too_many_parts_of(instrument, plan.leaves, detail.display_qty))

@@ -49,9 +49,11 @@ inline bool plainly_valid(const EngineState& state, const OrderBook& book, const
          command.flags == 0 && command.stp_mode <= static_cast<std::uint8_t>(StpMode::decrement) &&
          static_cast<std::uint8_t>(command.side - 1) < 2 && command.time_in_force < 8 &&
          (kRestsOrIoc >> command.time_in_force & 1) != 0 && book.phase == Phase::continuous &&
-         static_cast<std::uint64_t>(command.qty) - 1 < instrument.max_qty && instrument.in_range(command.price) &&
-         (instrument.simple || (instrument.on_lot(command.qty) && instrument.on_tick(command.price) &&
-                                !instrument.banded && instrument.notional_within(command.price, command.qty))) &&
+         static_cast<std::uint64_t>(command.qty) - 1 < instrument.max_qty &&
+         instrument.in_range(command.price) &&
+         (instrument.simple ||
+          (instrument.on_lot(command.qty) && instrument.on_tick(command.price) && !instrument.banded &&
+           instrument.notional_within(command.price, command.qty))) &&
          command.qty <= INT64_MAX - book.live_leaves(static_cast<Side>(command.side)) &&
          !state.storage.index.full() && state.storage.orders.live() < state.limits.max_orders &&
          state.storage.index.surely_unused(command.order_id);

@@ -83,7 +83,8 @@ Taker taker_of(const Command& command) {
   return taker;
 }
 
-[[gnu::noinline]] void take_limit(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
+[[gnu::noinline]] void take_limit(EngineState& state, OrderBook& book, const Command& command,
+                                  std::uint64_t arrival) {
   Taker taker = taker_of(command);
   run_taker(state, book, taker, &command, arrival);
 }
@@ -238,7 +239,8 @@ Event& emit_replaced(EngineState& state, const OrderBook& book, OrderId order_id
   return event;
 }
 
-void replace_kept(EngineState& state, OrderBook& book, Slot slot, const Command& command, const ReplacePlan& plan) {
+void replace_kept(EngineState& state, OrderBook& book, Slot slot, const Command& command,
+                  const ReplacePlan& plan) {
   Order& order = state.storage.orders[slot];
   if (order.place == OrderPlace::resting) {
     book.live_leaves(order.side) += plan.leaves - order.leaves;
@@ -256,28 +258,35 @@ void replace_kept(EngineState& state, OrderBook& book, Slot slot, const Command&
 void put_back(EngineState& state, OrderBook& book, Slot slot, OrderPlace place, Ticks price) {
   Order& order = state.storage.orders[slot];
   switch (place) {
-    case OrderPlace::market_queue: book.queue_market(slot); break;
-    case OrderPlace::waiting_close: book.wait_for_close(slot); break;
-    case OrderPlace::waiting_stop:
-      order.place = OrderPlace::waiting_stop;
-      book.stops.add(state.storage.orders, slot);
-      break;
-    case OrderPlace::resting:
-      if (order.has(kIceberg)) {
-        OrderDetail& detail = state.storage.orders.detail(slot);
-        detail.shown = std::min(detail.display_qty, order.leaves);
-      }
-      book.rest(slot, price);
-      break;
-    case OrderPlace::waiting_peg:
-    case OrderPlace::none: break;
+  case OrderPlace::market_queue:
+    book.queue_market(slot);
+    break;
+  case OrderPlace::waiting_close:
+    book.wait_for_close(slot);
+    break;
+  case OrderPlace::waiting_stop:
+    order.place = OrderPlace::waiting_stop;
+    book.stops.add(state.storage.orders, slot);
+    break;
+  case OrderPlace::resting:
+    if (order.has(kIceberg)) {
+      OrderDetail& detail = state.storage.orders.detail(slot);
+      detail.shown = std::min(detail.display_qty, order.leaves);
+    }
+    book.rest(slot, price);
+    break;
+  case OrderPlace::waiting_peg:
+  case OrderPlace::none:
+    break;
   }
 }
 
-void replace_lost(EngineState& state, OrderBook& book, Slot slot, const Command& command, const ReplacePlan& plan) {
+void replace_lost(EngineState& state, OrderBook& book, Slot slot, const Command& command,
+                  const ReplacePlan& plan) {
   Order& order = state.storage.orders[slot];
   const OrderPlace place = order.place;
-  const Ticks limit = (command.present & kHasPrice) != 0 ? command.price : price_in_force(state, slot).value_or(0);
+  const Ticks limit =
+      (command.present & kHasPrice) != 0 ? command.price : price_in_force(state, slot).value_or(0);
   const bool expires = order.has(kExpires);
   if (expires) state.storage.expiry.remove(state.storage.orders, slot);
   detach_order(state, book, slot);
@@ -331,7 +340,7 @@ void replace_lost(EngineState& state, OrderBook& book, Slot slot, const Command&
 [[gnu::noinline]] void on_mass_cancel(EngineState& state, const Command& command) {
   const bool scoped = (command.present & kHasInstrument) != 0;
   const Names names = scoped ? Names::instrument : Names::nothing;
-  OrderBook* book = scoped ? state.find_book(command.instrument_id) : nullptr;
+  const OrderBook* book = scoped ? state.find_book(command.instrument_id) : nullptr;
   if (const RejectCode code = check_mass_cancel(book, command); code != RejectCode::none)
     return reject(state, command, names, code);
   accept(state, command, names);
@@ -346,7 +355,7 @@ void replace_lost(EngineState& state, OrderBook& book, Slot slot, const Command&
   if (scoped) {
     book->for_each_order(select);
   } else {
-    for (Slot slot = orders.first(); slot < orders.end(); ++slot)
+    for (Slot slot = OrderPool::first(); slot < orders.end(); ++slot)
       if (orders[slot].order_id != 0) select(slot);
   }
   sort_by_arrival(state, state.selected);
@@ -384,7 +393,8 @@ void replace_lost(EngineState& state, OrderBook& book, Slot slot, const Command&
   settle(state, *book);
 }
 
-[[gnu::noinline]] void on_set_price(EngineState& state, const Command& command, std::optional<Ticks> OrderBook::* price) {
+[[gnu::noinline]] void on_set_price(EngineState& state, const Command& command,
+                                    std::optional<Ticks> OrderBook::* price) {
   OrderBook* book = state.find_book(command.instrument_id);
   if (const RejectCode code = check_set_price(book, command); code != RejectCode::none)
     return reject(state, command, Names::instrument, code);
@@ -408,18 +418,26 @@ void replace_lost(EngineState& state, OrderBook& book, Slot slot, const Command&
 
 [[gnu::noinline]] void apply_rare(EngineState& state, const Command& command) {
   switch (static_cast<CommandKind>(command.kind)) {
-    case CommandKind::replace: return on_replace(state, command);
-    case CommandKind::mass_cancel: return on_mass_cancel(state, command);
-    case CommandKind::define_instrument: return on_define(state, command);
-    case CommandKind::set_phase: return on_set_phase(state, command);
-    case CommandKind::set_reference: return on_set_price(state, command, &OrderBook::reference);
-    case CommandKind::set_mark: return on_set_price(state, command, &OrderBook::mark);
-    case CommandKind::new_order:
-    case CommandKind::cancel: return; // not here
-    case CommandKind::advance_time: return accept(state, command, Names::nothing);
-    case CommandKind::retire_ids:
-      accept(state, command, Names::nothing);
-      return state.storage.index.retire(command.up_to);
+  case CommandKind::replace:
+    return on_replace(state, command);
+  case CommandKind::mass_cancel:
+    return on_mass_cancel(state, command);
+  case CommandKind::define_instrument:
+    return on_define(state, command);
+  case CommandKind::set_phase:
+    return on_set_phase(state, command);
+  case CommandKind::set_reference:
+    return on_set_price(state, command, &OrderBook::reference);
+  case CommandKind::set_mark:
+    return on_set_price(state, command, &OrderBook::mark);
+  case CommandKind::new_order:
+  case CommandKind::cancel:
+    return; // not here
+  case CommandKind::advance_time:
+    return accept(state, command, Names::nothing);
+  case CommandKind::retire_ids:
+    accept(state, command, Names::nothing);
+    return state.storage.index.retire(command.up_to);
   }
   reject(state, command, Names::nothing, RejectCode::unknown_command);
 }
@@ -469,7 +487,9 @@ void apply_each(EngineState& state, std::span<const Command> commands) {
   const Storage& storage = state.storage;
   const Command* const end = commands.data() + commands.size();
   for (const Command* command = commands.data(); command != end; ++command) {
-    const auto ahead = [&](std::ptrdiff_t distance) { return command + std::min(distance, end - command - 1); };
+    const auto ahead = [&](std::ptrdiff_t distance) {
+      return command + std::min(distance, end - command - 1);
+    };
     __builtin_prefetch(ahead(kBytesAhead));
     __builtin_prefetch(&ahead(kBytesAhead)->stop_price); // the second cache line
     if constexpr (Outgrown) {

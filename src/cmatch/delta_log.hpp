@@ -26,7 +26,8 @@ class DeltaLog {
     touched_.push_back({instrument_id, level.side, level.price, level.shown, level.displayed_count});
   }
 
-  void order(InstrumentId instrument_id, L3Action action, Side side, OrderId order_id, Ticks price, Lots qty) {
+  void order(InstrumentId instrument_id, L3Action action, Side side, OrderId order_id, Ticks price,
+             Lots qty) {
     l3_.push_back({sequence_, instrument_id, action, side, {}, order_id, price, qty});
   }
 
@@ -40,7 +41,8 @@ class DeltaLog {
       if (i > 0 && same(touched_[i - 1], first)) continue;
       const std::pair<Lots, std::uint32_t> now = totals(first.instrument_id, first.side, first.price);
       if (now.first != first.qty || now.second != first.count)
-        l2_.push_back({sequence_, first.instrument_id, first.side, {}, first.price, now.first, now.second, 0});
+        l2_.push_back(
+            {sequence_, first.instrument_id, first.side, {}, first.price, now.first, now.second, 0});
     }
     touched_.clear();
   }

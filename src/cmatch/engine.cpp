@@ -9,7 +9,7 @@
 namespace cmatch {
 namespace {
 
-const EngineLimits& checked(const EngineLimits& limits) {
+EngineLimits checked(const EngineLimits& limits) {
   constexpr std::uint32_t kMostInstruments = 1u << 20, kMostOrders = 1u << 28;
   constexpr std::uint64_t kMostIds = 1ull << 36;
   if (limits.max_instruments < 1 || limits.max_instruments > kMostInstruments)

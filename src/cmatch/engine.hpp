@@ -74,12 +74,13 @@ class Engine {
   // Views. Those with an instrument throw std::out_of_range where it is not defined.
   InstrumentView instrument(InstrumentId instrument_id) const;
   TopOfBook top(InstrumentId instrument_id) const;
-  std::vector<LevelView> l2(InstrumentId instrument_id, Side side, std::size_t depth = 0) const; // 0: the whole side
-  std::vector<L3View> l3(InstrumentId instrument_id) const;                                      // bids, then asks
+  std::vector<LevelView> l2(InstrumentId instrument_id, Side side,
+                            std::size_t depth = 0) const;   // 0: the whole side
+  std::vector<L3View> l3(InstrumentId instrument_id) const; // bids, then asks
   AuctionView indicative(InstrumentId instrument_id) const; // has nothing outside a call
   std::optional<QueuePosition> queue_position(OrderId order_id) const;
   std::optional<OrderView> order(OrderId order_id) const;
-  Lots cum_qty(OrderId order_id) const; // what a live order has traded; 0 for any other id
+  Lots cum_qty(OrderId order_id) const;  // what a live order has traded; 0 for any other id
   std::vector<TapeEntry> trades() const; // the last options().tape of them, oldest first
 
   // The deltas recorded since the last call, in command order.

@@ -16,7 +16,8 @@ class BookIndex {
  public:
   static constexpr std::uint32_t kNoBook = 0xFFFFFFFF;
 
-  explicit BookIndex(std::uint32_t max_instruments) : cells_(std::bit_ceil(std::size_t{2} * max_instruments + 2)) {}
+  explicit BookIndex(std::uint32_t max_instruments)
+      : cells_(std::bit_ceil(std::size_t{2} * max_instruments + 2)) {}
 
   std::uint32_t find(InstrumentId id) const { return cells_[probe(id)].book; }
   void insert(InstrumentId id, std::uint32_t book) { cells_[probe(id)] = {id, book}; }

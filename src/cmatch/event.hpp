@@ -21,15 +21,16 @@ struct Event {
   std::uint64_t command_sequence; // of commands, from 1, gapless
   std::int64_t timestamp;         // the engine's clock, ns
   std::uint32_t instrument_id;
-  std::uint8_t kind;         // EventKind
-  std::uint8_t command;      // CommandKind that is answered: accepted, rejected
-  std::uint16_t reason;      // RejectCode of rejected, CancelReason of canceled
-  std::uint64_t order_id;    // the order; of trade and prevented the taker's (the seller's in an uncross)
-  std::uint64_t account;     // of that order: accepted, trade
-  std::int64_t qty;          // accepted: order_qty; trade; prevented; taken off by canceled, expired; replaced; uncrossed
-  std::int64_t price;        // where present has kEventPrice
-  std::int64_t leaves;       // of order_id, after the event: trade, prevented, refreshed
-  std::uint64_t trade_id;    // trade
+  std::uint8_t kind;      // EventKind
+  std::uint8_t command;   // CommandKind that is answered: accepted, rejected
+  std::uint16_t reason;   // RejectCode of rejected, CancelReason of canceled
+  std::uint64_t order_id; // the order; of trade and prevented the taker's (the seller's in an uncross)
+  std::uint64_t account;  // of that order: accepted, trade
+  std::int64_t
+      qty; // accepted: order_qty; trade; prevented; taken off by canceled, expired; replaced; uncrossed
+  std::int64_t price;           // where present has kEventPrice
+  std::int64_t leaves;          // of order_id, after the event: trade, prevented, refreshed
+  std::uint64_t trade_id;       // trade
   std::uint64_t maker_order_id; // trade, prevented
   std::uint64_t maker_account;  // trade
   std::int64_t maker_leaves;    // trade, prevented

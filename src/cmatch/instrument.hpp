@@ -10,8 +10,12 @@
 
 namespace cmatch {
 
-constexpr std::int64_t div_floor(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
-constexpr std::int64_t div_ceil(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 && (a < 0) == (b < 0)); }
+constexpr std::int64_t div_floor(std::int64_t a, std::int64_t b) {
+  return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+constexpr std::int64_t div_ceil(std::int64_t a, std::int64_t b) {
+  return a / b + (a % b != 0 && (a < 0) == (b < 0));
+}
 
 // All bits set for a seller: x ^ turned(side) turns the order of prices around, without a branch on the side.
 constexpr std::int64_t turned(Side side) { return -static_cast<std::int64_t>(side == Side::sell); }
@@ -90,6 +94,5 @@ struct Instrument {
     return (notional < 0 ? -notional : notional) <= definition.max_notional;
   }
 };
-
 
 } // namespace cmatch

@@ -62,13 +62,14 @@ void OrderBook::check_invariants() const {
         ++hidden;
       });
       CM_CHECK(previous == l.hidden.tail);
-      CM_CHECK(shown == l.shown && total == l.total() && displayed == l.displayed_count && hidden == l.hidden_count &&
-               pegs == l.displayed_pegs);
+      CM_CHECK(shown == l.shown && total == l.total() && displayed == l.displayed_count &&
+               hidden == l.hidden_count && pegs == l.displayed_pegs);
     }
   }
   const std::optional<Ticks> bid = best_price(Side::buy), ask = best_price(Side::sell);
   CM_CHECK(phase != Phase::continuous || !bid || !ask || *bid < *ask);
-  CM_CHECK(phase != Phase::continuous || (first_market(Side::buy) == kNone && first_market(Side::sell) == kNone));
+  CM_CHECK(phase != Phase::continuous ||
+           (first_market(Side::buy) == kNone && first_market(Side::sell) == kNone));
   CM_CHECK(!step_traded);
 }
 

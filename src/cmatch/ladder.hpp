@@ -19,7 +19,7 @@ struct LadderNode {
   std::uint64_t bits; // which children exist
   std::uint64_t key;  // of a leaf: its ranks without their last six bits
   std::uint32_t parent;
-  std::uint32_t place; // in the parent
+  std::uint32_t place;     // in the parent
   std::uint32_t child[64]; // kNone where the bit is not set
 };
 
@@ -126,7 +126,7 @@ class Ladder {
   }
 
   // The next worse level, or kNone.
-  std::uint32_t next(const LadderNodePool& pool, Place place) const {
+  static std::uint32_t next(const LadderNodePool& pool, Place place) {
     const Place at = next_of(pool, place);
     return at.leaf == kNone ? kNone : pool[at.leaf].child[at.bit];
   }

@@ -9,15 +9,17 @@ std::optional<Ticks> price_in_force(const EngineState& state, Slot slot) {
   const OrderDetail& detail = state.storage.orders.detail(slot);
   if (order.place == OrderPlace::resting) return state.storage.levels[order.level].price;
   switch (order.type) {
-    case OrderType::limit:
-    case OrderType::market_to_limit:
-    case OrderType::stop_limit: return detail.price;
-    case OrderType::trailing_stop_limit:
-      return trailing_limit(state.books[order.book], detail.stop_price, detail.offset);
-    case OrderType::market:
-    case OrderType::stop:
-    case OrderType::trailing_stop:
-    case OrderType::pegged: return std::nullopt;
+  case OrderType::limit:
+  case OrderType::market_to_limit:
+  case OrderType::stop_limit:
+    return detail.price;
+  case OrderType::trailing_stop_limit:
+    return trailing_limit(state.books[order.book], detail.stop_price, detail.offset);
+  case OrderType::market:
+  case OrderType::stop:
+  case OrderType::trailing_stop:
+  case OrderType::pegged:
+    return std::nullopt;
   }
   return std::nullopt;
 }
@@ -84,12 +86,21 @@ void unregister_order(EngineState& state, OrderBook& book, Slot slot) {
 void detach_order(EngineState& state, OrderBook& book, Slot slot) {
   Order& order = state.storage.orders[slot];
   switch (order.place) {
-    case OrderPlace::resting: book.unlink(slot); break;
-    case OrderPlace::market_queue: book.unqueue_market(slot); break;
-    case OrderPlace::waiting_stop: book.stops.remove(state.storage.orders, slot); break;
-    case OrderPlace::waiting_close: book.unwait_close(slot); break;
-    case OrderPlace::waiting_peg:
-    case OrderPlace::none: break;
+  case OrderPlace::resting:
+    book.unlink(slot);
+    break;
+  case OrderPlace::market_queue:
+    book.unqueue_market(slot);
+    break;
+  case OrderPlace::waiting_stop:
+    book.stops.remove(state.storage.orders, slot);
+    break;
+  case OrderPlace::waiting_close:
+    book.unwait_close(slot);
+    break;
+  case OrderPlace::waiting_peg:
+  case OrderPlace::none:
+    break;
   }
   order.place = OrderPlace::none;
 }

@@ -31,7 +31,8 @@ inline void set_order_id(Event& event, OrderId order_id) {
   event.present |= kEventOrderId;
 }
 
-inline void emit_canceled(EngineState& state, const OrderBook& book, OrderId order_id, Lots qty, CancelReason reason) {
+inline void emit_canceled(EngineState& state, const OrderBook& book, OrderId order_id, Lots qty,
+                          CancelReason reason) {
   Event& event = state.emit(EventKind::canceled, book);
   set_order_id(event, order_id);
   event.qty = qty;
@@ -44,8 +45,8 @@ void emit_phase(EngineState& state, const OrderBook& book);
 void fill_detail(EngineState& state, Slot slot, const Command& command);
 
 // Puts the order of an accepted command into a slot, and its id into the index. `place` is where the caller will put it.
-inline Slot create_plain(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival, Lots leaves,
-                         Lots order_qty, OrderPlace place) {
+inline Slot create_plain(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival,
+                         Lots leaves, Lots order_qty, OrderPlace place) {
   const Slot slot = state.storage.orders.take();
   Order& order = state.storage.orders[slot];
   order.order_id = command.order_id;
@@ -68,8 +69,8 @@ inline Slot create_plain(EngineState& state, OrderBook& book, const Command& com
   return slot;
 }
 
-inline Slot create_order(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival, Lots leaves,
-                         Lots order_qty) {
+inline Slot create_order(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival,
+                         Lots leaves, Lots order_qty) {
   const Slot slot = create_plain(state, book, command, arrival, leaves, order_qty, OrderPlace::none);
   if ((command.present & ~kHasPrice) != 0 || command.type != static_cast<std::uint8_t>(OrderType::limit) ||
       command.time_in_force == static_cast<std::uint8_t>(TimeInForce::at_close))

@@ -75,7 +75,8 @@ Bounds bounds_of(const OrderBook& book, const Taker& taker) {
     bounds.collar = *dynamic + direction * instrument.definition.collar;
   if (halts(book) || market_like(taker)) {
     if (instrument.has(kHasStaticBand) && book.reference)
-      bounds.edge = nearer(side, bounds.edge, *book.reference + direction * instrument.definition.static_band);
+      bounds.edge =
+          nearer(side, bounds.edge, *book.reference + direction * instrument.definition.static_band);
     if (instrument.has(kHasDynamicBand) && dynamic)
       bounds.edge = nearer(side, bounds.edge, *dynamic + direction * instrument.definition.dynamic_band);
   }
@@ -83,7 +84,8 @@ Bounds bounds_of(const OrderBook& book, const Taker& taker) {
   return bounds;
 }
 
-Lots reachable(const EngineState& state, const OrderBook& book, const Taker& taker, const Bounds& bounds, Lots enough) {
+Lots reachable(const EngineState& state, const OrderBook& book, const Taker& taker, const Bounds& bounds,
+               Lots enough) {
   Lots sum = 0;
   for (std::uint32_t at = book.best(opposite(taker.side)); at != kNone && sum < enough; at = book.next(at)) {
     const PriceLevel& level = book.level(at);
@@ -104,7 +106,8 @@ Lots reachable(const EngineState& state, const OrderBook& book, const Taker& tak
       if (sum + shown >= enough) return sum + shown;
     }
     sum += whole;
-    for (Slot slot = level.hidden.head; slot != kNone && sum < enough; slot = state.storage.orders[slot].next) {
+    for (Slot slot = level.hidden.head; slot != kNone && sum < enough;
+         slot = state.storage.orders[slot].next) {
       if (own(state, taker, slot)) {
         if (skips) continue;
         return sum;
@@ -141,19 +144,23 @@ namespace {
 
 CancelReason reason_of(const OrderBook& book, const Taker& taker, MatchEnd end) {
   switch (end) {
-    case MatchEnd::self_trade: return CancelReason::self_trade;
-    case MatchEnd::collar: return CancelReason::collar;
-    case MatchEnd::edge: return halts(book) ? CancelReason::halt : CancelReason::collar;
-    case MatchEnd::filled:
-    case MatchEnd::exhausted:
-    case MatchEnd::limit: break;
+  case MatchEnd::self_trade:
+    return CancelReason::self_trade;
+  case MatchEnd::collar:
+    return CancelReason::collar;
+  case MatchEnd::edge:
+    return halts(book) ? CancelReason::halt : CancelReason::collar;
+  case MatchEnd::filled:
+  case MatchEnd::exhausted:
+  case MatchEnd::limit:
+    break;
   }
   return taker.limited ? CancelReason::ioc : CancelReason::no_liquidity;
 }
 
 // The leaves that are left go back to the slot they came from, or to a new one, or nowhere.
-void put_down(EngineState& state, OrderBook& book, const Taker& taker, const Command* command, std::uint64_t arrival,
-              bool rests) {
+void put_down(EngineState& state, OrderBook& book, const Taker& taker, const Command* command,
+              std::uint64_t arrival, bool rests) {
   if (taker.slot != kNone) {
     Order& order = state.storage.orders[taker.slot];
     book.live_leaves(order.side) -= order.leaves - taker.leaves;
@@ -176,7 +183,8 @@ void put_down(EngineState& state, OrderBook& book, const Taker& taker, const Com
 
 } // namespace
 
-void run_taker(EngineState& state, OrderBook& book, Taker& taker, const Command* command, std::uint64_t arrival) {
+void run_taker(EngineState& state, OrderBook& book, Taker& taker, const Command* command,
+               std::uint64_t arrival) {
   const Bounds bounds = bounds_of(book, taker);
   if (taker.min_qty > 0 && reachable(state, book, taker, bounds, taker.min_qty) < taker.min_qty) {
     emit_canceled(state, book, taker.order_id, taker.leaves,

@@ -17,9 +17,9 @@ struct Taker {
   AccountId account = 0;
   std::uint64_t stp_group = 0;
   bool grouped = false;
-  bool limited = false;      // it has a price limit
-  bool canceled = false;     // self-trade prevention ended it
-  bool immediate = false;    // what is left does not rest
+  bool limited = false;   // it has a price limit
+  bool canceled = false;  // self-trade prevention ended it
+  bool immediate = false; // what is left does not rest
   Side side = Side::buy;
   StpMode stp_mode = StpMode::none;
   OrderType type = OrderType::limit;
@@ -109,7 +109,7 @@ inline MatchEnd match(EngineState& state, OrderBook& book, Taker& taker, const B
       const bool gone = maker.leaves == qty;
       taker.leaves -= qty;
       book.live_leaves(maker_side) -= qty;
-      book.reduce_plain(level, maker, qty);
+      OrderBook::reduce_plain(level, maker, qty);
       print_trade(state, book, taker, maker, qty, price);
       if (!gone) return MatchEnd::filled; // the maker is the larger: the taker is done
       book.pop_front(level, maker);
@@ -127,13 +127,15 @@ inline MatchEnd match(EngineState& state, OrderBook& book, Taker& taker, const B
 }
 
 // What `taker` would trade now, counted up to `enough` (rule 3.7).
-Lots reachable(const EngineState& state, const OrderBook& book, const Taker& taker, const Bounds& bounds, Lots enough);
+Lots reachable(const EngineState& state, const OrderBook& book, const Taker& taker, const Bounds& bounds,
+               Lots enough);
 
 Bounds bounds_of(const OrderBook& book, const Taker& taker);
 
 // One step: `taker`, accepted, matches; what is left of it rests or is canceled; a halt follows. `command` is that of a
 // new order, null for one that has a slot.
-void run_taker(EngineState& state, OrderBook& book, Taker& taker, const Command* command, std::uint64_t arrival);
+void run_taker(EngineState& state, OrderBook& book, Taker& taker, const Command* command,
+               std::uint64_t arrival);
 
 // The taker that an order with a slot becomes: `limited` false: at any price.
 Taker taker_of(const EngineState& state, Slot slot, bool limited, Ticks limit);

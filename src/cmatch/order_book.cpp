@@ -29,7 +29,7 @@ std::uint32_t OrderBook::find_or_make(Side side, Ticks price, std::uint64_t rank
 }
 
 void OrderBook::remove_level(std::uint32_t level) {
-  PriceLevel& l = storage_->levels[level];
+  const PriceLevel& l = storage_->levels[level];
   CM_CHECK(l.unseen == 0 && l.shown == 0 && l.displayed_count == 0 && l.hidden_count == 0);
   ladders_[at(l.side)].erase(storage_->nodes, level, l.place);
   storage_->levels.give_back(level);
@@ -103,8 +103,7 @@ Lots OrderBook::refresh(Slot slot) {
 }
 
 void OrderBook::log(L3Action action, const Order& order, Ticks price, Lots qty) {
-  if (storage_->deltas.on())
-    storage_->deltas.order(id(), action, order.side, order.order_id, price, qty);
+  if (storage_->deltas.on()) storage_->deltas.order(id(), action, order.side, order.order_id, price, qty);
 }
 
 void OrderBook::shrink(Slot slot, Lots leaves) {

@@ -81,7 +81,7 @@ class OrderBook {
   std::uint32_t best(Side side) const { return ladders_[at(side)].first(); }
   std::uint32_t next(std::uint32_t level) const {
     const PriceLevel& l = storage_->levels[level];
-    return ladders_[at(l.side)].next(storage_->nodes, l.place);
+    return Ladder::next(storage_->nodes, l.place);
   }
   const PriceLevel& level(std::uint32_t level) const { return storage_->levels[level]; }
   PriceLevel& level(std::uint32_t level) { return storage_->levels[level]; }
@@ -145,7 +145,7 @@ class OrderBook {
   }
 
   // The same for a plain order while nothing is recorded; used up, it has to be popped.
-  void reduce_plain(PriceLevel& l, Order& order, Lots qty) {
+  static void reduce_plain(PriceLevel& l, Order& order, Lots qty) {
     order.leaves -= qty;
     l.shown -= qty;
   }
@@ -172,9 +172,7 @@ class OrderBook {
 
   // Market orders of a call, by arrival.
   void queue_market(Slot slot);
-  void unqueue_market(Slot slot) {
-    detach(markets_[at(storage_->orders[slot].side)], slot);
-  }
+  void unqueue_market(Slot slot) { detach(markets_[at(storage_->orders[slot].side)], slot); }
   Slot first_market(Side side) const { return markets_[at(side)].head; }
 
   // at_close orders before their call, by arrival.

@@ -78,7 +78,7 @@ class OrderPool {
   const OrderDetail& detail(Slot slot) const { return details_[slot]; }
 
   std::uint32_t live() const { return live_; }
-  Slot first() const { return 1; }
+  static constexpr Slot first() { return 1; }
   Slot end() const { return fresh_; } // slots at and above it were never used
   std::size_t bytes() const { return orders_.bytes() + details_.bytes(); }
 

@@ -7,7 +7,8 @@ namespace cmatch {
 
 class OwnerGuard {
  public:
-  explicit OwnerGuard(std::atomic<bool>& busy) : busy_(busy), owns_(!busy.exchange(true, std::memory_order_acquire)) {}
+  explicit OwnerGuard(std::atomic<bool>& busy)
+      : busy_(busy), owns_(!busy.exchange(true, std::memory_order_acquire)) {}
   ~OwnerGuard() {
     if (owns_) busy_.store(false, std::memory_order_release);
   }

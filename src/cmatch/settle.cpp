@@ -54,7 +54,8 @@ void collect_triggers(EngineState& state, OrderBook& book) {
     if (for_sells) book.stops.follow(state.storage.orders, Side::sell, *for_sells);
   };
   // A step trades at prices that only rise or only fall, so its first and last say as much as all of them.
-  const bool by_last = book.instrument.definition.trigger_source == static_cast<std::uint8_t>(TriggerSource::last);
+  const bool by_last =
+      book.instrument.definition.trigger_source == static_cast<std::uint8_t>(TriggerSource::last);
   if (by_last && book.step_traded) look(book.first_trade, book.first_trade);
   look(trigger_price(book, Side::buy), trigger_price(book, Side::sell));
 }
@@ -100,7 +101,8 @@ std::optional<Ticks> peg_price(const EngineState& state, const OrderBook& book, 
   }
   price += detail.offset;
   if (order.has(kPriced)) price = buys ? std::min(price, detail.price) : std::max(price, detail.price);
-  if (best_opposite) price = buys ? std::min(price, *best_opposite - step) : std::max(price, *best_opposite + step);
+  if (best_opposite)
+    price = buys ? std::min(price, *best_opposite - step) : std::max(price, *best_opposite + step);
   return book.instrument.in_range(price) ? std::optional(price) : std::nullopt;
 }
 

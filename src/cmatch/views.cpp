@@ -56,7 +56,8 @@ TopOfBook Engine::top(InstrumentId instrument_id) const {
 std::vector<LevelView> Engine::l2(InstrumentId instrument_id, Side side, std::size_t depth) const {
   const OrderBook& book = defined(*state_, instrument_id);
   std::vector<LevelView> levels;
-  for (std::uint32_t at = book.best(side); at != kNone && (depth == 0 || levels.size() < depth); at = book.next(at)) {
+  for (std::uint32_t at = book.best(side); at != kNone && (depth == 0 || levels.size() < depth);
+       at = book.next(at)) {
     const PriceLevel& level = book.level(at);
     if (level.displayed_count > 0) levels.push_back({level.price, level.shown, level.displayed_count, 0});
   }

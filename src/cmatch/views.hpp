@@ -65,8 +65,8 @@ struct OrderView {
   Lots order_qty = 0;
   Lots cum_qty = 0;
   Lots leaves_qty = 0;
-  Lots shown_qty = 0;           // 0 unless it rests and is displayed
-  std::optional<Ticks> price;   // in force; none: market orders, a waiting peg
+  Lots shown_qty = 0;         // 0 unless it rests and is displayed
+  std::optional<Ticks> price; // in force; none: market orders, a waiting peg
   std::optional<Ticks> stop_price;
   std::optional<Ticks> trail;
   std::optional<Peg> peg;

@@ -1,7 +1,8 @@
 // Snapshots: an engine that is restored and one that never stopped are the same from then on; damage is refused.
 #include <doctest/doctest.h>
 
-#include <cstring>
+#include <algorithm>
+#include <cstddef>
 #include <string>
 
 #include "cmatch/engine.hpp"
@@ -113,6 +114,17 @@ TEST_CASE("restore: one flipped bit anywhere is refused") {
     bytes[bit / 8] ^= static_cast<std::uint8_t>(1u << bit % 8);
   }
   CHECK(refusal(bytes) == "");
+}
+
+TEST_CASE("restore: a counter that is about to run over is refused") {
+  const std::vector<std::uint8_t> bytes = Engine(kLimits).snapshot();
+  for (const std::size_t at : {32, 40, 72, 80}) { // sequences of commands, events and trades; arrivals
+    CAPTURE(at);
+    std::vector<std::uint8_t> changed = bytes;
+    std::fill_n(changed.begin() + static_cast<std::ptrdiff_t>(at), 8, std::uint8_t{0xff});
+    repair(changed);
+    CHECK(refusal(changed) != "");
+  }
 }
 
 TEST_CASE("restore: any changed byte under a right digest is refused or gives an engine that is sound") {

@@ -10,7 +10,7 @@ namespace {
 
 using namespace cmatch;
 
-// Where the format (snapshot.cpp) has what the mutator and the size check need.
+// Where the format (snapshot_format.hpp) has what the mutator and the size check need.
 constexpr std::size_t kLengthAt = 16, kHeaderBytes = 24, kTapeAt = 48, kTapeEntryBytes = 61, kDigestBytes = 8;
 
 void put(std::uint8_t* target, std::uint64_t value) {
