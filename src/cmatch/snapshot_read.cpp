@@ -12,6 +12,13 @@ void require(bool condition, const char* what) {
   if (!condition) throw SnapshotError(std::string("the snapshot is inconsistent: ") + what);
 }
 
+// A count of what happened: never near its end in an engine that ran.
+std::uint64_t read_counter(Reader& in) {
+  const auto counter = in.get<std::uint64_t>();
+  require(counter <= std::uint64_t{1} << 62, "a counter that no engine can reach");
+  return counter;
+}
+
 // Does an order of this type, in this place, with these traits, make sense at all?
 bool plausible(const Order& order) {
   const bool stops = is_stop(order.type);
@@ -215,8 +222,8 @@ void read_tape(EngineState& state, Reader& in) {
 }
 
 void read_state(EngineState& state, Reader& in) {
-  state.trade_sequence = in.get<std::uint64_t>();
-  state.arrivals = in.get<std::uint64_t>();
+  state.trade_sequence = read_counter(in);
+  state.arrivals = read_counter(in);
   const OrderId retired = in.get<std::uint64_t>();
   if (retired > 0) state.storage.index.retire(retired);
   OrderId before = retired;
@@ -274,8 +281,8 @@ std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> bytes) {
 Engine Engine::restore(std::span<const std::uint8_t> bytes, const EngineOptions& options) {
   Reader in(unwrap(bytes));
   const auto clock = in.get<std::int64_t>();
-  const auto command_sequence = in.get<std::uint64_t>();
-  const auto event_sequence = in.get<std::uint64_t>();
+  const auto command_sequence = read_counter(in);
+  const auto event_sequence = read_counter(in);
   Reader after_tape = in;
   for (std::uint64_t left = after_tape.get_count(kTapeEntryBytes) * kTapeEntryBytes; left > 0; --left)
     after_tape.get<std::uint8_t>();
