@@ -56,7 +56,7 @@ class FlowMaker {
 
   Flow make() {
     Flow flow;
-    flow.max_orders = static_cast<std::uint32_t>(shape_.resting * 2 + 100'000);
+    flow.max_orders = static_cast<std::uint32_t>(shape_.resting + shape_.ops);
     flow.max_ids = shape_.resting + shape_.ops + 1'000;
     cmatch::Engine engine({shape_.instruments, flow.max_orders, flow.max_ids});
     for (std::uint32_t i = 0; i < shape_.instruments; ++i)
@@ -110,7 +110,7 @@ class FlowMaker {
             : 0;
     c.qty = 1 + static_cast<std::int64_t>(random_() % 100);
     if (ioc) c.qty += std::min<std::int64_t>(too_many, 20) * 50;
-    const std::int64_t reach = ioc ? -200 : distance;
+    const std::int64_t reach = ioc ? -static_cast<std::int64_t>(5 * shape_.spread) : distance;
     c.price = buy ? middle_[i] - reach : middle_[i] + reach;
     return c;
   }
