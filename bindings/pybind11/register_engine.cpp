@@ -19,12 +19,12 @@ constexpr const char* kEngineDoc =
 
 Args:
     max_instruments: Most instruments; reaching a limit is a reject, never an error.
-    max_orders: Most live orders, waiting ones too; at most 2**30.
+    max_orders: Most live orders, waiting ones too; at most 2**28.
     max_order_ids: Most order ids that are remembered as used; at most 2**36.
     prefault: Touch all memory now, so that no order meets a page fault.
     deltas: Record L2 and L3 deltas for drain_l2_deltas() and drain_l3_deltas().
     keep_events: Keep the events of every call for drain_events().
-    max_events: Places of that buffer; a call that could not be kept whole is refused with BufferError.
+    max_events: Places of that buffer, and of the deltas'; a call for which it has none is refused with BufferError.
     tape: How many trades trades() remembers.
 
 Raises:

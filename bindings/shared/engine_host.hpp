@@ -21,10 +21,11 @@ struct KeepOptions {
 
 struct EngineHost {
   explicit EngineHost(Engine made, const KeepOptions& options = {})
-      : engine(std::move(made)), keep(options) {}
+      : engine(std::move(made)), keep(options), buffers(options.keep_events || engine.options().deltas) {}
 
   Engine engine;
   KeepOptions keep;
+  bool buffers;       // something is kept until it is drained
   EventBuffer events; // those kept for drain_events(), or those of the last single call
   std::shared_ptr<BufferPool> pool = std::make_shared<BufferPool>();
   std::atomic<bool> busy{false};
@@ -62,12 +63,15 @@ class Stay {
 #endif
 
 // A stay that applies `commands` commands. Each makes at least one event: without that many free places in the buffer
-// of kept events it throws BufferFull before anything is applied. What the commands emit beyond that is kept too.
+// of kept events, or with max_events deltas waiting, it throws BufferFull before anything is applied. What the commands
+// emit beyond that is kept too.
 class Turn {
  public:
   Turn(EngineHost& host, std::size_t commands) : stay_(host), host_(host) {
-    if (host.keep.keep_events) [[unlikely]]
+    if (host.buffers) [[unlikely]] {
       check_room(commands);
+      check_deltas();
+    }
   }
 
   // The events of one command; valid until the next command.
@@ -81,7 +85,16 @@ class Turn {
   }
 
  private:
+  void check_deltas() const {
+    const std::uint64_t held = host_.engine.pending_deltas();
+    if (held < host_.keep.max_events) return;
+    throw BufferFull("the delta buffers hold " + std::to_string(held) +
+                     " of max_events=" + std::to_string(host_.keep.max_events) +
+                     ": call drain_l2_deltas() and drain_l3_deltas() first");
+  }
+
   void check_room(std::size_t commands) const {
+    if (!host_.keep.keep_events) return;
     const std::uint64_t held = host_.events.size();
     const std::uint64_t most = host_.keep.max_events;
     if (held < most && commands <= most - held) return;

@@ -14,14 +14,14 @@ class Engine(_core.Engine):
 
     Args:
         max_instruments: Most instruments; reaching a limit is a reject, never an error.
-        max_orders: Most live orders, waiting ones too; at most 2**30.
+        max_orders: Most live orders, waiting ones too; at most 2**28.
         max_order_ids: Most order ids that are remembered as used; at most 2**36.
         prefault: Touch all memory now, so that no order meets a page fault.
         deltas: Record L2 and L3 deltas for drain_l2_deltas() and drain_l3_deltas().
         keep_events: Keep the events of every call for drain_events().
         max_events: Places of that buffer. Each command makes at least one event: a call of n commands is
             refused with BufferError, before anything is applied, unless n places are free. What it emits
-            beyond that is kept too.
+            beyond that is kept too. With that many deltas waiting to be drained a call is refused alike.
         tape: How many trades trades() remembers.
 
     Raises:

@@ -47,6 +47,7 @@ class DeltaLog {
     touched_.clear();
   }
 
+  std::size_t pending() const { return std::max(l2_.size(), l3_.size()); }
   std::vector<L2Delta> drain_l2() { return std::exchange(l2_, {}); }
   std::vector<L3Delta> drain_l3() { return std::exchange(l3_, {}); }
 

@@ -96,6 +96,7 @@ std::size_t Engine::memory_bytes() const {
 }
 
 std::vector<L2Delta> Engine::drain_l2_deltas() { return state_->storage.deltas.drain_l2(); }
+std::size_t Engine::pending_deltas() const { return state_->storage.deltas.pending(); }
 std::vector<L3Delta> Engine::drain_l3_deltas() { return state_->storage.deltas.drain_l3(); }
 
 } // namespace cmatch

@@ -21,7 +21,7 @@ namespace cmatch {
 // Reaching one is a reject: CapacityInstruments, CapacityOrders, CapacityIds.
 struct EngineLimits {
   std::uint32_t max_instruments = 1024;
-  std::uint32_t max_orders = 1u << 20;      // live, waiting ones too; at most 2^30
+  std::uint32_t max_orders = 1u << 20;      // live, waiting ones too; at most 2^28
   std::uint64_t max_order_ids = 1ull << 24; // ids that are remembered as used; at most 2^36
 
   bool operator==(const EngineLimits&) const = default;
@@ -86,6 +86,7 @@ class Engine {
   // The deltas recorded since the last call, in command order.
   std::vector<L2Delta> drain_l2_deltas();
   std::vector<L3Delta> drain_l3_deltas();
+  std::size_t pending_deltas() const; // not drained: of the kind of which there are more
 
  private:
   explicit Engine(std::unique_ptr<EngineState> state);

@@ -15,10 +15,8 @@ def engine() -> cmatch.Engine:
 
 @pytest.fixture
 def keeping() -> cmatch.Engine:
-    """Give one that keeps up to 8 events and records deltas."""
-    made = cmatch.Engine(
-        max_orders=1 << 12, max_order_ids=1 << 14, keep_events=True, max_events=8, deltas=True
-    )
+    """Give one that keeps up to 8 events."""
+    made = cmatch.Engine(max_orders=1 << 12, max_order_ids=1 << 14, keep_events=True, max_events=8)
     assert made.define_instrument(1)
     made.drain_events()
     return made

@@ -52,6 +52,23 @@ def test_batch_larger_than_the_buffer_is_told_to_split(keeping: cmatch.Engine) -
         keeping.submit_batch(cmatch.commands(9, order_id=np.arange(1, 10), **ORDER))
 
 
+def test_call_with_undrained_deltas_at_the_limit_is_refused_before_it_is_applied() -> None:
+    """With max_events deltas waiting a call raises and nothing changes, until both kinds are drained."""
+    engine = cmatch.Engine(max_orders=1 << 12, max_order_ids=1 << 14, max_events=3, deltas=True)
+    engine.define_instrument(1)
+    for price in (5, 6, 7):
+        engine.submit(1, "buy", 1, price)
+    state, sequence = engine.state_hash(), engine.command_sequence
+    with pytest.raises(BufferError, match=r"hold 3 of max_events=3: call drain_l2_deltas\(\) and drain_l3"):
+        engine.submit(1, "buy", 1, 8)
+    assert len(engine.drain_l2_deltas()) == 3
+    with pytest.raises(BufferError, match="hold 3 of max_events=3"):
+        engine.submit_batch(cmatch.commands(1, order_id=9, **ORDER))
+    assert (engine.state_hash(), engine.command_sequence) == (state, sequence)
+    assert engine.drain_l3_deltas()["order_id"].tolist() == [1, 2, 3]
+    assert engine.submit(1, "buy", 1, 8)
+
+
 def test_events_beyond_the_places_are_kept_too(keeping: cmatch.Engine) -> None:
     """An accepted call's events are never dropped, however many they are."""
     for _ in range(7):
