@@ -29,4 +29,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if collect_ignore_glob:
         left_out = len(list(_HERE.glob("test_*.py")))
         terminalreporter.section("market data")
-        terminalreporter.line(f"{left_out} test files left out: no folder {_DATA} (CMATCH_DATA names another)")
+        terminalreporter.line(f"{left_out} test files left out: there is no {_DATA} (see CMATCH_DATA)")
