@@ -483,7 +483,7 @@ template <bool Outgrown>
 void apply_each(EngineState& state, std::span<const Command> commands) {
   // What a command will touch is known before its turn: its own bytes, which say where its branches go; then its id's
   // cell, its order, and the order's neighbours.
-  constexpr std::ptrdiff_t kBytesAhead = 3, kCellAhead = 16, kOrderAhead = 8, kNeighboursAhead = 4;
+  constexpr std::ptrdiff_t kBytesAhead = 10, kCellAhead = 16, kOrderAhead = 8, kNeighboursAhead = 4;
   const Storage& storage = state.storage;
   const Command* const end = commands.data() + commands.size();
   for (const Command* command = commands.data(); command != end; ++command) {

@@ -68,7 +68,6 @@ Bounds bounds_of(const OrderBook& book, const Taker& taker) {
   const Ticks limit = taker.limited ? taker.limit : none;
   Bounds bounds{.stop = limit, .limit = limit, .collar = none, .edge = none};
   const Instrument& instrument = book.instrument;
-  if (!instrument.bounded) return bounds;
   const Ticks direction = side == Side::buy ? 1 : -1;
   const std::optional<Ticks> dynamic = book.last ? book.last : book.reference;
   if (instrument.has(kHasCollar) && dynamic && market_like(taker))
@@ -185,7 +184,9 @@ void put_down(EngineState& state, OrderBook& book, const Taker& taker, const Com
 
 void run_taker(EngineState& state, OrderBook& book, Taker& taker, const Command* command,
                std::uint64_t arrival) {
-  const Bounds bounds = bounds_of(book, taker);
+  const Ticks none = no_bound(taker.side);
+  const Ticks limit = taker.limited ? taker.limit : none;
+  const Bounds bounds = book.instrument.bounded ? bounds_of(book, taker) : Bounds{limit, limit, none, none};
   if (taker.min_qty > 0 && reachable(state, book, taker, bounds, taker.min_qty) < taker.min_qty) {
     emit_canceled(state, book, taker.order_id, taker.leaves,
                   taker.time_in_force == TimeInForce::fok ? CancelReason::fok : CancelReason::min_qty);

@@ -14,8 +14,9 @@ namespace cmatch {
 struct Taker {
   Slot slot = kNone; // kNone: it has no slot yet
   OrderId order_id = 0;
+  std::uint64_t stp_group =
+      0; // between id and account: side by side they would be loaded as one, before both are there
   AccountId account = 0;
-  std::uint64_t stp_group = 0;
   bool grouped = false;
   bool limited = false;   // it has a price limit
   bool canceled = false;  // self-trade prevention ended it

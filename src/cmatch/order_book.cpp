@@ -30,7 +30,7 @@ std::uint32_t OrderBook::find_or_make(Side side, Ticks price, std::uint64_t rank
 
 void OrderBook::remove_level(std::uint32_t level) {
   const PriceLevel& l = storage_->levels[level];
-  CM_CHECK(l.unseen == 0 && l.shown == 0 && l.displayed_count == 0 && l.hidden_count == 0);
+  CM_CHECK(l.unseen == 0 && l.shown == 0 && l.displayed_count == 0);
   ladders_[at(l.side)].erase(storage_->nodes, level, l.place);
   storage_->levels.give_back(level);
 }

@@ -61,6 +61,7 @@ class OrderIndex {
     dense_.zero(0, dense_top_);
     dense_top_ = 0;
     sparse_ = LazyArray<Entry>();
+    sparse_ids_ = LazyArray<OrderId>();
     sparse_count_ = 0;
     sparse_highest_ = 0;
     retired_ = up_to;
@@ -78,7 +79,7 @@ class OrderIndex {
   OrderId highest() const { // used; the cell below dense_top_ is
     return std::max({retired_, sparse_highest_, dense_top_ == 0 ? 0 : base_ + dense_top_ - 1});
   }
-  std::size_t bytes() const { return dense_.bytes() + sparse_.bytes(); }
+  std::size_t bytes() const { return dense_.bytes() + sparse_.bytes() + sparse_ids_.bytes(); }
 
   // Remembered ids as maximal [first, last] ranges, ascending.
   std::vector<std::pair<OrderId, OrderId>> used_ranges() const;
@@ -129,9 +130,12 @@ class OrderIndex {
   }
 
   [[gnu::noinline]] void put_sparse(OrderId id, std::uint32_t value) {
-    if (sparse_.size() == 0) sparse_ = LazyArray<Entry>(sparse_capacity_);
+    if (sparse_.size() == 0) {
+      sparse_ = LazyArray<Entry>(sparse_capacity_);
+      sparse_ids_ = LazyArray<OrderId>(sparse_capacity_ / 2);
+    }
     Entry& entry = sparse_[probe(id)];
-    if (entry.value == kUnused) ++sparse_count_;
+    if (entry.value == kUnused) sparse_ids_[sparse_count_++] = id;
     if (id > sparse_highest_) sparse_highest_ = id;
     entry = Entry{id, value, 0};
   }
@@ -149,9 +153,8 @@ class OrderIndex {
   void for_each(F&& visit) const {
     for (std::uint64_t i = 0; i < dense_top_; ++i)
       if (dense_[i] != kUnused) visit(base_ + i, dense_[i]);
-    if (sparse_count_ == 0) return;
-    for (std::uint64_t i = 0; i < sparse_capacity_; ++i)
-      if (sparse_[i].value != kUnused) visit(sparse_[i].id, sparse_[i].value);
+    for (std::uint64_t i = 0; i < sparse_count_; ++i)
+      visit(sparse_ids_[i], sparse_[probe(sparse_ids_[i])].value);
   }
 
   std::uint64_t max_ids_;
@@ -162,6 +165,7 @@ class OrderIndex {
   OrderId base_ = 1;
   std::uint64_t dense_top_ = 0; // cells at and above it are unused
   LazyArray<Entry> sparse_;
+  LazyArray<OrderId> sparse_ids_; // as they came
   std::uint64_t sparse_count_ = 0;
   std::uint64_t count_ = 0;
   OrderId retired_ = 0;
