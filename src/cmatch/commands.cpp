@@ -216,15 +216,16 @@ void new_quiet(EngineState& state, OrderBook& book, const Command& command, std:
 
 // --- replace, cancel -------------------------------------------------------------------------------------------------
 
-// Writes what a replace changes into an order that keeps its slot.
-void rewrite(EngineState& state, Slot slot, const Command& command, const ReplacePlan& plan) {
+// Writes what a replace changes into an order that keeps its slot. `keeps_price`: its price is not that of a level.
+void rewrite(EngineState& state, Slot slot, const Command& command, const ReplacePlan& plan,
+             bool keeps_price) {
   Order& order = state.storage.orders[slot];
   OrderDetail& detail = state.storage.orders.detail(slot);
   OrderBook& book = state.books[order.book];
   book.live_leaves(order.side) += plan.leaves - order.leaves;
   order.order_qty = plan.order_qty;
   order.leaves = plan.leaves;
-  if ((command.present & kHasPrice) != 0) {
+  if ((command.present & kHasPrice) != 0 && keeps_price) {
     detail.price = command.price;
     if (order.type == OrderType::pegged) order.traits |= kPriced;
   }
@@ -247,7 +248,7 @@ void replace_kept(EngineState& state, OrderBook& book, Slot slot, const Command&
     order.order_qty = plan.order_qty;
     book.shrink(slot, plan.leaves);
   } else {
-    rewrite(state, slot, command, plan);
+    rewrite(state, slot, command, plan, true);
   }
   Event& event = emit_replaced(state, book, order.order_id, order.order_qty, true);
   set_price(event, price_in_force(state, slot));
@@ -292,7 +293,7 @@ void replace_lost(EngineState& state, OrderBook& book, Slot slot, const Command&
   detach_order(state, book, slot);
   order.arrival = ++state.arrivals;
   if (expires) state.storage.expiry.push(state.storage.orders, slot);
-  rewrite(state, slot, command, plan);
+  rewrite(state, slot, command, plan, place != OrderPlace::resting || order.type == OrderType::pegged);
 
   Event& event = emit_replaced(state, book, order.order_id, order.order_qty, false);
   if (order.type == OrderType::pegged) {
