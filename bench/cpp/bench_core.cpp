@@ -164,26 +164,29 @@ void mixed(int repeats) {
   compare({.name = "mixed 58/8/34"}, repeats);
 }
 
-void shapes(int repeats) {
-  table_head();
-  compare({.name = "static", .walk = 0}, repeats);
-  compare({.name = "drifting", .drift = 0.01}, repeats);
-  compare({.name = "crash", .iocs = 0.2, .drift = -0.2, .spread = 100}, repeats);
-  compare({.name = "cancel-heavy", .limits = 0.49, .iocs = 0.01}, repeats);
-  compare({.name = "deep, random cancels", .resting = 300'000, .limits = 0.48, .iocs = 0.02, .spread = 4000},
-          repeats);
+const std::vector<Shape> kShapes = {
+    {.name = "static", .walk = 0},
+    {.name = "drifting", .drift = 0.01},
+    {.name = "crash", .iocs = 0.2, .drift = -0.2, .spread = 100},
+    {.name = "cancel-heavy", .limits = 0.49, .iocs = 0.01},
+    {.name = "deep, random cancels", .resting = 300'000, .limits = 0.48, .iocs = 0.02, .spread = 4000},
+};
+
+std::vector<Shape> scaled() {
+  std::vector<Shape> all;
+  for (const std::size_t resting : {10, 100, 1'000, 10'000, 100'000, 1'000'000})
+    all.push_back({.name = "resting orders", .resting = resting, .spread = resting < 10'000 ? 40.0 : 1000.0});
+  for (const std::uint32_t instruments : {1, 10, 100, 1'000, 10'000})
+    all.push_back({.name = "instruments",
+                   .resting = std::max<std::size_t>(20'000, std::size_t{20} * instruments),
+                   .instruments = instruments});
+  return all;
 }
 
-void scales(int repeats) {
+void compare_all(const std::vector<Shape>& shapes, int repeats) {
   table_head();
-  for (const std::size_t resting : {10, 100, 1'000, 10'000, 100'000, 1'000'000})
-    compare({.name = "resting orders", .resting = resting, .spread = resting < 10'000 ? 40.0 : 1000.0},
-            repeats);
-  for (const std::uint32_t instruments : {1, 10, 100, 1'000, 10'000})
-    compare({.name = "instruments",
-             .resting = std::max<std::size_t>(20'000, instruments * 20),
-             .instruments = instruments},
-            repeats);
+  for (const Shape& shape : shapes)
+    compare(shape, repeats);
 }
 
 #if defined(__x86_64__)
@@ -220,12 +223,12 @@ void percentiles(const char* name, std::vector<double>& samples) {
   record(line);
 }
 
-void latency() {
-  const Flow flow = FlowMaker({.name = "mixed"}).make();
-  cmatch::Engine engine = ready(flow, 1);
+// Percentiles of a flow's commands, one by one; of the mixed flow by what they did, too.
+void latency_of(const Shape& shape, const std::string& name, double scale, bool by_operation) {
+  const Flow flow = FlowMaker(shape).make();
+  cmatch::Engine engine = ready(flow, shape.instruments);
   cmatch::EventBuffer events;
   events.reserve(1 << 16);
-  const double scale = ns_per_tick();
   std::uint64_t floor = ~std::uint64_t{0};
   for (int i = 0; i < 1000; ++i) {
     const std::uint64_t first = ticks();
@@ -244,12 +247,25 @@ void latency() {
     else
       (events.size() > 1 ? takes : rests).push_back(ns);
   }
-  std::printf("%-28s %9s  %7s %7s %7s %8s %9s  ns\n", "operation (one by one)", "count", "p50", "p99",
-              "p99.9", "p99.99", "max");
-  percentiles("all, mixed flow", all);
+  percentiles(name.c_str(), all);
+  if (!by_operation) return;
   percentiles("limit that rests", rests);
   percentiles("order that trades", takes);
   percentiles("cancel", cancels);
+}
+
+void latency() {
+  const double scale = ns_per_tick();
+  std::printf("%-28s %9s  %7s %7s %7s %8s %9s  ns\n", "operation (one by one)", "count", "p50", "p99",
+              "p99.9", "p99.99", "max");
+  latency_of({.name = "mixed"}, "all, mixed flow", scale, true);
+  for (const Shape& shape : kShapes)
+    latency_of(shape, "all, " + shape.name, scale, false);
+  for (const Shape& shape : scaled())
+    latency_of(shape,
+               "all, " + std::to_string(shape.name == "instruments" ? shape.instruments : shape.resting) +
+                   " " + shape.name,
+               scale, false);
 }
 
 // A cascade of n stops, and one order that sweeps n others: the time must grow as n does.
@@ -335,8 +351,8 @@ void pin() {
 int main(int argc, char** argv) {
   const std::vector<std::pair<std::string, std::function<void(int)>>> parts = {
       {"mixed", mixed},
-      {"shapes", shapes},
-      {"scales", scales},
+      {"shapes", [](int n) { compare_all(kShapes, n); }},
+      {"scales", [](int n) { compare_all(scaled(), n); }},
       {"latency", [](int) { latency(); }},
       {"linear", [](int) { linear(); }},
       {"memory", [](int) { memory(); }},
@@ -355,7 +371,7 @@ int main(int argc, char** argv) {
           "  mixed    the mixed flow, 58%% limit / 8%% IOC / 34%% cancel, about 2,000 resting orders\n"
           "  shapes   static, drifting, crash, cancel-heavy, deep\n"
           "  scales   10 to 1,000,000 resting orders, 1 to 10,000 instruments\n"
-          "  latency  percentiles by operation\n"
+          "  latency  percentiles by operation, shape and scale\n"
           "  linear   stop cascades and sweeps of 1,000 to 100,000 orders\n"
           "  memory   resident bytes an order\n"
           "Times are ns an operation, pinned to one core, medians of N repeats (5), books compared after "
