@@ -40,7 +40,7 @@ std::vector<LimitVolume> limits_of(const OrderBook& book) {
   std::reverse(limits.begin() + sells, limits.end());
   const auto cheaper = [](const LimitVolume& a, const LimitVolume& b) { return a.price < b.price; };
   std::inplace_merge(limits.begin(), limits.begin() + sells, limits.end(), cheaper);
-  if (const std::optional<Ticks> r = book.last ? book.last : book.reference) {
+  if (const std::optional<Ticks> r = book.current_reference()) {
     const LimitVolume none{*r, 0, 0};
     limits.insert(std::lower_bound(limits.begin(), limits.end(), none, cheaper), none);
   }
@@ -184,7 +184,7 @@ AuctionView uncross_of(const EngineState& state, const OrderBook& book) {
     least = std::min(least, segment.imbalance());
   std::erase_if(segments, [&](const Segment& segment) { return segment.imbalance() != least; });
   AuctionView view{.has = true, .volume = volume};
-  view.price = pick(segments, book.last ? book.last : book.reference, book.instrument.definition.tick_step);
+  view.price = pick(segments, book.current_reference(), book.instrument.definition.tick_step);
   for (const Segment& segment : segments)
     if (segment.low <= view.price && view.price <= segment.high) view.surplus = segment.buys - segment.sells;
   return view;

@@ -83,8 +83,8 @@ bool is_forbidden(Phase phase, OrderType type, TimeInForce tif, std::uint8_t fla
     break;
   }
   if (is_stop(type)) return false;
-  return tif == TimeInForce::ioc || tif == TimeInForce::fok || type == OrderType::market_to_limit ||
-         (flags & kPostOnly) != 0 || (tif == TimeInForce::at_open && phase == Phase::closing_call);
+  return is_immediate(tif) || type == OrderType::market_to_limit || (flags & kPostOnly) != 0 ||
+         (tif == TimeInForce::at_open && phase == Phase::closing_call);
 }
 
 RejectCode check_price(const Instrument& instrument, Ticks price) {
@@ -93,6 +93,13 @@ RejectCode check_price(const Instrument& instrument, Ticks price) {
 }
 
 bool within_magnitude(std::int64_t value) { return value >= -kMaxMagnitude && value <= kMaxMagnitude; }
+
+// A stop that would trigger at once, where the instrument rejects those.
+bool on_wrong_side(const OrderBook& book, Side side, Ticks stop_price) {
+  const std::optional<Ticks> trigger = trigger_price(book, side);
+  return book.instrument.definition.stop_wrong_side == static_cast<std::uint8_t>(StopWrongSide::reject) &&
+         trigger && StopBook::triggers(side, *trigger, stop_price);
+}
 
 RejectCode check_stops(const OrderBook& book, const Command& command, const TypeRule& rule) {
   const Instrument& instrument = book.instrument;
@@ -107,11 +114,8 @@ RejectCode check_stops(const OrderBook& book, const Command& command, const Type
   if ((rule.fields & command.present & kHasOffset) != 0 &&
       (!within_magnitude(command.offset) || !instrument.on_tick(command.offset)))
     return invalid_stop_price;
-  const std::optional<Ticks> trigger = trigger_price(book, side);
-  if (trails && !trigger) return no_reference;
-  if (stops && instrument.definition.stop_wrong_side == static_cast<std::uint8_t>(StopWrongSide::reject) &&
-      trigger && StopBook::triggers(side, *trigger, command.stop_price))
-    return stop_would_trigger;
+  if (trails && !trigger_price(book, side)) return no_reference;
+  if (stops && on_wrong_side(book, side, command.stop_price)) return stop_would_trigger;
   return none;
 }
 
@@ -189,7 +193,7 @@ bool beyond_band(const OrderBook& book, Side side, Ticks price, bool continuous)
   if (instrument.has(kHasStaticBand) && book.reference &&
       beyond(side, price, *book.reference + direction * instrument.definition.static_band))
     return true;
-  const std::optional<Ticks> dynamic = book.last ? book.last : book.reference;
+  const std::optional<Ticks> dynamic = book.current_reference();
   return continuous && instrument.has(kHasDynamicBand) && dynamic &&
          beyond(side, price, *dynamic + direction * instrument.definition.dynamic_band);
 }
@@ -360,10 +364,7 @@ ReplacePlan check_replace(const EngineState& state, const OrderBook* book, Slot 
   }
   if (gives_stop && may.stop_price) {
     if (check_price(instrument, command.stop_price) != none) return reject(invalid_stop_price);
-    const std::optional<Ticks> trigger = trigger_price(*book, order.side);
-    if (instrument.definition.stop_wrong_side == static_cast<std::uint8_t>(StopWrongSide::reject) &&
-        trigger && StopBook::triggers(order.side, *trigger, command.stop_price))
-      return reject(stop_would_trigger);
+    if (on_wrong_side(*book, order.side, command.stop_price)) return reject(stop_would_trigger);
   }
   if (order.has(kIceberg) && too_many_parts_of(instrument, plan.leaves, detail.display_qty))
     return reject(too_many_parts);

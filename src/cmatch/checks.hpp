@@ -34,6 +34,9 @@ constexpr bool is_call(Phase phase) {
   return phase == Phase::pre_open || phase == Phase::call_auction || phase == Phase::closing_call;
 }
 
+// What is left of it does not rest.
+constexpr bool is_immediate(TimeInForce tif) { return tif == TimeInForce::ioc || tif == TimeInForce::fok; }
+
 constexpr bool is_stop(OrderType type) {
   return type == OrderType::stop || type == OrderType::stop_limit || type == OrderType::trailing_stop ||
          type == OrderType::trailing_stop_limit;

@@ -55,11 +55,7 @@ void settle_touched(EngineState& state) {
 
 void rest_new(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
   const Slot slot = create_order(state, book, command, arrival, command.qty, command.qty);
-  if (state.storage.orders[slot].has(kIceberg)) {
-    OrderDetail& detail = state.storage.orders.detail(slot);
-    detail.shown = std::min(detail.display_qty, command.qty);
-  }
-  book.rest(slot, command.price);
+  book.rest_anew(slot, command.price);
 }
 
 Taker taker_of(const Command& command) {
@@ -74,7 +70,7 @@ Taker taker_of(const Command& command) {
   taker.stp_mode = static_cast<StpMode>(command.stp_mode);
   taker.type = static_cast<OrderType>(command.type);
   taker.time_in_force = static_cast<TimeInForce>(command.time_in_force);
-  taker.immediate = taker.time_in_force == TimeInForce::ioc || taker.time_in_force == TimeInForce::fok;
+  taker.immediate = is_immediate(taker.time_in_force);
   taker.leaves = taker.order_qty = command.qty;
   if (taker.time_in_force == TimeInForce::fok)
     taker.min_qty = command.qty;
@@ -94,8 +90,7 @@ inline bool takes(const OrderBook& book, const Command& command) {
   const Side side = static_cast<Side>(command.side);
   const std::uint32_t best = book.best(opposite(side));
   return (best != kNone && !beyond(side, book.level(best).price, command.price)) ||
-         command.time_in_force == static_cast<std::uint8_t>(TimeInForce::ioc) ||
-         command.time_in_force == static_cast<std::uint8_t>(TimeInForce::fok);
+         is_immediate(static_cast<TimeInForce>(command.time_in_force));
 }
 
 void new_limit(EngineState& state, OrderBook& book, const Command& command, std::uint64_t arrival) {
@@ -270,11 +265,7 @@ void put_back(EngineState& state, OrderBook& book, Slot slot, OrderPlace place, 
     book.stops.add(state.storage.orders, slot);
     break;
   case OrderPlace::resting:
-    if (order.has(kIceberg)) {
-      OrderDetail& detail = state.storage.orders.detail(slot);
-      detail.shown = std::min(detail.display_qty, order.leaves);
-    }
-    book.rest(slot, price);
+    book.rest_anew(slot, price);
     break;
   case OrderPlace::waiting_peg:
   case OrderPlace::none:

@@ -59,12 +59,12 @@ void fill_detail(EngineState& state, Slot slot, const Command& command) {
     to = from;
   };
   take(kHasPrice, kPriced, detail.price, command.price);
-  take(kHasStopPrice, kStops, detail.stop_price, command.stop_price);
   take(kHasTrail, kTrails, detail.trail, command.trail);
   take(kHasOffset, kOffset, detail.offset, command.offset);
   take(kHasExpireAt, kExpires, detail.expire_at, command.expire_at);
   if ((command.present & kHasDisplayQty) != 0 && command.display_qty < command.qty)
     take(kHasDisplayQty, kIceberg, detail.display_qty, command.display_qty);
+  if ((command.present & kHasStopPrice) != 0) detail.stop_price = command.stop_price;
   if ((command.present & kHasStpGroup) != 0) {
     traits |= kGrouped;
     detail.stp_group = command.stp_group;

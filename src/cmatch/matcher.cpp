@@ -69,7 +69,7 @@ Bounds bounds_of(const OrderBook& book, const Taker& taker) {
   Bounds bounds{.stop = limit, .limit = limit, .collar = none, .edge = none};
   const Instrument& instrument = book.instrument;
   const Ticks direction = side == Side::buy ? 1 : -1;
-  const std::optional<Ticks> dynamic = book.last ? book.last : book.reference;
+  const std::optional<Ticks> dynamic = book.current_reference();
   if (instrument.has(kHasCollar) && dynamic && market_like(taker))
     bounds.collar = *dynamic + direction * instrument.definition.collar;
   if (halts(book) || market_like(taker)) {
@@ -127,8 +127,7 @@ Taker taker_of(const EngineState& state, Slot slot, bool limited, Ticks limit) {
   if (taker.grouped) taker.stp_group = state.storage.orders.detail(slot).stp_group;
   taker.limited = limited;
   taker.limit = limit;
-  taker.immediate =
-      !limited || order.time_in_force == TimeInForce::ioc || order.time_in_force == TimeInForce::fok;
+  taker.immediate = !limited || is_immediate(order.time_in_force);
   taker.side = order.side;
   taker.stp_mode = order.stp_mode;
   taker.type = limited ? OrderType::limit : OrderType::market;
@@ -173,11 +172,7 @@ void put_down(EngineState& state, OrderBook& book, const Taker& taker, const Com
   const Slot slot = taker.slot != kNone
                         ? taker.slot
                         : create_order(state, book, *command, arrival, taker.leaves, taker.order_qty);
-  if (state.storage.orders[slot].has(kIceberg)) {
-    OrderDetail& detail = state.storage.orders.detail(slot);
-    detail.shown = std::min(detail.display_qty, taker.leaves);
-  }
-  book.rest(slot, taker.limit);
+  book.rest_anew(slot, taker.limit);
 }
 
 } // namespace

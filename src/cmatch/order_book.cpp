@@ -53,6 +53,15 @@ void OrderBook::rest_special(Slot slot, PriceLevel& l) {
   log(L3Action::add, order, l.price, shown);
 }
 
+void OrderBook::rest_anew(Slot slot, Ticks price) {
+  const Order& order = storage_->orders[slot];
+  if (order.has(kIceberg)) {
+    OrderDetail& detail = storage_->orders.detail(slot);
+    detail.shown = std::min(detail.display_qty, order.leaves);
+  }
+  rest(slot, price);
+}
+
 void OrderBook::unlink_special(Slot slot, PriceLevel& l) {
   const Order& order = storage_->orders[slot];
   if (order.hidden()) {

@@ -106,6 +106,9 @@ class OrderBook {
     rest_special(slot, l);
   }
 
+  // The same for an order that has just come: an iceberg shows its first part.
+  void rest_anew(Slot slot, Ticks price);
+
   // The same for a plain order while nothing is recorded.
   void rest_plain(Slot slot, Side side, Ticks price, Lots leaves) {
     Order& order = storage_->orders[slot];
@@ -224,6 +227,9 @@ class OrderBook {
   // Leaves of all live orders of a side.
   Lots& live_leaves(Side side) { return live_leaves_[at(side)]; }
   Lots live_leaves(Side side) const { return live_leaves_[at(side)]; }
+
+  // The reference R of rule 3.4: the last trade price, else the static reference.
+  std::optional<Ticks> current_reference() const { return last ? last : reference; }
 
   // Nothing of the book waits for a price: no stop, no peg.
   bool unconditional() const { return stops.empty() && peg_count_ == 0; }

@@ -14,13 +14,12 @@ namespace cmatch {
 
 using Slot = std::uint32_t;
 
-// Bits of Order::traits: which parts of OrderDetail have a meaning.
+// Bits of Order::traits, as snapshots have them: which parts of OrderDetail have a meaning. 1 << 4 is free.
 enum OrderTrait : std::uint16_t {
   kIceberg = 1 << 0, // display_qty, shown
   kGrouped = 1 << 1, // stp_group
   kExpires = 1 << 2, // expire_at
   kPriced = 1 << 3,  // price: limits, and the worst price of a peg
-  kStops = 1 << 4,   // stop_price
   kTrails = 1 << 5,  // trail
   kOffset = 1 << 6,  // offset
   kPegs = 1 << 7,    // peg

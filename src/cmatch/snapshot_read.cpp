@@ -24,6 +24,8 @@ bool plausible(const Order& order) {
   const bool stops = is_stop(order.type);
   const bool trails = order.type == OrderType::trailing_stop || order.type == OrderType::trailing_stop_limit;
   const bool pegged = order.type == OrderType::pegged;
+  constexpr int kKnown = kIceberg | kGrouped | kExpires | kPriced | kTrails | kOffset | kPegs;
+  if ((order.traits & ~kKnown) != 0) return false;
   if (order.has(kTrails) != trails || order.has(kPegs) != pegged || (order.has(kPriced) && !pegged))
     return false;
   if (order.has(kOffset) ? !pegged && order.type != OrderType::trailing_stop_limit

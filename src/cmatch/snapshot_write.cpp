@@ -8,8 +8,7 @@ namespace {
 
 // What of an order's traits is not said by its type and place.
 std::uint16_t kept_traits(const Order& order) {
-  const auto own = static_cast<std::uint16_t>(order.traits & ~(kPriced | kStops));
-  return order.type == OrderType::pegged ? static_cast<std::uint16_t>(order.traits & ~kStops) : own;
+  return order.type == OrderType::pegged ? order.traits : static_cast<std::uint16_t>(order.traits & ~kPriced);
 }
 
 void write_order(const EngineState& state, Slot slot, Writer& out) {
