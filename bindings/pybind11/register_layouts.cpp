@@ -1,37 +1,12 @@
 // The layouts of the records, from which cmatch.arrays makes its dtypes: the headers are the one list.
-#include <concepts>
-#include <cstddef>
-#include <string>
-#include <type_traits>
-
 #include "cmatch/command.hpp"
 #include "cmatch/event.hpp"
 #include "cmatch/views.hpp"
+#include "pybind11/layout.hpp"
 #include "pybind11/register.hpp"
-
-// One field: (name, format, offset).
-#define CM_FIELD(Record, name) field<decltype(Record::name)>(#name, offsetof(Record, name))
 
 namespace cmatch::face {
 namespace {
-
-template <class T>
-py::tuple field(const char* name, std::size_t offset) {
-  using Element = std::remove_all_extents_t<T>;
-  std::string format;
-  if constexpr (std::is_array_v<T>) format = "(" + std::to_string(std::extent_v<T>) + ",)";
-  if constexpr (std::is_enum_v<Element>)
-    format += 'u';
-  else
-    format += std::signed_integral<Element> ? 'i' : 'u';
-  format += std::to_string(sizeof(Element));
-  return py::make_tuple(name, format, offset);
-}
-
-template <class... Fields>
-py::tuple layout(std::size_t size, Fields... fields) {
-  return py::make_tuple(size, py::make_tuple(fields...));
-}
 
 py::tuple command_layout() {
   return layout(sizeof(Command), CM_FIELD(Command, timestamp), CM_FIELD(Command, instrument_id),

@@ -25,6 +25,36 @@ _Records: TypeAlias = npt.NDArray[np.void]
 
 __version__: str
 LAYOUTS: dict[str, tuple[int, tuple[tuple[str, str, int], ...]]]
+FRAME_LAYOUTS: dict[str, tuple[int, tuple[tuple[str, str, int], ...]]]
+CLIENT_FRAME_BYTES: int
+RECORD_BYTES: int
+SCHEMA_VERSION: int
+
+def encode_command_frame(
+    kind: int,
+    records: _Records,
+    limit: int,
+    stream: int,
+    epoch: int,
+    first_seq: int,
+    ts_ns: int,
+    /,
+) -> tuple[bytes, int]: ...
+def encode_report_frame(
+    kind: int,
+    records: _Records,
+    limit: int,
+    durability: int,
+    epoch: int,
+    sequence: int,
+    durable_sequence: int,
+    ts_ns: int,
+    /,
+) -> tuple[bytes, int]: ...
+def decode_command_frame(data: Buffer, limit: int, /) -> int | tuple[int, bytearray, int, int, int, int]: ...
+def decode_report_frame(
+    data: Buffer, limit: int, /
+) -> int | tuple[int, bytearray, int, int, int, int, int]: ...
 
 class _Options(TypedDict):
     prefault: bool

@@ -5,6 +5,9 @@ DEFINITION_DTYPE    the same record as a define_instrument sees it: ``commands.v
 EVENT_DTYPE         what comes out of submit_batch() and drain_events(), 128 bytes an event
 LEVEL_DTYPE         a row of l2(); L3_DTYPE of l3(); TAPE_DTYPE of trades()
 L2_DELTA_DTYPE      a row of drain_l2_deltas(); L3_DELTA_DTYPE of drain_l3_deltas()
+BALANCE_DTYPE …     rows of a Venue's views, each named there; HISTORY_… of a Follower's
+
+The records of hot frames are here by their names: ORDER_COMMAND is `cmatch.frames.ORDER_COMMAND_DTYPE`.
 
 Every byte of a record belongs to a named field, in the byte order of the machine.
 """
@@ -15,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cmatch import _core
 from cmatch._core import LAYOUTS
 from cmatch.enums import (
     BandMode,
@@ -41,6 +45,30 @@ def _dtype(name: str) -> np.dtype[np.void]:
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
 
 
+ADMIN_COMMAND: np.dtype[np.void]
+ANSWER: np.dtype[np.void]
+BALANCE_QUERY: np.dtype[np.void]
+BALANCE_STATE: np.dtype[np.void]
+EXECUTION_REPORT: np.dtype[np.void]
+INSTRUMENT_COMMAND: np.dtype[np.void]
+LEDGER_COMMAND: np.dtype[np.void]
+ORDER_COMMAND: np.dtype[np.void]
+ORDER_QUERY: np.dtype[np.void]
+ORDER_STATE: np.dtype[np.void]
+REFUSAL: np.dtype[np.void]
+SESSION_ANSWER: np.dtype[np.void]
+SESSION_REQUEST: np.dtype[np.void]
+
+
+def __getattr__(name: str) -> Any:
+    record = name.removesuffix("_DTYPE")
+    if record not in _core.FRAME_LAYOUTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from cmatch import frames
+
+    return getattr(frames, f"{record}_DTYPE")
+
+
 COMMAND_DTYPE = _dtype("COMMAND")
 DEFINITION_DTYPE = _dtype("DEFINITION")
 EVENT_DTYPE = _dtype("EVENT")
@@ -49,6 +77,18 @@ LEVEL_DTYPE = _dtype("LEVEL")
 L3_DTYPE = _dtype("L3")
 L2_DELTA_DTYPE = _dtype("L2_DELTA")
 L3_DELTA_DTYPE = _dtype("L3_DELTA")
+BALANCE_DTYPE = _dtype("BALANCE")
+HOLD_DTYPE = _dtype("HOLD")
+ACCOUNT_DTYPE = _dtype("ACCOUNT")
+ASSET_DTYPE = _dtype("ASSET")
+VENUE_ORDER_DTYPE = _dtype("VENUE_ORDER")
+POSITION_DTYPE = _dtype("POSITION")
+LIMITS_DTYPE = _dtype("LIMITS")
+SESSION_DTYPE = _dtype("SESSION")
+VENUE_STATUS_DTYPE = _dtype("VENUE_STATUS")
+HISTORY_ORDER_DTYPE = _dtype("HISTORY_ORDER")
+HISTORY_FILL_DTYPE = _dtype("HISTORY_FILL")
+HISTORY_TRADE_DTYPE = _dtype("HISTORY_TRADE")
 
 _WORDS: dict[str, type[IntEnum] | type[IntFlag]] = {
     "kind": CommandKind,

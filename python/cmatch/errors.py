@@ -3,6 +3,13 @@
 RuntimeError
   EngineBusy            another thread is in the engine
   InvariantViolation    the engine contradicts itself and takes no further call
+  TransportFailed       the socket of the core is gone, or none that it can use
+  JournalError          another writer's epoch is ahead of ours, and the base of
+    JournalReadOnly     there is no room, or the disk refuses: the batch is not in the journal
+    JournalFailed       nobody can say what is in the journal: the process must exit
+    JournalLocked       another process writes the journal
+    JournalGap          what is asked for is no longer, or not, in the journal
+    JournalCorrupt      the journal is damaged in a way that no power cut explains
 LookupError
   UnknownInstrument     a view of an instrument that is not defined
 ValueError
@@ -17,6 +24,49 @@ class EngineBusy(RuntimeError):
 
 class InvariantViolation(RuntimeError):
     """The engine's state contradicts itself, or memory ran out in mid-command; it takes no further call."""
+
+
+class TransportFailed(RuntimeError):
+    """The socket of the core is gone or of the wrong kind, or its library is not there; no peer can cause this."""
+
+
+class JournalError(RuntimeError):
+    """The journal cannot do what was asked; the message says why."""
+
+
+class JournalReadOnly(JournalError):
+    """The disk has no room or refuses writes: nothing of the batch is in the journal, and it may be tried again."""
+
+
+class JournalFailed(JournalError):
+    """A sync failed, or what a failed write left is unknown: the process must exit and recover."""
+
+
+class JournalLocked(JournalError):
+    """Another process writes this journal; the message names it."""
+
+
+class JournalGap(JournalError):
+    """The records asked for are no longer, or not, in the journal: begin with a snapshot."""
+
+
+class JournalCorrupt(JournalError):
+    """Damage that no power cut explains: the file has to be restored from elsewhere.
+
+    Args:
+        file: Path of the segment.
+        offset: Where in it, bytes.
+        reason: What is wrong there.
+    """
+
+    def __init__(self, file: str, offset: int, reason: str) -> None:
+        super().__init__(file, offset, reason)
+        self.file = file
+        self.offset = offset
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.file} at offset {self.offset}: {self.reason}"
 
 
 class UnknownInstrument(LookupError):

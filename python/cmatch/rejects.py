@@ -5,7 +5,9 @@ from typing import Self
 
 
 class RejectCode(IntEnum):
-    """Why a command was refused. Numbers never change; the first check that fails, in their order, answers.
+    """Why a command was refused. Numbers never change; of the 4xxx the first that fails, in order, answers.
+
+    1xxx sessions and requests, 2xxx accounts and ledger, 3xxx risk, 4xxx matching.
 
     Each member has:
 
@@ -50,6 +52,63 @@ class RejectCode(IntEnum):
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
 
+    BAD_FRAME = 1001, "The bytes are no frame: nothing in them was looked at.", False, 400, 99, 99
+    FRAME_TOO_LARGE = 1002, "The frame is longer than 64 KiB.", False, 413, 99, 99
+    UNSUPPORTED_VERSION = 1003, "The frame's schema version is not spoken here.", False, 400, 99, 99
+    NOT_LOGGED_ON = 1004, "The connection has no session: log on first.", True, 401, 99, 99
+    BAD_CLIENT_ORDER_ID = 1005, "A client order id is 1 to 40 printable ASCII characters.", False, 422, 99, 99
+    BAD_CORRELATION_ID = 1006, "A correlation id is up to 40 printable ASCII characters.", False, 422, 99, 99
+    SESSION_THROTTLED = 1007, "The session sends faster than it may.", True, 429, 99, 99
+    QUEUE_FULL = 1008, "Matching is away and no more orders are queued.", True, 503, 2, 2
+    READ_ONLY = 1009, "Nothing can be journaled now, so nothing is accepted.", True, 503, 2, 2
+    DUPLICATE_ID_DIFFERENT = 1010, "The client order id named another request.", False, 409, 6, 6
+    TOO_OLD = 1011, "sent_at is older than what is remembered of the account.", False, 410, 4, 99
+    TIMESTAMP_OUT_OF_WINDOW = 1012, "sent_at is more than 5 s ahead of the core.", False, 400, 99, 99
+    NOT_PERMITTED = 1013, "The session may not do this.", False, 403, 99, 99
+    SLOW_CONSUMER = 1014, "The session does not read what it is sent.", True, 503, 99, 99
+    RESYNC_REQUIRED = 1015, "What was missed is no longer kept: ask for the state instead.", True, 410, 99, 99
+    CAPACITY_SESSIONS = 1016, "There are as many sessions as there may be.", True, 503, 99, 99
+    CAPACITY_CLIENT_IDS = 1017, "No more requests can be remembered.", True, 503, 2, 2
+    REPLACED_SESSION = 1018, "Another connection logged on under this name.", False, 409, 99, 99
+    UNKNOWN_ACCOUNT = 2001, "No account of this tenant has this id.", False, 404, 15, 99
+    INSUFFICIENT_FUNDS = 2002, "Less is available than would be reserved.", False, 422, 3, 99
+    UNKNOWN_ASSET = 2003, "No asset has this id.", False, 404, 99, 99
+    INVALID_AMOUNT = 2004, "An amount is at least 1.", False, 422, 99, 99
+    INVALID_TRANSFER_ID = 2005, "A transfer id is never 0.", False, 422, 99, 99
+    TRANSFER_ID_DIFFERENT = 2006, "The transfer id named another request.", False, 409, 99, 99
+    VERSION_CONFLICT = 2007, "The balance changed since that version was read.", False, 409, 99, 99
+    UNKNOWN_RESERVATION = 2008, "No reservation of this account has this id.", False, 404, 99, 99
+    ALREADY_POSTED = 2009, "The reservation was posted.", False, 409, 99, 99
+    ALREADY_VOIDED = 2010, "The reservation was voided.", False, 409, 99, 99
+    RESERVATION_EXPIRED = 2011, "The reservation expired.", False, 409, 99, 99
+    POST_EXCEEDS_RESERVED = 2012, "More would be posted than is reserved.", False, 422, 99, 99
+    BALANCE_OVERFLOW = 2013, "A balance would leave 64 bits.", False, 422, 99, 99
+    SAME_ACCOUNT = 2014, "Giver and receiver are one account.", False, 422, 99, 99
+    ACCOUNT_EXISTS = 2015, "The account is open with another tenant or parent.", False, 409, 99, 99
+    ASSET_EXISTS = 2016, "The asset is defined otherwise.", False, 409, 99, 99
+    INVALID_SYMBOL = 2017, "A symbol is 1 to 24 of A-Z, 0-9 and -./_.", False, 422, 99, 99
+    INVALID_COLLATERAL = 2018, "Haircut 0 to 10^9, mark at least 0, asset known.", False, 422, 99, 99
+    INVALID_ACCOUNT = 2019, "Account and tenant are above 0, a parent has no parent.", False, 422, 99, 99
+    INVALID_ASSET = 2020, "An asset is above 0 and has at most 18 decimals.", False, 422, 99, 99
+    CAPACITY_ACCOUNTS = 2021, "There are as many accounts as there may be.", True, 503, 99, 99
+    CAPACITY_ASSETS = 2022, "There are as many assets as there may be.", True, 503, 99, 99
+    CAPACITY_BALANCES = 2023, "There are as many balances as there may be.", True, 503, 2, 99
+    CAPACITY_TRANSFERS = 2024, "No more transfers can be remembered.", True, 503, 99, 99
+    CAPACITY_RESERVATIONS = 2025, "There are as many reservations as there may be.", True, 503, 99, 99
+    KILLED = 3001, "A kill switch is on that covers the order.", True, 403, 2, 2
+    MAX_ORDER_QTY = 3002, "The order is larger than the limit, in lots.", False, 422, 3, 99
+    MAX_ORDER_NOTIONAL = 3003, "The order is worth more than the limit.", False, 422, 3, 99
+    MAX_OPEN_ORDERS = 3004, "The account has as many orders in the instrument as it may.", False, 422, 3, 99
+    MAX_POSITION = 3005, "The position could become larger than the limit.", False, 422, 3, 99
+    MAX_GROSS_NOTIONAL = 3006, "Position and orders could be worth more than the limit.", False, 422, 3, 99
+    MAX_NET_NOTIONAL = 3007, "One side could be worth more than the limit.", False, 422, 3, 99
+    MAX_DAILY_LOSS = 3008, "The account lost as much today as it may.", False, 422, 3, 99
+    PRICE_COLLAR = 3009, "The price is further from the reference than the limit.", False, 422, 16, 8
+    ORDER_RATE = 3010, "The account sends orders faster than the limit.", True, 429, 99, 99
+    DUPLICATE_ORDER = 3011, "The same order was accepted a moment ago.", False, 409, 6, 6
+    REDUCE_ONLY = 3012, "The order would do more than reduce the position.", False, 422, 99, 99
+    INVALID_LIMIT = 3013, "A limit is out of range, or a rate has no interval.", False, 422, 99, 99
+    CAPACITY_POSITIONS = 3014, "There are as many positions as there may be.", True, 503, 2, 99
     UNKNOWN_COMMAND = 4001, "No command has this kind.", False, 400, 99, 99
     INVALID_FIELD = 4002, "An enum or flag is out of range, or a needed field is absent.", False, 400, 99, 99
     UNKNOWN_INSTRUMENT = 4003, "No instrument has this id.", True, 404, 1, 99
@@ -82,3 +141,4 @@ class RejectCode(IntEnum):
     CAPACITY_INSTRUMENTS = 4030, "max_instruments instruments are defined.", False, 503, 0, 99
     INVALID_PHASE = 4031, "The phase does not lead there.", True, 409, 99, 99
     INVALID_SCOPE = 4032, "A mass cancel needs an instrument or an account.", False, 422, 99, 99
+    ENGINE_UNAVAILABLE = 4033, "Matching is away, and such an order does not wait.", True, 503, 2, 2

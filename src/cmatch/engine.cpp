@@ -1,6 +1,7 @@
 #include "cmatch/engine.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include "cmatch/commands.hpp"
@@ -71,6 +72,11 @@ void Engine::apply_batch(std::span<const Command> commands, EventBuffer& out) {
 
 OrderId Engine::next_order_id() const { return state_->storage.index.highest() + 1; }
 TimeNs Engine::clock() const { return state_->clock; }
+TimeNs Engine::next_expiry() const {
+  const Storage& storage = state_->storage;
+  return storage.expiry.empty() ? std::numeric_limits<TimeNs>::max()
+                                : storage.orders.detail(storage.expiry.top()).expire_at;
+}
 std::uint64_t Engine::command_sequence() const { return state_->command_sequence; }
 std::uint64_t Engine::event_sequence() const { return state_->event_sequence; }
 std::uint64_t Engine::trade_sequence() const { return state_->trade_sequence; }

@@ -51,6 +51,7 @@ class Engine {
 
   OrderId next_order_id() const; // highest used + 1; 0 where none is left
   TimeNs clock() const;
+  TimeNs next_expiry() const; // of the gtd order that expires first; the largest TimeNs where there is none
   std::uint64_t command_sequence() const;
   std::uint64_t event_sequence() const;
   std::uint64_t trade_sequence() const;

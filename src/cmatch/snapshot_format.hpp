@@ -23,9 +23,11 @@ class Writer {
 
   template <class T>
   void put(T value) {
+    std::uint8_t little[sizeof(T)];
     auto wide = static_cast<std::uint64_t>(value);
     for (std::size_t i = 0; i < sizeof(T); ++i, wide >>= 8)
-      bytes.push_back(static_cast<std::uint8_t>(wide));
+      little[i] = static_cast<std::uint8_t>(wide);
+    bytes.insert(bytes.end(), little, little + sizeof(T));
   }
   void put(std::optional<Ticks> value) {
     put<std::uint8_t>(value.has_value());
@@ -57,6 +59,11 @@ class Reader {
     if (count > (bytes_.size() - at_) / size)
       throw SnapshotError("the snapshot counts more records than it holds");
     return count;
+  }
+  std::span<const std::uint8_t> take(std::uint64_t count) { // of at most what is left
+    const auto taken = bytes_.subspan(at_, count);
+    at_ += count;
+    return taken;
   }
   bool done() const { return at_ == bytes_.size(); }
 

@@ -1,0 +1,161 @@
+// The stages of the core loop as methods, each without the GIL, and the clocks that it may run on.
+#include <memory>
+#include <string>
+
+#include "cmatch/io/sequencer.hpp"
+#include "pybind11/journal_host.hpp"
+#include "pybind11/register.hpp"
+#include "pybind11/venue_host.hpp"
+#include "shared/buffer_argument.hpp"
+
+namespace cmatch::face {
+namespace {
+
+using py::literals::operator""_a;
+using Unlocked = py::call_guard<py::gil_scoped_release>;
+
+// The venue belongs to the loop while this lives: whoever else asks gets EngineBusy, but between two stages.
+struct SequencerHost {
+  SequencerHost(std::shared_ptr<VenueHost> host_in, std::shared_ptr<JournalHost> journal_in, io::Transport& transport,
+                io::Clock& clock, io::SharedStats& stats, const io::SequencerOptions& options)
+      : host(std::move(host_in)), journal(std::move(journal_in)),
+        sequencer(host->venue, journal->journal(), transport, clock, stats, options) {}
+
+  std::shared_ptr<VenueHost> host;
+  std::shared_ptr<JournalHost> journal;
+  io::Sequencer sequencer;
+};
+
+template <auto Stage>
+auto stage(SequencerHost& self) {
+  const VenueStay stay(*self.host);
+  const JournalStay writing(self.journal->busy);
+  self.journal->journal(); // not closed
+  return (self.sequencer.*Stage)();
+}
+
+void define_clocks(py::module_& module) {
+  py::class_<io::Clock>(module, "Clock", "Where the time of a batch comes from: ns since the Unix epoch, UTC.")
+      .def("now_ns", &io::Clock::now_ns, "now_ns() -> int");
+  py::class_<io::SystemClock, io::Clock>(module, "SystemClock", "The clock of the machine.").def(py::init<>());
+  py::class_<io::VirtualClock, io::Clock>(module, "VirtualClock", "Stands still until it is moved.")
+      .def(py::init<std::int64_t>(), "start_ns"_a = 0, "__init__(start_ns=0)")
+      .def("set", &io::VirtualClock::set, "ns"_a, "set(ns) -> None")
+      .def("advance", &io::VirtualClock::advance, "ns"_a, "advance(ns) -> None");
+}
+
+io::SequencerOptions options_from(std::uint64_t epoch, std::uint16_t durability, std::uint32_t max_frames,
+                                  std::uint32_t max_batch_bytes, std::uint32_t max_sessions,
+                                  std::uint32_t ring_reports, std::int64_t silence_ns, std::uint32_t orders_per_s,
+                                  std::uint32_t orders_burst, std::uint32_t cancels_per_s,
+                                  std::uint32_t cancels_burst, bool trusts_peers) {
+  if (durability < 1 || durability > 3) throw py::value_error("durability is 1 (process), 2 (disk) or 3 (replica)");
+  if (max_frames < 1 || max_batch_bytes < 1 || max_sessions < 1 || ring_reports < 1 || silence_ns < 1)
+    throw py::value_error("a size or a time of the sequencer is below 1");
+  io::SequencerOptions options;
+  options.epoch = epoch;
+  options.durability = static_cast<io::Durability>(durability);
+  options.max_frames = max_frames;
+  options.max_batch_bytes = max_batch_bytes;
+  options.max_sessions = max_sessions;
+  options.ring_reports = ring_reports;
+  options.silence_ns = silence_ns;
+  options.orders_per_second = orders_per_s;
+  options.orders_burst = orders_burst;
+  options.cancels_per_second = cancels_per_s;
+  options.cancels_burst = cancels_burst;
+  options.trusts_peers = trusts_peers;
+  return options;
+}
+
+} // namespace
+
+void register_sequencer(py::module_& module) {
+  define_clocks(module);
+  py::class_<SequencerHost>(
+      module, "Sequencer",
+      "The stages of the core loop over a venue, a journal, a transport and a clock. One thread. Each turn:\n"
+      "drain, keep_house now and then, decode, and where something is pending append, apply (and sync), then answer\n"
+      "and finish.")
+      .def(py::init([](std::shared_ptr<VenueHost> venue, std::shared_ptr<JournalHost> journal, io::Transport& transport,
+                       io::Clock& clock, io::SharedStats& stats, std::uint64_t epoch, std::uint16_t durability,
+                       std::uint32_t max_frames, std::uint32_t max_batch_bytes, std::uint32_t max_sessions,
+                       std::uint32_t ring_reports, std::int64_t silence_ns, std::uint32_t orders_per_s,
+                       std::uint32_t orders_burst, std::uint32_t cancels_per_s, std::uint32_t cancels_burst,
+                       bool trusts_peers) {
+             return std::make_unique<SequencerHost>(
+                 std::move(venue), std::move(journal), transport, clock, stats,
+                 options_from(epoch, durability, max_frames, max_batch_bytes, max_sessions, ring_reports, silence_ns,
+                              orders_per_s, orders_burst, cancels_per_s, cancels_burst, trusts_peers));
+           }),
+           "venue"_a, "journal"_a, "transport"_a, "clock"_a, "stats"_a, py::kw_only(), "epoch"_a = 1,
+           "durability"_a = 1, "max_frames"_a = 4096, "max_batch_bytes"_a = 4u << 20, "max_sessions"_a = 4096,
+           "ring_reports"_a = 1u << 18, "silence_ns"_a = 10'000'000'000, "orders_per_s"_a = 0, "orders_burst"_a = 1,
+           "cancels_per_s"_a = 0, "cancels_burst"_a = 1, "trusts_peers"_a = true, py::keep_alive<1, 4>(), py::keep_alive<1, 5>(), py::keep_alive<1, 6>(),
+           "__init__(venue, journal, transport, clock, stats, *, epoch=1, durability=1, max_frames=4096, "
+           "max_batch_bytes=4194304,\n"
+           "    max_sessions=4096, ring_reports=262144, silence_ns=10000000000, orders_per_s=0, orders_burst=1,\n"
+           "    cancels_per_s=0, cancels_burst=1, trusts_peers=True)\n\n"
+           "Args:\n"
+           "    durability: 1 process, 2 disk, 3 replica: what an acknowledgement says; the loop keeps the promise.\n"
+           "    ring_reports: Reports that a client that comes back may still ask for.\n"
+           "    silence_ns: After which a session is lost, where it asks for nothing else.\n"
+           "    orders_per_s, cancels_per_s: Of one session; 0: no limit.\n"
+           "    trusts_peers: A private socket: a peer is who it says. Else only whom permit() named is let in.")
+      .def(
+          "permit",
+          [](SequencerHost& self, const std::string& user_id, std::uint32_t tenant, bool trades, bool administers) {
+            self.sequencer.permit(user_id, {tenant, trades, administers});
+          },
+          "user_id"_a, "tenant"_a, "trades"_a, "administers"_a,
+          "permit(user_id, tenant, trades, administers) -> None\n\ntenant 0: any.")
+      .def(
+          "revoke", [](SequencerHost& self, const std::string& user_id) { self.sequencer.revoke(user_id); },
+          "user_id"_a, "revoke(user_id) -> None")
+      .def(
+          "replay",
+          [](SequencerHost& self, const py::object& payload) {
+            const BufferArgument bytes(payload);
+            const VenueStay stay(*self.host);
+            const py::gil_scoped_release unlocked;
+            self.sequencer.replay(bytes.view());
+          },
+          "payload"_a, "replay(payload) -> None\n\nA record of the journal, before begin().")
+      .def("begin", &stage<&io::Sequencer::begin>, "begin() -> None\n\nTakes up the sessions that the venue knows.")
+      .def(
+          "wait",
+          [](SequencerHost& self, std::int64_t timeout_ns) {
+            const bool there = [&] {
+              const py::gil_scoped_release unlocked;
+              return self.sequencer.wait(timeout_ns);
+            }();
+            if (!there && PyErr_CheckSignals() != 0) throw py::error_already_set();
+            return there;
+          },
+          "timeout_ns"_a, "wait(timeout_ns) -> bool\n\nUntil a frame is there, or the time is over.")
+      .def("drain", &stage<&io::Sequencer::drain>, Unlocked(), "drain() -> None\n\nTakes the frames that are there.")
+      .def("decode", &stage<&io::Sequencer::decode>, Unlocked(), "decode() -> None\n\nFrames into commands.")
+      .def_property_readonly("pending", [](const SequencerHost& self) { return self.sequencer.pending(); },
+                             "Whether there are commands to be journaled.")
+      .def("append", &stage<&io::Sequencer::append>, Unlocked(),
+           "append() -> bool\n\nWrites the batch ahead; False: refused, nothing of it is in the journal.\n\n"
+           "Raises:\n    JournalFailed")
+      .def("apply", &stage<&io::Sequencer::apply>, Unlocked(), "apply() -> None\n\nReserve, limits, match.")
+      .def("sync", &stage<&io::Sequencer::sync>, Unlocked(), "sync() -> None\n\nRaises:\n    JournalFailed")
+      .def("answer", &stage<&io::Sequencer::answer>, Unlocked(), "answer() -> None\n\nSends what is due.")
+      .def("finish", &stage<&io::Sequencer::finish>, Unlocked(), "finish() -> None\n\nEnds the turn: statistics.")
+      .def("keep_house", &stage<&io::Sequencer::keep_house>, Unlocked(),
+           "keep_house() -> None\n\nAfter drain(): silent sessions, heartbeats, slow readers, a read-only journal.")
+      .def("close_sessions", &stage<&io::Sequencer::close_sessions>, Unlocked(),
+           "close_sessions() -> None\n\nTells everyone who is connected that the core goes.")
+      .def(
+          "set_stage", [](SequencerHost& self, bool away) { self.sequencer.set_stage(away); }, "away"_a,
+          "set_stage(away) -> None\n\nAfter drain(): the matching stage went away, or is back.")
+      .def_property_readonly("next_timer", [](SequencerHost& self) { return self.sequencer.next_timer(); },
+                             "When time alone is due to change something, ns.")
+      .def_property_readonly("sequence", [](SequencerHost& self) { return self.sequencer.sequence(); })
+      .def_property_readonly("read_only", [](SequencerHost& self) { return self.sequencer.read_only(); })
+      .def_property_readonly("sessions", [](SequencerHost& self) { return self.sequencer.sessions(); });
+}
+
+} // namespace cmatch::face

@@ -1,0 +1,1 @@
+"""How processes of the exchange reach each other: sockets, keys, and calls. Only this package imports zmq."""

@@ -1,0 +1,167 @@
+"""The client's end of an order socket: one DEALER, frames in and out, nothing waits.
+
+A connection that broke is seen at once, from the socket's monitor. Opening again makes a new socket, so that
+nothing which was queued for the old connection arrives on the new one before the session has logged on.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import zmq
+
+from exchange.bus.curve import KeyPair, connect_with
+from exchange.bus.options import SocketOptions, configure
+from exchange.errors import ConfigError
+
+_FRAME_BYTES_MAX: Final = 1 << 20
+_WATCHED: Final = (
+    zmq.Event.DISCONNECTED
+    | zmq.Event.HANDSHAKE_SUCCEEDED
+    | zmq.Event.HANDSHAKE_FAILED_AUTH
+    | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+)
+# How an event of the monitor begins: its number, then its value, in the machine's byte order.
+_EVENT_BYTES: Final = 2
+
+OPTIONS: Final = SocketOptions(message_bytes_max=_FRAME_BYTES_MAX, queue_messages_max=10_000)
+
+
+def new_context() -> zmq.Context[zmq.Socket[bytes]]:
+    """A ZeroMQ context of one's own, with one thread; for those who may not import zmq."""
+    return zmq.Context(1)
+
+
+class Dealer:
+    """One connection to a core. Owns its sockets; used by one thread at a time. `opened` counts its connections.
+
+    Args:
+        endpoint: `ipc://...` or `tcp://host:port`.
+        keys: This client's key pair; None without CURVE.
+        server_key: The public key of the core, 40 characters of Z85; needed with `keys`.
+        options: Of the socket.
+
+    Raises:
+        ConfigError: Only one of the two keys is given, or the endpoint is none.
+        SecurityError: `server_key` is no key.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        keys: KeyPair | None = None,
+        server_key: str | None = None,
+        options: SocketOptions = OPTIONS,
+    ) -> None:
+        if (keys is None) != (server_key is None):
+            raise ConfigError(
+                "CURVE needs both: keys, this client's pair, and server_key, the core's public key"
+            )
+        self._endpoint = endpoint
+        self._keys = keys
+        self._server_key = server_key
+        self._options = options
+        self._context = new_context()
+        self._socket: zmq.Socket[bytes] | None = None
+        self._monitor: zmq.Socket[bytes] | None = None
+        self._broken = False
+        self._refused = False
+        self.opened = 0
+
+    def open(self) -> None:
+        """Connect, anew where it was connected before. The connection stands when the core is there.
+
+        Raises:
+            ConfigError: The endpoint is none.
+        """
+        self._drop()
+        self.opened += 1
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        self._socket = socket
+        configure(socket, self._options)
+        if self._keys is not None and self._server_key is not None:
+            connect_with(socket, self._keys, self._server_key)
+        self._monitor = socket.get_monitor_socket(_WATCHED)
+        try:
+            socket.connect(self._endpoint)
+        except zmq.ZMQError as error:
+            self._drop()
+            raise ConfigError(f"{self._endpoint!r} is no endpoint to connect to: {error}") from None
+
+    def filenos(self) -> tuple[int, ...]:
+        """Descriptors that become readable when there may be something to do: then call `receive`, until it is empty."""
+        return tuple(
+            int(socket.getsockopt(zmq.FD)) for socket in (self._socket, self._monitor) if socket is not None
+        )
+
+    def send(self, frame: bytes) -> bool:
+        """Send one frame, or say that no connection stands yet or its queue is full."""
+        if self._socket is None:
+            return False
+        try:
+            self._socket.send(frame, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    @property
+    def readable(self) -> bool:
+        """Whether a frame is there. Sending may use up what a descriptor has to tell: look here after it."""
+        return self._socket is not None and bool(self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN)
+
+    def receive(self, frames_max: int = 256) -> list[bytes]:
+        """The frames that are there, at most so many. A message of several parts is none of ours and is dropped."""
+        frames: list[bytes] = []
+        socket = self._socket
+        if socket is None:
+            return frames
+        while len(frames) < frames_max:
+            try:
+                frame = socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            if socket.getsockopt(zmq.RCVMORE):
+                socket.recv_multipart()
+            else:
+                frames.append(frame)
+        self._watch()
+        return frames
+
+    @property
+    def broken(self) -> bool:
+        """Whether the connection that stood since `open` has broken; as of the last `receive`."""
+        return self._broken
+
+    @property
+    def refused(self) -> bool:
+        """Whether the core did not take our keys, or we not the core's; as of the last `receive`."""
+        return self._refused
+
+    def close(self) -> None:
+        """Close for good; what was sent just before gets a moment to leave."""
+        if self._socket is not None:
+            self._socket.setsockopt(zmq.LINGER, 100)
+        self._drop()
+        self._context.destroy(linger=100)
+
+    def _watch(self) -> None:
+        while self._monitor is not None:
+            try:
+                parts = self._monitor.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            event = int.from_bytes(parts[0][:_EVENT_BYTES], "little")
+            if event == zmq.Event.DISCONNECTED:
+                self._broken = True
+            elif event != zmq.Event.HANDSHAKE_SUCCEEDED:
+                self._refused = self._broken = True
+
+    def _drop(self) -> None:
+        if self._socket is not None:
+            self._socket.disable_monitor()
+            self._socket.close()
+        if self._monitor is not None and not self._monitor.closed:
+            self._monitor.close()
+        self._socket = self._monitor = None
+        self._broken = self._refused = False

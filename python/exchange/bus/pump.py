@@ -1,0 +1,136 @@
+"""One ZeroMQ socket in an asyncio loop: complete messages come in by callback, sending never blocks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import zmq
+
+# A turn ends after so many messages, that other tasks get theirs.
+_MESSAGES_A_TURN = 64
+
+
+class Pump:
+    """Reads and writes one socket on the loop of the thread that made it; owns and closes the socket.
+
+    `on_message` gets the parts of each message as frames. A message of more than `parts_max` parts is read to
+    its end, part by part, and dropped: `dropped` counts them. `on_message` must not raise.
+
+    libzmq's file descriptor says only that something changed, once; so after every use of the socket its
+    events are looked at again.
+    """
+
+    def __init__(
+        self, socket: zmq.Socket[bytes], on_message: Callable[[list[zmq.Frame]], None], parts_max: int
+    ) -> None:
+        self.dropped = 0
+        self._socket = socket
+        self._on_message = on_message
+        self._parts_max = parts_max
+        self._loop = asyncio.get_running_loop()
+        self._fd = int(socket.getsockopt(zmq.FD))
+        self._scheduled = False
+        self._writable: deque[asyncio.Future[None]] = deque()
+        self._loop.add_reader(self._fd, self._turn)
+        self._again()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the socket was closed."""
+        return self._socket.closed
+
+    def try_send(self, parts: Sequence[bytes]) -> bool:
+        """Send now, or say that the peer's queue is full or no peer is connected.
+
+        Raises:
+            zmq.ZMQError: A ROUTER knows no such peer (EHOSTUNREACH), or the socket is closed.
+        """
+        try:
+            self._socket.send_multipart(parts, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        finally:
+            self._look()
+        return True
+
+    async def writable(self) -> None:
+        """Wait until a message may be sent again; bring a deadline of your own."""
+        waiter = self._loop.create_future()
+        self._writable.append(waiter)
+        self._look()
+        try:
+            await waiter
+        finally:
+            if waiter in self._writable:
+                self._writable.remove(waiter)
+
+    def drain(self) -> None:
+        """Take in at once what has arrived."""
+        self._turn()
+
+    def close(self, linger_ms: int | None = None) -> None:
+        """Close the socket; whoever waits to send is cancelled.
+
+        Args:
+            linger_ms: How long what is still to be sent may take; None: as the socket is set.
+        """
+        if self._socket.closed:
+            return
+        self._loop.remove_reader(self._fd)
+        self._socket.close(linger_ms)
+        while self._writable:
+            self._writable.popleft().cancel()
+
+    def _look(self) -> None:
+        """Take a turn soon if there is something to do of which the descriptor will not tell again."""
+        if not self._scheduled and not self._socket.closed:
+            events = self._events()
+            if events & zmq.POLLIN or (self._writable and events & zmq.POLLOUT):
+                self._again()
+
+    def _events(self) -> int:
+        return int(self._socket.getsockopt(zmq.EVENTS))
+
+    def _again(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        for _ in range(_MESSAGES_A_TURN):
+            if self._socket.closed:
+                return
+            try:
+                parts = self._receive()
+            except zmq.Again:
+                break
+            except zmq.ContextTerminated:
+                self.close()
+                return
+            if parts is not None:
+                self._on_message(parts)
+        else:
+            self._again()
+        if self._writable and not self._socket.closed and self._events() & zmq.POLLOUT:
+            while self._writable:
+                waiter = self._writable.popleft()
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _receive(self) -> list[zmq.Frame] | None:
+        """The next message; None for one that had too many parts."""
+        part = self._socket.recv(zmq.NOBLOCK, copy=False)
+        parts = [part]
+        count = 1
+        while part.more:
+            part = self._socket.recv(zmq.NOBLOCK, copy=False)
+            count += 1
+            if count <= self._parts_max:
+                parts.append(part)
+        if count <= self._parts_max:
+            return parts
+        self.dropped += 1
+        return None

@@ -1,0 +1,151 @@
+"""The server's half of a call without its socket: checks, bounds, interceptors, handler, status."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from exchange.bus.rpc.calls import Call, Handler, Interceptor, Reply, chain, enter_scope, loop_time
+from exchange.errors import (
+    ConfigError,
+    ExchangeError,
+    RpcError,
+    RpcStatus,
+    ServiceUnavailableError,
+    StorageError,
+    status_of,
+)
+from exchange.schema.bus_frames import PAYLOAD_BYTES_MAX
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchLimits:
+    """Bounds of a server.
+
+    Args:
+        calls_max: Calls under way at once, of all peers.
+        peer_calls_max: Calls under way at once of one peer, that none keeps out the others.
+        timeout_ms_max: The longest time that a caller is given.
+        retry_after_ms: What a refused caller is told to wait.
+    """
+
+    calls_max: int = 256
+    peer_calls_max: int = 128
+    timeout_ms_max: int = 60_000
+    retry_after_ms: int = 50
+
+
+class Dispatcher:
+    """Answers calls by method name, however they came in. Used from one loop.
+
+    A handler is cancelled when its caller's deadline is over. Its exceptions become statuses: those of
+    `exchange.errors` their own, any other INTERNAL, whose text stays in the log of this process.
+
+    Args:
+        handlers: By method name, `service.method`.
+        interceptors: Around every handler, the first outermost.
+        limits: Bounds.
+    """
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        interceptors: Sequence[Interceptor] = (),
+        limits: DispatchLimits | None = None,
+    ) -> None:
+        self.limits = limits or DispatchLimits()
+        self.refused = 0
+        self._handlers = {method: chain(interceptors, handler) for method, handler in handlers.items()}
+        self._running: Counter[Hashable] = Counter()
+        self._running_total = 0
+        self.closing = False
+
+    @property
+    def running(self) -> int:
+        """Calls under way."""
+        return self._running_total
+
+    def close(self) -> None:
+        """Refuse every call from now on; those under way go on."""
+        self.closing = True
+
+    def admit(self, peer: Hashable) -> Reply | None:
+        """Take up one call of a peer, to be given back by `release`; or the refusal that it gets."""
+        limits = self.limits
+        if self.closing:
+            refusal = Reply(RpcStatus.UNAVAILABLE, b"", "the service is closing", limits.retry_after_ms)
+        elif self._running_total >= limits.calls_max or self._running[peer] >= limits.peer_calls_max:
+            refusal = Reply(
+                RpcStatus.RESOURCE_EXHAUSTED, b"", "too many calls are under way", limits.retry_after_ms
+            )
+        else:
+            self._running[peer] += 1
+            self._running_total += 1
+            return None
+        self.refused += 1
+        return refusal
+
+    def release(self, peer: Hashable) -> None:
+        """One call of a peer has ended."""
+        self._running_total -= 1
+        self._running[peer] -= 1
+        if not self._running[peer]:
+            del self._running[peer]
+
+    async def answer(self, call: Call) -> Reply:
+        """Run one admitted call in a task of its own; raises only what cancels the task."""
+        handler = self._handlers.get(call.method, _no_method)
+        deadline = asyncio.timeout_at(loop_time(call.deadline_ns))
+        try:
+            _check_identity(call)
+            enter_scope(call)
+            async with deadline:
+                payload = _checked(await handler(call))
+        except Exception as error:  # noqa: BLE001 (whatever a handler raises becomes a status)
+            return _late(call) if deadline.expired() else _failed(call, error)
+        if deadline.expired():
+            return _late(call)
+        return Reply(RpcStatus.OK, payload)
+
+
+def _checked(payload: object) -> bytes:
+    """What a handler returned, if it can be sent."""
+    if not isinstance(payload, bytes):
+        raise TypeError(f"a handler returns bytes, not {type(payload).__name__}")
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise RpcError(RpcStatus.OUT_OF_RANGE, f"the answer is longer than {PAYLOAD_BYTES_MAX} bytes")
+    return payload
+
+
+async def _no_method(call: Call) -> bytes:
+    raise RpcError(RpcStatus.UNIMPLEMENTED, f"there is no method {call.method}")
+
+
+def _check_identity(call: Call) -> None:
+    """All headers are there, and the connection may speak for this tenant."""
+    call.metadata.check()
+    principal = call.principal
+    if principal is None:
+        raise RpcError(RpcStatus.UNAUTHENTICATED, "the connection's key is not known")
+    if principal.tenant is not None and principal.tenant != call.metadata.tenant_id:
+        raise RpcError(RpcStatus.PERMISSION_DENIED, "the connection belongs to another tenant")
+
+
+def _late(call: Call) -> Reply:
+    return Reply(RpcStatus.DEADLINE_EXCEEDED, b"", f"{call.method} took longer than the call had")
+
+
+def _failed(call: Call, error: Exception) -> Reply:
+    status = status_of(error)
+    if isinstance(error, RpcError):
+        return Reply(status, b"", error.message, error.retry_after_ms)
+    if isinstance(error, ExchangeError) and not isinstance(error, ConfigError | StorageError):
+        retry_after_ms = error.retry_after_ms if isinstance(error, ServiceUnavailableError) else None
+        return Reply(status, b"", str(error), retry_after_ms)
+    _log.error("%s failed, correlation id %s", call.method, call.metadata.correlation_id, exc_info=error)
+    return Reply(status, b"", "internal error")

@@ -1,0 +1,316 @@
+"""`exchange admin WHAT`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from exchange.cli.common import add_client, as_json, connect
+from exchange.client import AdminAnswer, Client
+from exchange.domain.enums import FeeMode, Phase, Scope
+from exchange.errors import ConfigError
+
+DESCRIPTION = """Commands of operators: each is sequenced and journaled like an order, and answered. Amounts
+and prices are decimals, assets and instruments go by symbol or number. `exchange admin WHAT --help` lists
+the options."""
+
+Call = Callable[[Client, argparse.Namespace], AdminAnswer]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One argument of an administrative command: its name and what argparse is told of it."""
+
+    name: str
+    help: str
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class What:
+    """One administrative command."""
+
+    name: str
+    help: str
+    options: tuple[Option, ...]
+    call: Call
+
+
+def _number(name: str, help_: str, **more: Any) -> Option:
+    return Option(name, help_, {"type": int, "metavar": "N", **more})
+
+
+def _text(name: str, help_: str, **more: Any) -> Option:
+    return Option(name, help_, {"metavar": name.lstrip("-").upper().replace("-", "_"), **more})
+
+
+def _choice(name: str, help_: str, words: Any, **more: Any) -> Option:
+    choices = [str(word) for word in words]
+    return Option(name, help_, {"choices": choices, **more})
+
+
+def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options that were given, as keyword arguments."""
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+_ACCOUNT = _number("account", "the account")
+_ASSET = _text("asset", "the asset, by symbol or number")
+_INSTRUMENT = _text("instrument", "the instrument, by symbol or number")
+_AMOUNT = _text("amount", "how much, as a decimal")
+_TRANSFER = _number("--transfer-id", "names this request for ever; the same again gets the first answer")
+_VERSION = _number("--expected-version", "refuse unless the balance has this version")
+_MONEY = ("transfer_id", "expected_version")
+_LIMITS = (
+    _text("--max-order-qty", "largest quantity of an order"),
+    _number("--max-order-notional", "largest notional of an order, minor units of the quote asset"),
+    _number("--max-open-orders", "most live orders"),
+    _text("--max-position", "largest position, as a quantity"),
+    _number("--max-gross-notional", "minor units of the quote asset"),
+    _number("--max-net-notional", "minor units of the quote asset"),
+    _number("--max-daily-loss", "minor units of the quote asset"),
+    _text("--price-collar", "farthest from the reference, as a price difference"),
+    _number("--order-rate", "new orders in the interval"),
+    _number("--rate-interval", "ns (default: a second)"),
+    _number("--duplicate-window", "ns in which the same order may not come again"),
+)
+_POLICIES = {"all": 0, "reserve-only": 1, "none": 2}
+_PRECISION = 1_000_000_000
+
+
+def name_of(text: str) -> int | str:
+    """A symbol, or the number that stands for it."""
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
+def _money(method: str) -> Call:
+    def call(client: Client, options: argparse.Namespace) -> AdminAnswer:
+        answer: AdminAnswer = getattr(client.admin, method)(
+            name_of(options.asset), options.amount, account=options.account, **_given(options, *_MONEY)
+        )
+        return answer
+
+    return call
+
+
+def _kill(*, on: bool) -> Call:
+    def call(client: Client, options: argparse.Namespace) -> AdminAnswer:
+        number = 0 if options.number is None else name_of(options.number)
+        scope = options.scope
+        if scope != "venue" and not number:
+            raise ConfigError(f"kill of {scope} needs the number of the {scope}")
+        if scope in ("tenant", "account") and not isinstance(number, int):
+            raise ConfigError(f"{scope} {number!r} is no number")
+        more: dict[str, Any] = {} if scope == "venue" else {scope: number}
+        return client.admin.kill(scope, on=on, **more)
+
+    return call
+
+
+def _define_asset(client: Client, options: argparse.Namespace) -> AdminAnswer:
+    return client.admin.define_asset(options.number, options.symbol, options.scale)
+
+
+def _define_instrument(client: Client, options: argparse.Namespace) -> AdminAnswer:
+    more = _given(
+        options,
+        "fee_mode",
+        "maker_rate",
+        "taker_rate",
+        "tick_step",
+        "lot_step",
+        "min_price",
+        "max_price",
+        "max_qty",
+    )
+    more |= _given(options, "collar", "static_band", "dynamic_band", "reference", "phase")
+    return client.admin.define_instrument(
+        options.number,
+        options.symbol,
+        base=name_of(options.base),
+        quote=name_of(options.quote),
+        price_scale=options.price_scale,
+        qty_scale=options.qty_scale,
+        **more,
+    )
+
+
+def _set_limits(client: Client, options: argparse.Namespace) -> AdminAnswer:
+    names = [option.name.lstrip("-").replace("-", "_") for option in _LIMITS]
+    return client.admin.set_limits(
+        account=options.account or 0,
+        instrument=name_of(options.instrument) if options.instrument else 0,
+        **_given(options, *names),
+    )
+
+
+def _collateral(client: Client, options: argparse.Namespace) -> AdminAnswer:
+    return client.admin.set_collateral(
+        name_of(options.asset),
+        collateral_asset=name_of(options.collateral_asset),
+        mark=options.mark,
+        haircut=options.haircut,
+    )
+
+
+WHATS: tuple[What, ...] = (
+    What(
+        "define-asset",
+        "make an asset known",
+        (
+            _number("number", "its number"),
+            _text("symbol", "its symbol"),
+            _number("scale", "decimals of a minor unit, 0 to 18"),
+        ),
+        _define_asset,
+    ),
+    What(
+        "define-instrument",
+        "define an instrument, or define it anew",
+        (
+            _number("number", "its number"),
+            _text("symbol", "its symbol"),
+            _text("--base", "the asset that is traded", required=True),
+            _text("--quote", "the asset that it is paid in", required=True),
+            _number("--price-scale", "one tick is 10^-N of quote", required=True),
+            _number("--qty-scale", "one lot is 10^-N of base", required=True),
+            _choice("--fee-mode", "which asset a fee is taken in", FeeMode),
+            _number("--maker-rate", f"in 1/{_PRECISION:,} of the notional; negative is a rebate"),
+            _number("--taker-rate", f"in 1/{_PRECISION:,} of the notional"),
+            *(_text(f"--{name}", "as a price") for name in ("tick-step", "min-price", "max-price")),
+            *(_text(f"--{name}", "as a quantity") for name in ("lot-step", "max-qty")),
+            *(
+                _text(f"--{name}", "as a price")
+                for name in ("collar", "static-band", "dynamic-band", "reference")
+            ),
+            _choice("--phase", "in which it begins", Phase),
+        ),
+        _define_instrument,
+    ),
+    What(
+        "phase",
+        "move an instrument to another phase",
+        (_INSTRUMENT, _choice("phase", "the new one", Phase)),
+        lambda client, options: client.admin.set_phase(name_of(options.instrument), options.phase),
+    ),
+    What(
+        "mark",
+        "set the mark price of an instrument",
+        (_INSTRUMENT, _text("price", "as a decimal")),
+        lambda client, options: client.admin.set_mark(name_of(options.instrument), options.price),
+    ),
+    What(
+        "reference",
+        "set the reference price of an instrument",
+        (_INSTRUMENT, _text("price", "as a decimal")),
+        lambda client, options: client.admin.set_reference(name_of(options.instrument), options.price),
+    ),
+    What(
+        "open-account",
+        "open an account of a tenant",
+        (
+            _ACCOUNT,
+            _number("--of", "the tenant", required=True),
+            _number("--parent", "of a sub-account", default=0),
+        ),
+        lambda client, options: client.admin.open_account(
+            options.account, tenant=options.of, parent=options.parent
+        ),
+    ),
+    What(
+        "deposit", "pay in from outside", (_ACCOUNT, _ASSET, _AMOUNT, _TRANSFER, _VERSION), _money("deposit")
+    ),
+    What("withdraw", "pay out", (_ACCOUNT, _ASSET, _AMOUNT, _TRANSFER, _VERSION), _money("withdraw")),
+    What(
+        "transfer",
+        "move money to another account of the same tenant",
+        (_ACCOUNT, _ASSET, _AMOUNT, _number("to", "the other account"), _TRANSFER, _VERSION),
+        lambda client, options: client.admin.transfer(
+            name_of(options.asset),
+            options.amount,
+            to=options.to,
+            account=options.account,
+            **_given(options, *_MONEY),
+        ),
+    ),
+    What(
+        "set-limits",
+        "replace the limits of a scope; what is not given is lifted there",
+        (
+            _number("--account", "without: of every account"),
+            _text("--instrument", "without: of every one"),
+            *_LIMITS,
+        ),
+        _set_limits,
+    ),
+    What(
+        "kill",
+        "block new orders and cancel what rests",
+        (_choice("scope", "of what", Scope), _text("number", "which", nargs="?")),
+        _kill(on=True),
+    ),
+    What(
+        "unkill",
+        "lift a kill switch",
+        (_choice("scope", "of what", Scope), _text("number", "which", nargs="?")),
+        _kill(on=False),
+    ),
+    What(
+        "collateral",
+        "say how an asset counts as collateral",
+        (
+            _ASSET,
+            _text("--collateral-asset", "in which it is valued", required=True),
+            _number("--mark", "minor units of that for one whole unit", required=True),
+            _number("--haircut", f"what is taken off, in 1/{_PRECISION:,}", default=0),
+        ),
+        _collateral,
+    ),
+    What(
+        "stage",
+        "say that the matching stage is away, or back",
+        (Option("where", "away or back", {"choices": ["away", "back"]}),),
+        lambda client, options: client.admin.set_stage(away=options.where == "away"),
+    ),
+    What(
+        "policy",
+        "say which checks orders meet; all but the first are for benchmarks",
+        (Option("policy", "which", {"choices": list(_POLICIES)}),),
+        lambda client, options: client.admin.set_policy(_POLICIES[options.policy]),
+    ),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds WHAT, each with its options."""
+    chosen = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    for what in WHATS:
+        command = chosen.add_parser(what.name, help=what.help, description=what.help)
+        for option in what.options:
+            command.add_argument(option.name, help=option.help, **option.more)
+        add_client(command)
+        command.set_defaults(call=what.call)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sends the command; returns 0, or 1 where it was refused."""
+    with connect(options) as client:
+        try:
+            answer: AdminAnswer = options.call(client, options)
+        except (ValueError, LookupError, TypeError, OverflowError) as error:
+            raise ConfigError(f"admin {options.what}: {error}") from None
+    if options.json:
+        print(as_json(answer))
+        return int(not answer.ok)
+    if answer.reject is not None:
+        print(f"exchange: refused: {answer.reject}: {answer.reject.meaning}", file=sys.stderr)
+        return 1
+    words = f"done, sequence {answer.sequence}" + (", as before" if answer.duplicate else "")
+    if answer.balance is not None:
+        with_units = f"total {answer.balance.total}, reserved {answer.balance.reserved} minor units"
+        words += f": {with_units}, version {answer.balance.version}"
+    print(words)
+    return 0

@@ -1,0 +1,153 @@
+"""Options that several commands share: which exchange is meant, and who speaks to it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from exchange.bus.curve import KeyPair
+from exchange.client import Client
+from exchange.config import Settings, load
+from exchange.config.table import rows
+from exchange.errors import ConfigError, ServiceUnavailableError
+from exchange.storage.directory import DataDirectory
+
+OPERATOR = 0
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say which exchange, and how it is set."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="the data directory (default: exchange-data, or as configured)",
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings in TOML (docs/configuration.md)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting, as in --set durability=disk or --set limits.accounts=1000; may be repeated",
+    )
+
+
+def settings_of(options: argparse.Namespace, **values: object) -> Settings:
+    """The settings that the options mean.
+
+    Args:
+        options: with those of `add_settings`.
+        values: settings that count where the options say nothing of them.
+
+    Raises:
+        ConfigError: one is unknown or out of bounds.
+    """
+    said: dict[str, Any] = dict(values)
+    if options.data is not None:
+        said["data_directory"] = options.data
+    kinds = {row.key: row.kind for row in rows()}
+    for pair in options.set:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {pair}: expected KEY=VALUE")
+        if key not in kinds:
+            raise ConfigError(
+                f"--set {pair}: there is no setting {key}: expected one of docs/configuration.md"
+            )
+        section, dot, name = key.rpartition(".")
+        place = said.setdefault(section, {}) if dot else said
+        place[name if dot else key] = _value(kinds[key], text)
+    return load(options.config, **said)
+
+
+def _value(kind: type, text: str) -> object:
+    if kind is int:
+        return int(text) if text.lstrip("-").isascii() and text.lstrip("-").isdigit() else text
+    if kind is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    return text
+
+
+def add_client(parser: argparse.ArgumentParser, *, account: bool = False) -> None:
+    """Adds the options of a command that speaks to a running exchange."""
+    add_settings(parser)
+    who = parser.add_argument_group("who speaks")
+    who.add_argument("--tenant", type=int, default=OPERATOR, metavar="N", help="tenant (0, the operator)")
+    who.add_argument(
+        "--user", default=os.environ.get("USER", "operator"), metavar="NAME", help="who, for the records"
+    )
+    who.add_argument("--key", type=Path, metavar="FILE", help="CURVE keys of this client, for TCP")
+    who.add_argument("--server-key", metavar="KEY", help="the exchange's public key, for TCP")
+    if account:
+        parser.add_argument("--account", type=int, required=True, metavar="N", help="the account")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def connect(options: argparse.Namespace, *, account: int | None = None) -> Client:
+    """A session with the exchange that the options mean; it knows all instruments.
+
+    Raises:
+        ServiceUnavailableError: none runs there.
+        ExchangeError: it does not let us in.
+    """
+    settings = settings_of(options)
+    endpoint = settings.endpoints.orders
+    directory = DataDirectory(settings.data_directory)
+    if endpoint.startswith("ipc://") and not directory.announcement.exists():
+        raise ServiceUnavailableError(
+            f"no exchange runs on {directory.root}: start one with `exchange up --data {directory.root}`"
+        )
+    client = Client.connect(
+        endpoint,
+        tenant=options.tenant,
+        name=f"cli-{os.getpid()}",
+        user=options.user,
+        account=account,
+        queries=settings.endpoints.queries,
+        keys=KeyPair.read(options.key) if options.key else None,
+        server_key=options.server_key,
+    )
+    try:
+        client.load_instruments()
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def as_json(value: object) -> str:
+    """A message, or a list of them, as JSON text: enums by name."""
+    return json.dumps(plain(value), indent=2)
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses as dictionaries, enums as their words, all else as JSON has it."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, tuple | list):
+        return [plain(each) for each in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return str(value) if hasattr(value, "name") else int(value)
+    return str(value)
+
+
+def table(head: tuple[str, ...], rows_of: Sequence[tuple[str, ...]], *, left: int = 1) -> str:
+    """Rows in columns under a head; the first `left` columns stand on the left, the others on the right."""
+    lines = [head, *rows_of]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            word.ljust(width) if k < left else word.rjust(width)
+            for k, (word, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,194 @@
+"""`exchange demo`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from exchange.cli.common import add_settings, settings_of
+from exchange.client import Client
+from exchange.config import Settings
+from exchange.demo.audit import audit
+from exchange.demo.flow import Flow
+from exchange.demo.market import TENANT, Plan, Traders, set_up
+from exchange.demo.sample import load
+from exchange.demo.view import Camera, open_view, show_while
+from exchange.errors import ConfigError, ExchangeError, ServiceUnavailableError
+from exchange.observability import stats_path
+from exchange.storage.directory import DataDirectory
+
+DESCRIPTION = """Run a market: starts an exchange, defines ten instruments, funds 1,000 accounts, and
+streams the order flow of a Coinbase capture as those accounts until Ctrl-C: orders that rest, cross, are
+replaced and cancelled, lap after lap with other prices, sizes and ids. A terminal shows it live. At the end
+the exchange is stopped and audited: the whole journal is replayed in a venue of its own, and the last line
+says whether all money and every hash agree. Exit code 1 where they do not."""
+
+_START_S = 60.0
+_STOP_S = 120.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    add_settings(parser)
+    parser.add_argument("--seconds", type=float, metavar="N", help="end after so long (default: at Ctrl-C)")
+    parser.add_argument("--rate", type=int, default=20_000, metavar="N", help="commands a second (20,000)")
+    parser.add_argument(
+        "--accounts", type=int, default=1_000, metavar="N", help="accounts that trade (1,000)"
+    )
+    parser.add_argument("--sessions", type=int, default=4, metavar="N", help="sessions that they share (4)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all choices (1)")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary data directory")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs, stops and audits; returns 0, or 1 where the audit found something."""
+    for name, least in (("rate", 1), ("accounts", 2), ("sessions", 1)):
+        if getattr(options, name) < least:
+            raise ConfigError(f"--{name} is {getattr(options, name)}: expected {least} or more")
+    with _place(options) as data:
+        options.data = data
+        settings = settings_of(options, endpoints={"metrics": ""})
+        if any((data / "journal").glob("*.journal")):
+            raise ConfigError(f"{data} has a journal already: the demo wants a new data directory")
+        plan = Plan.of(load(), options.accounts)
+        with _exchange(options, settings):
+            _trade(options, settings, plan)
+            _say("stopping the exchange")
+        _say("auditing: replaying the whole journal")
+        expected = {plan.assets[symbol]: amount for symbol, amount in plan.total.items()}
+        found = audit(data, expected)
+        replayed = found.verdict.replayed
+        _say(f"replayed {replayed.commands:,} commands in {replayed.seconds:.2f} s")
+        if found.verdict.parting:
+            print(found.verdict.parting)
+        print(found.line(), flush=True)
+    return int(not found.good)
+
+
+@contextlib.contextmanager
+def _place(options: argparse.Namespace) -> Iterator[Path]:
+    """The data directory: the one that was given, else a temporary one."""
+    if options.data is not None:
+        yield options.data.absolute()
+        return
+    place = Path(tempfile.mkdtemp(prefix="exchange-demo-"))
+    try:
+        yield place
+    finally:
+        if options.keep:
+            print(f"data kept in {place}")
+        else:
+            shutil.rmtree(place)
+
+
+@contextlib.contextmanager
+def _exchange(options: argparse.Namespace, settings: Settings) -> Iterator[None]:
+    """A running exchange, as `exchange up` starts it; its log goes to a file of the data directory."""
+    data = settings.data_directory
+    data.mkdir(parents=True, exist_ok=True)
+    arguments = [
+        sys.executable,
+        "-m",
+        "exchange.cli",
+        "up",
+        "--data",
+        str(data),
+        "--set",
+        "endpoints.metrics=",
+    ]
+    arguments += ["--config", str(options.config)] if options.config else []
+    arguments += [word for pair in options.set for word in ("--set", pair)]
+    with (data / "exchange.log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 (our own program)
+            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        _await_start(process, settings)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            code = process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+    if code != 0:
+        raise ExchangeError(f"the exchange ended with exit code {code}: {_last_line(data)}")
+
+
+def _await_start(process: subprocess.Popen[bytes], settings: Settings) -> None:
+    announcement = DataDirectory(settings.data_directory).announcement
+    deadline = time.monotonic() + _START_S
+    while not announcement.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            why = _last_line(settings.data_directory)
+            raise ServiceUnavailableError(f"the exchange did not start: {why}")
+        time.sleep(0.02)
+
+
+def _last_line(data: Path) -> str:
+    lines = (data / "exchange.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    return lines[-1] if lines else "its log is empty"
+
+
+def _trade(options: argparse.Namespace, settings: Settings, plan: Plan) -> None:
+    """Sets up, trades until it is time or Ctrl-C, and waits for the last answers."""
+    user = os.environ.get("USER", "demo")
+    endpoints = settings.endpoints
+    with contextlib.ExitStack() as open_until_end:
+
+        def connect(name: str, tenant: int) -> Client:
+            client = Client.connect(
+                endpoints.orders, tenant=tenant, name=name, user=user, queries=endpoints.queries
+            )
+            return open_until_end.enter_context(client)
+
+        operator = connect("demo-operator", 0)
+        _say(f"opening {len(plan.accounts):,} accounts in {len(plan.assets)} assets")
+        set_up(operator, plan)
+        flow = Flow(
+            plan.sample,
+            list(plan.accounts),
+            plan.instruments,
+            seed=options.seed,
+            first_id=time.time_ns() // 1_000,
+        )
+        clients = [connect(f"demo-{number}", TENANT) for number in range(options.sessions)]
+        traders = Traders(clients, flow, options.rate)
+        stop = threading.Event()
+        thread = threading.Thread(target=traders.run, args=(stop.is_set,), name="traders")
+        camera = Camera(
+            stats_path(settings.data_directory),
+            operator,
+            plan,
+            DataDirectory(settings.data_directory).journal,
+            traders.tally,
+        )
+        view = open_view()
+        ends = time.monotonic() + (options.seconds if options.seconds is not None else float("inf"))
+        thread.start()
+        try:
+            show_while(camera, view, lambda: time.monotonic() < ends and thread.is_alive())
+        except KeyboardInterrupt:
+            pass
+        finally:
+            stop.set()
+            thread.join()
+            view.close()
+            camera.close()
+        tally = traders.tally
+        _say(f"{tally.sent:,} commands sent in {flow.laps + 1} laps, {tally.reports:,} reports seen")
+
+
+def _say(words: str) -> None:
+    print(f"demo: {words}", flush=True)

@@ -1,0 +1,29 @@
+"""`exchange run PROCESS`."""
+
+from __future__ import annotations
+
+import argparse
+
+from exchange.cli.common import add_settings, settings_of
+from exchange.topology import PROCESSES, run_process, settings_of_json
+
+DESCRIPTION = "Run one process of an exchange, in this process and without a supervisor:\n" + "\n".join(
+    f"  {process.name:<10}{process.does}" for process in PROCESSES
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds PROCESS and the options."""
+    names = [process.name for process in PROCESSES]
+    parser.add_argument("process", choices=names, metavar="PROCESS", help=f"one of: {', '.join(names)}")
+    add_settings(parser)
+    parser.add_argument("--settings", metavar="JSON", help="all settings at once, as a supervisor gives them")
+    parser.add_argument(
+        "--supervisor", type=int, metavar="PID", help="stop when the process with this id is gone"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs until stopped; returns the exit code of the process."""
+    settings = settings_of_json(options.settings) if options.settings else settings_of(options)
+    return run_process(options.process, settings, options.supervisor)

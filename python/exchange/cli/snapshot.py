@@ -1,0 +1,46 @@
+"""`exchange snapshot`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+
+from exchange.bus.curve import KeyPair
+from exchange.bus.dealer import new_context
+from exchange.bus.rpc import CallPolicy, Metadata, RpcClient, SocketChannel
+from exchange.cli.common import add_client, settings_of
+from exchange.errors import is_service_failure
+from exchange.resilience import CircuitBreaker
+from exchange.runtime.replica import SNAPSHOT_METHOD
+
+DESCRIPTION = """Have the read replica take a snapshot now. It is done when this returns: written, synced,
+renamed into place and read back. Prints its sequence, event digest and state hash."""
+
+_TIMEOUT_MS = 60_000
+_NO_CONTEXT = "e30="  # Base64 of {}: rights are those of the connection
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    add_client(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Asks and waits; returns 0."""
+    print(asyncio.run(_ask(options)))
+    return 0
+
+
+async def _ask(options: argparse.Namespace) -> str:
+    settings = settings_of(options)
+    keys = KeyPair.read(options.key) if options.key else None
+    context = new_context()
+    channel = SocketChannel(context, settings.endpoints.queries, keys=keys, server_public=options.server_key)
+    metadata = Metadata(f"cli-{os.getpid()}", str(options.tenant), options.user, _NO_CONTEXT)
+    try:
+        async with RpcClient(channel, CircuitBreaker(failures=is_service_failure)) as client:
+            policy = CallPolicy(timeout_ms=_TIMEOUT_MS)
+            return (await client.call(SNAPSHOT_METHOD, metadata=metadata, policy=policy)).decode("ascii")
+    finally:
+        context.destroy(linger=0)

@@ -1,0 +1,109 @@
+"""`exchange status`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+from exchange.cli.common import add_settings, settings_of, table
+from exchange.config import Settings
+from exchange.errors import ServiceUnavailableError
+from exchange.observability import (
+    HistogramSnapshot,
+    StatsReader,
+    StatsSnapshot,
+    StatsUnavailable,
+    health_of,
+    stats_path,
+)
+from exchange.runtime.replica import read_status
+from exchange.storage.directory import DataDirectory
+
+DESCRIPTION = """How the exchange on a data directory is: health, rates over a moment, latency percentiles
+of its stages, how far its journal and its read replica are. Read from shared memory: the core notices
+nothing."""
+
+_RATES = ("commands", "orders", "cancels", "trades", "reports", "queries", "bytes_in", "journal_bytes")
+_QUANTILES = ((500_000, "p50"), (900_000, "p90"), (990_000, "p99"), (999_000, "p99.9"), (1_000_000, "max"))
+_NS_A_S = 1_000_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    add_settings(parser)
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, metavar="S", help="what rates are measured over (1)"
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reads and prints; returns 0 where the core is healthy, else 1."""
+    settings = settings_of(options)
+    try:
+        with StatsReader(stats_path(settings.data_directory)) as reader:
+            before = reader.read()
+            time.sleep(max(options.seconds, 0.0))
+            after = reader.read()
+    except (StatsUnavailable, OSError):
+        raise ServiceUnavailableError(f"no exchange runs on {settings.data_directory}") from None
+    health = health_of(after, time.time_ns())
+    replica = read_status(DataDirectory(settings.data_directory))
+    if options.json:
+        content = {
+            "health": health.body(),
+            "values": dict(after.values),
+            "rates": rates(before, after),
+            "latency_ns": {name: quantiles(of) for name, of in after.histograms.items()},
+            "replica": replica,
+        }
+        print(json.dumps(content, indent=2))
+    else:
+        print(text(settings, before, after, replica))
+        print(f"health    {health.status}" + ("" if health.ready else ", not ready for orders"))
+    sys.stdout.flush()
+    return int(health.status == "unhealthy")
+
+
+def rates(before: StatsSnapshot, after: StatsSnapshot) -> dict[str, float]:
+    """Counts a second between two readings."""
+    seconds = max(after.read_ns - before.read_ns, 1) / _NS_A_S
+    return {name: (after.values[name] - before.values[name]) / seconds for name in _RATES}
+
+
+def quantiles(histogram: HistogramSnapshot) -> dict[str, int]:
+    """The percentiles that are shown, by their names."""
+    return {name: histogram.percentile(parts) for parts, name in _QUANTILES}
+
+
+def text(settings: Settings, before: StatsSnapshot, after: StatsSnapshot, replica: dict[str, int]) -> str:
+    """Everything as lines."""
+    values = after.values
+    read_only = ", READ ONLY" if values["read_only"] else ""
+    written, durable = values["journal_sequence_written"], values["journal_sequence_durable"]
+    megabytes = values["journal_bytes"] / 1e6
+    lines = [
+        f"core      process {values['pid']}, epoch {values['epoch']}, {settings.durability} durability",
+        f"data      {settings.data_directory}",
+        f"journal   {written:,} commands written, {durable:,} on disk, {megabytes:,.1f} MB since the start",
+        f"state     {values['live_orders']:,} live orders, {values['accounts']:,} accounts{read_only}",
+        f"sessions  {values['sessions']:,}",
+    ]
+    if replica:
+        lines.append(f"replica   process {replica['pid']}, {replica['behind']:,} commands behind")
+    counted = {name: rate for name, rate in rates(before, after).items() if "bytes" not in name}
+    per_second = ", ".join(f"{rate:,.0f} {name}" for name, rate in counted.items())
+    lines.append(f"a second  {per_second}")
+    timings = [
+        (name, *(_time(value) for value in quantiles(histogram).values()), f"{histogram.count:,}")
+        for name, histogram in after.histograms.items()
+        if name != "batch_size"
+    ]
+    head = ("stage of a batch", *(name for _, name in _QUANTILES), "batches")
+    return "\n".join((*lines, table(head, timings)))
+
+
+def _time(ns: int) -> str:
+    return f"{ns / 1_000:,.1f} us" if ns < 10_000_000 else f"{ns / 1_000_000:,.1f} ms"

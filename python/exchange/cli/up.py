@@ -1,0 +1,37 @@
+"""`exchange up`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from exchange.cli.common import add_settings, settings_of
+from exchange.topology import endpoints_of, run_all, supervise
+
+DESCRIPTION = """Run an exchange on a data directory until it is told to stop (Ctrl-C, SIGTERM): a core
+process and a read replica under a supervisor, which starts again what falls over and serves /metrics,
+/health and /ready. One line of the log an event goes to standard error; where to connect is printed, and
+written to DIR/run/exchange.json. A second `up` on the same directory is refused."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    add_settings(parser)
+    parser.add_argument(
+        "--all-in-one", action="store_true", help="one process, without a supervisor: for tests"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs until stopped; returns the exit code of what could not be helped, or 0."""
+    settings = settings_of(options)
+    if options.all_in_one:
+        return run_all(settings)
+
+    def say() -> None:
+        for name, endpoint in endpoints_of(settings).items():
+            print(f"{name:<8} {endpoint}")
+        print(f"ready    data in {settings.data_directory}")
+        sys.stdout.flush()
+
+    return supervise(settings, say)

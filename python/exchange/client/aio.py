@@ -1,0 +1,367 @@
+"""The asynchronous client: the calls of `Client`, to be awaited. Belongs to the event loop in which it is made."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import nullcontext
+from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
+
+from exchange.bus.curve import KeyPair
+from exchange.client.administration import AdminRequests
+from exchange.client.asking import ReplicaAsker
+from exchange.client.connecting import Place, check_let_in, parts
+from exchange.client.core_queries import CoreQueries
+from exchange.client.errors import ClientClosed
+from exchange.client.face import Face, Makers
+from exchange.client.inquiring import no_replica
+from exchange.client.loop_runner import AsyncHandle, LoopRunner
+from exchange.client.ordering import OrderRequests
+from exchange.client.queries import Query, QueryRequests
+from exchange.client.records import Records
+from exchange.client.requests import Request
+from exchange.client.results import AdminAnswer, ExecutionReport, Reports
+from exchange.client.resync import resync
+from exchange.client.session import Resync, Session, Settings, State
+from exchange.client.streams import ROWS_MAX, Hub, Shelf
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AsyncRunner(Protocol):
+    """Drives a session within an event loop."""
+
+    session: Session
+    hub: Hub
+
+    def submit(self, request: Request[T], timeout_ms: int | None = None) -> AsyncHandle[T]:
+        """Ask."""
+        ...
+
+    async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:
+        """Wait until something that the session changes is so, at most `timeout` seconds; whether it is."""
+        ...
+
+    async def close(self) -> None:
+        """Log off and close the connection."""
+        ...
+
+
+class AsyncInquirer(Protocol):
+    """Asks a replica."""
+
+    async def ask(self, query: Query[T], timeout_ms: int | None) -> T:
+        """The answer."""
+        ...
+
+    def resync(self, session: Session) -> None:
+        """Begin to make the session's orders right again."""
+        ...
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        ...
+
+
+class TaskInquirer:
+    """Asks one replica on the running loop. Nothing is opened before the first question.
+
+    Args:
+        make: Makes the asker; None where there is no replica.
+        questions: Makes questions.
+    """
+
+    def __init__(self, make: Callable[[], ReplicaAsker] | None, questions: QueryRequests) -> None:
+        self._make = make
+        self._questions = questions
+        self._asker: ReplicaAsker | None = None
+        self._tasks: set[asyncio.Task[bool]] = set()
+
+    async def ask(self, query: Query[T], timeout_ms: int | None) -> T:
+        """The answer.
+
+        Raises:
+            ServiceUnavailableError, DeadlineExceeded, RpcError: See `RpcClient.call`.
+        """
+        return await query.run(self._there(), timeout_ms)
+
+    def resync(self, session: Session) -> None:
+        """Begin to make the session's orders right again; not possible without a replica."""
+        if self._make is not None:
+            task = asyncio.get_running_loop().create_task(
+                resync(session, nullcontext(), self._there(), self._questions)
+            )
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._asker is not None:
+            await self._asker.close()
+
+    def _there(self) -> ReplicaAsker:
+        if self._make is None:
+            raise no_replica()
+        if self._asker is None:
+            self._asker = self._make()
+        return self._asker
+
+
+def _orders(
+    make: Callable[Concatenate[OrderRequests, P], Request[T]],
+) -> Callable[Concatenate[AsyncClient, P], Awaitable[T]]:
+    @functools.wraps(make)
+    def method(client: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        return client.submit(make(client.make.orders, *args, **kwargs))
+
+    return method
+
+
+def _core(
+    make: Callable[Concatenate[CoreQueries, P], Request[T]],
+) -> Callable[Concatenate[AsyncClient, P], Awaitable[T]]:
+    @functools.wraps(make)
+    def method(client: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        return client.submit(make(client.make.core, *args, **kwargs))
+
+    return method
+
+
+def _admin(
+    make: Callable[Concatenate[AdminRequests, P], Request[AdminAnswer]],
+) -> Callable[Concatenate[AsyncAdmin, P], Awaitable[AdminAnswer]]:
+    @functools.wraps(make)
+    def method(admin: AsyncAdmin, /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[AdminAnswer]:
+        return admin.client.submit(make(admin.client.make.admin, *args, **kwargs))
+
+    return method
+
+
+def _query(
+    make: Callable[Concatenate[QueryRequests, P], Query[T]],
+) -> Callable[Concatenate[AsyncQuestions, P], Awaitable[T]]:
+    @functools.wraps(make)
+    def method(questions: AsyncQuestions, /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        return questions.client.ask(make(questions.client.make.query, *args, **kwargs))
+
+    return method
+
+
+class AsyncAdmin:
+    """Commands of operators, to be awaited."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+
+    define_asset = _admin(AdminRequests.define_asset)
+    define_instrument = _admin(AdminRequests.define_instrument)
+    set_phase = _admin(AdminRequests.set_phase)
+    set_mark = _admin(AdminRequests.set_mark)
+    set_reference = _admin(AdminRequests.set_reference)
+    open_account = _admin(AdminRequests.open_account)
+    deposit = _admin(AdminRequests.deposit)
+    withdraw = _admin(AdminRequests.withdraw)
+    transfer = _admin(AdminRequests.transfer)
+    reserve = _admin(AdminRequests.reserve)
+    post = _admin(AdminRequests.post)
+    void = _admin(AdminRequests.void)
+    set_limits = _admin(AdminRequests.set_limits)
+    kill = _admin(AdminRequests.kill)
+    set_countdown = _admin(AdminRequests.set_countdown)
+    set_stage = _admin(AdminRequests.set_stage)
+    set_collateral = _admin(AdminRequests.set_collateral)
+    set_policy = _admin(AdminRequests.set_policy)
+
+
+class AsyncQuestions:
+    """Questions to the read replica, to be awaited."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+
+    open_orders = _query(QueryRequests.open_orders)
+    order_history = _query(QueryRequests.order_history)
+    order = _query(QueryRequests.order)
+    balances = _query(QueryRequests.balances)
+    reservations = _query(QueryRequests.reservations)
+    positions = _query(QueryRequests.positions)
+    limits = _query(QueryRequests.limits)
+    top = _query(QueryRequests.top)
+    book = _query(QueryRequests.book)
+    book_orders = _query(QueryRequests.book_orders)
+    trades = _query(QueryRequests.trades)
+    instruments = _query(QueryRequests.instruments)
+    accounts = _query(QueryRequests.accounts)
+    status = _query(QueryRequests.status)
+
+
+class AsyncReportStream(AsyncIterator[ExecutionReport]):
+    """All reports of a session from the moment it was made: `ReportStream`, to be awaited."""
+
+    def __init__(self, runner: AsyncRunner, shelf: Shelf, forget: Callable[[], None]) -> None:
+        self._runner = runner
+        self._shelf = shelf
+        self._forget = forget
+        self._batch: Iterator[ExecutionReport] = iter(())
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ExecutionReport:
+        """The next report; raises as `ReportStream.__next__`."""
+        while True:
+            for report in self._batch:
+                return report
+            batch = await self.take()
+            if batch is None:
+                raise StopAsyncIteration
+            self._batch = iter(batch)
+
+    async def take(self, timeout: float | None = None) -> Reports | None:
+        """All reports of the next frame: see `ReportStream.take`."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            batch = self._shelf.take()
+            if batch is not None:
+                return batch
+            if self._shelf.ended:
+                if isinstance(self._shelf.why, ClientClosed):
+                    return None
+                raise self._shelf.why
+            left = None if until is None else max(0.0, until - time.monotonic())
+            if not await self._runner.wait_for(lambda: self._shelf.ready, left):
+                return None
+
+    def close(self) -> None:
+        """Take no more."""
+        self._forget()
+        self._shelf.end(ClientClosed("the reader was closed"))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncClient(Face):
+    """A session with the exchange within an event loop. Every call gives what `Client`'s does, to be awaited.
+
+    A call has been sent when it returns; awaiting it waits for the answer. To ask many at once, await later.
+
+    Args:
+        runner: Drives the session.
+        inquirer: Asks a replica.
+        makers: Makes the requests.
+    """
+
+    def __init__(self, runner: AsyncRunner, inquirer: AsyncInquirer, makers: Makers) -> None:
+        super().__init__(runner.session, runner.hub, makers, nullcontext())
+        self._runner = runner
+        self._inquirer = inquirer
+        self.admin = AsyncAdmin(self)
+        self.query = AsyncQuestions(self)
+        runner.hub.resync_callbacks.insert(0, self._resync)
+
+    @classmethod
+    async def connect(
+        cls,
+        endpoint: str,
+        *,
+        tenant: int,
+        name: str,
+        user: str,
+        account: int | None = None,
+        queries: str | None = None,
+        keys: KeyPair | None = None,
+        server_key: str | None = None,
+        cancel_on_disconnect: bool = False,
+        after: int = 0,
+        heartbeat_ms: int = 3_000,
+        timeout_ms: int = 5_000,
+        retry_ms: int = 1_000,
+        connect_ms: int = 5_000,
+        security_context: str | None = None,
+    ) -> AsyncClient:
+        """Connect, log on and wait until the session is active: see `Client.connect`."""
+        settings = Settings(
+            name,
+            user,
+            tenant,
+            cancel_on_disconnect,
+            heartbeat_ms=heartbeat_ms,
+            timeout_ms=timeout_ms,
+            retry_ms=retry_ms,
+        )
+        made = parts(settings, Place(endpoint, queries, keys, server_key, security_context), account, after)
+        runner = LoopRunner(made.session, made.dealer, made.hub)
+        client = cls(runner, TaskInquirer(made.make_asker, made.makers.query), made.makers)
+        try:
+            runner.start()
+            await runner.wait_for(
+                lambda: made.session.state in (State.ACTIVE, State.CLOSED), connect_ms / 1_000
+            )
+            check_let_in(made.session, endpoint, connect_ms)
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    new_order = _orders(OrderRequests.new_order)
+    limit = _orders(OrderRequests.limit)
+    market = _orders(OrderRequests.market)
+    stop = _orders(OrderRequests.stop)
+    replace = _orders(OrderRequests.replace)
+    cancel = _orders(OrderRequests.cancel)
+    mass_cancel = _orders(OrderRequests.mass_cancel)
+    order = _core(CoreQueries.order)
+    balance = _core(CoreQueries.balance)
+
+    def submit(self, request: Request[T], timeout_ms: int | None = None) -> AsyncHandle[T]:
+        """Send a request, made by `client.make`; its answer can be awaited, now or later. See `Client.submit`."""
+        return self._runner.submit(request, timeout_ms)
+
+    async def call(self, request: Request[T], timeout_ms: int | None = None) -> T:
+        """Send a request and wait for its answer."""
+        return await self._runner.submit(request, timeout_ms)
+
+    async def batch(self, requests: Sequence[Request[T]], timeout_ms: int | None = None) -> list[T]:
+        """Send several requests of one family in one frame; their answers, in their order."""
+        return await self.call(self.make.batch(requests), timeout_ms)
+
+    def submit_array(self, commands: Records, timeout_ms: int | None = None) -> AsyncHandle[Reports]:
+        """Send an array of order commands; the answers are an array in their order. See `make.array`."""
+        return self.submit(self.make.array(commands), timeout_ms)
+
+    async def ask(self, query: Query[T], timeout_ms: int | None = None) -> T:
+        """Ask the replica."""
+        return await self._inquirer.ask(query, timeout_ms)
+
+    async def load_instruments(self) -> None:
+        """Get to know all instruments and assets: from then on symbols and decimals can be used."""
+        await self.query.instruments()
+
+    def reports(self, rows_max: int = ROWS_MAX) -> AsyncReportStream:
+        """A reader of all reports from now on. Close it, or read it: at most `rows_max` wait for it."""
+        shelf, forget = self._shelf(rows_max)
+        return AsyncReportStream(self._runner, shelf, forget)
+
+    async def close(self) -> None:
+        """Log off and close; requests under way get ClientClosed."""
+        await self._runner.close()
+        await self._inquirer.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _resync(self, _: Resync) -> None:
+        self._inquirer.resync(self._session)

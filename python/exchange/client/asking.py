@@ -1,0 +1,127 @@
+"""The way to a replica over RPC, and a thread with an event loop for those who have none."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from exchange.bus.curve import KeyPair
+from exchange.bus.dealer import new_context
+from exchange.bus.rpc import CallPolicy, Metadata, RpcClient, SocketChannel
+from exchange.client.errors import ClientClosed
+from exchange.client.ids import Names
+from exchange.client.queries import method_of
+from exchange.domain import queries as q
+from exchange.errors import is_service_failure
+from exchange.resilience import CircuitBreaker
+from exchange.schema.codec import decode_message, encode_message
+
+T = TypeVar("T")
+
+TIMEOUT_MS: Final = 5_000
+_TRIES_MAX: Final = 3
+_NO_CONTEXT: Final = "e30="  # Base64 of {}: rights are those of the connection
+
+
+class ReplicaAsker:
+    """Asks a replica. Belongs to the asyncio loop in which it is made; every call carries the four headers.
+
+    Args:
+        endpoint: Of the replica.
+        keys: This client's CURVE keys, with the replica's public key `server_key`.
+        names: Makes correlation ids.
+        tenant: On whose behalf; `user` who.
+        seen: The last journal sequence of which the client saw an answer.
+        security_context: For `x-security-context`; by default an empty one.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        keys: KeyPair | None,
+        server_key: str | None,
+        names: Names,
+        tenant: int,
+        user: str,
+        seen: Callable[[], int],
+        security_context: str | None,
+    ) -> None:
+        self._names = names
+        self._tenant = str(tenant)
+        self._user = user
+        self._seen = seen
+        self._security_context = security_context or _NO_CONTEXT
+        self._context = new_context()
+        channel = SocketChannel(self._context, endpoint, keys=keys, server_public=server_key)
+        self._client = RpcClient(channel, CircuitBreaker(failures=is_service_failure))
+
+    @property
+    def seen(self) -> int:
+        """The last journal sequence of which the client saw an answer."""
+        return self._seen()
+
+    async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
+        """The reply to one request; it is asked again where nobody answered, as questions change nothing."""
+        metadata = Metadata(self._names.correlation_id(), self._tenant, self._user, self._security_context)
+        policy = CallPolicy(timeout_ms=timeout_ms or TIMEOUT_MS, tries_max=_TRIES_MAX)
+        payload = await self._client.call(
+            method_of(request), encode_message(request), metadata=metadata, policy=policy
+        )
+        return decode_message(q.QUERIES[type(request)], payload)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        await self._client.close()
+        self._context.destroy(linger=0)
+
+
+class LoopThread:
+    """An event loop in a thread of its own, started when it is first needed."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine there and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._started(work)).result()
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run a coroutine there; what it raises is lost, so it should not."""
+        asyncio.run_coroutine_threadsafe(work, self._started(work))
+
+    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Cancel what runs there, run `last`, end the thread. Nothing is done where nothing was started."""
+        with self._lock:
+            self._closed = True
+            loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+
+        async def end() -> None:
+            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            await last()
+
+        asyncio.run_coroutine_threadsafe(end(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+    def _started(self, work: Coroutine[Any, Any, Any]) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._closed:
+                work.close()
+                raise ClientClosed("the client is closed")
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
+                self._thread.start()
+            return self._loop

@@ -1,0 +1,288 @@
+"""The synchronous client: every call waits for its answer, or `submit` does not."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
+
+from exchange.bus.curve import KeyPair
+from exchange.client.administration import AdminRequests
+from exchange.client.connecting import Place, check_let_in, parts
+from exchange.client.core_queries import CoreQueries
+from exchange.client.face import Face, Makers
+from exchange.client.handles import Handle
+from exchange.client.inquiring import ThreadInquirer
+from exchange.client.ordering import OrderRequests
+from exchange.client.queries import Query, QueryRequests
+from exchange.client.records import Records
+from exchange.client.reports import ReportStream, StreamWaiter
+from exchange.client.requests import Request
+from exchange.client.results import AdminAnswer, Reports
+from exchange.client.session import Resync, Session, Settings, State
+from exchange.client.streams import ROWS_MAX, Hub
+from exchange.client.thread_runner import ThreadRunner
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Runner(StreamWaiter, Protocol):
+    """Drives a session so that callers can wait for it."""
+
+    session: Session
+    hub: Hub
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """Held while the session is looked at."""
+        ...
+
+    def submit(self, request: Request[T], timeout_ms: int | None = None) -> Handle[T]:
+        """Ask."""
+        ...
+
+    def close(self) -> None:
+        """Log off and close the connection."""
+        ...
+
+
+class Inquirer(Protocol):
+    """Asks a replica and waits for it."""
+
+    def ask(self, query: Query[T], timeout_ms: int | None) -> T:
+        """The answer."""
+        ...
+
+    def resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
+        """Begin to make the session's orders right again."""
+        ...
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        ...
+
+
+def _orders(make: Callable[Concatenate[OrderRequests, P], Request[T]]) -> Callable[Concatenate[Client, P], T]:
+    @functools.wraps(make)
+    def method(client: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return client.call(make(client.make.orders, *args, **kwargs))
+
+    return method
+
+
+def _core(make: Callable[Concatenate[CoreQueries, P], Request[T]]) -> Callable[Concatenate[Client, P], T]:
+    @functools.wraps(make)
+    def method(client: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return client.call(make(client.make.core, *args, **kwargs))
+
+    return method
+
+
+def _admin(
+    make: Callable[Concatenate[AdminRequests, P], Request[AdminAnswer]],
+) -> Callable[Concatenate[Admin, P], AdminAnswer]:
+    @functools.wraps(make)
+    def method(admin: Admin, /, *args: P.args, **kwargs: P.kwargs) -> AdminAnswer:
+        return admin.client.call(make(admin.client.make.admin, *args, **kwargs))
+
+    return method
+
+
+def _query(make: Callable[Concatenate[QueryRequests, P], Query[T]]) -> Callable[Concatenate[Questions, P], T]:
+    @functools.wraps(make)
+    def method(questions: Questions, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return questions.client.ask(make(questions.client.make.query, *args, **kwargs))
+
+    return method
+
+
+class Admin:
+    """Commands of operators; each waits for its answer."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    define_asset = _admin(AdminRequests.define_asset)
+    define_instrument = _admin(AdminRequests.define_instrument)
+    set_phase = _admin(AdminRequests.set_phase)
+    set_mark = _admin(AdminRequests.set_mark)
+    set_reference = _admin(AdminRequests.set_reference)
+    open_account = _admin(AdminRequests.open_account)
+    deposit = _admin(AdminRequests.deposit)
+    withdraw = _admin(AdminRequests.withdraw)
+    transfer = _admin(AdminRequests.transfer)
+    reserve = _admin(AdminRequests.reserve)
+    post = _admin(AdminRequests.post)
+    void = _admin(AdminRequests.void)
+    set_limits = _admin(AdminRequests.set_limits)
+    kill = _admin(AdminRequests.kill)
+    set_countdown = _admin(AdminRequests.set_countdown)
+    set_stage = _admin(AdminRequests.set_stage)
+    set_collateral = _admin(AdminRequests.set_collateral)
+    set_policy = _admin(AdminRequests.set_policy)
+
+
+class Questions:
+    """Questions to the read replica; each waits for its answer."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    open_orders = _query(QueryRequests.open_orders)
+    order_history = _query(QueryRequests.order_history)
+    order = _query(QueryRequests.order)
+    balances = _query(QueryRequests.balances)
+    reservations = _query(QueryRequests.reservations)
+    positions = _query(QueryRequests.positions)
+    limits = _query(QueryRequests.limits)
+    top = _query(QueryRequests.top)
+    book = _query(QueryRequests.book)
+    book_orders = _query(QueryRequests.book_orders)
+    trades = _query(QueryRequests.trades)
+    instruments = _query(QueryRequests.instruments)
+    accounts = _query(QueryRequests.accounts)
+    status = _query(QueryRequests.status)
+
+
+class Client(Face):
+    """A session with the exchange. Made by `connect`, or by an embedded exchange. May be used by many threads.
+
+    Calls give the exchange's answer, rejects included; they raise only where something went wrong on the way:
+    RequestTimeout, ClientClosed, LogonRefused, TooManyRequests, WireError.
+
+    Args:
+        runner: Drives the session.
+        inquirer: Asks a replica.
+        makers: Makes the requests.
+    """
+
+    def __init__(self, runner: Runner, inquirer: Inquirer, makers: Makers) -> None:
+        super().__init__(runner.session, runner.hub, makers, runner.lock)
+        self._runner = runner
+        self._inquirer = inquirer
+        self.admin = Admin(self)
+        self.query = Questions(self)
+        runner.hub.resync_callbacks.insert(0, self._resync)
+
+    @classmethod
+    def connect(
+        cls,
+        endpoint: str,
+        *,
+        tenant: int,
+        name: str,
+        user: str,
+        account: int | None = None,
+        queries: str | None = None,
+        keys: KeyPair | None = None,
+        server_key: str | None = None,
+        cancel_on_disconnect: bool = False,
+        after: int = 0,
+        heartbeat_ms: int = 3_000,
+        timeout_ms: int = 5_000,
+        retry_ms: int = 1_000,
+        connect_ms: int = 5_000,
+        security_context: str | None = None,
+    ) -> Client:
+        """Connect, log on and wait until the session is active.
+
+        Args:
+            endpoint: Of the core: `ipc://...` or `tcp://host:port`.
+            tenant: On whose behalf; 0 is the operator's.
+            name: Of the session: the same name takes up where it left. One connection has it at a time.
+            user: Who speaks, for the exchange's records.
+            account: Used where a request names none.
+            queries: Of the read replica; by default the socket `queries.sock` beside an ipc `orders.sock`.
+            keys: This client's CURVE keys, with the exchange's public key `server_key`.
+            cancel_on_disconnect: The core cancels this session's orders when it is lost.
+            after: The last event that an earlier client of this name has seen: reports after it come first.
+            heartbeat_ms: A silence of that long ends the connection, which is made again.
+            timeout_ms: How long a request may wait for its answer, reconnects included.
+            retry_ms: When a request that was not answered is sent again, byte for byte.
+            connect_ms: How long all of this may take.
+
+        Raises:
+            DeadlineExceeded: Nobody let us in within `connect_ms`.
+            LogonRefused, SecurityError, ConfigError: They never will.
+        """
+        settings = Settings(
+            name,
+            user,
+            tenant,
+            cancel_on_disconnect,
+            heartbeat_ms=heartbeat_ms,
+            timeout_ms=timeout_ms,
+            retry_ms=retry_ms,
+        )
+        made = parts(settings, Place(endpoint, queries, keys, server_key, security_context), account, after)
+        runner = ThreadRunner(made.session, made.dealer, made.hub)
+        inquirer = ThreadInquirer(name, made.make_asker, made.makers.query)
+        client = cls(runner, inquirer, made.makers)
+        try:
+            runner.start()
+            runner.wait_for(lambda: made.session.state in (State.ACTIVE, State.CLOSED), connect_ms / 1_000)
+            check_let_in(made.session, endpoint, connect_ms)
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    new_order = _orders(OrderRequests.new_order)
+    limit = _orders(OrderRequests.limit)
+    market = _orders(OrderRequests.market)
+    stop = _orders(OrderRequests.stop)
+    replace = _orders(OrderRequests.replace)
+    cancel = _orders(OrderRequests.cancel)
+    mass_cancel = _orders(OrderRequests.mass_cancel)
+    order = _core(CoreQueries.order)
+    balance = _core(CoreQueries.balance)
+
+    def submit(self, request: Request[T], timeout_ms: int | None = None) -> Handle[T]:
+        """Send a request, made by `client.make`, without waiting for its answer.
+
+        A request that is sent again keeps its bytes: what was executed is not executed twice.
+
+        Args:
+            timeout_ms: How long it may wait for its answer, instead of the client's.
+        """
+        return self._runner.submit(request, timeout_ms)
+
+    def call(self, request: Request[T], timeout_ms: int | None = None) -> T:
+        """Send a request and wait for its answer."""
+        return self._runner.submit(request, timeout_ms).result()
+
+    def batch(self, requests: Sequence[Request[T]], timeout_ms: int | None = None) -> list[T]:
+        """Send several requests of one family in one frame; their answers, in their order."""
+        return self.call(self.make.batch(requests), timeout_ms)
+
+    def submit_array(self, commands: Records, timeout_ms: int | None = None) -> Handle[Reports]:
+        """Send an array of order commands; the answers are an array in their order. See `make.array`."""
+        return self.submit(self.make.array(commands), timeout_ms)
+
+    def ask(self, query: Query[T], timeout_ms: int | None = None) -> T:
+        """Ask the replica."""
+        return self._inquirer.ask(query, timeout_ms)
+
+    def load_instruments(self) -> None:
+        """Get to know all instruments and assets: from then on symbols and decimals can be used."""
+        self.query.instruments()
+
+    def reports(self, rows_max: int = ROWS_MAX) -> ReportStream:
+        """A reader of all reports from now on. Close it, or read it: at most `rows_max` wait for it."""
+        shelf, forget = self._shelf(rows_max)
+        return ReportStream(self._runner, shelf, forget)
+
+    def close(self) -> None:
+        """Log off and close; requests under way get ClientClosed."""
+        self._runner.close()
+        self._inquirer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _resync(self, _: Resync) -> None:
+        self._inquirer.resync(self._session, self._lock)

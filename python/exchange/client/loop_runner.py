@@ -1,0 +1,162 @@
+"""Drives a session on an asyncio event loop; handles to await."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Generator
+from typing import Any, Generic, TypeVar
+
+from exchange.client.drive import Drive
+from exchange.client.handles import outcome
+from exchange.client.links import SocketLink
+from exchange.client.requests import Request
+from exchange.client.session import Pending, Session, State
+from exchange.client.streams import Hub
+
+T = TypeVar("T")
+
+
+class AsyncHandle(Generic[T]):
+    """The answer to a request that was sent: await it, any number of times."""
+
+    __slots__ = ("_future", "request")
+
+    def __init__(self, request: Request[T], future: asyncio.Future[T]) -> None:
+        self.request = request
+        self._future = future
+
+    @property
+    def done(self) -> bool:
+        """Whether the answer is there, or will never be."""
+        return self._future.done()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """The answer, rejects included; raises as `Handle.result`. Cancelling does not take the request back."""
+        return asyncio.shield(self._future).__await__()
+
+    def add_done_callback(self, callback: Callable[[AsyncHandle[T]], None]) -> None:
+        """Call back soon after it is done."""
+        self._future.add_done_callback(lambda _: callback(self))
+
+    def settle(self, pending: Pending) -> None:
+        """The session has done with it."""
+        if self._future.done():
+            return
+        try:
+            value = outcome(self.request, pending)
+        except Exception as error:  # noqa: BLE001  # it belongs to whoever asked, not to the loop
+            self._future.set_exception(error)
+            self._future.exception()  # nobody has to ask for it
+        else:
+            self._future.set_result(value)
+
+
+class LoopRunner:
+    """Runs one session over a socket on the running event loop.
+
+    Args:
+        session: The session, not yet opened.
+        link: Its link.
+        hub: Who gets what happens.
+    """
+
+    def __init__(self, session: Session, link: SocketLink, hub: Hub) -> None:
+        self.session = session
+        self.hub = hub
+        self._link = link
+        self._drive = Drive(session, link)
+        self._loop = asyncio.get_running_loop()
+        self._watched: tuple[int, ...] = ()
+        self._watched_link = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._soon: asyncio.Handle | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def start(self) -> None:
+        """Connect and begin.
+
+        Raises:
+            ConfigError: The endpoint is none.
+        """
+        self._drive.open(time.monotonic_ns())
+        self._again()
+
+    def submit(self, request: Request[T], timeout_ms: int | None = None) -> AsyncHandle[T]:
+        """Ask.
+
+        Raises:
+            ClientClosed, LogonRefused, TooManyRequests: It was not sent.
+        """
+        handle: AsyncHandle[T] = AsyncHandle(request, self._loop.create_future())
+        now = time.monotonic_ns()
+        self.session.submit(request, handle.settle, now, timeout_ms)
+        self._drive.flush()
+        self._set_timer(now)
+        # The descriptor tells of what came in only once, and sending may have used that up.
+        if self._link.readable:
+            self._again()
+        return handle
+
+    async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:
+        """Wait until something that this session changes is so."""
+        try:
+            async with asyncio.timeout(timeout):
+                while not ready():
+                    waiter = self._loop.create_future()
+                    self._waiters.append(waiter)
+                    await waiter
+        except TimeoutError:
+            return ready()
+        return True
+
+    async def close(self) -> None:
+        """Log off and close the connection."""
+        self._drive.close(time.monotonic_ns())
+        self._turn()
+
+    def _again(self) -> None:
+        if self._soon is None:
+            self._soon = self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        now = time.monotonic_ns()
+        events, more = self._drive.turn(now)
+        closed = self.session.state is State.CLOSED
+        self._watch(() if closed else self._link.filenos())
+        self.hub.dispatch(events, self.session.refusal)
+        if events:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+        if closed:
+            if self._timer is not None:
+                self._timer.cancel()
+            return
+        self._set_timer(now)
+        if more:
+            self._again()
+
+    def _watch(self, descriptors: tuple[int, ...]) -> None:
+        # A new socket may have the descriptors of the old one, of which the loop has lost sight.
+        if descriptors == self._watched and self._link.opened == self._watched_link:
+            return
+        self._watched_link = self._link.opened
+        for descriptor in self._watched:
+            self._loop.remove_reader(descriptor)
+        for descriptor in descriptors:
+            self._loop.add_reader(descriptor, self._turn)
+        self._watched = descriptors
+        self._again()
+
+    def _set_timer(self, now: int) -> None:
+        due = self.session.next_timer
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            self._timer = self._loop.call_later(max(0.001, (due - now) / 1e9), self._turn)

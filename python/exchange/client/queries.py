@@ -1,0 +1,358 @@
+"""Questions to the read replica: what they ask, how they are asked, and how their pages are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from exchange.client.instruments import Asset, Directory, Instrument
+from exchange.domain import queries as q
+from exchange.domain.enums import OrderStatus
+from exchange.errors import RpcError, RpcStatus
+
+T = TypeVar("T")
+RowT = TypeVar("RowT")
+PageT = TypeVar("PageT", q.OpenOrdersReply, q.OrderHistoryReply, q.TradesReply, q.AccountsReply)
+ReplyT = TypeVar("ReplyT", bound=q.Reply)
+RequestT = TypeVar("RequestT", bound=q.Request)
+
+# Which service answers what; the RPC method is SERVICE.TYPE.
+SERVICES: Final[dict[type[q.Request], str]] = {
+    q.OpenOrdersRequest: "orders",
+    q.OrderHistoryRequest: "orders",
+    q.StatusRequest: "orders",
+    q.BalancesRequest: "accounts",
+    q.ReservationsRequest: "accounts",
+    q.AccountsRequest: "accounts",
+    q.PositionsRequest: "risk",
+    q.LimitsRequest: "risk",
+    q.BookTopRequest: "matching",
+    q.BookLevelsRequest: "matching",
+    q.BookOrdersRequest: "matching",
+    q.TradesRequest: "matching",
+    q.InstrumentsRequest: "matching",
+}
+
+
+def method_of(request: q.Request) -> str:
+    """The RPC method that answers a request."""
+    kind = type(request)
+    return f"{SERVICES[kind]}.{kind.__name__}"
+
+
+class Asker(Protocol):
+    """The way to a replica."""
+
+    async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
+        """The reply to one request.
+
+        Raises:
+            TransportError: It did not come; see the classes below it.
+        """
+        ...
+
+    @property
+    def seen(self) -> int:
+        """The last journal sequence that this client has seen an answer of."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[T]):
+    """A question, not yet asked: what asks it, page by page where it takes several."""
+
+    run: Callable[[Asker, int | None], Awaitable[T]]
+
+
+class QueryRequests:
+    """Makes questions to the replica; nothing is sent.
+
+    Every reply has seen the last command that this client saw an answer of, or `min_seq` where that is given:
+    who reads after writing reads what was written. 0 takes whatever the replica has.
+
+    Args:
+        directory: Converts symbols, and learns instruments.
+        account: Asked about where a question names none.
+    """
+
+    def __init__(self, directory: Directory, account: int | None) -> None:
+        self._directory = directory
+        self._account = account
+
+    def open_orders(
+        self, *, account: int | None = None, instrument: int | str = 0, min_seq: int | None = None
+    ) -> Query[tuple[q.OrderRow, ...]]:
+        """All live orders of an account, by order id."""
+        request = q.OpenOrdersRequest(account=self._of(account), instrument_id=self._instrument(instrument))
+
+        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.OrderRow, ...]:
+            return (await open_orders(asker, request, min_seq, timeout_ms))[0]
+
+        return Query(run)
+
+    def order_history(
+        self,
+        *,
+        account: int | None = None,
+        instrument: int | str = 0,
+        order_status: OrderStatus | None = None,
+        client_order_id: str = "",
+        order_id: int = 0,
+        from_ns: int = 0,
+        to_ns: int = 0,
+        most: int = 100,
+        min_seq: int | None = None,
+    ) -> Query[tuple[q.OrderRow, ...]]:
+        """The last orders of an account, the newest first.
+
+        Args:
+            from_ns: Entered at that journaled time or later, ns; before `to_ns` where that is not 0.
+            most: How many at most; the replica remembers 10,000 of an account.
+        """
+        request = q.OrderHistoryRequest(
+            account=self._of(account),
+            instrument_id=self._instrument(instrument),
+            order_status=order_status,
+            client_order_id=client_order_id,
+            order_id=order_id,
+            from_ns=from_ns,
+            to_ns=to_ns,
+            limit=most,
+        )
+        return Query(_history(request, most, min_seq))
+
+    def order(
+        self,
+        order: int | str,
+        *,
+        account: int | None = None,
+        min_seq: int | None = None,
+    ) -> Query[q.OrderRow | None]:
+        """The order of this order_id or client order id, live or not; None where the replica knows none."""
+        by = {"client_order_id": order} if isinstance(order, str) else {"order_id": order}
+        request = q.OrderHistoryRequest(account=self._of(account), limit=1, **by)  # type: ignore[arg-type]
+
+        history = _history(request, 1, min_seq)
+
+        async def run(asker: Asker, timeout_ms: int | None) -> q.OrderRow | None:
+            rows = await history(asker, timeout_ms)
+            return rows[0] if rows else None
+
+        return Query(run)
+
+    def balances(
+        self, *, account: int | None = None, min_seq: int | None = None
+    ) -> Query[tuple[q.BalanceRow, ...]]:
+        """All balances of an account, by asset."""
+        return self._one(
+            q.BalancesRequest(account=self._of(account)), q.BalancesReply, min_seq, lambda r: r.balances
+        )
+
+    def reservations(
+        self, *, account: int | None = None, asset: int | str | None = None, min_seq: int | None = None
+    ) -> Query[tuple[q.ReservationRow, ...]]:
+        """What of an account is held, for orders and by reserve commands."""
+        which = None if asset is None else self._directory.asset_id(asset)
+        request = q.ReservationsRequest(account=self._of(account), asset=which)
+        return self._one(request, q.ReservationsReply, min_seq, lambda reply: reply.reservations)
+
+    def positions(
+        self, *, account: int | None = None, min_seq: int | None = None
+    ) -> Query[tuple[q.PositionRow, ...]]:
+        """All positions of an account, by instrument."""
+        return self._one(
+            q.PositionsRequest(account=self._of(account)), q.PositionsReply, min_seq, lambda r: r.positions
+        )
+
+    def limits(
+        self, *, account: int | None = None, instrument: int | str = 0, min_seq: int | None = None
+    ) -> Query[tuple[q.LimitRow, ...]]:
+        """The limits that bind an account."""
+        request = q.LimitsRequest(account=self._of(account), instrument_id=self._instrument(instrument))
+        return self._one(request, q.LimitsReply, min_seq, lambda reply: reply.limits)
+
+    def top(self, instrument: int | str, *, min_seq: int | None = None) -> Query[q.BookTopReply]:
+        """The best of both sides of a book (L1)."""
+        request = q.BookTopRequest(instrument_id=self._instrument(instrument))
+        return self._one(request, q.BookTopReply, min_seq, lambda reply: reply)
+
+    def book(
+        self, instrument: int | str, depth: int = 10, *, min_seq: int | None = None
+    ) -> Query[q.BookLevelsReply]:
+        """The levels of a book, best first (L2); depth 0 is all."""
+        request = q.BookLevelsRequest(instrument_id=self._instrument(instrument), depth=depth)
+        return self._one(request, q.BookLevelsReply, min_seq, lambda reply: reply)
+
+    def book_orders(
+        self, instrument: int | str, most: int = 0, *, min_seq: int | None = None
+    ) -> Query[q.BookOrdersReply]:
+        """The displayed orders of a book, best first, then by time (L3); `most` of a side, 0 is all."""
+        request = q.BookOrdersRequest(instrument_id=self._instrument(instrument), limit=most)
+        return self._one(request, q.BookOrdersReply, min_seq, lambda reply: reply)
+
+    def trades(
+        self,
+        *,
+        instrument: int | str = 0,
+        account: int = 0,
+        most: int = 100,
+        min_seq: int | None = None,
+    ) -> Query[tuple[q.TradeRow, ...]]:
+        """The last trades, the newest first; of an account with its side of each."""
+        request = q.TradesRequest(instrument_id=self._instrument(instrument), account=account, limit=most)
+
+        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.TradeRow, ...]:
+            rows, _ = await _paged(
+                asker,
+                request,
+                q.TradesReply,
+                lambda reply: reply.trades,
+                lambda row: row.trade_id,
+                min_seq,
+                timeout_ms,
+                most,
+            )
+            return rows
+
+        return Query(run)
+
+    def instruments(self, *, min_seq: int | None = None) -> Query[q.InstrumentsReply]:
+        """All instruments and assets. The client knows them from then on, by symbol and with their scales."""
+
+        async def run(asker: Asker, timeout_ms: int | None) -> q.InstrumentsReply:
+            reply = _checked(
+                q.InstrumentsReply,
+                await asker.ask(_seeing(q.InstrumentsRequest(), asker, min_seq), timeout_ms),
+            )
+            self._learn(reply)
+            return reply
+
+        return Query(run)
+
+    def accounts(self, account: int = 0, *, min_seq: int | None = None) -> Query[tuple[q.AccountRow, ...]]:
+        """An account, or all of the tenant's (0), by account."""
+        request = q.AccountsRequest(account=account)
+
+        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.AccountRow, ...]:
+            rows, _ = await _paged(
+                asker,
+                request,
+                q.AccountsReply,
+                lambda reply: reply.accounts,
+                lambda row: row.account,
+                min_seq,
+                timeout_ms,
+            )
+            return rows
+
+        return Query(run)
+
+    def status(self, *, min_seq: int | None = None) -> Query[q.StatusReply]:
+        """How the exchange is."""
+        return self._one(q.StatusRequest(), q.StatusReply, min_seq, lambda reply: reply)
+
+    def _one(
+        self,
+        request: q.Request,
+        kind: type[ReplyT],
+        min_seq: int | None,
+        read: Callable[[ReplyT], T],
+    ) -> Query[T]:
+        async def run(asker: Asker, timeout_ms: int | None) -> T:
+            return read(_checked(kind, await asker.ask(_seeing(request, asker, min_seq), timeout_ms)))
+
+        return Query(run)
+
+    def _of(self, account: int | None) -> int:
+        if account is None:
+            account = self._account
+        if account is None:
+            raise TypeError("account is needed: give it here, or to connect()")
+        return account
+
+    def _instrument(self, instrument: int | str) -> int:
+        return self._directory.instrument_id(instrument)
+
+    def _learn(self, reply: q.InstrumentsReply) -> None:
+        for asset in reply.assets:
+            self._directory.add(Asset(asset.asset, asset.symbol, asset.scale))
+        for row in reply.instruments:
+            self._directory.add(
+                Instrument(
+                    row.instrument_id,
+                    row.symbol,
+                    row.base,
+                    row.quote,
+                    row.price_scale,
+                    row.qty_scale,
+                    row.tick_step,
+                    row.lot_step,
+                )
+            )
+
+
+def _history(
+    request: q.OrderHistoryRequest, most: int, min_seq: int | None
+) -> Callable[[Asker, int | None], Awaitable[tuple[q.OrderRow, ...]]]:
+    async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.OrderRow, ...]:
+        rows, _ = await _paged(
+            asker,
+            request,
+            q.OrderHistoryReply,
+            lambda reply: reply.orders,
+            lambda row: row.order_id,
+            min_seq,
+            timeout_ms,
+            most,
+        )
+        return rows
+
+    return run
+
+
+def _seeing(request: RequestT, asker: Asker, min_seq: int | None) -> RequestT:
+    return replace(request, min_seq=asker.seen if min_seq is None else min_seq)
+
+
+def _checked(kind: type[ReplyT], reply: q.Reply) -> ReplyT:
+    if not isinstance(reply, kind):
+        raise RpcError(RpcStatus.INTERNAL, f"expected a {kind.__name__}, not a {type(reply).__name__}")
+    return reply
+
+
+async def _paged(
+    asker: Asker,
+    request: Any,
+    kind: type[PageT],
+    rows: Callable[[PageT], tuple[RowT, ...]],
+    key: Callable[[RowT], int],
+    min_seq: int | None,
+    timeout_ms: int | None,
+    most: int | None = None,
+) -> tuple[tuple[RowT, ...], int]:
+    """All rows of all pages, or the first `most`; and the sequence as of which the first page was."""
+    found: list[RowT] = []
+    sequence: int | None = None
+    while True:
+        reply = _checked(kind, await asker.ask(_seeing(request, asker, min_seq), timeout_ms))
+        sequence = reply.sequence if sequence is None else sequence
+        found.extend(rows(reply))
+        if not reply.more or not rows(reply) or (most is not None and len(found) >= most):
+            return tuple(found[:most]), sequence
+        request = replace(request, after=key(found[-1]))
+
+
+async def open_orders(
+    asker: Asker, request: q.OpenOrdersRequest, min_seq: int | None, timeout_ms: int | None
+) -> tuple[tuple[q.OrderRow, ...], int]:
+    """All live orders of an account, and the journal sequence as of which."""
+    return await _paged(
+        asker,
+        request,
+        q.OpenOrdersReply,
+        lambda reply: reply.orders,
+        lambda row: row.order_id,
+        min_seq,
+        timeout_ms,
+    )

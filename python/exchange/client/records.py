@@ -1,0 +1,118 @@
+"""The wire's records as this client uses them: one row from keywords, many rows to tuples. Never slow.
+
+A record of a session's commands has 20 to 35 fields; assigning them one by one to a NumPy row costs more than all
+the rest of a request, so a row is packed by `struct` from the dtype's own layout.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Records = npt.NDArray[np.void]
+
+_FORMATS: Final = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q"}
+_HEAD: Final = 16
+
+
+class Layout:
+    """Packs rows of one dtype from keywords; fields that are not given are zero.
+
+    Args:
+        dtype: Integers, ASCII of fixed length, and pairs of u64, without gaps.
+    """
+
+    def __init__(self, dtype: np.dtype[np.void]) -> None:
+        self.dtype = dtype
+        fields = dtype.fields
+        assert fields is not None
+        order = sorted(fields.items(), key=lambda item: item[1][1])
+        self._zero: dict[str, Any] = {}
+        codes = ["="]
+        at = 0
+        for name, (kind, offset, *_) in order:
+            if offset != at:
+                raise TypeError(f"{dtype} has a gap before {name}")
+            code, zero = _code(kind)
+            codes.append(code)
+            self._zero[name] = zero
+            at += kind.itemsize
+        self._pairs = frozenset(name for name, zero in self._zero.items() if zero == (0, 0))
+        self._struct = struct.Struct("".join(codes))
+        if self._struct.size != dtype.itemsize:
+            raise TypeError(f"{dtype} has a gap at its end")
+
+    def pack(self, fields: dict[str, Any]) -> bytes:
+        """The bytes of one row.
+
+        Raises:
+            TypeError: A field that the record does not have.
+            OverflowError: A number that does not fit its field.
+        """
+        values = self._zero | fields
+        if len(values) != len(self._zero):
+            raise TypeError(f"no such field: {', '.join(sorted(fields.keys() - self._zero.keys()))}")
+        flat: list[Any] = []
+        for name, value in values.items():
+            flat.extend(value) if name in self._pairs else flat.append(value)
+        try:
+            return self._struct.pack(*flat)
+        except struct.error as error:
+            raise OverflowError(self._misfit(values) or str(error)) from None
+
+    def rows(self, packed: bytes) -> Records:
+        """Packed rows as an array that may be written to."""
+        return np.frombuffer(bytearray(packed), self.dtype)
+
+    def _misfit(self, values: dict[str, Any]) -> str:
+        for name, value in values.items():
+            kind = self.dtype[name]
+            if kind.kind in "iu" and not (
+                isinstance(value, int) and np.iinfo(kind).min <= value <= np.iinfo(kind).max
+            ):
+                return f"{name} must be an int of {kind}, not {value!r}"
+        return ""
+
+
+def _code(kind: np.dtype[Any]) -> tuple[str, Any]:
+    if kind.kind == "S":
+        return f"{kind.itemsize}s", b""
+    if kind.shape == (2,):
+        return "QQ", (0, 0)
+    return _FORMATS[kind.str[1:]], 0
+
+
+def split(name: str, text: str | None) -> dict[str, bytes]:
+    """The two parts of a client's id in a record; nothing for None."""
+    if text is None:
+        return {}
+    encoded = text.encode("ascii")
+    if len(encoded) <= _HEAD:
+        return {f"{name}_head": encoded}
+    return {f"{name}_head": encoded[:_HEAD], f"{name}_tail": encoded[_HEAD:]}
+
+
+def joined(rows: Records, name: str) -> list[bytes]:
+    """The ids of all rows, whole."""
+    heads: list[bytes] = rows[f"{name}_head"].tolist()
+    tails: list[bytes] = rows[f"{name}_tail"].tolist()
+    return [head + tail for head, tail in zip(heads, tails, strict=True)] if any(tails) else heads
+
+
+def wide(parts: tuple[int, int] | npt.NDArray[np.uint64]) -> int:
+    """A 128-bit id of its low and high 64 bits."""
+    return int(parts[0]) | int(parts[1]) << 64
+
+
+def narrow(number: int) -> tuple[int, int]:
+    """The low and high 64 bits of a 128-bit id.
+
+    Raises:
+        OverflowError: Below 1 or above 2**128 - 1.
+    """
+    if not 0 < number < 1 << 128:
+        raise OverflowError(f"{number} is no 128-bit id above 0")
+    return number & (1 << 64) - 1, number >> 64

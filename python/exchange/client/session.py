@@ -1,0 +1,549 @@
+"""A session with the core, without sockets, threads or clocks: frames and times in, frames and answers out.
+
+Life of a session: `opened` (logs on) -> welcome -> requests and reports -> `lost` -> `opened` again (logs on with the
+last event seen, and asks again whatever was not answered) ... -> `close`. Whoever drives it brings the frames, says
+what time it is, sends what lies in `outbox`, and hands on what `take` gives.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import count
+from typing import Any, Final
+
+import numpy as np
+
+from cmatch.frames import CLIENT_FRAME_BYTES, SCHEMA_VERSION, BadFrame, command_frames, decode_reports
+from exchange.client.book import OwnOrders
+from exchange.client.errors import ClientClosed, LogonRefused, RequestTimeout, TooManyRequests
+from exchange.client.records import Records, joined
+from exchange.client.requests import ANSWER_DTYPES, LAYOUTS, Request, correlations
+from exchange.client.results import Reject, Reports
+from exchange.domain.enums import (
+    CommandList,
+    ExecType,
+    OrderAction,
+    RejectCode,
+    ReportFlag,
+    ReportList,
+    SessionAction,
+    SessionFlag,
+    SessionOutcome,
+)
+from exchange.domain.queries import OrderRow
+from exchange.errors import ExchangeError, WireError
+
+_LAYOUT: Final = LAYOUTS[CommandList.SESSIONS]
+_MS: Final = 1_000_000
+# New orders of which nothing was heard, that are remembered.
+_UNANSWERED_MAX: Final = 10_000
+# Codes that a new connection cures.
+_CURED: Final = frozenset({1004, 1014, 1015})
+
+# What answers a request; anything else with its correlation id is a consequence.
+_ANSWERED_BY: Final = {
+    int(OrderAction.NEW_ORDER): frozenset({ExecType.ACCEPTED, ExecType.REJECTED}),
+    int(OrderAction.REPLACE): frozenset(
+        {ExecType.REPLACED, ExecType.CANCELED, ExecType.CANCEL_REJECTED, ExecType.REJECTED}
+    ),
+    int(OrderAction.CANCEL): frozenset({ExecType.CANCELED, ExecType.CANCEL_REJECTED, ExecType.REJECTED}),
+    int(OrderAction.MASS_CANCEL): frozenset({ExecType.DONE, ExecType.CANCEL_REJECTED, ExecType.REJECTED}),
+}
+
+
+class State(Enum):
+    """Of a session."""
+
+    DISCONNECTED = "disconnected"
+    LOGGING_ON = "logging_on"
+    ACTIVE = "active"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Of a session. Times in ms.
+
+    Args:
+        name: Of the session: the same name takes up where it left. One connection has it at a time.
+        user: Who speaks, for the exchange's records.
+        tenant: Whose it is; 0 is the operator's.
+        cancel_on_disconnect: The core cancels this session's orders when it is lost.
+        heartbeat_ms: A silence of that long ends the connection; either side speaks within a third of it.
+        timeout_ms: How long a request may wait for its answer, reconnects included.
+        retry_ms: When a request that was not answered is sent again, byte for byte.
+        logon_ms: How long the core may take to answer a logon.
+        backoff_ms_min: Pause before the first new connection; doubles up to `backoff_ms_max`.
+        waiting_max: Commands that may wait for their answers.
+    """
+
+    name: str
+    user: str
+    tenant: int
+    cancel_on_disconnect: bool = False
+    heartbeat_ms: int = 3_000
+    timeout_ms: int = 5_000
+    retry_ms: int = 1_000
+    logon_ms: int = 2_000
+    backoff_ms_min: int = 20
+    backoff_ms_max: int = 2_000
+    waiting_max: int = 50_000
+
+    def __post_init__(self) -> None:
+        for name in ("name", "user"):
+            text = getattr(self, name)
+            if (
+                not isinstance(text, str)
+                or not 0 < len(text) <= 40
+                or not text.isascii()
+                or not text.isprintable()
+            ):
+                raise ValueError(f"{name} must be 1 to 40 printable ASCII characters, not {text!r}")
+        for name in ("heartbeat_ms", "timeout_ms", "retry_ms", "logon_ms", "backoff_ms_min", "waiting_max"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be above 0")
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """A request that waits for its answers, and who waits for it."""
+
+    request: Request[Any]
+    resolve: Callable[[Pending], None]
+    asked_at: int
+    deadline: int
+    keys: list[bytes]
+    answers: Records
+    durability: list[int]
+    missing: int
+    sent_by: int = 0
+    failure: ExchangeError | None = None
+    answered: bytearray = field(default_factory=bytearray)
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """The core no longer has all reports that this session missed.
+
+    Args:
+        after: Event sequence of the last report that was seen.
+        upto: Event sequence up to which reports may be missing.
+        sequence: Of the journal: what the replica must have seen for its answer to make up for them.
+    """
+
+    after: int
+    upto: int
+    sequence: int
+
+
+Event = Reports | Resync | State | Pending
+
+
+class Session:
+    """One session. Owns the requests under way, the last sequences seen, and the session's own orders.
+
+    Not thread-safe. Times are ns of any clock that never falls.
+
+    Args:
+        settings: Of the session.
+        wall_ns: The time of day, for what is sent.
+        after: The last event seen in an earlier life of this session: what followed is asked for at logon.
+    """
+
+    def __init__(self, settings: Settings, wall_ns: Callable[[], int], after: int = 0) -> None:
+        self.settings = settings
+        self.state = State.DISCONNECTED
+        self.outbox: deque[bytes] = deque()
+        self.orders = OwnOrders()
+        self.accounts: set[int] = set()
+        self.session = 0
+        self.epoch = 0
+        self.sequence = 0
+        self.durable_sequence = 0
+        self.event_sequence = after
+        self.reconnects = 0
+        self.retries = 0
+        self.refusal: ExchangeError | None = None
+        self.reopen_at: int | None = None
+        self._wall_ns = wall_ns
+        self._waiting: dict[bytes, list[tuple[Pending, int]]] = {}
+        self._pending: dict[int, Pending] = {}
+        self._commands = 0
+        self._timers: list[tuple[int, int, Pending]] = []
+        self._beat = settings.heartbeat_ms * _MS // 3
+        self._ticket = count(1)
+        self._events: list[Event] = []
+        self._connection = 0
+        self._backoff_ms = settings.backoff_ms_min
+        self._frame_bytes_max = CLIENT_FRAME_BYTES
+        self._connected_before = after > 0
+        self._unanswered: OrderedDict[tuple[int, str], None] = OrderedDict()
+        self._opened_at = 0
+        self._heard_at = 0
+        self._spoke_at = 0
+
+    # What comes from outside.
+
+    def opened(self, now: int) -> None:
+        """There is a new connection, or one will stand as soon as the core is there: log on."""
+        if self.state is State.CLOSED:
+            return
+        self._connection += 1
+        self.outbox.clear()
+        self.reopen_at = None
+        self._enter(State.LOGGING_ON)
+        self._opened_at = self._heard_at = now
+        self._speak(SessionAction.LOGON, now)
+
+    def lost(self, now: int) -> None:
+        """The connection broke; a new one is wanted at `reopen_at`. What is not answered will be asked again."""
+        if self.state in (State.CLOSED, State.DISCONNECTED):
+            return
+        self._enter(State.DISCONNECTED)
+        self.outbox.clear()
+        self.reconnects += 1
+        self.reopen_at = now + self._backoff_ms * _MS
+        self._backoff_ms = min(2 * self._backoff_ms, self.settings.backoff_ms_max)
+
+    def submit(
+        self, request: Request[Any], resolve: Callable[[Pending], None], now: int, timeout_ms: int | None
+    ) -> Pending:
+        """Ask; sent at once, or as soon as the session is active.
+
+        Args:
+            resolve: Called from `take`'s caller when all is answered or has failed.
+            timeout_ms: Instead of the session's.
+
+        Raises:
+            ClientClosed, LogonRefused: The session has ended.
+            TooManyRequests: Too many commands wait already.
+        """
+        if self.state is State.CLOSED:
+            raise self.refusal or ClientClosed("the client is closed")
+        if self._commands + len(request) > self.settings.waiting_max:
+            raise TooManyRequests(self._commands, self.settings.waiting_max)
+        limit_ms = self.settings.timeout_ms if timeout_ms is None else timeout_ms
+        pending = Pending(
+            request,
+            resolve,
+            now,
+            now + limit_ms * _MS,
+            correlations(request),
+            np.zeros(len(request), ANSWER_DTYPES[request.family]),
+            [0] * len(request),
+            len(request),
+            answered=bytearray(len(request)),
+        )
+        for index, key in enumerate(pending.keys):
+            self._waiting.setdefault(key, []).append((pending, index))
+        if request.family is CommandList.ORDERS:
+            self.accounts.update(
+                request.rows["account"].tolist() if len(request) > 1 else [int(request.rows["account"][0])]
+            )
+        self._pending[id(pending)] = pending
+        self._commands += len(request)
+        if self.state is State.ACTIVE:
+            self._send(pending, now)
+        self._alarm(pending, now)
+        return pending
+
+    def receive(self, frame: bytes, now: int) -> None:
+        """A frame of the core.
+
+        Raises:
+            WireError: It is none, or says what cannot be.
+        """
+        try:
+            header, kind, rows = decode_reports(frame)
+        except BadFrame as error:
+            raise WireError(f"the core sent {error}") from None
+        if header.epoch < self.epoch:
+            return  # of a core that was succeeded: not to be believed
+        self._heard_at = now
+        self.epoch = header.epoch
+        if self.state is State.CLOSED:
+            return
+        if kind == ReportList.REPORTS:
+            self._reports(rows, int(header.durability))
+        elif kind == ReportList.ANSWERS:
+            self._answers(rows, rows["correlation_id"].tolist(), int(header.durability))
+        elif kind == ReportList.SESSIONS:
+            for row in rows:
+                self._session_answer(row, now)
+        elif kind == ReportList.REFUSALS:
+            for row in rows:
+                self._refused(row, now)
+        else:
+            self._answers(
+                rows, [b"#%d" % number for number in rows["request"].tolist()], int(header.durability)
+            )
+        self.sequence = max(self.sequence, header.sequence)
+        self.durable_sequence = max(self.durable_sequence, header.durable_sequence)
+
+    def tick(self, now: int) -> None:
+        """Time has passed: what is due is sent again, given up, or kept alive."""
+        while self._timers and self._timers[0][0] <= now:
+            _, _, pending = heapq.heappop(self._timers)
+            if not pending.missing:
+                continue
+            if now >= pending.deadline:
+                self._fail(pending, RequestTimeout(pending.request, now - pending.asked_at))
+                continue
+            if self.state is State.ACTIVE and pending.sent_by == self._connection:
+                self.retries += 1
+                self._send(pending, now)
+            self._alarm(pending, now)
+        if self.state is State.LOGGING_ON and now - self._opened_at >= self.settings.logon_ms * _MS:
+            self.lost(now)
+        elif self.state is State.ACTIVE:
+            if now - self._heard_at >= self.settings.heartbeat_ms * _MS:
+                self.lost(now)
+            elif now - self._spoke_at >= self._beat:
+                self._speak(SessionAction.HEARTBEAT, now)
+
+    def close(self, now: int, why: ExchangeError | None = None) -> None:
+        """Log off and answer whoever waits with `why`, by default `ClientClosed`."""
+        if self.state is State.CLOSED:
+            return
+        if self.state is State.ACTIVE:
+            self._speak(SessionAction.LOGOFF, now)
+        self.refusal = why or ClientClosed("the client was closed")
+        self._enter(State.CLOSED)
+        self.reopen_at = None
+        for pending in list(self._pending.values()):
+            self._fail(pending, self.refusal)
+
+    # What the driver asks.
+
+    @property
+    def next_timer(self) -> int | None:
+        """When `tick` has something to do; None where nothing will be."""
+        times = [self._timers[0][0]] if self._timers else []
+        if self.state is State.LOGGING_ON:
+            times.append(self._opened_at + self.settings.logon_ms * _MS)
+        elif self.state is State.ACTIVE:
+            times += [self._heard_at + self.settings.heartbeat_ms * _MS, self._spoke_at + self._beat]
+        elif self.reopen_at is not None:
+            times.append(self.reopen_at)
+        return min(times, default=None)
+
+    @property
+    def next_request_timer(self) -> int | None:
+        """When a request that waits is due to be sent again or given up; None where none waits."""
+        while self._timers and not self._timers[0][2].missing:
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    @property
+    def waiting(self) -> int:
+        """Commands that wait for their answers."""
+        return self._commands
+
+    def owns(self, row: OrderRow) -> bool:
+        """Whether an order that the replica knows is one that this session asked for and heard nothing of."""
+        return (row.account, row.client_order_id) in self._unanswered
+
+    def take(self) -> list[Event]:
+        """What happened since the last call, in order: reports, states, and requests that are answered or failed.
+
+        For a `Pending` its `resolve` is to be called.
+        """
+        events, self._events = self._events, []
+        return events
+
+    # Answers.
+
+    def _reports(self, rows: Records, durability: int) -> None:
+        keys = joined(rows, "correlation_id")
+        waiting = self._waiting
+        for index, key in enumerate(keys):
+            if key in waiting:
+                self._report_answer(rows, index, key, durability)
+        events = rows["event_sequence"]
+        repeated = (rows["flags"] & np.uint16(ReportFlag.DUPLICATE)) != 0
+        new = (events > self.event_sequence) & ~repeated
+        self.orders.add(rows[(events > self.event_sequence) | repeated])
+        if new.all():
+            self._events.append(Reports(rows, durability))
+        elif new.any():
+            self._events.append(Reports(rows[new], durability))
+        self.event_sequence = max(self.event_sequence, int(events.max()))
+
+    def _report_answer(self, rows: Records, index: int, key: bytes, durability: int) -> None:
+        row = rows[index]
+        candidates = self._waiting[key]
+        exec_type = int(row["exec_type"])
+        repeated = int(row["flags"]) & ReportFlag.DUPLICATE
+        found: tuple[Pending, int] | None = None
+        for candidate in candidates:
+            pending, place = candidate
+            if pending.request.family is not CommandList.ORDERS:
+                continue
+            asked = pending.request.rows[place]
+            action = int(asked["kind"])
+            if not repeated and exec_type not in _ANSWERED_BY.get(action, frozenset()):
+                continue
+            own_id = row["client_order_id_head"] == asked["client_order_id_head"] and (
+                row["client_order_id_tail"] == asked["client_order_id_tail"]
+            )
+            if own_id:
+                found = candidate
+                break
+            if action != OrderAction.NEW_ORDER and found is None:
+                found = candidate
+        if found is not None:
+            self._settle(found, row, key, durability)
+
+    def _answers(self, rows: Records, keys: list[bytes], durability: int) -> None:
+        for index, key in enumerate(keys):
+            for candidate in self._waiting.get(key, ())[:1]:
+                self._settle(candidate, rows[index], key, durability)
+        if "event_sequence" in (rows.dtype.names or ()):
+            self.event_sequence = max(self.event_sequence, int(rows["event_sequence"].max()))
+        self.sequence = max(self.sequence, int(rows["sequence"].max()))
+
+    def _settle(self, candidate: tuple[Pending, int], row: Any, key: bytes, durability: int) -> None:
+        pending, place = candidate
+        if pending.answers.dtype != row.dtype:
+            raise WireError(f"the core answered {pending.request} with a record of another kind")
+        self._forget(candidate, key)
+        pending.answers[place] = row
+        pending.durability[place] = durability
+        pending.answered[place] = 1
+        pending.missing -= 1
+        self._commands -= 1
+        self.sequence = max(self.sequence, int(row["sequence"]))
+        if not pending.missing:
+            del self._pending[id(pending)]
+            self._events.append(pending)
+
+    def _fail(self, pending: Pending, failure: ExchangeError) -> None:
+        rows = pending.request.rows
+        for place, key in enumerate(pending.keys):
+            if not pending.answered[place]:
+                self._forget((pending, place), key)
+                if (
+                    pending.request.family is CommandList.ORDERS
+                    and rows["kind"][place] == OrderAction.NEW_ORDER
+                ):
+                    own = joined(rows[place : place + 1], "client_order_id")[0].decode("ascii")
+                    self._unanswered[int(rows["account"][place]), own] = None
+        while len(self._unanswered) > _UNANSWERED_MAX:
+            self._unanswered.popitem(last=False)
+        self._commands -= pending.missing
+        pending.missing = 0
+        pending.failure = failure
+        del self._pending[id(pending)]
+        self._events.append(pending)
+
+    def _forget(self, candidate: tuple[Pending, int], key: bytes) -> None:
+        candidates = self._waiting[key]
+        candidates.remove(candidate)
+        if not candidates:
+            del self._waiting[key]
+
+    def _session_answer(self, row: Any, now: int) -> None:
+        kind = int(row["kind"])
+        self.sequence = max(self.sequence, int(row["sequence"]))
+        self.durable_sequence = max(self.durable_sequence, int(row["durable_sequence"]))
+        if kind == SessionOutcome.REFUSED:
+            self._turned_away(int(row["reject"]), now)
+        elif kind == SessionOutcome.BYE:
+            if self._lasting(int(row["reject"])):
+                self._turned_away(int(row["reject"]), now)
+            else:
+                self.lost(now)
+        elif kind in (SessionOutcome.WELCOME, SessionOutcome.RESYNC):
+            self._welcome(row, kind == SessionOutcome.RESYNC, now)
+
+    def _welcome(self, row: Any, gone: bool, now: int) -> None:
+        number, seen = int(row["session"]), int(row["event_sequence"])
+        if int(row["max_frame"]):
+            self._frame_bytes_max = min(CLIENT_FRAME_BYTES, int(row["max_frame"]))
+        # Missed reports do not come where the core dropped them, where it knows only another session of this
+        # name, or where it lost the end of its journal with answers that it had given.
+        gone = gone or (self.session not in (0, number)) or (self._connected_before and seen < self.event_sequence)
+        if gone:
+            sequence = int(row["sequence"])
+            self._events.append(Resync(min(seen, self.event_sequence), max(seen, self.event_sequence), sequence))
+            self.event_sequence, self.sequence = seen, sequence
+        elif not self._connected_before:
+            self.event_sequence = max(self.event_sequence, seen)
+        self.session = number
+        if self.state is not State.LOGGING_ON:
+            return
+        self._connected_before = True
+        self._backoff_ms = self.settings.backoff_ms_min
+        self._enter(State.ACTIVE)
+        for pending in list(self._pending.values()):
+            if pending.sent_by:
+                self.retries += 1
+            self._send(pending, now)
+
+    def _refused(self, row: Any, now: int) -> None:
+        """A whole frame was refused. Which one is not said, so what may pass later is left to be asked again."""
+        number = int(row["reject"])
+        if number == 1004:
+            self.lost(now)
+        elif self._lasting(number):
+            failure = WireError(
+                f"the core refused a frame of {int(row['size'])} bytes: {Reject(number).name}"
+            )
+            for pending in list(self._pending.values()):
+                if pending.sent_by == self._connection:
+                    self._fail(pending, failure)
+
+    def _turned_away(self, number: int, now: int) -> None:
+        if self._lasting(number):
+            self.close(now, LogonRefused(RejectCode(number)))
+        else:
+            self.lost(now)
+
+    @staticmethod
+    def _lasting(number: int) -> bool:
+        try:
+            code = RejectCode(number)
+        except ValueError:
+            return False
+        return not code.transient and number not in _CURED
+
+    # What is sent.
+
+    def _send(self, pending: Pending, now: int) -> None:
+        rows = pending.request.rows
+        if any(pending.answered):
+            rows = rows[np.frombuffer(pending.answered, np.uint8) == 0]
+        self.outbox.extend(command_frames(pending.request.family, rows, limit=self._frame_bytes_max))
+        pending.sent_by = self._connection
+        self._spoke_at = now
+
+    def _speak(self, kind: SessionAction, now: int) -> None:
+        settings = self.settings
+        row = _LAYOUT.pack(
+            {
+                "kind": int(kind),
+                "flags": int(SessionFlag.CANCEL_ON_DISCONNECT) if settings.cancel_on_disconnect else 0,
+                "heartbeat_ms": settings.heartbeat_ms,
+                "last_event_sequence": self.event_sequence,
+                "tenant": settings.tenant,
+                "schema_version": SCHEMA_VERSION,
+                "sent_at": self._wall_ns(),
+                "name": settings.name.encode("ascii"),
+                "user": settings.user.encode("ascii"),
+            }
+        )
+        self.outbox.extend(command_frames(CommandList.SESSIONS, _LAYOUT.rows(row)))
+        self._spoke_at = now
+
+    def _alarm(self, pending: Pending, now: int) -> None:
+        due = min(now + self.settings.retry_ms * _MS, pending.deadline)
+        heapq.heappush(self._timers, (due, next(self._ticket), pending))
+
+    def _enter(self, state: State) -> None:
+        if state is not self.state:
+            self.state = state
+            self._events.append(state)

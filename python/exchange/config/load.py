@@ -1,0 +1,195 @@
+"""Settings from a file, the environment and arguments, checked one by one and then together."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from exchange.config.settings import Durability, Endpoints, Settings
+from exchange.config.table import FILE_VARIABLE, VARIABLE_PREFIX, Row, rows, sections
+from exchange.errors import ConfigError
+
+_FILE_BYTES_MAX: Final = 1 << 20
+# What the kernel's socket address holds, less its closing zero.
+_SOCKET_PATH_BYTES_MAX: Final = 107
+_BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def load(
+    file: Path | str | None = None, *, environment: Mapping[str, str] | None = None, **values: object
+) -> Settings:
+    """The settings: of the arguments, else the environment, else the file, else the defaults.
+
+    Args:
+        file: A TOML file; None: the one that the variable EXCHANGE_CONFIG names, if it does.
+        environment: Stands for `os.environ`.
+        values: By key; a section is a mapping: ``load(durability="disk", limits={"accounts": 100})``.
+
+    Raises:
+        ConfigError: A key is unknown, a value is not what is expected, or two do not fit together. The
+            message is one sentence that names where it was said, the key, and what was expected.
+    """
+    environment = os.environ if environment is None else environment
+    path = file if file is not None else environment.get(FILE_VARIABLE) or None
+    table = {row.key: row for row in rows()}
+    said: dict[str, tuple[object, str]] = {}
+    if path is not None:
+        said |= _flat(_read(Path(path)), f"{path}", table)
+    said |= _of_environment(environment, table)
+    said |= _flat(values, "argument", table)
+    parsed = {key: _value(table[key], value, source) for key, (value, source) in said.items()}
+    parts: dict[str, dict[str, Any]] = {section: {} for section in ("", *sections())}
+    for key, value in parsed.items():
+        parts[table[key].section][table[key].name] = value
+    made = {section: cls(**parts[section]) for section, cls in sections().items()}
+    return _fitted(Settings(**parts[""], **made), {key: source for key, (_, source) in said.items()})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > _FILE_BYTES_MAX:
+        raise ConfigError(f"{path} is longer than {_FILE_BYTES_MAX:,} bytes")
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is no TOML: {error}") from None
+
+
+def _flat(
+    values: Mapping[str, object], source: str, table: Mapping[str, Row]
+) -> dict[str, tuple[object, str]]:
+    """By `section.name`, each with where it was said."""
+    said: dict[str, tuple[object, str]] = {}
+    for name, value in values.items():
+        if name in sections():
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{source}: {name} is {value!r}: expected a table of settings")
+            for key, inner in value.items():
+                said[f"{name}.{key}"] = (inner, source)
+        else:
+            said[name] = (value, source)
+    for key in said:
+        if key not in table:
+            raise ConfigError(f"{source}: there is no setting {key}{_meant(key, table)}")
+    return said
+
+
+def _of_environment(
+    environment: Mapping[str, str], table: Mapping[str, Row]
+) -> dict[str, tuple[object, str]]:
+    by_variable = {row.variable: row for row in table.values()}
+    said: dict[str, tuple[object, str]] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(VARIABLE_PREFIX) or variable == FILE_VARIABLE:
+            continue
+        if variable not in by_variable:
+            raise ConfigError(f"environment: there is no setting {variable}{_meant(variable, by_variable)}")
+        row = by_variable[variable]
+        said[row.key] = (_of_text(row, text), f"environment variable {variable}")
+    return said
+
+
+def _of_text(row: Row, text: str) -> object:
+    """What a variable says; a text that is no value of its kind stays text, and is refused as such."""
+    if row.optional and text == "":
+        return None
+    if row.kind is int and re.fullmatch(r"-?[0-9]{1,19}", text, re.ASCII):
+        return int(text)
+    if row.kind is bool:
+        return _BOOLEANS.get(text.lower(), text)
+    return text
+
+
+def _value(row: Row, value: object, source: str) -> object:
+    """A value as its setting has it."""
+    if value is None and row.optional:
+        return None
+    if row.kind is int and type(value) is int and row.bounds and row.bounds[0] <= value <= row.bounds[1]:
+        return value
+    if row.kind is bool and type(value) is bool:
+        return value
+    if row.kind is str and isinstance(value, str) and value.isprintable():
+        return value
+    if row.kind is Path and isinstance(value, str | Path) and str(value) and "\0" not in str(value):
+        return Path(value).expanduser()
+    if row.kind is Durability and value in set(Durability):
+        return Durability(str(value))
+    raise ConfigError(f"{source}: {row.key} is {value!r}: expected {row.expected}")
+
+
+def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
+    """The settings with paths made absolute and endpoints filled in, seen to fit together."""
+
+    def refuse(key: str, why: str) -> ConfigError:
+        return ConfigError(f"{sources.get(key, 'default')}: {key} {why}")
+
+    data_directory = Path(os.path.abspath(settings.data_directory))  # noqa: PTH100 (links stay links)
+    run = data_directory / "run"
+    filled = {
+        name: getattr(settings.endpoints, name) or f"ipc://{run / name}.sock"
+        for name in ("orders", "queries")
+    }
+    for name, endpoint in filled.items():
+        _check_endpoint(endpoint, f"endpoints.{name}", settings, sources)
+    if filled["orders"] == filled["queries"]:
+        raise refuse("endpoints.queries", "is that of orders: expected another one")
+    if settings.endpoints.metrics and not _is_host_port(settings.endpoints.metrics):
+        raise refuse("endpoints.metrics", f"is {settings.endpoints.metrics!r}: expected host:port")
+    limits, sessions = settings.limits, settings.sessions
+    if limits.segment_bytes % 4096:
+        raise refuse("limits.segment_bytes", f"is {limits.segment_bytes}: expected a multiple of 4,096")
+    if limits.journal_bytes < 2 * limits.segment_bytes:
+        raise refuse(
+            "limits.journal_bytes", f"is {limits.journal_bytes}: expected room for two segments at least"
+        )
+    if limits.client_order_ids < limits.orders:
+        raise refuse(
+            "limits.client_order_ids", f"is {limits.client_order_ids}: expected at least limits.orders"
+        )
+    if sessions.heartbeat_timeout_ms < 2 * sessions.heartbeat_interval_ms:
+        raise refuse(
+            "sessions.heartbeat_timeout_ms",
+            f"is {sessions.heartbeat_timeout_ms}: expected at least twice sessions.heartbeat_interval_ms",
+        )
+    endpoints = Endpoints(**filled, metrics=settings.endpoints.metrics)
+    return replace(settings, data_directory=data_directory, endpoints=endpoints)
+
+
+def _check_endpoint(endpoint: str, key: str, settings: Settings, sources: Mapping[str, str]) -> None:
+    source = sources.get(key, sources.get("data_directory", "default"))
+    scheme, _, address = endpoint.partition("://")
+    if scheme == "tcp":
+        if not _is_host_port(address):
+            raise ConfigError(f"{source}: {key} is {endpoint!r}: expected tcp://host:port")
+        if settings.security.keys_directory is None:
+            raise ConfigError(f"{source}: {key} is {endpoint!r}: expected security.keys_directory beside it")
+    elif scheme == "ipc":
+        if not address.startswith("/"):
+            raise ConfigError(f"{source}: {key} is {endpoint!r}: expected an absolute path after ipc://")
+        if (size := len(os.fsencode(address))) > _SOCKET_PATH_BYTES_MAX:
+            raise ConfigError(
+                f"{source}: {key} has a path of {size} bytes: expected at most {_SOCKET_PATH_BYTES_MAX},"
+                " so choose a shorter data_directory"
+            )
+    else:
+        raise ConfigError(f"{source}: {key} is {endpoint!r}: expected ipc:// or tcp://")
+
+
+def _is_host_port(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) is not None and int(port) <= 65_535
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f": expected {near[0]} perhaps" if near else ": expected one of docs/configuration.md"

@@ -1,0 +1,36 @@
+"""The table of settings as docs/configuration.md, on standard output."""
+
+import sys
+
+from exchange.config.table import FILE_VARIABLE, rows, sections
+
+
+def markdown() -> str:
+    """The page as docs/configuration.md has it."""
+    lines = [
+        "# Configuration",
+        "",
+        "Made by `python -m exchange.config.page`; a test keeps it current.",
+        "Each setting comes from the first of these that says something: arguments",
+        "(`exchange.config.load(...)`, options of the command line), the environment,",
+        f"the TOML file (`--config`, or `{FILE_VARIABLE}`), the default.",
+        "An unknown key or variable is an error, as is a value out of its bounds.",
+    ]
+    for section in ("", *sections()):
+        lines += ["", f"## {f'[{section}]' if section else 'At the top of the file'}", ""]
+        lines += ["| key | variable | expected | default | meaning |", "| --- | --- | --- | --- | --- |"]
+        for row in rows():
+            if row.section == section:
+                default = "" if row.default in {None, ""} else f"`{_shown(row.default)}`"
+                lines.append(
+                    f"| `{row.name}` | `{row.variable}` | {row.expected} | {default} | {row.meaning} |"
+                )
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

@@ -1,0 +1,102 @@
+"""Files and directories that are ours alone: for sockets, whose only guard they are, and for keys."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from exchange.errors import SecurityError
+
+
+def private_directory(path: Path) -> Path:
+    """Make sure that a directory exists, is ours, and that nobody else can look into it.
+
+    A missing one is made with mode 0700; one that exists is checked and never changed.
+
+    Raises:
+        SecurityError: It is no directory (a symbolic link is none), belongs to another user, is open to group
+            or others, or lies in a directory where others may replace it.
+    """
+    path = path.absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise SecurityError(f"{path} has to be a directory, and is something else") from None
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise SecurityError(f"{path} has to be a directory, and is a symbolic link")
+    if status.st_uid != os.geteuid():
+        raise SecurityError(
+            f"{path} belongs to user {status.st_uid}, not to user {os.geteuid()} who runs this"
+        )
+    if status.st_mode & 0o077:
+        raise SecurityError(
+            f"{path} is open to group or others (mode {stat.S_IMODE(status.st_mode):04o}, expected 0700)"
+        )
+    _check_parent(path.parent)
+    return path
+
+
+def read_private_file(path: Path, *, secret: bool) -> bytes:
+    """The content of a file that decides who may do what.
+
+    Args:
+        path: The file.
+        secret: Whether reading it is already too much (mode 0600); otherwise only writing is.
+
+    Raises:
+        SecurityError: It is missing, no plain file, belongs to another user, or is open to others.
+    """
+    try:
+        # Opened first and checked by descriptor: a path may mean another file a moment later.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise SecurityError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        _check_file(path, os.fstat(descriptor), secret=secret)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
+
+
+def write_private_file(path: Path, content: bytes) -> None:
+    """Write a new file with mode 0600 from its first byte on; one that is there is never replaced.
+
+    Raises:
+        SecurityError: It exists, or cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SecurityError(f"{path} cannot be made: {error.strerror}") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _check_file(path: Path, status: os.stat_result, *, secret: bool) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise SecurityError(f"{path} is no plain file")
+    if status.st_uid not in {os.geteuid(), 0}:
+        raise SecurityError(
+            f"{path} belongs to user {status.st_uid}, not to user {os.geteuid()} who runs this"
+        )
+    if status.st_mode & (0o077 if secret else 0o022):
+        expected = "0600" if secret else "no writing by group or others"
+        raise SecurityError(
+            f"{path} is open to others (mode {stat.S_IMODE(status.st_mode):04o}, expected {expected})"
+        )
+
+
+def _check_parent(parent: Path) -> None:
+    status = parent.stat()
+    if status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX:
+        raise SecurityError(
+            f"{parent} may be written by others (mode {stat.S_IMODE(status.st_mode):04o}),"
+            " who could replace what lies in it"
+        )
+    if status.st_uid not in {os.geteuid(), 0}:
+        raise SecurityError(f"{parent} belongs to user {status.st_uid}, who could replace what lies in it")

@@ -1,0 +1,95 @@
+"""Every setting: its type, default, bounds and meaning, in one table, which is these classes.
+
+Sections are frozen dataclasses; a field's metadata has what the type does not say. Units come last in a name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+_INT64_MAX: Final = 2**63 - 1
+
+
+class Durability(StrEnum):
+    """How safe an order is when it is acknowledged."""
+
+    PROCESS = "process"  # written: survives a crash of the process
+    DISK = "disk"  # synchronised: survives a power cut
+
+
+def _setting(default: Any, meaning: str, *bounds: int) -> Any:
+    """A field with what its type does not say; `bounds` are the least and greatest value of a number."""
+    return field(default=default, metadata={"meaning": meaning, "bounds": bounds or None})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where sockets are. Empty: an `ipc` socket in the private directory `run` of the data directory."""
+
+    orders: str = _setting("", "The core: orders, cancels, administration; `ipc://…`, or `tcp://…` with keys")
+    queries: str = _setting("", "The read replica; `ipc://…`, or `tcp://…` with keys")
+    metrics: str = _setting("127.0.0.1:9464", "HTTP for metrics and health, `host:port`; empty: none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the core has room for. All of it is reserved when the core starts."""
+
+    accounts: int = _setting(65_536, "Accounts", 1, 2**24)
+    assets: int = _setting(256, "Assets", 1, 2**16)
+    instruments: int = _setting(1_024, "Instruments", 1, 2**16)
+    orders: int = _setting(2**20, "Live orders", 1, 2**27)
+    client_order_ids: int = _setting(2**22, "Client order ids that are remembered", 1, 2**28)
+    queue_capacity: int = _setting(10_000, "Orders that wait while matching is away", 1, 1_000_000)
+    queue_ttl_ms: int = _setting(5_000, "After this long such an order is expired instead", 1, 3_600_000)
+    segment_bytes: int = _setting(256 * 2**20, "Size of a journal segment", 2**20, 2**34)
+    journal_bytes: int = _setting(64 * 2**30, "Journal kept at most; laggards are cut off", 2**21, _INT64_MAX)
+    disk_used_percent: int = _setting(85, "Fuller than this, new orders are refused and cancels pass", 1, 100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """The core process."""
+
+    realtime_priority: int = _setting(0, "SCHED_FIFO priority where the system allows it; 0: none", 0, 99)
+    cpu: int | None = _setting(None, "The processor to stay on; empty: any", 0, 4_095)
+    lock_memory: bool = _setting(False, "Keep all memory resident (mlockall)")
+    snapshot_interval_s: int = _setting(300, "How often the replica takes a snapshot", 1, 86_400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """What one client connection may do."""
+
+    sessions_max: int = _setting(1_024, "Connections at once", 1, 65_536)
+    orders_per_s: int = _setting(100_000, "New and replaced orders a second", 1, 10_000_000)
+    orders_burst: int = _setting(10_000, "New and replaced orders at once", 1, 10_000_000)
+    cancels_per_s: int = _setting(200_000, "Cancels a second, on a budget of their own", 1, 10_000_000)
+    cancels_burst: int = _setting(20_000, "Cancels at once", 1, 10_000_000)
+    heartbeat_interval_ms: int = _setting(1_000, "How often a silent client says that it lives", 10, 600_000)
+    heartbeat_timeout_ms: int = _setting(5_000, "Silence after which a session is lost", 20, 3_600_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """Keys."""
+
+    keys_directory: Path | None = _setting(None, "CURVE keys: `server.key` and `clients/NAME.toml`; for TCP")  # noqa: RUF009
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of an exchange. `exchange.config.load` makes one that fits together."""
+
+    data_directory: Path = _setting(Path("exchange-data"), "Journal, snapshots, sockets")  # noqa: RUF009
+    durability: Durability = _setting(  # noqa: RUF009
+        Durability.PROCESS, "What an acknowledged order survives: `process`, `disk`"
+    )
+    endpoints: Endpoints = field(default_factory=Endpoints)
+    limits: Limits = field(default_factory=Limits)
+    core: Core = field(default_factory=Core)
+    sessions: Sessions = field(default_factory=Sessions)
+    security: Security = field(default_factory=Security)

@@ -1,0 +1,220 @@
+"""The market of the demo: assets and instruments, funded accounts, and the sessions that trade for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from cmatch.enums import OrderType
+from cmatch.frames import ORDER_COMMAND_DTYPE
+from exchange.client import AdminAnswer, Client, Reports, Request
+from exchange.demo.flow import Flow
+from exchange.demo.sample import Sample
+from exchange.demo.translate import Action
+from exchange.domain.enums import ExecType, OrderAction, OrderField
+from exchange.errors import ExchangeError
+
+TENANT = 1
+_FIRST_ACCOUNT = 1
+_TYPICAL_ORDERS = 500  # an account can pay for so many orders of the usual size
+_BATCH = 250
+_PRICES_BEYOND = 8  # an instrument takes prices up to so many times the highest of the sample
+_MAKER_RATE, _TAKER_RATE = 100_000, 250_000  # 0.01 % and 0.025 %
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is set up: numbers of assets and instruments, and what each account gets of each asset."""
+
+    sample: Sample
+    accounts: tuple[int, ...]
+    assets: dict[str, int]
+    deposits: dict[str, int]  # minor units for each account
+
+    @classmethod
+    def of(cls, sample: Sample, accounts: int) -> Plan:
+        """For so many accounts."""
+        symbols = sorted(sample.scales)
+        return cls(
+            sample=sample,
+            accounts=tuple(range(_FIRST_ACCOUNT, _FIRST_ACCOUNT + accounts)),
+            assets={symbol: number for number, symbol in enumerate(symbols, 1)},
+            deposits=_deposits(sample),
+        )
+
+    @property
+    def instruments(self) -> list[int]:
+        """Number of each product of the sample."""
+        return list(range(1, len(self.sample.products) + 1))
+
+    @property
+    def total(self) -> dict[str, int]:
+        """What all accounts are given, by asset, in minor units."""
+        return {symbol: amount * len(self.accounts) for symbol, amount in self.deposits.items()}
+
+
+def _deposits(sample: Sample) -> dict[str, int]:
+    scales, rows = sample.scales, sample.rows
+    deposits: dict[str, int] = {}
+    for number, product in enumerate(sample.products):
+        mine = rows[(rows["symbol"] == number) & (rows["action"] == Action.SET)]
+        qty, price = int(np.median(mine["qty"])), int(np.median(mine["price"]))
+        goods = qty * 10 ** (scales[product.base] - product.qty_scale)
+        cost = qty * price * 10 ** (scales[product.quote] - product.price_scale - product.qty_scale)
+        for symbol, amount in ((product.base, goods), (product.quote, cost)):
+            deposits[symbol] = max(deposits.get(symbol, 0), amount * _TYPICAL_ORDERS)
+    return deposits
+
+
+def set_up(client: Client, plan: Plan) -> None:
+    """Defines assets and instruments, opens the accounts and pays in; may be repeated on the same exchange.
+
+    Args:
+        client: of the operator.
+        plan: what.
+
+    Raises:
+        ExchangeError: something of it was refused.
+    """
+    admin = client.make.admin
+    scales = plan.sample.scales
+    for symbol, number in plan.assets.items():
+        _done(client.admin.define_asset(number, symbol, scales[symbol]), f"asset {symbol}")
+    for number, product in zip(plan.instruments, plan.sample.products, strict=True):
+        rows = plan.sample.rows[plan.sample.rows["symbol"] == number - 1]
+        answer = client.admin.define_instrument(
+            number,
+            product.symbol,
+            base=product.base,
+            quote=product.quote,
+            price_scale=product.price_scale,
+            qty_scale=product.qty_scale,
+            maker_rate=_MAKER_RATE,
+            taker_rate=_TAKER_RATE,
+            max_price=int(rows["price"].max()) * _PRICES_BEYOND,
+            max_qty=int(rows["qty"].max()) * _PRICES_BEYOND,
+        )
+        _done(answer, f"instrument {product.symbol}")
+    openings = [admin.open_account(account, tenant=TENANT) for account in plan.accounts]
+    payments = [
+        admin.deposit(
+            number, plan.deposits[symbol], account=account, transfer_id=_transfer_id(account, number)
+        )
+        for account in plan.accounts
+        for symbol, number in plan.assets.items()
+    ]
+    for requests, what in ((openings, "an account"), (payments, "a deposit")):
+        for batch in _pieces(requests):
+            for answer in client.batch(batch):
+                _done(answer, what)
+
+
+def _transfer_id(account: int, asset: int) -> int:
+    """The same for the same account and asset: setting up again pays nothing in twice."""
+    return (account << 32) | asset
+
+
+def _pieces(requests: Sequence[Request[AdminAnswer]]) -> Iterator[Sequence[Request[AdminAnswer]]]:
+    for start in range(0, len(requests), _BATCH):
+        yield requests[start : start + _BATCH]
+
+
+def _done(answer: AdminAnswer, what: str) -> None:
+    if answer.reject is not None:
+        raise ExchangeError(f"the demo could not set up {what}: {answer.reject}")
+
+
+@dataclass
+class Tally:
+    """What the traders have seen."""
+
+    sent: int = 0
+    reports: int = 0
+    trades: int = 0
+    rejects: Counter[int] = field(default_factory=Counter)
+    late_s: float = 0.0  # how far behind its rate the flow is
+
+
+class Traders:
+    """Sends a flow at a rate through several sessions, and tells it what came back. One thread sends.
+
+    Args:
+        clients: the sessions; an account trades through the same one for ever.
+        flow: what is sent.
+        rate: commands a second.
+    """
+
+    def __init__(self, clients: Sequence[Client], flow: Flow, rate: int) -> None:
+        self._clients = clients
+        self._flow = flow
+        self._rate = rate
+        self._news: list[Reports] = []
+        self._lock = threading.Lock()
+        self.tally = Tally()
+        for client in clients:
+            client.on_reports(self._hear)
+
+    def run(self, until: Callable[[], bool]) -> None:
+        """Sends until it is told to end."""
+        begin, tally = time.monotonic(), self.tally
+        step = max(self._rate // 200, 1)  # five milliseconds' worth
+        while not until():
+            due = begin + tally.sent / self._rate
+            wait = due - time.monotonic()
+            if wait > 0:
+                time.sleep(wait)
+            tally.late_s = max(-wait, 0.0)
+            self._learn()
+            self._send(step)
+
+    def _send(self, count: int) -> None:
+        commands = self._flow.take(count)
+        rows = records_of(commands)
+        which = rows["account"] % len(self._clients)
+        for number, client in enumerate(self._clients):
+            mine = rows[which == number]
+            if mine.size:
+                client.submit_array(mine)
+        self.tally.sent += len(rows)
+
+    def _hear(self, reports: Reports) -> None:
+        with self._lock:
+            self._news.append(reports)
+
+    def _learn(self) -> None:
+        with self._lock:
+            news, self._news = self._news, []
+        if not news:
+            return
+        rows = np.concatenate([reports.rows for reports in news])
+        ids = rows["client_order_id_head"].astype(np.int64)
+        self._flow.learn(ids, rows["exec_type"], rows["leaves_qty"], rows["reject"])
+        tally = self.tally
+        tally.reports += len(rows)
+        tally.trades += int(np.count_nonzero(rows["exec_type"] == int(ExecType.TRADE)))
+        refused = rows["reject"][rows["reject"] != 0]
+        tally.rejects.update(refused.tolist())
+
+
+def records_of(commands: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
+    """Commands of a flow as ORDER_COMMAND records, without the time that they are sent at."""
+    action, instrument, side, account, qty, price, number, original, tif = commands.T
+    rows = np.zeros(len(commands), ORDER_COMMAND_DTYPE)
+    rows["kind"], rows["account"] = action, account
+    rows["client_order_id_head"] = number.astype("S16")
+    new = action == int(OrderAction.NEW_ORDER)
+    changes = action == int(OrderAction.REPLACE)
+    rows["orig_client_order_id_head"][~new] = original[~new].astype("S16")
+    for name, values in (("side", side), ("instrument_id", instrument), ("time_in_force", tif)):
+        rows[name][new] = values[new]
+    rows["type"][new] = int(OrderType.LIMIT)
+    rows["present"][new] = int(OrderField.PRICE)
+    rows["present"][changes] = int(OrderField.PRICE | OrderField.QTY)
+    rows["qty"], rows["price"] = qty, price
+    return rows

@@ -1,0 +1,1 @@
+"""What the exchange speaks of: words and messages, pure data."""

@@ -1,0 +1,293 @@
+"""The words of the exchange, with the numbers of the wire; those of the matching core are its own.
+
+Where a message has ``X | None``, None is the wire's 0: nothing was said.
+"""
+
+from cmatch.enums import (
+    BandMode,
+    DefinitionField,
+    Flag,
+    OrderFlag,
+    OrderType,
+    Peg,
+    Phase,
+    Side,
+    StopWrongSide,
+    StpMode,
+    TimeInForce,
+    TriggerSource,
+    Word,
+)
+from cmatch.frames import CommandList, FrameFault, ReportList
+from cmatch.rejects import RejectCode
+
+__all__ = [
+    "AdminAction",
+    "AnswerFlag",
+    "BandMode",
+    "CancelReason",
+    "CommandList",
+    "DefinitionField",
+    "Durability",
+    "ExecType",
+    "FeeMode",
+    "FrameFault",
+    "InstrumentAction",
+    "InstrumentKind",
+    "LedgerAction",
+    "LedgerField",
+    "LimitField",
+    "LimitKind",
+    "Liquidity",
+    "OrderAction",
+    "OrderField",
+    "OrderFlag",
+    "OrderStatus",
+    "OrderType",
+    "Peg",
+    "Phase",
+    "RejectCode",
+    "ReportFlag",
+    "ReportList",
+    "Scope",
+    "SessionAction",
+    "SessionFlag",
+    "SessionOutcome",
+    "Side",
+    "StopWrongSide",
+    "StpMode",
+    "TimeInForce",
+    "TriggerSource",
+]
+
+
+class OrderAction(Word):
+    """What an order command wishes."""
+
+    NEW_ORDER = 1
+    REPLACE = 2
+    CANCEL = 3
+    MASS_CANCEL = 4
+
+
+class OrderField(Flag):
+    """Bits of `present` in an order command: which optional fields carry a value."""
+
+    PRICE = 1 << 0
+    STOP_PRICE = 1 << 1
+    TRAIL = 1 << 2
+    PEG = 1 << 3
+    OFFSET = 1 << 4
+    DISPLAY_QTY = 1 << 5
+    MIN_QTY = 1 << 6
+    EXPIRE_AT = 1 << 7
+    STP_GROUP = 1 << 8
+    QTY = 1 << 9
+    """Of a replace only: a new order has one, or QUOTE_QTY."""
+    INSTRUMENT = 1 << 10
+    """Of a mass cancel only, as the next two."""
+    ACCOUNT = 1 << 11
+    SIDE = 1 << 12
+    QUOTE_QTY = 1 << 13
+
+
+class LedgerAction(Word):
+    """What a ledger command wishes."""
+
+    DEPOSIT = 1
+    WITHDRAW = 2
+    TRANSFER = 3
+    RESERVE = 4
+    POST = 5
+    VOID_HOLD = 6
+
+
+class LedgerField(Flag):
+    """Bits of `present` in a ledger command."""
+
+    VERSION = 1 << 0
+    EXPIRY = 1 << 1
+
+
+class InstrumentAction(Word):
+    """What an instrument command wishes."""
+
+    DEFINE_ASSET = 1
+    DEFINE_INSTRUMENT = 2
+    SET_PHASE = 3
+    SET_REFERENCE = 4
+    SET_MARK = 5
+
+
+class InstrumentKind(Word):
+    """What is traded."""
+
+    SPOT = 1
+
+
+class FeeMode(Word):
+    """Which asset a fee is taken in; received: base from a buyer, quote from a seller."""
+
+    RECEIVED = 1
+    QUOTE = 2
+    BASE = 3
+
+
+class AdminAction(Word):
+    """What an administrative command wishes."""
+
+    OPEN_ACCOUNT = 1
+    SET_LIMITS = 2
+    KILL = 3
+    OPEN_SESSION = 4
+    LOSE_SESSION = 5
+    SET_COUNTDOWN = 6
+    TICK = 7
+    SET_STAGE = 8
+    SET_COLLATERAL = 9
+    SET_POLICY = 10
+
+
+class Scope(Word):
+    """What a kill switch is for."""
+
+    VENUE = 1
+    TENANT = 2
+    ACCOUNT = 3
+    INSTRUMENT = 4
+
+
+class LimitField(Flag):
+    """Bits of `present` in a set_limits: an absent limit is lifted in that scope."""
+
+    ORDER_QTY = 1 << 0
+    ORDER_NOTIONAL = 1 << 1
+    OPEN_ORDERS = 1 << 2
+    POSITION = 1 << 3
+    GROSS_NOTIONAL = 1 << 4
+    NET_NOTIONAL = 1 << 5
+    DAILY_LOSS = 1 << 6
+    COLLAR = 1 << 7
+    ORDER_RATE = 1 << 8
+    DUPLICATE_WINDOW = 1 << 9
+
+
+class LimitKind(Word):
+    """A limit, in the order of the bits of LimitField."""
+
+    ORDER_QTY = 1
+    ORDER_NOTIONAL = 2
+    OPEN_ORDERS = 3
+    POSITION = 4
+    GROSS_NOTIONAL = 5
+    NET_NOTIONAL = 6
+    DAILY_LOSS = 7
+    COLLAR = 8
+    ORDER_RATE = 9
+    DUPLICATE_WINDOW = 10
+
+
+class ExecType(Word):
+    """FIX ExecType (150), by name: what just happened."""
+
+    ACCEPTED = 1
+    REJECTED = 2
+    TRADE = 3
+    CANCELED = 4
+    EXPIRED = 5
+    REPLACED = 6
+    TRIGGERED = 7
+    RESTATED = 8
+    CANCEL_REJECTED = 9
+    DONE = 10
+
+
+class OrderStatus(Word):
+    """FIX OrdStatus (39), by name: what the order is now."""
+
+    PENDING_NEW = 1
+    OPEN = 2
+    PARTIALLY_FILLED = 3
+    FILLED = 4
+    CANCELED = 5
+    EXPIRED = 6
+    REJECTED = 7
+    SUSPENDED = 8
+
+
+class Liquidity(Word):
+    """Whether an execution made or took."""
+
+    MAKER = 1
+    TAKER = 2
+    AUCTION = 3
+
+
+class ReportFlag(Flag):
+    """Bits of an execution report's flags."""
+
+    PRICE = 1 << 0
+    STOP_PRICE = 1 << 1
+    DUPLICATE = 1 << 2
+    LIMIT = 1 << 3
+    KEPT = 1 << 4
+
+
+class AnswerFlag(Flag):
+    """Bits of an answer's flags."""
+
+    DUPLICATE = 1 << 0
+    BALANCE = 1 << 1
+    DETAIL = 1 << 2
+
+
+class CancelReason(Word):
+    """Why an order ended: the core's reasons, then the venue's."""
+
+    REQUESTED = 1
+    MASS = 2
+    REPLACED = 3
+    IOC = 4
+    FOK = 5
+    MIN_QTY = 6
+    NO_LIQUIDITY = 7
+    COLLAR = 8
+    BAND = 9
+    HALT = 10
+    SELF_TRADE = 11
+    KILL = 101
+    DISCONNECT = 102
+    COUNTDOWN = 103
+    QUEUE_TTL = 104
+
+
+class SessionAction(Word):
+    """What a session request wishes."""
+
+    LOGON = 1
+    LOGOFF = 2
+    HEARTBEAT = 3
+
+
+class SessionFlag(Flag):
+    """Bits of a session request's flags."""
+
+    CANCEL_ON_DISCONNECT = 1 << 0
+
+
+class SessionOutcome(Word):
+    """What a session answer says; resync: what was asked for is gone, query instead."""
+
+    WELCOME = 1
+    REFUSED = 2
+    HEARTBEAT = 3
+    RESYNC = 4
+    BYE = 5
+
+
+class Durability(Word):
+    """How safe what is answered was when it was answered."""
+
+    PROCESS = 1
+    DISK = 2
+    REPLICA = 3

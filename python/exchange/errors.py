@@ -1,0 +1,156 @@
+"""Accidents of the exchange, in one tree; rejects of orders are data and are not here.
+
+ExchangeError
+  TransportError                sockets and calls
+    RpcError                    a call that the other side answered with a status other than OK
+    DeadlineExceeded            the time of a call was used up
+    ServiceUnavailableError     nobody is there to answer, or the circuit breaker is open
+  WireError                     bytes that are no frame of ours, or a frame beyond its bounds
+  StorageError                  a journal, snapshot or store that cannot be read or written
+  ConfigError                   a setting that is missing, unknown or out of bounds
+  SecurityError                 keys, permissions and identities
+    AuthenticationError         nobody knows who is asking
+
+Only the runtime catches these; business code lets them pass.
+"""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class RpcStatus(IntEnum):
+    """How a call ended. The numbers are those of the enum `Status` in `schema/v1/bus/bus.capnp`: append only.
+
+    They are gRPC's status codes plus one, because 0 means unset in all our enums.
+    """
+
+    OK = 1
+    CANCELLED = 2
+    UNKNOWN = 3
+    INVALID_ARGUMENT = 4
+    DEADLINE_EXCEEDED = 5
+    NOT_FOUND = 6
+    ALREADY_EXISTS = 7
+    PERMISSION_DENIED = 8
+    RESOURCE_EXHAUSTED = 9
+    FAILED_PRECONDITION = 10
+    ABORTED = 11
+    OUT_OF_RANGE = 12
+    UNIMPLEMENTED = 13
+    INTERNAL = 14
+    UNAVAILABLE = 15
+    DATA_LOSS = 16
+    UNAUTHENTICATED = 17
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same call may succeed a little later."""
+        return self in _TRANSIENT
+
+    @property
+    def server_fault(self) -> bool:
+        """Whether it speaks against the service, so that a circuit breaker counts it."""
+        return self in _SERVER_FAULTS
+
+
+_TRANSIENT = frozenset({RpcStatus.RESOURCE_EXHAUSTED, RpcStatus.UNAVAILABLE})
+_SERVER_FAULTS = frozenset(
+    {
+        RpcStatus.UNKNOWN,
+        RpcStatus.DEADLINE_EXCEEDED,
+        RpcStatus.RESOURCE_EXHAUSTED,
+        RpcStatus.INTERNAL,
+        RpcStatus.UNAVAILABLE,
+        RpcStatus.DATA_LOSS,
+    }
+)
+
+
+class ExchangeError(Exception):
+    """Any accident of the exchange. `status` is what a caller over RPC is told of it."""
+
+    status: ClassVar[RpcStatus] = RpcStatus.INTERNAL
+
+
+class TransportError(ExchangeError):
+    """A socket or a call went wrong."""
+
+    status = RpcStatus.UNAVAILABLE
+
+
+class RpcError(TransportError):
+    """A call was answered with a status other than OK.
+
+    Args:
+        code: How it ended.
+        message: One sentence for people; programs look at the code.
+        retry_after_ms: When a retry may make sense, in milliseconds from now; None where nothing is known.
+    """
+
+    def __init__(self, code: RpcStatus, message: str, retry_after_ms: int | None = None) -> None:
+        super().__init__(f"{code.name}: {message}")
+        self.code = code
+        self.message = message
+        self.retry_after_ms = retry_after_ms
+
+
+class DeadlineExceeded(TransportError, TimeoutError):
+    """The time of the call was used up; whether the other side acted on it is unknown."""
+
+    status = RpcStatus.DEADLINE_EXCEEDED
+
+
+class ServiceUnavailableError(TransportError):
+    """Nobody answers, or the circuit breaker is open and the call was not made.
+
+    Args:
+        message: One sentence.
+        retry_after_ms: When a retry may make sense, in milliseconds from now; None where nothing is known.
+    """
+
+    def __init__(self, message: str, retry_after_ms: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_ms = retry_after_ms
+
+
+class WireError(ExchangeError):
+    """Bytes that are no frame of ours, or a frame beyond its bounds."""
+
+    status = RpcStatus.INVALID_ARGUMENT
+
+
+class StorageError(ExchangeError):
+    """A journal, snapshot or store cannot be read or written."""
+
+
+class ConfigError(ExchangeError):
+    """A setting is missing, unknown or out of bounds; the message says where, which, and what is expected."""
+
+    status = RpcStatus.FAILED_PRECONDITION
+
+
+class SecurityError(ExchangeError):
+    """A key, a permission or an identity is not what it has to be."""
+
+    status = RpcStatus.PERMISSION_DENIED
+
+
+class AuthenticationError(SecurityError):
+    """Who is asking is not said, not true, or no longer true."""
+
+    status = RpcStatus.UNAUTHENTICATED
+
+
+def is_service_failure(error: Exception) -> bool:
+    """Whether an exception speaks against the service that was called, rather than against the call.
+
+    What a `CircuitBreaker` in front of a client is given as `failures`: a refused argument opens no breaker.
+    """
+    return status_of(error).server_fault
+
+
+def status_of(error: BaseException) -> RpcStatus:
+    """The status that stands for an exception."""
+    if isinstance(error, RpcError):
+        return error.code
+    return error.status if isinstance(error, ExchangeError) else RpcStatus.INTERNAL

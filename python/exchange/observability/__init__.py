@@ -1,0 +1,30 @@
+"""What the processes tell of themselves: shared statistics, metrics, health."""
+
+from exchange.observability.health import Health, Status, health_of
+from exchange.observability.metrics import MetricsServer, metrics_text
+from exchange.observability.stats import (
+    HistogramSnapshot,
+    StatKind,
+    StatRow,
+    StatsReader,
+    StatsSnapshot,
+    StatsUnavailable,
+    StatUnit,
+    stats_path,
+)
+
+__all__ = [
+    "Health",
+    "HistogramSnapshot",
+    "MetricsServer",
+    "StatKind",
+    "StatRow",
+    "StatUnit",
+    "StatsReader",
+    "StatsSnapshot",
+    "StatsUnavailable",
+    "Status",
+    "health_of",
+    "metrics_text",
+    "stats_path",
+]

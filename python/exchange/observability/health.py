@@ -1,0 +1,88 @@
+"""Is the core process alive, well, and ready for orders? Judged from its statistics alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+
+from exchange.observability.stats import StatsSnapshot
+
+MAX_AGE_NS = 2_000_000_000  # the loop turns at least once a second, idle or not
+NS = 1_000_000_000
+BREAKER_CLOSED, BREAKER_OPEN = 0, 2
+
+
+class Status(StrEnum):
+    """Of a process, or of something that it needs."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The body of `/health`, the same for every service.
+
+    Attributes:
+        status: The worst of what follows.
+        dependencies: Status of each thing that it needs, by name.
+        uptime: Whole seconds since the process started; 0 of one that is not there.
+        version: Of the distribution.
+        ready: Whether orders are taken.
+    """
+
+    status: Status
+    dependencies: Mapping[str, Status]
+    uptime: int
+    version: str
+    ready: bool
+
+    def body(self) -> dict[str, object]:
+        """As JSON has it."""
+        return {
+            "status": self.status.value,
+            "dependencies": {name: status.value for name, status in self.dependencies.items()},
+            "uptime": self.uptime,
+            "version": self.version,
+            "ready": self.ready,
+        }
+
+
+def distribution_version() -> str:
+    """Of the installed distribution; empty where there is none."""
+    try:
+        return version("cmatch")
+    except PackageNotFoundError:
+        return ""
+
+
+def health_of(stats: StatsSnapshot | None, unix_ns: int, max_age_ns: int = MAX_AGE_NS) -> Health:
+    """Judges a core process.
+
+    Args:
+        stats: What it told last; None where there is nothing to read.
+        unix_ns: The time now, ns since 1970.
+        max_age_ns: A loop that has not turned for longer hangs, or is gone.
+    """
+    if stats is None:
+        return Health(Status.UNHEALTHY, {"core": Status.UNHEALTHY}, 0, distribution_version(), ready=False)
+    values = stats.values
+    turns = stats.consistent and stats.heartbeat_age_ns <= max_age_ns
+    breaker = values["breaker_state"]
+    dependencies = {
+        "core": Status.HEALTHY if turns else Status.UNHEALTHY,
+        "journal": Status.DEGRADED if values["read_only"] else Status.HEALTHY,
+        "matching": Status.HEALTHY if breaker == BREAKER_CLOSED else Status.DEGRADED,
+    }
+    worst = max(dependencies.values(), key=list(Status).index)
+    started_ns = values["started_at_ns"]
+    return Health(
+        status=worst,
+        dependencies=dependencies,
+        uptime=max(0, unix_ns - started_ns) // NS if started_ns else 0,
+        version=distribution_version(),
+        ready=turns and bool(values["ready"]) and not values["read_only"],
+    )

@@ -1,0 +1,168 @@
+"""A child process: started, watched until it is healthy, started again after an accident, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from exchange.runtime.backoff import Backoff
+from exchange.runtime.exits import ExitCode, describe, may_restart
+from exchange.runtime.log import log
+
+_PR_SET_PDEATHSIG = 1
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True)
+class ChildSpec:
+    """How one process is run.
+
+    Args:
+        name: What it is called in lines of the log.
+        arguments: Its command line, the program first.
+        healthy: Whether the process with this id answers for itself. Called often: it must be quick.
+        environment: Variables set beside those of this process.
+        start_timeout_s: A child that is not healthy by then is killed and counts as fallen.
+        stop_timeout_s: A child that does not stop by then is killed.
+    """
+
+    name: str
+    arguments: Sequence[str]
+    healthy: Callable[[int], bool]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    start_timeout_s: float = 60.0
+    stop_timeout_s: float = 30.0
+
+
+class ChildFailedError(Exception):
+    """A child ended in a way that starting it again cannot mend, or fell too often."""
+
+    def __init__(self, name: str, code: int, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.code = code
+
+
+class Child:
+    """One process of the table under a supervisor. Used by one event loop."""
+
+    def __init__(self, spec: ChildSpec, backoff: Backoff) -> None:
+        self.spec = spec
+        self.restarts = 0
+        self.healthy = asyncio.Event()
+        self._backoff = backoff
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running process; None between two."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    async def run(self) -> None:
+        """Keeps the process running until `stop` is called.
+
+        Raises:
+            ChildFailedError: it must not, or not any more, be started again.
+        """
+        while not self._stopped():
+            code = await self._once()
+            self.healthy.clear()
+            if self._stopped():
+                return
+            if not may_restart(code):
+                reason = f"{describe(code)}; it is not started again"
+                raise ChildFailedError(self.spec.name, code, reason)
+            pause = self._backoff.next_pause(time.monotonic())
+            if pause is None:
+                reason = f"{describe(code)}; it fell {self._backoff.failures} times within a minute"
+                raise ChildFailedError(self.spec.name, code, reason)
+            self.restarts += 1
+            log(
+                "child fell",
+                level=logging.ERROR,
+                name=self.spec.name,
+                reason=describe(code),
+                again_in_s=f"{pause:g}",
+            )
+            await asyncio.sleep(pause)
+
+    async def stop(self) -> None:
+        """Asks the process to stop in order, waits for it, and kills it where it does not."""
+        self._stopping = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), self.spec.stop_timeout_s)
+        except TimeoutError:
+            log("child does not stop: killed", level=logging.ERROR, name=self.spec.name, pid=process.pid)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    def _stopped(self) -> bool:
+        return self._stopping
+
+    async def _once(self) -> int:
+        spec = self.spec
+        self._process = process = await asyncio.create_subprocess_exec(
+            *spec.arguments,
+            env={**os.environ, **spec.environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C reaches the supervisor alone, who stops in order
+        )
+        log("child started", name=spec.name, pid=process.pid)
+        if self._stopping:  # while it was being made
+            process.terminate()
+        watch = asyncio.create_task(self._watch(process))
+        try:
+            code = await process.wait()
+        finally:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+        level = logging.INFO if code == ExitCode.STOPPED else logging.ERROR
+        log("child ended", level=level, name=spec.name, pid=process.pid, code=code, meaning=describe(code))
+        return code
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        start = time.monotonic()
+        while not self.spec.healthy(process.pid):
+            if time.monotonic() - start > self.spec.start_timeout_s:
+                log("child does not become healthy: killed", level=logging.ERROR, name=self.spec.name)
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                return
+            await asyncio.sleep(_POLL_S)
+        self.healthy.set()
+        seconds = f"{time.monotonic() - start:.3f}"
+        log("child healthy", name=self.spec.name, pid=process.pid, after_s=seconds)
+
+
+def die_with_parent(parent: int) -> None:
+    """Asks the kernel to stop this process (SIGTERM) when its parent is gone, however that went.
+
+    To be called by a child as it starts; ends it at once where the parent is gone already.
+
+    Args:
+        parent: process id of who started us, as it told us itself.
+    """
+    if sys.platform.startswith("linux"):
+        libc: Any = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != parent:
+        raise SystemExit(ExitCode.STOPPED)

@@ -1,0 +1,98 @@
+"""Follows the journal in an event loop, in slices, so that queries are answered between two of them."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Protocol, TypeVar
+
+_SLICE_COMMANDS = 4_096  # about 2 ms
+_PAUSE_S = 0.0005  # while somebody waits, or something came a moment ago
+_LONGEST_PAUSE_S = 0.005
+
+
+class Advances(Protocol):
+    """What is brought forward."""
+
+    @property
+    def sequence(self) -> int:
+        """Of the last command that was applied."""
+        ...
+
+    def advance(self, most_commands: int) -> int:
+        """Applies what there is, up to so many commands; 0: there is nothing yet."""
+        ...
+
+
+F = TypeVar("F", bound=Advances)
+
+
+class JournalFollower:
+    """Keeps a fold up with its journal. Belongs to one event loop.
+
+    Args:
+        fold: What is brought forward; nobody else touches it but within `alone`.
+    """
+
+    def __init__(self, fold: Advances) -> None:
+        self._fold = fold
+        self._inside = asyncio.Lock()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = count()
+        self._stop = False
+
+    async def run(self) -> None:
+        """Follows until `stop` is called and there is nothing left to apply.
+
+        Raises:
+            Exception: whatever the fold raises; those who wait are told.
+        """
+        pause = _PAUSE_S
+        try:
+            while True:
+                async with self._inside:
+                    applied = self._fold.advance(_SLICE_COMMANDS)
+                if applied:
+                    self._wake()
+                    pause = _PAUSE_S
+                    await asyncio.sleep(0)
+                elif self._stop:
+                    return
+                else:
+                    await asyncio.sleep(_PAUSE_S if self._waiting else pause)
+                    pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+        finally:
+            self._dismiss()
+
+    def stop(self) -> None:
+        """Lets `run` end once it has applied what there is."""
+        self._stop = True
+
+    async def reached(self, sequence: int) -> None:
+        """Waits until the command with this sequence was applied; the caller brings the time limit."""
+        if self._fold.sequence >= sequence:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (sequence, next(self._numbers), future))
+        await future
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Nothing is applied within the block, whatever thread it waits for."""
+        async with self._inside:
+            yield
+
+    def _wake(self) -> None:
+        reached = self._fold.sequence
+        while self._waiting and (self._waiting[0][0] <= reached or self._waiting[0][2].done()):
+            future = heapq.heappop(self._waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+    def _dismiss(self) -> None:
+        for _, _, future in self._waiting:
+            future.cancel()
+        self._waiting.clear()

@@ -1,0 +1,181 @@
+"""The read replica: follows the journal, answers queries, takes snapshots, and lets old segments go.
+
+One event loop; what takes long (writing a snapshot, reading it back) happens beside it, in a thread or in a
+process of low priority.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import zmq
+
+from exchange.bus.rpc import Call, Dispatcher, RpcServer
+from exchange.errors import ExchangeError, RpcError, RpcStatus
+from exchange.runtime.caller import OPERATOR, Caller
+from exchange.runtime.core_status import CoreStatistics, CoreStatus
+from exchange.runtime.follow import JournalFollower
+from exchange.runtime.log import log
+from exchange.runtime.queries import handlers_of
+from exchange.runtime.snapshotter import Snapshotter
+from exchange.runtime.spec import ServiceSpec
+from exchange.storage.directory import DataDirectory, replace_file
+from exchange.storage.fold import Fold
+
+SNAPSHOT_METHOD = "replica.snapshot"
+_STATUS_INTERVAL_S = 0.25
+_MAX_STATUS_AGE_NS = 3_000_000_000
+
+
+class ReplicaPorts(Fold):
+    """What services' queries look at: the fold, and what the core says of itself."""
+
+    statistics: CoreStatistics
+
+    def core_status(self) -> CoreStatus:
+        """What the core says of itself."""
+        return self.statistics.status()
+
+
+@dataclass(frozen=True)
+class ReplicaPlan:
+    """What a replica runs.
+
+    Args:
+        directory: the data directory.
+        ports: the fold, at its starting point.
+        services: whose queries it answers.
+        endpoint: where.
+        serve: makes the server; the endpoint's protection is its matter.
+        snapshot_interval_s: how often a snapshot is taken; 0: on request only.
+        tidy: called after each, in a thread: removes what is not needed any more.
+    """
+
+    directory: DataDirectory
+    ports: ReplicaPorts
+    services: Sequence[ServiceSpec]
+    endpoint: str
+    serve: Callable[[zmq.Context[zmq.Socket[bytes]], str, Dispatcher], RpcServer]
+    snapshot_interval_s: int
+    tidy: Callable[[], object]
+
+
+class Replica:
+    """One run of a plan, in one event loop."""
+
+    def __init__(self, plan: ReplicaPlan) -> None:
+        self._plan = plan
+        self._follower = JournalFollower(plan.ports)
+        self._snapshotter = Snapshotter(plan.directory, plan.ports, self._follower, plan.tidy)
+        self._stop = asyncio.Event()
+        self._ready = False
+
+    def stop(self) -> None:
+        """Asks for an orderly stop; may be called from a signal handler of the loop."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Catches up, serves until stopped, follows the journal to its end, and writes down where it is.
+
+        Raises:
+            JournalCorrupt: the journal cannot be followed.
+            ExchangeError: the endpoint cannot be had, or a file not be written.
+        """
+        start = time.monotonic()
+        commands = await asyncio.to_thread(self._plan.ports.advance_to_end)
+        seconds = time.monotonic() - start
+        log(
+            "replica caught up",
+            commands=commands,
+            seconds=f"{seconds:.3f}",
+            sequence=self._plan.ports.sequence,
+        )
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)
+        try:
+            await self._serve(context)
+        finally:
+            context.term()
+
+    async def _serve(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+        plan = self._plan
+        handlers = handlers_of(plan.services, plan.ports, self._follower)
+        handlers[SNAPSHOT_METHOD] = self._snapshot
+        dispatcher = Dispatcher(handlers)
+        async with plan.serve(context, plan.endpoint, dispatcher):
+            follow = asyncio.create_task(self._follower.run())
+            beside = [asyncio.create_task(self._tell()), asyncio.create_task(self._snapshots())]
+            stop = asyncio.create_task(self._stop.wait())
+            self._ready = True
+            log("replica ready", endpoint=plan.endpoint)
+            try:
+                await asyncio.wait({follow, stop}, return_when=asyncio.FIRST_COMPLETED)
+                self._follower.stop()
+                await follow
+                dispatcher.close()
+            finally:
+                self._ready = False
+                for task in (*beside, stop, follow):
+                    task.cancel()
+                await asyncio.gather(*beside, stop, follow, return_exceptions=True)
+        digest = await self._snapshotter.note_digest()
+        self._plan.directory.replica_status.unlink(missing_ok=True)
+        log("replica stopped", sequence=digest.sequence, state_hash=f"{digest.state_hash:016x}")
+
+    async def _snapshot(self, call: Call) -> bytes:
+        """The method `replica.snapshot`: takes one; the answer is its digest line."""
+        if Caller.of_tenant(call.metadata.tenant_id).tenant != OPERATOR:
+            raise RpcError(RpcStatus.PERMISSION_DENIED, "only the operator may ask for a snapshot")
+        digest = await asyncio.shield(asyncio.create_task(self._snapshotter.take()))
+        return str(digest).encode("ascii")
+
+    async def _snapshots(self) -> None:
+        while True:
+            await asyncio.sleep(self._plan.snapshot_interval_s or 86_400)
+            try:
+                await self._snapshotter.take()
+            except (ExchangeError, OSError) as error:
+                log("snapshot failed", level=logging.ERROR, reason=error)
+
+    async def _tell(self) -> None:
+        """Says how far it is, for health and status."""
+        while True:
+            self._write_status()
+            await asyncio.sleep(_STATUS_INTERVAL_S)
+
+    def _write_status(self) -> None:
+        ports = self._plan.ports
+        written = ports.statistics.status().written_sequence
+        content = {
+            "pid": os.getpid(),
+            "ready": self._ready,
+            "sequence": ports.sequence,
+            "behind": max(written - ports.sequence, 0) if written else 0,
+            "orders_remembered": ports.orders_remembered,
+            "snapshots": self._snapshotter.taken,
+            "heartbeat_ns": time.monotonic_ns(),
+        }
+        with contextlib.suppress(OSError):  # a full disk is the core's to report
+            replace_file(self._plan.directory.replica_status, json.dumps(content).encode("ascii"))
+
+
+def read_status(directory: DataDirectory) -> dict[str, int]:
+    """What a replica said last; empty where there is none."""
+    try:
+        content = json.loads(directory.replica_status.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {name: int(value) for name, value in content.items()}
+
+
+def is_healthy(directory: DataDirectory, pid: int) -> bool:
+    """Whether the replica with this process id said a moment ago that it is ready."""
+    status = read_status(directory)
+    fresh = bool(status) and time.monotonic_ns() - status["heartbeat_ns"] <= _MAX_STATUS_AGE_NS
+    return fresh and status["pid"] == pid and bool(status["ready"])

@@ -1,0 +1,70 @@
+"""What a service is, in one value: the same for all of them, hosted by the same runner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from exchange.runtime.caller import Caller
+
+# What answers a query: `query(ports, request, caller) -> reply`, messages of `domain.queries`. It runs
+# between two batches of the follower, on one state, and must not block.
+Query = Callable[[Any, Any, Caller], Any]
+# What takes a batch of events: `handle(tx, events) -> events`.
+Handler = Callable[[Any, Any], Any]
+# What turns a request of an administrator into the record that is sequenced: `command(request) -> record`.
+Command = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """A service as the runner sees it.
+
+    Args:
+        name: The service, as in `exchange run NAME` and in the documents.
+        reads: Streams that it follows.
+        writes: Streams that it appends to.
+        store: What it remembers in; None where its state is a fold of the journal.
+        handlers: By type of event.
+        queries: By type of request message; each is called as `NAME.RequestType`.
+        commands: By type of request message: what becomes a journaled command.
+        needs: Services without which it refuses to work.
+    """
+
+    name: str
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    store: type | None = None
+    handlers: Mapping[type, Handler] = field(default_factory=dict)
+    queries: Mapping[type, Query] = field(default_factory=dict)
+    commands: Mapping[type, Command] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier() or not self.name.islower():
+            raise ValueError(f"{self.name!r} is no name of a service: expected a lower-case word")
+
+
+def check_table(specs: tuple[ServiceSpec, ...]) -> None:
+    """Checks that a table of services fits together.
+
+    Raises:
+        ValueError: a name twice, a need that nobody meets, a stream with two writers or with none.
+    """
+    names = [spec.name for spec in specs]
+    if len(set(names)) != len(names):
+        raise ValueError(f"a service is named twice: {', '.join(names)}")
+    writers: dict[str, str] = {}
+    for spec in specs:
+        for stream in spec.writes:
+            if stream in writers:
+                raise ValueError(f"{stream} has two writers: {writers[stream]} and {spec.name}")
+            writers[stream] = spec.name
+    for spec in specs:
+        for need in spec.needs:
+            if need not in names:
+                raise ValueError(f"{spec.name} needs {need}, which is not in the table")
+        for stream in spec.reads:
+            if stream not in writers:
+                raise ValueError(f"{spec.name} reads {stream}, which nobody writes")

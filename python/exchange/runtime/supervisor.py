@@ -1,0 +1,173 @@
+"""Runs the processes of an exchange on one data directory, until it is told to stop or one cannot be helped.
+
+Owns the lock of the directory, the children, and the file that says where they are. Everything happens in one
+event loop; what may block (preparing a segment of the journal) happens in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from exchange.errors import ExchangeError
+from exchange.runtime.backoff import Backoff
+from exchange.runtime.child import Child, ChildFailedError, ChildSpec
+from exchange.runtime.exits import ExitCode
+from exchange.runtime.log import log
+from exchange.storage.directory import DataDirectory, DirectoryLock, write_whole
+
+_CHORE_INTERVAL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a supervisor runs.
+
+    Args:
+        directory: the data directory; its `run` exists and is private.
+        children: in the order in which they start, each when the one before it is healthy, and stop.
+        endpoints: what the announcement says of where to connect, by name.
+        servers: what is opened once all are healthy, and closed before they stop: metrics, health.
+        chore: called four times a second in a thread; what it raises is logged, not fatal.
+        on_ready: called once all are healthy.
+        backoff: makes what decides how soon and how often a child is started again.
+    """
+
+    directory: DataDirectory
+    children: Sequence[ChildSpec]
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    servers: Sequence[Callable[[], AbstractContextManager[object]]] = ()
+    chore: Callable[[], object] | None = None
+    on_ready: Callable[[], None] | None = None
+    backoff: Callable[[], Backoff] = Backoff
+
+
+class Supervisor:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._children = [Child(spec, plan.backoff()) for spec in plan.children]
+        self._stop = asyncio.Event()
+        self._pids: dict[str, int | None] = {}
+
+    def stop(self) -> None:
+        """Asks for an orderly stop; may be called from a signal handler of the loop."""
+        self._stop.set()
+
+    async def run(self) -> int:
+        """Runs until stopped.
+
+        Returns:
+            The exit code: `STOPPED`, or that of the child that could not be helped.
+
+        Raises:
+            StorageError: another supervisor has the directory.
+        """
+        lock = DirectoryLock.take(self._plan.directory.lock)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._signalled, number)
+        try:
+            return await self._supervise()
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+            self._plan.directory.announcement.unlink(missing_ok=True)
+            lock.release()
+
+    async def _supervise(self) -> int:
+        tasks: list[asyncio.Task[None]] = []
+        started = time.monotonic()
+        code = int(ExitCode.STOPPED)
+        with contextlib.ExitStack() as servers:
+            try:
+                for child in self._children:
+                    tasks.append(asyncio.create_task(child.run()))
+                    if not await self._until_healthy(child, tasks):
+                        break
+                else:
+                    for server in self._plan.servers:
+                        servers.enter_context(server())
+                    self._announce()
+                    log("exchange ready", after_s=f"{time.monotonic() - started:.3f}")
+                    if self._plan.on_ready:
+                        self._plan.on_ready()
+                    tasks.append(asyncio.create_task(self._chores()))
+                    await self._until_stopped(tasks)
+            finally:
+                code = await self._wind_up(tasks)
+        return code
+
+    async def _until_healthy(self, child: Child, tasks: Sequence[asyncio.Task[None]]) -> bool:
+        healthy = asyncio.create_task(child.healthy.wait())
+        try:
+            await self._until_stopped([*tasks, healthy])
+        finally:
+            healthy.cancel()
+        return child.healthy.is_set() and not self._stop.is_set()
+
+    async def _until_stopped(self, tasks: Sequence[asyncio.Task[object] | asyncio.Task[None]]) -> None:
+        """Until someone asked us to stop, or one of the tasks is over."""
+        stop = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({stop, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+
+    async def _wind_up(self, tasks: Sequence[asyncio.Task[None]]) -> int:
+        """Stops the children in order; the exit code is that of the first task that failed."""
+        code = int(ExitCode.STOPPED)
+        for task in tasks:
+            error = task.exception() if task.done() and not task.cancelled() else None
+            if isinstance(error, ChildFailedError):
+                log("giving up", level=logging.ERROR, name=error.name, reason=str(error))
+                code = code or (error.code if error.code in set(ExitCode) else ExitCode.FAILED)
+            elif error is not None:
+                log("supervisor failed", level=logging.ERROR, error=error)
+                code = code or ExitCode.FAILED
+        log("exchange stopping")
+        for child in self._children:
+            await child.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        log("exchange stopped", code=code)
+        return code
+
+    async def _chores(self) -> None:
+        complaint = ""
+        while True:
+            if self._pids != {child.spec.name: child.pid for child in self._children}:
+                self._announce()
+            if self._plan.chore:
+                try:
+                    await asyncio.to_thread(self._plan.chore)
+                    complaint = ""
+                except (ExchangeError, OSError) as error:
+                    if complaint != str(error):
+                        log("chore failed", level=logging.WARNING, reason=error)
+                    complaint = str(error)
+            await asyncio.sleep(_CHORE_INTERVAL_S)
+
+    def _announce(self) -> None:
+        self._pids = {child.spec.name: child.pid for child in self._children}
+        content = {
+            "supervisor": os.getpid(),
+            "processes": self._pids,
+            "restarts": {child.spec.name: child.restarts for child in self._children},
+            "endpoints": dict(self._plan.endpoints),
+        }
+        write_whole(self._plan.directory.announcement, json.dumps(content, indent=2).encode())
+
+    def _signalled(self, number: signal.Signals) -> None:
+        log("signal received", signal=number.name)
+        self.stop()

@@ -1,0 +1,52 @@
+@0x8c31ddaf3e0319ae;
+
+# Calls between services. A message is two parts: one Frame (at most 64 KiB), then the payload (at most 4 MiB),
+# whose schema the method names. Append only.
+
+enum FrameKind @0xc5a11c773994f9a6 {
+  unset @0;
+  call @1;    # client to server
+  reply @2;   # server to client, one for each call
+  cancel @3;  # client to server: nobody waits for the call any longer
+}
+
+# gRPC's status codes, each plus one.
+enum Status @0xed2f53a98a6455cf {
+  unset @0;
+  ok @1;
+  cancelled @2;
+  unknown @3;
+  invalidArgument @4;
+  deadlineExceeded @5;
+  notFound @6;
+  alreadyExists @7;
+  permissionDenied @8;
+  resourceExhausted @9;
+  failedPrecondition @10;
+  aborted @11;
+  outOfRange @12;
+  unimplemented @13;
+  internal @14;
+  unavailable @15;
+  dataLoss @16;
+  unauthenticated @17;
+}
+
+struct Frame @0xb4b5526b94d0394f {
+  kind @0 :FrameKind;
+  callId @1 :UInt64;            # chosen by the client, never twice on one connection; 0 answers no call in particular
+
+  # Of a call.
+  method @2 :Text;              # service.method, at most 128 ASCII bytes
+  remainingUs @3 :UInt64;       # what is left of the caller's time when it sends; clocks need not agree
+  correlationId @4 :Text;       # x-correlation-id, at most 40 ASCII bytes
+  tenantId @5 :Text;            # x-tenant-id, at most 64 ASCII bytes
+  userId @6 :Text;              # x-user-id, at most 64 ASCII bytes
+  securityContext @7 :Text;     # x-security-context: Base64 of JSON, at most 16 KiB
+
+  # Of a reply.
+  status @8 :Status;
+  message @9 :Text;             # for people, at most 1 KiB of UTF-8; empty when status is ok
+  retryAfterMs @10 :UInt32;
+  retryAfterKnown @11 :Bool;    # whether retryAfterMs says something
+}

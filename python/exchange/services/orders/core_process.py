@@ -1,0 +1,225 @@
+"""The core process: recovers the state from snapshot and journal, opens the socket, and runs the loop.
+
+Nothing else happens in it: no other Python thread, no collector of garbage, no log line between two batches.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import Final
+
+import zmq
+
+from cmatch._core import Journal, JournalReader, Sequencer, SharedStats, SystemClock, Venue, ZmqTransport, seed_addresses
+from cmatch.errors import JournalFailed, JournalLocked
+from exchange.bus.curve import Authenticator, KeyPair, Keyring
+from exchange.bus.endpoints import check_reach, ipc_endpoint
+from exchange.bus.options import SocketOptions, configure
+from exchange.config.settings import Durability, Settings
+from exchange.errors import SecurityError, StorageError
+from exchange.observability import stats_path
+from exchange.resilience import CircuitBreaker
+from exchange.runtime.exits import ExitCode
+from exchange.runtime.log import log
+from exchange.services.orders.loop import CoreLoop
+from exchange.services.orders.stage import LocalMatching, MatchingStage, StageUnavailableError
+from exchange.storage.directory import DataDirectory
+from exchange.storage.retention import starting_point
+from exchange.storage.snapshots import restore
+from exchange.storage.venue_limits import limits_of
+
+SOCKET_NAME: Final = "core.sock"
+# A client that comes back may ask for reports this far back, if not further.
+_RESUME_BYTES: Final = 64 << 20
+_FRAME_BYTES_MAX: Final = 128 << 10
+_QUEUE_MESSAGES_MAX: Final = 20_000
+
+
+def main(settings: Settings) -> int:
+    """Runs the core until it is told to stop; its exit code."""
+    directory = DataDirectory(settings.data_directory)
+    started = time.monotonic()
+    with ExitStack() as opened:
+        try:
+            venue = _first_venue(directory, settings)
+            journal = Journal(
+                str(directory.journal),
+                segment_bytes=settings.limits.segment_bytes,
+                recover_from=venue.sequence + 1,
+            )
+        except JournalLocked as error:
+            log("refused to start", reason=error)
+            return ExitCode.LOCKED
+        opened.callback(journal.close)
+        stats = SharedStats(str(stats_path(settings.data_directory)))
+        seed_addresses()
+        context: zmq.Context[zmq.Socket[bytes]] = opened.enter_context(zmq.Context())
+        socket = opened.enter_context(context.socket(zmq.ROUTER))
+        doorkeeper = _protect(settings, context, socket, opened)
+        transport = ZmqTransport(socket.underlying, owner=socket)
+        clock = SystemClock()
+        core = _sequencer(settings, venue, journal, transport, clock, stats, trusts_peers=doorkeeper is None)
+        if doorkeeper is not None:
+            _permit(core, doorkeeper.keyring)
+        replayed = _replay(directory, core, venue, journal)
+        core.begin()
+        loop = CoreLoop(
+            core,
+            clock,
+            MatchingStage(LocalMatching(), CircuitBreaker(failures=StageUnavailableError)),
+            durable=settings.durability is Durability.DISK,
+            doorkeeper=doorkeeper.answer if doorkeeper is not None else None,
+        )
+        socket.bind(_endpoint(settings, directory, protected=doorkeeper is not None))
+        log(
+            "core ready",
+            sequence=venue.sequence,
+            replayed=replayed,
+            lost=_lost(journal),
+            after_s=f"{time.monotonic() - started:.3f}",
+        )
+        return _serve(settings, loop, journal)
+
+
+def _serve(settings: Settings, loop: CoreLoop, journal: Journal) -> int:
+    def stop(*_: object) -> None:
+        loop.stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    _make_quiet(settings)
+    try:
+        loop.run()
+        journal.sync()
+    except JournalFailed as error:
+        log("the journal failed", reason=error)
+        return ExitCode.JOURNAL_FAILED
+    log("core stopped", sequence=journal.written_sequence)
+    return ExitCode.STOPPED
+
+
+def _first_venue(directory: DataDirectory, settings: Settings) -> Venue:
+    snapshots = starting_point(directory, _RESUME_BYTES)
+    for snapshot in snapshots:
+        with suppress(StorageError):
+            return restore(snapshot, Venue.restore)
+        log("snapshot passed over", path=snapshot.path)
+    if snapshots:
+        raise StorageError(f"no snapshot in {directory.snapshots} can be restored, and the journal begins behind them")
+    return Venue(**limits_of(settings))
+
+
+def _replay(directory: DataDirectory, core: Sequencer, venue: Venue, journal: Journal) -> int:
+    first = venue.sequence
+    if journal.written_sequence > first:
+        for record in JournalReader(str(directory.journal), first + 1):
+            core.replay(record.payload)
+            if venue.sequence >= journal.written_sequence:
+                break
+    if venue.sequence != journal.written_sequence:
+        raise StorageError(
+            f"the journal ends with sequence {journal.written_sequence}, what follows from it with {venue.sequence}"
+        )
+    return venue.sequence - first
+
+
+def _lost(journal: Journal) -> str:
+    """What recovery cut off: written and never synchronised, by a machine that lost power."""
+    cut = journal.recovery["cut"]
+    return "nothing" if cut is None else str(cut["message"])
+
+
+def _sequencer(
+    settings: Settings,
+    venue: Venue,
+    journal: Journal,
+    transport: ZmqTransport,
+    clock: SystemClock,
+    stats: SharedStats,
+    *,
+    trusts_peers: bool,
+) -> Sequencer:
+    sessions = settings.sessions
+    return Sequencer(
+        venue,
+        journal,
+        transport,
+        clock,
+        stats,
+        epoch=journal.epoch,
+        durability=2 if settings.durability is Durability.DISK else 1,
+        max_sessions=sessions.sessions_max,
+        silence_ns=sessions.heartbeat_timeout_ms * 1_000_000,
+        orders_per_s=sessions.orders_per_s,
+        orders_burst=sessions.orders_burst,
+        cancels_per_s=sessions.cancels_per_s,
+        cancels_burst=sessions.cancels_burst,
+        trusts_peers=trusts_peers,
+    )
+
+
+def _protect(
+    settings: Settings, context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes], opened: ExitStack
+) -> Authenticator | None:
+    configure(
+        socket, SocketOptions(message_bytes_max=_FRAME_BYTES_MAX, queue_messages_max=_QUEUE_MESSAGES_MAX)
+    )
+    keys = settings.security.keys_directory
+    if keys is None:
+        return None
+    authenticator = opened.enter_context(Authenticator(context, Keyring.read(keys / "clients")))
+    authenticator.protect(socket, KeyPair.read(keys / "server.key"))
+    return authenticator
+
+
+def _permit(core: Sequencer, keyring: Keyring) -> None:
+    for key, principal in keyring.items():
+        if not principal.tenant.isdecimal():
+            raise SecurityError(
+                f"the tenant of {principal.name} is {principal.tenant!r}: expected its number, 0 for an operator's"
+            )
+        roles = principal.roles
+        core.permit(key, int(principal.tenant), "trade" in roles, "admin" in roles)
+
+
+def _endpoint(settings: Settings, directory: DataDirectory, *, protected: bool) -> str:
+    endpoint = settings.endpoints.orders or ipc_endpoint(directory.run, SOCKET_NAME)
+    check_reach(endpoint, protected=protected)
+    return endpoint
+
+
+def _make_quiet(settings: Settings) -> None:
+    """Keeps the collector of garbage and other processes off the loop, as far as the system allows."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    core = settings.core
+    if core.cpu is not None:
+        _try("cpu", lambda: os.sched_setaffinity(0, {core.cpu or 0}))
+    if core.realtime_priority:
+        wanted = os.sched_param(core.realtime_priority)
+        _try("realtime_priority", lambda: os.sched_setscheduler(0, os.SCHED_FIFO, wanted))
+    if core.lock_memory:
+        _try("lock_memory", _lock_memory)
+
+
+def _lock_memory() -> None:
+    import ctypes
+
+    current_and_future = 3
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    if ctypes.CDLL(None, use_errno=True).mlockall(current_and_future) != 0:
+        raise OSError(ctypes.get_errno(), "mlockall failed")
+
+
+def _try(name: str, what: Callable[[], object]) -> None:
+    try:
+        what()
+    except (OSError, ValueError) as error:
+        log("not allowed here: see `exchange doctor`", setting=name, reason=error)

@@ -1,0 +1,92 @@
+"""The loop of the core process: one turn a batch, each stage one call into a kernel, nothing else in the process.
+
+A turn takes what is there and never waits for more. A command is written ahead before it changes anything, and
+its answer leaves when it is as durable as the profile says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from cmatch._core import Sequencer
+from exchange.services.orders.stage import MatchingStage
+
+_IDLE_NS: Final = 5_000_000  # the longest wait for a frame
+_HOUSE_NS: Final = 20_000_000  # how often sessions are looked after
+
+
+class Now(Protocol):
+    """A clock, in ns since the Unix epoch."""
+
+    def now_ns(self) -> int:
+        """The time."""
+        ...
+
+
+class CoreLoop:
+    """Turns of the core over one sequencer. One thread.
+
+    Args:
+        sequencer: The stages.
+        clock: The one that the sequencer uses.
+        stage: Whether the matching stage is there.
+        durable: An answer waits until its command is on disk, not only written.
+        doorkeeper: Lets connections in, where keys protect the socket; never waits.
+    """
+
+    def __init__(
+        self,
+        sequencer: Sequencer,
+        clock: Now,
+        stage: MatchingStage,
+        *,
+        durable: bool = False,
+        doorkeeper: Callable[[], object] | None = None,
+    ) -> None:
+        self._core = sequencer
+        self._clock = clock
+        self._stage = stage
+        self._durable = durable
+        self._doorkeeper = doorkeeper
+        self._next_house_ns = 0
+        self.stopping = False
+
+    def run(self) -> None:
+        """Serves until `stopping` is set, then finishes the batch that is there.
+
+        Raises:
+            JournalFailed: What the disk holds is unknown: the process has to exit.
+        """
+        while not self.stopping:
+            self._core.wait(self._patience_ns())
+            self.turn()
+        self.turn()
+        self._core.close_sessions()
+
+    def turn(self) -> None:
+        """One batch, from the socket to the last answer."""
+        core = self._core
+        core.drain()
+        if self._clock.now_ns() >= self._next_house_ns:
+            self._keep_house()
+        core.decode()
+        if core.pending and core.append():
+            core.apply()
+            if self._durable:
+                core.sync()
+        core.answer()
+        core.finish()
+
+    def _keep_house(self) -> None:
+        self._next_house_ns = self._clock.now_ns() + _HOUSE_NS
+        if self._doorkeeper is not None:
+            self._doorkeeper()
+        self._core.keep_house()
+        change = self._stage.look()
+        if change is not None:
+            self._core.set_stage(away=change)
+
+    def _patience_ns(self) -> int:
+        due_in = self._core.next_timer - self._clock.now_ns()
+        return max(0, min(_IDLE_NS, due_in))

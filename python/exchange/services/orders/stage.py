@@ -1,0 +1,59 @@
+"""The matching stage as the core sees it: there, or away behind a breaker, with orders queued meanwhile."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from exchange.errors import ServiceUnavailableError
+from exchange.resilience import BreakerState, CircuitBreaker
+
+
+class StageUnavailableError(Exception):
+    """The matching stage does not answer."""
+
+
+class MatchingPort(Protocol):
+    """How the core asks whether the matching stage answers."""
+
+    def ping(self) -> None:
+        """Returns at once.
+
+        Raises:
+            StageUnavailableError: It does not answer.
+        """
+        ...
+
+
+class LocalMatching:
+    """The matching stage in the core's own process: as long as the core runs, it does."""
+
+    def ping(self) -> None:
+        """Returns."""
+
+
+class MatchingStage:
+    """Asks the stage through a breaker, and says when it went away or came back.
+
+    The breaker opens after five failures in a row; while it is open one timed probe at a time asks again.
+    """
+
+    def __init__(self, port: MatchingPort, breaker: CircuitBreaker) -> None:
+        self._port = port
+        self._breaker = breaker
+        self._away = False
+
+    def look(self) -> bool | None:
+        """Asks once.
+
+        Returns:
+            True: it just went away; False: it is just back; None: as before.
+        """
+        try:
+            self._breaker.call_sync(self._port.ping)
+        except (StageUnavailableError, ServiceUnavailableError):
+            pass
+        away = self._breaker.state is not BreakerState.CLOSED
+        if away == self._away:
+            return None
+        self._away = away
+        return away

@@ -1,0 +1,1 @@
+"""What lies in a data directory: where things are, the journal read back, snapshots, digests, retention."""

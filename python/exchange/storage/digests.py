@@ -1,0 +1,98 @@
+"""The hashes as they were live, beside the journal: what a replay is held against.
+
+A line is `sequence event_digest state_hash writer`: after the command with that sequence the writer (the
+replica; the core at its end) had made events with that digest, and its state hashed to that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Digest:
+    """A point of a journal at which the hashes are known."""
+
+    sequence: int
+    event_digest: int
+    state_hash: int
+    writer: str = "replica"
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.event_digest:016x} {self.state_hash:016x} {self.writer}"
+
+
+def append_digest(path: Path, digest: Digest) -> None:
+    """Adds a line, durable when this returns.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(descriptor, f"{digest}\n".encode("ascii"))
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def read_digests(path: Path) -> list[Digest]:
+    """The lines in order of sequence; none where there is no file. A torn last line is left out.
+
+    Raises:
+        StorageError: a whole line is none of ours.
+    """
+    try:
+        text = path.read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+    whole, _, _ = text.rpartition("\n")
+    return sorted(_parse(path, number, line) for number, line in enumerate(whole.splitlines(), 1) if line)
+
+
+def _parse(path: Path, number: int, line: str) -> Digest:
+    try:
+        sequence, events, state, writer = line.split()
+        return Digest(int(sequence), int(events, 16), int(state, 16), writer)
+    except ValueError:
+        raise StorageError(f"{path}: line {number} is no digest: {line[:80]!r}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """Where what was live and what a replay gives part."""
+
+    live: Digest
+    replayed: Digest
+
+    def __str__(self) -> str:
+        what = "events" if self.live.event_digest != self.replayed.event_digest else "state"
+        live, replayed = (
+            (self.live.event_digest, self.replayed.event_digest)
+            if what == "events"
+            else (self.live.state_hash, self.replayed.state_hash)
+        )
+        return (
+            f"{what} part at or before sequence {self.live.sequence}:"
+            f" {live:016x} live ({self.live.writer}), {replayed:016x} replayed"
+        )
+
+
+def first_parting(live: Iterable[Digest], replayed: Sequence[Digest]) -> Parting | None:
+    """The first point at which both are known and differ."""
+    known = {digest.sequence: digest for digest in replayed}
+    for digest in sorted(live):
+        other = known.get(digest.sequence)
+        if other and (other.event_digest, other.state_hash) != (digest.event_digest, digest.state_hash):
+            return Parting(digest, other)
+    return None

@@ -1,0 +1,144 @@
+"""The places in a data directory, each named once.
+
+journal/             segments of the journal: the core writes, all others read
+snapshots/           NNN.snapshot, NNN.history of the replica; live.digest: the hashes on the way
+run/                 private (0700): sockets, shared statistics, who runs here; nothing in it is kept
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from exchange.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """Where an exchange keeps what it keeps."""
+
+    root: Path
+
+    @property
+    def journal(self) -> Path:
+        """Segments of the journal."""
+        return self.root / "journal"
+
+    @property
+    def snapshots(self) -> Path:
+        """Snapshots and digests."""
+        return self.root / "snapshots"
+
+    @property
+    def digests(self) -> Path:
+        """Sequence, event digest and state hash, as they were live: a line each."""
+        return self.snapshots / "live.digest"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and what else dies with the processes."""
+        return self.root / "run"
+
+    @property
+    def stats(self) -> Path:
+        """Counters and histograms of the core, in shared memory."""
+        return self.run / "core.stats"
+
+    @property
+    def replica_status(self) -> Path:
+        """How far the replica is, as JSON."""
+        return self.run / "replica.json"
+
+    @property
+    def announcement(self) -> Path:
+        """Endpoints and process ids, as JSON."""
+        return self.run / "exchange.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the supervisor."""
+        return self.run / "supervisor.lock"
+
+
+class DirectoryInUse(StorageError):
+    """Another exchange runs on the data directory."""
+
+
+class DirectoryLock:
+    """That one supervisor, and no other, runs on a data directory: until released, or the process ends."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def take(cls, path: Path) -> Self:
+        """Takes the lock.
+
+        Raises:
+            DirectoryInUse: another process has it.
+            StorageError: the file cannot be made.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(f"{path} cannot be made: {error.strerror}") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise DirectoryInUse(
+                f"an exchange runs on {path.parent.parent} already (process {owner or 'unknown'}):"
+                " stop it, or choose another directory"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Gives it back; the file stays."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replaces a file so that a crash at any moment leaves the old or the new one, whole.
+
+    Raises:
+        StorageError: it cannot be written; the old file is as it was.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replaces a file that need not survive the machine: readers see the old or the new one, whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
+def sync_directory(path: Path) -> None:
+    """Makes names that were made, renamed or removed in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

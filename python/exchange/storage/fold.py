@@ -1,0 +1,149 @@
+"""State = fold(journal): a venue with its history, brought forward record by record. What queries look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cmatch._core import Follower, Venue
+from cmatch.enums import Side
+from exchange.storage.digests import Digest
+
+Records = npt.NDArray[np.void]
+
+_SLICE = 1 << 20
+
+
+class Fold:
+    """The journal of a directory, folded as far as it was advanced. One thread at a time.
+
+    Args:
+        journal: Directory of the journal; it may be in use by its writer.
+        venue: Where it is folded into: it begins with the sequence after the venue's.
+        history: Limits of what is remembered: orders_per_account, max_orders, max_accounts, max_instruments.
+    """
+
+    def __init__(self, journal: Path, venue: Venue, **history: int) -> None:
+        self.venue = venue
+        self._follower = Follower(str(journal), venue, **history)
+        self._tenants: dict[int, int] = {}
+
+    def advance(self, most_commands: int) -> int:
+        """Applies whole records; how many commands they were. 0: there is nothing yet.
+
+        Raises:
+            JournalCorrupt: a record cannot be where it is.
+        """
+        return int(self._follower.advance(most_commands))
+
+    def advance_to_end(self) -> int:
+        """Applies all that there is; how many commands it was.
+
+        Raises:
+            JournalCorrupt: a record cannot be where it is, or whole ones lie behind the end.
+        """
+        total = 0
+        while done := self.advance(_SLICE):
+            total += done
+        self._follower.check_tail()
+        return total
+
+    def digest(self, writer: str) -> Digest:
+        """Where it is, and the hashes there. O(state)."""
+        venue = self.venue
+        return Digest(venue.sequence, venue.event_digest, venue.state_hash(), writer)
+
+    @property
+    def sequence(self) -> int:
+        """Of the last command that was applied."""
+        return int(self.venue.sequence)
+
+    @property
+    def clock(self) -> int:
+        """Journaled time of that command, ns."""
+        return int(self.venue.clock)
+
+    @property
+    def orders_remembered(self) -> int:
+        """Orders in the history."""
+        return int(self._follower.order_count)
+
+    def tenant_of(self, account: int) -> int | None:
+        """The tenant of an account; None where it is not open."""
+        if account not in self._tenants:
+            rows = self.venue.accounts()
+            if len(self._tenants) < rows.size:  # accounts are opened, never closed
+                self._tenants = dict(zip(rows["account"].tolist(), rows["tenant"].tolist(), strict=True))
+        return self._tenants.get(account)
+
+    def open_orders(self, account: int, instrument_id: int) -> Records:
+        """(n,) of VENUE_ORDER by order id; instrument 0 stands for all."""
+        return self.venue.open_orders(account, instrument_id)
+
+    def order_history(self, account: int, *, limit: int, **wanted: Any) -> Records:
+        """(n,) of HISTORY_ORDER, the newest first."""
+        return self._follower.orders(account, limit, **wanted)
+
+    def order_of_history(self, order_id: int) -> Records:
+        """(1,) of HISTORY_ORDER, or (0,) where it is not remembered."""
+        return self._follower.order(order_id)
+
+    def balances(self, account: int) -> Records:
+        """(n,) of BALANCE, by asset."""
+        return self.venue.balances(account)
+
+    def holds(self, account: int) -> Records:
+        """(n,) of HOLD."""
+        return self.venue.holds(account)
+
+    def accounts(self) -> Records:
+        """(n,) of ACCOUNT, in order of opening."""
+        return self.venue.accounts()
+
+    def assets(self) -> Records:
+        """(n,) of ASSET, in order of definition."""
+        return self.venue.assets()
+
+    def positions(self, account: int) -> Records:
+        """(n,) of POSITION by instrument."""
+        return self.venue.positions(account)
+
+    def limits(self, account: int, instrument_id: int) -> Records:
+        """(1,) of LIMITS, or (0,) where the account is not open."""
+        return self.venue.limits(account, instrument_id)
+
+    def instruments(self) -> Records:
+        """(n,) of INSTRUMENT_COMMAND by id."""
+        return self.venue.instruments()
+
+    def prices(self, instrument_id: int) -> tuple[int | None, int | None, int | None]:
+        """Reference, mark and last price, ticks."""
+        return self._follower.prices(instrument_id)
+
+    def book(self, instrument_id: int, depth: int) -> tuple[Records, Records]:
+        """Bids and asks, best first: (n,) of LEVEL."""
+        bids = self.venue.l2(instrument_id, int(Side.BUY), depth)
+        return bids, self.venue.l2(instrument_id, int(Side.SELL), depth)
+
+    def book_orders(self, instrument_id: int, limit: int) -> tuple[Records, Records]:
+        """Displayed orders of bids and asks, best first, then by time: (n,) of L3."""
+        orders = self.venue.l3(instrument_id)
+        most = limit or None
+        bids, asks = (orders[orders["side"] == int(side)][:most] for side in (Side.BUY, Side.SELL))
+        return bids, asks
+
+    def trades(self, instrument_id: int, *, limit: int, before: int) -> Records:
+        """(n,) of HISTORY_TRADE, the newest first."""
+        return self._follower.trades(instrument_id, limit, before=before)
+
+    def fills(self, account: int, *, limit: int, before: int, instrument_id: int) -> Records:
+        """(n,) of HISTORY_FILL, the newest first."""
+        return self._follower.fills(account, limit, instrument_id=instrument_id, before=before)
+
+    def venue_status(self) -> np.void:
+        """One VENUE_STATUS."""
+        row: np.void = self.venue.status()[0]
+        return row

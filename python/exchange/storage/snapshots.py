@@ -1,0 +1,133 @@
+"""Snapshots of the venue: written whole or not at all, believed only after they were read back.
+
+A file `SEQUENCE.snapshot` (20 digits) holds a header line, then the venue's own canonical bytes. A snapshot
+is verified when a venue restored from the file hashes to what the header says; its digest line comes after
+that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self, TypeVar
+
+from exchange.errors import StorageError
+from exchange.storage.digests import Digest
+from exchange.storage.directory import write_whole
+
+_NAME = re.compile(r"(\d{20})\.snapshot")
+_MAGIC = b"cmatch-venue-snapshot 1"
+_HEADER_BYTES = 256
+
+
+class Hashed(Protocol):
+    """What a snapshot is taken of, and restored to."""
+
+    @property
+    def sequence(self) -> int:
+        """Of the last command that was applied."""
+        ...
+
+    @property
+    def event_digest(self) -> int:
+        """Over every event ever made."""
+        ...
+
+    def state_hash(self) -> int:
+        """A digest of the state."""
+        ...
+
+
+V = TypeVar("V", bound=Hashed)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFile:
+    """One snapshot on disk."""
+
+    path: Path
+    sequence: int
+
+    @classmethod
+    def at(cls, path: Path) -> Self | None:
+        """The snapshot of that name; None where it is no name of one."""
+        match = _NAME.fullmatch(path.name)
+        return cls(path, int(match[1])) if match else None
+
+
+def list_snapshots(directory: Path) -> list[SnapshotFile]:
+    """All in a directory, the oldest first; none where there is no directory."""
+    if not directory.is_dir():
+        return []
+    found = (SnapshotFile.at(path) for path in directory.iterdir())
+    return sorted((each for each in found if each), key=lambda each: each.sequence)
+
+
+def write_snapshot(directory: Path, digest: Digest, content: bytes) -> SnapshotFile:
+    """Writes one: file, fsync, rename, fsync of the directory.
+
+    Raises:
+        StorageError: it cannot be written; nothing of it is left.
+    """
+    path = directory / f"{digest.sequence:020d}.snapshot"
+    check = hashlib.blake2b(content, digest_size=16).hexdigest()
+    header = b"%s %s %s\n" % (_MAGIC, check.encode("ascii"), str(digest).encode("ascii"))
+    write_whole(path, header.ljust(_HEADER_BYTES, b" ") + content)
+    return SnapshotFile(path, digest.sequence)
+
+
+def read_snapshot(file: SnapshotFile) -> tuple[Digest, bytes]:
+    """The digest that it was written with, and its content.
+
+    Raises:
+        StorageError: it cannot be read, or is not what was written.
+    """
+    try:
+        raw = file.path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{file.path} cannot be read: {error.strerror}") from error
+    header, content = raw[:_HEADER_BYTES], raw[_HEADER_BYTES:]
+    words = header.decode("ascii", "replace").split()
+    if len(words) != 7 or header[: len(_MAGIC)] != _MAGIC:
+        raise StorageError(f"{file.path} is no snapshot of a venue")
+    if hashlib.blake2b(content, digest_size=16).hexdigest() != words[2]:
+        raise StorageError(f"{file.path} is damaged: its content does not match its header")
+    try:
+        digest = Digest(int(words[3]), int(words[4], 16), int(words[5], 16), words[6])
+    except ValueError:
+        raise StorageError(f"{file.path} has a header that is none of ours") from None
+    if digest.sequence != file.sequence:
+        raise StorageError(f"{file.path} is the snapshot of sequence {digest.sequence}, under another name")
+    return digest, content
+
+
+def restore(file: SnapshotFile, make: Callable[[bytes], V]) -> V:
+    """A venue as it was, verified.
+
+    Args:
+        file: which.
+        make: makes a venue of the content.
+
+    Raises:
+        StorageError: the file is damaged, or what comes of it is not what was written.
+    """
+    digest, content = read_snapshot(file)
+    try:
+        venue = make(content)
+    except Exception as error:
+        raise StorageError(f"{file.path} cannot be restored: {error}") from error
+    found = Digest(venue.sequence, venue.event_digest, venue.state_hash(), digest.writer)
+    if found != digest:
+        raise StorageError(f"{file.path} restores to {found}, and was written as {digest}")
+    return venue
+
+
+def prune(directory: Path, keep_from: int) -> list[SnapshotFile]:
+    """Removes snapshots below a sequence, but never the newest one; returns what was removed."""
+    removed = [each for each in list_snapshots(directory)[:-1] if each.sequence < keep_from]
+    for each in removed:
+        each.path.unlink(missing_ok=True)
+    return removed

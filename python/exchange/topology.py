@@ -1,0 +1,297 @@
+"""What runs where: the table of services and of processes. Composition happens here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
+from typing import Final
+
+import zmq
+
+from cmatch import _core
+from cmatch.errors import JournalCorrupt
+from exchange.bus.curve import Authenticator, KeyPair, Keyring
+from exchange.bus.rpc import Dispatcher, RpcServer
+from exchange.config import Settings, load
+from exchange.config.private import private_directory
+from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
+from exchange.observability import MetricsServer, StatsReader, stats_path
+from exchange.runtime.child import ChildSpec, die_with_parent
+from exchange.runtime.core_status import CoreStatistics
+from exchange.runtime.exits import ExitCode
+from exchange.runtime.log import configure, log
+from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts, is_healthy
+from exchange.runtime.spec import ServiceSpec, check_table
+from exchange.runtime.supervisor import Plan, Supervisor
+from exchange.services.accounts.service import SPEC as ACCOUNTS
+from exchange.services.matching.service import SPEC as MATCHING
+from exchange.services.orders.service import SPEC as ORDERS
+from exchange.services.risk.service import SPEC as RISK
+from exchange.storage.directory import DataDirectory
+from exchange.storage.retention import make_room, starting_point
+from exchange.storage.snapshots import restore
+from exchange.storage.venue_limits import fix_limits, limits_of
+
+SERVICES: Final[tuple[ServiceSpec, ...]] = (ORDERS, ACCOUNTS, RISK, MATCHING)
+
+# Journal that a replica folds again when it starts, so that it can tell of the orders in it.
+_HISTORY_BYTES: Final = 2 << 30
+_NICE_REPLICA: Final = 5
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the table.
+
+    Args:
+        name: As in `exchange run NAME`.
+        hosts: The services whose part it plays.
+        does: What, in a few words.
+        main: Runs it until it is told to stop; its exit code.
+        healthy: Whether the process with this id answers for itself.
+    """
+
+    name: str
+    hosts: tuple[ServiceSpec, ...]
+    does: str
+    main: Callable[[Settings], int]
+    healthy: Callable[[Settings, int], bool]
+
+
+def _core_main(settings: Settings) -> int:
+    # Imported by who runs it alone: its modules prepare a process that does nothing else.
+    module = import_module("exchange.services.orders.core_process")
+    code: int = module.main(settings)
+    return code
+
+
+def _core_healthy(settings: Settings, pid: int) -> bool:
+    statistics = statistics_of(settings)
+    try:
+        return statistics.healthy(pid, time.monotonic_ns())
+    finally:
+        statistics.close()
+
+
+def _replica_main(settings: Settings) -> int:
+    os.nice(_NICE_REPLICA)
+    return asyncio.run(_run_replica(settings))
+
+
+PROCESSES: Final[tuple[Process, ...]] = (
+    Process("core", SERVICES, "sequences, journals, matches and answers", _core_main, _core_healthy),
+    Process(
+        "replica",
+        SERVICES,
+        "follows the journal, answers queries, takes snapshots",
+        _replica_main,
+        lambda settings, pid: is_healthy(DataDirectory(settings.data_directory), pid),
+    ),
+)
+
+check_table(SERVICES)
+
+
+def prepare(settings: Settings) -> DataDirectory:
+    """Makes the directories of an exchange, or checks them.
+
+    Raises:
+        SecurityError: `run` is open to others.
+        ConfigError: the data directory was made with other limits.
+        StorageError: it cannot be made.
+    """
+    directory = DataDirectory(settings.data_directory)
+    try:
+        for path in (directory.root, directory.journal, directory.snapshots):
+            path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{settings.data_directory} cannot be made: {error.strerror}") from error
+    private_directory(directory.run)
+    fix_limits(directory.root, limits_of(settings))
+    return directory
+
+
+def statistics_of(settings: Settings) -> CoreStatistics:
+    """The core's statistics, as any process can read them."""
+    path = stats_path(settings.data_directory)
+    return CoreStatistics(lambda: StatsReader(path), settings.durability)
+
+
+def run_process(name: str, settings: Settings, supervisor: int | None = None) -> int:
+    """Runs one process of the table in this one; its exit code.
+
+    Args:
+        name: which.
+        settings: of the exchange.
+        supervisor: process id of who started us, with whom we end.
+    """
+    process = next(each for each in PROCESSES if each.name == name)
+    configure(name)
+    if supervisor is not None:
+        die_with_parent(supervisor)
+    try:
+        prepare(settings)
+        return process.main(settings)
+    except (ConfigError, SecurityError) as error:
+        log("refused to start", reason=error)
+        return ExitCode.CONFIG
+    except JournalCorrupt as error:
+        log("refused to start", reason=error)
+        return ExitCode.JOURNAL_CORRUPT
+    except ExchangeError as error:
+        log("failed", reason=error)
+        return ExitCode.FAILED
+
+
+def run_all(settings: Settings) -> int:
+    """Runs core and replica in this one process, for tests: the replica in a thread; the core's exit code."""
+    configure("all-in-one")
+    prepare(settings)
+    started: list[tuple[asyncio.AbstractEventLoop, Replica]] = []
+
+    async def replica() -> None:
+        made = _make_replica(settings)
+        started.append((asyncio.get_running_loop(), made))
+        await made.run()
+
+    thread = threading.Thread(target=lambda: asyncio.run(replica()), name="replica")
+    thread.start()
+    try:
+        return _core_main(settings)
+    finally:
+        while not started and thread.is_alive():
+            thread.join(0.01)
+        for loop, made in started:
+            loop.call_soon_threadsafe(made.stop)
+        thread.join()
+
+
+def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) -> int:
+    """Runs the processes of the table under this one until it is told to stop; its exit code.
+
+    Raises:
+        ExchangeError: it cannot start: the directory is in use, open to others, or of other limits.
+    """
+    configure("supervisor")
+    directory = prepare(settings)
+    supervisor = Supervisor(
+        Plan(
+            directory=directory,
+            children=[_child(process, settings) for process in PROCESSES],
+            endpoints=endpoints_of(settings),
+            servers=[partial(_metrics, settings)] if settings.endpoints.metrics else [],
+            chore=partial(_core.prepare_spare, str(directory.journal), settings.limits.segment_bytes),
+            on_ready=on_ready,
+        )
+    )
+    return asyncio.run(supervisor.run())
+
+
+def endpoints_of(settings: Settings) -> dict[str, str]:
+    """Where to connect, by name."""
+    endpoints = {"orders": settings.endpoints.orders, "queries": settings.endpoints.queries}
+    if settings.endpoints.metrics:
+        endpoints["metrics"] = f"http://{settings.endpoints.metrics}/metrics"
+    return endpoints
+
+
+def settings_as_json(settings: Settings) -> str:
+    """Settings as text that `settings_of_json` reads back."""
+    return json.dumps(asdict(settings), default=str)
+
+
+def settings_of_json(text: str) -> Settings:
+    """Settings that another process has loaded, without this one's environment and files.
+
+    Raises:
+        ConfigError: they are none.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"settings of another process are no JSON: {error}") from None
+    return load(environment={}, **values)
+
+
+def _child(process: Process, settings: Settings) -> ChildSpec:
+    arguments = [sys.executable, "-m", "exchange.cli", "run", process.name]
+    arguments += ["--settings", settings_as_json(settings), "--supervisor", str(os.getpid())]
+    return ChildSpec(process.name, arguments, partial(process.healthy, settings))
+
+
+def _metrics(settings: Settings) -> AbstractContextManager[object]:
+    host, _, port = settings.endpoints.metrics.rpartition(":")
+    path = stats_path(settings.data_directory)
+    return MetricsServer(lambda: StatsReader(path), host, int(port))
+
+
+def _make_replica(settings: Settings) -> Replica:
+    directory = DataDirectory(settings.data_directory)
+    limits = settings.limits
+    ports = ReplicaPorts(
+        directory.journal,
+        _starting_venue(settings, directory),
+        max_accounts=limits.accounts,
+        max_instruments=limits.instruments,
+    )
+    ports.statistics = statistics_of(settings)
+    remove_before = partial(_core.remove_segments_before, str(directory.journal))
+    return Replica(
+        ReplicaPlan(
+            directory=directory,
+            ports=ports,
+            services=SERVICES,
+            endpoint=settings.endpoints.queries,
+            serve=partial(_serve, settings),
+            snapshot_interval_s=settings.core.snapshot_interval_s,
+            tidy=lambda: make_room(directory, limits.journal_bytes, remove_before),
+        )
+    )
+
+
+def _starting_venue(settings: Settings, directory: DataDirectory) -> _core.Venue:
+    """The venue that a replica begins with: of a snapshot far enough back to tell of orders, else empty."""
+    for snapshot in starting_point(directory, _HISTORY_BYTES):
+        try:
+            venue: _core.Venue = restore(snapshot, _core.Venue.restore)
+        except StorageError as error:
+            log("snapshot passed over", reason=error)
+            continue
+        log("snapshot restored", sequence=venue.sequence)
+        return venue
+    return _core.Venue(**limits_of(settings))
+
+
+def _serve(
+    settings: Settings, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, dispatcher: Dispatcher
+) -> RpcServer:
+    keys = settings.security.keys_directory
+    if endpoint.startswith("ipc://") or keys is None:
+        return RpcServer(context, endpoint, dispatcher)
+    authenticator = Authenticator(context, Keyring.read(keys / "clients"))
+    return RpcServer(
+        context,
+        endpoint,
+        dispatcher,
+        authenticator=authenticator,
+        keys=KeyPair.read(keys / "server.key"),
+    )
+
+
+async def _run_replica(settings: Settings) -> int:
+    replica = _make_replica(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, replica.stop)
+    await replica.run()
+    return ExitCode.STOPPED

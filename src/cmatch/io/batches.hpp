@@ -1,0 +1,63 @@
+// Commands on their way from the wire into the journal and the venue: one array a family, and the runs in which they came.
+// Owned by one loop. Allocates while it grows, then no more.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "cmatch/io/frames.hpp"
+#include "cmatch/venue/output.hpp"
+#include "cmatch/venue/venue.hpp"
+
+namespace cmatch::io {
+
+struct Run { // consecutive commands of one family: a record of the journal
+  Family family;
+  std::uint32_t first, count; // in the family's array
+};
+
+struct Batches {
+  RecordBuffer<OrderCommand> orders;
+  RecordBuffer<LedgerCommand> ledger;
+  RecordBuffer<InstrumentCommand> instruments;
+  RecordBuffer<AdminCommand> administration;
+  std::vector<Run> runs;
+
+  bool empty() const { return runs.empty(); }
+  std::uint64_t commands() const {
+    return orders.size() + ledger.size() + instruments.size() + administration.size();
+  }
+  void clear() {
+    orders.clear();
+    ledger.clear();
+    instruments.clear();
+    administration.clear();
+    runs.clear();
+  }
+  // Notes that the last record of its family's array belongs to the present run.
+  void extend(Family family, std::size_t size) {
+    if (runs.empty() || runs.back().family != family || runs.back().count == kLongestRun)
+      runs.push_back({family, static_cast<std::uint32_t>(size - 1), 0});
+    ++runs.back().count;
+  }
+
+  static constexpr std::uint32_t kLongestRun = 4096;
+};
+
+// Calls visit(records of the run) with the right type.
+template <class Visit>
+void visit_run(const Batches& batches, const Run& run, Visit&& visit) {
+  switch (run.family) {
+  case Family::orders:
+    return visit(batches.orders.view().subspan(run.first, run.count));
+  case Family::ledger:
+    return visit(batches.ledger.view().subspan(run.first, run.count));
+  case Family::instruments:
+    return visit(batches.instruments.view().subspan(run.first, run.count));
+  case Family::administration:
+    return visit(batches.administration.view().subspan(run.first, run.count));
+  }
+}
+
+} // namespace cmatch::io

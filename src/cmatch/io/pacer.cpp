@@ -1,0 +1,184 @@
+#include "cmatch/io/pacer.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include <sys/prctl.h>
+#include <time.h> // clock_gettime is POSIX, not C. NOLINT(modernize-deprecated-headers)
+
+namespace cmatch::io {
+
+namespace {
+
+// Of one socket before the others, and the frames that are due, have their turn.
+constexpr int kMostInARow = 64;
+
+std::uint64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+void check_plan(std::span<const PlannedFrame> plan, std::size_t sockets, std::size_t arena) {
+  std::uint64_t at_ns = 0, request = 0;
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    const PlannedFrame& frame = plan[i];
+    const char* wrong = nullptr;
+    if (frame.at_ns < at_ns) wrong = "is due before the one before it";
+    if (frame.length > arena || frame.offset > arena - frame.length) wrong = "lies outside the arena";
+    if (frame.socket >= sockets) wrong = "names a socket that is not there";
+    if (frame.first_request != request || frame.requests == 0)
+      wrong = "does not number its requests in a row";
+    if (wrong != nullptr) throw std::invalid_argument("planned frame " + std::to_string(i) + " " + wrong);
+    at_ns = frame.at_ns;
+    request += frame.requests;
+  }
+}
+
+} // namespace
+
+void EchoReader::read(std::uint32_t, std::span<const std::byte> frame, AnswerSink& sink) {
+  std::uint64_t words[2] = {};
+  if (frame.size() < sizeof(words)) return;
+  std::memcpy(words, frame.data(), sizeof(words));
+  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(words[1], kMaxFrameBytes); ++i)
+    sink.answered(words[0] + i);
+}
+
+LoadGenerator::LoadGenerator(const std::vector<std::uintptr_t>& sockets, const std::string& library)
+    : zmq_(ZmqLibrary::load(library)) {
+  if (sockets.empty()) throw std::invalid_argument("a load needs at least one socket");
+  for (const std::uintptr_t underlying : sockets) {
+    auto* const socket = reinterpret_cast<void*>(underlying); // NOLINT(performance-no-int-to-ptr)
+    if (socket == nullptr) throw TransportError("this socket is closed: its address is 0");
+    if (zmq_.option(socket, ZmqLibrary::kOptionType) != ZmqLibrary::kDealerType)
+      throw TransportError("a load is sent by DEALER sockets, and this is another kind");
+    sockets_.push_back(socket);
+    descriptors_.push_back(
+        {.fd = zmq_.option(socket, ZmqLibrary::kOptionFd), .events = POLLIN, .revents = 0});
+  }
+}
+
+void LoadGenerator::start(std::span<const PlannedFrame> plan, std::span<const std::byte> arena,
+                          AnswerReader& reader, const Options& options) {
+  check_plan(plan, sockets_.size(), arena.size());
+  plan_ = plan;
+  arena_ = arena;
+  reader_ = &reader;
+  options_ = options;
+  next_ = 0;
+  counts_ = {};
+  latency_.clear();
+  lateness_.clear();
+  due_ns_.clear();
+  for (const PlannedFrame& frame : plan)
+    due_ns_.insert(due_ns_.end(), frame.requests, frame.at_ns);
+  latencies_.assign(due_ns_.size(), 0);
+  start_ns_ = last_ns_ = now_ns();
+}
+
+bool LoadGenerator::run(std::uint64_t slice_ns) {
+  ::prctl(PR_SET_TIMERSLACK, 1); // the default lets every sleep be 50 us late
+  const std::uint64_t slice_end_ns = now_ns() + slice_ns;
+  for (;;) {
+    const bool sent_all = send_due();
+    const bool heard_all = receive();
+    const std::uint64_t now = now_ns();
+    if (over(now)) return true;
+    if (now >= slice_end_ns) return false;
+    if (sent_all && heard_all) sleep(wake_ns(slice_end_ns));
+  }
+}
+
+bool LoadGenerator::over(std::uint64_t now_ns) const {
+  if (next_ < plan_.size()) return false;
+  return now_ns - last_ns_ >= (lost() == 0 ? options_.settle_ns : options_.linger_ns);
+}
+
+std::uint64_t LoadGenerator::wake_ns(std::uint64_t slice_end_ns) const {
+  if (next_ < plan_.size()) {
+    const std::uint64_t due_ns = start_ns_ + plan_[next_].at_ns;
+    return std::min(slice_end_ns, due_ns - std::min(due_ns, options_.spin_ns));
+  }
+  return std::min(slice_end_ns, last_ns_ + (lost() == 0 ? options_.settle_ns : options_.linger_ns));
+}
+
+// False where a socket takes no more: the frame, and those behind it, wait for it.
+bool LoadGenerator::send_due() {
+  for (; next_ < plan_.size(); ++next_) {
+    const PlannedFrame& frame = plan_[next_];
+    const std::uint64_t due_ns = start_ns_ + frame.at_ns;
+    const std::uint64_t now = now_ns();
+    if (now < due_ns) return true;
+    if (!send(frame)) {
+      ++counts_.blocked;
+      return false;
+    }
+    if (frame.at_ns >= options_.measure_from_ns) lateness_.record(now - due_ns);
+    ++counts_.frames_sent;
+    counts_.requests_sent += frame.requests;
+    last_ns_ = now;
+  }
+  return true;
+}
+
+bool LoadGenerator::send(const PlannedFrame& frame) {
+  ZmqMessage message(zmq_);
+  message.assign(arena_.subspan(frame.offset, frame.length));
+  while (zmq_.msg_send(message.raw(), sockets_[frame.socket], ZmqLibrary::kDontWait) < 0) {
+    if (zmq_.last_errno() == EAGAIN) return false;
+    if (zmq_.last_errno() != EINTR) zmq_.fail("sending");
+  }
+  return true;
+}
+
+// False where there may be more. Only after a true one may a socket's descriptor be slept on.
+bool LoadGenerator::receive() {
+  bool heard_all = true;
+  ZmqMessage message(zmq_);
+  for (std::uint32_t i = 0; i < sockets_.size(); ++i) {
+    int received = 0;
+    for (; received < kMostInARow; ++received) {
+      if (zmq_.msg_recv(message.raw(), sockets_[i], ZmqLibrary::kDontWait) < 0) {
+        if (zmq_.last_errno() == EAGAIN) break;
+        if (zmq_.last_errno() != EINTR) zmq_.fail("receiving");
+        continue;
+      }
+      last_ns_ = now_ns();
+      ++counts_.frames_received;
+      counts_.bytes_received += message.size();
+      reader_->read(i, message.bytes(), *this);
+    }
+    heard_all &= received < kMostInARow;
+  }
+  return heard_all;
+}
+
+void LoadGenerator::answered(std::uint64_t request) {
+  if (request >= counts_.requests_sent) {
+    ++counts_.unknown;
+    return;
+  }
+  std::uint64_t& latency = latencies_[request];
+  if (latency != 0) {
+    ++counts_.duplicates;
+    return;
+  }
+  ++counts_.answered;
+  counts_.elapsed_ns = last_ns_ - start_ns_;
+  latency = std::max<std::uint64_t>(1, counts_.elapsed_ns - due_ns_[request]);
+  if (due_ns_[request] >= options_.measure_from_ns) latency_.record(latency);
+}
+
+void LoadGenerator::sleep(std::uint64_t until_ns) {
+  const std::uint64_t now = now_ns();
+  if (until_ns <= now) return;
+  const auto left = static_cast<std::int64_t>(until_ns - now);
+  const timespec time{.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
+  if (::ppoll(descriptors_.data(), descriptors_.size(), &time, nullptr) < 0 && errno != EINTR)
+    throw TransportError(std::string("waiting for the sockets: ") + zmq_.strerror(errno));
+}
+
+} // namespace cmatch::io

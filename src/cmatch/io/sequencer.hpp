@@ -1,0 +1,154 @@
+// The stages of the core loop, each one call over whole arrays: decode, journal, apply, answer (DESIGN, section 1).
+// The loop that calls them is python/exchange/services/orders/loop.py. Owns sessions, arrays and the ring of reports;
+// borrows venue, journal, transport, clock and statistics. One thread. Allocates while its arrays grow, then no more.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cmatch/io/batches.hpp"
+#include "cmatch/io/clock.hpp"
+#include "cmatch/io/inbound.hpp"
+#include "cmatch/io/journal.hpp"
+#include "cmatch/io/loop_timer.hpp"
+#include "cmatch/io/replayer.hpp"
+#include "cmatch/io/report_ring.hpp"
+#include "cmatch/io/session_table.hpp"
+#include "cmatch/io/shared_stats.hpp"
+
+namespace cmatch::io {
+
+struct SequencerOptions {
+  std::uint64_t epoch = 1;
+  Durability durability = Durability::process;
+  std::uint32_t max_frames = 4096;       // of one batch
+  std::uint32_t max_batch_bytes = 4u << 20;
+  std::uint32_t max_sessions = 4096;
+  std::uint32_t ring_reports = 1u << 18; // that can be sent again
+  std::int64_t silence_ns = 10'000'000'000; // after which a session is lost, where it asks for nothing else
+  std::uint32_t orders_per_second = 0;   // a session; 0: no limit
+  std::uint32_t cancels_per_second = 0;  // a session; 0: no limit
+  std::uint32_t orders_burst = 1, cancels_burst = 1;
+  bool trusts_peers = true; // a private socket: a peer is who it says; else only whom permit() named
+};
+
+class Sequencer {
+ public:
+  Sequencer(Venue& venue, Journal& journal, Transport& transport, Clock& clock, SharedStats& stats,
+            const SequencerOptions& options);
+
+  // A key's user id, as the transport's authentication names it, and what it may do.
+  void permit(const std::string& user_id, const Principal& principal);
+  void revoke(const std::string& user_id);
+
+  // Takes a record of the journal, before the loop begins: the venue's state, and the reports that may be asked for.
+  void replay(std::span<const std::byte> payload);
+  // After that, or after a restore from a snapshot: takes up the sessions that the venue knows.
+  void begin();
+
+  // --- the stages, in this order; each turn of the loop begins with drain() ---
+  bool wait(std::int64_t timeout_ns);
+  void drain();  // what is there, without waiting
+  void decode(); // frames into commands; what is not to be journaled is answered at the end of the turn
+  bool pending() const { return !batches_.empty(); }
+  // Writes the batch ahead. False: nothing of it is in the journal, all of it is refused.
+  bool append();
+  void apply();
+  void sync(); // makes it durable; throws JournalFailed
+  void answer(); // reports and answers to whom they are due, then what was asked besides
+  void finish(); // ends the turn: statistics
+
+  // Sessions that are silent, heartbeats, readers that are behind, a journal that may be written again; now and then.
+  void keep_house();
+  // Tells everyone who is connected that the core goes; nothing is journaled.
+  void close_sessions();
+  // The matching stage is away, or back: journaled with the next turn.
+  void set_stage(bool away);
+  // Time alone is due to change something.
+  bool timer_due() const;
+  std::int64_t next_timer() const { return venue_.next_timer(); }
+
+  std::uint64_t sequence() const { return venue_.sequence(); }
+  bool read_only() const { return journal_.state() != JournalState::open; }
+  std::uint32_t sessions() const { return sessions_.connected(); }
+
+ private:
+  struct Query {
+    ConnectionId connection;
+    TenantId tenant;
+    bool of_order;
+    OrderQuery order;
+    BalanceQuery balance;
+  };
+  struct Reply { // of this turn, to one connection
+    ConnectionId connection;
+    bool is_refusal;
+    SessionAnswer session;
+    Refusal refusal;
+  };
+
+  void decode_frame(std::uint32_t index, const InboundFrame& frame);
+  void refuse_frame(ConnectionId connection, RejectCode code, FrameFault fault, std::uint32_t size);
+  void take_orders(ClientSession& session, const CommandFrame& frame);
+  template <class Record>
+  void take_records(ClientSession& session, const CommandFrame& frame, RecordBuffer<Record>& records);
+  void take_sessions(std::uint32_t index, const InboundFrame& frame, const CommandFrame& command);
+  void take_queries(ClientSession& session, const CommandFrame& frame);
+  RejectCode admit(ClientSession& session, const OrderCommand& command);
+  RejectCode admit(const ClientSession& session, const AdminCommand& command) const;
+  RejectCode admit(const ClientSession& session, const LedgerCommand& command) const;
+  RejectCode admit(const ClientSession& session, const InstrumentCommand& command) const;
+
+  void log_on(std::uint32_t index, const InboundFrame& frame, const SessionRequest& request);
+  void log_off(ClientSession& session, SessionOutcome outcome, RejectCode code);
+  void lose(ClientSession& session);
+  void journal_session(const ClientSession& session, AdminAction action, bool flag);
+  SessionAnswer session_answer(SessionOutcome outcome, const ClientSession* session, RejectCode code) const;
+  bool find_principal(std::uint32_t index, const InboundFrame& frame, Principal& principal) const;
+
+  void note_refused(const OrderCommand& command, RejectCode code);
+  template <class Record>
+  void note_refused(const Record& command, Family family, RejectCode code);
+  void refuse_batches(RejectCode code);
+
+  ReportHeader header() const;
+  template <class Record>
+  bool send_rows(ClientSession& session, const Record* records, std::span<const std::uint32_t> rows);
+  template <class Record>
+  SendResult send_one(ConnectionId connection, const Record& record);
+  void route_reports();
+  void route_answers();
+  template <class Record>
+  void send_refused(RecordBuffer<Record>& refused);
+  void answer_queries();
+  void catch_up(ClientSession& session);
+  void fall_behind(ClientSession& session, std::uint64_t next_event);
+
+  Venue& venue_;
+  Journal& journal_;
+  Transport& transport_;
+  Clock& clock_;
+  SharedStats& stats_;
+  LoopTimer timer_;
+  SequencerOptions options_;
+  SessionTable sessions_;
+  ReportRing ring_;
+  Inbound inbound_;
+  Batches batches_;
+  Output output_;
+  Replayer replayer_;
+  std::int64_t now_ = 0; // of this turn
+  RecordBuffer<ExecutionReport> refused_orders_; // never journaled
+  RecordBuffer<Answer> refused_others_;
+  RecordBuffer<OrderCommand> scratch_;
+  std::vector<Query> queries_;
+  std::vector<Reply> replies_;
+  std::vector<SessionId> touched_;
+  std::vector<std::byte> frame_;
+  std::unordered_map<std::string, Principal> principals_;
+  std::uint32_t queued_here_ = 0; // orders of this turn that will wait for the matching stage
+};
+
+} // namespace cmatch::io

@@ -1,0 +1,206 @@
+// From reports to frames: to whom each is due, and who reads too slowly for it.
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "cmatch/io/sequencer.hpp"
+#include "cmatch/venue/text.hpp"
+
+namespace cmatch::io {
+
+ReportHeader Sequencer::header() const {
+  ReportHeader header{};
+  header.durability = static_cast<std::uint16_t>(options_.durability);
+  header.epoch = options_.epoch;
+  header.sequence = journal_.written_sequence();
+  header.durable_sequence = journal_.durable_sequence();
+  header.ts_ns = now_;
+  return header;
+}
+
+template <class Record>
+SendResult Sequencer::send_one(ConnectionId connection, const Record& record) {
+  FrameWriter writer(frame_);
+  const WrittenFrame written = writer.write<Record>(header(), std::span<const Record>(&record, 1));
+  return transport_.send(connection, written.bytes);
+}
+template SendResult Sequencer::send_one(ConnectionId, const SessionAnswer&);
+
+// Sends records of one session, in frames; false where its peer does not take them all.
+template <class Record>
+bool Sequencer::send_rows(ClientSession& session, const Record* records, std::span<const std::uint32_t> rows) {
+  while (!rows.empty()) {
+    FrameWriter writer(frame_);
+    const WrittenFrame written = writer.write_rows<Record>(header(), records, rows);
+    CM_CHECK(written.count != 0);
+    const SendResult result = transport_.send(session.connection, written.bytes);
+    if (result != SendResult::sent) {
+      if (result == SendResult::gone) sessions_.disconnect(session);
+      return false;
+    }
+    rows = rows.subspan(written.count);
+  }
+  return true;
+}
+
+void Sequencer::fall_behind(ClientSession& session, std::uint64_t next_event) {
+  session.behind = true;
+  session.next_event = next_event;
+}
+
+void Sequencer::route_reports() {
+  const std::span<const ExecutionReport> reports = output_.reports.view();
+  touched_.clear();
+  ClientSession* session = nullptr;
+  for (std::uint32_t row = 0; row < reports.size(); ++row) {
+    const SessionId id = reports[row].session;
+    if (session == nullptr || session->id != id) session = sessions_.by_id(id);
+    if (session == nullptr || !session->connected || session->behind) continue;
+    if (session->rows.empty()) touched_.push_back(id);
+    session->rows.push_back(row);
+  }
+  for (const SessionId id : touched_) {
+    ClientSession& to = *sessions_.by_id(id);
+    const std::uint64_t first = reports[to.rows.front()].event_sequence;
+    if (!send_rows(to, reports.data(), to.rows)) fall_behind(to, first);
+    to.rows.clear();
+    to.next_heartbeat = now_ + to.silence_allowed / 3;
+  }
+}
+
+void Sequencer::route_answers() {
+  for (const Answer& answer : output_.answers.view()) {
+    const ClientSession* const session = sessions_.by_id(answer.session);
+    if (session != nullptr && session->connected) send_one(session->connection, answer);
+  }
+}
+
+template <class Record>
+void Sequencer::send_refused(RecordBuffer<Record>& refused) {
+  for (const Record& record : refused.view()) {
+    const ClientSession* const session = sessions_.by_id(record.session);
+    if (session != nullptr && session->connected) send_one(session->connection, record);
+  }
+}
+
+namespace {
+
+OrderState state_of(const OrderQuery& query, const std::optional<VenueOrderView>& order, Sequence sequence) {
+  OrderState state{};
+  state.request = query.request;
+  state.account = query.account;
+  state.sequence = sequence;
+  if (!order) {
+    state.order_id = query.order_id;
+    state.reject = static_cast<std::uint16_t>(RejectCode::unknown_order);
+    std::memcpy(state.client_order_id, query.client_order_id, sizeof state.client_order_id);
+    return state;
+  }
+  state.order_id = order->order_id;
+  state.instrument_id = order->instrument_id;
+  state.side = order->side;
+  state.type = order->type;
+  state.time_in_force = order->time_in_force;
+  state.order_status = order->order_status;
+  state.reject = order->reject;
+  state.flags = order->flags;
+  state.order_qty = order->order_qty;
+  state.cum_qty = order->cum_qty;
+  state.leaves_qty = order->leaves_qty;
+  state.price = order->price;
+  state.stop_price = order->stop_price;
+  state.reserved_asset = order->reserved_asset;
+  state.reserved_amount = order->reserved;
+  state.entered_at = order->entered_at;
+  std::memcpy(state.client_order_id, order->client_order_id, sizeof state.client_order_id);
+  return state;
+}
+
+std::optional<VenueOrderView> find_order(const Venue& venue, const OrderQuery& query) {
+  if (query.order_id != 0) {
+    auto order = venue.order(query.order_id);
+    return order && order->account == query.account ? order : std::nullopt;
+  }
+  IdHead head;
+  IdTail tail;
+  std::memcpy(head, query.client_order_id, sizeof head);
+  std::memcpy(tail, query.client_order_id + sizeof head, sizeof tail);
+  return venue.request(query.account, head, tail);
+}
+
+BalanceState balance_of(const Ledger& ledger, const BalanceQuery& query, TenantId tenant, Sequence sequence) {
+  BalanceState state{};
+  state.request = query.request;
+  state.account = query.account;
+  state.asset = query.asset;
+  state.sequence = sequence;
+  const AccountSlot account = ledger.find_account(query.account, tenant);
+  const AssetSlot asset = ledger.find_asset(query.asset);
+  if (account == kNoSlot || asset == kNoSlot) {
+    state.reject =
+        static_cast<std::uint16_t>(account == kNoSlot ? RejectCode::unknown_account : RejectCode::unknown_asset);
+    return state;
+  }
+  const BalanceSlot slot = ledger.find_balance(account, asset);
+  if (slot == kNoSlot) return state;
+  const Balance& balance = ledger.balance(slot);
+  state.total = balance.total;
+  state.reserved = balance.reserved;
+  state.version = balance.version;
+  return state;
+}
+
+} // namespace
+
+void Sequencer::answer_queries() {
+  for (const Query& query : queries_) {
+    if (!query.of_order) {
+      send_one(query.connection, balance_of(venue_.ledger(), query.balance, query.tenant, venue_.sequence()));
+      continue;
+    }
+    const bool visible = venue_.ledger().find_account(query.order.account, query.tenant) != kNoSlot;
+    send_one(query.connection, state_of(query.order, visible ? find_order(venue_, query.order) : std::nullopt,
+                                        venue_.sequence()));
+  }
+}
+
+void Sequencer::answer() {
+  for (const Reply& reply : replies_)
+    if (!reply.is_refusal) send_one(reply.connection, reply.session);
+  route_reports();
+  route_answers();
+  send_refused(refused_orders_);
+  send_refused(refused_others_);
+  for (const Reply& reply : replies_)
+    if (reply.is_refusal) send_one(reply.connection, reply.refusal);
+  if (!queries_.empty()) answer_queries();
+  timer_.stage(Timing::stage_send);
+}
+
+void Sequencer::close_sessions() {
+  for (ClientSession& session : sessions_.all())
+    if (session.id != 0 && session.connected)
+      send_one(session.connection, session_answer(SessionOutcome::bye, &session, RejectCode::none));
+}
+
+// Sends what the ring still has for the session, a bounded part at a time, until it has all.
+void Sequencer::catch_up(ClientSession& session) {
+  constexpr std::uint64_t kLookAtMost = 1u << 14;
+  if (session.next_event <= ring_.complete_after()) {
+    send_one(session.connection, session_answer(SessionOutcome::resync, &session, RejectCode::resync_required));
+    session.behind = false;
+    return;
+  }
+  std::uint64_t at = ring_.position_after(session.next_event - 1);
+  const std::uint64_t until = std::min(ring_.end(), at + kLookAtMost);
+  RecordBuffer<ExecutionReport> missed;
+  for (; at < until; ++at)
+    if (ring_.at(at).session == session.id) missed.push() = ring_.at(at);
+  std::vector<std::uint32_t> rows(missed.size());
+  std::iota(rows.begin(), rows.end(), 0u);
+  if (!send_rows(session, missed.data(), rows)) return; // what of it was sent is sent again: clients know it by its event
+  session.next_event = until == ring_.end() ? venue_.event_sequence() + 1 : ring_.at(until).event_sequence;
+  session.behind = until != ring_.end();
+}
+
+} // namespace cmatch::io

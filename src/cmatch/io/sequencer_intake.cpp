@@ -1,0 +1,364 @@
+// From frames to commands: who may send what, how often, and what is wrong with it before it is journaled.
+#include <algorithm>
+#include <cstring>
+
+#include "cmatch/io/sequencer.hpp"
+#include "cmatch/venue/requests.hpp"
+#include "cmatch/venue/text.hpp"
+
+namespace cmatch::io {
+
+void Sequencer::decode() {
+  for (std::uint32_t i = 0; i < inbound_.size(); ++i)
+    decode_frame(i, inbound_.frames()[i]);
+  if (batches_.empty() && timer_due()) {
+    AdminCommand& tick = batches_.administration.push();
+    tick = AdminCommand{};
+    tick.kind = static_cast<std::uint16_t>(AdminAction::tick);
+    batches_.extend(Family::administration, batches_.administration.size());
+    stats_.add(Stat::ticks);
+  }
+  timer_.stage(Timing::stage_decode);
+}
+
+void Sequencer::refuse_frame(ConnectionId connection, RejectCode code, FrameFault fault, std::uint32_t size) {
+  Reply reply{};
+  reply.connection = connection;
+  reply.is_refusal = true;
+  reply.refusal.reject = static_cast<std::uint16_t>(code);
+  reply.refusal.reason = static_cast<std::uint16_t>(fault);
+  reply.refusal.size = size;
+  replies_.push_back(reply);
+}
+
+void Sequencer::decode_frame(std::uint32_t index, const InboundFrame& frame) {
+  if (frame.kind == FrameKind::oversize)
+    return refuse_frame(frame.connection, RejectCode::frame_too_large, FrameFault::too_large, frame.length);
+  CommandFrame command{};
+  const FrameFault fault =
+      frame.kind == FrameKind::whole ? decode_commands(inbound_.bytes(frame), command) : FrameFault::segments;
+  if (fault != FrameFault::none) {
+    stats_.add(Stat::frames_bad);
+    return refuse_frame(frame.connection, reject_of(fault), fault, frame.length);
+  }
+  if (command.list == CommandList::sessions) return take_sessions(index, frame, command);
+  ClientSession* const session = sessions_.by_connection(frame.connection);
+  if (session == nullptr)
+    return refuse_frame(frame.connection, RejectCode::not_logged_on, FrameFault::none, frame.length);
+  session->last_heard = now_;
+  switch (command.list) {
+  case CommandList::orders:
+    return take_orders(*session, command);
+  case CommandList::ledger:
+    return take_records(*session, command, batches_.ledger);
+  case CommandList::instruments:
+    return take_records(*session, command, batches_.instruments);
+  case CommandList::administration:
+    return take_records(*session, command, batches_.administration);
+  case CommandList::order_queries:
+  case CommandList::balance_queries:
+    return take_queries(*session, command);
+  case CommandList::sessions:
+    return;
+  }
+}
+
+// --- orders ------------------------------------------------------------------------------------------------------------
+
+RejectCode Sequencer::admit(ClientSession& session, const OrderCommand& command) {
+  if (!session.trades) return RejectCode::not_permitted;
+  if (const RejectCode code = check_shape(command); code != RejectCode::none) return code;
+  const auto action = static_cast<OrderAction>(command.kind);
+  const bool enters = action == OrderAction::new_order || action == OrderAction::replace;
+  RateGate& gate = enters ? session.orders : session.cancels;
+  if (!gate.pass(now_)) return RejectCode::session_throttled;
+  if (action == OrderAction::new_order && venue_.away()) {
+    if (queued_here_ >= venue_.queue_room()) return RejectCode::queue_full;
+    ++queued_here_;
+  }
+  return RejectCode::none;
+}
+
+void Sequencer::take_orders(ClientSession& session, const CommandFrame& frame) {
+  scratch_.resize(frame.records.count);
+  copy_records(frame.records, scratch_.data());
+  for (std::size_t i = 0; i < scratch_.size(); ++i) {
+    OrderCommand& command = scratch_[i];
+    command.session = session.id;
+    command.tenant = session.tenant;
+    command.reserved = 0;
+    if (const RejectCode code = admit(session, command); code != RejectCode::none) [[unlikely]] {
+      note_refused(command, code);
+      continue;
+    }
+    batches_.orders.push() = command;
+    batches_.extend(Family::orders, batches_.orders.size());
+  }
+}
+
+// --- all else that is journaled ------------------------------------------------------------------------------------------
+
+RejectCode Sequencer::admit(const ClientSession& session, const LedgerCommand& command) const {
+  if (session.administers) return RejectCode::none;
+  const auto action = static_cast<LedgerAction>(command.kind);
+  return session.trades && action == LedgerAction::transfer ? RejectCode::none : RejectCode::not_permitted;
+}
+
+RejectCode Sequencer::admit(const ClientSession& session, const InstrumentCommand&) const {
+  return session.administers ? RejectCode::none : RejectCode::not_permitted;
+}
+
+RejectCode Sequencer::admit(const ClientSession& session, const AdminCommand& command) const {
+  switch (static_cast<AdminAction>(command.kind)) {
+  case AdminAction::open_session: // these are the sequencer's own
+  case AdminAction::lose_session:
+  case AdminAction::tick:
+    return RejectCode::not_permitted;
+  case AdminAction::set_countdown:
+    return session.trades || session.administers ? RejectCode::none : RejectCode::not_permitted;
+  default:
+    return session.administers ? RejectCode::none : RejectCode::not_permitted;
+  }
+}
+
+namespace {
+
+// Whose a command is; what an administrator means by `tenant` stays where the record says so itself.
+void stamp(const ClientSession& session, LedgerCommand& command) {
+  command.session = session.id;
+  command.tenant = session.tenant;
+}
+void stamp(const ClientSession& session, InstrumentCommand& command) {
+  command.session = session.id;
+  command.tenant = session.tenant;
+}
+void stamp(const ClientSession& session, AdminCommand& command) {
+  const auto action = static_cast<AdminAction>(command.kind);
+  command.session = session.id;
+  const bool names_tenant = action == AdminAction::open_account || action == AdminAction::kill;
+  if (!names_tenant || session.tenant != 0) command.tenant = session.tenant;
+}
+
+constexpr Family family_of(const LedgerCommand&) { return Family::ledger; }
+constexpr Family family_of(const InstrumentCommand&) { return Family::instruments; }
+constexpr Family family_of(const AdminCommand&) { return Family::administration; }
+
+} // namespace
+
+template <class Record>
+void Sequencer::take_records(ClientSession& session, const CommandFrame& frame, RecordBuffer<Record>& records) {
+  const std::size_t before = records.size();
+  RecordBuffer<Record> given;
+  given.resize(frame.records.count);
+  copy_records(frame.records, given.data());
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    Record& command = given[i];
+    stamp(session, command);
+    if (const RejectCode code = admit(session, command); code != RejectCode::none) {
+      note_refused(command, family_of(command), code);
+      continue;
+    }
+    records.push() = command;
+    batches_.extend(family_of(command), records.size());
+  }
+  CM_CHECK(records.size() >= before);
+}
+
+void Sequencer::take_queries(ClientSession& session, const CommandFrame& frame) {
+  for (std::uint32_t i = 0; i < frame.records.count; ++i) {
+    Query query{};
+    query.connection = session.connection;
+    query.tenant = session.tenant;
+    const WireRecords one{frame.records.data + std::size_t{i} * frame.records.words * 8, 1, frame.records.words};
+    query.of_order = frame.list == CommandList::order_queries;
+    if (query.of_order)
+      copy_records(one, &query.order);
+    else
+      copy_records(one, &query.balance);
+    queries_.push_back(query);
+  }
+}
+
+// --- what is refused before it is journaled ------------------------------------------------------------------------------
+
+void Sequencer::note_refused(const OrderCommand& command, RejectCode code) {
+  const bool is_new = command.kind == static_cast<std::uint16_t>(OrderAction::new_order);
+  ExecutionReport& report = refused_orders_.push();
+  report = ExecutionReport{};
+  report.exec_type = static_cast<std::uint16_t>(is_new ? ExecType::rejected : ExecType::cancel_rejected);
+  report.order_status = static_cast<std::uint16_t>(is_new ? OrderStatus::rejected : OrderStatus{});
+  report.side = command.side;
+  report.reject = static_cast<std::uint16_t>(code);
+  report.instrument_id = command.instrument_id;
+  report.session = command.session;
+  report.account = command.account;
+  report.timestamp = now_;
+  std::memcpy(report.client_order_id_head, command.client_order_id_head, sizeof report.client_order_id_head);
+  std::memcpy(report.client_order_id_tail, command.client_order_id_tail, sizeof report.client_order_id_tail);
+  std::memcpy(report.correlation_id_head, command.correlation_id_head, sizeof report.correlation_id_head);
+  std::memcpy(report.correlation_id_tail, command.correlation_id_tail, sizeof report.correlation_id_tail);
+  report.order_qty = is_new ? command.qty : 0;
+  report.type = command.type;
+  report.time_in_force = command.time_in_force;
+  if (code == RejectCode::session_throttled) stats_.add(Stat::throttled);
+}
+
+template <class Record>
+void Sequencer::note_refused(const Record& command, Family family, RejectCode code) {
+  Answer& answer = refused_others_.push();
+  answer = Answer{};
+  answer.family = static_cast<std::uint16_t>(family);
+  answer.kind = command.kind;
+  answer.reject = static_cast<std::uint16_t>(code);
+  answer.session = command.session;
+  answer.timestamp = now_;
+  std::memcpy(answer.correlation_id, command.correlation_id, sizeof answer.correlation_id);
+  if constexpr (requires { command.transfer_id; })
+    std::memcpy(answer.transfer_id, command.transfer_id, sizeof answer.transfer_id);
+}
+
+void Sequencer::refuse_batches(RejectCode code) {
+  for (const OrderCommand& command : batches_.orders.view())
+    note_refused(command, code);
+  for (const LedgerCommand& command : batches_.ledger.view())
+    note_refused(command, Family::ledger, code);
+  for (const InstrumentCommand& command : batches_.instruments.view())
+    note_refused(command, Family::instruments, code);
+  for (const AdminCommand& command : batches_.administration.view())
+    note_refused(command, Family::administration, code);
+  batches_.clear();
+}
+
+// --- sessions ------------------------------------------------------------------------------------------------------------
+
+void Sequencer::journal_session(const ClientSession& session, AdminAction action, bool flag) {
+  AdminCommand& command = batches_.administration.push();
+  command = AdminCommand{};
+  command.kind = static_cast<std::uint16_t>(action);
+  command.flag = flag;
+  command.tenant = session.tenant;
+  command.session = session.id;
+  command.sent_at = now_;
+  std::memcpy(command.actor, session.name.data(), std::min(session.name.size(), sizeof command.actor));
+  batches_.extend(Family::administration, batches_.administration.size());
+}
+
+SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSession* session, RejectCode code) const {
+  SessionAnswer answer{};
+  answer.kind = static_cast<std::uint16_t>(outcome);
+  answer.reject = static_cast<std::uint16_t>(code);
+  answer.session = session == nullptr ? 0 : session->id;
+  answer.epoch = options_.epoch;
+  answer.sequence = journal_.written_sequence();
+  answer.durable_sequence = journal_.durable_sequence();
+  answer.event_sequence = venue_.event_sequence();
+  answer.oldest_event_sequence = ring_.complete_after() + 1;
+  answer.timestamp = now_;
+  answer.durability = static_cast<std::uint16_t>(options_.durability);
+  answer.schema_version = kSchemaVersion;
+  answer.max_frame = kClientFrameBytes;
+  return answer;
+}
+
+bool Sequencer::find_principal(std::uint32_t index, const InboundFrame& frame, Principal& principal) const {
+  if (options_.trusts_peers) {
+    principal = {0, true, true};
+    return true;
+  }
+  if (frame.first == 0) return false; // who it is is known with its connection's first frame only
+  const auto found = principals_.find(std::string(inbound_.user_id(index)));
+  if (found == principals_.end()) return false;
+  principal = found->second;
+  return true;
+}
+
+void Sequencer::take_sessions(std::uint32_t index, const InboundFrame& frame, const CommandFrame& command) {
+  SessionRequest request{};
+  const WireRecords one{command.records.data, 1, command.records.words};
+  copy_records(one, &request);
+  ClientSession* const session = sessions_.by_connection(frame.connection);
+  switch (static_cast<SessionAction>(request.kind)) {
+  case SessionAction::logon:
+    return log_on(index, frame, request);
+  case SessionAction::logoff:
+    if (session != nullptr) log_off(*session, SessionOutcome::bye, RejectCode::none);
+    return;
+  case SessionAction::heartbeat:
+    if (session != nullptr) {
+      session->last_heard = now_;
+      return;
+    }
+    return refuse_frame(frame.connection, RejectCode::not_logged_on, FrameFault::none, frame.length);
+  }
+  refuse_frame(frame.connection, RejectCode::unknown_command, FrameFault::none, frame.length);
+}
+
+void Sequencer::log_on(std::uint32_t index, const InboundFrame& frame, const SessionRequest& request) {
+  const auto refuse = [&](RejectCode code) {
+    replies_.push_back({frame.connection, false, session_answer(SessionOutcome::refused, nullptr, code), {}});
+  };
+  const std::string name(text_of(request.name));
+  Principal principal;
+  if (request.schema_version != kSchemaVersion) return refuse(RejectCode::unsupported_version);
+  if (name.empty() || !is_graphic(name) || (request.flags & ~kAllSessionFlags) != 0)
+    return refuse(RejectCode::invalid_field);
+  if (!find_principal(index, frame, principal)) return refuse(RejectCode::not_permitted);
+  if (principal.tenant != 0 && principal.tenant != request.tenant) return refuse(RejectCode::not_permitted);
+  if (read_only()) return refuse(RejectCode::read_only);
+
+  if (ClientSession* const before = sessions_.by_connection(frame.connection)) sessions_.disconnect(*before);
+  ClientSession* session = sessions_.by_name(request.tenant, name);
+  const bool known = session != nullptr;
+  if (!known) {
+    if (sessions_.full()) return refuse(RejectCode::capacity_sessions);
+    session = &sessions_.add(sessions_.next_id(), request.tenant, name);
+  } else if (session->connected) { // the newer connection is the live one
+    replies_.push_back({session->connection, false,
+                        session_answer(SessionOutcome::bye, session, RejectCode::replaced_session),
+                        {}});
+  }
+  const bool cancels = (request.flags & kCancelOnDisconnect) != 0;
+  session->trades = principal.trades;
+  session->administers = principal.administers && (options_.trusts_peers ? true : principal.administers);
+  session->orders.set(options_.orders_per_second, options_.orders_burst);
+  session->cancels.set(options_.cancels_per_second, options_.cancels_burst);
+  session->last_heard = now_;
+  session->silence_allowed =
+      request.heartbeat_ms == 0 ? options_.silence_ns : std::int64_t{request.heartbeat_ms} * 1'000'000;
+  session->next_heartbeat = now_ + session->silence_allowed / 3;
+  sessions_.connect(*session, frame.connection);
+  if (!known || cancels != session->cancels_when_lost) {
+    session->cancels_when_lost = cancels;
+    journal_session(*session, AdminAction::open_session, cancels);
+  }
+  const bool resumes = known && request.last_event_sequence != 0;
+  const bool gone = resumes && request.last_event_sequence < ring_.complete_after();
+  SessionAnswer answer =
+      session_answer(gone ? SessionOutcome::resync : SessionOutcome::welcome, session, RejectCode::none);
+  if (gone) answer.reject = static_cast<std::uint16_t>(RejectCode::resync_required);
+  replies_.push_back({frame.connection, false, answer, {}});
+  session->behind = false;
+  if (resumes && !gone) fall_behind(*session, request.last_event_sequence + 1);
+}
+
+void Sequencer::log_off(ClientSession& session, SessionOutcome outcome, RejectCode code) {
+  replies_.push_back({session.connection, false, session_answer(outcome, &session, code), {}});
+  transport_.forget(session.connection);
+  if (session.cancels_when_lost) {
+    journal_session(session, AdminAction::lose_session, false);
+    sessions_.remove(session);
+  } else {
+    sessions_.disconnect(session);
+  }
+}
+
+void Sequencer::lose(ClientSession& session) {
+  if (session.connected) send_one(session.connection, session_answer(SessionOutcome::bye, &session, RejectCode::none));
+  if (session.connected) transport_.forget(session.connection);
+  if (!session.cancels_when_lost) return sessions_.disconnect(session);
+  if (read_only()) return; // it cannot be journaled now: the next time
+  journal_session(session, AdminAction::lose_session, false);
+  sessions_.remove(session);
+}
+
+} // namespace cmatch::io

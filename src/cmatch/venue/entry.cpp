@@ -1,0 +1,590 @@
+#include "cmatch/venue/entry.hpp"
+
+#include <algorithm>
+
+#include "cmatch/venue/money.hpp"
+#include "cmatch/venue/outcomes.hpp"
+#include "cmatch/venue/reports.hpp"
+#include "cmatch/venue/requests.hpp"
+
+namespace cmatch {
+namespace {
+
+bool has(const OrderCommand& command, std::uint16_t field) { return (command.present & field) != 0; }
+
+Command to_engine(const VenueState& state, const OrderCommand& given, CommandKind kind, std::uint64_t order_id) {
+  Command command;
+  command.timestamp = state.engine_time();
+  command.instrument_id = given.instrument_id;
+  command.kind = static_cast<std::uint8_t>(kind);
+  command.side = static_cast<std::uint8_t>(given.side);
+  command.type = static_cast<std::uint8_t>(given.type);
+  command.time_in_force = static_cast<std::uint8_t>(given.time_in_force);
+  command.order_id = order_id;
+  command.account = given.account;
+  command.qty = given.qty;
+  command.price = given.price;
+  command.present = given.present & kAllCommandFields;
+  command.flags = static_cast<std::uint8_t>(given.flags);
+  command.stp_mode = static_cast<std::uint8_t>(given.stp_mode);
+  command.peg = static_cast<std::uint8_t>(given.peg);
+  command.phase = 0;
+  command.reserved0 = 0;
+  command.stp_group = given.stp_group;
+  command.stop_price = given.stop_price;
+  command.trail = given.trail;
+  command.offset = given.offset;
+  command.display_qty = given.display_qty;
+  command.min_qty = given.min_qty;
+  command.expire_at = given.expire_at;
+  command.up_to = 0;
+  command.reserved1 = 0;
+  return command;
+}
+
+void apply_to_engine(VenueState& state, const Command& command) {
+  state.events.clear();
+  state.engine.apply(command, state.events);
+}
+
+RejectCode engine_reject(const VenueState& state) {
+  const Event& answer = state.events[0];
+  const bool rejected = answer.kind == static_cast<std::uint8_t>(EventKind::rejected);
+  return rejected ? static_cast<RejectCode>(answer.reason) : RejectCode::none;
+}
+
+bool is_killed(const VenueState& state, AccountSlot account, const VenueInstrument& instrument) {
+  return state.killed || instrument.killed || state.accounts[account].killed ||
+         (!state.killed_tenants.empty() && state.killed_tenants.contains(state.ledger.account(account).tenant));
+}
+
+// A new order on its way through the checks.
+struct Plan {
+  std::uint32_t instrument;
+  PositionSlot position;
+  PriceTerms terms;
+  Ticks exposure;
+  Lots qty;
+  Amount reserve; // of the asset that its side gives
+  BalanceSlot base_balance, quote_balance;
+  bool queued;
+};
+
+bool may_queue(const OrderCommand& command) {
+  constexpr std::uint16_t kPlain = kHasPrice | kHasDisplayQty | kHasExpireAt | kHasStpGroup | kHasQty;
+  const auto tif = static_cast<TimeInForce>(command.time_in_force);
+  return command.type == static_cast<std::uint16_t>(OrderType::limit) && (command.flags & kPostOnly) == 0 &&
+         (command.present & ~kPlain) == 0 &&
+         (tif == TimeInForce::gtc || tif == TimeInForce::day || tif == TimeInForce::gtd);
+}
+
+bool needs_price(const PriceTerms& terms) {
+  return terms.type == OrderType::limit || terms.type == OrderType::stop_limit;
+}
+
+// What a market buy of `budget` minor units of quote may take: the displayed asks, best first, with their fees.
+Lots affordable(const VenueState& state, const VenueInstrument& instrument, Amount budget) {
+  const bool fee_in_quote = !instrument.fee_in_base(Side::buy);
+  const Lots step = instrument.definition.lot_step;
+  Wide spent = 0, due = 0;
+  Lots qty = 0;
+  for (const LevelView& level : state.engine.l2(instrument.id(), Side::sell)) {
+    const Wide unit = notional(instrument, level.price, 1);
+    const Lots room = std::min(level.qty, instrument.definition.max_qty - qty);
+    const auto total = [&](Lots lots) {
+      const Wide cost = spent + unit * lots;
+      return fee_in_quote ? cost + div_up(due + unit * lots * instrument.worst_rate, kRateUnit) : cost;
+    };
+    Lots low = 0, high = room / step;
+    while (low < high) { // the most steps that the budget pays for
+      const Lots middle = low + (high - low + 1) / 2;
+      if (total(middle * step) <= budget)
+        low = middle;
+      else
+        high = middle - 1;
+    }
+    qty += low * step;
+    spent += unit * (low * step);
+    due += unit * (low * step) * instrument.worst_rate;
+    if (low * step < level.qty) break;
+  }
+  return qty;
+}
+
+Refusal check_bounds(const VenueState& state, const VenueInstrument& instrument, const OrderCommand& command,
+                     Plan& plan) {
+  const InstrumentCommand& definition = instrument.definition;
+  plan.qty = command.qty;
+  if (has(command, kHasQuoteQty)) {
+    if (command.quote_qty < 1) return {RejectCode::invalid_qty};
+    plan.qty = affordable(state, instrument, command.quote_qty);
+  }
+  if (plan.qty < 1 || plan.qty > definition.max_qty) return {RejectCode::invalid_qty};
+  if (needs_price(plan.terms) && !plan.terms.has_price) return {RejectCode::price_missing};
+  if (plan.terms.has_price && (plan.terms.price < definition.min_price || plan.terms.price > definition.max_price))
+    return {RejectCode::invalid_price};
+  plan.exposure = exposure_price(instrument, plan.terms);
+  if (static_cast<Wide>(plan.exposure) * plan.qty > definition.max_notional) return {RejectCode::notional_overflow};
+  return {};
+}
+
+Refusal check_capacity(VenueState& state, AccountSlot account, const VenueInstrument& instrument, Plan& plan) {
+  if (state.orders.full()) return {RejectCode::capacity_orders};
+  plan.base_balance = state.ledger.find_balance(account, instrument.base);
+  plan.quote_balance = state.ledger.find_balance(account, instrument.quote);
+  const std::uint32_t missing = (plan.base_balance == kNoSlot) + (plan.quote_balance == kNoSlot);
+  if (missing != 0 && !state.ledger.can_make_balances(missing)) return {RejectCode::capacity_balances};
+  plan.position = state.positions.make(account, plan.instrument);
+  return plan.position == kNoSlot ? Refusal{RejectCode::capacity_positions} : Refusal{};
+}
+
+Refusal reserve(VenueState& state, const VenueInstrument& instrument, const OrderCommand& command, Plan& plan) {
+  plan.reserve = 0;
+  if (state.policy == Policy::none) return {};
+  const Wide wanted = has(command, kHasQuoteQty)
+                          ? Wide{command.quote_qty}
+                          : needed(instrument, plan.terms.side, plan.exposure, plan.qty, 0);
+  if (!fits_amount(wanted)) return {RejectCode::notional_overflow};
+  plan.reserve = static_cast<Amount>(wanted);
+  const BalanceSlot slot = plan.terms.side == Side::buy ? plan.quote_balance : plan.base_balance;
+  const Amount available = slot == kNoSlot ? 0 : state.ledger.balance(slot).available();
+  if (plan.reserve > available) return {RejectCode::insufficient_funds, true, available, plan.reserve};
+  return {};
+}
+
+Refusal check_reduce_only(const Position& position, const OrderCommand& command, Side side, Lots qty) {
+  if ((command.flags & kReduceOnly) == 0) return {};
+  const Lots held = side == Side::sell ? position.qty : -position.qty;
+  const Wide wanted = Wide{position.reduce_only_lots[side == Side::sell]} + qty;
+  if (wanted <= held) return {};
+  return {RejectCode::reduce_only, true, std::max<Lots>(held, 0), qty};
+}
+
+Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& command, Plan& plan) {
+  plan.instrument = state.find_instrument(command.instrument_id);
+  if (plan.instrument == VenueState::kNoInstrument) return {RejectCode::unknown_instrument};
+  const VenueInstrument& instrument = state.instruments[plan.instrument];
+  if (is_killed(state, account, instrument)) return {RejectCode::killed};
+  plan.queued = state.away;
+  if (state.away && !may_queue(command)) return {RejectCode::engine_unavailable};
+  if (state.away && state.queued >= state.limits.queue_capacity) return {RejectCode::queue_full};
+  plan.terms = {static_cast<Side>(command.side), static_cast<OrderType>(command.type),
+                static_cast<TimeInForce>(command.time_in_force), has(command, kHasPrice), command.price};
+  if (const Refusal refusal = check_bounds(state, instrument, command, plan)) return refusal;
+  if (const Refusal refusal = check_capacity(state, account, instrument, plan)) return refusal;
+  if (const Refusal refusal = reserve(state, instrument, command, plan)) return refusal;
+  Position& position = state.positions[plan.position];
+  touch(state, position);
+  if (state.policy == Policy::all) {
+    const LimitedOrder limited{plan.terms.side, plan.terms.type, plan.terms.has_price && needs_price(plan.terms),
+                               plan.terms.price, plan.exposure, plan.qty, true};
+    if (const Refusal refusal = check_limits(state, position, limited)) return refusal;
+  }
+  return check_reduce_only(position, command, plan.terms.side, plan.qty);
+}
+
+// An order that was accepted: counted, its money reserved, its request remembered.
+VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand& command, const Plan& plan) {
+  VenueInstrument& instrument = state.instruments[plan.instrument];
+  Position& position = state.positions[plan.position];
+  position.base_balance = state.ledger.make_balance(account, instrument.base);
+  position.quote_balance = state.ledger.make_balance(account, instrument.quote);
+  const VenueSlot slot = state.orders.add(state.sequence, account);
+  VenueOrder& order = state.orders[slot];
+  order.account = command.account;
+  order.session = command.session;
+  order.instrument = plan.instrument;
+  order.position = plan.position;
+  order.side = command.side;
+  order.type = command.type;
+  order.time_in_force = command.time_in_force;
+  order.has_price = order.has_stop_price = 0;
+  order.price = order.stop_price = 0;
+  order.reduce_only = (command.flags & kReduceOnly) != 0;
+  order.has_budget = has(command, kHasQuoteQty);
+  order.queue_next = 0;
+  order.order_qty = order.leaves = plan.qty;
+  order.cum_qty = 0;
+  order.exposure_price = plan.exposure;
+  order.reserved = 0;
+  order.fee_due = 0;
+  order.entered_at = state.clock;
+  order.expire_at = has(command, kHasExpireAt) ? command.expire_at : 0;
+  order.has_stp_group = has(command, kHasStpGroup);
+  order.stp_group = order.has_stp_group ? command.stp_group : 0;
+  order.stp_mode = command.stp_mode;
+  order.flags = static_cast<std::uint8_t>(command.flags);
+  order.has_display_qty = has(command, kHasDisplayQty);
+  order.display_qty = order.has_display_qty ? command.display_qty : 0;
+  order.reserve_balance = kNoSlot;
+  if (state.policy != Policy::none) {
+    order.reserve_balance = plan.terms.side == Side::buy ? position.quote_balance : position.base_balance;
+    CM_CHECK(set_reserved(state, order, plan.reserve));
+  }
+  RequestOutcome outcome = outcome_of(command, state.sequence);
+  outcome.exec_type = static_cast<std::uint16_t>(ExecType::accepted);
+  outcome.order_id = order.order_id;
+  outcome.order_qty = plan.qty;
+  order.request = state.client_ids.remember(account, command.client_order_id_head, command.client_order_id_tail,
+                                            command.sent_at, outcome, true, state.clock);
+  CM_CHECK(order.request != kNoSlot);
+  ++position.live_orders;
+  ++instrument.live_orders;
+  count_in(state, order);
+  return slot;
+}
+
+// The price that it takes for good binds a market_to_limit order.
+void reprice(VenueState& state, VenueOrder& order, Ticks price) {
+  count_out(state, order);
+  order.exposure_price = price;
+  count_in(state, order);
+  if (order.reserve_balance != kNoSlot)
+    set_reserved(state, order, to_amount(needed(state.instruments[order.instrument], order)));
+}
+
+// From the engine's `accepted` on.
+void take_accepted(VenueState& state, VenueSlot slot) {
+  VenueOrder& order = state.orders[slot];
+  const Event& accepted = state.events[0];
+  const auto type = static_cast<OrderType>(order.type);
+  order.has_price = (accepted.present & kEventPrice) != 0;
+  order.price = order.has_price ? accepted.price : 0;
+  order.has_stop_price = (accepted.present & kEventStopPrice) != 0;
+  order.stop_price = order.has_stop_price ? accepted.stop_price : 0;
+  order.status = static_cast<std::uint16_t>(is_stop(type) ? OrderStatus::suspended : OrderStatus::open);
+  if (type == OrderType::market_to_limit && order.has_price) reprice(state, order, order.price);
+  report_of(state, order, ExecType::accepted);
+  take_events(state, 1, 0, nullptr);
+}
+
+void note_recent(VenueState& state, const Plan& plan) {
+  const Position& position = state.positions[plan.position];
+  if (state.policy != Policy::all || !position.limits.has(kLimitDuplicateWindow)) return;
+  const bool priced = plan.terms.has_price && needs_price(plan.terms);
+  state.recent.add({plan.position, static_cast<std::uint16_t>(plan.terms.side),
+                    static_cast<std::uint16_t>(plan.terms.type), priced, priced ? plan.terms.price : 0, plan.qty},
+                   state.clock);
+}
+
+void enqueue(VenueState& state, VenueSlot slot) {
+  VenueOrder& order = state.orders[slot];
+  order.status = static_cast<std::uint16_t>(OrderStatus::pending_new);
+  (state.queue_last == 0 ? state.queue_first : state.orders[state.queue_last].queue_next) = slot;
+  state.queue_last = slot;
+  ++state.queued;
+}
+
+void dequeue(VenueState& state, VenueSlot slot) {
+  VenueSlot before = 0;
+  for (VenueSlot at = state.queue_first; at != slot; at = state.orders[at].queue_next)
+    before = at;
+  const VenueSlot next = state.orders[slot].queue_next;
+  (before == 0 ? state.queue_first : state.orders[before].queue_next) = next;
+  if (state.queue_last == slot) state.queue_last = before;
+  --state.queued;
+}
+
+bool is_queued(const VenueOrder& order) {
+  return order.status == static_cast<std::uint16_t>(OrderStatus::pending_new);
+}
+
+VenueSlot find_target(const VenueState& state, AccountSlot account, const OrderCommand& command) {
+  std::uint64_t order_id = command.order_id;
+  if (order_id == 0) {
+    const ClientIds::Entry entry =
+        state.client_ids.find(account, command.orig_client_order_id_head, command.orig_client_order_id_tail);
+    if (entry == kNoSlot) return kNoSlot;
+    const RequestOutcome& outcome = state.client_ids.outcome(entry);
+    if (outcome.action != static_cast<std::uint16_t>(OrderAction::new_order)) return kNoSlot;
+    order_id = outcome.order_id;
+  }
+  const VenueSlot slot = order_id == 0 ? kNoSlot : state.orders.find(order_id);
+  return slot != kNoSlot && state.orders[slot].account_slot == account ? slot : kNoSlot;
+}
+
+// The answer to a cancel or replace that was carried out, as its retry will hear it.
+void remember_done(VenueState& state, AccountSlot account, const OrderCommand& command, std::uint64_t order_id,
+                   ExecType exec_type, std::uint16_t status, Lots qty) {
+  RequestOutcome outcome = outcome_of(command, state.sequence);
+  outcome.exec_type = static_cast<std::uint16_t>(exec_type);
+  outcome.order_id = order_id;
+  outcome.final_status = status;
+  outcome.order_qty = qty;
+  remember(state, account, command, outcome);
+}
+
+} // namespace
+
+Refusal enter_new(VenueState& state, AccountSlot account, const OrderCommand& command) {
+  Plan plan{};
+  if (const Refusal refusal = check_new(state, account, command, plan)) return refusal;
+  if (plan.queued) {
+    const VenueSlot slot = make_order(state, account, command, plan);
+    VenueOrder& order = state.orders[slot];
+    order.has_price = 1;
+    order.price = command.price;
+    enqueue(state, slot);
+    note_recent(state, plan);
+    report_of(state, order, ExecType::accepted);
+    return {};
+  }
+  Command engine_command = to_engine(state, command, CommandKind::new_order, state.sequence);
+  engine_command.qty = plan.qty;
+  apply_to_engine(state, engine_command);
+  if (const RejectCode code = engine_reject(state); code != RejectCode::none) return {code};
+  const VenueSlot slot = make_order(state, account, command, plan);
+  note_recent(state, plan);
+  take_accepted(state, slot);
+  return {};
+}
+
+namespace {
+
+struct ReplaceTerms {
+  Lots leaves;
+  Ticks exposure;
+  bool only_less; // the same price, no more than before
+};
+
+Refusal check_replace(VenueState& state, const VenueOrder& order, const OrderCommand& command, ReplaceTerms& terms) {
+  const VenueInstrument& instrument = state.instruments[order.instrument];
+  const InstrumentCommand& definition = instrument.definition;
+  if (has(command, kHasQty) && command.qty > definition.max_qty) return {RejectCode::invalid_qty};
+  if (has(command, kHasPrice) && (command.price < definition.min_price || command.price > definition.max_price))
+    return {RejectCode::invalid_price};
+  terms.leaves = order.leaves;
+  if (has(command, kHasQty) &&
+      (command.qty < std::numeric_limits<Lots>::min() + order.cum_qty || command.qty <= order.cum_qty))
+    terms.leaves = 0;
+  else if (has(command, kHasQty))
+    terms.leaves = command.qty - order.cum_qty;
+  terms.exposure = has(command, kHasPrice) ? command.price : order.exposure_price;
+  terms.only_less = terms.leaves <= order.leaves && terms.exposure == order.exposure_price;
+  if (terms.leaves == 0) return {};
+  if (static_cast<Wide>(terms.exposure) * terms.leaves > definition.max_notional)
+    return {RejectCode::notional_overflow};
+  return {};
+}
+
+Refusal check_replace_limits(VenueState& state, VenueOrder& order, const OrderCommand& command,
+                             const ReplaceTerms& terms) {
+  if (terms.only_less) return {};
+  Position& position = state.positions[order.position];
+  touch(state, position);
+  const auto side = static_cast<Side>(order.side);
+  const bool has_price = has(command, kHasPrice) || order.has_price;
+  const LimitedOrder limited{side,          static_cast<OrderType>(order.type),
+                             has_price,     has(command, kHasPrice) ? command.price : order.price,
+                             terms.exposure, terms.leaves,
+                             false};
+  count_out(state, order);
+  Refusal refusal;
+  if (state.policy == Policy::all) refusal = check_limits(state, position, limited);
+  if (!refusal && order.reduce_only) {
+    OrderCommand reducing{};
+    reducing.flags = kReduceOnly;
+    refusal = check_reduce_only(position, reducing, side, terms.leaves);
+  }
+  count_in(state, order);
+  return refusal;
+}
+
+// From the engine's `replaced` on.
+void take_replaced(VenueState& state, VenueSlot slot, const OrderCommand& command, const ReplaceTerms& terms) {
+  VenueOrder& order = state.orders[slot];
+  const Event& replaced = state.events[0];
+  count_out(state, order);
+  order.order_qty = replaced.qty;
+  order.leaves = replaced.qty - order.cum_qty;
+  CM_CHECK(order.leaves == terms.leaves);
+  order.exposure_price = terms.exposure;
+  if ((replaced.present & kEventPrice) != 0) {
+    order.has_price = 1;
+    order.price = replaced.price;
+  } else {
+    order.has_price = 0;
+    order.price = 0;
+  }
+  if ((replaced.present & kEventStopPrice) != 0) order.stop_price = replaced.stop_price;
+  count_in(state, order);
+  if (order.reserve_balance != kNoSlot)
+    CM_CHECK(set_reserved(state, order, to_amount(needed(state.instruments[order.instrument], order))));
+  ExecutionReport& report = report_of(state, order, ExecType::replaced);
+  if (replaced.kept != 0) report.flags |= kReportKept;
+  answer_with(state, command, report);
+}
+
+} // namespace
+
+Refusal enter_replace(VenueState& state, AccountSlot account, const OrderCommand& command) {
+  const VenueSlot slot = find_target(state, account, command);
+  if (slot == kNoSlot) return {RejectCode::unknown_order};
+  VenueOrder& order = state.orders[slot];
+  const VenueInstrument& instrument = state.instruments[order.instrument];
+  if (instrument.id() != command.instrument_id) return {RejectCode::unknown_order};
+  if (is_killed(state, account, instrument)) return {RejectCode::killed};
+  if (state.away) return {RejectCode::engine_unavailable};
+  ReplaceTerms terms{};
+  if (const Refusal refusal = check_replace(state, order, command, terms)) return refusal;
+
+  const Amount held = order.reserved;
+  if (order.reserve_balance != kNoSlot && terms.leaves != 0) {
+    const Wide wanted =
+        needed(instrument, static_cast<Side>(order.side), terms.exposure, terms.leaves, order.fee_due);
+    if (!fits_amount(wanted)) return {RejectCode::notional_overflow};
+    if (const Wide more = wanted - held; more > 0) {
+      const Amount available = state.ledger.balance(order.reserve_balance).available();
+      if (more > available) return {RejectCode::insufficient_funds, true, available, static_cast<Amount>(more)};
+    }
+  }
+  if (terms.leaves != 0)
+    if (const Refusal refusal = check_replace_limits(state, order, command, terms)) return refusal;
+
+  apply_to_engine(state, to_engine(state, command, CommandKind::replace, order.order_id));
+  if (const RejectCode code = engine_reject(state); code != RejectCode::none) return {code};
+  const std::uint64_t order_id = order.order_id;
+  if (state.events[0].kind == static_cast<std::uint8_t>(EventKind::canceled)) {
+    remember_done(state, account, command, order_id, ExecType::canceled,
+                  static_cast<std::uint16_t>(OrderStatus::canceled), order.order_qty);
+    take_events(state, 0, 0, &command);
+    return {};
+  }
+  take_replaced(state, slot, command, terms);
+  remember_done(state, account, command, order_id, ExecType::replaced, order.status, order.order_qty);
+  take_events(state, 1, 0, nullptr);
+  return {};
+}
+
+void cancel_order(VenueState& state, VenueSlot slot, std::uint16_t reason) {
+  VenueOrder& order = state.orders[slot];
+  if (!is_queued(order)) {
+    OrderCommand wanted{};
+    wanted.instrument_id = state.instruments[order.instrument].id();
+    wanted.account = order.account;
+    apply_to_engine(state, to_engine(state, wanted, CommandKind::cancel, order.order_id));
+    CM_CHECK(engine_reject(state) == RejectCode::none);
+    take_events(state, 0, reason, nullptr);
+    return;
+  }
+  dequeue(state, slot);
+  const Lots lost = order.leaves;
+  const bool expired = reason == static_cast<std::uint16_t>(VenueCancelReason::queue_ttl);
+  const auto status = expired ? OrderStatus::expired : OrderStatus::canceled;
+  count_out(state, order);
+  order.leaves = 0;
+  order.status = static_cast<std::uint16_t>(status);
+  ExecutionReport& report = report_of(state, order, expired ? ExecType::expired : ExecType::canceled);
+  report.last_qty = lost;
+  report.cancel_reason = reason;
+  end_order(state, slot, status, reason);
+}
+
+Refusal enter_cancel(VenueState& state, AccountSlot account, const OrderCommand& command) {
+  const VenueSlot slot = find_target(state, account, command);
+  if (slot == kNoSlot) return {RejectCode::unknown_order};
+  VenueOrder& order = state.orders[slot];
+  if (state.instruments[order.instrument].id() != command.instrument_id) return {RejectCode::unknown_order};
+  remember_done(state, account, command, order.order_id, ExecType::canceled,
+                static_cast<std::uint16_t>(OrderStatus::canceled), order.order_qty);
+  if (is_queued(order)) {
+    const std::size_t before = state.out->reports.size();
+    cancel_order(state, slot, static_cast<std::uint16_t>(CancelReason::requested));
+    answer_with(state, command, state.out->reports[before]);
+    return {};
+  }
+  apply_to_engine(state, to_engine(state, command, CommandKind::cancel, order.order_id));
+  CM_CHECK(engine_reject(state) == RejectCode::none);
+  take_events(state, 0, 0, &command);
+  return {};
+}
+
+void cancel_selected(VenueState& state, std::uint16_t reason) {
+  std::vector<VenueSlot> selected;
+  selected.swap(state.selected);
+  std::vector<std::uint64_t> ids;
+  ids.reserve(selected.size());
+  for (const VenueSlot slot : selected)
+    ids.push_back(state.orders[slot].order_id);
+  std::sort(ids.begin(), ids.end());
+  for (const std::uint64_t id : ids) {
+    // A cancel may set stops off, which may fill what was to be cancelled next.
+    const VenueSlot slot = state.orders.find(id);
+    if (slot != kNoSlot) cancel_order(state, slot, reason);
+  }
+  selected.clear();
+  state.selected.swap(selected);
+}
+
+void cancel_all_of(VenueState& state, AccountSlot account, std::uint16_t reason) {
+  state.selected.clear();
+  state.orders.for_each_of(account, [&](VenueSlot slot) { state.selected.push_back(slot); });
+  cancel_selected(state, reason);
+}
+
+Refusal enter_mass_cancel(VenueState& state, AccountSlot account, const OrderCommand& command) {
+  std::uint32_t instrument = VenueState::kNoInstrument;
+  if (has(command, kHasInstrument)) {
+    instrument = state.find_instrument(command.instrument_id);
+    if (instrument == VenueState::kNoInstrument) return {RejectCode::unknown_instrument};
+  }
+  state.selected.clear();
+  state.orders.for_each_of(account, [&](VenueSlot slot) {
+    const VenueOrder& order = state.orders[slot];
+    if (instrument != VenueState::kNoInstrument && order.instrument != instrument) return;
+    if (has(command, kHasSide) && order.side != command.side) return;
+    state.selected.push_back(slot);
+  });
+  const auto count = static_cast<Lots>(state.selected.size());
+  remember_done(state, account, command, 0, ExecType::done, 0, count);
+  ExecutionReport& report = state.report(ExecType::done);
+  report.side = has(command, kHasSide) ? command.side : std::uint16_t{0};
+  report.instrument_id = has(command, kHasInstrument) ? command.instrument_id : 0;
+  report.session = command.session;
+  report.account = command.account;
+  report.order_qty = report.last_qty = count;
+  set_ids(report, command.client_order_id_head, command.client_order_id_tail);
+  correlate(state, report);
+  cancel_selected(state, static_cast<std::uint16_t>(CancelReason::mass));
+  return {};
+}
+
+void submit_queue(VenueState& state) {
+  VenueSlot slot = state.queue_first;
+  state.queue_first = state.queue_last = 0;
+  state.queued = 0;
+  while (slot != 0) {
+    VenueOrder& order = state.orders[slot];
+    const VenueSlot next = order.queue_next;
+    order.queue_next = 0;
+    OrderCommand given{};
+    given.instrument_id = state.instruments[order.instrument].id();
+    given.side = order.side;
+    given.type = order.type;
+    given.time_in_force = order.time_in_force;
+    given.account = order.account;
+    given.qty = order.leaves;
+    given.price = order.price;
+    given.flags = order.flags;
+    given.stp_mode = order.stp_mode;
+    given.stp_group = order.stp_group;
+    given.display_qty = order.display_qty;
+    given.expire_at = order.expire_at;
+    given.present = static_cast<std::uint16_t>(
+        kHasPrice | (order.has_display_qty ? kHasDisplayQty : 0) | (order.has_stp_group ? kHasStpGroup : 0) |
+        (order.time_in_force == static_cast<std::uint16_t>(TimeInForce::gtd) ? kHasExpireAt : 0));
+    apply_to_engine(state, to_engine(state, given, CommandKind::new_order, order.order_id));
+    if (const RejectCode code = engine_reject(state); code != RejectCode::none) {
+      count_out(state, order);
+      order.leaves = 0;
+      order.status = static_cast<std::uint16_t>(OrderStatus::rejected);
+      report_of(state, order, ExecType::rejected).reject = static_cast<std::uint16_t>(code);
+      end_order(state, slot, OrderStatus::rejected, 0);
+    } else {
+      take_accepted(state, slot);
+    }
+    slot = next;
+  }
+}
+
+} // namespace cmatch

@@ -1,0 +1,67 @@
+// What each account holds, has open and has lost in each instrument, and the limits that bind it there.
+// Owns the records and their index. Units: lots, minor units of the quote asset. Not thread-safe. All O(1).
+#pragma once
+
+#include <cstdint>
+
+#include "cmatch/lazy_array.hpp"
+#include "cmatch/venue/hash_index.hpp"
+#include "cmatch/venue/limits.hpp"
+#include "cmatch/venue/venue_order.hpp"
+
+namespace cmatch {
+
+struct Position {
+  AccountSlot account;
+  std::uint32_t instrument; // number of its VenueInstrument
+  BalanceSlot base_balance, quote_balance; // kNoSlot until made
+  Lots qty;                                // bought less sold
+  Wide cost;                               // what the open part has cost, signed as qty
+  Wide realised;                           // since the day began
+  Wide base_of_day;                        // unrealised profit when the day began
+  std::int64_t day;                        // UTC days since 1970, 0: never touched
+  Wide open_notional[2];                   // of live orders: buys, sells
+  Lots open_lots[2];
+  Lots reduce_only_lots[2];
+  std::int64_t live_orders;
+  TimeNs rate_time; // the theoretical arrival time of the rate limit
+  std::uint64_t limits_version; // of `limits`; 0: never resolved
+  Limits limits;
+
+  Wide& notional_of(Side side) { return open_notional[side == Side::sell]; }
+  Lots& lots_of(Side side) { return open_lots[side == Side::sell]; }
+};
+
+class Positions {
+ public:
+  explicit Positions(std::uint32_t max_positions) : positions_(max_positions), index_(max_positions) {}
+
+  PositionSlot find(AccountSlot account, std::uint32_t instrument) const {
+    return index_.find(key(account, instrument));
+  }
+  // Finds or makes; kNoSlot where none is left.
+  PositionSlot make(AccountSlot account, std::uint32_t instrument) {
+    const PositionSlot found = find(account, instrument);
+    if (found != kNoSlot || count_ == positions_.size()) return found;
+    Position& position = positions_[count_];
+    position.account = account;
+    position.instrument = instrument;
+    position.base_balance = position.quote_balance = kNoSlot;
+    index_.insert(key(account, instrument), count_);
+    return count_++;
+  }
+  Position& operator[](PositionSlot slot) { return positions_[slot]; }
+  const Position& operator[](PositionSlot slot) const { return positions_[slot]; }
+  std::uint32_t count() const { return count_; }
+
+ private:
+  static std::uint64_t key(AccountSlot account, std::uint32_t instrument) {
+    return std::uint64_t{account} << 32 | instrument;
+  }
+
+  LazyArray<Position> positions_;
+  HashIndex<std::uint64_t> index_;
+  std::uint32_t count_ = 0;
+};
+
+} // namespace cmatch

@@ -1,0 +1,17 @@
+// Order commands from the outside: shape, identity, and the answer to one that was seen before (docs/venue.md, section 3).
+#pragma once
+
+#include "cmatch/venue/reports.hpp"
+
+namespace cmatch {
+
+// What can be said of a command without any state; none: nothing is wrong with it. What fails here need not be journaled.
+RejectCode check_shape(const OrderCommand& command);
+
+void apply_request(VenueState& state, const OrderCommand& command);
+
+// Remembers the answer to a request that made no order which lives on.
+void remember(VenueState& state, AccountSlot account, const OrderCommand& command, const RequestOutcome& outcome);
+RequestOutcome outcome_of(const OrderCommand& command, Sequence sequence);
+
+} // namespace cmatch

@@ -1,0 +1,440 @@
+#include "cmatch/venue/snapshot.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "cmatch/state_hash.hpp"
+#include "cmatch/venue/administration.hpp"
+#include "cmatch/venue/venue.hpp"
+#include "cmatch/venue/venue_format.hpp"
+
+namespace cmatch {
+namespace {
+
+constexpr std::uint8_t kMagic[8] = {'C', 'M', 'A', 'T', 'C', 'H', 'V', 'N'};
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kPrefix = 24, kDigest = 8;
+
+void require(bool holds, const char* what) {
+  if (!holds) throw SnapshotError(std::string("the snapshot is inconsistent: ") + what);
+}
+
+void put_wide(Writer& out, Wide value) {
+  out.put(static_cast<std::uint64_t>(value));
+  out.put(static_cast<std::int64_t>(value >> 64));
+}
+Wide get_wide(Reader& in) {
+  const auto low = in.get<std::uint64_t>();
+  const auto high = in.get<std::int64_t>();
+  return static_cast<Wide>(high) * (static_cast<Wide>(1) << 64) + low;
+}
+
+// A record of records.hpp, which has no padding and whose integers are little-endian on every machine that we build for.
+template <class Record>
+void put_record(Writer& out, const Record& record) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&record);
+  out.bytes.insert(out.bytes.end(), bytes, bytes + sizeof record);
+}
+template <class Record>
+Record get_record(Reader& in) {
+  std::uint8_t bytes[sizeof(Record)];
+  for (std::uint8_t& byte : bytes)
+    byte = in.get<std::uint8_t>();
+  Record record;
+  std::memcpy(&record, bytes, sizeof record);
+  return record;
+}
+
+std::vector<VenueSlot> by_order_id(const VenueState& state) {
+  std::vector<VenueSlot> slots;
+  slots.reserve(state.orders.live());
+  state.orders.for_each([&](VenueSlot slot) { slots.push_back(slot); });
+  std::sort(slots.begin(), slots.end(),
+            [&](VenueSlot a, VenueSlot b) { return state.orders[a].order_id < state.orders[b].order_id; });
+  return slots;
+}
+
+constexpr std::size_t kOrderBytes = 161; // at least
+
+void write_order(const VenueOrder& order, Writer& out) {
+  out.put(order.order_id);
+  out.put(order.account_slot);
+  out.put(order.session);
+  out.put(order.instrument);
+  for (const std::uint16_t word : {order.side, order.type, order.time_in_force, order.status, order.stp_mode})
+    out.put(word);
+  for (const std::uint8_t byte : {order.has_price, order.has_stop_price, order.reduce_only, order.has_budget, order.flags,
+                                  order.has_stp_group, static_cast<std::uint8_t>(order.has_display_qty),
+                                  static_cast<std::uint8_t>(order.reserve_balance != kNoSlot)})
+    out.put(byte);
+  for (const std::int64_t value : {order.order_qty, order.cum_qty, order.leaves, order.price, order.stop_price,
+                                   order.exposure_price, order.reserved, order.entered_at, order.expire_at,
+                                   static_cast<std::int64_t>(order.stp_group), order.display_qty})
+    out.put(value);
+  put_wide(out, order.fee_due);
+}
+
+void read_order(VenueState& state, Reader& in) {
+  const auto order_id = in.get<std::uint64_t>();
+  const auto account = in.get<std::uint32_t>();
+  require(order_id != 0 && state.orders.find(order_id) == kNoSlot && !state.orders.full() &&
+              account >= kHouseAccounts && account < state.ledger.accounts(),
+          "an order");
+  const VenueSlot slot = state.orders.add(order_id, account);
+  VenueOrder& order = state.orders[slot];
+  order.account = state.ledger.account(account).id;
+  order.session = in.get<std::uint32_t>();
+  order.instrument = in.get<std::uint32_t>();
+  for (std::uint16_t* word : {&order.side, &order.type, &order.time_in_force, &order.status, &order.stp_mode})
+    *word = in.get<std::uint16_t>();
+  for (std::uint8_t* byte : {&order.has_price, &order.has_stop_price, &order.reduce_only, &order.has_budget,
+                             &order.flags, &order.has_stp_group})
+    *byte = in.get<std::uint8_t>();
+  order.has_display_qty = in.get<std::uint8_t>();
+  const bool reserves = in.get<std::uint8_t>() != 0;
+  for (std::int64_t* value : {&order.order_qty, &order.cum_qty, &order.leaves, &order.price, &order.stop_price,
+                              &order.exposure_price, &order.reserved, &order.entered_at, &order.expire_at})
+    *value = in.get<std::int64_t>();
+  order.stp_group = in.get<std::uint64_t>();
+  order.display_qty = in.get<std::int64_t>();
+  order.fee_due = get_wide(in);
+  require(order.instrument < state.instruments.size() && (order.side == 1 || order.side == 2) && order.leaves > 0,
+          "an order");
+  order.position = state.positions.find(account, order.instrument);
+  require(order.position != kNoSlot, "an order without a position");
+  const Position& position = state.positions[order.position];
+  order.reserve_balance = kNoSlot;
+  if (reserves) order.reserve_balance = order.side == 1 ? position.quote_balance : position.base_balance;
+  require(!reserves || order.reserve_balance != kNoSlot, "an order without a balance");
+  order.request = kNoSlot;
+  order.queue_next = 0;
+  if (order.status != static_cast<std::uint16_t>(OrderStatus::pending_new)) return;
+  (state.queue_last == 0 ? state.queue_first : state.orders[state.queue_last].queue_next) = slot;
+  state.queue_last = slot;
+  ++state.queued;
+}
+
+void write_instruments(const VenueState& state, Writer& out) {
+  out.put(std::uint64_t{state.instruments.size()});
+  for (const VenueInstrument& instrument : state.instruments) {
+    put_record(out, instrument.definition);
+    out.put(instrument.live_orders);
+    for (const bool flag : {instrument.killed, instrument.has_last, instrument.has_reference, instrument.has_mark})
+      out.put(static_cast<std::uint8_t>(flag));
+    out.put(instrument.last);
+    out.put(instrument.reference);
+    out.put(instrument.mark);
+  }
+}
+
+void read_instruments(VenueState& state, Reader& in) {
+  for (std::uint64_t left = in.get_count(sizeof(InstrumentCommand)); left > 0; --left) {
+    VenueInstrument instrument;
+    instrument.definition = get_record<InstrumentCommand>(in);
+    instrument.live_orders = in.get<std::uint32_t>();
+    for (bool* flag : {&instrument.killed, &instrument.has_last, &instrument.has_reference, &instrument.has_mark})
+      *flag = in.get<std::uint8_t>() != 0;
+    instrument.last = in.get<std::int64_t>();
+    instrument.reference = in.get<std::int64_t>();
+    instrument.mark = in.get<std::int64_t>();
+    const InstrumentCommand& definition = instrument.definition;
+    const AssetSlot base = state.ledger.find_asset(definition.base), quote = state.ledger.find_asset(definition.quote);
+    require(base != kNoSlot && quote != kNoSlot && definition.qty_scale <= state.ledger.asset(base).scale &&
+                definition.price_scale <= 18 && definition.qty_scale <= 18 &&
+                definition.price_scale + definition.qty_scale <= state.ledger.asset(quote).scale &&
+                state.instruments.size() < state.limits.engine.max_instruments &&
+                state.find_instrument(instrument.id()) == VenueState::kNoInstrument,
+            "an instrument");
+    derive(instrument, state.ledger);
+    state.instrument_index.insert(instrument.id(), static_cast<std::uint32_t>(state.instruments.size()));
+    state.instruments.push_back(instrument);
+  }
+}
+
+constexpr std::size_t kPositionBytes = 24 + 7 * 16 + 8;
+
+void write_positions(const VenueState& state, Writer& out) {
+  out.put(std::uint64_t{state.positions.count()});
+  for (PositionSlot slot = 0; slot < state.positions.count(); ++slot) {
+    const Position& position = state.positions[slot];
+    out.put(position.account);
+    out.put(position.instrument);
+    out.put(position.qty);
+    for (const Wide value : {position.cost, position.realised, position.base_of_day, position.open_notional[0],
+                             position.open_notional[1]})
+      put_wide(out, value);
+    for (const std::int64_t value : {position.day, position.open_lots[0], position.open_lots[1],
+                                     position.reduce_only_lots[0], position.reduce_only_lots[1],
+                                     position.live_orders, position.rate_time})
+      out.put(value);
+  }
+}
+
+void read_positions(VenueState& state, Reader& in) {
+  for (std::uint64_t left = in.get_count(kPositionBytes); left > 0; --left) {
+    const auto account = in.get<std::uint32_t>();
+    const auto instrument = in.get<std::uint32_t>();
+    require(account >= kHouseAccounts && account < state.ledger.accounts() &&
+                instrument < state.instruments.size() && state.positions.find(account, instrument) == kNoSlot,
+            "a position");
+    const PositionSlot slot = state.positions.make(account, instrument);
+    require(slot != kNoSlot, "more positions than its limits allow");
+    Position& position = state.positions[slot];
+    position.base_balance = state.ledger.find_balance(account, state.instruments[instrument].base);
+    position.quote_balance = state.ledger.find_balance(account, state.instruments[instrument].quote);
+    position.qty = in.get<std::int64_t>();
+    for (Wide* value : {&position.cost, &position.realised, &position.base_of_day, &position.open_notional[0],
+                        &position.open_notional[1]})
+      *value = get_wide(in);
+    for (std::int64_t* value : {&position.day, &position.open_lots[0], &position.open_lots[1],
+                                &position.reduce_only_lots[0], &position.reduce_only_lots[1], &position.live_orders,
+                                &position.rate_time})
+      *value = in.get<std::int64_t>();
+  }
+}
+
+void write_limits(const VenueState& state, Writer& out) {
+  out.put(std::uint64_t{state.limit_sets.sets().size()});
+  for (const auto& [scope, limits] : state.limit_sets.sets()) {
+    out.put(scope.first);
+    out.put(scope.second);
+    out.put(limits.present);
+    for (const std::int64_t value :
+         {limits.order_qty, limits.order_notional, limits.open_orders, limits.position, limits.gross_notional,
+          limits.net_notional, limits.daily_loss, limits.collar, limits.order_rate, limits.rate_interval,
+          limits.duplicate_window})
+      out.put(value);
+  }
+}
+
+void read_limits(VenueState& state, Reader& in) {
+  for (std::uint64_t left = in.get_count(100); left > 0; --left) {
+    const auto account = in.get<std::uint64_t>();
+    const auto instrument = in.get<std::uint32_t>();
+    Limits limits{};
+    limits.present = in.get<std::uint16_t>();
+    for (std::int64_t* value :
+         {&limits.order_qty, &limits.order_notional, &limits.open_orders, &limits.position, &limits.gross_notional,
+          &limits.net_notional, &limits.daily_loss, &limits.collar, &limits.order_rate, &limits.rate_interval,
+          &limits.duplicate_window})
+      *value = in.get<std::int64_t>();
+    require(limits.present != 0 && (!limits.has(kLimitOrderRate) || limits.order_rate > 0), "a set of limits");
+    state.limit_sets.restore(account, instrument, limits);
+  }
+}
+
+void write_switches(const VenueState& state, Writer& out) {
+  for (const bool flag : {state.killed, state.away})
+    out.put(static_cast<std::uint8_t>(flag));
+  out.put(static_cast<std::uint16_t>(state.policy));
+  out.put(std::uint64_t{state.killed_tenants.size()});
+  for (const TenantId tenant : state.killed_tenants)
+    out.put(tenant);
+  std::uint64_t marked = 0;
+  for (AccountSlot slot = 0; slot < state.ledger.accounts(); ++slot)
+    marked += state.accounts[slot].killed || state.accounts[slot].deadline != 0;
+  out.put(marked);
+  for (AccountSlot slot = 0; slot < state.ledger.accounts(); ++slot) {
+    const VenueAccount& account = state.accounts[slot];
+    if (!account.killed && account.deadline == 0) continue;
+    out.put(slot);
+    out.put(static_cast<std::uint8_t>(account.killed));
+    out.put(account.deadline);
+  }
+  out.put(std::uint64_t{state.sessions.size()});
+  for (const auto& [id, session] : state.sessions) {
+    out.put(id);
+    out.put(session.tenant);
+    out.put(session.cancels_when_lost);
+    put_text(out, session.name);
+  }
+}
+
+void read_switches(VenueState& state, Reader& in) {
+  state.killed = in.get<std::uint8_t>() != 0;
+  state.away = in.get<std::uint8_t>() != 0;
+  const auto policy = in.get<std::uint16_t>();
+  require(policy <= static_cast<std::uint16_t>(Policy::none), "the policy");
+  state.policy = static_cast<Policy>(policy);
+  for (std::uint64_t left = in.get_count(4); left > 0; --left)
+    state.killed_tenants.insert(in.get<std::uint32_t>());
+  for (std::uint64_t left = in.get_count(13); left > 0; --left) {
+    const auto slot = in.get<std::uint32_t>();
+    require(slot < state.ledger.accounts(), "a mark on an account");
+    VenueAccount& account = state.accounts[slot];
+    account.killed = in.get<std::uint8_t>() != 0;
+    account.deadline = in.get<std::int64_t>();
+    if (account.deadline != 0) state.countdowns.emplace(account.deadline, state.ledger.account(slot).id);
+  }
+  for (std::uint64_t left = in.get_count(50); left > 0; --left) {
+    const auto id = in.get<std::uint32_t>();
+    Session& session = state.sessions[id];
+    session.tenant = in.get<std::uint32_t>();
+    session.cancels_when_lost = in.get<std::uint16_t>();
+    get_text(in, session.name);
+  }
+  require(state.sessions.size() <= state.limits.max_sessions, "more sessions than its limits allow");
+}
+
+void link_requests(VenueState& state) {
+  state.client_ids.for_each_live([&](ClientIds::Entry entry) {
+    const VenueSlot slot = state.orders.find(state.client_ids.outcome(entry).order_id);
+    require(slot != kNoSlot && state.orders[slot].request == kNoSlot &&
+                state.orders[slot].account_slot == state.client_ids.account(entry),
+            "a request whose order is not there");
+    state.orders[slot].request = entry;
+  });
+  state.orders.for_each(
+      [&](VenueSlot slot) { require(state.orders[slot].request != kNoSlot, "an order without its request"); });
+}
+
+void write_sizes(const VenueLimits& limits, Writer& out) {
+  for (const std::uint64_t size :
+       {std::uint64_t{limits.ledger.max_accounts}, std::uint64_t{limits.ledger.max_assets},
+        std::uint64_t{limits.ledger.max_balances}, std::uint64_t{limits.ledger.max_holds},
+        limits.ledger.max_transfers, std::uint64_t{limits.max_positions}, std::uint64_t{limits.max_client_ids},
+        std::uint64_t{limits.max_recent_orders}, std::uint64_t{limits.max_sessions},
+        std::uint64_t{limits.queue_capacity}, static_cast<std::uint64_t>(limits.queue_ttl)})
+    out.put(size);
+}
+
+VenueLimits read_sizes(Reader& in) {
+  const auto narrow = [&in] {
+    const auto size = in.get<std::uint64_t>();
+    require(size >= 1 && size <= 1u << 28, "a limit of size");
+    return static_cast<std::uint32_t>(size);
+  };
+  VenueLimits limits;
+  limits.ledger.max_accounts = narrow();
+  limits.ledger.max_assets = narrow();
+  limits.ledger.max_balances = narrow();
+  limits.ledger.max_holds = narrow();
+  limits.ledger.max_transfers = narrow();
+  limits.max_positions = narrow();
+  limits.max_client_ids = narrow();
+  limits.max_recent_orders = narrow();
+  limits.max_sessions = narrow();
+  limits.queue_capacity = narrow();
+  limits.queue_ttl = in.get<std::int64_t>();
+  require(limits.queue_ttl >= 0, "a limit of time");
+  return limits;
+}
+
+std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> bytes) {
+  if (bytes.size() < kPrefix + kDigest || !std::equal(std::begin(kMagic), std::end(kMagic), bytes.begin()))
+    throw SnapshotError("these bytes are not a venue's snapshot");
+  Reader prefix(bytes.subspan(sizeof kMagic));
+  const auto version = prefix.get<std::uint32_t>();
+  if (version != kVersion)
+    throw SnapshotError("the snapshot has version " + std::to_string(version) + "; this library reads version " +
+                        std::to_string(kVersion));
+  require(prefix.get<std::uint32_t>() == 0, "its reserved field is not zero");
+  if (prefix.get<std::uint64_t>() != bytes.size())
+    throw SnapshotError("the snapshot is cut short or its length is damaged");
+  Reader tail(bytes.last(kDigest));
+  if (tail.get<std::uint64_t>() != digest(bytes.first(bytes.size() - kDigest)))
+    throw SnapshotError("the snapshot is damaged: its digest does not match");
+  return bytes.subspan(kPrefix, bytes.size() - kPrefix - kDigest);
+}
+
+void put_length(Writer& out, std::size_t at, std::uint64_t length) {
+  for (std::size_t i = 0; i < 8; ++i, length >>= 8)
+    out.bytes[at + i] = static_cast<std::uint8_t>(length);
+}
+
+} // namespace
+
+void write_state(const VenueState& state, Writer& out) {
+  state.ledger.write(out);
+  write_instruments(state, out);
+  write_positions(state, out);
+  const std::vector<VenueSlot> slots = by_order_id(state);
+  out.put(std::uint64_t{slots.size()});
+  for (const VenueSlot slot : slots)
+    write_order(state.orders[slot], out);
+  state.client_ids.write(out);
+  write_limits(state, out);
+  write_switches(state, out);
+  out.put(std::uint64_t{state.recent.count()});
+  state.recent.for_each([&](const RecentOrder& order, TimeNs accepted_at) {
+    put_record(out, order);
+    out.put(accepted_at);
+  });
+}
+
+void read_state(VenueState& state, Reader& in) {
+  state.ledger.read(in);
+  read_instruments(state, in);
+  read_positions(state, in);
+  for (std::uint64_t left = in.get_count(kOrderBytes); left > 0; --left)
+    read_order(state, in);
+  state.client_ids.read(in, state.ledger.accounts());
+  link_requests(state);
+  read_limits(state, in);
+  read_switches(state, in);
+  for (std::uint64_t left = in.get_count(sizeof(RecentOrder) + 8); left > 0; --left) {
+    const auto order = get_record<RecentOrder>(in);
+    state.recent.add(order, in.get<std::int64_t>());
+  }
+}
+
+std::uint64_t Venue::state_hash() const {
+  Writer out;
+  write_state(*state_, out);
+  out.put(state_->engine.state_hash());
+  return digest(out.bytes);
+}
+
+std::vector<std::uint8_t> Venue::snapshot() const {
+  Writer out;
+  out.bytes.assign(std::begin(kMagic), std::end(kMagic));
+  out.put(kVersion);
+  out.put(std::uint32_t{0});
+  out.put(std::uint64_t{0}); // the length, written below
+  out.put(state_->clock);
+  for (const std::uint64_t counter :
+       {state_->epoch, state_->sequence, state_->event_sequence, state_->digest, state_->trades})
+    out.put(counter);
+  write_sizes(state_->limits, out);
+  const std::vector<std::uint8_t> engine = state_->engine.snapshot();
+  out.put(std::uint64_t{engine.size()});
+  out.bytes.insert(out.bytes.end(), engine.begin(), engine.end());
+  write_state(*state_, out);
+  put_length(out, kPrefix - 8, out.bytes.size() + kDigest);
+  out.put(digest(out.bytes));
+  return std::move(out.bytes);
+}
+
+Venue Venue::restore(std::span<const std::uint8_t> bytes, const EngineOptions& options) {
+  const std::span<const std::uint8_t> body = unwrap(bytes);
+  Reader in(body);
+  const auto clock = in.get<std::int64_t>();
+  std::uint64_t counters[5];
+  for (std::uint64_t& counter : counters)
+    counter = in.get<std::uint64_t>();
+  VenueLimits limits = read_sizes(in);
+  const std::uint64_t engine_size = in.get_count(1);
+  Engine engine = Engine::restore(in.take(engine_size), options);
+  limits.engine = engine.limits();
+  auto state = std::make_unique<VenueState>(limits, options);
+  state->engine = std::move(engine);
+  state->clock = clock;
+  state->epoch = counters[0];
+  state->sequence = counters[1];
+  state->event_sequence = counters[2];
+  state->digest = counters[3];
+  state->trades = counters[4];
+  Venue venue(std::move(state));
+  try {
+    read_state(*venue.state_, in);
+    require(in.done(), "bytes follow its end");
+    venue.check_invariants();
+  } catch (const InvariantViolation& error) {
+    throw SnapshotError(std::string("the snapshot is inconsistent: ") + error.what());
+  }
+  return venue;
+}
+
+} // namespace cmatch

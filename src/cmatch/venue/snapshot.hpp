@@ -1,0 +1,14 @@
+// A venue as bytes: versioned, digested, canonical. The part of it that is state_hash()'s, and the whole.
+#pragma once
+
+#include "cmatch/snapshot_format.hpp"
+#include "cmatch/venue/venue_state.hpp"
+
+namespace cmatch {
+
+// All that influences later behaviour, but for the clock and the sequences; the engine by its own hash.
+void write_state(const VenueState& state, Writer& out);
+// What write_state wrote, into a state that was just made and whose engine was restored. Throws SnapshotError.
+void read_state(VenueState& state, Reader& in);
+
+} // namespace cmatch

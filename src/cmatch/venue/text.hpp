@@ -1,0 +1,110 @@
+// The ASCII ids of the records: padded with zeros, some in two parts (records.hpp). Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "cmatch/venue/hash_index.hpp"
+
+namespace cmatch {
+
+using IdHead = char[16];
+using IdTail = char[24];
+
+inline constexpr std::size_t kIdLength = sizeof(IdHead) + sizeof(IdTail);
+
+// How many characters come before the first zero.
+template <std::size_t N>
+std::size_t text_length(const char (&text)[N]) {
+  const void* end = std::memchr(text, 0, N);
+  return end == nullptr ? N : static_cast<std::size_t>(static_cast<const char*>(end) - text);
+}
+
+template <std::size_t N>
+std::string_view text_of(const char (&text)[N]) {
+  return {text, text_length(text)};
+}
+
+// All of `rest` is padding.
+template <std::size_t N>
+bool all_zero(const char (&text)[N], std::size_t from = 0) {
+  unsigned char any = 0;
+  for (std::size_t i = from; i < N; ++i)
+    any |= static_cast<unsigned char>(text[i]);
+  return any == 0;
+}
+
+inline bool is_graphic(std::string_view text) { // printable ASCII without the space
+  for (const char c : text)
+    if (c <= ' ' || c > '~') return false;
+  return true;
+}
+
+inline bool is_empty_id(const IdHead& head, const IdTail& tail) { return all_zero(head) && all_zero(tail); }
+
+// 1 to 40 printable ASCII characters without a space, zeros after them.
+inline bool is_printable_id(const IdHead& head, const IdTail& tail) {
+  const std::string_view first = text_of(head);
+  if (first.empty() || !is_graphic(first)) return false;
+  if (first.size() < sizeof(IdHead)) return all_zero(head, first.size()) && all_zero(tail);
+  const std::string_view second = text_of(tail);
+  return is_graphic(second) && all_zero(tail, second.size());
+}
+
+inline bool same_id(const IdHead& head, const IdTail& tail, const IdHead& other_head,
+                    const IdTail& other_tail) {
+  return std::memcmp(head, other_head, sizeof(IdHead)) == 0 &&
+         std::memcmp(tail, other_tail, sizeof(IdTail)) == 0;
+}
+
+// Characters of an id, 0 to 40.
+inline std::size_t id_length(const IdHead& head, const IdTail& tail) {
+  const std::size_t first = text_length(head);
+  return first < sizeof(IdHead) ? first : first + text_length(tail);
+}
+
+// 1 to 24 of A-Z, 0-9 and -./_, zeros after them.
+inline bool is_symbol(const char (&symbol)[24]) {
+  const std::string_view text = text_of(symbol);
+  if (text.empty() || !all_zero(symbol, text.size())) return false;
+  for (const char c : text)
+    if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '/' || c == '_'))
+      return false;
+  return true;
+}
+
+inline std::uint64_t word_at(const void* bytes, std::size_t at) {
+  std::uint64_t word;
+  std::memcpy(&word, static_cast<const char*>(bytes) + at, sizeof word);
+  return word;
+}
+
+// For tables within one process only: its value depends on the byte order of the machine.
+inline std::uint64_t id_hash(const IdHead& head, const IdTail& tail, std::uint64_t seed = 0) {
+  std::uint64_t hash =
+      mix(word_at(head, 0) ^ seed ^ 0x243F6A8885A308D3ull, word_at(head, 8) ^ 0x13198A2E03707344ull);
+  const std::uint64_t first = word_at(tail, 0), second = word_at(tail, 8), third = word_at(tail, 16);
+  if ((first | second | third) != 0) {
+    hash = mix(hash ^ first, second ^ 0xA4093822299F31D0ull);
+    hash = mix(hash ^ third, 0x9E3779B97F4A7C15ull);
+  }
+  return mix(hash ^ seed ^ 0x082EFA98EC4E6C89ull, 0xD6E8FEB86659FD93ull);
+}
+
+// A digest of words in their order, for comparing contents: two words a multiplication, four of them side by side.
+template <std::size_t N>
+std::uint64_t words_digest(const std::uint64_t (&words)[N]) {
+  static_assert(N % 2 == 0);
+  constexpr std::uint64_t kKeys[4] = {0x13198A2E03707344ull, 0xA4093822299F31D0ull, 0x082EFA98EC4E6C89ull,
+                                      0x452821E638D01377ull};
+  std::uint64_t strands[4] = {0xBE5466CF34E90C6Cull, 0xC0AC29B7C97C50DDull, 0x3F84D5B5B5470917ull,
+                              0x9216D5D98979FB1Bull};
+  for (std::size_t i = 0; i < N; i += 2) {
+    std::uint64_t& strand = strands[i / 2 % 4];
+    strand = mix(words[i] ^ kKeys[i / 2 % 4], words[i + 1] ^ strand);
+  }
+  return mix(mix(strands[0] ^ kKeys[1], strands[1] ^ kKeys[2]) ^ strands[2], strands[3] ^ kKeys[3]);
+}
+
+} // namespace cmatch

@@ -1,0 +1,152 @@
+#include "cmatch/venue/venue.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "cmatch/venue/administration.hpp"
+#include "cmatch/venue/money.hpp"
+#include "cmatch/venue/requests.hpp"
+#include "cmatch/venue/snapshot.hpp"
+#include "cmatch/venue/venue_state.hpp"
+
+namespace cmatch {
+namespace {
+
+VenueLimits checked(const VenueLimits& limits) {
+  constexpr std::uint32_t kMost = 1u << 28;
+  const std::pair<const char*, std::uint64_t> sizes[] = {{"max_accounts", limits.ledger.max_accounts},
+                                                         {"max_assets", limits.ledger.max_assets},
+                                                         {"max_balances", limits.ledger.max_balances},
+                                                         {"max_holds", limits.ledger.max_holds},
+                                                         {"max_transfers", limits.ledger.max_transfers},
+                                                         {"max_positions", limits.max_positions},
+                                                         {"max_client_ids", limits.max_client_ids},
+                                                         {"max_recent_orders", limits.max_recent_orders},
+                                                         {"max_sessions", limits.max_sessions},
+                                                         {"queue_capacity", limits.queue_capacity}};
+  for (const auto& [name, size] : sizes)
+    if (size < 1 || size > kMost) throw std::invalid_argument(std::string(name) + " must be from 1 to 268435456");
+  if (limits.queue_ttl < 0) throw std::invalid_argument("queue_ttl must not be negative");
+  return limits;
+}
+
+// Four digests side by side, so that none waits for the one before.
+std::uint64_t digest_words(std::uint64_t seed, const std::uint64_t* words, std::size_t count) {
+  std::uint64_t lanes[4] = {seed, seed ^ 0x243F6A8885A308D3ull, seed ^ 0xA4093822299F31D0ull,
+                            seed ^ 0x082EFA98EC4E6C89ull};
+  for (std::size_t i = 0; i + 4 <= count; i += 4)
+    for (std::size_t lane = 0; lane < 4; ++lane)
+      lanes[lane] = mix(lanes[lane] ^ words[i + lane], 0x9E3779B97F4A7C15ull);
+  for (std::size_t i = count / 4 * 4; i < count; ++i)
+    lanes[0] = mix(lanes[0] ^ words[i], 0x9E3779B97F4A7C15ull);
+  return mix(mix(lanes[0] ^ lanes[1], 0xD6E8FEB86659FD93ull) ^ mix(lanes[2] ^ lanes[3], 0x9E3779B97F4A7C15ull),
+             0xD6E8FEB86659FD93ull);
+}
+
+template <class Record>
+std::uint64_t digest_records(std::uint64_t seed, const RecordBuffer<Record>& records, std::size_t from) {
+  for (std::size_t i = from; i < records.size(); ++i) {
+    std::uint64_t words[sizeof(Record) / 8];
+    std::memcpy(words, &records[i], sizeof words);
+    seed = digest_words(seed, words, sizeof(Record) / 8);
+  }
+  return seed;
+}
+
+void begin_batch(VenueState& state, const BatchHeader& header) {
+  CM_CHECK(header.first_sequence == state.sequence + 1);
+  constexpr std::uint32_t kForgetAtMost = 4096;
+  state.epoch = header.epoch;
+  ++state.sequence; // what is due happens under the first command's
+  state.command = nullptr;
+  if (header.timestamp > state.clock) {
+    state.clock = header.timestamp;
+    state.client_ids.forget_due(state.clock, kForgetAtMost);
+    if (next_timer(state) <= state.clock) [[unlikely]]
+      run_timers(state);
+  }
+  // Order ids are sequences: they only rise, so the engine need not remember those that are gone.
+  if (state.engine.remembered_ids() >= state.limits.engine.max_order_ids / 2) [[unlikely]] {
+    Command retire{};
+    retire.timestamp = state.engine_time();
+    retire.kind = static_cast<std::uint8_t>(CommandKind::retire_ids);
+    retire.up_to = state.sequence - 1;
+    state.events.clear();
+    state.engine.apply(retire, state.events);
+  }
+}
+
+void apply_one(VenueState& state, const OrderCommand& command) {
+  state.command = &command;
+  apply_request(state, command);
+}
+void apply_one(VenueState& state, const LedgerCommand& command) { apply_ledger(state, command); }
+void apply_one(VenueState& state, const InstrumentCommand& command) { apply_instrument(state, command); }
+void apply_one(VenueState& state, const AdminCommand& command) { apply_admin(state, command); }
+
+// Whatever is thrown poisons the venue.
+template <class Record>
+void apply_batch(VenueState& state, const BatchHeader& header, std::span<const Record> commands, Output& out) {
+  if (state.poisoned) throw InvariantViolation("the venue is poisoned by an earlier failure");
+  if (commands.empty()) return;
+  state.poisoned = true;
+  state.out = &out;
+  const std::size_t reports = out.reports.size(), answers = out.answers.size();
+  begin_batch(state, header);
+  state.sequence = header.first_sequence - 1;
+  for (const Record& command : commands) {
+    ++state.sequence;
+    apply_one(state, command);
+  }
+  state.command = nullptr;
+  state.digest = digest_records(state.digest, out.reports, reports);
+  state.digest = digest_records(state.digest, out.answers, answers);
+  state.out = nullptr;
+  state.poisoned = false;
+}
+
+} // namespace
+
+VenueState::VenueState(const VenueLimits& limits_in, const EngineOptions& options)
+    : limits(checked(limits_in)), engine(limits.engine, options), ledger(limits.ledger),
+      client_ids(limits.max_client_ids, limits.ledger.max_accounts + kHouseAccounts),
+      orders(limits.engine.max_orders, limits.ledger.max_accounts), positions(limits.max_positions),
+      recent(limits.max_recent_orders), instrument_index(limits.engine.max_instruments),
+      accounts(std::size_t{limits.ledger.max_accounts} + kHouseAccounts) {
+  instruments.reserve(limits.engine.max_instruments);
+}
+
+Venue::Venue(const VenueLimits& limits, const EngineOptions& options)
+    : state_(std::make_unique<VenueState>(limits, options)) {}
+Venue::Venue(std::unique_ptr<VenueState> state) : state_(std::move(state)) {}
+Venue::~Venue() = default;
+Venue::Venue(Venue&&) noexcept = default;
+Venue& Venue::operator=(Venue&&) noexcept = default;
+
+void Venue::apply(const BatchHeader& header, std::span<const OrderCommand> commands, Output& out) {
+  apply_batch(*state_, header, commands, out);
+}
+void Venue::apply(const BatchHeader& header, std::span<const LedgerCommand> commands, Output& out) {
+  apply_batch(*state_, header, commands, out);
+}
+void Venue::apply(const BatchHeader& header, std::span<const InstrumentCommand> commands, Output& out) {
+  apply_batch(*state_, header, commands, out);
+}
+void Venue::apply(const BatchHeader& header, std::span<const AdminCommand> commands, Output& out) {
+  apply_batch(*state_, header, commands, out);
+}
+
+Sequence Venue::sequence() const { return state_->sequence; }
+std::uint64_t Venue::event_sequence() const { return state_->event_sequence; }
+std::uint64_t Venue::event_digest() const { return state_->digest; }
+TimeNs Venue::clock() const { return state_->clock; }
+std::uint64_t Venue::epoch() const { return state_->epoch; }
+TimeNs Venue::next_timer() const { return cmatch::next_timer(*state_); }
+bool Venue::away() const { return state_->away; }
+std::uint32_t Venue::queue_room() const { return state_->limits.queue_capacity - state_->queued; }
+const VenueLimits& Venue::limits() const { return state_->limits; }
+const Engine& Venue::engine() const { return state_->engine; }
+const Ledger& Venue::ledger() const { return state_->ledger; }
+
+} // namespace cmatch

@@ -1,0 +1,93 @@
+// An exchange as one state machine: ledger, limits and matching engine behind one apply (docs/venue.md).
+// Pure: no I/O, clock, thread or randomness. Units: ticks, lots, minor units, ns. Not thread-safe.
+// Memory is reserved from the limits when it is made.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "cmatch/engine.hpp"
+#include "cmatch/venue/ledger.hpp"
+#include "cmatch/venue/output.hpp"
+#include "cmatch/venue/records.hpp"
+#include "cmatch/venue/views.hpp"
+
+namespace cmatch {
+
+// Reaching one is a reject, Capacity...
+struct VenueLimits {
+  LedgerLimits ledger{};
+  EngineLimits engine{};
+  std::uint32_t max_positions = 1u << 18;
+  std::uint32_t max_client_ids = 1u << 22;
+  std::uint32_t max_recent_orders = 1u << 16; // for the duplicate-order window
+  std::uint32_t max_sessions = 1u << 14;
+  std::uint32_t queue_capacity = 10'000; // orders while the matching stage is away
+  TimeNs queue_ttl = 5'000'000'000;
+
+  bool operator==(const VenueLimits&) const = default;
+};
+
+// The header of a journaled batch: command i of it has sequence first_sequence + i.
+struct BatchHeader {
+  std::uint64_t epoch;
+  Sequence first_sequence;
+  TimeNs timestamp;
+};
+
+class VenueState;
+
+class Venue {
+ public:
+  // Throws std::invalid_argument on a limit that is 0 or too large, std::bad_alloc where memory is refused.
+  explicit Venue(const VenueLimits& limits = {}, const EngineOptions& options = {});
+  ~Venue();
+  Venue(Venue&&) noexcept;
+  Venue& operator=(Venue&&) noexcept;
+
+  // Applies one batch and appends what comes of it to `out`. Throws InvariantViolation, also where first_sequence is not
+  // sequence() + 1, or std::bad_alloc: either poisons the venue, whose later calls throw InvariantViolation.
+  void apply(const BatchHeader& header, std::span<const OrderCommand> commands, Output& out);
+  void apply(const BatchHeader& header, std::span<const LedgerCommand> commands, Output& out);
+  void apply(const BatchHeader& header, std::span<const InstrumentCommand> commands, Output& out);
+  void apply(const BatchHeader& header, std::span<const AdminCommand> commands, Output& out);
+
+  Sequence sequence() const; // of the last command applied
+  std::uint64_t event_sequence() const;
+  std::uint64_t event_digest() const; // over every report and answer ever made
+  TimeNs clock() const;
+  std::uint64_t epoch() const; // of the last batch
+  TimeNs next_timer() const;   // when time alone changes something; the largest TimeNs where nothing does
+  bool away() const;           // the matching stage
+  std::uint32_t queue_room() const;
+  const VenueLimits& limits() const;
+  const Engine& engine() const;
+  const Ledger& ledger() const;
+
+  std::uint64_t state_hash() const;
+  std::vector<std::uint8_t> snapshot() const;
+  // Throws SnapshotError, whose what() says why; nothing is half loaded.
+  static Venue restore(std::span<const std::uint8_t> bytes, const EngineOptions& options = {});
+  // Throws InvariantViolation where the state contradicts itself. O(state).
+  void check_invariants() const;
+
+  // Views; absent things give nothing.
+  VenueStatus status() const;
+  std::optional<VenueOrderView> order(std::uint64_t order_id) const;
+  // What a client order id stands for: its live order, or how the request ended, while it is remembered.
+  std::optional<VenueOrderView> request(AccountId account, const char (&head)[16], const char (&tail)[24]) const;
+  std::vector<VenueOrderView> open_orders(AccountId account, InstrumentId instrument = 0) const; // by order_id
+  std::vector<PositionView> positions(AccountId account) const;                                  // by instrument
+  std::optional<Limits> limits_of(AccountId account, InstrumentId instrument) const; // those that bind
+  std::vector<SessionView> sessions() const; // by number
+  std::vector<InstrumentCommand> instruments() const; // as last defined, with the phase of now; by id
+
+ private:
+  explicit Venue(std::unique_ptr<VenueState> state);
+  std::unique_ptr<VenueState> state_;
+};
+
+} // namespace cmatch

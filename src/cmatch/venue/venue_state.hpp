@@ -1,0 +1,133 @@
+// All that a venue is. Data and its bookkeeping only; the rules are functions over it (requests, entry, trades,
+// administration, timers).
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "cmatch/engine.hpp"
+#include "cmatch/venue/client_ids.hpp"
+#include "cmatch/venue/ledger.hpp"
+#include "cmatch/venue/limits.hpp"
+#include "cmatch/venue/positions.hpp"
+#include "cmatch/venue/recent_orders.hpp"
+#include "cmatch/venue/venue.hpp"
+#include "cmatch/venue/venue_order.hpp"
+#include "cmatch/venue/wide.hpp"
+
+namespace cmatch {
+
+enum class Policy : std::uint16_t { all = 0, reserve_only = 1, none = 2 };
+
+struct VenueInstrument {
+  InstrumentCommand definition{}; // as last accepted
+  AssetSlot base = kNoSlot, quote = kNoSlot;
+  Amount lot_units = 0;      // minor units of base in a lot
+  Amount notional_units = 0; // minor units of quote in a tick times a lot
+  std::int64_t worst_rate = 0;
+  std::uint32_t live_orders = 0;
+  bool killed = false;
+  bool has_last = false, has_reference = false, has_mark = false;
+  Ticks last = 0, reference = 0, mark = 0;
+
+  InstrumentId id() const { return definition.instrument_id; }
+  bool has_collar() const { return (definition.present & kHasCollar) != 0; }
+  FeeMode fee_mode() const { return static_cast<FeeMode>(definition.fee_mode); }
+  bool priced() const { return has_last || has_reference; }
+  Ticks market() const { return has_last ? last : reference; } // R of the matching specification
+  // In which asset a fee of that side is.
+  bool fee_in_base(Side side) const {
+    return fee_mode() == FeeMode::base || (fee_mode() == FeeMode::received && side == Side::buy);
+  }
+};
+
+struct VenueAccount { // what the ledger does not know of an account
+  bool killed;
+  TimeNs deadline; // of its countdown; 0: none
+};
+
+struct Session {
+  TenantId tenant;
+  std::uint16_t cancels_when_lost;
+  char name[40];
+};
+
+class VenueState {
+ public:
+  VenueState(const VenueLimits& limits_in, const EngineOptions& options);
+
+  static constexpr std::uint32_t kNoInstrument = 0xFFFFFFFF;
+  std::uint32_t find_instrument(InstrumentId id) const {
+    if (last_instrument < instruments.size() && instruments[last_instrument].id() == id) return last_instrument;
+    const auto found = instrument_index.find(id);
+    return found == kNoSlot ? kNoInstrument : last_instrument = found;
+  }
+
+  // The engine's time stands still while the matching stage is away: what expires there waits.
+  TimeNs engine_time() const { return away ? engine.clock() : clock; }
+
+  // --- what comes out: each has its event_sequence, and is digested when the batch ends ---
+  ExecutionReport& report(ExecType exec_type) {
+    ExecutionReport& report = out->reports.push();
+    std::memset(static_cast<void*>(&report), 0, sizeof report);
+    report.exec_type = static_cast<std::uint16_t>(exec_type);
+    report.sequence = sequence;
+    report.event_sequence = ++event_sequence;
+    report.timestamp = clock;
+    return report;
+  }
+  Answer& answer(Family family, std::uint16_t kind) {
+    Answer& answer = out->answers.push();
+    std::memset(static_cast<void*>(&answer), 0, sizeof answer);
+    answer.family = static_cast<std::uint16_t>(family);
+    answer.kind = kind;
+    answer.sequence = sequence;
+    answer.event_sequence = ++event_sequence;
+    answer.timestamp = clock;
+    return answer;
+  }
+
+  VenueLimits limits;
+  Engine engine;
+  Ledger ledger;
+  ClientIds client_ids;
+  VenueOrders orders;
+  Positions positions;
+  RecentOrders recent;
+  LimitSets limit_sets;
+  std::vector<VenueInstrument> instruments; // never reallocated
+  HashIndex<std::uint64_t> instrument_index;
+  mutable std::uint32_t last_instrument = 0; // found last
+  LazyArray<VenueAccount> accounts;          // by AccountSlot
+  std::set<std::pair<TimeNs, AccountId>> countdowns;
+  std::set<TenantId> killed_tenants;
+  std::map<SessionId, Session> sessions;
+  bool killed = false;
+  bool away = false;
+  Policy policy = Policy::all;
+  VenueSlot queue_first = 0, queue_last = 0; // orders that wait for the matching stage
+  std::uint32_t queued = 0;
+
+  TimeNs clock = 0;
+  std::uint64_t epoch = 0;
+  Sequence sequence = 0;
+  std::uint64_t event_sequence = 0;
+  std::uint64_t digest = 0;
+  std::uint64_t trades = 0;
+  bool poisoned = false;
+
+  // Of the running command.
+  Output* out = nullptr;
+  const OrderCommand* command = nullptr; // whose correlation id reports of its session carry; null otherwise
+  EventBuffer events;
+  std::vector<VenueSlot> selected;
+};
+
+inline constexpr TimeNs kClientSkew = 5'000'000'000; // how far ahead of the clock sent_at may be
+
+} // namespace cmatch

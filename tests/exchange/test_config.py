@@ -1,0 +1,276 @@
+"""Settings: where they come from, which wins, and one sentence for each that is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.config import Durability, Settings, load
+from exchange.config.page import markdown
+from exchange.config.table import Row, rows, sections
+from exchange.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+
+
+def at(settings: Settings, row: Row) -> object:
+    """The value of a row."""
+    section = getattr(settings, row.section) if row.section else settings
+    return getattr(section, row.name)
+
+
+def test_load_without_anything_gives_the_defaults_with_paths_filled_in(tmp_path: Path) -> None:
+    """10,000 queued orders, 5 s, as is specified; sockets in the private directory of the data."""
+    settings = load(environment={}, data_directory=tmp_path)
+    assert settings.durability is Durability.PROCESS
+    assert (settings.limits.queue_capacity, settings.limits.queue_ttl_ms) == (10_000, 5_000)
+    assert settings.endpoints.orders == f"ipc://{tmp_path}/run/orders.sock"
+    assert settings.endpoints.queries == f"ipc://{tmp_path}/run/queries.sock"
+    assert settings.core.cpu is None
+    given_here = {"data_directory", "endpoints.orders", "endpoints.queries"}
+    assert all(at(settings, row) == row.default for row in rows() if row.key not in given_here)
+
+
+def test_load_makes_a_relative_data_directory_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that changes its directory keeps its data."""
+    monkeypatch.chdir(tmp_path)
+    assert load(environment={}).data_directory == tmp_path / "exchange-data"
+
+
+def test_load_takes_arguments_before_environment_before_file(tmp_path: Path) -> None:
+    """Setting by setting, not section by section."""
+    file = tmp_path / "exchange.toml"
+    file.write_text(
+        'durability = "disk"\n[limits]\naccounts = 1\nassets = 1\norders = 1\n'
+        "[core]\ncpu = 3\nlock_memory = true\n"
+    )
+    environment = {
+        "EXCHANGE_CONFIG": str(file),
+        "EXCHANGE_LIMITS_ACCOUNTS": "2",
+        "EXCHANGE_LIMITS_ASSETS": "2",
+        "EXCHANGE_CORE_CPU": "",
+        "PATH": "/bin",
+    }
+    settings = load(environment=environment, data_directory=tmp_path, limits={"accounts": 3})
+    assert (settings.limits.accounts, settings.limits.assets, settings.limits.orders) == (3, 2, 1)
+    assert (settings.durability, settings.core.cpu, settings.core.lock_memory) == (
+        Durability.DISK,
+        None,
+        True,
+    )
+
+
+def test_load_prefers_the_file_that_is_given_to_that_of_the_environment(tmp_path: Path) -> None:
+    """As with any other setting."""
+    for name, accounts in (("one", 1), ("two", 2)):
+        (tmp_path / name).write_text(f"[limits]\naccounts = {accounts}\n")
+    environment = {"EXCHANGE_CONFIG": str(tmp_path / "one")}
+    assert load(environment=environment).limits.accounts == 1
+    assert load(tmp_path / "two", environment=environment).limits.accounts == 2
+
+
+@pytest.mark.parametrize("row", list(rows()), ids=lambda row: row.key)
+def test_every_setting_can_be_set_in_each_way(tmp_path: Path, row: Row) -> None:
+    """By argument, environment and file, to the same value."""
+    text, value = other_value(row, tmp_path)
+    extra: dict[str, Any] = {"security": {"keys_directory": tmp_path}} if row.section == "endpoints" else {}
+    if row.key == "limits.orders":
+        extra = {"limits": {"client_order_ids": 2**28}}
+    if row.key == "sessions.heartbeat_interval_ms":
+        extra = {"sessions": {"heartbeat_timeout_ms": 3_600_000}}
+    argument = {row.section: {row.name: value}} if row.section else {row.name: value}
+    merged = extra | {
+        key: extra.get(key, {}) | item if row.section else item for key, item in argument.items()
+    }
+    by_argument = load(environment={}, **merged)
+    by_environment = load(environment={row.variable: text}, **extra)
+    file = tmp_path / "exchange.toml"
+    written = text if row.kind in {int, bool} else f'"{text}"'
+    file.write_text((f"[{row.section}]\n" if row.section else "") + f"{row.name} = {written}\n")
+    by_file = load(file, environment={}, **extra)
+    assert by_argument == by_environment == by_file
+    assert at(by_argument, row) == value
+    assert at(by_argument, row) != row.default
+
+
+def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
+    """A good value that is not the default, as text and as itself."""
+    if row.bounds is not None:
+        special = {"limits.segment_bytes": 2**21, "limits.client_order_ids": 2**23}
+        value = special.get(row.key, row.bounds[1])
+        return str(value), value
+    if row.kind is bool:
+        return "true", True
+    if row.kind is Durability:
+        return "disk", Durability.DISK
+    if row.kind is Path:
+        return str(tmp_path / "other"), tmp_path / "other"
+    text = "127.0.0.1:1" if row.name == "metrics" else f"tcp://127.0.0.1:{7_000 + len(row.name)}"
+    return text, text
+
+
+@pytest.mark.parametrize("row", [row for row in rows() if row.bounds], ids=lambda row: row.key)
+def test_number_beyond_its_bounds_is_refused(row: Row) -> None:
+    """On both sides, by the least possible."""
+    assert row.bounds is not None
+    for value in (row.bounds[0] - 1, row.bounds[1] + 1):
+        with pytest.raises(ConfigError) as refused:
+            load(environment={}, **{row.section: {row.name: value}})  # type: ignore[arg-type]
+        assert str(refused.value) == f"argument: {row.key} is {value}: expected {row.expected}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("durability = 1", "durability is 1: expected process or disk"),
+        ('durability = "Disk"', "durability is 'Disk': expected process or disk"),
+        ("limits = 1", "limits is 1: expected a table of settings"),
+        ("[limits]\naccounts = 1.0", "limits.accounts is 1.0: expected a whole number from 1 to 16,777,216"),
+        (
+            "[limits]\naccounts = true",
+            "limits.accounts is True: expected a whole number from 1 to 16,777,216",
+        ),
+        ('[limits]\naccounts = "1"', "limits.accounts is '1': expected a whole number from 1 to 16,777,216"),
+        ("[core]\nlock_memory = 1", "core.lock_memory is 1: expected true or false"),
+        ("[core]\ncpu = -1", "core.cpu is -1: expected a whole number from 0 to 4,095, or nothing"),
+        ("data_directory = 1", "data_directory is 1: expected a path"),
+        ('data_directory = ""', "data_directory is '': expected a path"),
+        ("[limits]\naccountz = 1", "there is no setting limits.accountz: expected limits.accounts perhaps"),
+        ("[limit]\naccounts = 1", "there is no setting limit: expected one of docs/configuration.md"),
+        ("zzz = 1", "there is no setting zzz: expected one of docs/configuration.md"),
+        ("[endpoints]\norders = 1", "endpoints.orders is 1: expected text"),
+        ('[endpoints]\norders = "x"', "endpoints.orders is 'x': expected ipc:// or tcp://"),
+        (
+            '[endpoints]\norders = "ipc://x"',
+            "endpoints.orders is 'ipc://x': expected an absolute path after ipc://",
+        ),
+        ('[endpoints]\norders = "tcp://x"', "endpoints.orders is 'tcp://x': expected tcp://host:port"),
+        (
+            '[endpoints]\norders = "tcp://127.0.0.1:7000"',
+            "endpoints.orders is 'tcp://127.0.0.1:7000': expected security.keys_directory beside it",
+        ),
+        ('[endpoints]\nmetrics = "9464"', "endpoints.metrics is '9464': expected host:port"),
+        ('[endpoints]\nmetrics = "a:65536"', "endpoints.metrics is 'a:65536': expected host:port"),
+        (
+            '[endpoints]\norders = "ipc:///x"\nqueries = "ipc:///x"',
+            "endpoints.queries is that of orders: expected another one",
+        ),
+        (
+            "[limits]\nsegment_bytes = 1048577",
+            "limits.segment_bytes is 1048577: expected a multiple of 4,096",
+        ),
+        (
+            "[limits]\njournal_bytes = 2097152",
+            "limits.journal_bytes is 2097152: expected room for two segments at least",
+        ),
+        (
+            "[limits]\nclient_order_ids = 1",
+            "limits.client_order_ids is 1: expected at least limits.orders",
+        ),
+        (
+            "[sessions]\nheartbeat_timeout_ms = 1999",
+            "sessions.heartbeat_timeout_ms is 1999: expected at least twice sessions.heartbeat_interval_ms",
+        ),
+    ],
+)
+def test_file_with_a_fault_is_refused_in_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    """That names the file, the key, and what was expected."""
+    file = tmp_path / "exchange.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        load(file, environment={})
+    assert str(refused.value) == f"{file}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "message"),
+    [
+        ("EXCHANGE_LIMITS_ACCOUNTZ", "1", "environment: there is no setting EXCHANGE_LIMITS_ACCOUNTZ"),
+        (
+            "EXCHANGE_LIMITS_ACCOUNTS",
+            "",
+            "environment variable EXCHANGE_LIMITS_ACCOUNTS: limits.accounts is '': expected a whole number",
+        ),
+        *(
+            (
+                "EXCHANGE_LIMITS_ACCOUNTS",
+                text,
+                f"environment variable EXCHANGE_LIMITS_ACCOUNTS: limits.accounts is {text!r}: expected a",
+            )
+            for text in ("1e3", " 1", "+1", "1_000", "0x10", "໘", "9" * 40)
+        ),
+        (
+            "EXCHANGE_CORE_LOCK_MEMORY",
+            "maybe",
+            "environment variable EXCHANGE_CORE_LOCK_MEMORY: core.lock_memory is 'maybe': expected true",
+        ),
+        ("EXCHANGE_CONFIG", "/nowhere/x.toml", "/nowhere/x.toml cannot be read: No such file or directory"),
+    ],
+)
+def test_environment_with_a_fault_is_refused_in_one_sentence(variable: str, text: str, message: str) -> None:
+    """That names the variable, the key, and what was expected; digits are ASCII."""
+    with pytest.raises(ConfigError) as refused:
+        load(environment={variable: text})
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("content", [b"= 1", b"\xff\xfe", b"a = [" + b"[" * 5_000, b"#" * (2**20 + 1)])
+def test_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Broken, not UTF-8, too deep, too long."""
+    file = tmp_path / "exchange.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"exchange\.toml is "):
+        load(file, environment={})
+
+
+@given(st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=8)))
+def test_load_with_any_keys_and_values_loads_or_refuses(values: dict[str, object]) -> None:
+    """Nothing else comes out."""
+    values.pop("file", None)
+    values.pop("environment", None)
+    with suppress(ConfigError):
+        assert isinstance(load(environment={}, **values), Settings)  # type: ignore[arg-type]
+
+
+def test_load_with_a_data_directory_too_deep_for_sockets_is_refused() -> None:
+    """The kernel's bound is told before anything starts."""
+    with pytest.raises(ConfigError) as refused:
+        load(environment={}, data_directory="/" + "d" * 90)
+    assert str(refused.value) == (
+        "argument: endpoints.queries has a path of 108 bytes: expected at most 107,"
+        " so choose a shorter data_directory"
+    )
+
+
+def test_settings_are_frozen() -> None:
+    """Nobody changes them under another's feet."""
+    settings = load(environment={})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.limits.accounts = 1  # type: ignore[misc]
+
+
+def test_table_has_every_setting_once_with_a_meaning() -> None:
+    """Variables are unambiguous, defaults lie within their bounds."""
+    table = list(rows())
+    assert len({row.variable for row in table}) == len({row.key for row in table}) == len(table)
+    assert all(row.meaning for row in table)
+    assert all(
+        row.bounds[0] <= row.default <= row.bounds[1]
+        for row in table
+        if row.bounds and isinstance(row.default, int)
+    )
+    count = sum(len(dataclasses.fields(cls)) for cls in sections().values())
+    assert len(table) == count + len(dataclasses.fields(Settings)) - len(sections())
+
+
+def test_page_of_settings_is_current() -> None:
+    """docs/configuration.md is what the table says."""
+    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == markdown()

@@ -1,0 +1,241 @@
+"""What lies in a data directory: the lock, files replaced whole, digests, snapshots, and what is kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from exchange.errors import ConfigError, StorageError
+from exchange.storage.digests import Digest, append_digest, first_parting, read_digests
+from exchange.storage.directory import DataDirectory, DirectoryInUse, DirectoryLock, write_whole
+from exchange.storage.retention import Segment, first_needed, list_segments, make_room, starting_point
+from exchange.storage.snapshots import list_snapshots, read_snapshot, restore, write_snapshot
+from exchange.storage.venue_limits import fix_limits, read_limits
+
+LOCK_IT = "import sys, pathlib; from exchange.storage.directory import DirectoryLock as L; L.take(pathlib.Path(sys.argv[1]))"
+
+
+@dataclass
+class Counted:
+    """Stands for a venue: its content is its state."""
+
+    content: bytes
+
+    @property
+    def sequence(self) -> int:
+        """The number before the colon."""
+        return int(self.content.partition(b":")[0])
+
+    @property
+    def event_digest(self) -> int:
+        """Of the events."""
+        return len(self.content)
+
+    def state_hash(self) -> int:
+        """Of the content."""
+        return sum(self.content)
+
+
+def digest_of(content: bytes) -> Digest:
+    """The digest of a venue with this content."""
+    venue = Counted(content)
+    return Digest(venue.sequence, venue.event_digest, venue.state_hash())
+
+
+def test_directory_lock_held_elsewhere_names_the_process(tmp_path: Path) -> None:
+    """The second one is told who has it; when that is gone it is free."""
+    path = tmp_path / "run" / "supervisor.lock"
+    path.parent.mkdir()
+    lock = DirectoryLock.take(path)
+    ours = subprocess.run(
+        [sys.executable, "-c", LOCK_IT, str(path)], capture_output=True, text=True, check=False
+    )
+    assert f"an exchange runs on {tmp_path} already (process {os.getpid()})" in ours.stderr
+    with pytest.raises(DirectoryInUse, match="stop it, or choose another directory"):
+        DirectoryLock.take(path)
+    lock.release()
+    lock.release()
+    subprocess.run([sys.executable, "-c", LOCK_IT, str(path)], check=True)
+    DirectoryLock.take(path).release()
+
+
+def test_write_whole_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    """A draft that cannot take the name is removed."""
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(StorageError, match="taken cannot be written"):
+        write_whole(tmp_path / "taken", b"x")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "taken"]
+
+
+def test_digests_written_are_read_in_order_and_a_torn_line_is_left_out(tmp_path: Path) -> None:
+    """Lines come back as they were; what a crash left of the last one does not count."""
+    path = tmp_path / "live.digest"
+    assert read_digests(path) == []
+    late, early = Digest(20, 2**64 - 1, 7), Digest(10, 5, 6, "core")
+    append_digest(path, late)
+    append_digest(path, early)
+    with path.open("a") as file:
+        file.write("30 00")
+    assert read_digests(path) == [early, late]
+    path.write_text("10 5 6 core\nrubbish\n")
+    with pytest.raises(StorageError, match="line 2 is no digest: 'rubbish'"):
+        read_digests(path)
+
+
+def test_first_parting_names_the_first_sequence_at_which_they_differ() -> None:
+    """Events are named before the state; unknown sequences are passed over."""
+    live = [Digest(5, 1, 1), Digest(10, 1, 2), Digest(20, 9, 9), Digest(30, 8, 8)]
+    replayed = [Digest(10, 1, 2, "replay"), Digest(20, 9, 7, "replay"), Digest(30, 1, 8, "replay")]
+    found = first_parting(live, replayed)
+    assert str(found) == (
+        "state part at or before sequence 20: 0000000000000009 live (replica), 0000000000000007 replayed"
+    )
+    assert "events part at or before sequence 30" in str(first_parting(live[3:], replayed))
+    assert first_parting(live[:2], replayed) is None
+
+
+def test_snapshot_written_is_restored_as_it_was(tmp_path: Path) -> None:
+    """Name, digest and content come back; drafts are not left behind."""
+    file = write_snapshot(tmp_path, digest_of(b"42:state"), b"42:state")
+    assert file.path.name == "00000000000000000042.snapshot"
+    assert list_snapshots(tmp_path) == [file]
+    assert read_snapshot(file) == (digest_of(b"42:state"), b"42:state")
+    assert restore(file, Counted) == Counted(b"42:state")
+    assert list_snapshots(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize("place", [0, 30, 300, -1])
+def test_snapshot_with_a_flipped_bit_is_refused(tmp_path: Path, place: int) -> None:
+    """In the magic, the checksum or the content."""
+    content = b"42:" + bytes(200)
+    file = write_snapshot(tmp_path, digest_of(content), content)
+    raw = bytearray(file.path.read_bytes())
+    raw[place] ^= 1
+    file.path.write_bytes(raw)
+    with pytest.raises(StorageError):
+        restore(file, Counted)
+
+
+def test_snapshot_that_restores_to_another_state_is_refused(tmp_path: Path) -> None:
+    """The hash of what was restored has to be the one that was live."""
+    file = write_snapshot(tmp_path, Digest(42, 3, 4), b"42:state")
+    with pytest.raises(StorageError, match="restores to 42 0{15}8"):
+        restore(file, Counted)
+    broken = write_snapshot(tmp_path, digest_of(b"43:x"), b"43:x")
+    broken.path.rename(tmp_path / "00000000000000000044.snapshot")
+    with pytest.raises(StorageError, match="snapshot of sequence 43, under another name"):
+        restore(list_snapshots(tmp_path)[-1], Counted)
+
+
+def make_segments(directory: DataDirectory, firsts: list[int], size: int = 100) -> None:
+    """Files that look like segments."""
+    directory.journal.mkdir(parents=True, exist_ok=True)
+    for first in firsts:
+        (directory.journal / f"{first:020d}.journal").write_bytes(bytes(size))
+
+
+def take_snapshots(directory: DataDirectory, sequences: list[int], *, verified: bool = True) -> None:
+    """Files that look like snapshots."""
+    directory.snapshots.mkdir(parents=True, exist_ok=True)
+    for sequence in sequences:
+        content = f"{sequence}:state".encode("ascii")
+        write_snapshot(directory.snapshots, digest_of(content), content)
+        if verified:
+            append_digest(directory.digests, digest_of(content))
+
+
+def remover(directory: DataDirectory, calls: list[int]) -> object:
+    """Removes segments as the journal does."""
+
+    def remove_before(sequence: int) -> int:
+        calls.append(sequence)
+        segments = list_segments(directory.journal)
+        gone = [
+            one
+            for one, following in zip(segments, segments[1:], strict=False)
+            if following.first_sequence <= sequence
+        ]
+        for segment in gone:
+            (directory.journal / f"{segment.first_sequence:020d}.journal").unlink()
+        return len(gone)
+
+    return remove_before
+
+
+@pytest.mark.parametrize(
+    ("covered", "most", "cut"),
+    [
+        (0, 100, 0),  # no snapshot: all stays
+        (250, 10_000, 0),  # small enough
+        (250, 100, 201),  # the segment that holds 250 and later ones stay
+        (250, 250, 201),
+        (250, 300, 101),
+        (200, 100, 201),  # all of the second one is covered
+        (199, 100, 101),
+        (10_000, 0, 301),  # the last one always stays
+    ],
+)
+def test_first_needed_cuts_only_what_is_covered_and_beyond_the_limit(
+    covered: int, most: int, cut: int
+) -> None:
+    """Four segments of 100 bytes and 100 sequences each."""
+    segments = [Segment(first, 100) for first in (1, 101, 201, 301)]
+    assert first_needed(segments, covered, most) == cut
+
+
+def test_make_room_without_a_verified_snapshot_removes_nothing(tmp_path: Path) -> None:
+    """A snapshot that was not read back covers nothing."""
+    directory, calls = DataDirectory(tmp_path), list[int]()
+    make_segments(directory, [1, 101, 201])
+    take_snapshots(directory, [250], verified=False)
+    assert make_room(directory, 100, remover(directory, calls)) == 0  # type: ignore[arg-type]
+    assert calls == []
+    assert len(list_segments(directory.journal)) == 3
+
+
+def test_make_room_keeps_the_newest_snapshots_and_one_that_the_journal_joins(tmp_path: Path) -> None:
+    """Old segments go, and with them the snapshots that nothing follows."""
+    directory, calls = DataDirectory(tmp_path), list[int]()
+    make_segments(directory, [1, 101, 201, 301])
+    take_snapshots(directory, [50, 150, 220, 260, 310, 320, 330])
+    assert make_room(directory, 250, remover(directory, calls)) == 2  # type: ignore[arg-type]
+    assert calls == [201]
+    assert [one.first_sequence for one in list_segments(directory.journal)] == [201, 301]
+    assert [one.sequence for one in list_snapshots(directory.snapshots)] == [220, 310, 320, 330]
+
+
+def test_starting_point_is_as_far_back_as_the_limit_allows(tmp_path: Path) -> None:
+    """A small journal is folded whole; of a large one what lies behind a snapshot has to be small."""
+    directory = DataDirectory(tmp_path)
+    assert starting_point(directory, 100) == []
+    make_segments(directory, [1, 101, 201, 301])
+    assert starting_point(directory, 100) == []
+    take_snapshots(directory, [150, 250, 350])
+    assert starting_point(directory, 400) == []
+    assert [one.sequence for one in starting_point(directory, 399)] == [150, 350, 250]
+    assert [one.sequence for one in starting_point(directory, 200)] == [250, 350, 150]
+    assert [one.sequence for one in starting_point(directory, 10)] == [350, 250, 150]
+    (directory.journal / f"{1:020d}.journal").unlink()
+    (directory.journal / f"{101:020d}.journal").unlink()
+    assert [one.sequence for one in starting_point(directory, 10_000)] == [250, 350]
+
+
+def test_venue_limits_once_fixed_are_the_same_for_ever(tmp_path: Path) -> None:
+    """Another number is refused, with both of them."""
+    assert read_limits(tmp_path) is None
+    assert fix_limits(tmp_path, {"max_orders": 10}) == {"max_orders": 10}
+    assert fix_limits(tmp_path, {"max_orders": 10}) == {"max_orders": 10} == read_limits(tmp_path)
+    with pytest.raises(ConfigError, match="was made with max_orders = 10, not 11"):
+        fix_limits(tmp_path, {"max_orders": 11})
+    (tmp_path / "venue.json").write_text("rubbish")
+    with pytest.raises(StorageError, match=r"venue\.json cannot be read"):
+        read_limits(tmp_path)

@@ -1,0 +1,299 @@
+"""The supervisor and its children: real processes that fall, hang, refuse, and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from functools import partial, wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import pytest
+
+from exchange.runtime import log as logs
+from exchange.runtime.backoff import Backoff
+from exchange.runtime.child import ChildSpec
+from exchange.runtime.exits import ExitCode, describe, may_restart
+from exchange.runtime.supervisor import Plan, Supervisor
+from exchange.storage.directory import DataDirectory, DirectoryInUse
+
+P = ParamSpec("P")
+
+
+def asynchronous(test: Callable[P, Coroutine[None, None, None]]) -> Callable[P, None]:
+    """Runs a test in an event loop of its own."""
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
+
+
+@pytest.fixture
+def lines() -> io.StringIO:
+    """The log of this process."""
+    stream = io.StringIO()
+    logs.configure("test", stream)
+    return stream
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> DataDirectory:
+    """A data directory with its private part."""
+    made = DataDirectory(tmp_path)
+    made.run.mkdir(mode=0o700)
+    return made
+
+
+def child(directory: DataDirectory, name: str, code: str, **more: float) -> ChildSpec:
+    """A process that runs `code`; healthy once it wrote its id into `run/NAME.up`."""
+    sign = directory.run / f"{name}.up"
+    program = (
+        "import os, pathlib, signal, sys, time\n"
+        f"sign = pathlib.Path({str(sign)!r})\n"
+        "def up(): sign.with_suffix('.new').write_text(str(os.getpid())); sign.with_suffix('.new').rename(sign)\n"
+    )
+
+    def healthy(pid: int) -> bool:
+        return sign.exists() and sign.read_text() == str(pid)
+
+    return ChildSpec(name, [sys.executable, "-c", program + textwrap.dedent(code)], healthy, **more)  #
+    type: ignore[arg-type]
+
+
+WAITS = """
+def stop(*_):
+    pathlib.Path(sign).with_suffix('.stopped').write_text(str(time.monotonic_ns()))
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+up()
+while True: signal.pause()
+"""
+
+
+async def settle(condition: Callable[[], bool]) -> None:
+    """Until something is so."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def announced(directory: DataDirectory) -> dict[str, dict[str, int]]:
+    """What the supervisor says of itself."""
+    content: dict[str, dict[str, int]] = json.loads(directory.announcement.read_bytes())
+    return content
+
+
+@asynchronous
+async def test_up_starts_in_order_announces_and_stops_in_order(
+    directory: DataDirectory, lines: io.StringIO
+) -> None:
+    """The second child starts when the first is healthy; both stop in the order in which they started."""
+    served: list[str] = []
+
+    @contextmanager
+    def server() -> Iterator[None]:
+        served.append("open")
+        yield
+        served.append("closed")
+
+    second = WAITS.replace("up()", f"assert pathlib.Path({str(directory.run / 'first.up')!r}).exists(); up()")
+    ready: list[bool] = []
+    plan = Plan(
+        directory,
+        [child(directory, "first", WAITS), child(directory, "second", second)],
+        {"orders": "ipc:///x"},
+        servers=[server],
+        on_ready=lambda: ready.append(True),
+    )
+    supervisor = Supervisor(plan)
+    task = asyncio.create_task(supervisor.run())
+    await settle(directory.announcement.exists)
+    content = announced(directory)
+    assert content["endpoints"] == {"orders": "ipc:///x"}
+    assert set(content["processes"]) == {"first", "second"}
+    assert (ready, served) == ([True], ["open"])
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await task == ExitCode.STOPPED
+    assert served == ["open", "closed"]
+    times = [int((directory.run / f"{name}.stopped").read_text()) for name in ("first", "second")]
+    assert times == sorted(times)
+    assert not directory.announcement.exists()
+    events = [line.split("event=")[1].split(" name=")[0] for line in lines.getvalue().splitlines()]
+    assert events[0] == '"child started"'
+    assert 'event="signal received" signal=SIGTERM' in lines.getvalue()
+
+
+@asynchronous
+async def test_second_up_on_the_same_directory_is_refused(
+    directory: DataDirectory, lines: io.StringIO
+) -> None:
+    """With who has it; the first one goes on."""
+    first = Supervisor(Plan(directory, [child(directory, "only", WAITS)]))
+    task = asyncio.create_task(first.run())
+    await settle(directory.announcement.exists)
+    with pytest.raises(DirectoryInUse, match=f"already \\(process {os.getpid()}\\)"):
+        await Supervisor(Plan(directory, [child(directory, "only", WAITS)])).run()
+    first.stop()
+    assert await task == ExitCode.STOPPED
+
+
+@asynchronous
+async def test_child_that_is_killed_is_started_again(directory: DataDirectory, lines: io.StringIO) -> None:
+    """With a new process id, which the announcement follows."""
+    supervisor = Supervisor(Plan(directory, [child(directory, "core", WAITS)]))
+    task = asyncio.create_task(supervisor.run())
+    await settle(directory.announcement.exists)
+    first = announced(directory)["processes"]["core"]
+    os.kill(first, signal.SIGKILL)
+    await settle(lambda: announced(directory)["processes"]["core"] not in (first, None))
+    assert announced(directory)["restarts"] == {"core": 1}
+    supervisor.stop()
+    assert await task == ExitCode.STOPPED
+    assert 'reason="killed by SIGKILL"' in lines.getvalue()
+
+
+@pytest.mark.parametrize("code", [ExitCode.JOURNAL_FAILED, ExitCode.JOURNAL_CORRUPT, ExitCode.CONFIG])
+@asynchronous
+async def test_child_that_must_not_be_started_again_ends_the_exchange(
+    directory: DataDirectory, lines: io.StringIO, code: ExitCode
+) -> None:
+    """A failed sync, a damaged journal, a wrong setting: the others are stopped and the code is handed on."""
+    plan = Plan(
+        directory, [child(directory, "replica", WAITS), child(directory, "core", f"up(); sys.exit({code})")]
+    )
+    assert await Supervisor(plan).run() == code
+    assert "giving up" in lines.getvalue()
+    assert describe(code) in lines.getvalue()
+    assert lines.getvalue().count('event="child started" name=core') == 1
+    assert (directory.run / "replica.stopped").exists()
+
+
+@asynchronous
+async def test_child_that_keeps_falling_is_given_up(directory: DataDirectory, lines: io.StringIO) -> None:
+    """After the bound of its backoff, with the exit code of an accident."""
+    quick = partial(Backoff, first_s=0.01, most=3)
+    plan = Plan(directory, [child(directory, "core", "sys.exit(7)")], backoff=quick)
+    assert await Supervisor(plan).run() == ExitCode.FAILED
+    assert lines.getvalue().count('event="child started"') == 4
+    assert "exit code 7; it fell 3 times within a minute" in lines.getvalue()
+
+
+@asynchronous
+async def test_child_that_never_becomes_healthy_is_killed(
+    directory: DataDirectory, lines: io.StringIO
+) -> None:
+    """And counts as fallen."""
+    once = partial(Backoff, first_s=0.01, most=1)
+    sleeper = child(directory, "core", "time.sleep(600)", start_timeout_s=0.2)
+    assert await Supervisor(Plan(directory, [sleeper], backoff=once)).run() == ExitCode.FAILED
+    assert lines.getvalue().count("does not become healthy: killed") == 2
+
+
+@asynchronous
+async def test_child_that_does_not_stop_is_killed(directory: DataDirectory, lines: io.StringIO) -> None:
+    """After its time."""
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN); up(); time.sleep(600)"
+    supervisor = Supervisor(Plan(directory, [child(directory, "core", deaf, stop_timeout_s=0.2)]))
+    task = asyncio.create_task(supervisor.run())
+    await settle(directory.announcement.exists)
+    supervisor.stop()
+    assert await task == ExitCode.STOPPED
+    assert "child does not stop: killed" in lines.getvalue()
+
+
+@asynchronous
+async def test_chore_that_fails_is_logged_once_and_goes_on(
+    directory: DataDirectory, lines: io.StringIO
+) -> None:
+    """A full disk is no reason to stop."""
+    calls: list[int] = []
+
+    def chore() -> None:
+        calls.append(1)
+        raise OSError(28, "No space left on device")
+
+    supervisor = Supervisor(Plan(directory, [child(directory, "core", WAITS)], chore=chore))
+    task = asyncio.create_task(supervisor.run())
+    await settle(lambda: len(calls) >= 3)
+    supervisor.stop()
+    assert await task == ExitCode.STOPPED
+    assert lines.getvalue().count("chore failed") == 1
+
+
+def test_child_whose_supervisor_is_killed_stops(tmp_path: Path) -> None:
+    """SIGTERM comes from the kernel when the parent is gone, however that went."""
+    inner = (
+        "import sys, signal, pathlib, os\n"
+        "from exchange.runtime.child import die_with_parent\n"
+        "def stop(*_): pathlib.Path(sys.argv[2]).write_text('stopped'); sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "die_with_parent(int(sys.argv[1]))\n"
+        "print(os.getpid(), flush=True)\n"
+        "while True: signal.pause()\n"
+    )
+    outer = (
+        "import subprocess, sys, os, signal\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {inner!r}, str(os.getpid()), sys.argv[1]])\n"
+        "signal.pause()\n"
+    )
+    sign = tmp_path / "sign"
+    with subprocess.Popen(
+        [sys.executable, "-c", outer, str(sign)], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+        assert parent.stdout.read() == ""  # the pipe ends with the child
+    assert sign.read_text() == "stopped"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_backoff_doubles_up_to_its_longest_and_forgets_what_is_old() -> None:
+    """Pauses in the window of a minute; then it begins anew."""
+    backoff = Backoff(first_s=0.1, longest_s=0.5, most=5, window_s=60)
+    assert [backoff.next_pause(now) for now in range(5)] == [0.1, 0.2, 0.4, 0.5, 0.5]
+    assert backoff.next_pause(5.0) is None
+    assert backoff.next_pause(100.0) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("code", "again"),
+    [
+        (0, False),
+        (1, True),
+        (2, False),
+        (65, False),
+        (73, False),
+        (74, False),
+        (78, False),
+        (7, True),
+        (-9, True),
+    ],
+)
+def test_may_restart_by_exit_code_knows_what_is_an_accident(code: int, again: bool) -> None:
+    """Signals and unknown codes are; refusals and failed syncs are not."""
+    assert may_restart(code) is again
+
+
+def test_log_line_quotes_what_has_to_be_quoted() -> None:
+    """A line an event, whatever is in it."""
+    stream = io.StringIO()
+    logs.configure("core", stream)
+    logs.log('a "quoted" event', plain=1, spaced="a b", empty="", broken="x\ny")
+    line = stream.getvalue()
+    assert line.count("\n") == 1
+    assert line.endswith(
+        'level=info process=core event="a \\"quoted\\" event" plain=1 spaced="a b" empty="" broken="x\\ny"\n'
+    )

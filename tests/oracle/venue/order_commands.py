@@ -1,0 +1,567 @@
+"""Commands of orders: what comes before the engine, the engine's answer, and what follows from it."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from tests.oracle import views
+from tests.oracle import words as matching
+from tests.oracle.venue import limits
+from tests.oracle.venue.effects import end, fold, reserve_anew
+from tests.oracle.venue.model import Accepted, Market, VenueOrder, need
+from tests.oracle.venue.requests import Request, content_of
+from tests.oracle.venue.state import EMPTY_REPORT
+from tests.oracle.venue.words import (
+    ALL_ORDER_FIELDS,
+    FUTURE,
+    MAX_INT64,
+    ORDER_ACTIONS,
+    POLICY_ALL,
+    RATE_ONE,
+    TRANSIENT,
+)
+
+if TYPE_CHECKING:
+    from tests.oracle.venue.model import Command, Report
+    from tests.oracle.venue.state import VenueState
+
+Checks = Iterator[tuple[str, bool]]
+
+ENGINE_FIELDS = (
+    "instrument_id",
+    "account",
+    "side",
+    "type",
+    "time_in_force",
+    "flags",
+    "stp_mode",
+    "qty",
+    "price",
+    "stop_price",
+    "trail",
+    "peg",
+    "offset",
+    "display_qty",
+    "min_qty",
+    "expire_at",
+    "stp_group",
+)
+LIMITED = ("limit", "stop_limit")
+OWN_PRICE = ("limit", "stop_limit", "pegged")
+WORST_IS_PRICE = ("limit", "stop_limit", "pegged", "market_to_limit")
+AT_ONCE_OR_LATER = ("gtc", "day", "gtd")
+
+
+def apply_order(venue: "VenueState", c: "Command") -> None:
+    """One command of orders: answers it, and tells what follows from it."""
+    handling = Handling(venue, c)
+    early = next((code for code, failed in handling.shape_checks() if failed), None)
+    if early is not None:
+        handling.refuse(early)
+        return
+    requests, name = venue.requests, (c["account"], c["client_order_id"])
+    known = requests.known.get(name)
+    if known is not None:
+        if known.content == content_of(c):
+            handling.answer_again(known)
+        else:
+            handling.refuse("duplicate_id_different")
+        return
+    unheard = next((code for code, failed in handling.request_checks() if failed), None)
+    if unheard is not None:
+        handling.refuse(unheard)
+        return
+    {
+        "new": handling.new,
+        "replace": handling.replace,
+        "cancel": handling.cancel,
+        "mass_cancel": handling.mass_cancel,
+    }[c["kind"]]()
+
+
+def is_client_order_id(text: str) -> bool:
+    """1 to 40 printable ASCII, no space."""
+    return 1 <= len(text) <= 40 and all("!" <= letter <= "~" for letter in text)
+
+
+def cancel_orders(venue: "VenueState", orders: Iterable[VenueOrder], reason: str) -> None:
+    """Cancels each, by order id, with what follows from it; one that ended meanwhile is left out."""
+    for order in venue.oldest_first(orders):
+        if order.order_id in venue.orders:
+            cancel_one(venue, order, reason)
+
+
+def cancel_one(venue: "VenueState", order: VenueOrder, reason: str) -> None:
+    """Cancels an order, wherever it is."""
+    if order in venue.queue:
+        venue.queue.remove(order)
+        end(venue, order, "canceled", cancel_reason=reason)
+    else:
+        fold(venue, venue.drive(cancel_command(order)), reason)
+
+
+def cancel_command(order: VenueOrder) -> dict[str, Any]:
+    """The engine's command that cancels an order."""
+    return {
+        "kind": "cancel",
+        "instrument_id": order.market.instrument_id,
+        "order_id": order.order_id,
+        "account": order.account,
+    }
+
+
+def submit(venue: "VenueState", order: VenueOrder) -> None:
+    """Gives a queued order to the engine."""
+    first, *rest = venue.drive(dict(order.command))
+    if first["kind"] == "rejected":
+        end(venue, order, "rejected", reject=first["reason"])
+    else:
+        fold(venue, [first])
+    fold(venue, rest)
+
+
+class Handling:
+    """One command of orders on its way."""
+
+    def __init__(self, venue: "VenueState", c: "Command") -> None:
+        self.venue, self.c = venue, c
+        self.detail: tuple[int, int] | None = None
+        self.target: VenueOrder | None = None
+
+    # --- checks of all requests -------------------------------------------------------------------
+
+    def shape_checks(self) -> Checks:
+        """What is looked at before the client order id."""
+        c = self.c
+        kind = c["kind"]
+        yield "unknown_command", kind not in ORDER_ACTIONS
+        yield "invalid_field", bool(c.get("extra_present", 0) & ~ALL_ORDER_FIELDS)
+        if kind == "new":
+            yield "invalid_field", c["side"] not in matching.SIDES or c["type"] not in matching.TYPES
+            yield "invalid_field", c["time_in_force"] not in matching.TIMES_IN_FORCE
+            yield "invalid_field", c["stp_mode"] not in matching.STP_MODES
+            yield "invalid_field", bool(c["flags"] & ~matching.ALL_FLAGS)
+            yield "invalid_field", "peg" in c and c["type"] == "pegged" and c["peg"] not in matching.PEGS
+        if kind == "mass_cancel":
+            yield "invalid_field", "scope_side" in c and c["side"] not in matching.SIDES
+        spending = (kind, c["side"], c["type"], c["time_in_force"]) == ("new", "buy", "market", "ioc")
+        yield "invalid_field", "quote_qty" in c and not spending
+        yield "invalid_field", "quote_qty" in c and c["stp_mode"] == "cancel_oldest"
+        yield "unknown_account", not self.venue.ledger.knows(c["account"], c["tenant"])
+        yield "bad_client_order_id", not is_client_order_id(c["client_order_id"])
+
+    def request_checks(self) -> Checks:
+        """Of an id that is not known."""
+        c, venue = self.c, self.venue
+        yield "too_old", c["sent_at"] <= venue.requests.watermark(c["account"])
+        yield "timestamp_out_of_window", c["sent_at"] > venue.clock + FUTURE
+        yield "capacity_client_ids", not venue.requests.make_room()
+
+    # --- answers ----------------------------------------------------------------------------------
+
+    def refuse(self, code: str, *, remember: bool = False) -> None:
+        """Refuses the command."""
+        c, venue = self.c, self.venue
+        exec_type = "cancel_rejected" if c["kind"] in ("replace", "cancel", "mass_cancel") else "rejected"
+        fields: dict[str, Any] = {"reject": code, "limit": self.detail}
+        if self.target is not None:
+            report = venue.report(self.target, exec_type, **fields, **venue.asking(c))
+        else:
+            report = venue.tell(self.blank(exec_type) | fields)
+        if remember and code not in TRANSIENT:
+            self.remember(report)
+
+    def blank(self, exec_type: str) -> "Report":
+        """A report about what the command asks for, where there is no order to speak of."""
+        c = self.c
+        fields: dict[str, Any] = {
+            "exec_type": exec_type,
+            "order_status": "rejected" if exec_type == "rejected" else None,
+            "instrument_id": c["instrument_id"],
+            "session": c["session"],
+            "account": c["account"],
+            "sequence": self.venue.sequence,
+            "client_order_id": c["client_order_id"],
+            "correlation_id": c["correlation_id"],
+            "side": c["side"],
+        }
+        if exec_type == "rejected":
+            fields |= {"type": c["type"], "time_in_force": c["time_in_force"], "order_qty": c.get("qty", 0)}
+        if exec_type == "cancel_rejected":
+            fields["order_id"] = c["order_id"]
+        return EMPTY_REPORT | fields
+
+    def remember(self, report: "Report", order: VenueOrder | None = None) -> None:
+        """Keeps the answer of this request."""
+        c = self.c
+        request = Request((c["account"], c["client_order_id"]), content_of(c), c["sent_at"], report, order)
+        self.venue.requests.remember(request, self.venue.clock, live=order is not None)
+
+    def answer_again(self, known: Request) -> None:
+        """The first answer; of an order that was accepted with what became of it."""
+        c, order = self.c, known.order
+        fields: dict[str, Any] = dict(known.end)
+        if order is not None:
+            fields = {
+                "order_status": order.status,
+                "order_qty": order.order_qty,
+                "cum_qty": order.cum_qty,
+                "leaves_qty": order.leaves,
+                "price": order.price,
+                "stop_price": order.stop_price,
+            }
+        asking = {"session": c["session"], "correlation_id": c["correlation_id"], "duplicate": True}
+        self.venue.tell(dict(known.answer) | fields | asking | {"sequence": self.venue.sequence})
+
+    # --- new --------------------------------------------------------------------------------------
+
+    def new(self) -> None:
+        """A new order."""
+        c, venue = self.c, self.venue
+        checks = NewOrder(venue, c)
+        code = next((code for code, failed in checks.all() if failed), None)
+        if code is not None:
+            self.detail = checks.detail
+            self.refuse(code, remember=True)
+            return
+        command: dict[str, Any] = {name: c[name] for name in ENGINE_FIELDS if name in c}
+        command |= {"kind": "new", "order_id": venue.sequence, "qty": checks.qty}
+        if venue.away:
+            order = self.accept(checks, command, "pending_new", c.get("price"), None)
+            venue.queue.append(order)
+            return
+        first, *rest = venue.drive(command)
+        if first["kind"] == "rejected":
+            self.refuse(first["reason"], remember=True)
+            return
+        status = "suspended" if c["type"] in matching.STOPS else "open"
+        order = self.accept(checks, command, status, first["price"], first["stop_price"])
+        fold(venue, rest)
+
+    def accept(
+        self,
+        checks: "NewOrder",
+        command: dict[str, Any],
+        status: str,
+        price: int | None,
+        stop_price: int | None,
+    ) -> VenueOrder:
+        """The order lives: it reserves, counts, and is told of."""
+        c, venue, market = self.c, self.venue, checks.market
+        worst = checks.worst
+        if c["type"] == "market_to_limit" and price is not None:
+            worst = min(worst, price) if c["side"] == "buy" else price
+        order = VenueOrder(
+            order_id=venue.sequence,
+            account=c["account"],
+            session=c["session"],
+            market=market,
+            client_order_id=c["client_order_id"],
+            side=c["side"],
+            type=c["type"],
+            time_in_force=c["time_in_force"],
+            flags=c["flags"],
+            order_qty=checks.qty,
+            price=price,
+            stop_price=stop_price,
+            worst=worst,
+            reserved=0,
+            status=status,
+            command=command,
+            entered=venue.clock,
+            spends="quote_qty" in c,
+        )
+        venue.orders[order.order_id] = order
+        if venue.reserves():
+            for account, asset in checks.balances():
+                venue.ledger.make(account, asset)
+            order.reserved = checks.need if order.spends else need(market, order.side, order.leaves, worst)
+            venue.ledger.make(order.account, market.pays(order.side)).change(0, order.reserved)
+        position = venue.touch(order.account, market)
+        position.count(order, 1)
+        position.live_orders += 1
+        limits.count_order(venue, position, market, c["account"])
+        position.accepted.append(
+            Accepted(venue.clock, order.side, order.type, c.get("price"), order.order_qty)
+        )
+        report = venue.report(order, "accepted")
+        self.remember(report, order)
+        return order
+
+    # --- replace and cancel -----------------------------------------------------------------------
+
+    def find(self) -> VenueOrder | None:
+        """The live order of the account that the command names."""
+        c, venue = self.c, self.venue
+        if c["order_id"] != 0:
+            order = venue.orders.get(c["order_id"])
+        else:
+            known = venue.requests.known.get((c["account"], c["orig_client_order_id"]))
+            order = None if known is None else known.order
+        if order is None or order.account != c["account"]:
+            return None
+        return order if order.market.instrument_id == c["instrument_id"] else None
+
+    def replace(self) -> None:
+        """Changes a live order."""
+        c, venue = self.c, self.venue
+        checks = Replacing(self)
+        code = next((code for code, failed in checks.all() if failed), None)
+        order = self.target
+        if code is not None:
+            self.detail = checks.detail
+            self.refuse(code, remember=True)
+            return
+        assert order is not None
+        command = cancel_command(order) | {"kind": "replace"}
+        command |= {name: c[name] for name in ("qty", "price", "stop_price") if name in c}
+        first, *rest = venue.drive(command)
+        if first["kind"] == "rejected":
+            self.refuse(first["reason"], remember=True)
+            return
+        if first["kind"] == "replaced":
+            position = venue.touch(order.account, order.market)
+            position.count(order, -1)
+            order.order_qty, order.worst = first["qty"], checks.worst
+            order.price, order.stop_price = first["price"], first["stop_price"]
+            position.count(order, 1)
+            if venue.reserves():
+                reserve_anew(venue, order)
+            if checks.limited:
+                limits.count_order(venue, position, order.market, order.account)
+            report = venue.report(order, "replaced", kept=first["kept"], **venue.asking(c))
+            self.remember(report)
+        else:
+            self.take_off(order, first["reason"])
+        fold(venue, rest)
+
+    def cancel(self) -> None:
+        """Takes a live order off."""
+        venue = self.venue
+        self.target = order = self.find()
+        if order is None:
+            self.refuse("unknown_order", remember=True)
+            return
+        if order in venue.queue:
+            venue.queue.remove(order)
+            self.take_off(order, "requested")
+            return
+        first, *rest = venue.drive(cancel_command(order))
+        assert first["kind"] == "canceled"
+        self.take_off(order, "requested")
+        fold(venue, rest)
+
+    def take_off(self, order: VenueOrder, reason: str) -> None:
+        """The order is canceled, and that is the answer."""
+        end(self.venue, order, "canceled", cancel_reason=reason, **self.venue.asking(self.c))
+        self.remember(self.venue.output[-1])
+
+    def mass_cancel(self) -> None:
+        """Takes off all orders of the account, of an instrument and a side where they are given."""
+        c, venue = self.c, self.venue
+        if "scope_instrument" in c and c["instrument_id"] not in venue.markets:
+            self.refuse("unknown_instrument", remember=True)
+            return
+        orders = [
+            order
+            for order in venue.orders.values()
+            if order.account == c["account"]
+            and ("scope_instrument" not in c or order.market.instrument_id == c["instrument_id"])
+            and ("scope_side" not in c or order.side == c["side"])
+        ]
+        report = venue.tell(self.blank("done") | {"last_qty": len(orders)})
+        self.remember(report)
+        cancel_orders(venue, orders, "mass")
+
+
+class NewOrder:
+    """What a new order has to pass before the engine sees it."""
+
+    def __init__(self, venue: "VenueState", c: "Command") -> None:
+        self.venue, self.c = venue, c
+        self.detail: tuple[int, int] | None = None
+        self.qty: int = c["qty"]
+        self.worst = 0
+        self.need = 0
+
+    def all(self) -> Checks:
+        """Every check, in order."""
+        c, venue = self.c, self.venue
+        yield "unknown_instrument", c["instrument_id"] not in venue.markets
+        self.market = venue.markets[c["instrument_id"]]
+        yield "killed", venue.is_killed(c["account"], self.market)
+        if venue.away:
+            special = c["type"] != "limit" or c["time_in_force"] not in AT_ONCE_OR_LATER
+            yield "engine_unavailable", special or bool(c["flags"] & matching.POST_ONLY)
+            yield "queue_full", len(venue.queue) >= venue.sizes.queue_capacity
+        yield from self.bounds()
+        yield from self.funds()
+        if venue.policy == POLICY_ALL:
+            yield from self.limit_checks()
+        yield (
+            "reduce_only",
+            bool(c["flags"] & matching.REDUCE_ONLY)
+            and not limits.reduces(venue, self.market, c["account"], c["side"], self.qty),
+        )
+        position = (c["account"], c["instrument_id"])
+        full = len(venue.positions) >= venue.sizes.max_positions
+        yield "capacity_positions", full and position not in venue.positions
+        yield "capacity_orders", venue.away and len(venue.orders) >= venue.sizes.max_orders
+
+    def bounds(self) -> Checks:
+        """What money depends on."""
+        c = self.c
+        definition = self.venue.book(self.market).definition
+        if "quote_qty" in c:
+            yield "invalid_qty", c["quote_qty"] < 1
+        else:
+            yield "invalid_qty", not 1 <= c["qty"] <= definition.max_qty
+        yield "price_missing", c["type"] in LIMITED and "price" not in c
+        looked_at = c["type"] in LIMITED or (c["type"] == "pegged" and "price" in c)
+        yield (
+            "invalid_price",
+            looked_at and not definition.min_price <= c["price"] <= definition.max_price,
+        )
+
+    def funds(self) -> Checks:
+        """Whether the account can pay for the worst."""
+        c, venue, market = self.c, self.venue, self.market
+        self.worst = worst_price(venue, market, c)
+        if "quote_qty" in c:
+            self.qty, self.need = affordable(venue, market, c["quote_qty"]), c["quote_qty"]
+            yield "invalid_qty", self.qty < 1
+        else:
+            self.need = need(market, c["side"], self.qty, self.worst)
+        if venue.reserves():
+            yield "notional_overflow", self.need > MAX_INT64
+            available = venue.ledger.balance(c["account"], market.pays(c["side"])).available
+            self.detail = (available, self.need)
+            yield "insufficient_funds", self.need > available
+            self.detail = None
+            yield "capacity_balances", not venue.ledger.has_room(*self.balances())
+
+    def balances(self) -> list[tuple[int, int]]:
+        """All balances that its trades may touch."""
+        market, account = self.market, self.c["account"]
+        return [(account, market.base), (account, market.quote)]
+
+    def limit_checks(self) -> Checks:
+        """The limits, with their numbers."""
+        asked = limits.Asked(
+            account=self.c["account"],
+            market=self.market,
+            side=self.c["side"],
+            type=self.c["type"],
+            price=self.c.get("price") if self.c["type"] in OWN_PRICE else None,
+            qty=self.qty,
+            notional=self.market.notional(self.worst, self.qty),
+        )
+        for code, detail in limits.breaches(self.venue, asked):
+            self.detail = detail
+            yield code, True
+        self.detail = None
+
+
+class Replacing:
+    """What a replace has to pass before the engine sees it."""
+
+    def __init__(self, handling: Handling) -> None:
+        self.handling = handling
+        self.venue, self.c = handling.venue, handling.c
+        self.detail: tuple[int, int] | None = None
+        self.worst = 0
+        self.limited = False
+
+    def all(self) -> Checks:
+        """Every check, in order."""
+        venue, c = self.venue, self.c
+        order = self.handling.find()
+        self.handling.target = order
+        yield "unknown_order", order is None
+        assert order is not None
+        market = order.market
+        yield "killed", venue.is_killed(order.account, market)
+        yield "engine_unavailable", venue.away
+        definition = venue.book(market).definition
+        leaves = c.get("qty", order.order_qty) - order.cum_qty
+        self.worst = order.worst
+        if leaves <= 0:
+            return
+        yield "invalid_qty", "qty" in c and c["qty"] > definition.max_qty
+        if "price" in c and order.type in WORST_IS_PRICE:
+            self.worst = c["price"]
+            yield "invalid_price", not definition.min_price <= c["price"] <= definition.max_price
+        if venue.reserves():
+            needed = need(market, order.side, leaves, self.worst, order.fee_due)
+            yield "notional_overflow", needed > MAX_INT64
+            available = venue.ledger.balance(order.account, market.pays(order.side)).available
+            self.detail = (available, needed - order.reserved)
+            yield "insufficient_funds", needed - order.reserved > max(available, 0)
+            self.detail = None
+        if leaves > order.leaves or self.worst != order.worst:
+            yield from self.limit_checks(order, leaves)
+
+    def limit_checks(self, order: VenueOrder, leaves: int) -> Checks:
+        """The limits of a new order in the old one's place."""
+        venue, market = self.venue, order.market
+        position = venue.positions[order.account, market.instrument_id]
+        if venue.policy == POLICY_ALL:
+            self.limited = True
+            asked = limits.Asked(
+                account=order.account,
+                market=market,
+                side=order.side,
+                type=order.type,
+                price=self.worst if order.type in WORST_IS_PRICE else None,
+                qty=leaves,
+                notional=market.notional(self.worst, leaves),
+                replaced=order,
+            )
+            position.count(order, -1)
+            found = list(limits.breaches(venue, asked))
+            position.count(order, 1)
+            for code, detail in found:
+                self.detail = detail
+                yield code, True
+            self.detail = None
+        yield (
+            "reduce_only",
+            bool(order.flags & matching.REDUCE_ONLY)
+            and not limits.reduces(venue, market, order.account, order.side, leaves, order),
+        )
+
+
+def worst_price(venue: "VenueState", market: Market, c: "Command") -> int:
+    """The price at which an order counts."""
+    if c["type"] in LIMITED or (c["type"] == "pegged" and "price" in c):
+        return int(c["price"])
+    book = venue.book(market)
+    if c["side"] == "sell":
+        reference = venue.reference(market)
+        return market.max_price if reference is None else reference
+    r, collar = book.r(), book.definition.collar
+    bounded = c["type"] == "market_to_limit" or (
+        c["type"] == "market" and c["time_in_force"] in ("ioc", "fok")
+    )
+    if bounded and r is not None and collar is not None:
+        return min(market.max_price, r + collar)
+    return market.max_price
+
+
+def affordable(venue: "VenueState", market: Market, quote_qty: int) -> int:
+    """How many lots the displayed asks give for so much money, fee included."""
+    book = venue.book(market)
+    step, most = book.definition.lot_step, book.definition.max_qty
+    qty, notional = 0, 0
+    for price, shown, _ in views.levels(book, "sell"):
+        for _ in range(shown):
+            if qty == most or cost_with_fee(market, notional + market.notional(price, 1)) > quote_qty:
+                return qty // step * step
+            qty, notional = qty + 1, notional + market.notional(price, 1)
+    return qty // step * step
+
+
+def cost_with_fee(market: Market, notional: int) -> int:
+    """What a buyer pays for so much notional, with the fee where it is in quote."""
+    if not market.fee_in_quote("buy"):
+        return notional
+    return notional - -notional * market.reserve_rate // RATE_ONE

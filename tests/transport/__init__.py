@@ -1,0 +1,1 @@
+"""Transports, shared statistics, metrics and the load generator."""

@@ -1,0 +1,180 @@
+"""Between the plain venue's dictionaries and the records of the compiled one: commands one way, all told the other."""
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cmatch import arrays
+from tests.matching.adapter import ENUMS as MATCHING_ENUMS
+from tests.matching.adapter import PRESENT, PRESENT_DEFINITION, PRESENT_REPLACE, numbered
+from tests.oracle.venue.model import Report
+from tests.oracle.venue.state import EMPTY_ANSWER, EMPTY_REPORT
+from tests.oracle.venue.words import (
+    ACTIONS,
+    CANCEL_REASONS,
+    EXEC_TYPES,
+    FAMILIES,
+    FEE_MODES,
+    INSTRUMENT_KINDS,
+    LIMITS,
+    LIQUIDITIES,
+    ORDER_STATUSES,
+    REJECTS,
+    SCOPES,
+)
+
+Records = npt.NDArray[np.void]
+Command = Mapping[str, Any]
+
+FAMILY_NUMBERS = numbered(FAMILIES)
+KINDS = {family: numbered(words) for family, words in ACTIONS.items()}
+ENUMS = MATCHING_ENUMS | {
+    "instrument_kind": numbered(INSTRUMENT_KINDS),
+    "fee_mode": numbered(FEE_MODES),
+    "scope": numbered(SCOPES),
+}
+DTYPES = {
+    "orders": arrays.ORDER_COMMAND,
+    "ledger": arrays.LEDGER_COMMAND,
+    "instruments": arrays.INSTRUMENT_COMMAND,
+    "administration": arrays.ADMIN_COMMAND,
+}
+SCOPE_BITS = {"scope_instrument": 1 << 10, "scope_side": 1 << 12}
+ORDER_BITS = PRESENT | PRESENT_REPLACE | {"quote_qty": 1 << 13}
+BITS: dict[str, dict[str, int]] = {
+    "orders": ORDER_BITS,
+    "ledger": {"expected_version": 1 << 0, "expire_at": 1 << 1},
+    "instruments": PRESENT_DEFINITION,
+    "administration": {name: 1 << place for place, name in enumerate(LIMITS)},
+}
+TEXTS = ("client_order_id", "orig_client_order_id", "correlation_id", "symbol", "actor")
+REPORT_WORDS = {
+    "exec_type": numbered(EXEC_TYPES),
+    "order_status": numbered(ORDER_STATUSES),
+    "side": ENUMS["side"],
+    "reject": REJECTS,
+    "liquidity": numbered(LIQUIDITIES),
+    "cancel_reason": CANCEL_REASONS,
+    "type": ENUMS["type"],
+    "time_in_force": ENUMS["time_in_force"],
+}
+REPORT_FLAGS = {"price": 1, "stop_price": 2, "duplicate": 4, "limit": 8, "kept": 16}
+ANSWER_FLAGS = {"duplicate": 1, "balance": 2, "detail": 4}
+
+junk = count(1)
+"""What absent fields hold: never the same twice, for no absent value may be read."""
+
+
+def write_text(row: np.void, name: str, text: str) -> None:
+    """An ASCII id, padded with zeros, in one part or two."""
+    data = text.encode("latin-1")
+    if name in (row.dtype.names or ()):
+        row[name] = data
+    else:
+        row[f"{name}_head"], row[f"{name}_tail"] = data[:16], data[16:]
+
+
+def is_present(family: str, command: Command, name: str) -> bool:
+    """Whether a command gives an optional field. A new order's quantity has no bit."""
+    return name in command and not (family == "orders" and name == "qty" and command["kind"] == "new")
+
+
+def write(row: np.void, family: str, command: Command) -> None:
+    """One command into one record."""
+    present = int(command.get("extra_present", 0))
+    for name, bit in BITS[family].items():
+        if is_present(family, command, name):
+            present |= bit
+        elif name in (row.dtype.names or ()) and name not in command and name != "qty":
+            row[name] = next(junk) % 127
+    for name, bit in SCOPE_BITS.items():
+        present |= bit if name in command else 0
+    for name, value in command.items():
+        if name in TEXTS:
+            write_text(row, name, value)
+        elif name in ("transfer_id", "reservation_id"):
+            row[name] = [value % 2**64, value >> 64]
+        elif name not in ("extra_present", *SCOPE_BITS):
+            row[name] = number(family, name, value)
+    row["present"] = present
+
+
+def number(family: str, name: str, value: Any) -> int:
+    """The wire's number of a value."""
+    if value is None:
+        return 0
+    if not isinstance(value, str):
+        return int(value)
+    return (KINDS[family] if name == "kind" else ENUMS[name])[value]
+
+
+def rows(family: str, commands: Sequence[Command]) -> Records:
+    """Commands as the array that apply takes."""
+    array = np.zeros(len(commands), DTYPES[family])
+    for i, command in enumerate(commands):
+        write(array[i], family, command)
+    return array
+
+
+def word(names: dict[str, int], value: int) -> str | int | None:
+    """The word of a number; none for 0, the number itself where there is no word."""
+    if value == 0:
+        return None
+    return next((name for name, each in names.items() if each == value), value)
+
+
+def read_text(row: np.void, name: str) -> str:
+    """An ASCII id."""
+    names = row.dtype.names or ()
+    parts = (name,) if name in names else (f"{name}_head", f"{name}_tail")
+    return b"".join(np.asarray(row[part]).tobytes() for part in parts).rstrip(b"\0").decode("latin-1")
+
+
+def flagged(row: np.void, value: Any, bit: int, empty: Any) -> Any:
+    """A value that counts where its flag is set; without the flag it has to be zero."""
+    if int(row["flags"]) & bit:
+        return value
+    return None if value == empty else ("without its flag", value)
+
+
+def report(row: np.void) -> Report:
+    """One execution report as the plain venue tells it."""
+    found: Report = {name: int(row[name]) for name, value in EMPTY_REPORT.items() if value == 0 and value is not False}
+    found |= {name: word(words, int(row[name])) for name, words in REPORT_WORDS.items()}
+    found |= {name: read_text(row, name) for name in ("client_order_id", "correlation_id")}
+    for name in ("price", "stop_price"):
+        found[name] = flagged(row, int(row[name]), REPORT_FLAGS[name], 0)
+    numbers = (int(row["limit_value"]), int(row["limit_asked"]))
+    found["limit"] = flagged(row, numbers, REPORT_FLAGS["limit"], (0, 0))
+    for name in ("duplicate", "kept"):
+        found[name] = bool(int(row["flags"]) & REPORT_FLAGS[name])
+    assert int(row["flags"]) < 32
+    assert not int(row["reserved0"])
+    assert not np.any(row["reserved1"])
+    return found
+
+
+def answer(row: np.void) -> Report:
+    """One answer as the plain venue tells it."""
+    found: Report = {name: int(row[name]) for name, value in EMPTY_ANSWER.items() if value == 0 and value is not False and name != "transfer_id"}
+    found["family"] = word(FAMILY_NUMBERS, int(row["family"]))
+    found["kind"] = word(KINDS[str(found["family"])], int(row["kind"]))
+    found["reject"] = word(REJECTS, int(row["reject"]))
+    found["transfer_id"] = int(row["transfer_id"][0]) + (int(row["transfer_id"][1]) << 64)
+    balance = (int(row["total"]), int(row["reserved"]), int(row["version"]))
+    found["balance"] = flagged(row, balance, ANSWER_FLAGS["balance"], (0, 0, 0))
+    detail = (int(row["detail_value"]), int(row["detail_asked"]))
+    found["detail"] = flagged(row, detail, ANSWER_FLAGS["detail"], (0, 0))
+    found["duplicate"] = bool(int(row["flags"]) & ANSWER_FLAGS["duplicate"])
+    found["correlation_id"] = read_text(row, "correlation_id")
+    assert int(row["flags"]) < 8
+    return found
+
+
+def told(reports: Records, answers: Records) -> list[Report]:
+    """Both outputs of a batch in their causal order."""
+    found = [report(row) for row in reports] + [answer(row) for row in answers]
+    return sorted(found, key=lambda record: int(record["event_sequence"]))

@@ -1,0 +1,167 @@
+"""Runs the plain and the compiled venue side by side and compares everything that can be seen of the two."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tests.oracle.venue import Header, Venue
+from tests.oracle.venue.model import Position, Report, Sizes
+from tests.oracle.venue.words import is_house
+from tests.venue.core_venue import Command, CoreVenue, View
+
+Batch = tuple[str, int, Sequence[Command]]
+"""Family, timestamp, commands."""
+
+
+class Views:
+    """The plain venue's views, in the form of the compiled one's."""
+
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
+
+    def accounts(self) -> list[int]:
+        """Those that were opened."""
+        return [account for account in self.venue.ledger.accounts if not is_house(account)]
+
+    def balances(self) -> View:
+        """By account and asset; those that were never changed do not show."""
+        return {
+            name: (balance.total, balance.reserved, balance.version)
+            for name, balance in self.venue.ledger.balances.items()
+            if balance.version
+        }
+
+    def holds(self, account: int) -> View:
+        """Pending reservations by transfer id."""
+        return {
+            id_: (hold.asset, hold.amount, hold.expire_at)
+            for id_, hold in self.venue.ledger.pending()
+            if hold.account == account
+        }
+
+    def positions(self, account: int) -> View:
+        """By instrument, on the present day."""
+        return {
+            instrument: self.position(instrument, position)
+            for (owner, instrument), position in self.venue.positions.items()
+            if owner == account
+        }
+
+    def position(self, instrument: int, position: Position) -> tuple[int, ...]:
+        """One of them."""
+        realised, _ = self.venue.today(position, self.venue.markets[instrument])
+        lots, notional = position.open_lots, position.open_notional
+        head = (position.qty, position.cost, realised, position.live_orders)
+        return (*head, lots["buy"], lots["sell"], notional["buy"], notional["sell"])
+
+    def open_orders(self, account: int) -> View:
+        """By order id."""
+        return {
+            order.order_id: (
+                order.status,
+                order.order_qty,
+                order.cum_qty,
+                order.leaves,
+                order.client_order_id,
+                order.reserved,
+            )
+            for order in self.venue.orders.values()
+            if order.account == account
+        }
+
+    def counters(self) -> View:
+        """Clock and sequences."""
+        venue = self.venue
+        return {
+            "clock": venue.clock,
+            "sequence": venue.sequence,
+            "event_sequence": venue.event_sequence,
+            "away": int(venue.away),
+        }
+
+
+class Pair:
+    """A plain and a compiled venue with the same limits that are given the same batches."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        self.oracle = Venue(sizes)
+        self.core = CoreVenue.create(sizes)
+        self.history: list[Batch] = []
+        self.seen: Counter[str] = Counter()
+
+    def apply(
+        self, family: str, timestamp: int, commands: Sequence[Command], *, views: bool = True
+    ) -> list[Report]:
+        """Applies a batch to both; compares what is told and, unless told not to, all views."""
+        self.history.append((family, timestamp, commands))
+        header = Header(self.oracle.sequence + 1, timestamp)
+        expected = self.oracle.apply(family, header, commands)
+        found = self.core.apply(family, timestamp, commands)
+        for i, (of_core, of_oracle) in enumerate(zip(found, expected, strict=False)):
+            assert of_core == of_oracle, self.differing(i, of_core, of_oracle)
+        assert len(found) == len(expected), self.explain("number told", found, expected)
+        self.count(expected)
+        if views:
+            self.compare_views()
+        return expected
+
+    def count(self, records: list[Report]) -> None:
+        """Counts what was reached."""
+        for record in records:
+            kind = record.get("exec_type") or f"{record['family']} {record['kind']}"
+            self.seen[kind] += 1
+            for name in ("reject", "cancel_reason", "order_status", "liquidity"):
+                if record.get(name) is not None:
+                    self.seen[f"{name} {record[name]}"] += 1
+            self.seen["duplicate"] += record["duplicate"]
+
+    def compare_views(self) -> None:
+        """Money, reservations, positions, orders, counters."""
+        views = Views(self.oracle)
+        for name in ("balances", "counters"):
+            self.compare(name, getattr(self.core, name)(), getattr(views, name)())
+        for account in views.accounts():
+            for name in ("holds", "positions", "open_orders"):
+                self.compare(
+                    f"{name} of {account}", getattr(self.core, name)(account), getattr(views, name)(account)
+                )
+
+    def compare(self, name: str, of_core: View, of_oracle: View) -> None:
+        """One view of both: what only one has, or has otherwise."""
+        if of_core != of_oracle:
+            keys = [key for key in of_core.keys() | of_oracle.keys() if of_core.get(key) != of_oracle.get(key)]
+            only = ({key: view.get(key) for key in keys} for view in (of_core, of_oracle))
+            raise AssertionError(self.explain(name, *only))
+
+    def check(self) -> None:
+        """The invariants of both."""
+        self.oracle.check_invariants()
+        self.core.venue.check_invariants()
+
+    def restart(self) -> None:
+        """Goes on with a venue restored from the core's snapshot, which must be the same in every byte."""
+        bytes_ = self.core.venue.snapshot()
+        restored = CoreVenue.restore(bytes_)
+        assert restored.venue.snapshot() == bytes_, self.explain("snapshot", "restored", "differs")
+        assert restored.venue.state_hash() == self.core.venue.state_hash()
+        assert restored.venue.event_digest == self.core.venue.event_digest
+        restored.venue.check_invariants()
+        self.core = restored
+
+    def differing(self, place: int, of_core: Report, of_oracle: Report) -> str:
+        """The fields in which two records differ."""
+        names = [name for name in of_oracle | of_core if of_core.get(name) != of_oracle.get(name)]
+        pairs = ", ".join(f"{name}: core {of_core.get(name)} oracle {of_oracle.get(name)}" for name in names)
+        return self.explain(f"record {place} ({pairs})", of_core, of_oracle)
+
+    def explain(self, what: str, of_core: object, of_oracle: object) -> str:
+        """What differs, after which batches."""
+        recent = "\n".join(f"  {batch}" for batch in self.history[-8:])
+        after = f"after {len(self.history)} batches, the last:\n{recent}"
+        return f"{what} differ\n core   {of_core}\n oracle {of_oracle}\n{after}"
+
+
+def play(pair: Pair, batches: Sequence[Batch]) -> list[list[Report]]:
+    """All batches, one after the other."""
+    return [pair.apply(*batch) for batch in batches]
+
+

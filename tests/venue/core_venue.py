@@ -1,0 +1,86 @@
+"""The compiled venue behind the plain one's words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Self
+
+from cmatch._core import Venue
+from tests.oracle.venue.model import Report, Sizes
+from tests.oracle.venue.words import MAX_INT64
+from tests.venue.adapter import FAMILY_NUMBERS, REPORT_WORDS, read_text, rows, told, word
+
+Command = Mapping[str, Any]
+View = dict[Any, Any]
+
+
+class CoreVenue:
+    """A compiled venue: batches of words in, what is told in words out."""
+
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
+
+    @classmethod
+    def create(cls, sizes: Sizes) -> Self:
+        """With the plain venue's limits of size."""
+        return cls(Venue(**{field.name: getattr(sizes, field.name) for field in fields(Sizes)}))
+
+    @classmethod
+    def restore(cls, snapshot: bytes) -> Self:
+        """From a snapshot."""
+        return cls(Venue.restore(snapshot))
+
+    def apply(self, family: str, timestamp: int, commands: Sequence[Command]) -> list[Report]:
+        """One batch, with the next sequence."""
+        records = rows(family, commands)
+        first = self.venue.sequence + 1
+        return told(*self.venue.apply(FAMILY_NUMBERS[family], first, timestamp, records))
+
+    # --- views, in the form that compare gives the plain venue's --------------------------------------
+
+    def balances(self) -> View:
+        """By account and asset."""
+        return {
+            (int(row["account"]), int(row["asset"])): tuple(
+                int(row[name]) for name in ("total", "reserved", "version")
+            )
+            for row in self.venue.balances()
+        }
+
+    def holds(self, account: int) -> View:
+        """Pending reservations by transfer id."""
+        return {
+            int(row["transfer_id"][0]) + (int(row["transfer_id"][1]) << 64): (
+                int(row["asset"]),
+                int(row["amount"]),
+                None if int(row["expire_at"]) == MAX_INT64 else int(row["expire_at"]),
+            )
+            for row in self.venue.holds(account)
+        }
+
+    def positions(self, account: int) -> View:
+        """By instrument."""
+        names = ("qty", "cost", "realised", "live_orders", "open_buy_lots", "open_sell_lots")
+        names = (*names, "open_buy_notional", "open_sell_notional")
+        return {
+            int(row["instrument_id"]): tuple(int(row[name]) for name in names)
+            for row in self.venue.positions(account)
+        }
+
+    def open_orders(self, account: int) -> View:
+        """By order id."""
+        return {
+            int(row["order_id"]): (
+                word(REPORT_WORDS["order_status"], int(row["order_status"])),
+                int(row["order_qty"]),
+                int(row["cum_qty"]),
+                int(row["leaves_qty"]),
+                read_text(row, "client_order_id"),
+                int(row["reserved"]),
+            )
+            for row in self.venue.open_orders(account)
+        }
+
+    def counters(self) -> View:
+        """Clock and sequences."""
+        names = ("clock", "sequence", "event_sequence", "away")
+        return {name: int(getattr(self.venue, name)) for name in names}
