@@ -283,6 +283,22 @@ Raises:
   return journal;
 }
 
+// The type of what a reader gives out; made once, when the module is imported.
+py::object& record_type() {
+  static py::object* const type =
+      new py::object; // never freed: its interpreter may be gone before statics are
+  return *type;
+}
+
+void define_record(py::module_& module) {
+  const py::object make = py::module_::import("collections").attr("namedtuple");
+  record_type() =
+      make("JournalRecord", "first_sequence commands ts_ns epoch payload", "module"_a = module.attr("__name__"));
+  record_type().attr("__doc__") =
+      "A record of the journal: so many commands from that sequence on, ns, epoch, bytes.";
+  module.attr("JournalRecord") = record_type();
+}
+
 py::object next_record(JournalReaderHost& host) {
   const JournalStay stay(host.busy);
   std::optional<io::RecordView> record;
@@ -291,8 +307,8 @@ py::object next_record(JournalReaderHost& host) {
     record = host.reader.next();
   }
   if (!record) return py::none();
-  return py::make_tuple(record->first_sequence, record->count, record->ts_ns, record->epoch,
-                        as_bytes(record->payload));
+  return record_type()(record->first_sequence, record->count, record->ts_ns, record->epoch,
+                       as_bytes(record->payload));
 }
 
 void define_reader(py::module_& module) {
@@ -303,9 +319,9 @@ void define_reader(py::module_& module) {
            }),
            "directory"_a, "from_sequence"_a = 0, py::kw_only(), "disk"_a = py::none())
       .def("next", &next_record,
-           R"(next() -> tuple[int, int, int, int, bytes] | None
+           R"(next() -> JournalRecord | None
 
-(first_sequence, count, ts_ns, epoch, payload), or None where there is nothing yet. The GIL is released.
+The next record, or None where there is nothing yet. The GIL is released.
 
 Raises:
     JournalCorrupt: The record cannot be where it is, or the journal goes on behind damage.
@@ -491,6 +507,7 @@ void register_journal(py::module_& module) {
   define_disks(module);
   JournalClass journal = define_journal(module);
   define_properties(journal);
+  define_record(module);
   define_reader(module);
   define_functions(module);
 }

@@ -10,6 +10,7 @@
 #include "cmatch/io/loop_timer.hpp"
 #include "cmatch/io/memory_transport.hpp"
 #include "cmatch/io/pacer.hpp"
+#include "cmatch/io/report_reader.hpp"
 #include "cmatch/io/shared_stats.hpp"
 #include "cmatch/io/tally.hpp"
 #include "cmatch/io/zmq_transport.hpp"
@@ -307,6 +308,27 @@ void define_load(py::module_& module) {
       module, "EchoReader",
       "Of a peer that sends back frames which begin with first request and requests, u64.")
       .def(py::init<>(), "__init__()");
+  py::class_<io::ReportReader, io::AnswerReader>(module, "ReportReader",
+                                                 "Of the core: a request's correlation id is n (new), r "
+                                                 "(replace), c (cancel) or m (mass cancel) and its number,\n"
+                                                 "1 to 15 hexadecimal digits.")
+      .def(py::init<>(), "__init__()")
+      .def("clear", &io::ReportReader::clear, "clear() -> None")
+      .def_property_readonly(
+          "counts",
+          [](const io::ReportReader& reader) {
+            const io::ReportCounts& c = reader.counts();
+            return py::dict("reports"_a = c.reports, "accepted"_a = c.accepted, "rejected"_a = c.rejected,
+                            "canceled"_a = c.canceled, "expired"_a = c.expired, "replaced"_a = c.replaced,
+                            "cancel_rejected"_a = c.cancel_rejected, "fills"_a = c.fills,
+                            "taker_fills"_a = c.taker_fills, "duplicates"_a = c.duplicates,
+                            "refused_frames"_a = c.refused_frames, "other_frames"_a = c.other_frames,
+                            "bad_frames"_a = c.bad_frames, "out_of_order"_a = c.out_of_order);
+          },
+          "What became of everything, by name.")
+      .def_property_readonly(
+          "rejects", [](const io::ReportReader& reader) { return reader.rejects(); },
+          "How often each reject code came.");
 
   py::class_<LoadGenerator>(module, "LoadGenerator",
                             "Sends each frame at its time and measures from that time.")

@@ -1,4 +1,8 @@
-from typing import TypeAlias, TypedDict, final, overload
+from collections.abc import Sequence
+from enum import IntEnum
+from os import PathLike
+from types import TracebackType
+from typing import NamedTuple, Self, TypeAlias, TypedDict, final, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -328,3 +332,376 @@ class Engine:
     def drain_events(self) -> _Records: ...
     def drain_l2_deltas(self) -> _Records: ...
     def drain_l3_deltas(self) -> _Records: ...
+
+class JournalState(IntEnum):
+    open = 1
+    read_only = 2
+    failed = 3
+
+class CrashKind(IntEnum):
+    lost = 1
+    torn = 2
+    reordered = 3
+    kept = 4
+
+class DiskOperation(IntEnum):
+    open = 1
+    read = 2
+    write = 3
+    sync = 4
+    size = 5
+    allocate = 6
+    truncate = 7
+    rename = 8
+    remove = 9
+    sync_directory = 10
+    make_directory = 11
+    list = 12
+    free_bytes = 13
+    lock = 14
+
+_Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
+
+class Disk:
+    def list(self, path: _Path) -> list[str]: ...
+    def free_bytes(self, path: _Path) -> int: ...
+
+class PosixDisk(Disk):
+    def __init__(self) -> None: ...
+
+class MemoryDisk(Disk):
+    def __init__(self, *, capacity_bytes: int | None = None, tracks_crashes: bool = True) -> None: ...
+    def crash(self, kind: CrashKind, seed: int = 0) -> None: ...
+    def cut_power_after(self, operations: int) -> None: ...
+    def fail(
+        self, operation: DiskOperation, nth: int, *, error: int = 0, bytes: int = 0, times: int = 1
+    ) -> None: ...
+    def clear_faults(self) -> None: ...
+    def set_capacity(self, capacity_bytes: int | None) -> None: ...
+    def operations(self, operation: DiskOperation | None = None) -> int: ...
+    def contents(self, path: _Path) -> bytes: ...
+    def set_contents(self, path: _Path, contents: Buffer) -> None: ...
+
+class _JournalCut(TypedDict):
+    file: str
+    offset: int
+    reason: str
+    discarded_bytes: int
+    lost_first: int
+    lost_last: int
+    message: str
+
+class _JournalRecovery(TypedDict):
+    created: bool
+    segments: int
+    records: int
+    last_sequence: int
+    durable_sequence: int
+    rewritten_bytes: int
+    cut: _JournalCut | None
+
+class _JournalCounters(TypedDict):
+    records: int
+    writes: int
+    bytes: int
+    syncs: int
+    rotations: int
+    segments_made_late: int
+    refusals: int
+
+class Journal:
+    def __init__(
+        self,
+        directory: _Path,
+        *,
+        disk: Disk | None = None,
+        segment_bytes: int = 67108864,
+        write_bytes: int = 4194304,
+        epoch: int = 1,
+        first_sequence: int = 1,
+        journal_id: int = 0,
+        recover_from: int = 0,
+    ) -> None: ...
+    @property
+    def next_sequence(self) -> int: ...
+    @property
+    def written_sequence(self) -> int: ...
+    @property
+    def durable_sequence(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def last_ts_ns(self) -> int: ...
+    @property
+    def journal_id(self) -> int: ...
+    @property
+    def state(self) -> JournalState: ...
+    @property
+    def segment(self) -> int: ...
+    @property
+    def tail_offset(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def directory(self) -> str: ...
+    @property
+    def counters(self) -> _JournalCounters: ...
+    @property
+    def recovery(self) -> _JournalRecovery: ...
+    def append(self, first_sequence: int, count: int, ts_ns: int, payload: Buffer) -> None: ...
+    def append_many(self, records: Sequence[tuple[int, int, int, Buffer]]) -> None: ...
+    def sync(self) -> None: ...
+    def note_durable(self, sequence: int) -> None: ...
+    def try_resume(self) -> bool: ...
+    def prepare_spare(self) -> None: ...
+    def raise_epoch(self, epoch: int) -> None: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+class JournalRecord(NamedTuple):
+    first_sequence: int
+    commands: int
+    ts_ns: int
+    epoch: int
+    payload: bytes
+
+class JournalReader:
+    def __init__(self, directory: _Path, from_sequence: int = 0, *, disk: Disk | None = None) -> None: ...
+    @property
+    def next_sequence(self) -> int: ...
+    @property
+    def segment(self) -> str: ...
+    @property
+    def offset(self) -> int: ...
+    def next(self) -> JournalRecord | None: ...
+    def check_tail(self) -> None: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> JournalRecord: ...
+
+def prepare_spare(directory: _Path, segment_bytes: int, *, disk: Disk | None = None) -> bool: ...
+def remove_segments_before(directory: _Path, sequence: int, *, disk: Disk | None = None) -> int: ...
+def sync_segments(directory: _Path, *, disk: Disk | None = None) -> None: ...
+def list_segments(directory: _Path, *, disk: Disk | None = None) -> list[int]: ...
+
+class FrameKind(IntEnum):
+    whole = 0
+    oversize = 1
+    malformed = 2
+
+class SendResult(IntEnum):
+    sent = 0
+    would_block = 1
+    gone = 2
+
+class Stat(IntEnum):
+    frames_in = 0
+    in_bytes = 1
+    frames_oversize = 2
+    frames_malformed = 3
+    frames_foreign = 4
+    frames_bad = 5
+    frames_out = 6
+    out_bytes = 7
+    sends_blocked = 8
+    sends_gone = 9
+    commands = 10
+    orders = 11
+    cancels = 12
+    replaces = 13
+    expiries = 14
+    answers = 15
+    duplicates = 16
+    queries = 17
+    rejects_gateway = 18
+    rejects_accounts = 19
+    rejects_risk = 20
+    rejects_matching = 21
+    rejects_settlement = 22
+    throttled = 23
+    trades = 24
+    reports = 25
+    batches = 26
+    ticks = 27
+    loop_iterations = 28
+    busy_ns = 29
+    idle_ns = 30
+    journal_bytes = 31
+    journal_syncs = 32
+    journal_spares_missed = 33
+    journal_sequence_written = 34
+    journal_sequence_durable = 35
+    event_sequence = 36
+    sessions = 37
+    live_orders = 38
+    accounts = 39
+    instruments = 40
+    queue_depth = 41
+    breaker_state = 42
+    read_only = 43
+    ready = 44
+    batch_size_max = 45
+    epoch = 46
+    pid = 47
+    started_at_ns = 48
+    heartbeat_ns = 49
+
+class Timing(IntEnum):
+    batch_service = 0
+    stage_drain = 1
+    stage_decode = 2
+    stage_journal = 3
+    stage_apply = 4
+    stage_send = 5
+    batch_size = 6
+
+class Inbound:
+    def __init__(self, max_frames: int, max_bytes: int) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def bytes_used(self) -> int: ...
+    @property
+    def max_frames(self) -> int: ...
+    @property
+    def max_bytes(self) -> int: ...
+    def frame(self, index: int) -> tuple[int, bytes, FrameKind, bool]: ...
+    def user_id(self, index: int) -> str: ...
+
+class _TransportCounts(TypedDict):
+    frames_in: int
+    bytes_in: int
+    frames_oversize: int
+    frames_malformed: int
+    frames_foreign: int
+    frames_out: int
+    bytes_out: int
+    sends_blocked: int
+    sends_gone: int
+
+class Transport:
+    @property
+    def counts(self) -> _TransportCounts: ...
+    def wait(self, timeout_ns: int) -> bool: ...
+    def drain(self, inbound: Inbound, max_frames: int, max_bytes: int) -> int: ...
+    def send(self, connection: int, data: Buffer) -> SendResult: ...
+    def echo(self, inbound: Inbound) -> int: ...
+    def user_id(self, connection: int) -> str: ...
+    def forget(self, connection: int) -> None: ...
+
+def seed_addresses() -> None: ...
+
+class ZmqTransport(Transport):
+    def __init__(self, underlying: int, library: str = "", owner: object = None) -> None: ...
+    @property
+    def library(self) -> str: ...
+    @staticmethod
+    def find_library() -> str: ...
+
+class MemoryTransport(Transport):
+    def __init__(self, capacity: int) -> None: ...
+    @property
+    def waiting(self) -> int: ...
+    def open(self, user_id: str = "") -> int: ...
+    def close(self, connection: int) -> bool: ...
+    def push(self, connection: int, data: Buffer, parts: int = 1) -> bool: ...
+    def take(self, connection: int) -> bytes | None: ...
+
+class Histogram:
+    def __init__(self) -> None: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def sum(self) -> int: ...
+    @property
+    def max(self) -> int: ...
+    def record(self, value: int, times: int = 1) -> None: ...
+    def merge(self, other: Histogram) -> None: ...
+    def clear(self) -> None: ...
+    def percentile(self, parts_per_million: int) -> int: ...
+    def buckets(self) -> list[tuple[int, int]]: ...
+
+class SharedStats:
+    def __init__(self, path: str | None = None) -> None: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def begin(self) -> None: ...
+    def end(self) -> None: ...
+    def add(self, stat: Stat, n: int = 1) -> None: ...
+    def set(self, stat: Stat, value: int) -> None: ...
+    def raise_to(self, stat: Stat, value: int) -> None: ...
+    def get(self, stat: Stat) -> int: ...
+    def histogram(self, timing: Timing) -> Histogram: ...
+    def tally_reports(self, reports: Buffer) -> None: ...
+    def tally_answers(self, answers: Buffer) -> None: ...
+
+class LoopTimer:
+    def __init__(self, stats: SharedStats) -> None: ...
+    def idle(self) -> None: ...
+    def stage(self, timing: Timing) -> None: ...
+    def finish(self, transport: Transport, frames: int) -> None: ...
+
+class AnswerReader: ...
+
+class EchoReader(AnswerReader):
+    def __init__(self) -> None: ...
+
+class _ReportCounts(TypedDict):
+    reports: int
+    accepted: int
+    rejected: int
+    canceled: int
+    expired: int
+    replaced: int
+    cancel_rejected: int
+    fills: int
+    taker_fills: int
+    duplicates: int
+    refused_frames: int
+    other_frames: int
+    bad_frames: int
+    out_of_order: int
+
+class ReportReader(AnswerReader):
+    def __init__(self) -> None: ...
+    @property
+    def counts(self) -> _ReportCounts: ...
+    @property
+    def rejects(self) -> dict[int, int]: ...
+    def clear(self) -> None: ...
+
+class _LoadCounts(TypedDict):
+    frames_sent: int
+    frames_received: int
+    bytes_received: int
+    requests_sent: int
+    answered: int
+    lost: int
+    duplicates: int
+    unknown: int
+    blocked: int
+    elapsed_ns: int
+
+class LoadGenerator:
+    def __init__(self, sockets: Sequence[int], library: str = "", owner: object = None) -> None: ...
+    @property
+    def counts(self) -> _LoadCounts: ...
+    @property
+    def latency(self) -> Histogram: ...
+    @property
+    def lateness(self) -> Histogram: ...
+    def run(
+        self,
+        plan: _Records | Buffer,
+        arena: npt.NDArray[np.uint8] | npt.NDArray[np.uint64] | Buffer,
+        reader: AnswerReader,
+        *,
+        measure_from_ns: int = 0,
+        linger_ns: int = ...,
+        settle_ns: int = 10_000_000,
+        spin_ns: int = 20_000,
+    ) -> None: ...
+    def latencies(self) -> bytes: ...

@@ -262,7 +262,7 @@ def set_text(records: Records, name: str, values: list[str]) -> None:
 
 
 def _checked(dtype: np.dtype[np.void], records: Records) -> Records:
-    if records.dtype != dtype:
+    if records.dtype is not dtype and records.dtype != dtype:
         raise TypeError(f"records have the wrong dtype: {records.dtype.names} instead of {dtype.names}")
     if records.ndim != 1:
         raise ValueError(f"records must have one dimension, not {records.ndim}")

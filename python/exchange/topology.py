@@ -29,7 +29,7 @@ from exchange.observability import MetricsServer, StatsReader, stats_path
 from exchange.runtime.child import ChildSpec, die_with_parent
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
-from exchange.runtime.log import configure, log
+from exchange.runtime.log import configure, log, log_crash
 from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts, is_healthy
 from exchange.runtime.spec import ServiceSpec, check_table
 from exchange.runtime.supervisor import Plan, Supervisor
@@ -59,6 +59,7 @@ class Process:
         does: What, in a few words.
         main: Runs it until it is told to stop; its exit code.
         healthy: Whether the process with this id answers for itself.
+        essential: Whether the exchange stops where it cannot be kept running.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Process:
     does: str
     main: Callable[[Settings], int]
     healthy: Callable[[Settings, int], bool]
+    essential: bool = True
 
 
 def _core_main(settings: Settings) -> int:
@@ -96,10 +98,11 @@ PROCESSES: Final[tuple[Process, ...]] = (
         "follows the journal, answers queries, takes snapshots",
         _replica_main,
         lambda settings, pid: is_healthy(DataDirectory(settings.data_directory), pid),
+        essential=False,
     ),
 )
 
-check_table(SERVICES)
+check_table(SERVICES, outside=("core.commands",))
 
 
 def prepare(settings: Settings) -> DataDirectory:
@@ -137,6 +140,7 @@ def run_process(name: str, settings: Settings, supervisor: int | None = None) ->
     """
     process = next(each for each in PROCESSES if each.name == name)
     configure(name)
+    sys.excepthook = log_crash
     if supervisor is not None:
         die_with_parent(supervisor)
     try:
@@ -226,7 +230,8 @@ def settings_of_json(text: str) -> Settings:
 def _child(process: Process, settings: Settings) -> ChildSpec:
     arguments = [sys.executable, "-m", "exchange.cli", "run", process.name]
     arguments += ["--settings", settings_as_json(settings), "--supervisor", str(os.getpid())]
-    return ChildSpec(process.name, arguments, partial(process.healthy, settings))
+    healthy = partial(process.healthy, settings)
+    return ChildSpec(process.name, arguments, healthy, essential=process.essential)
 
 
 def _metrics(settings: Settings) -> AbstractContextManager[object]:

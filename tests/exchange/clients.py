@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 from exchange.client import AsyncClient, AsyncHandle, AsyncReportStream, Client
 
@@ -124,7 +124,7 @@ class WaitingClient:
         value = getattr(self._client, name)
         return getattr(_Part(self._loop, self._client), name) if inspect.ismethod(value) else value
 
-    def __enter__(self) -> WaitingClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""A core to order about: it takes every order, trades nothing, and loses, repeats or withholds what a test says."""
+"""A core to order about: it takes every order, and loses, repeats or withholds what a test says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -86,32 +86,42 @@ class Logic:
         _, kind, rows = decode_commands(frame)
         self.heard.append((kind, rows))
         session = next((known for known in self.state.sessions.values() if known.peer == peer), None)
+        return [
+            (peer, sent)
+            for made in self._answers(peer, session, kind, rows)
+            for sent in self.tamper(peer, made)
+        ]
+
+    def _answers(
+        self, peer: bytes, session: KnownSession | None, kind: CommandList, rows: Records
+    ) -> list[bytes]:
         if kind is CommandList.SESSIONS:
-            out = [self._session(peer, session, row) for row in rows]
-            out = [answer for answers in out for answer in answers]
-        elif session is None:
+            return [answer for row in rows for answer in self._session(peer, session, row)]
+        if session is None:
             refusal = np.zeros(1, REFUSAL_DTYPE)
             refusal["reject"] = NOT_LOGGED_ON
-            out = [self._frame(ReportList.REFUSALS, refusal)]
-        elif kind is CommandList.ORDERS:
+            return [self._frame(ReportList.REFUSALS, refusal)]
+        if kind is CommandList.ORDERS:
             reports = [self._order(session, row) for row in rows]
-            out = [
+            return [
                 self.reports_frame(*reports[first : first + _REPORTS_A_FRAME])
                 for first in range(0, len(reports), _REPORTS_A_FRAME)
             ]
-        elif kind is CommandList.ORDER_QUERIES:
-            out = [self._frame(ReportList.ORDER_STATES, np.array([self._state(row) for row in rows]))]
-        elif kind is CommandList.BALANCE_QUERIES:
-            states = np.zeros(len(rows), BALANCE_STATE_DTYPE)
-            for name in ("request", "account", "asset"):
-                states[name] = rows[name]
-            states["total"] = 1_000
-            states["reserved"] = 250
-            out = [self._frame(ReportList.BALANCE_STATES, states)]
-        else:
-            answers = [self._answer(kind, session, row) for row in rows]
-            out = [self._frame(ReportList.ANSWERS, np.array(answers, ANSWER_DTYPE))]
-        return [(peer, sent) for made in out for sent in self.tamper(peer, made)]
+        if kind is CommandList.ORDER_QUERIES:
+            return [self._frame(ReportList.ORDER_STATES, np.array([self._state(row) for row in rows]))]
+        if kind is CommandList.BALANCE_QUERIES:
+            return [self._frame(ReportList.BALANCE_STATES, self._balances(rows))]
+        answers = [self._answer(kind, session, row) for row in rows]
+        return [self._frame(ReportList.ANSWERS, np.array(answers, ANSWER_DTYPE))]
+
+    @staticmethod
+    def _balances(rows: Records) -> Records:
+        states = np.zeros(len(rows), BALANCE_STATE_DTYPE)
+        for name in ("request", "account", "asset"):
+            states[name] = rows[name]
+        states["total"] = 1_000
+        states["reserved"] = 250
+        return states
 
     def trade(self, order_id: int, qty: int, price: int) -> npt.NDArray[np.void]:
         """Let an order trade, and give its report."""
@@ -318,7 +328,7 @@ class ScriptedCore:
         self._told.close(0)
         self._context.destroy(0)
 
-    def __enter__(self) -> ScriptedCore:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -55,6 +55,11 @@ class Wire:
         self.events: list[Any] = []
         self.session.opened(self.now)
 
+    @property
+    def state(self) -> SessionState:
+        """Of the session."""
+        return self.session.state
+
     def send(self) -> list[bytes]:
         """Take what the session wants to send."""
         frames = list(self.session.outbox)
@@ -121,7 +126,7 @@ def wire() -> Wire:
     """Give a session that is active."""
     made = Wire()
     made.deliver()
-    assert made.session.state is SessionState.ACTIVE
+    assert made.state is SessionState.ACTIVE
     return made
 
 
@@ -163,7 +168,13 @@ def test_order_answered_gives_the_report_as_data(wire: Wire) -> None:
         OrderStatus.OPEN,
         "mine",
     )
-    assert (report.order_qty, report.leaves_qty, report.price, report.ok, report.live) == (10, 10, 100, True, True)
+    assert (report.order_qty, report.leaves_qty, report.price, report.ok, report.live) == (
+        10,
+        10,
+        100,
+        True,
+        True,
+    )
     assert wire.reports == [report]
     [order] = wire.session.orders.live()
     assert (order.order_id, order.client_order_id, order.leaves_qty) == (report.order_id, "mine", 10)
@@ -249,7 +260,12 @@ def test_answer_never_comes_raises_with_the_request_to_ask_again(wire: Wire) -> 
 def test_answer_after_the_deadline_still_makes_the_order_known(wire: Wire) -> None:
     """A late answer has nobody who waits, and is in the stream and the book all the same."""
     held: list[bytes] = []
-    wire.core.tamper = lambda _peer, frame: held.append(frame) or []  # type: ignore[func-returns-value]
+
+    def hold(_: bytes, frame: bytes) -> list[bytes]:
+        held.append(frame)
+        return []
+
+    wire.core.tamper = hold
     answer = wire.ask(wire.makers.orders.limit(1, "buy", 10, 100), 300)
     wire.deliver()
     wire.pass_time(300)
@@ -294,7 +310,7 @@ def test_reconnect_asks_again_what_was_not_answered(wire: Wire) -> None:
 
 
 def test_missed_answer_replayed_settles_its_request(wire: Wire) -> None:
-    """An answer that the connection lost comes with the missed reports; asking again gives a duplicate, unseen."""
+    """An answer that was lost comes with the missed reports; asking again gives a duplicate, unseen."""
     before = wire.ask(wire.makers.orders.limit(1, "buy", 5, 100))
     wire.deliver()
     wire.core.tamper = lambda _peer, _frame: []
@@ -311,7 +327,7 @@ def test_missed_answer_replayed_settles_its_request(wire: Wire) -> None:
 
 
 def test_resync_tells_what_may_be_missing(wire: Wire) -> None:
-    """Where the core no longer has the missed reports it says so, and the session tells from where to where."""
+    """Where the core no longer has the missed reports, the session tells from where to where."""
     answer = wire.ask(wire.makers.orders.limit(1, "buy", 10, 100))
     wire.deliver()
     wire.core.trade(answer().order_id, 3, 100)
@@ -323,7 +339,7 @@ def test_resync_tells_what_may_be_missing(wire: Wire) -> None:
 
 
 def test_session_known_anew_causes_a_resync(wire: Wire) -> None:
-    """A session that the core had given up comes back as another: what happened to the old one is not sent."""
+    """A session that the core had given up comes back as another, and gets nothing of the old one."""
     answer = wire.ask(wire.makers.orders.limit(1, "buy", 10, 100))
     wire.deliver()
     wire.core.trade(answer().order_id, 3, 100)
@@ -369,14 +385,14 @@ def test_silence_ends_the_connection(wire: Wire) -> None:
         _, kind, rows = decode_commands(frame)
         assert (kind, rows[0]["kind"]) == (CommandList.SESSIONS, SessionAction.HEARTBEAT)
     wire.pass_time(999)
-    assert wire.session.state is SessionState.ACTIVE
+    assert wire.state is SessionState.ACTIVE
     wire.pass_time(1)
-    assert wire.session.state is SessionState.DISCONNECTED
+    assert wire.state is SessionState.DISCONNECTED
     assert wire.session.reopen_at == wire.now + 20 * MS
 
 
 def test_reconnects_are_paused_longer_each_time_and_shortly_after_success() -> None:
-    """The pause before a new connection doubles up to its bound, and starts anew once the core has let us in."""
+    """The pause before a new connection doubles up to its bound, and starts anew after a welcome."""
     wire = Wire(backoff_ms_max=100)
     pauses = []
     for _ in range(5):
@@ -398,7 +414,7 @@ def test_logon_refused_for_good_fails_everything() -> None:
     wire.deliver()
     with pytest.raises(LogonRefused, match="unknown_command"):
         answer()
-    assert wire.session.state is SessionState.CLOSED
+    assert wire.state is SessionState.CLOSED
     with pytest.raises(LogonRefused):
         wire.ask(wire.makers.orders.limit(1, "buy", 1, 100))
 
@@ -408,19 +424,19 @@ def test_logon_refused_for_now_is_tried_again() -> None:
     wire = Wire()
     wire.core.refuse_logon = 4025
     wire.deliver()
-    assert wire.session.state is SessionState.DISCONNECTED
+    assert wire.state is SessionState.DISCONNECTED
     wire.core.refuse_logon = 0
     wire.session.opened(wire.now)
     wire.deliver()
-    assert wire.session.state is SessionState.ACTIVE
+    assert wire.state is SessionState.ACTIVE
 
 
 def test_core_that_forgot_the_session_makes_it_log_on_again(wire: Wire) -> None:
-    """A refusal of a session that is not logged on is cured by a new connection, and the request by asking again."""
+    """A session that is not known is cured by a new connection, its requests by asking again."""
     wire.core.state.sessions.clear()
     answer = wire.ask(wire.makers.orders.limit(1, "buy", 1, 100))
     wire.deliver()
-    assert wire.session.state is SessionState.DISCONNECTED
+    assert wire.state is SessionState.DISCONNECTED
     wire.session.opened(wire.now)
     wire.deliver()
     assert answer().ok
@@ -482,7 +498,7 @@ def test_batch_answered_in_part_asks_again_for_the_rest_only(wire: Wire) -> None
 
 
 def test_array_larger_than_a_frame_is_split_and_answered_in_order(wire: Wire) -> None:
-    """An array of any length goes in frames that the core reads, and its answers are one array in its order."""
+    """An array of any length goes in as many frames as it needs; its answers are one array."""
     rows = np.zeros(1_000, ORDER_COMMAND_DTYPE)
     rows["instrument_id"], rows["side"], rows["type"], rows["time_in_force"] = 1, 1, 1, 2
     rows["qty"], rows["price"], rows["present"] = np.arange(1, 1_001), 100, 1
@@ -567,4 +583,4 @@ def test_welcome_names_the_session(wire: Wire) -> None:
     assert answer().session == wire.session.session == 1
     assert (wire.session.sequence, wire.session.event_sequence, wire.session.epoch) == (1, 1, 1)
     wire.hear(wire.core.heartbeat())
-    assert wire.session.state is SessionState.ACTIVE
+    assert wire.state is SessionState.ACTIVE

@@ -224,6 +224,32 @@ def test_server_that_closes_lets_calls_end_and_then_cancels_the_rest(tmp_path: P
     assert run(play()) == ["b'ended'", "the service is closing", "the service is closing", "long", "0"]
 
 
+def test_answers_that_a_server_gave_before_it_stopped_all_arrive(tmp_path: Path) -> None:
+    """200 calls, each ended by the close of its server; the next server has the endpoint at once."""
+
+    async def play() -> set[str]:
+        async def hang(call: Call) -> bytes:
+            started.release()
+            await asyncio.Event().wait()
+            return b""
+
+        started = asyncio.Semaphore(0)
+        seen: set[str] = set()
+        async with context() as sockets:
+            endpoint = ipc_endpoint(tmp_path / "run", "a")
+            for _ in range(20):
+                server = RpcServer(sockets, endpoint, Dispatcher({"a.b": hang}))
+                async with client_of(SocketChannel(sockets, endpoint)) as client:
+                    tasks = [asyncio.create_task(client.call("a.b", metadata=METADATA)) for _ in range(10)]
+                    for _ in tasks:
+                        await started.acquire()
+                    await server.close()
+                    seen |= {str(outcome) for outcome in await asyncio.gather(*tasks, return_exceptions=True)}
+        return seen
+
+    assert run(play()) == {"the service is closing"}
+
+
 def test_deadline_of_a_caller_is_cut_to_what_the_server_gives(tmp_path: Path) -> None:
     """An hour is asked for, 100 ms are given."""
 
@@ -499,3 +525,5 @@ def test_socket_options_are_set_on_the_socket() -> None:
             ]
             assert seen == [1, 2, 2, 3, 4, 5, 5, 6, 1, 7, 8, 9, 10]
         assert dealer.getsockopt(zmq.IMMEDIATE) == 1
+        configure(dealer, SocketOptions(immediate=False))
+        assert dealer.getsockopt(zmq.IMMEDIATE) == 0

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,10 @@ from exchange.storage.retention import Segment, first_needed, list_segments, mak
 from exchange.storage.snapshots import list_snapshots, read_snapshot, restore, write_snapshot
 from exchange.storage.venue_limits import fix_limits, read_limits
 
-LOCK_IT = "import sys, pathlib; from exchange.storage.directory import DirectoryLock as L; L.take(pathlib.Path(sys.argv[1]))"
+LOCK_IT = (
+    "import sys, pathlib; from exchange.storage.directory import DirectoryLock as Lock;"
+    " Lock.take(pathlib.Path(sys.argv[1]))"
+)
 
 
 @dataclass
@@ -128,7 +132,7 @@ def test_snapshot_with_a_flipped_bit_is_refused(tmp_path: Path, place: int) -> N
 def test_snapshot_that_restores_to_another_state_is_refused(tmp_path: Path) -> None:
     """The hash of what was restored has to be the one that was live."""
     file = write_snapshot(tmp_path, Digest(42, 3, 4), b"42:state")
-    with pytest.raises(StorageError, match="restores to 42 0{15}8"):
+    with pytest.raises(StorageError, match=r"restores to 42 0{15}8"):
         restore(file, Counted)
     broken = write_snapshot(tmp_path, digest_of(b"43:x"), b"43:x")
     broken.path.rename(tmp_path / "00000000000000000044.snapshot")
@@ -159,11 +163,7 @@ def remover(directory: DataDirectory, calls: list[int]) -> object:
     def remove_before(sequence: int) -> int:
         calls.append(sequence)
         segments = list_segments(directory.journal)
-        gone = [
-            one
-            for one, following in zip(segments, segments[1:], strict=False)
-            if following.first_sequence <= sequence
-        ]
+        gone = [one for one, following in pairwise(segments) if following.first_sequence <= sequence]
         for segment in gone:
             (directory.journal / f"{segment.first_sequence:020d}.journal").unlink()
         return len(gone)

@@ -17,11 +17,29 @@ using namespace cmatch::io;
 
 constexpr std::size_t kLimit = 4096; // smaller than a client's, so that it is met
 
+// Whether a record is what lies in the frame, cut or padded with zeros to its size.
+bool is_record(const WireRecords& records, std::size_t i, const std::byte* record, std::size_t size) {
+  const std::size_t sent = std::size_t{records.words} * 8;
+  const std::size_t known = std::min(sent, size);
+  return std::memcmp(record, records.data + i * sent, known) == 0 &&
+         std::all_of(record + known, record + size, [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+// One segment of its own length, whose end is the list's.
+void check_extent(std::span<const std::byte> bytes, const WireRecords& records) {
+  std::uint64_t first;
+  std::memcpy(&first, bytes.data(), sizeof first);
+  FUZZ_EXPECT(bytes.size() % 8 == 0 && first == (bytes.size() / 8 - 1) << 32);
+  FUZZ_EXPECT(records.data + records.count * std::size_t{records.words} * 8 == bytes.data() + bytes.size());
+}
+
 template <class Record>
 void check_again(const WireRecords& records, const typename Wire<Record>::Header& header) {
-  FUZZ_EXPECT(records.count * std::size_t{records.words} * 8 < kLimit);
   std::vector<Record> read(records.count);
+  std::memset(read.data(), 0xEE, read.size() * sizeof(Record)); // nothing of which may remain
   copy_records(records, read.data());
+  for (std::size_t i = 0; i < read.size(); ++i)
+    FUZZ_EXPECT(is_record(records, i, reinterpret_cast<const std::byte*>(&read[i]), sizeof(Record)));
   std::vector<std::byte> memory(FrameWriter::largest_frame<Record>(read.size()));
   const WrittenFrame frame = FrameWriter(memory, memory.size()).write(header, std::span<const Record>(read));
   FUZZ_EXPECT(frame.count == read.size());
@@ -48,6 +66,7 @@ void check_commands(std::span<const std::byte> bytes) {
   const FrameFault fault = decode_commands(bytes, frame, kLimit);
   FUZZ_EXPECT((reject_of(fault) == RejectCode::none) == (fault == FrameFault::none));
   if (fault != FrameFault::none) return;
+  check_extent(bytes, frame.records);
   switch (frame.list) {
   case CommandList::orders:
     return check_again<OrderCommand>(frame.records, frame.header);
@@ -70,6 +89,7 @@ void check_commands(std::span<const std::byte> bytes) {
 void check_reports(std::span<const std::byte> bytes) {
   ReportFrame frame{};
   if (decode_reports(bytes, frame, kLimit) != FrameFault::none) return;
+  check_extent(bytes, frame.records);
   switch (frame.list) {
   case ReportList::reports:
     return check_again<ExecutionReport>(frame.records, frame.header);

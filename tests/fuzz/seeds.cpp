@@ -1,11 +1,13 @@
-// Writes the corpora that the fuzzers start from: seeds DIRECTORY makes DIRECTORY/fuzz_commands and
-// DIRECTORY/fuzz_snapshot. The same files every time.
+// Writes the corpora that the fuzzers start from: seeds DIRECTORY makes DIRECTORY/fuzz_commands, DIRECTORY/fuzz_frames
+// and DIRECTORY/fuzz_snapshot. The same files every time.
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "cmatch/engine.hpp"
+#include "cmatch/io/frames.hpp"
 #include "session.hpp"
 
 namespace {
@@ -34,6 +36,20 @@ std::vector<std::uint8_t> snapshot(std::uint64_t seed, std::size_t commands) {
   return engine.snapshot();
 }
 
+// A frame of as many records as the seed says, each with a word that is not zero in another place.
+template <class Record>
+std::vector<std::uint8_t> frame(std::uint64_t seed) {
+  std::vector<std::uint64_t> words(seed * sizeof(Record) / sizeof(std::uint64_t));
+  for (std::uint64_t i = 0; i < seed; ++i)
+    words[i * io::Wire<Record>::words + i % io::Wire<Record>::words] = seed + i;
+  std::vector<Record> records(seed);
+  std::memcpy(records.data(), words.data(), seed * sizeof(Record));
+  std::vector<std::byte> memory(io::kClientFrameBytes);
+  const auto written = io::FrameWriter(memory).write({}, std::span<const Record>(records));
+  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(written.bytes.data());
+  return {bytes, bytes + written.bytes.size()};
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -44,6 +60,8 @@ int main(int argc, char** argv) {
   const std::filesystem::path root = argv[1];
   for (std::uint64_t i = 1; i <= 24; ++i) {
     write(root / "fuzz_commands" / std::to_string(i), noise(i, 64 * i));
+    write(root / "fuzz_frames" / std::to_string(i),
+          i % 2 == 0 ? frame<OrderCommand>(i / 2) : frame<ExecutionReport>(i / 2 + 1));
     write(root / "fuzz_snapshot" / std::to_string(i), snapshot(i, 5 * (i - 1)));
   }
   return 0;

@@ -86,7 +86,7 @@ def test_load_every_request_is_sent_and_answered_once(door: Door, connect: Conne
     with serving(door, echo):
         load.run(plan, arena, EchoReader(), linger_ns=10_000 * MS)
     counts = load.counts
-    assert {name: counts[name] for name in counts if name not in ("elapsed_ns", "blocked")} == {
+    assert {name: count for name, count in counts.items() if name not in ("elapsed_ns", "blocked")} == {
         "frames_sent": 200,
         "frames_received": 200,
         "bytes_received": 200 * 128,

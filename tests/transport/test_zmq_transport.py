@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import zmq
+from zmq.auth import CURVE_ALLOW_ANY
 from zmq.auth.thread import ThreadAuthenticator
 
 from cmatch._core import FrameKind, Inbound, SendResult, ZmqTransport, seed_addresses
@@ -222,7 +223,7 @@ def test_user_id_curve_client_is_named_by_its_key(
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
     try:
-        authenticator.configure_curve(domain="*", location=zmq.auth.CURVE_ALLOW_ANY)
+        authenticator.configure_curve(domain="*", location=CURVE_ALLOW_ANY)
         socket = open_socket(zmq.ROUTER)
         socket.curve_server = True
         socket.curve_secretkey = server_secret

@@ -142,7 +142,9 @@ def flagged(row: np.void, value: Any, bit: int, empty: Any) -> Any:
 
 def report(row: np.void) -> Report:
     """One execution report as the plain venue tells it."""
-    found: Report = {name: int(row[name]) for name, value in EMPTY_REPORT.items() if value == 0 and value is not False}
+    found: Report = {
+        name: int(row[name]) for name, value in EMPTY_REPORT.items() if value == 0 and value is not False
+    }
     found |= {name: word(words, int(row[name])) for name, words in REPORT_WORDS.items()}
     found |= {name: read_text(row, name) for name in ("client_order_id", "correlation_id")}
     for name in ("price", "stop_price"):
@@ -159,9 +161,13 @@ def report(row: np.void) -> Report:
 
 def answer(row: np.void) -> Report:
     """One answer as the plain venue tells it."""
-    found: Report = {name: int(row[name]) for name, value in EMPTY_ANSWER.items() if value == 0 and value is not False and name != "transfer_id"}
+    found: Report = {
+        name: int(row[name])
+        for name, value in EMPTY_ANSWER.items()
+        if value == 0 and value is not False and name != "transfer_id"
+    }
     found["family"] = word(FAMILY_NUMBERS, int(row["family"]))
-    found["kind"] = word(KINDS[str(found["family"])], int(row["kind"]))
+    found["kind"] = word(KINDS[str(found["family"])], int(row["kind"])) or 0
     found["reject"] = word(REJECTS, int(row["reject"]))
     found["transfer_id"] = int(row["transfer_id"][0]) + (int(row["transfer_id"][1]) << 64)
     balance = (int(row["total"]), int(row["reserved"]), int(row["version"]))

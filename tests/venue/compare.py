@@ -128,7 +128,9 @@ class Pair:
     def compare(self, name: str, of_core: View, of_oracle: View) -> None:
         """One view of both: what only one has, or has otherwise."""
         if of_core != of_oracle:
-            keys = [key for key in of_core.keys() | of_oracle.keys() if of_core.get(key) != of_oracle.get(key)]
+            keys = [
+                key for key in of_core.keys() | of_oracle.keys() if of_core.get(key) != of_oracle.get(key)
+            ]
             only = ({key: view.get(key) for key in keys} for view in (of_core, of_oracle))
             raise AssertionError(self.explain(name, *only))
 
@@ -163,5 +165,3 @@ class Pair:
 def play(pair: Pair, batches: Sequence[Batch]) -> list[list[Report]]:
     """All batches, one after the other."""
     return [pair.apply(*batch) for batch in batches]
-
-

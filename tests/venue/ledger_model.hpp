@@ -91,7 +91,7 @@ class LedgerModel {
       return known->second.first == content ? "again " + known->second.second : "2006";
     const std::string refused = check(c, clock);
     const std::string answer = refused.empty() ? carry_out(c, id) : refused;
-    static const std::set<std::string> kNotRemembered = {"2001", "2003", "2013", "2023", "2024", "2025"};
+    static const std::set<std::string> kNotRemembered = {"2001", "2023", "2024", "2025"};
     if (kNotRemembered.count(answer) == 0 && requests_.size() < limits_.max_transfers)
       requests_.emplace(id, std::pair(content, answer));
     return answer;

@@ -339,9 +339,7 @@ VERBS: dict[str, tuple[str, Read]] = {
     "replace": ("orders", Reader.target),
     "cancel": ("orders", Reader.target),
     "mass_cancel": ("orders", Reader.mass),
-    **dict.fromkeys(
-        ("deposit", "withdraw", "transfer", "reserve", "post", "void"), ("ledger", Reader.money)
-    ),
+    **dict.fromkeys(("deposit", "withdraw", "transfer", "reserve", "post", "void"), ("ledger", Reader.money)),
     **dict.fromkeys(WORD_OF_ENUM, ("instruments", Reader.instrument)),
     "define": ("instruments", Reader.definition),
     "asset": ("instruments", Reader.asset),

@@ -17,6 +17,15 @@ namespace {
 
 constexpr Amount kMost = std::numeric_limits<Amount>::max();
 
+Ledger copy_of(const Ledger& ledger) { // by its bytes
+  const std::vector<std::uint8_t> bytes = bytes_of(ledger);
+  Ledger copy({});
+  Reader in(bytes);
+  copy.read(in);
+  CM_CHECK(in.done());
+  return copy;
+}
+
 } // namespace
 
 TEST_CASE("open_account: new, again, and with others; slots are given in order") {
@@ -114,7 +123,9 @@ TEST_CASE("ledger command: the first failing check answers, in the order of the 
   CHECK(desk.refusal(command) == "2001");
   command.account = kAlice;
   CHECK(desk.refusal(command) == "2003");
+  // From here on a refusal is remembered, but for UnknownAccount and capacity: another id for each step.
   command.asset = kUsd;
+  command.transfer_id[1] = 6;
   CHECK(desk.refusal(command) == "2001"); // the counter account
   command.counter_account = kExternal;
   CHECK(desk.refusal(command) == "2001");
@@ -124,9 +135,8 @@ TEST_CASE("ledger command: the first failing check answers, in the order of the 
   CHECK(desk.refusal(command) == "2001");
   command.counter_account = kAlice;
   CHECK(desk.refusal(command) == "2014");
-  // From here on a refusal is remembered: another id for each step.
   command.counter_account = kBob;
-  command.transfer_id[1] = 6;
+  command.transfer_id[1] = 11;
   CHECK(desk.refusal(command) == "2004");
   command.transfer_id[1] = 7;
   command.amount = -1;
@@ -283,7 +293,8 @@ TEST_CASE(
   CHECK(desk.say(others[0]) == "2002 70<100");
 }
 
-TEST_CASE("transfer id: of a refusal, is remembered although money came; of a transient one it is not") {
+TEST_CASE(
+    "transfer id: of a refusal, is remembered although money or the asset came; of a passing one it is not") {
   Desk desk;
   const LedgerCommand too_much = ledger_command(withdraw, 1, kAlice, kUsd, 30);
   CHECK(desk.say(too_much) == "2002 0<30");
@@ -293,13 +304,14 @@ TEST_CASE("transfer id: of a refusal, is remembered although money came; of a tr
   CHECK(desk.say(no_account) == "2001");
   const LedgerCommand no_counter = with_counter(ledger_command(transfer, 4, kAlice, kUsd, 1), 40);
   CHECK(desk.say(no_counter) == "2001");
-  CHECK(desk.ledger.transfers() == 1);
+  CHECK(desk.ledger.transfers() == 2);
+  CHECK(bytes_of(copy_of(desk.ledger)) == bytes_of(desk.ledger)); // one of no asset as well
 
   desk.say(ledger_command(deposit, 9, kAlice, kUsd, 100));
   CHECK(desk.ledger.define_asset(asset_command(3, "EUR", 2)) == RejectCode::none);
   CHECK(desk.ledger.open_account(account_command(40, 1)) == RejectCode::none);
   CHECK(desk.say(too_much) == "again 2002 0<30");
-  CHECK(desk.say(no_asset) == "done 30/0 v1");
+  CHECK(desk.say(no_asset) == "again 2003");
   CHECK(desk.say(no_account) == "done 30/0 v1");
   CHECK(desk.say(no_counter) == "done 99/0 v2");
 }
@@ -329,7 +341,7 @@ TEST_CASE("balance: at the ends of 64 bits, BalanceOverflow and nothing moves") 
   CHECK(desk.say(ledger_command(reserve, 6, kAlice, kUsd, kMost)) ==
         "done " + std::to_string(kMost) + "/" + std::to_string(kMost) + " v2");
   CHECK(desk.refusal(with_counter(of_hold(ledger_command(post, 7, kAlice, kUsd, kMost), 6), kBob)) == "2013");
-  // It is transient: the same command is done once there is room.
+  // It is remembered; another is done once there is room.
   CHECK(desk.say(ledger_command(withdraw, 8, kBob, kUsd, 1)) == "done 0/0 v2");
   CHECK(desk.say(with_counter(of_hold(ledger_command(post, 7, kAlice, kUsd, kMost), 6), kBob)) ==
         "done 0/0 v3");
@@ -436,6 +448,27 @@ TEST_CASE("check_invariants: what orders reserved must be told, and money must n
   desk.ledger.check_invariants(reserved);
   reserved[alice] = 6;
   CHECK_THROWS_AS(desk.ledger.check_invariants(reserved), InvariantViolation);
+}
+
+TEST_CASE("check_invariants: bytes in which a total was changed, are money out of nothing") {
+  Desk desk;
+  desk.say(ledger_command(deposit, 1, kAlice, kUsd, 100));
+  std::vector<std::uint8_t> bytes = bytes_of(desk.ledger);
+  // Three accounts, two assets, and the total of the first balance behind its account and asset.
+  constexpr std::size_t kTotal = (8 + 3 * 24) + (8 + 2 * 50) + 8 + 8;
+  REQUIRE(bytes[kTotal] == 100);
+  const auto read = [&](Ledger& ledger) {
+    Reader in(bytes);
+    ledger.read(in);
+    REQUIRE(in.done());
+  };
+  Ledger same({});
+  read(same);
+  same.check_invariants({});
+  --bytes[kTotal];
+  Ledger changed({});
+  read(changed);
+  CHECK_THROWS_AS(changed.check_invariants({}), InvariantViolation);
 }
 
 // req: B045

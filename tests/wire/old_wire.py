@@ -1,6 +1,7 @@
 """What a release sent: `python -m tests.wire.old_wire` adds tests/old_wire/VERSION.json.
 
-Such a file is never changed again. It has, for every message, its bytes and what they say. Every later release must read the same in them.
+Such a file is never changed again. It has, for every message, its bytes and what they say. Every later
+release must read the same in them.
 """
 
 import dataclasses

@@ -296,6 +296,13 @@ TEST_CASE("fault 40: what is no frame is refused by number") {
   CHECK(fault_of(longer) == FrameFault::trailing);
 }
 
+// The word behind the root would be the list's tag; there is none.
+TEST_CASE("a root that fills the segment leaves no place for a list") {
+  const Bytes bytes = words({std::uint64_t{4} << 32, std::uint64_t{1} << 48 | std::uint64_t{2} << 32,
+                             kSchemaVersion, 1, std::uint64_t{7} << 32 | 1});
+  CHECK(fault_of(bytes) == FrameFault::list);
+}
+
 TEST_CASE("each fault has the reject that its sender gets") {
   CHECK(reject_of(FrameFault::none) == RejectCode::none);
   CHECK(reject_of(FrameFault::too_large) == RejectCode::frame_too_large);

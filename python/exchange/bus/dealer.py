@@ -34,7 +34,7 @@ def new_context() -> zmq.Context[zmq.Socket[bytes]]:
 
 
 class Dealer:
-    """One connection to a core. Owns its sockets; used by one thread at a time. `opened` counts its connections.
+    """One connection to a core; `opened` counts them. Owns its sockets; used by one thread at a time.
 
     Args:
         endpoint: `ipc://...` or `tcp://host:port`.
@@ -90,7 +90,7 @@ class Dealer:
             raise ConfigError(f"{self._endpoint!r} is no endpoint to connect to: {error}") from None
 
     def filenos(self) -> tuple[int, ...]:
-        """Descriptors that become readable when there may be something to do: then call `receive`, until it is empty."""
+        """Descriptors that become readable when `receive` may have something; call it until it has not."""
         return tuple(
             int(socket.getsockopt(zmq.FD)) for socket in (self._socket, self._monitor) if socket is not None
         )
@@ -108,10 +108,10 @@ class Dealer:
     @property
     def readable(self) -> bool:
         """Whether a frame is there. Sending may use up what a descriptor has to tell: look here after it."""
-        return self._socket is not None and bool(self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN)
+        return self._socket is not None and bool(self._socket.get(zmq.EVENTS) & zmq.POLLIN)
 
     def receive(self, frames_max: int = 256) -> list[bytes]:
-        """The frames that are there, at most so many. A message of several parts is none of ours and is dropped."""
+        """The frames that are there, at most so many. A message of several parts is dropped."""
         frames: list[bytes] = []
         socket = self._socket
         if socket is None:

@@ -32,6 +32,8 @@ class SocketOptions:
         reconnect_interval_ms_max: The longest such pause.
         linger_ms: How long closing waits for what is still to be sent.
         backlog: Connections that wait to be taken.
+        immediate: Whether a DEALER queues only for connections that stand. libzmq then also forgets what came
+            over a connection that broke and was not read yet; where those count, watch the connection.
     """
 
     message_bytes_max: int = PAYLOAD_BYTES_MAX + _CIPHER_BYTES
@@ -44,6 +46,7 @@ class SocketOptions:
     reconnect_interval_ms_max: int = 1_000
     linger_ms: int = 0
     backlog: int = 256
+    immediate: bool = True
 
 
 DEFAULT = SocketOptions()
@@ -52,8 +55,7 @@ DEFAULT = SocketOptions()
 def configure(socket: zmq.Socket[bytes], options: SocketOptions = DEFAULT) -> None:
     """Set a socket's options; before it binds or connects, later they count for nothing.
 
-    A ROUTER is also told to report peers that are gone or full instead of dropping what is sent to them, and
-    a DEALER to queue only for connections that stand.
+    A ROUTER is also told to report peers that are gone or full instead of dropping what is sent to them.
     """
     for option, value in (
         (zmq.MAXMSGSIZE, options.message_bytes_max),
@@ -75,4 +77,4 @@ def configure(socket: zmq.Socket[bytes], options: SocketOptions = DEFAULT) -> No
     if socket.type == zmq.ROUTER:
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     elif socket.type == zmq.DEALER:
-        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.setsockopt(zmq.IMMEDIATE, int(options.immediate))

@@ -56,7 +56,7 @@ class Pump:
         return True
 
     async def writable(self) -> None:
-        """Wait until a message may be sent again; bring a deadline of your own."""
+        """Wait until a message may be sent again, or it is closed; bring a deadline of your own."""
         waiter = self._loop.create_future()
         self._writable.append(waiter)
         self._look()
@@ -67,11 +67,12 @@ class Pump:
                 self._writable.remove(waiter)
 
     def drain(self) -> None:
-        """Take in at once what has arrived."""
-        self._turn()
+        """Take in at once all that has arrived."""
+        while self._take():
+            pass
 
     def close(self, linger_ms: int | None = None) -> None:
-        """Close the socket; whoever waits to send is cancelled.
+        """Close the socket; whoever waits to send finds it closed.
 
         Args:
             linger_ms: How long what is still to be sent may take; None: as the socket is set.
@@ -80,8 +81,13 @@ class Pump:
             return
         self._loop.remove_reader(self._fd)
         self._socket.close(linger_ms)
+        self._wake()
+
+    def _wake(self) -> None:
         while self._writable:
-            self._writable.popleft().cancel()
+            waiter = self._writable.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _look(self) -> None:
         """Take a turn soon if there is something to do of which the descriptor will not tell again."""
@@ -100,25 +106,26 @@ class Pump:
 
     def _turn(self) -> None:
         self._scheduled = False
+        if self._take():
+            self._again()
+        if self._writable and not self._socket.closed and self._events() & zmq.POLLOUT:
+            self._wake()
+
+    def _take(self) -> bool:
+        """Hand over a turn's messages; whether there may be more."""
         for _ in range(_MESSAGES_A_TURN):
             if self._socket.closed:
-                return
+                return False
             try:
                 parts = self._receive()
             except zmq.Again:
-                break
+                return False
             except zmq.ContextTerminated:
                 self.close()
-                return
+                return False
             if parts is not None:
                 self._on_message(parts)
-        else:
-            self._again()
-        if self._writable and not self._socket.closed and self._events() & zmq.POLLOUT:
-            while self._writable:
-                waiter = self._writable.popleft()
-                if not waiter.done():
-                    waiter.set_result(None)
+        return True
 
     def _receive(self) -> list[zmq.Frame] | None:
         """The next message; None for one that had too many parts."""

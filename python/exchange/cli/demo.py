@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from exchange.cli.common import add_settings, settings_of
-from exchange.client import Client
+from exchange.client import Client, Reject
 from exchange.config import Settings
 from exchange.demo.audit import audit
 from exchange.demo.flow import Flow
@@ -188,6 +188,8 @@ def _trade(options: argparse.Namespace, settings: Settings, plan: Plan) -> None:
             camera.close()
         tally = traders.tally
         _say(f"{tally.sent:,} commands sent in {flow.laps + 1} laps, {tally.reports:,} reports seen")
+        for code, count in tally.rejects.most_common():
+            _say(f"  {count:,} refused: {Reject(code).name}")
 
 
 def _say(words: str) -> None:

@@ -25,7 +25,7 @@ DESCRIPTION = """How the exchange on a data directory is: health, rates over a m
 of its stages, how far its journal and its read replica are. Read from shared memory: the core notices
 nothing."""
 
-_RATES = ("commands", "orders", "cancels", "trades", "reports", "queries", "bytes_in", "journal_bytes")
+_RATES = ("commands", "orders", "cancels", "trades", "reports", "queries", "in_bytes", "journal_bytes")
 _QUANTILES = ((500_000, "p50"), (900_000, "p90"), (990_000, "p99"), (999_000, "p99.9"), (1_000_000, "max"))
 _NS_A_S = 1_000_000_000
 

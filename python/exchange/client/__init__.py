@@ -1,6 +1,7 @@
 """The client of the exchange: `Client` waits for answers, `AsyncClient` is awaited, and both say the same.
 
-with Client.connect("ipc:///srv/exchange/run/orders.sock", tenant=1, name="bot", user="ann", account=7) as client:
+endpoint = "ipc:///srv/exchange/run/orders.sock"
+with Client.connect(endpoint, tenant=1, name="bot", user="ann", account=7) as client:
     client.load_instruments()
     report = client.limit("BTC-USD", "buy", "0.5", "64000.00")
 """

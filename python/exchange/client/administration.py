@@ -100,11 +100,34 @@ class AdminRequests:
         """Define an instrument, or define it anew.
 
         Args:
+            instrument_id: Its number, above 0.
+            symbol: 1 to 24 of A-Z, 0-9 and `-./_`.
+            base: What is traded.
+            quote: In which prices are.
             price_scale: One tick is 10**-price_scale of quote.
             qty_scale: One lot is 10**-qty_scale of base.
-            maker_rate: Fee in 1e-9 of the notional; negative is a rebate. taker_rate likewise.
-            tick_step: Prices are multiples of it; lot_step likewise of quantities.
-            max_notional: Of one order, in ticks times lots; by default max_price times max_qty.
+            kind: Spot.
+            fee_mode: Which asset fees are taken in.
+            maker_rate: Fee in 1e-9 of the notional; negative is a rebate.
+            taker_rate: Likewise, never negative.
+            tick_step: Prices are multiples of it.
+            lot_step: Quantities are multiples of it.
+            min_price: The lowest price.
+            max_price: The highest; what a market buy in a book without a collar has to be able to pay.
+            max_qty: Of one order.
+            max_notional: Of one order, in ticks times lots; by default max_price times max_qty, or
+                the most that the quote asset's 64 bits have room for.
+            max_parts: That an iceberg may show.
+            max_pegs: Pegged orders that may live.
+            collar: How far from the reference a market order may trade.
+            static_band: How far from the reference anything may trade.
+            dynamic_band: How far from the last price anything may trade.
+            reference: The reference price to begin with.
+            trigger_source: What triggers stops.
+            stop_wrong_side: What becomes of a stop that would trigger at once.
+            band_mode: What becomes of an order that would trade beyond a band.
+            phase: To begin with.
+            correlation_id: Made where not given.
         """
         know = Instrument(
             whole("instrument_id", instrument_id),
@@ -152,7 +175,7 @@ class AdminRequests:
             min_price=know.ticks(min_price),
             max_price=highest,
             max_qty=most,
-            max_notional=min(highest * most, _INT64_MAX)
+            max_notional=min(highest * most, self._largest_notional(know))
             if max_notional is None
             else whole("max_notional", max_notional),
             max_parts=whole("max_parts", max_parts),
@@ -221,8 +244,12 @@ class AdminRequests:
         """Pay in from outside.
 
         Args:
+            asset: Its id or symbol.
+            amount: Above 0.
+            account: The client's where not given.
             transfer_id: 128 bits that name this request for ever; made where not given.
             expected_version: Refuse unless the balance has this version; 0 stands for no balance yet.
+            correlation_id: Made where not given.
         """
         return self._ledger(
             LedgerAction.DEPOSIT, account, transfer_id, expected_version, correlation_id, asset, amount
@@ -361,10 +388,20 @@ class AdminRequests:
         """Replace the limits of a scope: what is not given is lifted there.
 
         Args:
-            account: 0 stands for every account, as does `instrument` for every instrument.
-            max_order_notional: In minor units of the quote asset, as are the other notionals and the loss.
-            order_rate: New orders in `rate_interval` ns.
+            account: 0 stands for every account.
+            instrument: 0 stands for every instrument.
+            max_order_qty: Of one order.
+            max_order_notional: Of one order, in minor units of the quote asset, as are all notionals here.
+            max_open_orders: Live orders.
+            max_position: Of the position that all live orders could lead to.
+            max_gross_notional: Of the position and all live orders.
+            max_net_notional: Of the position and the live orders of one side.
+            max_daily_loss: Since the UTC day began, in minor units of the quote asset.
+            price_collar: How far a limit price may be beyond the reference.
+            order_rate: New orders in `rate_interval`.
+            rate_interval: ns.
             duplicate_window: ns in which the same order may not come again.
+            correlation_id: Made where not given.
         """
         know = self._directory
         limits = {
@@ -410,7 +447,7 @@ class AdminRequests:
         instrument: int | str = 0,
         correlation_id: str | None = None,
     ) -> Request[AdminAnswer]:
-        """Block new orders of the venue, a tenant, an account or an instrument and cancel what rests; or lift it."""
+        """Block new orders of a scope and cancel what rests there; or lift it."""
         return self._admin(
             AdminAction.KILL,
             correlation_id,
@@ -448,9 +485,11 @@ class AdminRequests:
         """Say how an asset counts as collateral.
 
         Args:
+            asset: Its id or symbol.
             collateral_asset: In which it is valued.
             mark: Minor units of that for one whole unit of `asset`.
             haircut: What is taken off, in 1e-9.
+            correlation_id: Made where not given.
         """
         return self._admin(
             AdminAction.SET_COLLATERAL,
@@ -462,7 +501,7 @@ class AdminRequests:
         )
 
     def set_policy(self, policy: int, *, correlation_id: str | None = None) -> Request[AdminAnswer]:
-        """Say which checks orders meet: 0 all, 1 money but no limits, 2 neither; the last two are for benchmarks."""
+        """Say which checks orders meet: 0 all, 1 money only, 2 none; the last two are for benchmarks."""
         return self._admin(AdminAction.SET_POLICY, correlation_id, flag=whole("policy", policy))
 
     def _of(self, account: int | None) -> int:
@@ -471,6 +510,15 @@ class AdminRequests:
         if account is None:
             raise TypeError("account is needed: give it here, or to connect()")
         return whole("account", account)
+
+    def _largest_notional(self, know: Instrument) -> int:
+        """In ticks times lots: half of 64 bits in minor units of quote, so that a fee fits beside it."""
+        try:
+            scale = self._directory.asset(know.quote).scale
+        except LookupError:
+            scale = 0
+        units = int(10 ** max(0, scale - know.price_scale - know.qty_scale))
+        return _INT64_MAX // (2 * units)
 
     def _learn(self, known: Asset | Instrument) -> Callable[[AdminAnswer], None]:
         def learn(answer: AdminAnswer) -> None:

@@ -1,4 +1,4 @@
-"""The asynchronous client: the calls of `Client`, to be awaited. Belongs to the event loop in which it is made."""
+"""The asynchronous client: the calls of `Client`, to be awaited, within one event loop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class AsyncRunner(Protocol):
         """Ask."""
         ...
 
-    async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:
+    async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:  # noqa: ASYNC109  # as its synchronous twin
         """Wait until something that the session changes is so, at most `timeout` seconds; whether it is."""
         ...
 
@@ -223,7 +223,7 @@ class AsyncReportStream(AsyncIterator[ExecutionReport]):
                 raise StopAsyncIteration
             self._batch = iter(batch)
 
-    async def take(self, timeout: float | None = None) -> Reports | None:
+    async def take(self, timeout: float | None = None) -> Reports | None:  # noqa: ASYNC109  # as its synchronous twin
         """All reports of the next frame: see `ReportStream.take`."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -324,7 +324,7 @@ class AsyncClient(Face):
     balance = _core(CoreQueries.balance)
 
     def submit(self, request: Request[T], timeout_ms: int | None = None) -> AsyncHandle[T]:
-        """Send a request, made by `client.make`; its answer can be awaited, now or later. See `Client.submit`."""
+        """Send a request; its answer can be awaited, now or later. See `Client.submit`."""
         return self._runner.submit(request, timeout_ms)
 
     async def call(self, request: Request[T], timeout_ms: int | None = None) -> T:

@@ -48,17 +48,19 @@ def combine(requests: Sequence[Request[Any]]) -> Request[list[Any]]:
 def of_array(rows: Records, names: Names, account: int | None) -> Request[Reports]:
     """A request of an array of order commands; the array is copied.
 
-    What is zero is filled in: `kind` with new_order, `account` with the client's, `sent_at` with now, and every
-    client order id and correlation id with a new one.
+    What is zero is filled in: `kind` with new_order, `account` with the client's, `sent_at` with now, client
+    order ids and correlation ids with new ones.
 
     Args:
         rows: Array of shape (n,), n >= 1, and dtype `cmatch.frames.ORDER_COMMAND_DTYPE`.
+        names: Makes ids.
+        account: The client's.
 
     Raises:
         TypeError: Another dtype, or no account.
         ValueError: Another shape.
     """
-    if not isinstance(rows, np.ndarray) or rows.dtype != ORDER_COMMAND_DTYPE:
+    if rows.dtype != ORDER_COMMAND_DTYPE:
         raise TypeError("commands must be an array of cmatch.frames.ORDER_COMMAND_DTYPE")
     if rows.ndim != 1 or not len(rows):
         raise ValueError(f"commands must have one dimension and a row, not shape {rows.shape}")

@@ -66,6 +66,7 @@ class OwnOrders:
         self._live: dict[int, Order] = {}
         self._ended: OrderedDict[int, Order] = OrderedDict()
         self._ended_max = ended_max
+        self._by_client_order_id: dict[str, int] = {}
         self._waiting: list[Records] = []
         self._waiting_rows = 0
         self._held = False
@@ -87,11 +88,8 @@ class OwnOrders:
         self._fold()
         if isinstance(order, int):
             return self._live.get(order) or self._ended.get(order)
-        for orders in (self._live, self._ended):
-            for known in reversed(orders.values()):
-                if known.client_order_id == order:
-                    return known
-        return None
+        named = self._by_client_order_id.get(order)
+        return None if named is None else self._live.get(named) or self._ended.get(named)
 
     def live(self) -> list[Order]:
         """The live ones, by order_id."""
@@ -129,7 +127,7 @@ class OwnOrders:
             hold: What `hold` gave.
             rows: This session's open orders.
             ended: Orders that were thought live and are not, as far as the replica still knows them.
-            upto: By account, the last command that the replica had seen; what reports say of older ones is in `rows`.
+            upto: By account, the last command that the replica had seen: `rows` has what older reports say.
 
         Returns:
             Whether it was taken over; False where the hold is over.
@@ -148,6 +146,7 @@ class OwnOrders:
             seen = before.get(order_id)
             notional, event_sequence = (0, 0) if seen is None else (seen.cum_notional, seen.event_sequence)
             self._live[order_id] = _of_row(row, notional, event_sequence)
+            self._by_client_order_id[row.client_order_id] = order_id
         self._fold()
         return True
 
@@ -201,6 +200,8 @@ class OwnOrders:
             updated_at=row[_AT["timestamp"]],
             event_sequence=event_sequence,
         )
+        if known is None:
+            self._by_client_order_id[order.client_order_id] = order_id
         if status in LIVE:
             self._live[order_id] = order
         else:
@@ -210,7 +211,9 @@ class OwnOrders:
     def _end(self, order: Order) -> None:
         self._ended[order.order_id] = order
         if len(self._ended) > self._ended_max:
-            self._ended.popitem(last=False)
+            _, gone = self._ended.popitem(last=False)
+            if self._by_client_order_id.get(gone.client_order_id) == gone.order_id:
+                del self._by_client_order_id[gone.client_order_id]
 
 
 def _client_order_id(row: tuple[Any, ...]) -> str:

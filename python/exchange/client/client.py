@@ -33,6 +33,7 @@ class Runner(StreamWaiter, Protocol):
 
     session: Session
     hub: Hub
+
     @property
     def lock(self) -> AbstractContextManager[Any]:
         """Held while the session is looked at."""
@@ -146,7 +147,7 @@ class Questions:
 
 
 class Client(Face):
-    """A session with the exchange. Made by `connect`, or by an embedded exchange. May be used by many threads.
+    """A session with the exchange, made by `connect` or an embedded one. May be used by many threads.
 
     Calls give the exchange's answer, rejects included; they raise only where something went wrong on the way:
     RequestTimeout, ClientClosed, LogonRefused, TooManyRequests, WireError.
@@ -194,13 +195,15 @@ class Client(Face):
             user: Who speaks, for the exchange's records.
             account: Used where a request names none.
             queries: Of the read replica; by default the socket `queries.sock` beside an ipc `orders.sock`.
-            keys: This client's CURVE keys, with the exchange's public key `server_key`.
+            keys: This client's CURVE keys.
+            server_key: The exchange's public key, with `keys`.
             cancel_on_disconnect: The core cancels this session's orders when it is lost.
             after: The last event that an earlier client of this name has seen: reports after it come first.
             heartbeat_ms: A silence of that long ends the connection, which is made again.
             timeout_ms: How long a request may wait for its answer, reconnects included.
             retry_ms: When a request that was not answered is sent again, byte for byte.
             connect_ms: How long all of this may take.
+            security_context: For the header of questions to the replica; the connection's rights by default.
 
         Raises:
             DeadlineExceeded: Nobody let us in within `connect_ms`.
@@ -216,7 +219,7 @@ class Client(Face):
             retry_ms=retry_ms,
         )
         made = parts(settings, Place(endpoint, queries, keys, server_key, security_context), account, after)
-        runner = ThreadRunner(made.session, made.dealer, made.hub)
+        runner = ThreadRunner(made.session, made.dealer, made.hub, made.lock)
         inquirer = ThreadInquirer(name, made.make_asker, made.makers.query)
         client = cls(runner, inquirer, made.makers)
         try:
@@ -244,6 +247,7 @@ class Client(Face):
         A request that is sent again keeps its bytes: what was executed is not executed twice.
 
         Args:
+            request: What to ask.
             timeout_ms: How long it may wait for its answer, instead of the client's.
         """
         return self._runner.submit(request, timeout_ms)

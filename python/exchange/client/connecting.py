@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from exchange.bus.curve import KeyPair
 from exchange.bus.dealer import Dealer
 from exchange.client.asking import ReplicaAsker
-from exchange.client.face import Makers, log_error
+from exchange.client.face import Makers, OrdersView, log_error
 from exchange.client.ids import Names
 from exchange.client.session import Session, Settings, State
 from exchange.client.streams import Hub
@@ -57,6 +58,7 @@ class Parts:
     """What every client over a socket is made of."""
 
     session: Session
+    lock: threading.RLock
     dealer: Dealer
     hub: Hub
     makers: Makers
@@ -80,7 +82,9 @@ def parts(settings: Settings, place: Place, account: int | None, after: int) -> 
             lambda: session.sequence,
             place.security_context,
         )
-    return Parts(session, place.dealer(), Hub(log_error), Makers(names, settings.user, account), make_asker)
+    lock = threading.RLock()
+    makers = Makers(names, settings.user, account, OrdersView(session, lock).find)
+    return Parts(session, lock, place.dealer(), Hub(log_error), makers, make_asker)
 
 
 def check_let_in(session: Session, endpoint: str, connect_ms: int) -> None:

@@ -18,7 +18,7 @@ from exchange.errors import DeadlineExceeded, TransportError
 
 if TYPE_CHECKING:
     from exchange.client.requests import Request
-    from exchange.domain.enums import RejectCode
+    from exchange.client.results import Reject
 
 
 class ClientClosed(TransportError):
@@ -29,12 +29,12 @@ class LogonRefused(TransportError):
     """The exchange does not let this session in.
 
     Args:
-        code: Why.
+        reject: Why.
     """
 
-    def __init__(self, code: RejectCode) -> None:
-        super().__init__(f"the exchange refused the session: {code} ({code.meaning})")
-        self.code = code
+    def __init__(self, reject: Reject) -> None:
+        super().__init__(f"the exchange refused the session: {reject} ({reject.meaning})")
+        self.reject = reject
 
 
 class TooManyRequests(TransportError):

@@ -39,13 +39,20 @@ class Makers:
         names: Makes ids.
         user: Who asks.
         account: Used where a request names none.
+        find: Finds an order of the session's own by either id.
     """
 
-    def __init__(self, names: Names, user: str, account: int | None) -> None:
+    def __init__(
+        self,
+        names: Names,
+        user: str,
+        account: int | None,
+        find: Callable[[int | str], Order | None] = lambda _: None,
+    ) -> None:
         self.names = names
         self.account = account
         self.instruments = Directory()
-        self.orders = OrderRequests(names, self.instruments, account)
+        self.orders = OrderRequests(names, self.instruments, account, find)
         self.admin = AdminRequests(names, self.instruments, user, account)
         self.core = CoreQueries(self.instruments, account)
         self.query = QueryRequests(self.instruments, account)
@@ -154,7 +161,7 @@ class Face:
         return self._session.retries
 
     def on_reports(self, callback: Callable[[Reports], None]) -> Callable[[], None]:
-        """Call back with all reports of each frame, in order; gives what ends that. Must be quick, must not wait."""
+        """Call back with the reports of each frame, in order; gives what ends that. Must not wait."""
         return _enlist(self._hub.report_callbacks, callback)
 
     def on_state(self, callback: Callable[[State], None]) -> Callable[[], None]:

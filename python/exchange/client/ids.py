@@ -1,4 +1,4 @@
-"""The names that a session gives its requests: client order ids, correlation ids, and the time they were sent."""
+"""What a session names its requests by: client order ids, correlation ids, the time they were sent."""
 
 from __future__ import annotations
 

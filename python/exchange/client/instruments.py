@@ -53,7 +53,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """What is traded: base against quote. One tick is 10**-price_scale of quote, one lot 10**-qty_scale of base."""
+    """What is traded. One tick is 10**-price_scale of quote, one lot 10**-qty_scale of base."""
 
     instrument_id: int
     symbol: str

@@ -32,7 +32,7 @@ class AsyncHandle(Generic[T]):
         return self._future.done()
 
     def __await__(self) -> Generator[Any, None, T]:
-        """The answer, rejects included; raises as `Handle.result`. Cancelling does not take the request back."""
+        """The answer; raises as `Handle.result`. Cancelling does not take the request back."""
         return asyncio.shield(self._future).__await__()
 
     def add_done_callback(self, callback: Callable[[AsyncHandle[T]], None]) -> None:
@@ -98,7 +98,7 @@ class LoopRunner:
             self._again()
         return handle
 
-    async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:
+    async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:  # noqa: ASYNC109  # as its synchronous twin
         """Wait until something that this session changes is so."""
         try:
             async with asyncio.timeout(timeout):

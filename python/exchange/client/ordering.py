@@ -1,8 +1,8 @@
-"""Requests about orders, made of keywords: everything the exchange takes, and short names for what is usual."""
+"""Requests about orders, made of keywords: all that there is, and short names for what is usual."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
@@ -31,11 +31,19 @@ class Placed(Protocol):
     """Anything that names an order: an `Order`, or an `ExecutionReport` of it."""
 
     @property
-    def order_id(self) -> int: ...
+    def order_id(self) -> int:
+        """Of the order."""
+        ...
+
     @property
-    def account(self) -> int: ...
+    def account(self) -> int:
+        """Whose it is."""
+        ...
+
     @property
-    def instrument_id(self) -> int: ...
+    def instrument_id(self) -> int:
+        """In which book."""
+        ...
 
 
 Target = int | str | Placed
@@ -50,15 +58,23 @@ class OrderRequests:
     """Makes requests about orders; nothing is sent.
 
     An int is ticks, lots or minor units; a str or Decimal is a decimal that the instrument's scales convert.
-    An enum may be given as its member or its lower-case word. Ids and `sent_at` are made where they are not given.
+    An enum may be given as its member or its lower-case word. Ids and `sent_at` are made where not given.
 
     Args:
         names: Makes ids.
         directory: Converts decimals and symbols.
         account: Used where a request names none; None: every request has to.
+        find: Finds an order of the session's own by either id.
     """
 
-    def __init__(self, names: Names, directory: Directory, account: int | None) -> None:
+    def __init__(
+        self,
+        names: Names,
+        directory: Directory,
+        account: int | None,
+        find: Callable[[int | str], Placed | None],
+    ) -> None:
+        self._find = find
         self._names = names
         self._directory = directory
         self._account = account
@@ -97,15 +113,25 @@ class OrderRequests:
             side: Buy or sell.
             qty: How much; a market buy may give `quote_qty` instead.
             price: The limit; of a market order none.
+            account: The client's where not given.
+            type: Limit, market, stop, ...
             time_in_force: By default gtc, and ioc for market and market_to_limit.
             stop_price: What triggers a stop.
             trail: How far a trailing stop follows behind.
+            peg: What a pegged order follows.
             offset: Of a trailing stop's limit from its stop price, or of a peg from what it follows.
             display_qty: What an iceberg shows at a time.
             min_qty: The least that has to trade at once.
             quote_qty: Spend this much of the quote asset; market buys with ioc only.
             expire_at: When a gtd order ends, ns since 1970.
+            post_only: Refused where it would take.
+            reduce_only: Refused where it would make the position larger.
+            hidden: Not shown in the book.
+            stp_mode: What happens when it meets an order of its owner.
             stp_group: Orders of one group count as one owner's.
+            client_order_id: Names this request within the account; made where not given.
+            correlation_id: On all that it causes; made where not given.
+            sent_at: Now where not given, ns since 1970; the same request has to have the same.
 
         Raises:
             TypeError, ValueError, OverflowError: What is given can be no order, whatever the market.
@@ -184,7 +210,7 @@ class OrderRequests:
         account: int | None = None,
         client_order_id: str | None = None,
     ) -> Request[ExecutionReport]:
-        """Make a market order for `qty`, or a buy that spends `quote_qty`; what cannot trade at once is cancelled."""
+        """Make a market order for `qty`, or a buy that spends `quote_qty`; the rest is cancelled."""
         return self.new_order(
             instrument,
             side,
@@ -236,11 +262,15 @@ class OrderRequests:
         Args:
             order: An `Order`, one of its reports, its order_id, or the client order id that created it.
             qty: The new order quantity, what was filled included.
-            instrument: Needed for decimals where `order` is only an id.
+            price: The new limit.
+            stop_price: The new trigger.
+            instrument: Needed where `order` is the id of an order that is not this session's.
+            account: The order's, or the client's.
+            client_order_id: Names this request within the account; made where not given.
+            correlation_id: On all that it causes; made where not given.
+            sent_at: Now where not given, ns since 1970.
         """
-        target = _target(order)
-        if instrument is None and not isinstance(order, (int, str)):
-            instrument = order.instrument_id
+        target, account, instrument = self._target(order, account, instrument)
         know = self._directory
         if instrument is None and not all(
             value is None or isinstance(value, int) for value in (qty, price, stop_price)
@@ -252,8 +282,6 @@ class OrderRequests:
             "price": None if price is None else know.ticks(of, price),
             "stop_price": None if stop_price is None else know.ticks(of, stop_price),
         }
-        if account is None and not isinstance(order, (int, str)):
-            account = order.account
         return self._request(
             OrderAction.REPLACE, account, client_order_id, correlation_id, sent_at, present, **target
         )
@@ -262,15 +290,23 @@ class OrderRequests:
         self,
         order: Target,
         *,
+        instrument: int | str | None = None,
         account: int | None = None,
         client_order_id: str | None = None,
         correlation_id: str | None = None,
         sent_at: int | None = None,
     ) -> Request[ExecutionReport]:
-        """Make a cancel of a live order: an `Order`, a report, its order_id, or the client order id that created it."""
-        if account is None and not isinstance(order, (int, str)):
-            account = order.account
-        target = _target(order)
+        """Make a cancel of a live order.
+
+        Args:
+            order: An `Order`, one of its reports, its order_id, or the client order id that created it.
+            instrument: Needed where `order` is the id of an order that is not this session's.
+            account: The order's, or the client's.
+            client_order_id: Names this request within the account; made where not given.
+            correlation_id: On all that it causes; made where not given.
+            sent_at: Now where not given, ns since 1970.
+        """
+        target, account, _ = self._target(order, account, instrument)
         return self._request(
             OrderAction.CANCEL, account, client_order_id, correlation_id, sent_at, {}, **target
         )
@@ -328,6 +364,27 @@ class OrderRequests:
         fields["sent_at"] = names.sent_at() if sent_at is None else whole("sent_at", sent_at)
         return Request(CommandList.ORDERS, _LAYOUT.rows(_LAYOUT.pack(fields)), first_report)
 
+    def _target(
+        self, order: Target, account: int | None, instrument: int | str | None
+    ) -> tuple[dict[str, Any], int | None, int | str | None]:
+        """The fields that name an order, whose it is, and its instrument where that is known."""
+        if isinstance(order, (float, Decimal)):
+            raise TypeError("order must be an id, an Order or a report")
+        placed = self._find(order) if isinstance(order, (int, str)) else order
+        if isinstance(order, str):
+            fields: dict[str, Any] = split("orig_client_order_id", checked_id("order", order))
+        else:
+            order_id = whole("order", order) if isinstance(order, int) else order.order_id
+            if order_id < 1:
+                raise ValueError("order names none: order_id is 0")
+            fields = {"order_id": order_id}
+        if placed is not None:
+            account = placed.account if account is None else account
+            instrument = placed.instrument_id if instrument is None else instrument
+        if instrument is not None:
+            fields["instrument_id"] = self._directory.instrument_id(instrument)
+        return fields, account, instrument
+
     def account(self, account: int | None) -> int:
         """The account that is meant.
 
@@ -356,14 +413,3 @@ _PRESENT: Final = {
     "side": int(OrderField.SIDE),
     "quote_qty": int(OrderField.QUOTE_QTY),
 }
-
-
-def _target(order: Target) -> dict[str, Any]:
-    if isinstance(order, str):
-        return split("orig_client_order_id", checked_id("order", order))
-    if isinstance(order, (float, Decimal)):
-        raise TypeError("order must be an id, an Order or a report")
-    order_id = whole("order", order) if isinstance(order, int) else order.order_id
-    if order_id < 1:
-        raise ValueError("order names none: order_id is 0")
-    return {"order_id": order_id}

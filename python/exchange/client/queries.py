@@ -107,7 +107,14 @@ class QueryRequests:
         """The last orders of an account, the newest first.
 
         Args:
-            from_ns: Entered at that journaled time or later, ns; before `to_ns` where that is not 0.
+            account: The client's where not given.
+            instrument: Its id or symbol; 0 is all.
+            order_status: Only orders that are this now.
+            client_order_id: Only the order of this id.
+            order_id: Only this one; 0 is all.
+            from_ns: Entered at that journaled time or later, ns.
+            to_ns: Entered before that, ns; 0 is now.
+            min_seq: The journal sequence that the reply must have seen.
             most: How many at most; the replica remembers 10,000 of an account.
         """
         request = q.OrderHistoryRequest(
@@ -130,9 +137,12 @@ class QueryRequests:
         min_seq: int | None = None,
     ) -> Query[q.OrderRow | None]:
         """The order of this order_id or client order id, live or not; None where the replica knows none."""
-        by = {"client_order_id": order} if isinstance(order, str) else {"order_id": order}
-        request = q.OrderHistoryRequest(account=self._of(account), limit=1, **by)  # type: ignore[arg-type]
-
+        request = q.OrderHistoryRequest(
+            account=self._of(account),
+            limit=1,
+            client_order_id=order if isinstance(order, str) else "",
+            order_id=0 if isinstance(order, str) else order,
+        )
         history = _history(request, 1, min_seq)
 
         async def run(asker: Asker, timeout_ms: int | None) -> q.OrderRow | None:

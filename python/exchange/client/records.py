@@ -1,7 +1,7 @@
 """The wire's records as this client uses them: one row from keywords, many rows to tuples. Never slow.
 
-A record of a session's commands has 20 to 35 fields; assigning them one by one to a NumPy row costs more than all
-the rest of a request, so a row is packed by `struct` from the dtype's own layout.
+A record has 20 to 35 fields; assigning them one by one to a NumPy row costs more than all the rest of a
+request, so a row is packed by `struct` from the dtype's own layout.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ class Layout:
 
     def __init__(self, dtype: np.dtype[np.void]) -> None:
         self.dtype = dtype
-        fields = dtype.fields
-        assert fields is not None
-        order = sorted(fields.items(), key=lambda item: item[1][1])
+        order = sorted((dtype.fields or {}).items(), key=lambda item: item[1][1])
         self._zero: dict[str, Any] = {}
         codes = ["="]
         at = 0

@@ -1,4 +1,4 @@
-"""A request: its records as they will be sent, and how its answer is read. The same bytes however often it is sent."""
+"""A request: its records as they are sent, each time the same, and how its answer is read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ANSWER_DTYPES: Final = {family: REPORT_DTYPES[kind] for family, kind in _ANSWERE
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request(Generic[T]):
-    """What a client asks: commands of one family, or a question to the core. Made by the methods of `Requests`.
+    """What a client asks: commands of one family, or a question to the core. See `client.make`.
 
     Args:
         family: Of its records.
@@ -115,6 +115,6 @@ def checked_id(name: str, text: str) -> str:
     Raises:
         ValueError: Not 1 to 40 printable ASCII characters without a space.
     """
-    if not isinstance(text, str) or not is_id(text):
+    if not is_id(text):
         raise ValueError(f"{name} must be 1 to 40 printable ASCII characters without a space, not {text!r}")
     return text

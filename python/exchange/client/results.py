@@ -1,4 +1,4 @@
-"""What the exchange answers and reports, as data. Prices are ticks, quantities lots, money minor units, times ns.
+"""What the exchange answers and reports, as data: ticks, lots, minor units, ns.
 
 Records arrive as arrays, a frame at a time; an object is made of a row when somebody looks at it.
 """

@@ -1,4 +1,4 @@
-"""After reports were lost: own orders are asked of the replica, and what came in meanwhile is folded onto that."""
+"""After reports were lost: own orders are asked of the replica, and what came since folded onto them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A session with the core, without sockets, threads or clocks: frames and times in, frames and answers out.
 
-Life of a session: `opened` (logs on) -> welcome -> requests and reports -> `lost` -> `opened` again (logs on with the
-last event seen, and asks again whatever was not answered) ... -> `close`. Whoever drives it brings the frames, says
-what time it is, sends what lies in `outbox`, and hands on what `take` gives.
+Life of a session: `opened` (logs on) -> welcome -> requests and reports -> `lost` -> `opened` again (logs on
+with the last event seen, and asks again whatever was not answered) ... -> `close`. Whoever drives it brings the
+frames, says what time it is, sends what lies in `outbox`, and hands on what `take` gives.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from exchange.domain.enums import (
     CommandList,
     ExecType,
     OrderAction,
-    RejectCode,
     ReportFlag,
     ReportList,
     SessionAction,
@@ -200,7 +199,7 @@ class Session:
         self._speak(SessionAction.LOGON, now)
 
     def lost(self, now: int) -> None:
-        """The connection broke; a new one is wanted at `reopen_at`. What is not answered will be asked again."""
+        """The connection broke; a new one is wanted at `reopen_at`."""
         if self.state in (State.CLOSED, State.DISCONNECTED):
             return
         self._enter(State.DISCONNECTED)
@@ -215,6 +214,8 @@ class Session:
         """Ask; sent at once, or as soon as the session is active.
 
         Args:
+            request: What to ask.
+            now: The time, ns.
             resolve: Called from `take`'s caller when all is answered or has failed.
             timeout_ms: Instead of the session's.
 
@@ -348,7 +349,7 @@ class Session:
         return (row.account, row.client_order_id) in self._unanswered
 
     def take(self) -> list[Event]:
-        """What happened since the last call, in order: reports, states, and requests that are answered or failed.
+        """What happened since the last call, in order: reports, states, requests answered or failed.
 
         For a `Pending` its `resolve` is to be called.
         """
@@ -466,10 +467,16 @@ class Session:
             self._frame_bytes_max = min(CLIENT_FRAME_BYTES, int(row["max_frame"]))
         # Missed reports do not come where the core dropped them, where it knows only another session of this
         # name, or where it lost the end of its journal with answers that it had given.
-        gone = gone or (self.session not in (0, number)) or (self._connected_before and seen < self.event_sequence)
+        gone = (
+            gone
+            or (self.session not in (0, number))
+            or (self._connected_before and seen < self.event_sequence)
+        )
         if gone:
             sequence = int(row["sequence"])
-            self._events.append(Resync(min(seen, self.event_sequence), max(seen, self.event_sequence), sequence))
+            self._events.append(
+                Resync(min(seen, self.event_sequence), max(seen, self.event_sequence), sequence)
+            )
             self.event_sequence, self.sequence = seen, sequence
         elif not self._connected_before:
             self.event_sequence = max(self.event_sequence, seen)
@@ -485,7 +492,7 @@ class Session:
             self._send(pending, now)
 
     def _refused(self, row: Any, now: int) -> None:
-        """A whole frame was refused. Which one is not said, so what may pass later is left to be asked again."""
+        """A frame was refused. Which is not said: what may pass later is left to be asked again."""
         number = int(row["reject"])
         if number == 1004:
             self.lost(now)
@@ -499,17 +506,14 @@ class Session:
 
     def _turned_away(self, number: int, now: int) -> None:
         if self._lasting(number):
-            self.close(now, LogonRefused(RejectCode(number)))
+            self.close(now, LogonRefused(Reject(number)))
         else:
             self.lost(now)
 
     @staticmethod
     def _lasting(number: int) -> bool:
-        try:
-            code = RejectCode(number)
-        except ValueError:
-            return False
-        return not code.transient and number not in _CURED
+        code = Reject(number).code
+        return code is not None and not code.transient and number not in _CURED
 
     # What is sent.
 

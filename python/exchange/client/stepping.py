@@ -1,9 +1,9 @@
-"""Clients of an exchange in the same program: whoever waits makes it go on, and its time stands still meanwhile."""
+"""Clients of an exchange in the same program: whoever waits makes it go on, while time stands still."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
@@ -77,7 +77,7 @@ class Stepper:
         """When it has something to do though nothing comes in."""
         return self.session.next_timer
 
-    def close(self) -> None:
+    def end(self) -> None:
         """Log off and close."""
         if self.session.state is not State.CLOSED:
             self._drive.close(self._world.now_ns())
@@ -91,7 +91,7 @@ class Stepper:
         self._drive.flush()
 
     def _pass_time(self, until: int | None) -> bool:
-        """Let time pass until a request is to be sent again or given up; whether there is one before `until`."""
+        """Let time pass until a request is due to be sent again or given up; whether one is, by `until`."""
         due = self.session.next_request_timer
         if due is None or (until is not None and due > until):
             return False
@@ -105,6 +105,10 @@ class StepRunner(Stepper):
     def __init__(self, session: Session, link: Link, hub: Hub, world: World) -> None:
         super().__init__(session, link, hub, world)
         self.lock: AbstractContextManager[Any] = nullcontext()
+
+    def close(self) -> None:
+        """Log off and close."""
+        self.end()
 
     def submit(self, request: Request[T], timeout_ms: int | None = None) -> Handle[T]:
         """Ask; the exchange looks at it when somebody waits, or time passes."""
@@ -132,7 +136,9 @@ class StepRunner(Stepper):
 
     def _not_within(self) -> None:
         if self._world.settling:
-            raise RuntimeError("a callback must not wait for an answer: what brings it waits for the callback")
+            raise RuntimeError(
+                "a callback must not wait for an answer: what brings it waits for the callback"
+            )
 
 
 class AsyncStepRunner(Stepper):
@@ -151,7 +157,7 @@ class AsyncStepRunner(Stepper):
         self._again()
         return handle
 
-    async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:
+    async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:  # noqa: ASYNC109  # as its synchronous twin
         """Wait until something that the session changes is so; `timeout` is in seconds of the event loop."""
         self._again()
         try:
@@ -174,11 +180,11 @@ class AsyncStepRunner(Stepper):
                     waiter.set_result(None)
         return moved
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Log off and close."""
         if self._soon is not None:
             self._soon.cancel()
-        super().close()
+        self.end()
 
     def _again(self) -> None:
         if self._soon is None:
@@ -243,7 +249,7 @@ class AsyncDirectInquirer:
         """Nothing is under way."""
 
 
-def run_now(work: Any) -> Any:
+def run_now(work: Awaitable[T]) -> T:
     """What a coroutine gives that never suspends."""
     iterator = work.__await__()
     try:

@@ -18,7 +18,7 @@ ROWS_MAX: Final = 262_144
 
 
 class Shelf:
-    """Reports that wait for one reader, and what became of those that did not fit. May be used by two threads.
+    """Reports that wait for one reader, as many as fit. May be used by two threads.
 
     Args:
         rows_max: How many may wait; when there are more the oldest are dropped and the reader is told.
@@ -87,7 +87,7 @@ class Shelf:
 
 
 class Hub:
-    """Hands on what a session took in: reports to all who want them, answers to who asked. Used by one thread.
+    """Hands on what a session took in: reports to all who want them, answers to who asked.
 
     Callbacks are called in the order in which things happened, and what they raise goes to `on_error`.
     """

@@ -1,7 +1,7 @@
 """Drives a session by one thread that reads; any thread may send.
 
-The thread that asks writes to the socket itself, under a lock, so that a request never waits for another thread to
-wake; answers and reports are taken in and handed on by the reading thread alone, which keeps them in order.
+The thread that asks writes to the socket itself, under a lock, so that a request never waits for another
+thread to wake; answers and reports are taken in and handed on by the reading thread alone, in order.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ class ThreadRunner:
         session: The session, not yet opened.
         link: Its link.
         hub: Who gets what happens; its callbacks run on the reading thread.
+        lock: Held whenever session or link are used.
     """
 
-    def __init__(self, session: Session, link: SocketLink, hub: Hub) -> None:
-        self.lock = threading.RLock()
+    def __init__(self, session: Session, link: SocketLink, hub: Hub, lock: threading.RLock) -> None:
+        self.lock = lock
         self.session = session
         self.hub = hub
         self.changed = threading.Condition()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cmatch.enums import OrderType, RejectCode, Side, TimeInForce
+from cmatch.enums import RejectCode, Side, TimeInForce
 from exchange.demo.sample import Sample
 from exchange.demo.translate import Action
 from exchange.domain.enums import ExecType, OrderAction
@@ -26,7 +26,8 @@ from exchange.domain.enums import ExecType, OrderAction
 _NEW, _REPLACE, _CANCEL = int(OrderAction.NEW_ORDER), int(OrderAction.REPLACE), int(OrderAction.CANCEL)
 _SET, _REMOVE, _TAKE = int(Action.SET), int(Action.REMOVE), int(Action.TAKE)
 _BUY, _SELL = int(Side.BUY), int(Side.SELL)
-_REMEMBERED = 1 << 20  # client order ids on their way or alive whose level can be found again
+_BEYOND = 500  # a taker goes beyond the best price by this part of it
+_REMEMBERED = 1 << 20  # requests whose reports are understood
 
 Row = tuple[int, int, int, int, int, int, int, int, int]
 """session-less command: action, level's instrument, side, account, qty, price, id, orig id, time in force."""
@@ -36,7 +37,7 @@ Row = tuple[int, int, int, int, int, int, int, int, int]
 class Taste:
     """How the flow departs from the sample."""
 
-    takers: float = 0.16  # how often a change of a level is followed by a taker
+    takers: float = 0.28  # how often a change of a level is followed by a taker
     replaced: float = 0.55  # how often a level that changes keeps its order (else: cancel and new)
     drift_ticks: int = 3  # a lap moves the prices of a book by so much at most
     reach_ticks: int = 40  # and never further than this from the sample's
@@ -86,10 +87,13 @@ class Flow:
         self._at = 0
         self.laps = 0
         self._shift = [0] * len(sample.products)
-        self._live = np.zeros(levels.shape[0], np.int64)  # client order id of the order at a level, 0: none
+        # The order at a level, named by the client order id that made it; 0: none is alive.
+        self._live = np.zeros(levels.shape[0], np.int64)
         self._owner = [0] * levels.shape[0]
+        # Of the last requests: their ids, the level, and the order that each is about.
+        self._request = np.zeros(_REMEMBERED, np.int64)
         self._level_of = np.zeros(_REMEMBERED, np.int64)
-        self._before = np.zeros(_REMEMBERED, np.int64)  # the id that a replace takes over from
+        self._order_of = np.zeros(_REMEMBERED, np.int64)
 
     def take(self, count: int) -> npt.NDArray[np.int64]:
         """The next commands, at least `count` (one more where a pair would be torn).
@@ -127,12 +131,10 @@ class Flow:
         refused = exec_types == int(ExecType.CANCEL_REJECTED)
         stays = refused & (rejects != int(RejectCode.UNKNOWN_ORDER))
         ended = known & (leaves == 0) & (exec_types != int(ExecType.DONE)) & ~stays
-        places = client_order_ids & (_REMEMBERED - 1)
-        levels = self._level_of[places]
-        current = known & (self._live[levels] == client_order_ids)
-        self._live[levels[ended & current]] = 0
-        back = stays & current
-        self._live[levels[back]] = self._before[places[back]]
+        places = client_order_ids[ended] & (_REMEMBERED - 1)
+        places = places[self._request[places] == client_order_ids[ended]]
+        levels, orders = self._level_of[places], self._order_of[places]
+        self._live[levels[self._live[levels] == orders]] = 0
 
     @property
     def ids(self) -> int:
@@ -168,43 +170,36 @@ class Flow:
         qty = max(1, int(qty * (0.5 + chance())))
         price = max(1, price + shift)
         if live and chance() < self._taste.replaced:
-            owner = self._owner[level]
-            out.append((_REPLACE, instrument, side, owner, qty, price, self._name(level, live), live, 0))
+            number, owner = self._name(level, live), self._owner[level]
+            out.append((_REPLACE, instrument, side, owner, qty, price, number, live, 0))
         else:
             if live:
                 self._cancel(level, instrument, side, live, out)
-            owner = self._owner[level] = self._random.choice(self._accounts)
-            out.append(
-                (_NEW, instrument, side, owner, qty, price, self._name(level, 0), 0, int(TimeInForce.GTC))
-            )
+            number, owner = self._name(level, 0), self._random.choice(self._accounts)
+            self._live[level], self._owner[level] = number, owner
+            out.append((_NEW, instrument, side, owner, qty, price, number, 0, int(TimeInForce.GTC)))
         if bid and ask and chance() < self._taste.takers:
             taker = _BUY if chance() < 0.5 else _SELL
-            reach = max(ask, bid) + 1 if taker == _BUY else min(bid, ask) - 1
+            beyond = 1 + max(bid, ask) // _BEYOND
+            reach = max(ask, bid) + beyond if taker == _BUY else min(bid, ask) - beyond
             self._taker(instrument, taker, reach + shift, qty, out)
 
-    def _name(self, level: int, before: int) -> int:
+    def _name(self, level: int, order: int) -> int:
+        """A client order id for a request about an order at a level; 0: about the one that it makes."""
         number = self._next_id
         self._next_id += 1
         place = number & (_REMEMBERED - 1)
+        self._request[place] = number
         self._level_of[place] = level
-        self._before[place] = before
-        self._live[level] = number
+        self._order_of[place] = order or number
         return number
 
     def _cancel(self, level: int, instrument: int, side: int, live: int, out: list[Row]) -> None:
-        number = self._next_id
-        self._next_id += 1
-        self._level_of[number & (_REMEMBERED - 1)] = level
+        number = self._name(level, live)
         self._live[level] = 0
         out.append((_CANCEL, instrument, side, self._owner[level], 0, 0, number, live, 0))
 
     def _taker(self, instrument: int, side: int, price: int, qty: int, out: list[Row]) -> None:
-        number = self._next_id
-        self._next_id += 1
-        self._level_of[number & (_REMEMBERED - 1)] = 0
         owner = self._random.choice(self._accounts)
-        tif = int(TimeInForce.IOC)
+        number, tif = self._name(0, 0), int(TimeInForce.IOC)
         out.append((_NEW, instrument, side, owner, max(1, qty), max(1, price), number, 0, tif))
-
-
-NEEDS_PRICE = int(OrderType.LIMIT)

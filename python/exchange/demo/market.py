@@ -211,7 +211,8 @@ def records_of(commands: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
     new = action == int(OrderAction.NEW_ORDER)
     changes = action == int(OrderAction.REPLACE)
     rows["orig_client_order_id_head"][~new] = original[~new].astype("S16")
-    for name, values in (("side", side), ("instrument_id", instrument), ("time_in_force", tif)):
+    rows["instrument_id"] = instrument
+    for name, values in (("side", side), ("time_in_force", tif)):
         rows[name][new] = values[new]
     rows["type"][new] = int(OrderType.LIMIT)
     rows["present"][new] = int(OrderField.PRICE)

@@ -102,6 +102,8 @@ class Camera:
         except StatsUnavailable:
             return None
         before, self._last = self._last, now
+        if before.values["started_at_ns"] != now.values["started_at_ns"]:
+            before = now  # the core was started again: its counters begin anew
         return Picture(
             seconds=time.monotonic() - self._began,
             now=now,

@@ -70,7 +70,7 @@ def health_of(stats: StatsSnapshot | None, unix_ns: int, max_age_ns: int = MAX_A
     if stats is None:
         return Health(Status.UNHEALTHY, {"core": Status.UNHEALTHY}, 0, distribution_version(), ready=False)
     values = stats.values
-    turns = stats.consistent and stats.heartbeat_age_ns <= max_age_ns
+    turns = stats.heartbeat_age_ns <= max_age_ns
     breaker = values["breaker_state"]
     dependencies = {
         "core": Status.HEALTHY if turns else Status.UNHEALTHY,

@@ -37,6 +37,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 QUANTILES = ((500_000, "0.5"), (900_000, "0.9"), (990_000, "0.99"), (999_000, "0.999"), (1_000_000, "1"))
 IN_SECONDS = (StatUnit.NANOSECONDS, StatUnit.UNIX_NANOSECONDS)
 REQUEST_TIMEOUT_S = 5
+POLL_S = 0.1  # how soon close() is heard
 MAX_REQUESTS = 16  # at a time; further ones are closed at once
 LEAST_NS, MOST_NS = 10, 35  # powers of two between which latencies are told apart: 1 us and 34 s
 
@@ -180,7 +181,7 @@ class MetricsServer:
         self._reader: StatsReader | None = None
         self._reading = threading.Lock()
         self._server = _Server((host, port), self)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_S,), name="metrics", daemon=True)
 
     @property
     def port(self) -> int:

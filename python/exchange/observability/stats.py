@@ -27,10 +27,10 @@ from exchange.errors import StorageError
 MAGIC = b"CMSTATS\0"
 VERSION = 1
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of our own in it, checked)
-TRIES = 1000  # of a consistent read; a writer that died in between stays in between
+TRIES, QUICK_TRIES, PAUSE_S = 200, 100, 0.0002  # of a consistent read; a dead writer may leave none for ever
 MILLION = 1_000_000
 
-_HEADER = struct.Struct("<8s10I4xQ")  # magic to range_bits, total_bytes
+_HEADER = struct.Struct("<8s10IQ")  # magic to range_bits, total_bytes
 _SEQUENCE = struct.Struct("<Q")
 _SEQUENCE_OFFSET = 64
 _ROW = struct.Struct("<48sHH140s")
@@ -138,7 +138,7 @@ class StatsSnapshot:
     Attributes:
         values: Counters and gauges by name, in the order of the table.
         histograms: By name. Each agrees with itself, not with the next.
-        consistent: Whether the values are of one moment; False only of a process that died while it wrote.
+        consistent: Whether the values are of one moment; False where the writer died or was stopped in between.
         read_ns: The reader's monotonic clock, comparable to `heartbeat_ns`.
     """
 
@@ -315,7 +315,9 @@ class StatsReader:
         begin, end = self._counters_offset, self._counters_offset + self._counters * 8
         copy = b""
         consistent = False
-        for _ in range(TRIES):
+        for tried in range(TRIES):
+            if tried >= QUICK_TRIES:  # the writer was put aside in between, and needs the processor
+                time.sleep(PAUSE_S)
             before = self._sequence()
             copy = bytes(self._memory[begin:end])
             consistent = before % 2 == 0 and self._sequence() == before

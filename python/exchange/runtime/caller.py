@@ -59,11 +59,5 @@ class Caller:
 
 
 def page(limit: int, most: int) -> int:
-    """How many rows a caller gets who asked for `limit` of them (0: as many as there may be).
-
-    Raises:
-        RpcError: a negative number.
-    """
-    if limit < 0:
-        raise RpcError(RpcStatus.INVALID_ARGUMENT, "limit has to be 0 or more")
+    """How many rows a caller gets who asked for `limit` of them (0: as many as there may be)."""
     return most if limit == 0 else min(limit, most)

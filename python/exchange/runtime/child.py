@@ -33,6 +33,7 @@ class ChildSpec:
         environment: Variables set beside those of this process.
         start_timeout_s: A child that is not healthy by then is killed and counts as fallen.
         stop_timeout_s: A child that does not stop by then is killed.
+        essential: Without it the exchange stops; else it goes on without.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ChildSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 30.0
+    essential: bool = True
 
 
 class ChildFailedError(Exception):
@@ -58,7 +60,9 @@ class Child:
     def __init__(self, spec: ChildSpec, backoff: Backoff) -> None:
         self.spec = spec
         self.restarts = 0
+        self.last_code: int = ExitCode.STOPPED
         self.healthy = asyncio.Event()
+        self.settled = asyncio.Event()  # it was healthy once, or was given up
         self._backoff = backoff
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
@@ -81,10 +85,12 @@ class Child:
             if self._stopped():
                 return
             if not may_restart(code):
+                self.settled.set()
                 reason = f"{describe(code)}; it is not started again"
                 raise ChildFailedError(self.spec.name, code, reason)
             pause = self._backoff.next_pause(time.monotonic())
             if pause is None:
+                self.settled.set()
                 reason = f"{describe(code)}; it fell {self._backoff.failures} times within a minute"
                 raise ChildFailedError(self.spec.name, code, reason)
             self.restarts += 1
@@ -132,8 +138,8 @@ class Child:
             code = await process.wait()
         finally:
             watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watch
+            await asyncio.gather(watch, return_exceptions=True)
+        self.last_code = code
         level = logging.INFO if code == ExitCode.STOPPED else logging.ERROR
         log("child ended", level=level, name=spec.name, pid=process.pid, code=code, meaning=describe(code))
         return code
@@ -148,6 +154,7 @@ class Child:
                 return
             await asyncio.sleep(_POLL_S)
         self.healthy.set()
+        self.settled.set()
         seconds = f"{time.monotonic() - start:.3f}"
         log("child healthy", name=self.spec.name, pid=process.pid, after_s=seconds)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import IO
 
 LOGGER = logging.getLogger("exchange")
@@ -49,6 +50,14 @@ def log(
 ) -> None:
     """Writes one event with its fields."""
     LOGGER.log(level, event, extra={"fields": fields}, exc_info=error)
+
+
+def log_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Writes what ended the process as one event with its traceback: for `sys.excepthook`."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        log("crashed", level=logging.CRITICAL, error=error)
 
 
 def _value(value: object) -> str:

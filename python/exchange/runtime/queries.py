@@ -7,7 +7,6 @@ from typing import Any
 
 from exchange.bus.rpc import Call, Handler
 from exchange.domain.queries import Request
-from exchange.errors import RpcError, RpcStatus
 from exchange.runtime.caller import Caller
 from exchange.runtime.follow import JournalFollower
 from exchange.runtime.spec import Query, ServiceSpec
@@ -34,8 +33,6 @@ def _handler(
 ) -> Callable[[Call], Awaitable[bytes]]:
     async def handle(call: Call) -> bytes:
         request = decode_message(kind, call.payload)
-        if request.min_seq < 0:
-            raise RpcError(RpcStatus.INVALID_ARGUMENT, "min_seq has to be 0 or more")
         accounts = call.principal.accounts if call.principal else frozenset()
         caller = Caller.of_tenant(call.metadata.tenant_id, accounts)
         await follower.reached(request.min_seq)

@@ -46,8 +46,12 @@ class ServiceSpec:
             raise ValueError(f"{self.name!r} is no name of a service: expected a lower-case word")
 
 
-def check_table(specs: tuple[ServiceSpec, ...]) -> None:
+def check_table(specs: tuple[ServiceSpec, ...], outside: tuple[str, ...]) -> None:
     """Checks that a table of services fits together.
+
+    Args:
+        specs: the table.
+        outside: streams that come from elsewhere: from clients.
 
     Raises:
         ValueError: a name twice, a need that nobody meets, a stream with two writers or with none.
@@ -55,7 +59,7 @@ def check_table(specs: tuple[ServiceSpec, ...]) -> None:
     names = [spec.name for spec in specs]
     if len(set(names)) != len(names):
         raise ValueError(f"a service is named twice: {', '.join(names)}")
-    writers: dict[str, str] = {}
+    writers = dict.fromkeys(outside, "clients")
     for spec in specs:
         for stream in spec.writes:
             if stream in writers:

@@ -91,7 +91,7 @@ class Supervisor:
         with contextlib.ExitStack() as servers:
             try:
                 for child in self._children:
-                    tasks.append(asyncio.create_task(child.run()))
+                    tasks.append(asyncio.create_task(_keep(child)))
                     if not await self._until_healthy(child, tasks):
                         break
                 else:
@@ -108,12 +108,13 @@ class Supervisor:
         return code
 
     async def _until_healthy(self, child: Child, tasks: Sequence[asyncio.Task[None]]) -> bool:
-        healthy = asyncio.create_task(child.healthy.wait())
+        healthy = asyncio.create_task(child.settled.wait())
         try:
             await self._until_stopped([*tasks, healthy])
         finally:
             healthy.cancel()
-        return child.healthy.is_set() and not self._stop.is_set()
+        going_on = child.healthy.is_set() or not child.spec.essential
+        return going_on and not self._stop.is_set()
 
     async def _until_stopped(self, tasks: Sequence[asyncio.Task[object] | asyncio.Task[None]]) -> None:
         """Until someone asked us to stop, or one of the tasks is over."""
@@ -137,6 +138,8 @@ class Supervisor:
         log("exchange stopping")
         for child in self._children:
             await child.stop()
+            if child.last_code != ExitCode.STOPPED:
+                code = code or ExitCode.FAILED  # it did not stop in order
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -171,3 +174,14 @@ class Supervisor:
     def _signalled(self, number: signal.Signals) -> None:
         log("signal received", signal=number.name)
         self.stop()
+
+
+async def _keep(child: Child) -> None:
+    """Keeps a child running; one that is not essential may be given up."""
+    try:
+        await child.run()
+    except ChildFailedError as error:
+        if child.spec.essential:
+            raise
+        log("going on without it", level=logging.ERROR, name=error.name, reason=error)
+        await asyncio.Event().wait()  # until all stop

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cmatch._core import Follower, Venue
+from cmatch._core import Disk, Follower, Venue
 from cmatch.enums import Side
 from exchange.storage.digests import Digest
 
@@ -23,12 +23,13 @@ class Fold:
     Args:
         journal: Directory of the journal; it may be in use by its writer.
         venue: Where it is folded into: it begins with the sequence after the venue's.
+        disk: Where the journal is; the machine's own where it is None.
         history: Limits of what is remembered: orders_per_account, max_orders, max_accounts, max_instruments.
     """
 
-    def __init__(self, journal: Path, venue: Venue, **history: int) -> None:
+    def __init__(self, journal: Path, venue: Venue, *, disk: Disk | None = None, **history: int) -> None:
         self.venue = venue
-        self._follower = Follower(str(journal), venue, **history)
+        self._follower = Follower(str(journal), venue, disk=disk, **history)
         self._tenants: dict[int, int] = {}
 
     def advance(self, most_commands: int) -> int:

@@ -181,7 +181,7 @@ FrameFault decode_reports(std::span<const std::byte> bytes, ReportFrame& frame, 
 void copy_words(const WireRecords& records, std::uint32_t words, std::byte* out) {
   const std::byte* from = records.data;
   if (records.words == words) {
-    std::memcpy(out, from, records.count * words * kWord);
+    std::memcpy(out, from, std::size_t{records.count} * words * kWord);
     return;
   }
   const std::size_t known = std::min(records.words, words) * kWord;

@@ -68,8 +68,20 @@ void Sequencer::route_reports() {
   }
 }
 
+namespace {
+
+// The answer to a command of the sequencer itself: nobody asked for it.
+bool is_own(const Answer& answer) {
+  if (answer.family != static_cast<std::uint16_t>(Family::administration)) return false;
+  const auto action = static_cast<AdminAction>(answer.kind);
+  return action == AdminAction::open_session || action == AdminAction::lose_session || action == AdminAction::tick;
+}
+
+} // namespace
+
 void Sequencer::route_answers() {
   for (const Answer& answer : output_.answers.view()) {
+    if (is_own(answer)) continue;
     const ClientSession* const session = sessions_.by_id(answer.session);
     if (session != nullptr && session->connected) send_one(session->connection, answer);
   }

@@ -48,7 +48,7 @@ struct Wire;
   ::cmatch::io::wire_field<decltype(record::field)>(#field, offsetof(record, field), offset, kind, size)
 
 #define CM_WIRE_RECORD(record, header, number, size, text)                                                   \
-  static_assert(sizeof(record) == (size) * 8);                                                               \
+  static_assert(sizeof(record) == (size) * std::size_t{8});                                                  \
   template <>                                                                                                \
   struct Wire<record> {                                                                                      \
     using Header = header;                                                                                   \

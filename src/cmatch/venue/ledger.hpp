@@ -174,8 +174,8 @@ class Ledger {
     std::uint8_t flags;
     HoldState state;     // of a reserve that was done
     AccountSlot account; // who may post and void it
-    AssetSlot asset;
-    HoldSlot hold; // while pending
+    AssetSlot asset;     // kNoSlot: refused with UnknownAsset
+    HoldSlot hold;       // while pending
   };
   static_assert(sizeof(Transfer) == 64);
 
@@ -195,7 +195,7 @@ class Ledger {
   RejectCode check_capacity(const LedgerCommand& command, const Plan& plan) const;
   void carry_out(const LedgerCommand& command, Plan& plan);
   void remember(const LedgerCommand& command, std::uint64_t digest, const Plan& plan, const Answer& answer);
-  void recall(const Transfer& transfer, Answer& answer) const;
+  static void recall(const Transfer& transfer, Answer& answer);
   void add_transfer(const Transfer& transfer);
   void end_hold(std::uint32_t transfer, HoldState state);
   void read_accounts(Reader& in);

@@ -3,7 +3,6 @@
 
 #include "cmatch/venue/ledger.hpp"
 #include "cmatch/venue/text.hpp"
-#include "cmatch/venue/transient.hpp"
 
 namespace cmatch {
 
@@ -32,6 +31,12 @@ RejectCode check_shape(const LedgerCommand& command) {
   if ((command.present & ~kAllLedgerFields) != 0) return RejectCode::invalid_field;
   if (id_of(command.transfer_id).zero()) return RejectCode::invalid_transfer_id;
   return RejectCode::none;
+}
+
+// Says "not now" of the venue and nothing of the request, which is therefore not remembered.
+bool is_passing(RejectCode code) {
+  return code == RejectCode::unknown_account || code == RejectCode::capacity_reservations ||
+         code == RejectCode::capacity_balances || code == RejectCode::capacity_transfers;
 }
 
 void set_detail(Answer& answer, Amount value, Amount asked) {
@@ -105,7 +110,7 @@ void Ledger::apply(const LedgerCommand& command, TimeNs clock, Answer& answer) {
   if (reject == RejectCode::none) {
     carry_out(command, plan);
     set_balance(answer, balances_[find_balance(plan.account, plan.asset)]);
-  } else if (is_transient(reject) || reject == RejectCode::unknown_account ||
+  } else if (is_passing(reject) ||
              transfer_count_ ==
                  limits_.max_transfers) { // once full, nothing new is ever done: no need to remember
     return;
@@ -271,7 +276,7 @@ void Ledger::add_transfer(const Transfer& transfer) {
   transfer_index_.insert(hash_of_id(transfer.id), transfer_count_++);
 }
 
-void Ledger::recall(const Transfer& transfer, Answer& answer) const {
+void Ledger::recall(const Transfer& transfer, Answer& answer) {
   answer.reject = transfer.reject;
   answer.flags = transfer.flags | kAnswerDuplicate;
   if ((transfer.flags & kAnswerBalance) != 0) {

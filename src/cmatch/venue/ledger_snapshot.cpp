@@ -149,10 +149,11 @@ void Ledger::read_transfer(Reader& in) {
   transfer.asset = in.get<AssetSlot>();
   transfer.hold = kNoSlot;
   refuse_unless(!transfer.id.zero() && find_transfer(transfer.id) == kNoSlot, "a transfer twice");
-  refuse_unless(transfer.account >= kHouseAccounts && transfer.account < account_count_ &&
-                    transfer.asset < asset_count_,
-                "a transfer of no account or asset");
   const bool done = (transfer.flags & kAnswerBalance) != 0;
+  const bool unknown_asset = transfer.reject == static_cast<std::uint16_t>(RejectCode::unknown_asset);
+  refuse_unless(transfer.account >= kHouseAccounts && transfer.account < account_count_ &&
+                    (unknown_asset ? transfer.asset == kNoSlot : transfer.asset < asset_count_),
+                "a transfer of no account or asset");
   refuse_unless((transfer.flags & ~kAllAnswerFlags) == 0 && done == (transfer.reject == 0) &&
                     state <= static_cast<std::uint8_t>(HoldState::expired) && (done || state == 0),
                 "a transfer that was neither done nor refused");

@@ -12,7 +12,6 @@ from tests.oracle.venue.words import (
     ALL_LIMIT_FIELDS,
     LIMITS,
     MAX_INT64,
-    POLICY_NEITHER,
     RATE_ONE,
     SCOPES,
     is_house,
@@ -47,12 +46,12 @@ def checks_of(venue: "VenueState", c: Command) -> Checks:
     """The checks of a command, in order."""
     kind = c["kind"]
     yield "unknown_command", kind not in ADMIN_ACTIONS
-    yield "invalid_field", bool(c.get("extra_present", 0) & ~ALL_LIMIT_FIELDS)
     checks = {
         "open_account": account_checks,
         "set_limits": limits_checks,
         "kill": kill_checks,
         "open_session": session_checks,
+        "lose_session": loss_checks,
         "set_countdown": countdown_checks,
         "set_stage": stage_checks,
         "set_collateral": collateral_checks,
@@ -82,10 +81,11 @@ def account_checks(venue: "VenueState", c: Command) -> Checks:
 
 def limits_checks(venue: "VenueState", c: Command) -> Checks:
     """The limits of a scope."""
+    yield "invalid_field", bool(c.get("extra_present", 0) & ~ALL_LIMIT_FIELDS)
     yield "unknown_account", c["account"] != 0 and not venue.ledger.knows(c["account"], c["tenant"])
     yield "unknown_instrument", c["instrument_id"] != 0 and c["instrument_id"] not in venue.markets
     yield "invalid_limit", any(c[name] < 0 for name in LIMITS if name in c)
-    yield "invalid_limit", "order_rate" in c and min(c["order_rate"], c["rate_interval"]) < 1
+    yield "invalid_limit", "order_rate" in c and not 1 <= c["order_rate"] <= c["rate_interval"]
 
 
 def kill_checks(venue: "VenueState", c: Command) -> Checks:
@@ -104,6 +104,11 @@ def session_checks(venue: "VenueState", c: Command) -> Checks:
     yield "capacity_sessions", full and c["session"] not in venue.sessions
 
 
+def loss_checks(venue: "VenueState", c: Command) -> Checks:
+    """A session that ends."""
+    yield "not_logged_on", c["session"] not in venue.sessions
+
+
 def countdown_checks(venue: "VenueState", c: Command) -> Checks:
     """A dead man's switch."""
     yield "invalid_field", c["timeout"] < 0
@@ -118,8 +123,7 @@ def stage_checks(_venue: "VenueState", c: Command) -> Checks:
 def policy_checks(venue: "VenueState", c: Command) -> Checks:
     """What is looked at before the engine."""
     yield "invalid_field", c["flag"] not in (0, 1, 2)
-    of_money = (venue.policy == POLICY_NEITHER) != (c["flag"] == POLICY_NEITHER)
-    yield "instrument_in_use", of_money and bool(venue.orders)
+    yield "instrument_in_use", bool(venue.orders)
 
 
 def collateral_checks(venue: "VenueState", c: Command) -> Checks:
@@ -172,7 +176,7 @@ def open_session(venue: "VenueState", c: Command) -> None:
 
 def lose_session(venue: "VenueState", c: Command) -> None:
     """A session is gone."""
-    if venue.sessions.pop(c["session"], 0):
+    if venue.sessions.pop(c["session"]):
         lost = [order for order in venue.orders.values() if order.session == c["session"]]
         cancel_orders(venue, lost, "disconnect")
 

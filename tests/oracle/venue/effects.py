@@ -53,8 +53,7 @@ def submitted(venue: "VenueState", order: VenueOrder, event: Event) -> None:
 def triggered(venue: "VenueState", order: VenueOrder, event: Event) -> None:
     """A stop is released, or an at_close order joins the call."""
     order.status = "partially_filled" if order.cum_qty else "open"
-    order.price = event["price"]
-    order.stop_price = event["stop_price"]
+    order.price, order.stop_price = event["price"], None
     venue.report(order, "triggered")
 
 
@@ -81,11 +80,16 @@ def reserve_anew(venue: "VenueState", order: VenueOrder) -> None:
 
 def end(venue: "VenueState", order: VenueOrder, status: str, **fields: object) -> None:
     """An order is over: what it had reserved is free."""
-    let_go(venue, order, status)
-    venue.report(order, status, last_qty=order.leaves, leaves_qty=0, **fields)
+    let_go(venue, order, status, fields.get("cancel_reason"))
+    venue.report(order, status, **ended(order), **fields)
 
 
-def let_go(venue: "VenueState", order: VenueOrder, status: str) -> None:
+def ended(order: VenueOrder) -> Fields:
+    """What is told of an order that is over."""
+    return {"last_qty": 0 if order.status == "rejected" else order.leaves, "leaves_qty": 0}
+
+
+def let_go(venue: "VenueState", order: VenueOrder, status: str, reason: object = None) -> None:
     """Takes an order out of all that counts it."""
     position = venue.positions[order.account, order.market.instrument_id]
     position.count(order, -1)
@@ -97,6 +101,9 @@ def let_go(venue: "VenueState", order: VenueOrder, status: str) -> None:
     del venue.orders[order.order_id]
     request = venue.requests.known[order.account, order.client_order_id]
     request.end = {
+        "cancel_reason": reason,
+        "price": order.price,
+        "stop_price": None,
         "order_status": status,
         "order_qty": order.order_qty,
         "cum_qty": order.cum_qty,
@@ -127,7 +134,8 @@ def trade(venue: "VenueState", event: Event) -> None:
         for order in (buyer, seller):
             asset = market.fee_asset(order.side)
             venue.ledger.move(order.account, HOUSE_FEES, asset, fees[order.order_id])
-    for order, lots in ((buyer, qty), (seller, -qty)):
+    for order in (taker, maker):
+        lots = qty if order is buyer else -qty
         position = venue.positions[order.account, market.instrument_id]
         position.fill(lots, cost)
         if market.fee_in_quote(order.side):

@@ -41,7 +41,6 @@ def apply_instrument(venue: "VenueState", c: Command) -> None:
 def shape_checks(c: Command) -> Checks:
     """What is looked at first."""
     yield "unknown_command", c["kind"] not in INSTRUMENT_ACTIONS
-    yield "invalid_field", bool(c.get("extra_present", 0) & ~ALL_DEFINITION_FIELDS)
 
 
 def drive(venue: "VenueState", c: Command, command: dict[str, Any]) -> bool:
@@ -63,11 +62,11 @@ def define_asset(venue: "VenueState", c: Command) -> None:
     known = venue.ledger.assets.get(c["asset"])
     checks = (
         ("invalid_asset", c["asset"] == 0 or not 0 <= c["asset_scale"] <= 18),
-        ("invalid_symbol", not is_symbol(c["symbol"])),
         (
             "asset_exists",
             known is not None and (known.symbol, known.scale) != (c["symbol"], c["asset_scale"]),
         ),
+        ("invalid_symbol", not is_symbol(c["symbol"])),
         ("capacity_assets", known is None and len(venue.ledger.assets) >= venue.sizes.max_assets),
     )
     reject = next((code for code, failed in checks if failed), None)
@@ -92,11 +91,12 @@ def define_instrument(venue: "VenueState", c: Command) -> None:
 
 def definition_checks(venue: "VenueState", c: Command) -> Checks:
     """What the venue looks at before the engine."""
-    yield "invalid_field", c["instrument_kind"] not in INSTRUMENT_KINDS
-    yield "invalid_field", c["fee_mode"] not in FEE_MODES
+    yield "invalid_field", bool(c.get("extra_present", 0) & ~ALL_DEFINITION_FIELDS)
     assets = venue.ledger.assets
     yield "unknown_asset", c["base"] not in assets or c["quote"] not in assets
     yield "invalid_definition", c["base"] == c["quote"]
+    yield "invalid_definition", c["instrument_kind"] not in INSTRUMENT_KINDS
+    yield "invalid_definition", c["fee_mode"] not in FEE_MODES
     yield "invalid_symbol", not is_symbol(c["symbol"])
     maker, taker = c["maker_rate"], c["taker_rate"]
     yield "invalid_definition", abs(maker) > RATE_ONE or not 0 <= taker <= RATE_ONE or maker + taker < 0
@@ -105,8 +105,8 @@ def definition_checks(venue: "VenueState", c: Command) -> Checks:
     yield "invalid_definition", assets[c["quote"]].scale < c["price_scale"] + c["qty_scale"]
     market = market_of(venue, c)
     yield "invalid_definition", max(market.lot_units, market.notional_units) > MAX_UNIT
-    yield "invalid_definition", not fits(c["max_qty"] * market.lot_units)
-    yield "invalid_definition", not fits(c["max_notional"] * market.notional_units)
+    yield "invalid_definition", not fits(2 * c["max_qty"] * market.lot_units)
+    yield "invalid_definition", not fits(2 * c["max_notional"] * market.notional_units)
     old = venue.markets.get(c["instrument_id"])
     yield "instrument_in_use", old is not None and unchangeable(old) != unchangeable(market)
     yield "capacity_balances", not venue.ledger.has_room(*house_balances(c))

@@ -9,7 +9,7 @@ from tests.oracle.venue.words import (
     ALL_LEDGER_FIELDS,
     HOUSE_EXTERNAL,
     LEDGER_ACTIONS,
-    TRANSIENT,
+    PASSING,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def apply_ledger(venue: "VenueState", c: Command) -> None:
     else:
         answer = venue.answer(c, reject=reject, detail=checks.detail)
     full = len(ledger.transfers) >= venue.sizes.max_transfers
-    if reject not in TRANSIENT and reject != "unknown_account" and not full:
+    if reject not in PASSING and not full:
         ledger.transfers[id_] = Outcome(content_of(c), answer)
 
 

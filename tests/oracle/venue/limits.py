@@ -41,10 +41,11 @@ def breaches(venue: "VenueState", o: Asked) -> Iterator[Breach]:
         if limit is not None and asked > limit:
             yield name, (limit, asked)
     loss, most = daily_loss(venue, o, position), venue.limit(o.account, o.market, "max_daily_loss")
-    if most is not None and loss >= most:
+    if most is not None and loss > 0 and loss >= most:
         yield "max_daily_loss", (most, loss)
     yield from collar_breach(venue, o)
     yield from rate_breach(venue, o, position)
+    count_order(venue, o)
     if o.replaced is None:
         yield from duplicate_breach(venue, o, position)
 
@@ -72,38 +73,33 @@ def collar_breach(venue: "VenueState", o: Asked) -> Iterator[Breach]:
     limit, reference = venue.limit(o.account, o.market, "price_collar"), venue.reference(o.market)
     if limit is None or reference is None or o.price is None:
         return
-    if o.type not in ("limit", "stop_limit", "pegged", "market_to_limit"):
+    if o.type not in ("limit", "stop_limit", "market_to_limit"):
         return
     distance = o.price - reference if o.side == "buy" else reference - o.price
     if distance > limit:
         yield "price_collar", (limit, distance)
 
 
-def interval_of(venue: "VenueState", account: int, market: Market) -> tuple[int, int] | None:
-    """Orders allowed, and the time between two of them in the long run."""
-    rate = venue.limit(account, market, "order_rate")
-    interval = venue.limit(account, market, "rate_interval")
-    if rate is None or interval is None:
-        return None
-    return rate, -(-interval // rate)
-
-
 def rate_breach(venue: "VenueState", o: Asked, position: Position) -> Iterator[Breach]:
     """Too many orders in too short a time."""
-    found = interval_of(venue, o.account, o.market)
-    if found is None:
+    rate = venue.limit(o.account, o.market, "order_rate")
+    if rate is None:
         return
-    rate, between = found
-    wait = max(position.next_arrival, venue.clock) + between - rate * between - venue.clock
+    interval = venue.limit(o.account, o.market, "rate_interval")
+    assert interval is not None
+    wait = max(position.next_arrival, venue.clock) + interval // rate - venue.clock - interval
     if wait > 0:
         yield "order_rate", (rate, wait)
 
 
-def count_order(venue: "VenueState", position: Position, market: Market, account: int) -> None:
-    """Counts an order that was accepted, where a rate is set and limits are looked at."""
-    found = interval_of(venue, account, market)
-    if found is not None and venue.policy == 0:
-        position.next_arrival = max(position.next_arrival, venue.clock) + found[1]
+def count_order(venue: "VenueState", o: Asked) -> None:
+    """Counts an order that the rate lets pass, whatever becomes of it."""
+    rate = venue.limit(o.account, o.market, "order_rate")
+    if rate is not None:
+        interval = venue.limit(o.account, o.market, "rate_interval")
+        assert interval is not None
+        position = venue.positions.setdefault((o.account, o.market.instrument_id), Position())
+        position.next_arrival = max(position.next_arrival, venue.clock) + interval // rate
 
 
 def duplicate_breach(venue: "VenueState", o: Asked, position: Position) -> Iterator[Breach]:
@@ -121,15 +117,10 @@ def duplicate_breach(venue: "VenueState", o: Asked, position: Position) -> Itera
         yield "duplicate_order", (window, min(ages))
 
 
-def reduces(
-    venue: "VenueState",
-    market: Market,
-    account: int,
-    side: str,
-    qty: int,
-    replaced: VenueOrder | None = None,
-) -> bool:
-    """Whether a reduce_only order only reduces the position, with the account's others."""
+def reducible(
+    venue: "VenueState", market: Market, account: int, side: str, replaced: VenueOrder | None = None
+) -> tuple[int, int]:
+    """What of a position reduce_only orders may take, and what the account's others leave of that."""
     position = venue.position(account, market)
     open_part = -position.qty if side == "buy" else position.qty
     others = sum(
@@ -140,4 +131,4 @@ def reduces(
         and order.flags & REDUCE_ONLY
         and order is not replaced
     )
-    return open_part >= qty + others
+    return max(open_part, 0), open_part - others

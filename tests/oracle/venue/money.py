@@ -99,8 +99,11 @@ class Ledger:
 
     def move(self, payer: int, receiver: int, asset: int, amount: int, freed: int = 0) -> None:
         """One posting: `amount` changes hands, and `freed` of the payer's is reserved no longer."""
-        self.make(payer, asset).change(-amount, -freed)
-        self.make(receiver, asset).change(amount)
+        if payer == receiver:
+            self.make(payer, asset).change(0, -freed)
+        else:
+            self.make(payer, asset).change(-amount, -freed)
+            self.make(receiver, asset).change(amount)
 
     def expire(self, clock: int) -> None:
         """Frees the reservations whose time is over."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tests.oracle import views
 from tests.oracle import words as matching
 from tests.oracle.venue import limits
-from tests.oracle.venue.effects import end, fold, reserve_anew
+from tests.oracle.venue.effects import end, ended, fold, let_go, reserve_anew
 from tests.oracle.venue.model import Accepted, Market, VenueOrder, need
 from tests.oracle.venue.requests import Request, content_of
 from tests.oracle.venue.state import EMPTY_REPORT
@@ -17,7 +17,7 @@ from tests.oracle.venue.words import (
     ORDER_ACTIONS,
     POLICY_ALL,
     RATE_ONE,
-    TRANSIENT,
+    PASSING,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ ENGINE_FIELDS = (
     "stp_group",
 )
 LIMITED = ("limit", "stop_limit")
-OWN_PRICE = ("limit", "stop_limit", "pegged")
 WORST_IS_PRICE = ("limit", "stop_limit", "pegged", "market_to_limit")
 AT_ONCE_OR_LATER = ("gtc", "day", "gtd")
 
@@ -78,7 +77,7 @@ def apply_order(venue: "VenueState", c: "Command") -> None:
     }[c["kind"]]()
 
 
-def is_client_order_id(text: str) -> bool:
+def is_id(text: str) -> bool:
     """1 to 40 printable ASCII, no space."""
     return 1 <= len(text) <= 40 and all("!" <= letter <= "~" for letter in text)
 
@@ -145,9 +144,9 @@ class Handling:
             yield "invalid_field", "scope_side" in c and c["side"] not in matching.SIDES
         spending = (kind, c["side"], c["type"], c["time_in_force"]) == ("new", "buy", "market", "ioc")
         yield "invalid_field", "quote_qty" in c and not spending
-        yield "invalid_field", "quote_qty" in c and c["stp_mode"] == "cancel_oldest"
+        yield "bad_client_order_id", not is_id(c["client_order_id"])
+        yield "bad_correlation_id", c["correlation_id"] != "" and not is_id(c["correlation_id"])
         yield "unknown_account", not self.venue.ledger.knows(c["account"], c["tenant"])
-        yield "bad_client_order_id", not is_client_order_id(c["client_order_id"])
 
     def request_checks(self) -> Checks:
         """Of an id that is not known."""
@@ -161,13 +160,10 @@ class Handling:
     def refuse(self, code: str, *, remember: bool = False) -> None:
         """Refuses the command."""
         c, venue = self.c, self.venue
-        exec_type = "cancel_rejected" if c["kind"] in ("replace", "cancel", "mass_cancel") else "rejected"
+        exec_type = "rejected" if c["kind"] == "new" else "cancel_rejected"
         fields: dict[str, Any] = {"reject": code, "limit": self.detail}
-        if self.target is not None:
-            report = venue.report(self.target, exec_type, **fields, **venue.asking(c))
-        else:
-            report = venue.tell(self.blank(exec_type) | fields)
-        if remember and code not in TRANSIENT:
+        report = venue.tell(self.blank(exec_type) | fields)
+        if remember and code not in PASSING:
             self.remember(report)
 
     def blank(self, exec_type: str) -> "Report":
@@ -176,16 +172,18 @@ class Handling:
         fields: dict[str, Any] = {
             "exec_type": exec_type,
             "order_status": "rejected" if exec_type == "rejected" else None,
+            "type": c["type"] or None,
+            "time_in_force": c["time_in_force"] or None,
             "instrument_id": c["instrument_id"],
             "session": c["session"],
             "account": c["account"],
             "sequence": self.venue.sequence,
             "client_order_id": c["client_order_id"],
             "correlation_id": c["correlation_id"],
-            "side": c["side"],
+            "side": c["side"] or None,
         }
         if exec_type == "rejected":
-            fields |= {"type": c["type"], "time_in_force": c["time_in_force"], "order_qty": c.get("qty", 0)}
+            fields["order_qty"] = c.get("qty", 0)
         if exec_type == "cancel_rejected":
             fields["order_id"] = c["order_id"]
         return EMPTY_REPORT | fields
@@ -247,9 +245,6 @@ class Handling:
     ) -> VenueOrder:
         """The order lives: it reserves, counts, and is told of."""
         c, venue, market = self.c, self.venue, checks.market
-        worst = checks.worst
-        if c["type"] == "market_to_limit" and price is not None:
-            worst = min(worst, price) if c["side"] == "buy" else price
         order = VenueOrder(
             order_id=venue.sequence,
             account=c["account"],
@@ -263,7 +258,7 @@ class Handling:
             order_qty=checks.qty,
             price=price,
             stop_price=stop_price,
-            worst=worst,
+            worst=checks.worst,
             reserved=0,
             status=status,
             command=command,
@@ -274,12 +269,15 @@ class Handling:
         if venue.reserves():
             for account, asset in checks.balances():
                 venue.ledger.make(account, asset)
-            order.reserved = checks.need if order.spends else need(market, order.side, order.leaves, worst)
+            order.reserved = checks.need
             venue.ledger.make(order.account, market.pays(order.side)).change(0, order.reserved)
+        if c["type"] == "market_to_limit" and price is not None:
+            order.worst = min(checks.worst, price) if c["side"] == "buy" else price
+            if venue.reserves():
+                reserve_anew(venue, order)
         position = venue.touch(order.account, market)
         position.count(order, 1)
         position.live_orders += 1
-        limits.count_order(venue, position, market, c["account"])
         position.accepted.append(
             Accepted(venue.clock, order.side, order.type, c.get("price"), order.order_qty)
         )
@@ -326,10 +324,7 @@ class Handling:
             position.count(order, 1)
             if venue.reserves():
                 reserve_anew(venue, order)
-            if checks.limited:
-                limits.count_order(venue, position, order.market, order.account)
-            report = venue.report(order, "replaced", kept=first["kept"], **venue.asking(c))
-            self.remember(report)
+            self.remember(venue.report_to(c, order, "replaced", kept=first["kept"]))
         else:
             self.take_off(order, first["reason"])
         fold(venue, rest)
@@ -352,8 +347,9 @@ class Handling:
 
     def take_off(self, order: VenueOrder, reason: str) -> None:
         """The order is canceled, and that is the answer."""
-        end(self.venue, order, "canceled", cancel_reason=reason, **self.venue.asking(self.c))
-        self.remember(self.venue.output[-1])
+        let_go(self.venue, order, "canceled", reason)
+        fields = ended(order) | {"cancel_reason": reason}
+        self.remember(self.venue.report_to(self.c, order, "canceled", **fields))
 
     def mass_cancel(self) -> None:
         """Takes off all orders of the account, of an instrument and a side where they are given."""
@@ -368,7 +364,7 @@ class Handling:
             and ("scope_instrument" not in c or order.market.instrument_id == c["instrument_id"])
             and ("scope_side" not in c or order.side == c["side"])
         ]
-        report = venue.tell(self.blank("done") | {"last_qty": len(orders)})
+        report = venue.tell(self.blank("done") | {"last_qty": len(orders), "order_qty": len(orders)})
         self.remember(report)
         cancel_orders(venue, orders, "mass")
 
@@ -394,41 +390,47 @@ class NewOrder:
             yield "engine_unavailable", special or bool(c["flags"] & matching.POST_ONLY)
             yield "queue_full", len(venue.queue) >= venue.sizes.queue_capacity
         yield from self.bounds()
+        yield from self.room()
         yield from self.funds()
         if venue.policy == POLICY_ALL:
             yield from self.limit_checks()
-        yield (
-            "reduce_only",
-            bool(c["flags"] & matching.REDUCE_ONLY)
-            and not limits.reduces(venue, self.market, c["account"], c["side"], self.qty),
-        )
-        position = (c["account"], c["instrument_id"])
-        full = len(venue.positions) >= venue.sizes.max_positions
-        yield "capacity_positions", full and position not in venue.positions
-        yield "capacity_orders", venue.away and len(venue.orders) >= venue.sizes.max_orders
+        if c["flags"] & matching.REDUCE_ONLY:
+            left = limits.reducible(venue, self.market, c["account"], c["side"])
+            self.detail = (left[0], self.qty)
+            yield "reduce_only", self.qty > left[1]
+            self.detail = None
 
     def bounds(self) -> Checks:
         """What money depends on."""
-        c = self.c
-        definition = self.venue.book(self.market).definition
+        c, market = self.c, self.market
+        definition = self.venue.book(market).definition
         if "quote_qty" in c:
             yield "invalid_qty", c["quote_qty"] < 1
-        else:
-            yield "invalid_qty", not 1 <= c["qty"] <= definition.max_qty
+            self.qty = affordable(self.venue, market, c["quote_qty"])
+            yield "invalid_qty", self.qty < 1
+        yield "invalid_qty", not 1 <= self.qty <= definition.max_qty
         yield "price_missing", c["type"] in LIMITED and "price" not in c
-        looked_at = c["type"] in LIMITED or (c["type"] == "pegged" and "price" in c)
         yield (
             "invalid_price",
-            looked_at and not definition.min_price <= c["price"] <= definition.max_price,
+            "price" in c and not definition.min_price <= c["price"] <= definition.max_price,
         )
+        self.worst = worst_price(self.venue, market, c)
+        yield "notional_overflow", self.worst * self.qty > definition.max_notional
+
+    def room(self) -> Checks:
+        """Whether the order, and what its trades may need, can be kept."""
+        venue, c = self.venue, self.c
+        yield "capacity_orders", len(venue.orders) >= venue.sizes.max_orders
+        yield "capacity_balances", not venue.ledger.has_room(*self.balances())
+        position = (c["account"], c["instrument_id"])
+        full = len(venue.positions) >= venue.sizes.max_positions
+        yield "capacity_positions", full and position not in venue.positions
 
     def funds(self) -> Checks:
         """Whether the account can pay for the worst."""
         c, venue, market = self.c, self.venue, self.market
-        self.worst = worst_price(venue, market, c)
         if "quote_qty" in c:
-            self.qty, self.need = affordable(venue, market, c["quote_qty"]), c["quote_qty"]
-            yield "invalid_qty", self.qty < 1
+            self.need = c["quote_qty"]
         else:
             self.need = need(market, c["side"], self.qty, self.worst)
         if venue.reserves():
@@ -437,7 +439,6 @@ class NewOrder:
             self.detail = (available, self.need)
             yield "insufficient_funds", self.need > available
             self.detail = None
-            yield "capacity_balances", not venue.ledger.has_room(*self.balances())
 
     def balances(self) -> list[tuple[int, int]]:
         """All balances that its trades may touch."""
@@ -451,14 +452,14 @@ class NewOrder:
             market=self.market,
             side=self.c["side"],
             type=self.c["type"],
-            price=self.c.get("price") if self.c["type"] in OWN_PRICE else None,
+            price=self.c.get("price") if self.c["type"] in LIMITED else None,
             qty=self.qty,
             notional=self.market.notional(self.worst, self.qty),
         )
-        for code, detail in limits.breaches(self.venue, asked):
-            self.detail = detail
+        found = next(limits.breaches(self.venue, asked), None)
+        if found is not None:
+            code, self.detail = found
             yield code, True
-        self.detail = None
 
 
 class Replacing:
@@ -469,7 +470,6 @@ class Replacing:
         self.venue, self.c = handling.venue, handling.c
         self.detail: tuple[int, int] | None = None
         self.worst = 0
-        self.limited = False
 
     def all(self) -> Checks:
         """Every check, in order."""
@@ -505,7 +505,6 @@ class Replacing:
         venue, market = self.venue, order.market
         position = venue.positions[order.account, market.instrument_id]
         if venue.policy == POLICY_ALL:
-            self.limited = True
             asked = limits.Asked(
                 account=order.account,
                 market=market,
@@ -517,17 +516,16 @@ class Replacing:
                 replaced=order,
             )
             position.count(order, -1)
-            found = list(limits.breaches(venue, asked))
+            found = next(limits.breaches(venue, asked), None)
             position.count(order, 1)
-            for code, detail in found:
-                self.detail = detail
+            if found is not None:
+                code, self.detail = found
                 yield code, True
+        if order.flags & matching.REDUCE_ONLY:
+            left = limits.reducible(venue, market, order.account, order.side, order)
+            self.detail = (left[0], leaves)
+            yield "reduce_only", leaves > left[1]
             self.detail = None
-        yield (
-            "reduce_only",
-            bool(order.flags & matching.REDUCE_ONLY)
-            and not limits.reduces(venue, market, order.account, order.side, leaves, order),
-        )
 
 
 def worst_price(venue: "VenueState", market: Market, c: "Command") -> int:

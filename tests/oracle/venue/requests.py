@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.oracle.venue.model import Command, Report, Sizes, VenueOrder
-from tests.oracle.venue.words import MIN_INT64, REMEMBERED_FOR, REMEMBERED_IDS
+from tests.oracle.venue.words import FORGOTTEN_AT_ONCE, MIN_INT64, REMEMBERED_FOR, REMEMBERED_IDS
 
 NOT_CONTENT = ("correlation_id", "session", "sent_at", "tenant")
 Name = tuple[int, str]
@@ -54,7 +54,7 @@ class Requests:
 
     def forget_due(self, clock: int) -> None:
         """Forgets those whose ten minutes are over."""
-        for name, request in list(self.forgettable.items()):
+        for name, request in list(self.forgettable.items())[:FORGOTTEN_AT_ONCE]:
             assert request.since is not None
             if request.since + REMEMBERED_FOR > clock:
                 break

@@ -159,9 +159,12 @@ class VenueState:
             record["correlation_id"] = self.cause["correlation_id"]
         return self.tell(record)
 
-    def asking(self, c: Command) -> dict[str, object]:
-        """What makes a report the answer to a request."""
-        return {"session": c["session"], "client_order_id": c["client_order_id"]}
+    def report_to(self, c: Command, order: VenueOrder, exec_type: str, **fields: object) -> Report:
+        """A report that answers a request; the session of the order, if it is another, gets the same first."""
+        if c["session"] != order.session:
+            self.report(order, exec_type, **fields)
+        asking = {"session": c["session"], "client_order_id": c["client_order_id"]}
+        return self.report(order, exec_type, **fields, **asking)
 
     # --- look-ups ---------------------------------------------------------------------------------
 

@@ -77,10 +77,12 @@ CANCEL_REASONS: Final = {
 
 REJECTS: Final = {
     "bad_client_order_id": 1005,
+    "bad_correlation_id": 1006,
     "queue_full": 1008,
     "duplicate_id_different": 1010,
     "too_old": 1011,
     "timestamp_out_of_window": 1012,
+    "not_logged_on": 1004,
     "capacity_sessions": 1016,
     "capacity_client_ids": 1017,
     "unknown_account": 2001,
@@ -127,29 +129,24 @@ REJECTS: Final = {
 }
 """Those that the venue itself can answer with; the sessions before it have more."""
 
-TRANSIENT: Final = frozenset(
+PASSING: Final = frozenset(
     {
-        "queue_full",
-        "capacity_sessions",
-        "capacity_client_ids",
-        "capacity_reservations",
+        "unknown_command",
+        "invalid_field",
+        "bad_client_order_id",
+        "bad_correlation_id",
+        "unknown_account",
+        "duplicate_id_different",
+        "too_old",
+        "timestamp_out_of_window",
         "killed",
         "order_rate",
-        "unknown_instrument",
-        "phase_forbids",
-        "price_band",
-        "no_reference",
-        "stop_would_trigger",
-        "side_overflow",
-        "capacity_ids",
-        "capacity_orders",
-        "would_cross",
-        "instrument_in_use",
-        "invalid_phase",
         "engine_unavailable",
+        "queue_full",
+        *(word for word in REJECTS if word.startswith("capacity")),
     }
 )
-"""Those after which the same bytes may succeed later: they are not remembered."""
+"""Those that say "not now", or nothing about a request that could be known: they are not remembered."""
 
 HOUSE_EXTERNAL: Final = 2**64 - 1
 HOUSE_FEES: Final = 2**64 - 2
@@ -164,6 +161,7 @@ FUTURE: Final = 5 * SECOND
 """How far a client's clock may be ahead."""
 REMEMBERED_FOR: Final = 600 * SECOND
 REMEMBERED_IDS: Final = 65_536
+FORGOTTEN_AT_ONCE: Final = 4_096
 
 POLICY_ALL: Final = 0
 POLICY_RESERVE: Final = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import count
 from typing import Protocol
 
@@ -10,11 +11,19 @@ import zmq
 
 from exchange.bus.curve import KeyPair, Principal, connect_with
 from exchange.bus.endpoints import check_reach
+from exchange.bus.monitor import event_of, monitor
 from exchange.bus.options import SocketOptions, configure
 from exchange.bus.pump import Pump
 from exchange.bus.rpc.calls import NS_A_US, Call, Reply, loop_time
 from exchange.bus.rpc.dispatch import Dispatcher
-from exchange.errors import DeadlineExceeded, RpcStatus, SecurityError, ServiceUnavailableError, WireError
+from exchange.errors import (
+    DeadlineExceeded,
+    RpcStatus,
+    SecurityError,
+    ServiceUnavailableError,
+    TransportError,
+    WireError,
+)
 from exchange.schema.bus_frames import (
     FRAME_BYTES_MAX,
     PAYLOAD_BYTES_MAX,
@@ -48,17 +57,19 @@ class SocketChannel:
     """A connection that is made again whenever it breaks. Belongs to the asyncio loop in which it is made.
 
     Calls are sent only while a connection stands, so that none arrives after its caller has given up; when it
-    breaks, the calls that were sent over it fail at once: whether the service acted on them is unknown.
+    breaks, the calls that were sent over it fail at once: whether the service acted on them is unknown. Each
+    connection has a socket of its own, as libzmq would send what one left behind over the next.
 
     Args:
         context: The ZeroMQ context.
-        endpoint: Where the server listens.
+        endpoint: Where the server listens, by `ipc` or TCP; within a process there is `LocalChannel`.
         keys: This client's keys, for a CURVE server.
         server_public: The server's public key, with `keys`.
         options: Of the socket.
 
     Raises:
         SecurityError: An endpoint where others may listen, without keys.
+        TransportError: An `inproc` endpoint.
     """
 
     def __init__(
@@ -73,33 +84,29 @@ class SocketChannel:
         if (keys is None) != (server_public is None):
             raise SecurityError("a client's keys and its server's public key come together or not at all")
         check_reach(endpoint, protected=keys is not None)
+        if endpoint.startswith("inproc://"):
+            raise TransportError(f"{endpoint} tells of no connection: expected ipc:// or tcp://")
         self.endpoint = endpoint
         self.bad_frames = 0
+        self._context = context
+        self._keys = keys
+        self._server_public = server_public
+        self._options = replace(options or SocketOptions(), immediate=False)
         self._ids = count(1)
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
-        socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
-        configure(socket, options or SocketOptions())
-        if keys is not None and server_public is not None:
-            connect_with(socket, keys, server_public)
-        monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        monitor.setsockopt(zmq.LINGER, 0)
-        self._socket = socket
-        self._pump = Pump(socket, self._on_message, parts_max=2)
-        self._monitor = Pump(monitor, self._on_disconnect, parts_max=2)
-        socket.connect(endpoint)
+        self._standing = asyncio.Event()  # a connection stands, or none ever will again
+        self._closed = False
+        self._open()
 
     async def ask(self, call: Call) -> Reply:
         """See `Channel`."""
-        if self._pump.closed:
-            raise ServiceUnavailableError(f"the channel to {self.endpoint} is closed")
         _check_payload(call)
         call_id = next(self._ids)
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         sent = False
         try:
             async with asyncio.timeout_at(loop_time(call.deadline_ns)):
-                while not self._pump.try_send([encode_frame(_frame_of(call, call_id)), call.payload]):
-                    await self._pump.writable()
+                await self._send(call, call_id)
                 sent = True
                 self._waiting[call_id] = answer
                 return await answer
@@ -109,14 +116,43 @@ class SocketChannel:
             raise DeadlineExceeded(f"{call.method} was not answered in time") from None
         finally:
             self._waiting.pop(call_id, None)
-            if sent and (answer.cancelled() or not answer.done()) and not self._pump.closed:
+            if sent and answer.cancelled() and self._standing.is_set() and not self._closed:
                 self._pump.try_send([encode_frame(CancelFrame(call_id)), b""])
 
     async def close(self) -> None:
         """See `Channel`."""
-        if self._pump.closed:
+        if self._closed:
             return
+        self._closed = True
+        self._standing.set()
         self._fail(f"the channel to {self.endpoint} was closed")
+        self._shut()
+
+    async def _send(self, call: Call, call_id: int) -> None:
+        """Send as soon as a connection stands and has room."""
+        while not self._closed:
+            pump = self._pump
+            if not self._standing.is_set():
+                await self._standing.wait()
+            elif pump.try_send([encode_frame(_frame_of(call, call_id)), call.payload]):
+                return
+            else:
+                await pump.writable()
+        raise ServiceUnavailableError(f"the channel to {self.endpoint} is closed")
+
+    def _open(self) -> None:
+        """A new socket, which connects as soon as there is a server."""
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        configure(socket, self._options)
+        if self._keys is not None and self._server_public is not None:
+            connect_with(socket, self._keys, self._server_public)
+        events = monitor(self._context, socket, zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
+        self._socket = socket
+        self._pump = Pump(socket, self._on_message, parts_max=2)
+        self._monitor = Pump(events, self._on_event, parts_max=2)
+        socket.connect(self.endpoint)
+
+    def _shut(self) -> None:
         self._socket.disable_monitor()
         self._monitor.close()
         self._pump.close()
@@ -131,9 +167,15 @@ class SocketChannel:
         if answer is not None and not answer.done():
             answer.set_result(Reply(frame.status, parts[1].bytes, frame.message, frame.retry_after_ms))
 
-    def _on_disconnect(self, _: list[zmq.Frame]) -> None:
-        self._pump.drain()  # an answer may have come just before
-        self._fail(f"the connection to {self.endpoint} broke before an answer")
+    def _on_event(self, parts: list[zmq.Frame]) -> None:
+        if event_of(parts) == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._standing.set()
+        elif self._standing.is_set() and not self._closed:
+            self._standing.clear()
+            self._pump.drain()  # an answer may have come just before
+            self._fail(f"the connection to {self.endpoint} broke before an answer")
+            self._shut()
+            self._open()
 
     def _fail(self, why: str) -> None:
         for answer in self._waiting.values():
@@ -163,7 +205,8 @@ class LocalChannel:
         encode_frame(_frame_of(call, 1))  # refuses what the wire would
         if (refusal := self._dispatcher.admit(self)) is not None:
             return refusal
-        there = Call(call.method, call.payload, call.metadata, call.deadline_ns, self._principal)
+        deadline_ns = self._dispatcher.deadline_within(call.remaining_ns)
+        there = Call(call.method, call.payload, call.metadata, deadline_ns, self._principal)
         task = asyncio.get_running_loop().create_task(self._dispatcher.answer(there), name=call.method)
         self._tasks.add(task)
         task.add_done_callback(self._ended)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from exchange.bus.rpc.calls import Call, Handler, Interceptor, Reply, chain, enter_scope, loop_time
+from exchange.bus.rpc.calls import NS_A_MS, Call, Handler, Interceptor, Reply, chain, enter_scope, loop_time
 from exchange.errors import (
     ConfigError,
     ExchangeError,
@@ -73,6 +74,10 @@ class Dispatcher:
     def close(self) -> None:
         """Refuse every call from now on; those under way go on."""
         self.closing = True
+
+    def deadline_within(self, remaining_ns: int) -> int:
+        """When a call that comes in now is out of time, as its caller says or the bound; monotonic ns."""
+        return time.monotonic_ns() + min(remaining_ns, self.limits.timeout_ms_max * NS_A_MS)
 
     def admit(self, peer: Hashable) -> Reply | None:
         """Take up one call of a peer, to be given back by `release`; or the refusal that it gets."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
 from typing import Final, Self
 
@@ -11,9 +10,10 @@ import zmq
 
 from exchange.bus.curve import Authenticator, KeyPair, Principal
 from exchange.bus.endpoints import check_reach
+from exchange.bus.monitor import monitor
 from exchange.bus.options import SocketOptions, configure
 from exchange.bus.pump import Pump
-from exchange.bus.rpc.calls import NS_A_MS, NS_A_US, Call, Metadata, Reply
+from exchange.bus.rpc.calls import NS_A_US, Call, Metadata, Reply
 from exchange.bus.rpc.dispatch import Dispatcher
 from exchange.errors import RpcStatus, SecurityError, TransportError, WireError
 from exchange.schema.bus_frames import (
@@ -88,6 +88,8 @@ class RpcServer:
             socket.close()
             raise
         self.endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+        self._context = context
+        self._socket = socket
         self._pump = Pump(socket, self._on_message, parts_max=3)
 
     @property
@@ -105,7 +107,27 @@ class RpcServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._pump.close(_LINGER_MS)
+        if not self._pump.closed:
+            await self._leave()
+            self._pump.close()
+
+    async def _leave(self) -> None:
+        """Give the endpoint back, so that the next server there can have it at once.
+
+        libzmq does so in a thread of its own, and removes the file of an `ipc` socket then, whosever it is.
+        """
+        self._socket.setsockopt(zmq.LINGER, _LINGER_MS)
+        if self.endpoint.startswith("inproc://"):
+            return
+        left = asyncio.Event()
+        events = monitor(self._context, self._socket, zmq.EVENT_CLOSED | zmq.EVENT_CLOSE_FAILED)
+        watching = Pump(events, lambda _: left.set(), parts_max=2)
+        try:
+            self._socket.unbind(self.endpoint)
+            await left.wait()
+        finally:
+            self._socket.disable_monitor()
+            watching.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -138,12 +160,11 @@ class RpcServer:
         if refusal is not None:
             self._reply(peer, frame.call_id, refusal)
             return
-        remaining_ns = min(frame.remaining_us * NS_A_US, self._dispatcher.limits.timeout_ms_max * NS_A_MS)
         call = Call(
             frame.method,
             payload.bytes,
             Metadata(frame.correlation_id, frame.tenant_id, frame.user_id, frame.security_context),
-            time.monotonic_ns() + remaining_ns,
+            self._dispatcher.deadline_within(frame.remaining_us * NS_A_US),
             LOCAL if self._authenticator is None else self._authenticator.principal(payload),
         )
         task = asyncio.get_running_loop().create_task(self._dispatcher.answer(call), name=frame.method)

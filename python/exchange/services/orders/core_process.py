@@ -16,7 +16,7 @@ from typing import Final
 
 import zmq
 
-from cmatch._core import Journal, JournalReader, Sequencer, SharedStats, SystemClock, Venue, ZmqTransport, seed_addresses
+from cmatch._core import Journal, JournalReader, Sequencer, SharedStats, Stat, SystemClock, Venue, ZmqTransport, seed_addresses
 from cmatch.errors import JournalFailed, JournalLocked
 from exchange.bus.curve import Authenticator, KeyPair, Keyring
 from exchange.bus.endpoints import check_reach, ipc_endpoint
@@ -39,6 +39,9 @@ SOCKET_NAME: Final = "core.sock"
 _RESUME_BYTES: Final = 64 << 20
 _FRAME_BYTES_MAX: Final = 128 << 10
 _QUEUE_MESSAGES_MAX: Final = 20_000
+# Of one batch from the socket: written ahead a command may take 13 times what its sender made of it, and all of a
+# batch has to fit one write of the journal.
+_BATCH_BYTES_MAX: Final = 128 << 10
 
 
 def main(settings: Settings) -> int:
@@ -58,6 +61,8 @@ def main(settings: Settings) -> int:
             return ExitCode.LOCKED
         opened.callback(journal.close)
         stats = SharedStats(str(stats_path(settings.data_directory)))
+        stats.set(Stat.pid, os.getpid())
+        stats.set(Stat.started_at_ns, time.time_ns())
         seed_addresses()
         context: zmq.Context[zmq.Socket[bytes]] = opened.enter_context(zmq.Context())
         socket = opened.enter_context(context.socket(zmq.ROUTER))
@@ -119,7 +124,7 @@ def _replay(directory: DataDirectory, core: Sequencer, venue: Venue, journal: Jo
     first = venue.sequence
     if journal.written_sequence > first:
         for record in JournalReader(str(directory.journal), first + 1):
-            core.replay(record.payload)
+            core.replay(record[-1])
             if venue.sequence >= journal.written_sequence:
                 break
     if venue.sequence != journal.written_sequence:
@@ -153,6 +158,7 @@ def _sequencer(
         clock,
         stats,
         epoch=journal.epoch,
+        max_batch_bytes=_BATCH_BYTES_MAX,
         durability=2 if settings.durability is Durability.DISK else 1,
         max_sessions=sessions.sessions_max,
         silence_ns=sessions.heartbeat_timeout_ms * 1_000_000,

@@ -78,6 +78,10 @@ class CoreLoop:
         core.answer()
         core.finish()
 
+    def hurry(self) -> None:
+        """The next turn looks after sessions and the stage, however lately that was done."""
+        self._next_house_ns = 0
+
     def _keep_house(self) -> None:
         self._next_house_ns = self._clock.now_ns() + _HOUSE_NS
         if self._doorkeeper is not None:

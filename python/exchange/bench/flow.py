@@ -1,0 +1,165 @@
+"""The load: new orders and cancels of many accounts in one instrument, as frames that are ready to be sent.
+
+Two of five requests are cancels; one new order in three takes, so that a fifth of all requests trade; every
+order that rests is cancelled or taken later, so that the book neither grows nor empties. Request n has the
+correlation id `n` or `c` and eight hexadecimal digits of its number, by which its answer is known.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cmatch.enums import CommandField, OrderType, Side, TimeInForce
+from cmatch.frames import ORDER_COMMAND_DTYPE, CommandList, encode_commands
+
+PLAN_DTYPE: Final = np.dtype(
+    [
+        ("at_ns", "u8"),
+        ("offset", "u8"),
+        ("length", "u4"),
+        ("socket", "u4"),
+        ("first_request", "u4"),
+        ("requests", "u4"),
+    ]
+)
+_WORDS: Final = 15  # of a record that are not zero: up to the first part of orig_client_order_id
+_NEW, _CANCEL = 1, 3
+_MID: Final = 50_000  # ticks
+_HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is to be sent.
+
+    Args:
+        rate: requests a second.
+        seconds: for how long.
+        batch: requests in a message.
+        accounts: how many, from 1 on; account a sends on socket a modulo sockets.
+        sockets: connections.
+        seed: of the choices.
+        run: distinguishes the client order ids of runs against the same exchange, 0 to 255.
+    """
+
+    rate: int
+    seconds: float
+    batch: int = 1
+    accounts: int = 1_000
+    sockets: int = 16
+    seed: int = 1
+    run: int = 0
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Frames with their times.
+
+    Args:
+        plan: (frames,) of PLAN_DTYPE.
+        arena: their bytes.
+        requests: how many in all.
+    """
+
+    plan: npt.NDArray[np.void]
+    arena: npt.NDArray[np.uint8]
+    requests: int
+
+
+def plan_load(load: Load, instrument_id: int = 1) -> Planned:
+    """Draws the requests and writes their frames."""
+    frames = max(1, round(load.rate * load.seconds / load.batch))
+    requests = frames * load.batch
+    records = _records(load, requests, instrument_id)
+    arena = _frames(records, load.batch)
+    plan = np.zeros(frames, PLAN_DTYPE)
+    numbers = np.arange(frames, dtype=np.uint64)
+    plan["at_ns"] = numbers * np.uint64(load.batch) * np.uint64(1_000_000_000) // np.uint64(load.rate)
+    plan["offset"] = numbers * np.uint64(arena.shape[1])
+    plan["length"] = arena.shape[1]
+    plan["socket"] = numbers % np.uint64(load.sockets)
+    plan["first_request"] = numbers * np.uint64(load.batch)
+    plan["requests"] = load.batch
+    return Planned(plan, arena.reshape(-1), requests)
+
+
+def _records(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.void]:
+    random = np.random.default_rng(load.seed)
+    socket = np.arange(requests) // load.batch % load.sockets
+    kind, target = _kinds(load, requests, random)
+    records = np.zeros(requests, ORDER_COMMAND_DTYPE)
+    new = kind == _NEW
+    records["kind"] = kind
+    records["instrument_id"] = instrument_id
+    per_socket = max(1, load.accounts // load.sockets)
+    account = 1 + socket + load.sockets * random.integers(0, per_socket, requests)
+    account[~new] = account[target[~new]]
+    records["account"] = account
+    side = random.integers(1, 3, requests)
+    takes = random.random(requests) < 1 / 3
+    distance = np.where(takes, -random.integers(0, 4, requests), random.integers(1, 12, requests))
+    records["side"] = np.where(new, side, 0)
+    records["type"] = np.where(new, int(OrderType.LIMIT), 0)
+    # Who takes does not rest: so every resting order has its cancel, and the book keeps its size.
+    immediate = np.where(takes, int(TimeInForce.IOC), int(TimeInForce.GTC))
+    records["time_in_force"] = np.where(new, immediate, 0)
+    records["qty"] = np.where(new, random.integers(1, 20, requests), 0)
+    records["price"] = np.where(new, _MID + np.where(side == int(Side.BUY), -distance, distance), 0)
+    records["present"] = np.where(new, int(CommandField.PRICE), 0)
+    records["sent_at"] = time.time_ns()
+    numbers = np.arange(requests, dtype=np.uint64)
+    letter = np.where(new, ord("n"), ord("c")).astype(np.uint8)
+    _write_ids(records["correlation_id_head"], letter, numbers)
+    run = (load.run % 256,)
+    _write_ids(records["client_order_id_head"], letter, numbers, *run)
+    _write_ids(records["orig_client_order_id_head"], np.where(new, 0, ord("n")).astype(np.uint8), target, *run)
+    records["orig_client_order_id_head"][new] = b""
+    return records
+
+
+def _kinds(
+    load: Load, requests: int, random: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """New or cancel, and which order a cancel is of: one of the same socket that came about a second before."""
+    kind = np.where(random.random(requests) < 2 / 3, _CANCEL, _NEW)
+    lag = max(load.sockets * load.batch, min(load.rate // 2, requests // 4))
+    lag -= lag % (load.sockets * load.batch)
+    target = np.arange(requests) - lag
+    kind[target < 0] = _NEW
+    # What is to be cancelled has to be an order: else the request is a new one.
+    kind[(kind == _CANCEL) & (kind[np.maximum(target, 0)] != _NEW)] = _NEW
+    return kind, np.maximum(target, 0).astype(np.uint64)
+
+
+def _write_ids(
+    column: npt.NDArray[np.bytes_],
+    letter: npt.NDArray[np.uint8],
+    numbers: npt.NDArray[np.uint64],
+    run: int | None = None,
+) -> None:
+    prefix = 0 if run is None else 2
+    text = np.zeros((column.size, 16), np.uint8)
+    if run is not None:
+        text[:, 0], text[:, 1] = _HEX[run >> 4], _HEX[run & 15]
+    text[:, prefix] = letter
+    for digit in range(8):
+        text[:, prefix + 1 + digit] = _HEX[(numbers >> np.uint64(28 - 4 * digit)) & np.uint64(15)]
+    column[:] = np.ascontiguousarray(text).view("S16").reshape(-1)
+
+
+def _frames(records: npt.NDArray[np.void], batch: int) -> npt.NDArray[np.uint8]:
+    """(frames, bytes): all frames are of one size, so that one written by the codec is the pattern of all."""
+    pattern = np.zeros(batch, ORDER_COMMAND_DTYPE)
+    pattern["orig_client_order_id_head"] = b"0123456789abcdef"
+    example = np.frombuffer(encode_commands(CommandList.ORDERS, pattern), np.uint8)
+    body = batch * _WORDS * 8
+    frames = np.empty((records.size // batch, example.size), np.uint8)
+    frames[:, :-body] = example[:-body]
+    words = records.view(np.uint64).reshape(records.size, -1)[:, :_WORDS]
+    frames[:, -body:] = np.ascontiguousarray(words).view(np.uint8).reshape(frames.shape[0], body)
+    return frames

@@ -1,0 +1,78 @@
+"""One run of a load against a market: what was sent, what was answered, and how long each answer took."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from cmatch._core import LoadGenerator, ReportReader
+from exchange.bench.flow import Load, plan_load
+from exchange.bench.market import Market
+
+PERCENTILES: Final = (50.0, 90.0, 99.0, 99.9, 99.99)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run came to; times in ns.
+
+    Args:
+        load: what was asked for.
+        warmup_s: of it, not counted below.
+        requests: that were measured.
+        percentiles: of the latency, from the time at which a request was due, by percent.
+        worst: the longest latency.
+        mean: the mean one.
+        lateness: percentiles of how late the generator itself was.
+        lost: requests without an answer.
+        duplicates: answers to a request that had one.
+        rate: requests answered a second, over the whole run.
+        counts: what became of the requests.
+        rejects: how often each code came.
+        buckets: (highest latency, how many) of the histogram.
+    """
+
+    load: Load
+    warmup_s: float
+    requests: int
+    percentiles: dict[float, int]
+    worst: int
+    mean: int
+    lateness: dict[float, int]
+    lost: int
+    duplicates: int
+    rate: float
+    counts: dict[str, int]
+    rejects: dict[int, int]
+    buckets: list[tuple[int, int]]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def measure(market: Market, load: Load, warmup_s: float) -> Measured:
+    """Sends a load as it was planned and listens until all is answered."""
+    planned = plan_load(load)
+    reader = ReportReader()
+    generator = LoadGenerator([socket.underlying for socket in market.sockets], owner=market.sockets)
+    generator.run(
+        planned.plan, planned.arena, reader, measure_from_ns=int(warmup_s * 1e9), linger_ns=5_000_000_000
+    )
+    counts = generator.counts
+    latency, lateness = generator.latency, generator.lateness
+    return Measured(
+        load=load,
+        warmup_s=warmup_s,
+        requests=latency.count,
+        percentiles={p: latency.percentile(int(p * 10_000)) for p in PERCENTILES},
+        worst=latency.max,
+        mean=latency.sum // max(1, latency.count),
+        lateness={p: lateness.percentile(int(p * 10_000)) for p in PERCENTILES},
+        lost=counts["lost"],
+        duplicates=counts["duplicates"],
+        rate=counts["answered"] / max(1, counts["elapsed_ns"]) * 1e9,
+        counts=dict(reader.counts),
+        rejects=dict(reader.rejects),
+        buckets=list(latency.buckets()),
+    )

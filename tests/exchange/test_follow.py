@@ -1,0 +1,109 @@
+"""Following in an event loop: slices, those who wait, and standing still."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from exchange.runtime.follow import JournalFollower
+
+
+class Counter:
+    """A fold that has so much to do."""
+
+    def __init__(self, left: int) -> None:
+        self.sequence, self.left, self.slices = 0, left, 0
+        self.error: Exception | None = None
+
+    def advance(self, most_commands: int) -> int:
+        """One slice."""
+        if self.error:
+            raise self.error
+        done = min(most_commands, self.left)
+        self.sequence += done
+        self.left -= done
+        self.slices += done > 0
+        return done
+
+
+def test_follower_that_is_told_to_stop_applies_what_there_is_first() -> None:
+    """Nothing is left behind."""
+    fold = Counter(100_000)
+
+    async def scene() -> None:
+        follower = JournalFollower(fold)
+        follower.stop()
+        await follower.run()
+
+    asyncio.run(scene())
+    assert (fold.sequence, fold.left) == (100_000, 0)
+    assert fold.slices > 10
+
+
+def test_reached_wakes_in_order_of_sequence_and_not_before() -> None:
+    """Whoever waits for less is told first; one that gave up holds up nobody."""
+    fold, told = Counter(0), list[int]()
+
+    async def scene() -> None:
+        follower = JournalFollower(fold)
+        run = asyncio.create_task(follower.run())
+
+        async def wait(sequence: int) -> None:
+            await follower.reached(sequence)
+            told.append(sequence)
+
+        waiters = [asyncio.create_task(wait(sequence)) for sequence in (30, 10, 20, 10_000)]
+        impatient = asyncio.create_task(wait(5))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        assert told == []
+        fold.left = 20
+        await asyncio.gather(waiters[1], waiters[2])
+        assert told == [10, 20]
+        fold.left = 10
+        await waiters[0]
+        await follower.reached(30)
+        follower.stop()
+        await run
+        with pytest.raises(asyncio.CancelledError):
+            await waiters[3]
+
+    asyncio.run(scene())
+    assert told == [10, 20, 30]
+
+
+def test_alone_keeps_the_fold_where_it_is() -> None:
+    """However long the block takes."""
+    fold = Counter(0)
+
+    async def scene() -> None:
+        follower = JournalFollower(fold)
+        run = asyncio.create_task(follower.run())
+        async with follower.alone():
+            fold.left = 1_000
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert fold.sequence == 0
+        await follower.reached(1_000)
+        follower.stop()
+        await run
+
+    asyncio.run(scene())
+
+
+def test_fold_that_fails_ends_the_follower_and_those_who_wait() -> None:
+    """Nobody waits for ever for what will not come."""
+    fold = Counter(0)
+    fold.error = ValueError("damaged")
+
+    async def scene() -> None:
+        follower = JournalFollower(fold)
+        waiter = asyncio.create_task(follower.reached(1))
+        await asyncio.sleep(0)
+        with pytest.raises(ValueError, match="damaged"):
+            await follower.run()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+
+    asyncio.run(scene())
