@@ -292,8 +292,8 @@ py::object& record_type() {
 
 void define_record(py::module_& module) {
   const py::object make = py::module_::import("collections").attr("namedtuple");
-  record_type() =
-      make("JournalRecord", "first_sequence commands ts_ns epoch payload", "module"_a = module.attr("__name__"));
+  record_type() = make("JournalRecord", "first_sequence commands ts_ns epoch payload",
+                       "module"_a = module.attr("__name__"));
   record_type().attr("__doc__") =
       "A record of the journal: so many commands from that sequence on, ns, epoch, bytes.";
   module.attr("JournalRecord") = record_type();
@@ -419,12 +419,13 @@ void define_disks(py::module_& module) {
            "RuntimeError.")
       .def(
           "fail",
-          [](MemoryDisk& disk, io::DiskOperation operation, std::uint64_t nth, int error, std::size_t bytes,
-             std::uint64_t times) {
-            disk.fail(operation, nth, {.error = error, .bytes = bytes, .times = times});
+          [](MemoryDisk& disk, io::DiskOperation operation, std::uint64_t nth, int error,
+             std::size_t after_bytes, std::uint64_t times) {
+            disk.fail(operation, nth, {.error = error, .bytes = after_bytes, .times = times});
           },
-          "operation"_a, "nth"_a, py::kw_only(), "error"_a = 0, "bytes"_a = 0, "times"_a = 1,
-          "fail(operation, nth, *, error=0, bytes=0, times=1)\n\nThe nth such operation from now on, and "
+          "operation"_a, "nth"_a, py::kw_only(), "error"_a = 0, "after_bytes"_a = 0, "times"_a = 1,
+          "fail(operation, nth, *, error=0, after_bytes=0, times=1)\n\nThe nth such operation from now on, "
+          "and "
           "times - 1 after "
           "it, end in this errno; a write after so many bytes, with errno 0 as a short one.")
       .def("clear_faults", &MemoryDisk::clear_faults,

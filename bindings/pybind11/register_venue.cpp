@@ -32,6 +32,7 @@ Args:
     prefault: Touch all memory of the engine now.
     deltas: Record L2 and L3 deltas.
     tape: How many trades trades() remembers.
+    hash_seed: Where strangers choose client order ids: a number that they do not know. It changes no answer.
 
 Raises:
     ValueError: A limit is 0 or too large.
@@ -106,13 +107,17 @@ std::vector<VenueOrderView> to_list(const std::optional<VenueOrderView>& view) {
   return view ? std::vector{*view} : std::vector<VenueOrderView>{};
 }
 
+VenueOptions venue_options(bool prefault, bool deltas, std::uint32_t tape, std::uint64_t hash_seed) {
+  return {.engine = {.prefault = prefault, .deltas = deltas, .tape = tape}, .hash_seed = hash_seed};
+}
+
 void define_class(VenueClass& venue) {
   venue.def(py::init([](std::uint32_t max_accounts, std::uint32_t max_assets, std::uint32_t max_balances,
                         std::uint32_t max_holds, std::uint64_t max_transfers, std::uint32_t max_instruments,
                         std::uint32_t max_orders, std::uint64_t max_order_ids, std::uint32_t max_positions,
                         std::uint32_t max_client_ids, std::uint32_t max_recent_orders, std::uint32_t max_sessions,
                         std::uint32_t queue_capacity, std::int64_t queue_ttl, bool prefault, bool deltas,
-                        std::uint32_t tape) {
+                        std::uint32_t tape, std::uint64_t hash_seed) {
               VenueLimits limits;
               limits.ledger = {max_accounts, max_assets, max_balances, max_holds, max_transfers};
               limits.engine = {max_instruments, max_orders, max_order_ids};
@@ -123,14 +128,14 @@ void define_class(VenueClass& venue) {
               limits.queue_capacity = queue_capacity;
               limits.queue_ttl = queue_ttl;
               return std::make_shared<VenueHost>(
-                  Venue(limits, {.prefault = prefault, .deltas = deltas, .tape = tape}));
+                  Venue(limits, venue_options(prefault, deltas, tape, hash_seed)));
             }),
             py::kw_only(), "max_accounts"_a = 1u << 17, "max_assets"_a = 256, "max_balances"_a = 1u << 19,
             "max_holds"_a = 1u << 17, "max_transfers"_a = 1u << 22, "max_instruments"_a = 1024,
             "max_orders"_a = 1u << 20, "max_order_ids"_a = 1ull << 24, "max_positions"_a = 1u << 18,
             "max_client_ids"_a = 1u << 22, "max_recent_orders"_a = 1u << 16, "max_sessions"_a = 1u << 14,
             "queue_capacity"_a = 10'000, "queue_ttl"_a = 5'000'000'000, "prefault"_a = false, "deltas"_a = false,
-            "tape"_a = 1024, kVenueDoc);
+            "tape"_a = 1024, "hash_seed"_a = 0, kVenueDoc);
   venue
       .def("apply", &apply, "family"_a, "first_sequence"_a, "timestamp"_a, "commands"_a, py::kw_only(), "epoch"_a = 1,
            "apply(family, first_sequence, timestamp, commands, *, epoch=1) -> tuple[ndarray, ndarray]\n\n"
@@ -151,15 +156,16 @@ void define_class(VenueClass& venue) {
            })
       .def_static(
           "restore",
-          [](const py::object& data, bool prefault, bool deltas, std::uint32_t tape) {
+          [](const py::object& data, bool prefault, bool deltas, std::uint32_t tape, std::uint64_t hash_seed) {
             const BufferArgument buffer(data);
             const std::span<const std::byte> view = buffer.view();
             const py::gil_scoped_release unlocked;
             return std::make_shared<VenueHost>(
                 Venue::restore({reinterpret_cast<const std::uint8_t*>(view.data()), view.size()},
-                               {.prefault = prefault, .deltas = deltas, .tape = tape}));
+                               venue_options(prefault, deltas, tape, hash_seed)));
           },
-          "data"_a, py::kw_only(), "prefault"_a = false, "deltas"_a = false, "tape"_a = 1024)
+          "data"_a, py::kw_only(), "prefault"_a = false, "deltas"_a = false, "tape"_a = 1024,
+          "hash_seed"_a = 0)
       .def("check_invariants",
            [](VenueHost& host) { inside_venue(host, [](const Venue& v) { v.check_invariants(); }); });
 }

@@ -35,7 +35,7 @@ class JournalError(RuntimeError):
 
 
 class JournalReadOnly(JournalError):
-    """The disk has no room or refuses writes: nothing of the batch is in the journal, and it may be tried again."""
+    """The disk has no room or refuses: nothing of the batch is in the journal, and it may be tried again."""
 
 
 class JournalFailed(JournalError):

@@ -55,7 +55,6 @@ class Wire:
         self.events: list[Any] = []
         self.session.opened(self.now)
 
-    @property
     def state(self) -> SessionState:
         """Of the session."""
         return self.session.state
@@ -126,7 +125,7 @@ def wire() -> Wire:
     """Give a session that is active."""
     made = Wire()
     made.deliver()
-    assert made.state is SessionState.ACTIVE
+    assert made.state() is SessionState.ACTIVE
     return made
 
 
@@ -385,9 +384,9 @@ def test_silence_ends_the_connection(wire: Wire) -> None:
         _, kind, rows = decode_commands(frame)
         assert (kind, rows[0]["kind"]) == (CommandList.SESSIONS, SessionAction.HEARTBEAT)
     wire.pass_time(999)
-    assert wire.state is SessionState.ACTIVE
+    assert wire.state() is SessionState.ACTIVE
     wire.pass_time(1)
-    assert wire.state is SessionState.DISCONNECTED
+    assert wire.state() is SessionState.DISCONNECTED
     assert wire.session.reopen_at == wire.now + 20 * MS
 
 
@@ -414,7 +413,7 @@ def test_logon_refused_for_good_fails_everything() -> None:
     wire.deliver()
     with pytest.raises(LogonRefused, match="unknown_command"):
         answer()
-    assert wire.state is SessionState.CLOSED
+    assert wire.state() is SessionState.CLOSED
     with pytest.raises(LogonRefused):
         wire.ask(wire.makers.orders.limit(1, "buy", 1, 100))
 
@@ -424,11 +423,11 @@ def test_logon_refused_for_now_is_tried_again() -> None:
     wire = Wire()
     wire.core.refuse_logon = 4025
     wire.deliver()
-    assert wire.state is SessionState.DISCONNECTED
+    assert wire.state() is SessionState.DISCONNECTED
     wire.core.refuse_logon = 0
     wire.session.opened(wire.now)
     wire.deliver()
-    assert wire.state is SessionState.ACTIVE
+    assert wire.state() is SessionState.ACTIVE
 
 
 def test_core_that_forgot_the_session_makes_it_log_on_again(wire: Wire) -> None:
@@ -436,7 +435,7 @@ def test_core_that_forgot_the_session_makes_it_log_on_again(wire: Wire) -> None:
     wire.core.state.sessions.clear()
     answer = wire.ask(wire.makers.orders.limit(1, "buy", 1, 100))
     wire.deliver()
-    assert wire.state is SessionState.DISCONNECTED
+    assert wire.state() is SessionState.DISCONNECTED
     wire.session.opened(wire.now)
     wire.deliver()
     assert answer().ok
@@ -583,4 +582,4 @@ def test_welcome_names_the_session(wire: Wire) -> None:
     assert answer().session == wire.session.session == 1
     assert (wire.session.sequence, wire.session.event_sequence, wire.session.epoch) == (1, 1, 1)
     wire.hear(wire.core.heartbeat())
-    assert wire.state is SessionState.ACTIVE
+    assert wire.state() is SessionState.ACTIVE

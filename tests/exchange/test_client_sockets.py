@@ -388,8 +388,7 @@ def tcp() -> str:
     """Give an endpoint of this machine that is free."""
     with zmq.Context() as context, context.socket(zmq.ROUTER) as socket:
         socket.bind("tcp://127.0.0.1:*")
-        endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
-    return endpoint
+        return socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
 
 
 def serve(authenticator: Authenticator, over: threading.Event) -> None:

@@ -430,8 +430,10 @@ def test_client_that_gives_up_cancels_the_handler(way: str, tmp_path: Path) -> N
             finally:
                 cancelled.set()
 
-        limits = DispatchLimits(calls_max=1)
-        async with service(way, tmp_path, {"a.b": handle}, limits=limits) as client:
+        # Nothing but the cancellation ends it within the test's own time.
+        limits = DispatchLimits(calls_max=1, timeout_ms_max=3_600_000)
+        policy = CallPolicy(timeout_ms=3_600_000)
+        async with service(way, tmp_path, {"a.b": handle}, limits=limits, policy=policy) as client:
             task = asyncio.create_task(client.call("a.b", metadata=METADATA))
             await started.wait()
             task.cancel()

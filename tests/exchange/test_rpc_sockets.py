@@ -17,6 +17,7 @@ import zmq.asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exchange.bus.curve import Authenticator, KeyPair, Keyring
 from exchange.bus.endpoints import ipc_endpoint
 from exchange.bus.options import SocketOptions, configure
 from exchange.bus.rpc import (
@@ -225,7 +226,7 @@ def test_server_that_closes_lets_calls_end_and_then_cancels_the_rest(tmp_path: P
 
 
 def test_answers_that_a_server_gave_before_it_stopped_all_arrive(tmp_path: Path) -> None:
-    """200 calls, each ended by the close of its server; the next server has the endpoint at once."""
+    """200 calls, each ended by the close of its server: none is lost with the connection that breaks then."""
 
     async def play() -> set[str]:
         async def hang(call: Call) -> bytes:
@@ -248,6 +249,48 @@ def test_answers_that_a_server_gave_before_it_stopped_all_arrive(tmp_path: Path)
         return seen
 
     assert run(play()) == {"the service is closing"}
+
+
+def test_port_of_a_server_that_closed_is_free_at_once() -> None:
+    """50 servers, one after the other, on one TCP port."""
+
+    async def play() -> set[str]:
+        keys, endpoint = KeyPair.generate(), "tcp://127.0.0.1:*"
+        seen = set()
+        async with context() as sockets:
+            with Authenticator(sockets, Keyring({})) as gate:
+                for _ in range(50):
+                    server = RpcServer(sockets, endpoint, Dispatcher({}), authenticator=gate, keys=keys)
+                    endpoint = server.endpoint
+                    seen.add(endpoint)
+                    await server.close()
+        return seen
+
+    assert len(run(play())) == 1
+
+
+def test_answer_that_came_before_the_connection_broke_is_taken(tmp_path: Path) -> None:
+    """It lies in the socket, not yet read, when the break is told of."""
+
+    async def play() -> bytes:
+        async with context() as sockets:
+            with zmq.asyncio.Socket(shadow_context(sockets), zmq.ROUTER) as server:
+                server.linger = 0
+                endpoint = ipc_endpoint(tmp_path / "run", "a")
+                server.bind(endpoint)
+                channel = SocketChannel(sockets, endpoint)
+                async with client_of(channel) as client:
+                    task = asyncio.create_task(client.call("a.b", metadata=METADATA))
+                    peer, request, _ = await server.recv_multipart()
+                    reply = encode_frame(ReplyFrame(decode_frame(request).call_id, RpcStatus.OK))
+                    sending = server.send_multipart([peer, reply, b"in time"])
+                    assert channel._socket.poll(PATIENCE_MS) == zmq.POLLIN  # the loop stands still meanwhile
+                    broke = int(zmq.EVENT_DISCONNECTED).to_bytes(2, sys.byteorder) + bytes(4)
+                    channel._on_event([zmq.Frame(broke), zmq.Frame(endpoint.encode())])
+                    await sending
+                    return await task
+
+    assert run(play()) == b"in time"
 
 
 def test_deadline_of_a_caller_is_cut_to_what_the_server_gives(tmp_path: Path) -> None:

@@ -2,20 +2,66 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from cmatch.frames import ReportList, decode_reports
 from exchange.client import Client
 from exchange.embedded import Exchange
-from tests.exchange.clients import Connector, WaitingClient
+from tests.exchange.clients import Connector
+from tests.exchange.proxy import Proxy
 
-WAIT_S = 20.0
+WAIT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Market:
+    """What one test has for itself: an instrument, and two accounts of a tenant with money."""
+
+    number: int
+
+    @property
+    def instrument_id(self) -> int:
+        """Of the instrument."""
+        return self.number
+
+    @property
+    def symbol(self) -> str:
+        """Of the instrument."""
+        return f"{self.base}-{self.quote}"
+
+    @property
+    def base(self) -> str:
+        """Of 8 decimals."""
+        return f"BTC{self.number}"
+
+    @property
+    def quote(self) -> str:
+        """Of 6 decimals."""
+        return f"USD{self.number}"
+
+    @property
+    def tenant(self) -> int:
+        """Of the two accounts; the next number is nobody's."""
+        return 2 * self.number
+
+    @property
+    def first(self) -> int:
+        """An account."""
+        return 2 * self.number
+
+    @property
+    def second(self) -> int:
+        """The other."""
+        return 2 * self.number + 1
 
 
 class World(Protocol):
@@ -37,8 +83,16 @@ class World(Protocol):
         """Break the connection of a client, which may come back."""
         ...
 
+    def swallow(self, name: str, on: bool) -> None:
+        """Lose all answers to orders on their way to a client, from now on or no more."""
+        ...
+
+    def done(self) -> None:
+        """Close the clients of one test, and see that all is well."""
+        ...
+
     def close(self) -> None:
-        """End it all."""
+        """End it."""
         ...
 
 
@@ -74,67 +128,97 @@ class EmbeddedWorld:
         """Break a connection."""
         self.exchange.link(name).cut()
 
-    def close(self) -> None:
-        """See that a replay gives what the live exchange is, then end it."""
-        self.exchange.settle()
-        self.exchange.replay()
+    def swallow(self, name: str, on: bool) -> None:
+        """Lose answers to orders."""
+
+        def lose(frame: bytes) -> list[bytes]:
+            return [] if decode_reports(frame)[1] is ReportList.REPORTS else [frame]
+
+        self.exchange.link(name).network = lose if on else None
+
+    def done(self) -> None:
+        """See that a replay gives what the live exchange is."""
         self._connector.close()
+        self.exchange.venue.check_invariants()
+        assert self.exchange.replay().commands == self.exchange.venue.sequence
+
+    def close(self) -> None:
+        """End it."""
         self.exchange.close()
 
 
 class ProcessWorld:
-    """`exchange up`: a supervisor with a core and a replica."""
+    """`exchange up`: a supervisor with a core and a replica; each client goes through a proxy."""
 
     def __init__(self, kind: str, directory: Path) -> None:
         self._directory = directory
+        self._data = directory / "data"
+        self._run = self._data / "run"
+        self._kind = kind
         self._connector = Connector(kind)
+        self._proxies: dict[str, Proxy] = {}
         self._log = (directory / "log").open("wb")
+        command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(self._data)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "exchange.cli", "up", "--data", str(directory / "data"), "--metrics", ""],
-            stdout=self._log,
-            stderr=self._log,
+            [*command, "--set", "endpoints.metrics="], stdout=self._log, stderr=self._log
         )
-        self._run = directory / "data" / "run"
-        probe = Client.connect(self._endpoint, tenant=0, name="probe", user="probe", connect_ms=60_000)
-        probe.query.status()
-        probe.close()
+        self.until((self._run / "exchange.json").exists)
+        with Client.connect(
+            f"ipc://{self._run}/orders.sock", tenant=0, name="probe", user="probe", connect_ms=60_000
+        ) as probe:
+            probe.query.status()
 
     def client(self, name: str, **options: Any) -> Any:
         """A client of either kind, over a socket."""
-        options = {"user": "user", "tenant": 0, "timeout_ms": 30_000} | options
-        return self._connector.connect(self._endpoint, name=name, **options)
+        if name not in self._proxies:
+            path = self._directory / f"p{len(self._proxies)}.sock"
+            self._proxies[name] = Proxy(path, self._run / "orders.sock")
+        settings = {"user": "user", "tenant": 0, "timeout_ms": 30_000, "connect_ms": 30_000} | options
+        return self._connector.connect(
+            f"ipc://{self._proxies[name].path}",
+            name=name,
+            queries=f"ipc://{self._run}/queries.sock",
+            **settings,
+        )
 
     def until(self, happened: Callable[[], bool]) -> None:
         """Wait until it has."""
         deadline = time.monotonic() + WAIT_S
         while not happened():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"it did not happen within {WAIT_S} s")
-            time.sleep(0.005)
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                log = (self._directory / "log").read_text()
+                raise AssertionError(f"it did not happen within {WAIT_S} s:\n{log}")
+            time.sleep(0.002)
 
     def kill_core(self) -> None:
         """Kill the core process; the supervisor starts another."""
-        os.kill(self._pid("core"), signal.SIGKILL)
+        content = json.loads((self._run / "exchange.json").read_text())
+        os.kill(int(content["processes"]["core"]), signal.SIGKILL)
 
     def cut(self, name: str) -> None:
         """Break a connection."""
-        raise NotImplementedError
+        self._proxies[name].cut()
+
+    def swallow(self, name: str, on: bool) -> None:
+        """Lose all bytes to the client; then break the connection, as half of a frame may be lost."""
+        self._proxies[name].swallow = on
+        if not on:
+            self._proxies[name].cut()
+
+    def done(self) -> None:
+        """Close the clients of one test."""
+        self._connector.close()
+        self._connector = Connector(self._kind)
 
     def close(self) -> None:
-        """Stop in an orderly way."""
+        """Stop in an orderly way, and see that a replay gives what was live."""
         self._connector.close()
+        for proxy in self._proxies.values():
+            proxy.close()
         self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(60) == 0, (self._directory / "log").read_text()
+        code = self._process.wait(60)
         self._log.close()
-
-    @property
-    def _endpoint(self) -> str:
-        return f"ipc://{self._run}/orders.sock"
-
-    def _pid(self, name: str) -> int:
-        import json
-
-        return int(json.loads((self._run / "exchange.json").read_text())["processes"][name])
-
-
-__all__ = ["EmbeddedWorld", "ProcessWorld", "WaitingClient", "World"]
+        assert code == 0, (self._directory / "log").read_text()
+        verify = [sys.executable, "-m", "exchange.cli", "verify", str(self._data)]
+        outcome = subprocess.run(verify, capture_output=True, text=True, timeout=60, check=False)
+        assert outcome.returncode == 0, outcome.stdout + outcome.stderr

@@ -150,8 +150,12 @@ TEST_CASE("shared stats: a reader beside a writer that stopped in between gives 
   std::array<std::uint64_t, kStats.size()> got{};
   stats.begin();
   CHECK_FALSE(stats.read(got, 10));
+  stats.begin();
+  stats.end();
+  CHECK_FALSE(stats.read(got, 10));
   stats.end();
   CHECK(stats.read(got, 1));
+  CHECK_THROWS_AS(stats.end(), InvariantViolation);
 }
 
 TEST_CASE("loop timer: a turn with frames is a batch, one without is none, and time is busy or idle") {

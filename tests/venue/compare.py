@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tests.oracle.venue import Header, Venue
 from tests.oracle.venue.model import Position, Report, Sizes
-from tests.oracle.venue.words import is_house
+from tests.oracle.venue.words import MAX_INT64, is_house
 from tests.venue.core_venue import Command, CoreVenue, View
 
 Batch = tuple[str, int, Sequence[Command]]
@@ -33,7 +33,7 @@ class Views:
     def holds(self, account: int) -> View:
         """Pending reservations by transfer id."""
         return {
-            id_: (hold.asset, hold.amount, hold.expire_at)
+            id_: (hold.asset, hold.amount, None if hold.expire_at == MAX_INT64 else hold.expire_at)
             for id_, hold in self.venue.ledger.pending()
             if hold.account == account
         }

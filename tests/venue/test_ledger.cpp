@@ -343,7 +343,9 @@ TEST_CASE("balance: at the ends of 64 bits, BalanceOverflow and nothing moves") 
   CHECK(desk.refusal(with_counter(of_hold(ledger_command(post, 7, kAlice, kUsd, kMost), 6), kBob)) == "2013");
   // It is remembered; another is done once there is room.
   CHECK(desk.say(ledger_command(withdraw, 8, kBob, kUsd, 1)) == "done 0/0 v2");
-  CHECK(desk.say(with_counter(of_hold(ledger_command(post, 7, kAlice, kUsd, kMost), 6), kBob)) ==
+  CHECK(desk.refusal(with_counter(of_hold(ledger_command(post, 7, kAlice, kUsd, kMost), 6), kBob)) ==
+        "again 2013");
+  CHECK(desk.say(with_counter(of_hold(ledger_command(post, 9, kAlice, kUsd, kMost), 6), kBob)) ==
         "done 0/0 v3");
   CHECK_FALSE(desk.ledger.can_receive(desk.slot_of(kBob, kUsd), 1));
   CHECK(desk.ledger.can_receive(desk.slot_of(kAlice, kUsd), kMost));

@@ -35,7 +35,7 @@ def made_frames(source: random.Random) -> Iterator[bytes]:
 def _frame(source: random.Random) -> bytes:
     kind = source.choice(LISTS)
     ours = oracle.record_of(kind).words
-    count, size = source.choice((1, 1, 2, 5)), source.choice((ours, 1, 3, ours - 1, ours + 2))
+    count, size = source.choice((0, 1, 1, 1, 2, 2, 5)), source.choice((ours, 1, 3, ours - 1, ours + 2))
     root, pointers = source.choice((2, 2, 5, 6, 8)), source.choice((1, 1, 1, 2))
     head = [
         1 | source.choice((0, count)) << 32,

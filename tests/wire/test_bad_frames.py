@@ -106,6 +106,8 @@ def test_classics_are_refused_as_messages_too(kind: type[object]) -> None:
         (with_word(TAG, lambda word: word | 1), FrameFault.ELEMENTS),
         (with_word(TAG, lambda word: word | 1 << 48), FrameFault.ELEMENTS),
         (with_word(TAG, lambda word: word & 0xFFFFFFFF), FrameFault.ELEMENTS),
+        (words(7 << 32, 2 << 48 | 2 << 32, 1, 1, 1 << 35 | 7 << 32 | 1, 0, 1 << 32 | 4, 1), FrameFault.LIST),
+        (words(5 << 32, 1 << 48 | 2 << 32, 1, 1, 7 << 32 | 1, 8 << 32), FrameFault.ELEMENTS),
         (words((len(GOOD) // 8) << 32) + GOOD[8:] + words(0), FrameFault.TRAILING),
     ],
 )

@@ -258,6 +258,7 @@ TEST_CASE("a root that is longer than ours, with pointers that are null, is read
   copy_records(frame.records, &command);
   CHECK(command.kind == 7);
   CHECK(fault_of(with(newer, 10, 1)) == FrameFault::trailing);
+  CHECK(fault_of(with(newer, 9, word(newer, 9) - 4)) == FrameFault::list); // among the pointers
 }
 
 // req: A008
@@ -301,6 +302,12 @@ TEST_CASE("a root that fills the segment leaves no place for a list") {
   const Bytes bytes = words({std::uint64_t{4} << 32, std::uint64_t{1} << 48 | std::uint64_t{2} << 32,
                              kSchemaVersion, 1, std::uint64_t{7} << 32 | 1});
   CHECK(fault_of(bytes) == FrameFault::list);
+}
+
+TEST_CASE("a list of nothing is no frame") {
+  const Bytes bytes = words({std::uint64_t{5} << 32, std::uint64_t{1} << 48 | std::uint64_t{2} << 32,
+                             kSchemaVersion, 1, std::uint64_t{7} << 32 | 1, std::uint64_t{8} << 32});
+  CHECK(fault_of(bytes) == FrameFault::elements);
 }
 
 TEST_CASE("each fault has the reject that its sender gets") {

@@ -1,1 +1,1 @@
-"""Measures a running exchange: open-loop load on its real sockets, latency from the time at which each request was due."""
+"""Measures a running exchange: open-loop load on real sockets, latency from when each request was due."""

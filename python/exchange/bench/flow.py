@@ -117,7 +117,9 @@ def _records(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.vo
     _write_ids(records["correlation_id_head"], letter, numbers)
     run = (load.run % 256,)
     _write_ids(records["client_order_id_head"], letter, numbers, *run)
-    _write_ids(records["orig_client_order_id_head"], np.where(new, 0, ord("n")).astype(np.uint8), target, *run)
+    _write_ids(
+        records["orig_client_order_id_head"], np.where(new, 0, ord("n")).astype(np.uint8), target, *run
+    )
     records["orig_client_order_id_head"][new] = b""
     return records
 
@@ -125,7 +127,7 @@ def _records(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.vo
 def _kinds(
     load: Load, requests: int, random: np.random.Generator
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """New or cancel, and which order a cancel is of: one of the same socket that came about a second before."""
+    """New or cancel, and which order a cancel is of: one of the same socket, half a second before."""
     kind = np.where(random.random(requests) < 2 / 3, _CANCEL, _NEW)
     lag = max(load.sockets * load.batch, min(load.rate // 2, requests // 4))
     lag -= lag % (load.sockets * load.batch)

@@ -1,4 +1,4 @@
-"""The market that is measured: one instrument, many funded accounts, and the connections that the load comes from."""
+"""The market that is measured: one instrument, funded accounts, and the connections of the load."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Market:
         for number in range(sockets):
             socket = self._context.socket(zmq.DEALER)
             configure(socket, SocketOptions(queue_messages_max=100_000))
+            socket.setsockopt(zmq.IMMEDIATE, 0)  # open loop: what is due is sent, whoever is there
             if keys is not None:
                 connect_with(socket, *keys)
             socket.connect(endpoint)
@@ -59,7 +60,11 @@ class Market:
     def define(self) -> None:
         """Defines two assets and an instrument in continuous trading; again, it changes nothing."""
         rows = np.zeros(3, frames.INSTRUMENT_COMMAND_DTYPE)
-        rows["kind"] = [InstrumentAction.DEFINE_ASSET, InstrumentAction.DEFINE_ASSET, InstrumentAction.DEFINE_INSTRUMENT]
+        rows["kind"] = [
+            InstrumentAction.DEFINE_ASSET,
+            InstrumentAction.DEFINE_ASSET,
+            InstrumentAction.DEFINE_INSTRUMENT,
+        ]
         rows["asset"] = [BASE, QUOTE, 0]
         rows["symbol"] = [b"BTC", b"USD", b"BTC-USD"]
         rows["asset_scale"] = [8, 8, 0]

@@ -11,6 +11,8 @@ from typing import Final
 import zmq
 
 from exchange.bus.curve import KeyPair, connect_with
+from exchange.bus.endpoints import check_reach
+from exchange.bus.monitor import event_of, monitor
 from exchange.bus.options import SocketOptions, configure
 from exchange.errors import ConfigError
 
@@ -22,8 +24,6 @@ _WATCHED: Final = (
     | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
     | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
 )
-# How an event of the monitor begins: its number, then its value, in the machine's byte order.
-_EVENT_BYTES: Final = 2
 
 OPTIONS: Final = SocketOptions(message_bytes_max=_FRAME_BYTES_MAX, queue_messages_max=10_000)
 
@@ -43,8 +43,8 @@ class Dealer:
         options: Of the socket.
 
     Raises:
-        ConfigError: Only one of the two keys is given, or the endpoint is none.
-        SecurityError: `server_key` is no key.
+        ConfigError: Only one of the two keys is given.
+        SecurityError: `server_key` is no key, or others can reach the endpoint and there are no keys.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Dealer:
         configure(socket, self._options)
         if self._keys is not None and self._server_key is not None:
             connect_with(socket, self._keys, self._server_key)
-        self._monitor = socket.get_monitor_socket(_WATCHED)
+        self._monitor = monitor(self._context, socket, _WATCHED)
         try:
             socket.connect(self._endpoint)
         except zmq.ZMQError as error:
@@ -108,7 +108,8 @@ class Dealer:
     @property
     def readable(self) -> bool:
         """Whether a frame is there. Sending may use up what a descriptor has to tell: look here after it."""
-        return self._socket is not None and bool(self._socket.get(zmq.EVENTS) & zmq.POLLIN)
+        events = 0 if self._socket is None else self._socket.getsockopt(zmq.EVENTS)
+        return isinstance(events, int) and bool(events & zmq.POLLIN)
 
     def receive(self, frames_max: int = 256) -> list[bytes]:
         """The frames that are there, at most so many. A message of several parts is dropped."""
@@ -148,10 +149,10 @@ class Dealer:
     def _watch(self) -> None:
         while self._monitor is not None:
             try:
-                parts = self._monitor.recv_multipart(zmq.NOBLOCK)
+                parts = self._monitor.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            event = int.from_bytes(parts[0][:_EVENT_BYTES], "little")
+            event = event_of(parts)
             if event == zmq.Event.DISCONNECTED:
                 self._broken = True
             elif event != zmq.Event.HANDSHAKE_SUCCEEDED:

@@ -14,7 +14,6 @@ from exchange.client import Client
 from exchange.config import Settings, load
 from exchange.config.table import rows
 from exchange.errors import ConfigError, ServiceUnavailableError
-from exchange.storage.directory import DataDirectory
 
 OPERATOR = 0
 
@@ -99,10 +98,10 @@ def connect(options: argparse.Namespace, *, account: int | None = None) -> Clien
     """
     settings = settings_of(options)
     endpoint = settings.endpoints.orders
-    directory = DataDirectory(settings.data_directory)
-    if endpoint.startswith("ipc://") and not directory.announcement.exists():
+    if endpoint.startswith("ipc://") and not Path(endpoint.removeprefix("ipc://")).exists():
+        root = settings.data_directory
         raise ServiceUnavailableError(
-            f"no exchange runs on {directory.root}: start one with `exchange up --data {directory.root}`"
+            f"no exchange runs on {root}: start one with `exchange up --data {root}`"
         )
     client = Client.connect(
         endpoint,

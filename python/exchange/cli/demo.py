@@ -5,25 +5,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 from exchange.cli.common import add_settings, settings_of
+from exchange.cli.launch import data_directory, running
 from exchange.client import Client, Reject
 from exchange.config import Settings
 from exchange.demo.audit import audit
 from exchange.demo.flow import Flow
 from exchange.demo.market import TENANT, Plan, Traders, set_up
 from exchange.demo.sample import load
+from exchange.demo.session import ArraySession
 from exchange.demo.view import Camera, open_view, show_while
-from exchange.errors import ConfigError, ExchangeError, ServiceUnavailableError
+from exchange.errors import ConfigError
 from exchange.observability import stats_path
 from exchange.storage.directory import DataDirectory
 
@@ -33,8 +28,8 @@ replaced and cancelled, lap after lap with other prices, sizes and ids. A termin
 the exchange is stopped and audited: the whole journal is replayed in a venue of its own, and the last line
 says whether all money and every hash agree. Exit code 1 where they do not."""
 
-_START_S = 60.0
-_STOP_S = 120.0
+_PATIENCE_MS = 60_000
+_RETRY_MS = 10_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accounts", type=int, default=1_000, metavar="N", help="accounts that trade (1,000)"
     )
-    parser.add_argument("--sessions", type=int, default=4, metavar="N", help="sessions that they share (4)")
+    parser.add_argument("--sessions", type=int, default=16, metavar="N", help="sessions that they share (16)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all choices (1)")
     parser.add_argument("--keep", action="store_true", help="keep the temporary data directory")
 
@@ -55,13 +50,13 @@ def run(options: argparse.Namespace) -> int:
     for name, least in (("rate", 1), ("accounts", 2), ("sessions", 1)):
         if getattr(options, name) < least:
             raise ConfigError(f"--{name} is {getattr(options, name)}: expected {least} or more")
-    with _place(options) as data:
+    with data_directory(options, "demo") as data:
         options.data = data
         settings = settings_of(options, endpoints={"metrics": ""})
         if any((data / "journal").glob("*.journal")):
             raise ConfigError(f"{data} has a journal already: the demo wants a new data directory")
         plan = Plan.of(load(), options.accounts)
-        with _exchange(options, settings):
+        with running(options, settings, ["endpoints.metrics="]):
             _trade(options, settings, plan)
             _say("stopping the exchange")
         _say("auditing: replaying the whole journal")
@@ -75,85 +70,23 @@ def run(options: argparse.Namespace) -> int:
     return int(not found.good)
 
 
-@contextlib.contextmanager
-def _place(options: argparse.Namespace) -> Iterator[Path]:
-    """The data directory: the one that was given, else a temporary one."""
-    if options.data is not None:
-        yield options.data.absolute()
-        return
-    place = Path(tempfile.mkdtemp(prefix="exchange-demo-"))
-    try:
-        yield place
-    finally:
-        if options.keep:
-            print(f"data kept in {place}")
-        else:
-            shutil.rmtree(place)
-
-
-@contextlib.contextmanager
-def _exchange(options: argparse.Namespace, settings: Settings) -> Iterator[None]:
-    """A running exchange, as `exchange up` starts it; its log goes to a file of the data directory."""
-    data = settings.data_directory
-    data.mkdir(parents=True, exist_ok=True)
-    arguments = [
-        sys.executable,
-        "-m",
-        "exchange.cli",
-        "up",
-        "--data",
-        str(data),
-        "--set",
-        "endpoints.metrics=",
-    ]
-    arguments += ["--config", str(options.config)] if options.config else []
-    arguments += [word for pair in options.set for word in ("--set", pair)]
-    with (data / "exchange.log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 (our own program)
-            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        _await_start(process, settings)
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            code = process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
-    if code != 0:
-        raise ExchangeError(f"the exchange ended with exit code {code}: {_last_line(data)}")
-
-
-def _await_start(process: subprocess.Popen[bytes], settings: Settings) -> None:
-    announcement = DataDirectory(settings.data_directory).announcement
-    deadline = time.monotonic() + _START_S
-    while not announcement.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            why = _last_line(settings.data_directory)
-            raise ServiceUnavailableError(f"the exchange did not start: {why}")
-        time.sleep(0.02)
-
-
-def _last_line(data: Path) -> str:
-    lines = (data / "exchange.log").read_text(encoding="utf-8", errors="replace").splitlines()
-    return lines[-1] if lines else "its log is empty"
-
-
 def _trade(options: argparse.Namespace, settings: Settings, plan: Plan) -> None:
     """Sets up, trades until it is time or Ctrl-C, and waits for the last answers."""
     user = os.environ.get("USER", "demo")
     endpoints = settings.endpoints
-    with contextlib.ExitStack() as open_until_end:
-
-        def connect(name: str, tenant: int) -> Client:
-            client = Client.connect(
-                endpoints.orders, tenant=tenant, name=name, user=user, queries=endpoints.queries
+    with contextlib.ExitStack() as opened:
+        operator = opened.enter_context(
+            Client.connect(
+                endpoints.orders,
+                tenant=0,
+                name="demo-operator",
+                user=user,
+                queries=endpoints.queries,
+                timeout_ms=_PATIENCE_MS,
+                retry_ms=_RETRY_MS,
+                connect_ms=_PATIENCE_MS,
             )
-            return open_until_end.enter_context(client)
-
-        operator = connect("demo-operator", 0)
+        )
         _say(f"opening {len(plan.accounts):,} accounts in {len(plan.assets)} assets")
         set_up(operator, plan)
         flow = Flow(
@@ -163,8 +96,13 @@ def _trade(options: argparse.Namespace, settings: Settings, plan: Plan) -> None:
             seed=options.seed,
             first_id=time.time_ns() // 1_000,
         )
-        clients = [connect(f"demo-{number}", TENANT) for number in range(options.sessions)]
-        traders = Traders(clients, flow, options.rate)
+        sessions = []
+        for number in range(options.sessions):
+            session = ArraySession(endpoints.orders, f"demo-{number}", user, TENANT)
+            session.open()
+            opened.callback(session.close)
+            sessions.append(session)
+        traders = Traders(sessions, flow, options.rate)
         stop = threading.Event()
         thread = threading.Thread(target=traders.run, args=(stop.is_set,), name="traders")
         camera = Camera(
@@ -186,6 +124,8 @@ def _trade(options: argparse.Namespace, settings: Settings, plan: Plan) -> None:
             thread.join()
             view.close()
             camera.close()
+        if traders.error:
+            raise traders.error
         tally = traders.tally
         _say(f"{tally.sent:,} commands sent in {flow.laps + 1} laps, {tally.reports:,} reports seen")
         for code, count in tally.rejects.most_common():

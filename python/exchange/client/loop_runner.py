@@ -18,13 +18,22 @@ T = TypeVar("T")
 
 
 class AsyncHandle(Generic[T]):
-    """The answer to a request that was sent: await it, any number of times."""
+    """The answer to a request that was sent: await it, any number of times.
 
-    __slots__ = ("_future", "request")
+    Args:
+        request: What was asked.
+        future: Its answer.
+        awaited: Called when somebody begins to wait.
+    """
 
-    def __init__(self, request: Request[T], future: asyncio.Future[T]) -> None:
+    __slots__ = ("_awaited", "_future", "request")
+
+    def __init__(
+        self, request: Request[T], future: asyncio.Future[T], awaited: Callable[[], None] | None = None
+    ) -> None:
         self.request = request
         self._future = future
+        self._awaited = awaited
 
     @property
     def done(self) -> bool:
@@ -33,6 +42,8 @@ class AsyncHandle(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         """The answer; raises as `Handle.result`. Cancelling does not take the request back."""
+        if self._awaited is not None and not self._future.done():
+            self._awaited()
         return asyncio.shield(self._future).__await__()
 
     def add_done_callback(self, callback: Callable[[AsyncHandle[T]], None]) -> None:

@@ -1,7 +1,7 @@
 """A session with the core, without sockets, threads or clocks: frames and times in, frames and answers out.
 
 Life of a session: `opened` (logs on) -> welcome -> requests and reports -> `lost` -> `opened` again (logs on
-with the last event seen, and asks again whatever was not answered) ... -> `close`. Whoever drives it brings the
+with the last event seen, and asks again what was not answered) ... -> `close`. Whoever drives it brings the
 frames, says what time it is, sends what lies in `outbox`, and hands on what `take` gives.
 """
 

@@ -148,11 +148,12 @@ class AsyncStepRunner(Stepper):
         super().__init__(session, link, hub, world)
         self._loop = asyncio.get_running_loop()
         self._soon: asyncio.Handle | None = None
+        self._awaited = False
         self._waiters: list[asyncio.Future[None]] = []
 
     def submit(self, request: Request[T], timeout_ms: int | None = None) -> AsyncHandle[T]:
         """Ask; the exchange looks at it in a turn of the loop to come."""
-        handle: AsyncHandle[T] = AsyncHandle(request, self._loop.create_future())
+        handle: AsyncHandle[T] = AsyncHandle(request, self._loop.create_future(), self._await)
         self._send(request, handle.settle, timeout_ms)
         self._again()
         return handle
@@ -186,6 +187,10 @@ class AsyncStepRunner(Stepper):
             self._soon.cancel()
         self.end()
 
+    def _await(self) -> None:
+        self._awaited = True
+        self._again()
+
     def _again(self) -> None:
         if self._soon is None:
             self._soon = self._loop.call_soon(self._turn)
@@ -196,10 +201,12 @@ class AsyncStepRunner(Stepper):
             return
         waited = self.session.waiting
         self._world.settle()
-        # Answers that do not come by themselves: others had their turn, so time may pass.
-        if self.session.waiting and self.session.waiting == waited:
-            self._pass_time(None)
-        if self.session.waiting:
+        if not self.session.waiting:
+            self._awaited = False
+        elif self._awaited:
+            # Somebody waits for an answer that does not come, and all others had their turn: time may pass.
+            if self.session.waiting == waited:
+                self._pass_time(None)
             self._again()
 
 
@@ -255,6 +262,7 @@ def run_now(work: Awaitable[T]) -> T:
     try:
         next(iterator)
     except StopIteration as done:
-        return done.value
+        value: T = done.value
+        return value
     iterator.close()
     raise RuntimeError("an embedded exchange answers at once")

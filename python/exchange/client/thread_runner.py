@@ -47,6 +47,9 @@ class ThreadRunner:
         self._drive = Drive(session, link)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._wakes_at = 0
+        # A descriptor that is closed may be anybody's a moment later: nobody may write to it.
+        self._waking = threading.Lock()
+        self._woken_for_good = False
         self._thread = threading.Thread(
             target=self._run, name=f"exchange-client-{session.settings.name}", daemon=True
         )
@@ -95,7 +98,7 @@ class ThreadRunner:
             self._drive.close(self.now())
             if self._thread.ident is None:  # it was never started
                 self._link.close()
-                os.close(self._wake)
+                self._close_wake()
                 return
         self._wake_up()
         if threading.current_thread() is not self._thread:
@@ -108,10 +111,15 @@ class ThreadRunner:
             self._wake_up()
 
     def _wake_up(self) -> None:
-        try:
-            os.eventfd_write(self._wake, 1)
-        except OSError:
-            return  # the thread has ended and closed it
+        with self._waking:
+            if not self._woken_for_good:
+                os.eventfd_write(self._wake, 1)
+
+    def _close_wake(self) -> None:
+        with self._waking:
+            if not self._woken_for_good:
+                self._woken_for_good = True
+                os.close(self._wake)
 
     def _run(self) -> None:
         try:
@@ -126,7 +134,7 @@ class ThreadRunner:
                 events = self.session.take()
             self._dispatch(events)
         finally:
-            os.close(self._wake)
+            self._close_wake()
 
     def _loop(self) -> None:
         poller = select.poll()

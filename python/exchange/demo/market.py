@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,19 +11,35 @@ import numpy as np
 import numpy.typing as npt
 
 from cmatch.enums import OrderType
-from cmatch.frames import ORDER_COMMAND_DTYPE
-from exchange.client import AdminAnswer, Client, Reports, Request
+from cmatch.frames import ORDER_COMMAND_DTYPE, CommandList
+from exchange.client import AdminAnswer, Client, Request
 from exchange.demo.flow import Flow
 from exchange.demo.sample import Sample
+from exchange.demo.session import ArraySession
 from exchange.demo.translate import Action
-from exchange.domain.enums import ExecType, OrderAction, OrderField
-from exchange.errors import ExchangeError
+from exchange.domain.enums import CancelReason, ExecType, OrderAction, OrderField
+from exchange.errors import ExchangeError, TransportError
+
+Records = npt.NDArray[np.void]
 
 TENANT = 1
 _FIRST_ACCOUNT = 1
 _TYPICAL_ORDERS = 500  # an account can pay for so many orders of the usual size
 _BATCH = 250
+_MOST_WAITING = 20_000  # commands without an answer: then the exchange is given time
+_PAUSE_S = 0.001
+_STEPS_A_SECOND = 250
+_LAST_ANSWERS_S = 10.0
 _PRICES_BEYOND = 8  # an instrument takes prices up to so many times the highest of the sample
+# Each request has one answer; a cancel's is told apart by its reason.
+_KINDS = (
+    ExecType.ACCEPTED,
+    ExecType.REJECTED,
+    ExecType.REPLACED,
+    ExecType.CANCEL_REJECTED,
+    ExecType.DONE,
+)
+_ANSWERS = [int(kind) for kind in _KINDS]
 _MAKER_RATE, _TAKER_RATE = 100_000, 250_000  # 0.01 % and 0.025 %
 
 
@@ -132,77 +147,99 @@ def _done(answer: AdminAnswer, what: str) -> None:
 
 @dataclass
 class Tally:
-    """What the traders have seen."""
+    """What the traders have sent and seen."""
 
     sent: int = 0
+    answered: int = 0
     reports: int = 0
+    reconnects: int = 0
     trades: int = 0
     rejects: Counter[int] = field(default_factory=Counter)
     late_s: float = 0.0  # how far behind its rate the flow is
 
+    @property
+    def waiting(self) -> int:
+        """Commands without an answer."""
+        return self.sent - self.answered
+
 
 class Traders:
-    """Sends a flow at a rate through several sessions, and tells it what came back. One thread sends.
+    """Sends a flow at a rate through several sessions, and tells it what came back. One thread.
 
     Args:
-        clients: the sessions; an account trades through the same one for ever.
+        sessions: open ones; an account trades through the same one for ever.
         flow: what is sent.
         rate: commands a second.
     """
 
-    def __init__(self, clients: Sequence[Client], flow: Flow, rate: int) -> None:
-        self._clients = clients
+    def __init__(self, sessions: Sequence[ArraySession], flow: Flow, rate: int) -> None:
+        self._sessions = sessions
         self._flow = flow
         self._rate = rate
-        self._news: list[Reports] = []
-        self._lock = threading.Lock()
         self.tally = Tally()
-        for client in clients:
-            client.on_reports(self._hear)
+        self.error: ExchangeError | None = None
 
     def run(self, until: Callable[[], bool]) -> None:
-        """Sends until it is told to end."""
+        """Sends until it is told to end, then waits for the last answers; an accident is left in `error`."""
+        try:
+            self._trade(until)
+            self._await_answers()
+        except ExchangeError as error:
+            self.error = error
+
+    def _trade(self, until: Callable[[], bool]) -> None:
         begin, tally = time.monotonic(), self.tally
-        step = max(self._rate // 200, 1)  # five milliseconds' worth
+        step = max(self._rate // _STEPS_A_SECOND, 1)
         while not until():
+            self._hear()
             due = begin + tally.sent / self._rate
             wait = due - time.monotonic()
-            if wait > 0:
-                time.sleep(wait)
             tally.late_s = max(-wait, 0.0)
-            self._learn()
-            self._send(step)
+            if wait > 0:
+                time.sleep(min(wait, _PAUSE_S))
+            elif tally.waiting < _MOST_WAITING:
+                self._send(step)
+            else:
+                time.sleep(_PAUSE_S)
+
+    def _await_answers(self) -> None:
+        deadline = time.monotonic() + _LAST_ANSWERS_S
+        while self.tally.waiting > 0 and time.monotonic() < deadline:
+            self._hear()
+            time.sleep(_PAUSE_S)
 
     def _send(self, count: int) -> None:
-        commands = self._flow.take(count)
-        rows = records_of(commands)
-        which = rows["account"] % len(self._clients)
-        for number, client in enumerate(self._clients):
+        rows = records_of(self._flow.take(count))
+        rows["sent_at"] = time.time_ns()
+        which = rows["account"] % len(self._sessions)
+        for number, session in enumerate(self._sessions):
             mine = rows[which == number]
             if mine.size:
-                client.submit_array(mine)
+                session.send(CommandList.ORDERS, mine)
         self.tally.sent += len(rows)
 
-    def _hear(self, reports: Reports) -> None:
-        with self._lock:
-            self._news.append(reports)
-
-    def _learn(self) -> None:
-        with self._lock:
-            news, self._news = self._news, []
+    def _hear(self) -> None:
+        news: list[Records] = []
+        for session in self._sessions:
+            try:
+                news += session.receive()
+            except TransportError:
+                session.open()  # the core was started again: what it has to say comes first
+                self.tally.reconnects += 1
         if not news:
             return
-        rows = np.concatenate([reports.rows for reports in news])
-        ids = rows["client_order_id_head"].astype(np.int64)
-        self._flow.learn(ids, rows["exec_type"], rows["leaves_qty"], rows["reject"])
+        rows = np.concatenate(news)
+        kinds, ids = rows["exec_type"], rows["client_order_id_head"].astype(np.int64)
+        self._flow.learn(ids, kinds, rows["leaves_qty"], rows["reject"])
+        requested = (kinds == int(ExecType.CANCELED)) & (rows["cancel_reason"] == int(CancelReason.REQUESTED))
         tally = self.tally
         tally.reports += len(rows)
-        tally.trades += int(np.count_nonzero(rows["exec_type"] == int(ExecType.TRADE)))
-        refused = rows["reject"][rows["reject"] != 0]
-        tally.rejects.update(refused.tolist())
+        tally.answered += int(np.count_nonzero(np.isin(kinds, _ANSWERS) | requested))
+        tally.trades += int(np.count_nonzero(kinds == int(ExecType.TRADE)))
+        tally.rejects.update(rows["reject"][rows["reject"] != 0].tolist())
 
 
-def records_of(commands: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
+def records_of(commands: npt.NDArray[np.int64]) -> Records:
     """Commands of a flow as ORDER_COMMAND records, without the time that they are sent at."""
     action, instrument, side, account, qty, price, number, original, tif = commands.T
     rows = np.zeros(len(commands), ORDER_COMMAND_DTYPE)

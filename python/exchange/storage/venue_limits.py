@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from exchange.config.settings import Settings
 from exchange.errors import ConfigError, StorageError
 from exchange.storage.directory import write_whole
 
 
-def limits_of(settings: Settings) -> dict[str, int]:
-    """Settings as arguments of `Venue`."""
+def limits_of(settings: Settings) -> dict[str, Any]:
+    """Settings as keyword arguments of `Venue`: whole numbers."""
     limits = settings.limits
     return {
         "max_accounts": limits.accounts,
@@ -29,7 +30,7 @@ def limits_of(settings: Settings) -> dict[str, int]:
     }
 
 
-def read_limits(root: Path) -> dict[str, int] | None:
+def read_limits(root: Path) -> dict[str, Any] | None:
     """The limits of a data directory; None where nothing was ever started on it.
 
     Raises:
@@ -45,7 +46,7 @@ def read_limits(root: Path) -> dict[str, int] | None:
         raise StorageError(f"{path} cannot be read: {error}") from error
 
 
-def fix_limits(root: Path, wanted: Mapping[str, int]) -> dict[str, int]:
+def fix_limits(root: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The limits of a data directory, written down where it has none yet.
 
     Raises:

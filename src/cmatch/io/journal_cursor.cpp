@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kLeastRead = 4'096;
 constexpr std::uint64_t kMostRead = 256 * 1'024;
-constexpr std::uint64_t kScanned = 1u << 20; // at once
+constexpr std::uint64_t kScanned = 1u << 16; // at once
 
 bool all_zero(std::span<const std::uint8_t> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });

@@ -13,7 +13,7 @@
 namespace cmatch::io {
 namespace {
 
-constexpr std::size_t kCopied = 1u << 20; // bytes at once
+constexpr std::size_t kCopied = 1u << 16; // bytes at once
 
 void write_fully(DiskFile& file, const std::string& path, std::uint64_t offset,
                  std::span<const std::uint8_t> bytes) {

@@ -50,19 +50,19 @@ void ReportReader::clear() {
   last_event_.clear();
 }
 
-void ReportReader::read(std::uint32_t socket, std::span<const std::byte> bytes, AnswerSink& sink) {
-  ReportFrame frame{};
-  if (decode_reports(bytes, frame) != FrameFault::none) {
+void ReportReader::read(std::uint32_t socket, std::span<const std::byte> frame, AnswerSink& sink) {
+  ReportFrame read{};
+  if (decode_reports(frame, read) != FrameFault::none) {
     ++counts_.bad_frames;
     return;
   }
-  if (frame.list != ReportList::reports) {
-    ++(frame.list == ReportList::refusals ? counts_.refused_frames : counts_.other_frames);
+  if (read.list != ReportList::reports) {
+    ++(read.list == ReportList::refusals ? counts_.refused_frames : counts_.other_frames);
     return;
   }
-  if (reports_.size() < frame.records.count) reports_.resize(frame.records.count);
-  copy_records(frame.records, reports_.data());
-  for (std::uint32_t i = 0; i < frame.records.count; ++i)
+  if (reports_.size() < read.records.count) reports_.resize(read.records.count);
+  copy_records(read.records, reports_.data());
+  for (std::uint32_t i = 0; i < read.records.count; ++i)
     take(socket, reports_[i], sink);
 }
 

@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmatch/check.hpp"
-
 namespace cmatch::io {
 
 namespace {
@@ -59,7 +57,9 @@ void write_head(std::byte* memory) {
                            .precision_bits = Histogram::kPrecisionBits,
                            .range_bits = Histogram::kRangeBits,
                            .total_bytes = kTotalBytes,
-                           .sequence = 0};
+                           .reserved0 = 0,
+                           .sequence = 0,
+                           .reserved1 = {}};
   std::memcpy(memory, &header, sizeof(header));
   std::byte* at = memory + kRowsOffset;
   for (const auto& rows : {std::span<const StatRow>(kStats), std::span<const StatRow>(kTimings)})

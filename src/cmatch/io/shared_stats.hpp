@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "cmatch/check.hpp"
 #include "cmatch/io/histogram.hpp"
 #include "cmatch/io/stats_table.hpp"
 
@@ -30,7 +31,9 @@ struct StatsHeader {
   std::uint32_t precision_bits;
   std::uint32_t range_bits;
   std::uint64_t total_bytes;
-  alignas(64) std::uint64_t sequence; // odd while counters and gauges change
+  std::uint64_t reserved0;
+  std::uint64_t sequence; // odd while counters and gauges change; alone in its cache line
+  std::uint64_t reserved1[7];
 };
 
 struct StatsFileRow {
@@ -39,7 +42,8 @@ struct StatsFileRow {
   std::uint16_t unit;
   char help[140];
 };
-static_assert(sizeof(StatsHeader) == 128 && sizeof(StatsFileRow) == 192);
+static_assert(sizeof(StatsHeader) == 128 && offsetof(StatsHeader, sequence) == 64 &&
+              sizeof(StatsFileRow) == 192);
 
 // Owns the mapping; the file stays when it goes, for those who want to know how it ended.
 // One thread writes; any number of threads and processes read. A single value is never torn; counters and gauges that
@@ -53,19 +57,25 @@ class SharedStats {
 
   ~SharedStats();
   SharedStats(SharedStats&& other) noexcept
-      : memory_(std::exchange(other.memory_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+      : memory_(std::exchange(other.memory_, nullptr)), size_(std::exchange(other.size_, 0)),
+        depth_(std::exchange(other.depth_, 0)) {}
   SharedStats& operator=(SharedStats&& other) noexcept {
     std::swap(memory_, other.memory_);
     std::swap(size_, other.size_);
+    std::swap(depth_, other.depth_);
     return *this;
   }
   SharedStats(const SharedStats&) = delete;
   SharedStats& operator=(const SharedStats&) = delete;
 
+  // They nest: the outermost pair counts.
   void begin() {
-    sequence().store(sequence().load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (depth_++ == 0) sequence().store(next_sequence(), std::memory_order_relaxed);
   }
-  void end() { sequence().store(sequence().load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  void end() {
+    CM_CHECK(depth_ > 0);
+    if (--depth_ == 0) sequence().store(next_sequence(), std::memory_order_release);
+  }
 
   void add(Stat stat, std::uint64_t n = 1) { set(stat, get(stat) + n); }
   // Release, so that no reader sees it before the sequence has become odd.
@@ -90,9 +100,11 @@ class SharedStats {
 
   std::uint64_t& word(Stat stat) const;
   std::atomic_ref<std::uint64_t> sequence() const;
+  std::uint64_t next_sequence() const { return sequence().load(std::memory_order_relaxed) + 1; }
 
   std::byte* memory_ = nullptr;
   std::size_t size_ = 0;
+  std::uint32_t depth_ = 0; // of begin()
 };
 
 } // namespace cmatch::io

@@ -49,8 +49,10 @@ class ClientIds {
 
   // `max_accounts`: account slots, with those of the house. `seed`: where strangers choose ids, one that they do not know;
   // it changes no answer and is no state.
-  ClientIds(std::uint32_t max_ids, std::uint32_t max_accounts, std::uint32_t per_account = 65'536,
-            TimeNs window = 600'000'000'000, std::uint64_t seed = 0);
+  static constexpr std::uint32_t kPerAccount = 65'536;
+  static constexpr TimeNs kWindow = 600'000'000'000;
+  ClientIds(std::uint32_t max_ids, std::uint32_t max_accounts, std::uint32_t per_account = kPerAccount,
+            TimeNs window = kWindow, std::uint64_t seed = 0);
 
   Entry find(AccountSlot account, const IdHead& head, const IdTail& tail) const; // kNoSlot
   bool too_old(AccountSlot account, TimeNs sent_at) const { return sent_at <= watermark(account); }

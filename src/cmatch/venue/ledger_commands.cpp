@@ -2,6 +2,7 @@
 #include <cstddef>
 
 #include "cmatch/venue/ledger.hpp"
+#include "cmatch/venue/passing.hpp"
 #include "cmatch/venue/text.hpp"
 
 namespace cmatch {
@@ -31,12 +32,6 @@ RejectCode check_shape(const LedgerCommand& command) {
   if ((command.present & ~kAllLedgerFields) != 0) return RejectCode::invalid_field;
   if (id_of(command.transfer_id).zero()) return RejectCode::invalid_transfer_id;
   return RejectCode::none;
-}
-
-// Says "not now" of the venue and nothing of the request, which is therefore not remembered.
-bool is_passing(RejectCode code) {
-  return code == RejectCode::unknown_account || code == RejectCode::capacity_reservations ||
-         code == RejectCode::capacity_balances || code == RejectCode::capacity_transfers;
 }
 
 void set_detail(Answer& answer, Amount value, Amount asked) {

@@ -53,6 +53,10 @@ class Positions {
   Position& operator[](PositionSlot slot) { return positions_[slot]; }
   const Position& operator[](PositionSlot slot) const { return positions_[slot]; }
   std::uint32_t count() const { return count_; }
+  void prefault() {
+    positions_.prefault(positions_.size());
+    index_.prefault();
+  }
 
  private:
   static std::uint64_t key(AccountSlot account, std::uint32_t instrument) {

@@ -1,6 +1,7 @@
 #include "cmatch/venue/requests.hpp"
 
 #include "cmatch/venue/entry.hpp"
+#include "cmatch/venue/passing.hpp"
 
 namespace cmatch {
 namespace {
@@ -22,23 +23,6 @@ bool new_is_sound(const OrderCommand& command) {
   return command.type == static_cast<std::uint16_t>(OrderType::market) &&
          command.side == static_cast<std::uint16_t>(Side::buy) &&
          command.time_in_force == static_cast<std::uint16_t>(TimeInForce::ioc);
-}
-
-// Not of the request, but "not now" of the venue: such an answer is not remembered.
-bool is_passing(RejectCode code) {
-  switch (code) {
-  case RejectCode::killed:
-  case RejectCode::order_rate:
-  case RejectCode::engine_unavailable:
-  case RejectCode::queue_full:
-  case RejectCode::capacity_balances:
-  case RejectCode::capacity_positions:
-  case RejectCode::capacity_orders:
-  case RejectCode::capacity_ids:
-    return true;
-  default:
-    return false;
-  }
 }
 
 // The first answer, once more. A new order that was accepted is told as it is now, or as it ended.

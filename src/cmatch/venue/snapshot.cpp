@@ -407,7 +407,7 @@ std::vector<std::uint8_t> Venue::snapshot() const {
   return std::move(out.bytes);
 }
 
-Venue Venue::restore(std::span<const std::uint8_t> bytes, const EngineOptions& options) {
+Venue Venue::restore(std::span<const std::uint8_t> bytes, const VenueOptions& options) {
   const std::span<const std::uint8_t> body = unwrap(bytes);
   Reader in(body);
   const auto clock = in.get<std::int64_t>();
@@ -416,7 +416,7 @@ Venue Venue::restore(std::span<const std::uint8_t> bytes, const EngineOptions& o
     counter = in.get<std::uint64_t>();
   VenueLimits limits = read_sizes(in);
   const std::uint64_t engine_size = in.get_count(1);
-  Engine engine = Engine::restore(in.take(engine_size), options);
+  Engine engine = Engine::restore(in.take(engine_size), options.engine);
   limits.engine = engine.limits();
   auto state = std::make_unique<VenueState>(limits, options);
   state->engine = std::move(engine);

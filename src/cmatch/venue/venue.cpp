@@ -108,16 +108,22 @@ void apply_batch(VenueState& state, const BatchHeader& header, std::span<const R
 
 } // namespace
 
-VenueState::VenueState(const VenueLimits& limits_in, const EngineOptions& options)
-    : limits(checked(limits_in)), engine(limits.engine, options), ledger(limits.ledger),
-      client_ids(limits.max_client_ids, limits.ledger.max_accounts + kHouseAccounts),
+VenueState::VenueState(const VenueLimits& limits_in, const VenueOptions& options)
+    : limits(checked(limits_in)), engine(limits.engine, options.engine), ledger(limits.ledger),
+      client_ids(limits.max_client_ids, limits.ledger.max_accounts + kHouseAccounts, ClientIds::kPerAccount,
+                 ClientIds::kWindow, options.hash_seed),
       orders(limits.engine.max_orders, limits.ledger.max_accounts), positions(limits.max_positions),
       recent(limits.max_recent_orders), instrument_index(limits.engine.max_instruments),
       accounts(std::size_t{limits.ledger.max_accounts} + kHouseAccounts) {
   instruments.reserve(limits.engine.max_instruments);
+  if (!options.engine.prefault) return;
+  ledger.prefault();
+  client_ids.prefault();
+  orders.prefault();
+  positions.prefault();
 }
 
-Venue::Venue(const VenueLimits& limits, const EngineOptions& options)
+Venue::Venue(const VenueLimits& limits, const VenueOptions& options)
     : state_(std::make_unique<VenueState>(limits, options)) {}
 Venue::Venue(std::unique_ptr<VenueState> state) : state_(std::move(state)) {}
 Venue::~Venue() = default;

@@ -31,6 +31,12 @@ struct VenueLimits {
   bool operator==(const VenueLimits&) const = default;
 };
 
+// None of these changes what the venue answers.
+struct VenueOptions {
+  EngineOptions engine{};      // `prefault` is the whole venue's
+  std::uint64_t hash_seed = 0; // where strangers choose client order ids: one that they do not know
+};
+
 // The header of a journaled batch: command i of it has sequence first_sequence + i.
 struct BatchHeader {
   std::uint64_t epoch;
@@ -43,7 +49,7 @@ class VenueState;
 class Venue {
  public:
   // Throws std::invalid_argument on a limit that is 0 or too large, std::bad_alloc where memory is refused.
-  explicit Venue(const VenueLimits& limits = {}, const EngineOptions& options = {});
+  explicit Venue(const VenueLimits& limits = {}, const VenueOptions& options = {});
   ~Venue();
   Venue(Venue&&) noexcept;
   Venue& operator=(Venue&&) noexcept;
@@ -70,7 +76,7 @@ class Venue {
   std::uint64_t state_hash() const;
   std::vector<std::uint8_t> snapshot() const;
   // Throws SnapshotError, whose what() says why; nothing is half loaded.
-  static Venue restore(std::span<const std::uint8_t> bytes, const EngineOptions& options = {});
+  static Venue restore(std::span<const std::uint8_t> bytes, const VenueOptions& options = {});
   // Throws InvariantViolation where the state contradicts itself. O(state).
   void check_invariants() const;
 

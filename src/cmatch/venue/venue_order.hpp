@@ -57,6 +57,11 @@ class VenueOrders {
   std::uint32_t live_of(AccountSlot account) const { return lists_[account].count; }
   void prefetch(std::uint64_t order_id) const { index_.prefetch(hash_of(order_id)); }
 
+  void prefault() { // brings all of it into memory
+    orders_.prefault(orders_.size());
+    index_.prefault();
+  }
+
   // A slot for `order_id`, linked to its account; the rest of the record is the caller's to write. Requires !full().
   VenueSlot add(std::uint64_t order_id, AccountSlot account) {
     CM_CHECK(!full());

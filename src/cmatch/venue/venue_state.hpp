@@ -59,7 +59,7 @@ struct Session {
 
 class VenueState {
  public:
-  VenueState(const VenueLimits& limits_in, const EngineOptions& options);
+  VenueState(const VenueLimits& limits_in, const VenueOptions& options);
 
   static constexpr std::uint32_t kNoInstrument = 0xFFFFFFFF;
   std::uint32_t find_instrument(InstrumentId id) const {

@@ -10,9 +10,11 @@ from tests.oracle.venue.order_commands import cancel_orders, submit
 from tests.oracle.venue.words import (
     ADMIN_ACTIONS,
     ALL_LIMIT_FIELDS,
+    DAY,
     LIMITS,
     MAX_INT64,
     RATE_ONE,
+    MAX_MAGNITUDE,
     SCOPES,
     is_house,
 )
@@ -85,7 +87,9 @@ def limits_checks(venue: "VenueState", c: Command) -> Checks:
     yield "unknown_account", c["account"] != 0 and not venue.ledger.knows(c["account"], c["tenant"])
     yield "unknown_instrument", c["instrument_id"] != 0 and c["instrument_id"] not in venue.markets
     yield "invalid_limit", any(c[name] < 0 for name in LIMITS if name in c)
-    yield "invalid_limit", "order_rate" in c and not 1 <= c["order_rate"] <= c["rate_interval"]
+    yield "invalid_limit", "order_rate" in c and not 1 <= c["order_rate"] <= c["rate_interval"] <= DAY
+    yield "invalid_limit", "duplicate_window" in c and c["duplicate_window"] > DAY
+    yield "invalid_limit", "price_collar" in c and c["price_collar"] > MAX_MAGNITUDE
 
 
 def kill_checks(venue: "VenueState", c: Command) -> Checks:

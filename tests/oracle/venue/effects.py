@@ -127,7 +127,7 @@ def trade(venue: "VenueState", event: Event) -> None:
         order.status = "partially_filled" if order.leaves else "filled"
         rate = market.maker_rate if order is maker and not auction else market.taker_rate
         amount = cost if market.fee_in_quote(order.side) else goods
-        fees[order.order_id] = order.charge(amount, rate) if venue.reserves() else 0
+        fees[order.order_id] = order.charge(amount, rate)
     if venue.reserves():
         pay(venue, buyer, seller, market.quote, cost, fees)
         pay(venue, seller, buyer, market.base, goods, fees)

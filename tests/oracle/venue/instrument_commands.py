@@ -62,11 +62,11 @@ def define_asset(venue: "VenueState", c: Command) -> None:
     known = venue.ledger.assets.get(c["asset"])
     checks = (
         ("invalid_asset", c["asset"] == 0 or not 0 <= c["asset_scale"] <= 18),
+        ("invalid_symbol", not is_symbol(c["symbol"])),
         (
             "asset_exists",
             known is not None and (known.symbol, known.scale) != (c["symbol"], c["asset_scale"]),
         ),
-        ("invalid_symbol", not is_symbol(c["symbol"])),
         ("capacity_assets", known is None and len(venue.ledger.assets) >= venue.sizes.max_assets),
     )
     reject = next((code for code, failed in checks if failed), None)
@@ -91,7 +91,6 @@ def define_instrument(venue: "VenueState", c: Command) -> None:
 
 def definition_checks(venue: "VenueState", c: Command) -> Checks:
     """What the venue looks at before the engine."""
-    yield "invalid_field", bool(c.get("extra_present", 0) & ~ALL_DEFINITION_FIELDS)
     assets = venue.ledger.assets
     yield "unknown_asset", c["base"] not in assets or c["quote"] not in assets
     yield "invalid_definition", c["base"] == c["quote"]
@@ -105,12 +104,14 @@ def definition_checks(venue: "VenueState", c: Command) -> Checks:
     yield "invalid_definition", assets[c["quote"]].scale < c["price_scale"] + c["qty_scale"]
     market = market_of(venue, c)
     yield "invalid_definition", max(market.lot_units, market.notional_units) > MAX_UNIT
+    yield "invalid_definition", min(c["max_qty"], c["max_notional"]) < 1
     yield "invalid_definition", not fits(2 * c["max_qty"] * market.lot_units)
     yield "invalid_definition", not fits(2 * c["max_notional"] * market.notional_units)
     old = venue.markets.get(c["instrument_id"])
     yield "instrument_in_use", old is not None and unchangeable(old) != unchangeable(market)
     yield "capacity_balances", not venue.ledger.has_room(*house_balances(c))
-    yield "instrument_in_use", any(o.market.instrument_id == c["instrument_id"] for o in venue.queue)
+    yield "instrument_in_use", any(o.market.instrument_id == c["instrument_id"] for o in venue.orders.values())
+    yield "invalid_field", bool(c.get("extra_present", 0) & ~ALL_DEFINITION_FIELDS)
 
 
 def house_balances(c: Command) -> list[tuple[int, int]]:

@@ -73,8 +73,6 @@ def collar_breach(venue: "VenueState", o: Asked) -> Iterator[Breach]:
     limit, reference = venue.limit(o.account, o.market, "price_collar"), venue.reference(o.market)
     if limit is None or reference is None or o.price is None:
         return
-    if o.type not in ("limit", "stop_limit", "market_to_limit"):
-        return
     distance = o.price - reference if o.side == "buy" else reference - o.price
     if distance > limit:
         yield "price_collar", (limit, distance)

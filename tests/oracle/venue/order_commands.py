@@ -46,8 +46,7 @@ ENGINE_FIELDS = (
     "stp_group",
 )
 LIMITED = ("limit", "stop_limit")
-WORST_IS_PRICE = ("limit", "stop_limit", "pegged", "market_to_limit")
-AT_ONCE_OR_LATER = ("gtc", "day", "gtd")
+SPECIAL = ("stop_price", "trail", "peg", "offset", "min_qty")
 
 
 def apply_order(venue: "VenueState", c: "Command") -> None:
@@ -278,9 +277,10 @@ class Handling:
         position = venue.touch(order.account, market)
         position.count(order, 1)
         position.live_orders += 1
-        position.accepted.append(
-            Accepted(venue.clock, order.side, order.type, c.get("price"), order.order_qty)
-        )
+        if venue.policy == POLICY_ALL and venue.limit(c["account"], market, "duplicate_window") is not None:
+            position.accepted.append(
+                Accepted(venue.clock, order.side, order.type, c.get("price"), order.order_qty)
+            )
         report = venue.report(order, "accepted")
         self.remember(report, order)
         return order
@@ -386,8 +386,9 @@ class NewOrder:
         self.market = venue.markets[c["instrument_id"]]
         yield "killed", venue.is_killed(c["account"], self.market)
         if venue.away:
-            special = c["type"] != "limit" or c["time_in_force"] not in AT_ONCE_OR_LATER
-            yield "engine_unavailable", special or bool(c["flags"] & matching.POST_ONLY)
+            special = c["type"] != "limit" or c["time_in_force"] not in matching.RESTING_TIMES
+            special = special or bool(c["flags"] & matching.POST_ONLY) or any(name in c for name in SPECIAL)
+            yield "engine_unavailable", special
             yield "queue_full", len(venue.queue) >= venue.sizes.queue_capacity
         yield from self.bounds()
         yield from self.room()
@@ -487,9 +488,10 @@ class Replacing:
         if leaves <= 0:
             return
         yield "invalid_qty", "qty" in c and c["qty"] > definition.max_qty
-        if "price" in c and order.type in WORST_IS_PRICE:
+        if "price" in c:
             self.worst = c["price"]
             yield "invalid_price", not definition.min_price <= c["price"] <= definition.max_price
+        yield "notional_overflow", self.worst * (order.cum_qty + leaves) > definition.max_notional
         if venue.reserves():
             needed = need(market, order.side, leaves, self.worst, order.fee_due)
             yield "notional_overflow", needed > MAX_INT64
@@ -510,7 +512,7 @@ class Replacing:
                 market=market,
                 side=order.side,
                 type=order.type,
-                price=self.worst if order.type in WORST_IS_PRICE else None,
+                price=self.c.get("price", order.worst if order.type in LIMITED else None),
                 qty=leaves,
                 notional=market.notional(self.worst, leaves),
                 replaced=order,

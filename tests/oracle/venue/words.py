@@ -152,6 +152,7 @@ HOUSE_EXTERNAL: Final = 2**64 - 1
 HOUSE_FEES: Final = 2**64 - 2
 MIN_INT64: Final = -(2**63)
 MAX_INT64: Final = 2**63 - 1
+MAX_MAGNITUDE: Final = matching.MAX_MAGNITUDE
 MAX_UNIT: Final = 10**18
 RATE_ONE: Final = 10**9
 """What a rate or a haircut of 1 is."""

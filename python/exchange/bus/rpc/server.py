@@ -112,9 +112,9 @@ class RpcServer:
             self._pump.close()
 
     async def _leave(self) -> None:
-        """Give the endpoint back, so that the next server there can have it at once.
+        """Give the endpoint back, so that the next server can have it at once.
 
-        libzmq does so in a thread of its own, and removes the file of an `ipc` socket then, whosever it is.
+        libzmq closes what listens in a thread of its own; until it has, a TCP port is taken.
         """
         self._socket.setsockopt(zmq.LINGER, _LINGER_MS)
         if self.endpoint.startswith("inproc://"):

@@ -8,15 +8,27 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import secrets
 import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Final
 
 import zmq
 
-from cmatch._core import Journal, JournalReader, Sequencer, SharedStats, Stat, SystemClock, Venue, ZmqTransport, seed_addresses
+from cmatch._core import (
+    Journal,
+    JournalReader,
+    Sequencer,
+    SharedStats,
+    Stat,
+    SystemClock,
+    Venue,
+    ZmqTransport,
+    seed_addresses,
+)
 from cmatch.errors import JournalFailed, JournalLocked
 from exchange.bus.curve import Authenticator, KeyPair, Keyring
 from exchange.bus.endpoints import check_reach, ipc_endpoint
@@ -39,8 +51,8 @@ SOCKET_NAME: Final = "core.sock"
 _RESUME_BYTES: Final = 64 << 20
 _FRAME_BYTES_MAX: Final = 128 << 10
 _QUEUE_MESSAGES_MAX: Final = 20_000
-# Of one batch from the socket: written ahead a command may take 13 times what its sender made of it, and all of a
-# batch has to fit one write of the journal.
+# Of one batch from the socket: written ahead a command may take 13 times what its sender made of it, and all
+# of a batch has to fit one write of the journal.
 _BATCH_BYTES_MAX: Final = 128 << 10
 
 
@@ -82,6 +94,7 @@ def main(settings: Settings) -> int:
             doorkeeper=doorkeeper.answer if doorkeeper is not None else None,
         )
         socket.bind(_endpoint(settings, directory, protected=doorkeeper is not None))
+        _stop_on_signals(loop)
         log(
             "core ready",
             sequence=venue.sequence,
@@ -89,15 +102,10 @@ def main(settings: Settings) -> int:
             lost=_lost(journal),
             after_s=f"{time.monotonic() - started:.3f}",
         )
-        return _serve(settings, loop, journal)
+        return _serve(settings, loop, journal, venue)
 
 
-def _serve(settings: Settings, loop: CoreLoop, journal: Journal) -> int:
-    def stop(*_: object) -> None:
-        loop.stopping = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+def _serve(settings: Settings, loop: CoreLoop, journal: Journal, venue: Venue) -> int:
     _make_quiet(settings)
     try:
         loop.run()
@@ -105,19 +113,35 @@ def _serve(settings: Settings, loop: CoreLoop, journal: Journal) -> int:
     except JournalFailed as error:
         log("the journal failed", reason=error)
         return ExitCode.JOURNAL_FAILED
-    log("core stopped", sequence=journal.written_sequence)
+    log(
+        "core stopped",
+        sequence=venue.sequence,
+        event_digest=f"{venue.event_digest:016x}",
+        state_hash=f"{venue.state_hash():016x}",
+    )
     return ExitCode.STOPPED
 
 
+def _stop_on_signals(loop: CoreLoop) -> None:
+    def stop(*_: object) -> None:
+        loop.stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
 def _first_venue(directory: DataDirectory, settings: Settings) -> Venue:
+    prefault, seed = settings.core.prefault, secrets.randbits(64)
     snapshots = starting_point(directory, _RESUME_BYTES)
     for snapshot in snapshots:
         with suppress(StorageError):
-            return restore(snapshot, Venue.restore)
+            return restore(snapshot, partial(Venue.restore, prefault=prefault, hash_seed=seed))
         log("snapshot passed over", path=snapshot.path)
     if snapshots:
-        raise StorageError(f"no snapshot in {directory.snapshots} can be restored, and the journal begins behind them")
-    return Venue(**limits_of(settings))
+        raise StorageError(
+            f"no snapshot in {directory.snapshots} can be restored, and the journal begins behind them"
+        )
+    return Venue(**limits_of(settings), prefault=prefault, hash_seed=seed)
 
 
 def _replay(directory: DataDirectory, core: Sequencer, venue: Venue, journal: Journal) -> int:
@@ -129,7 +153,8 @@ def _replay(directory: DataDirectory, core: Sequencer, venue: Venue, journal: Jo
                 break
     if venue.sequence != journal.written_sequence:
         raise StorageError(
-            f"the journal ends with sequence {journal.written_sequence}, what follows from it with {venue.sequence}"
+            f"the journal ends with sequence {journal.written_sequence},"
+            f" what follows from it with {venue.sequence}"
         )
     return venue.sequence - first
 
@@ -188,7 +213,8 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
     for key, principal in keyring.items():
         if not principal.tenant.isdecimal():
             raise SecurityError(
-                f"the tenant of {principal.name} is {principal.tenant!r}: expected its number, 0 for an operator's"
+                f"the tenant of {principal.name} is {principal.tenant!r}:"
+                " expected its number, 0 for an operator's"
             )
         roles = principal.roles
         core.permit(key, int(principal.tenant), "trade" in roles, "admin" in roles)

@@ -1,7 +1,7 @@
-"""The loop of the core process: one turn a batch, each stage one call into a kernel, nothing else in the process.
+"""The loop of the core process: one turn a batch, each stage one call into a kernel, nothing else in it.
 
-A turn takes what is there and never waits for more. A command is written ahead before it changes anything, and
-its answer leaves when it is as durable as the profile says.
+A turn takes what is there and never waits for more. A command is written ahead before it changes anything,
+and its answer leaves when it is as durable as the profile says.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 from exchange.errors import ServiceUnavailableError
@@ -48,10 +49,8 @@ class MatchingStage:
         Returns:
             True: it just went away; False: it is just back; None: as before.
         """
-        try:
+        with suppress(StageUnavailableError, ServiceUnavailableError):
             self._breaker.call_sync(self._port.ping)
-        except (StageUnavailableError, ServiceUnavailableError):
-            pass
         away = self._breaker.state is not BreakerState.CLOSED
         if away == self._away:
             return None

@@ -1,0 +1,184 @@
+"""`exchange bench`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from exchange.bench.flow import Load
+from exchange.bench.market import Market
+from exchange.bench.measure import Measured, measure
+from exchange.cli.common import add_settings, settings_of
+from exchange.cli.launch import data_directory, running
+from exchange.client import Reject
+from exchange.config import Settings
+from exchange.errors import ConfigError
+from exchange.runtime.machine import Level, examine
+from exchange.topology import endpoints_of
+
+DESCRIPTION = """Start an exchange, load it in open loop (every request has the time at which it is due, and
+its latency counts from then), and draw the latencies. Two of five requests are cancels, one in five trades,
+1,000 accounts over 16 connections in one instrument. Beside it metrics are scraped, queries asked and a
+snapshot taken, unless --alone. Exit code 1 where an answer is lost or comes twice."""
+
+_WIDTH = 50
+_LEAST_NS = 16_000  # below it latencies are drawn together
+_BUCKETS_A_DOUBLING = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    add_settings(parser)
+    parser.add_argument(
+        "--rate", type=int, action="append", metavar="N", help="requests a second (100,000); may be repeated"
+    )
+    parser.add_argument("--batch", type=int, default=10, metavar="N", help="requests in a message (10)")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, metavar="S", help="measured time of a run (60)"
+    )
+    parser.add_argument(
+        "--warmup", type=float, default=10.0, metavar="S", help="before that, not counted (10)"
+    )
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs at each rate (5)")
+    parser.add_argument("--accounts", type=int, default=1_000, metavar="N", help="accounts (1,000)")
+    parser.add_argument("--sockets", type=int, default=16, metavar="N", help="connections (16)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the choices (1)")
+    parser.add_argument(
+        "--queries", type=int, default=1_000, metavar="N", help="queries a second beside it (1,000)"
+    )
+    parser.add_argument(
+        "--alone", action="store_true", help="nothing beside it: no scrapes, queries, snapshots"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary data directory")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measures; returns 0, or 1 where an answer was lost or came twice."""
+    if options.runs < 1 or options.seconds <= 0 or options.warmup < 0:
+        raise ConfigError("--runs and --seconds have to be above 0, --warmup not below")
+    measured: list[Measured] = []
+    beside: list[dict[str, Any]] = []
+    with data_directory(options, "bench") as data:
+        options.data = data
+        settings = settings_of(options)
+        _head(settings, options)
+        with running(options, settings), Market(settings.endpoints.orders, options.sockets) as market:
+            market.define()
+            market.fund(options.accounts)
+            for number, rate in enumerate(
+                rate for rate in options.rate or [100_000] for _ in range(options.runs)
+            ):
+                load = Load(
+                    rate=rate,
+                    seconds=options.warmup + options.seconds,
+                    batch=options.batch,
+                    accounts=options.accounts,
+                    sockets=options.sockets,
+                    seed=options.seed + number,
+                    run=number,
+                )
+                with _disturbed(options, settings, beside):
+                    measured.append(measure(market, load, options.warmup))
+                market.beat()
+                print(text(measured[-1]), flush=True)
+                if beside:
+                    print(f"  beside it: {_beside_words(beside[-1])}", flush=True)
+    if options.json:
+        content = {"measured": [each.to_json() for each in measured], "beside": beside}
+        options.json.write_text(json.dumps(content, indent=1, default=str))
+    return int(any(each.lost or each.duplicates for each in measured))
+
+
+def _head(settings: Settings, options: argparse.Namespace) -> None:
+    core = settings.core
+    print(
+        f"{settings.durability} durability over {settings.endpoints.orders.partition(':')[0]},"
+        f" messages of {options.batch}, real-time priority {core.realtime_priority or 'none'}"
+    )
+    lacking = [finding.topic for finding in examine(settings.data_directory) if finding.level is not Level.OK]
+    if lacking:
+        print(f"this machine lacks: {', '.join(lacking)} (exchange doctor)", flush=True)
+
+
+@contextlib.contextmanager
+def _disturbed(
+    options: argparse.Namespace, settings: Settings, reports: list[dict[str, Any]]
+) -> Iterator[None]:
+    """Scrapes, queries and snapshots beside a run, in a process of their own."""
+    if options.alone:
+        yield
+        return
+    arguments = [sys.executable, "-m", "exchange.bench.beside", settings.endpoints.queries]
+    arguments += [endpoints_of(settings).get("metrics", ""), str(options.queries)]
+    arguments += [str(options.warmup + options.seconds / 3)]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)  # noqa: S603 (our own program)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate()
+    reports.append(json.loads(out) if out.strip() else {})
+
+
+def _beside_words(report: dict[str, Any]) -> str:
+    return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in report.items())
+
+
+def text(measured: Measured) -> str:
+    """One run as lines, its histogram last."""
+    load = measured.load
+    seconds = load.seconds - measured.warmup_s
+    percentiles = "  ".join(f"p{p:g} {_time(ns)}" for p, ns in measured.percentiles.items())
+    late = "  ".join(f"p{p:g} {_time(measured.lateness[p])}" for p in (50.0, 99.0))
+    answered = f"{measured.rate:,.0f} answered a second, {measured.lost} lost, {measured.duplicates} twice"
+    lines = [
+        f"{load.rate:,}/s in messages of {load.batch}, {seconds:g} s: {measured.requests:,} requests",
+        f"  {answered}",
+        f"  {percentiles}  max {_time(measured.worst)}  mean {_time(measured.mean)}",
+        f"  the generator itself was late: {late}",
+        "  " + ", ".join(f"{count:,} {name}" for name, count in measured.counts.items() if count),
+    ]
+    if measured.rejects:
+        refused = ", ".join(f"{count:,} {Reject(code).name}" for code, count in measured.rejects.items())
+        lines.append(f"  refused: {refused}")
+    return "\n".join([*lines, *histogram(measured.buckets)])
+
+
+def histogram(buckets: list[tuple[int, int]]) -> list[str]:
+    """Buckets (highest latency in ns, how many) as bars, two a doubling of the latency."""
+    rows: dict[int, int] = {}
+    for highest, count in buckets:
+        if count:
+            place = math.ceil(math.log2(max(highest, _LEAST_NS)) * _BUCKETS_A_DOUBLING)
+            rows[place] = rows.get(place, 0) + count
+    if not rows:
+        return ["  nothing was measured"]
+    total, most, seen = sum(rows.values()), max(rows.values()), 0
+    lines = []
+    for place in range(min(rows), max(rows) + 1):
+        count = rows.get(place, 0)
+        seen += count
+        edge = _time(round(2 ** (place / _BUCKETS_A_DOUBLING)))
+        lines.append(f"  <= {edge:>9}  {seen / total:9.4%}  {_bar(count / most)} {count:,}")
+    return lines
+
+
+def _bar(share: float) -> str:
+    eighths = math.ceil(share * _WIDTH * 8)
+    whole, rest = divmod(eighths, 8)
+    return "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[rest]
+
+
+def _time(ns: int) -> str:
+    if ns < 10_000_000:
+        return f"{ns / 1_000:,.0f} us"
+    return f"{ns / 1_000_000:,.0f} ms"

@@ -1,0 +1,87 @@
+"""An exchange that a command starts for itself, as `exchange up` does, and stops again."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from exchange.config import Settings
+from exchange.errors import ExchangeError, ServiceUnavailableError
+from exchange.storage.directory import DataDirectory
+
+_START_S = 120.0
+_STOP_S = 120.0
+
+
+@contextlib.contextmanager
+def data_directory(options: argparse.Namespace, name: str) -> Iterator[Path]:
+    """The data directory that was given, else a temporary one that is removed afterwards unless `--keep`."""
+    if options.data is not None:
+        yield options.data.absolute()
+        return
+    place = Path(tempfile.mkdtemp(prefix=f"exchange-{name}-"))
+    try:
+        yield place
+    finally:
+        if options.keep:
+            print(f"data kept in {place}")
+        else:
+            shutil.rmtree(place)
+
+
+@contextlib.contextmanager
+def running(options: argparse.Namespace, settings: Settings, changes: Sequence[str] = ()) -> Iterator[None]:
+    """A running exchange; its log goes to `exchange.log` of the data directory.
+
+    Args:
+        options: of the command, with those of `add_settings`.
+        settings: what they mean, changes included.
+        changes: settings as KEY=VALUE, for the exchange that is started, too.
+
+    Raises:
+        ServiceUnavailableError: it did not start.
+        ExchangeError: it did not stop in order.
+    """
+    data = settings.data_directory
+    data.mkdir(parents=True, exist_ok=True)
+    arguments = [sys.executable, "-m", "exchange.cli", "up", "--data", str(data)]
+    arguments += ["--config", str(options.config)] if options.config else []
+    arguments += [word for pair in [*options.set, *changes] for word in ("--set", pair)]
+    with (data / "exchange.log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 (our own program)
+            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        _await_start(process, data)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            code = process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+    if code != 0:
+        raise ExchangeError(f"the exchange ended with exit code {code}: {_last_line(data)}")
+
+
+def _await_start(process: subprocess.Popen[bytes], data: Path) -> None:
+    announcement = DataDirectory(data).announcement
+    deadline = time.monotonic() + _START_S
+    while not announcement.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ServiceUnavailableError(f"the exchange did not start: {_last_line(data)}")
+        time.sleep(0.02)
+
+
+def _last_line(data: Path) -> str:
+    lines = (data / "exchange.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    return lines[-1] if lines else "its log is empty"

@@ -1,0 +1,181 @@
+"""The command line without an exchange: help, wrong use, keys, the doctor."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exchange.bus.curve import KeyPair, Keyring
+from exchange.cli import COMMANDS, main
+from exchange.cli.admin import WHATS
+from exchange.cli.common import plain, settings_of, table
+from exchange.config import Settings
+from exchange.domain.enums import Side
+from exchange.domain.queries import LevelRow
+from exchange.topology import PROCESSES, SERVICES, settings_as_json, settings_of_json
+
+
+def say(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Exit code, output and complaints of one command."""
+    try:
+        code = main(words)
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize("command", [name for name, _ in COMMANDS])
+def test_help_of_every_command_is_complete(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """It ends with 0, describes itself, explains every option and the exit codes."""
+    code, out, err = say(capsys, command, "--help")
+    assert (code, err) == (0, "")
+    assert f"usage: exchange {command}" in out
+    assert "Exit code: 0 all is right" in " ".join(out.split())
+    options = [line for line in out.splitlines() if line.startswith(("  -", "  {"))]
+    lines = out.splitlines()
+    for line in options:
+        following = lines[lines.index(line) + 1] if lines.index(line) + 1 < len(lines) else ""
+        assert "  " in line.strip() or following.startswith(" " * 20), f"{line!r} says nothing"
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """With a line of its own."""
+    code, out, _ = say(capsys, "--help")
+    assert code == 0
+    for name, words in COMMANDS:
+        assert f"    {name}" in out
+        assert words.split(",")[0][:20] in " ".join(out.split())
+
+
+@pytest.mark.parametrize("what", [what.name for what in WHATS])
+def test_help_of_every_administrative_command_names_its_options(
+    capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    """And where the exchange is."""
+    code, out, _ = say(capsys, "admin", what, "--help")
+    assert code == 0
+    assert "--data DIR" in out
+    assert "who speaks" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (("fly",), 2, "invalid choice: 'fly'"),
+        (("admin",), 2, "arguments are required: WHAT"),
+        (("order", "new", "BTC-USD", "hold", "1", "--account", "1"), 2, "invalid choice: 'hold'"),
+        (("status", "--data", "/nowhere/at/all"), 1, "no exchange runs on /nowhere/at/all"),
+        (("book", "BTC-USD", "--data", "/nowhere"), 1, "start one with `exchange up --data /nowhere`"),
+        (("status", "--set", "durability"), 78, "--set durability: expected KEY=VALUE"),
+        (("status", "--set", "speed=11"), 78, "there is no setting speed"),
+        (("status", "--set", "durability=hope"), 78, "durability is 'hope': expected process or disk"),
+        (("status", "--set", "limits.orders=many"), 78, "limits.orders is 'many': expected a whole number"),
+        (("up", "--config", "/nowhere.toml"), 78, "/nowhere.toml cannot be read"),
+        (("keygen",), 78, "exchange keygen takes the NAME of a client, or --server"),
+        (("demo", "--rate", "0"), 78, "--rate is 0: expected 1 or more"),
+        (("replay", "/nowhere"), 1, "there is no journal in /nowhere/journal"),
+        (("verify", "/nowhere"), 1, "there is no journal in /nowhere/journal"),
+        (("run", "kitchen"), 2, "invalid choice: 'kitchen'"),
+        (("run", "core", "--settings", "{"), 78, "settings of another process are no JSON"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_its_exit_code(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], code: int, complaint: str
+) -> None:
+    """No traceback, nothing on standard output."""
+    found, out, err = say(capsys, *words)
+    assert (found, out) == (code, "")
+    assert complaint in " ".join(err.split())
+    assert "Traceback" not in err
+    if code != 2:
+        assert err.startswith("exchange: ")
+        assert err.count("\n") == 1
+
+
+def test_doctor_prints_a_line_a_topic_and_a_sum(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Its JSON has the same findings; the exit code says whether one fails."""
+    code, out, _ = say(capsys, "doctor", "--data", str(tmp_path))
+    lines = [line for line in out.splitlines() if line.split(" ")[0] in ("ok", "warn", "fail")]
+    found, text, _ = say(capsys, "doctor", "--json", "--data", str(tmp_path))
+    findings = json.loads(text)
+    assert len(lines) == len(findings)
+    assert {finding["level"] for finding in findings} <= {"ok", "warn", "fail"}
+    assert code == int(any(line.startswith("fail") for line in lines))
+    assert found == int(any(finding["level"] == "fail" for finding in findings))
+    assert out.splitlines()[-1].endswith(" fail")
+
+
+def test_keygen_makes_keys_that_let_a_client_in(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Secrets are readable by their owner alone and never printed; nothing is replaced."""
+    keys = tmp_path / "keys"
+    code, out, _ = say(capsys, "keygen", "--server", "--keys", str(keys))
+    server = KeyPair.read(keys / "server.key")
+    assert (code, server.public in out, server.secret in out) == (0, True, False)
+    code, out, _ = say(capsys, "keygen", "bot", "--keys", str(keys), "--tenant", "7", "--role", "trade")
+    client = KeyPair.read(keys / "bot.key")
+    assert (code, client.secret in out) == (0, False)
+    principal = Keyring.read(keys / "clients").find(client.public)
+    assert principal is not None
+    assert (principal.name, principal.tenant, principal.roles) == ("bot", "7", frozenset({"trade"}))
+    assert stat.S_IMODE((keys / "bot.key").stat().st_mode) == 0o600
+    again, _, err = say(capsys, "keygen", "bot", "--keys", str(keys))
+    assert (again, err.count("\n")) == (78, 1)
+    assert KeyPair.read(keys / "bot.key") == client
+
+
+def test_interrupted_command_ends_with_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a shell would have it."""
+
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("exchange.cli.doctor.run", interrupt)
+    code, _, err = say(capsys, "doctor")
+    assert (code, err) == (130, "\nexchange: interrupted\n")
+
+
+def test_command_whose_reader_went_away_ends_quietly() -> None:
+    """`exchange doctor | head -1` complains of nothing."""
+    command = f"{sys.executable} -m exchange.cli --help | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)  # noqa: S602 (ours)
+    assert done.stdout.startswith("usage: exchange")
+    assert done.stderr == ""
+
+
+def test_settings_of_a_supervisor_reach_its_children_whole(tmp_path: Path) -> None:
+    """As JSON and back, whatever the child's environment and files say."""
+    options = argparse.Namespace(
+        data=tmp_path, config=None, set=["durability=disk", "limits.accounts=1234", "core.cpu=1"]
+    )
+    settings = settings_of(options, endpoints={"metrics": ""})
+    assert (settings.limits.accounts, settings.core.cpu, settings.endpoints.metrics) == (1234, 1, "")
+    assert settings_of_json(settings_as_json(settings)) == settings
+    assert isinstance(settings, Settings)
+
+
+def test_topology_hosts_every_service_and_each_query_has_one_service() -> None:
+    """A request that two services answer would be two truths."""
+    assert {spec.name for process in PROCESSES for spec in process.hosts} == {spec.name for spec in SERVICES}
+    requests = [request for spec in SERVICES for request in spec.queries]
+    assert len(requests) == len(set(requests))
+
+
+def test_plain_and_table_show_messages_as_people_read_them() -> None:
+    """Enums by name, nothing as null; columns as wide as their widest word."""
+    assert plain((LevelRow(price=1, qty=2, count=3), Side.BUY, None, True, 7)) == [
+        {"price": 1, "qty": 2, "count": 3},
+        "buy",
+        None,
+        True,
+        7,
+    ]
+    assert table(("a", "bb"), [("xxx", "1"), ("y", "22")]) == "a    bb\nxxx   1\ny    22"

@@ -1,0 +1,285 @@
+"""The command line with an exchange behind it: real processes, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.exchange.journals import Writer
+
+SMALL = [
+    "limits.segment_bytes=16777216",
+    "limits.accounts=100",
+    "limits.orders=1000",
+    "limits.client_order_ids=1000",
+]
+START_S = 120.0
+
+
+def settings(*pairs: str) -> list[str]:
+    """Settings as words of a command line."""
+    return [word for pair in (*SMALL, *pairs) for word in ("--set", pair)]
+
+
+def fetch(url: str) -> bytes:
+    """A page of the metrics server."""
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (our own server)
+        content: bytes = answer.read()
+    return content
+
+
+def exchange(*words: str, check: int | None = 0, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """One command, run to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "exchange.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+    if check is not None:
+        assert done.returncode == check, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """The first true value of a condition of other processes."""
+    deadline = time.monotonic() + START_S
+    while not (found := condition()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Up:
+    """An `exchange up`."""
+
+    data: Path
+    process: subprocess.Popen[str]
+
+    @classmethod
+    def start(cls, data: Path, *pairs: str) -> Up:
+        """Started, not yet ready."""
+        words = [sys.executable, "-m", "exchange.cli", "up", "--data", str(data), *settings(*pairs)]
+        with data.with_suffix(".log").open("a") as log:
+            process = subprocess.Popen(words, stdout=log, stderr=log, text=True)
+        return cls(data, process)
+
+    @property
+    def log(self) -> str:
+        """What it wrote."""
+        return self.data.with_suffix(".log").read_text()
+
+    def announcement(self) -> dict[str, Any]:
+        """What it says of itself; empty before it is ready."""
+        try:
+            content: dict[str, Any] = json.loads((self.data / "run" / "exchange.json").read_bytes())
+        except FileNotFoundError:
+            assert self.process.poll() is None, self.log[-3000:]
+            return {}
+        return content
+
+    def say(self, *words: str, check: int | None = 0) -> str:
+        """The output of a command about it."""
+        return exchange(*words, "--data", str(self.data), *settings(), check=check).stdout
+
+    def ask(self, *words: str) -> Any:
+        """The same as data."""
+        return json.loads(self.say(*words, "--json"))
+
+    def stop(self) -> int:
+        """Ends it in order; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(120)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """An exchange with a market of two accounts."""
+    made = Up.start(tmp_path_factory.mktemp("up") / "data", "endpoints.metrics=127.0.0.1:0")
+    try:
+        until(made.announcement, "it did not start")
+        made.say("admin", "define-asset", "1", "BTC", "8")
+        made.say("admin", "define-asset", "2", "USD", "6")
+        market = ["define-instrument", "7", "BTC-USD", "--base", "BTC", "--quote", "USD"]
+        made.say("admin", *market, "--price-scale", "2", "--qty-scale", "4", "--taker-rate", "1000000")
+        for account in ("11", "12"):
+            made.say("admin", "open-account", account, "--of", "1")
+            made.say("admin", "deposit", account, "BTC", "10")
+            made.say("admin", "deposit", account, "USD", "1000000")
+        yield made
+    finally:
+        made.process.kill()
+        made.process.wait()
+
+
+def test_up_announces_endpoints_and_processes(up: Up) -> None:
+    """The file names what runs; the log has a line an event."""
+    content = up.announcement()
+    assert content["supervisor"] == up.process.pid
+    assert set(content["processes"]) == {"core", "replica"}
+    assert content["endpoints"]["orders"] == f"ipc://{up.data}/run/orders.sock"
+    for line in up.log.splitlines():
+        assert re.match(r"(ts=\S+ level=\w+ process=\S+ event=|orders |queries |metrics |ready )", line), line
+
+
+def test_second_up_on_the_same_directory_is_refused_with_a_sentence(up: Up) -> None:
+    """And the first one does not notice."""
+    done = exchange("up", "--data", str(up.data), *settings(), check=73)
+    assert done.stdout == ""
+    assert f"an exchange runs on {up.data} already (process {up.process.pid})" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_order_through_its_life_by_command(up: Up) -> None:
+    """Entered, changed, traded, cancelled; each answer and query tells of it."""
+    report = up.ask(
+        "order", "new", "BTC-USD", "sell", "0.5", "64000", "--account", "11", "--client-order-id", "s1"
+    )
+    assert (report["exec_type"], report["order_status"], report["leaves_qty"]) == ("accepted", "open", 5000)
+    order = str(report["order_id"])
+    changed = up.ask(
+        "order", "replace", order, "--instrument", "BTC-USD", "--price", "63000", "--account", "11"
+    )
+    assert changed["exec_type"] == "replaced"
+    up.say("order", "new", "BTC-USD", "buy", "0.2", "63500", "--account", "12")
+    [live] = up.ask("order", "list", "--account", "11")
+    assert (live["order_id"], live["cum_qty"], live["price"]) == (int(order), 2000, 6300000)
+    [past] = up.ask("order", "list", "--history", "--status", "filled", "--account", "12")
+    assert (past["cum_qty"], past["average_price"]) == (2000, 6300000)
+    book = up.ask("book", "BTC-USD")
+    assert (book["bids"], book["asks"]) == ([], [{"price": 6300000, "qty": 3000, "count": 1}])
+    money = {row["symbol"]: row for row in up.ask("balances", "--account", "12")}
+    assert money["USD"]["total"] == (1_000_000 - 12_600) * 10**6
+    assert money["BTC"]["total"] == 10 * 10**8 + 20_000_000 - 20_000  # less 0.1 %
+    held = up.say("balances", "--account", "11", "--reservations")
+    assert f"order {order}  BTC    0.30000000" in held
+    refused = exchange(
+        "order",
+        "new",
+        "BTC-USD",
+        "buy",
+        "100",
+        "64000",
+        "--account",
+        "12",
+        "--data",
+        str(up.data),
+        *settings(),
+        check=1,
+    )
+    assert "refused: insufficient_funds" in refused.stderr
+    done = up.say("order", "cancel", "--all", "--account", "11")
+    assert "1 orders cancelled" in done
+    assert up.ask("order", "list", "--account", "11") == []
+
+
+def test_admin_refusal_names_the_code_and_ends_with_1(up: Up) -> None:
+    """Other wrong words end with a sentence and 78."""
+    done = exchange("admin", "define-asset", "1", "XXX", "8", "--data", str(up.data), *settings(), check=1)
+    assert done.stderr.startswith("exchange: refused: asset_exists: ")
+    wrong = exchange("admin", "deposit", "11", "DOGE", "1", "--data", str(up.data), *settings(), check=78)
+    assert wrong.stderr.startswith("exchange: admin deposit: ")
+    assert wrong.stderr.count("\n") == 1
+
+
+def test_kill_switch_by_command_blocks_and_is_lifted(up: Up) -> None:
+    """What rests is cancelled at once."""
+    order = ("order", "new", "BTC-USD", "buy", "0.1", "100", "--account", "12")
+    up.say(*order)
+    up.say("admin", "kill", "account", "12")
+    assert up.ask("order", "list", "--account", "12") == []
+    blocked = exchange(*order, "--data", str(up.data), *settings(), check=1)
+    assert "refused: killed" in blocked.stderr
+    up.say("admin", "unkill", "account", "12")
+    up.say(*order)
+    up.say("order", "cancel", "--all", "--account", "12")
+
+
+def test_status_tells_health_rates_and_latencies(up: Up) -> None:
+    """As text and as data."""
+    text = up.say("status", "--seconds", "0.1")
+    assert "health    healthy" in text
+    assert "replica   process" in text
+    content = up.ask("status", "--seconds", "0.1")
+    assert content["values"]["accounts"] == 2
+    assert content["replica"]["pid"] == up.announcement()["processes"]["replica"]
+    assert set(content["latency_ns"]["batch_service"]) == {"p50", "p90", "p99", "p99.9", "max"}
+
+
+def test_snapshot_by_command_is_what_verify_compares(up: Up) -> None:
+    """While the exchange runs."""
+    line = up.say("snapshot").strip()
+    sequence, digest, state, writer = line.split()
+    assert writer == "replica"
+    found = exchange("verify", str(up.data))
+    assert f"same   {line}" in found.stdout
+    outcome = json.loads(exchange("replay", str(up.data), "--json").stdout)
+    assert (outcome["trades"], outcome["accounts"]) == (1, 2)
+    assert outcome["sequence"] >= int(sequence)  # sessions of later commands are in it
+    assert len(digest) == len(state) == 16
+
+
+def test_exchange_through_a_crash_and_a_stop_loses_nothing(tmp_path: Path) -> None:
+    """The core is killed and comes back; metrics and health are served; a stop is in order; verify agrees."""
+    with_port = Up.start(tmp_path / "data", "endpoints.metrics=127.0.0.1:19464")
+    try:
+        until(with_port.announcement, "it did not start")
+        with_port.say("admin", "define-asset", "1", "BTC", "8")
+        with_port.say("admin", "open-account", "11", "--of", "1")
+        with_port.say("admin", "deposit", "11", "BTC", "1.5")
+        url = with_port.announcement()["endpoints"]["metrics"]
+        assert b"exchange_core_up 1" in fetch(url)
+        assert json.loads(fetch(url.replace("/metrics", "/health")))["status"] == "healthy"
+        core = with_port.announcement()["processes"]["core"]
+        os.kill(core, signal.SIGKILL)
+        until(
+            lambda: with_port.announcement()["processes"]["core"] not in (core, None), "it did not come back"
+        )
+        until(
+            lambda: (
+                exchange("status", "--seconds", "0", "--data", str(with_port.data), check=None).returncode
+                == 0
+            ),
+            "x",
+        )
+        with_port.say("admin", "deposit", "11", "BTC", "0.5")
+        [balance] = with_port.ask("balances", "--account", "11")
+        assert balance["total"] == 2 * 10**8
+        assert with_port.stop() == 0
+        assert not (with_port.data / "run" / "exchange.json").exists()
+    finally:
+        with_port.process.kill()
+        with_port.process.wait()
+    assert 'event="child fell" name=core reason="killed by SIGKILL"' in with_port.log
+    found = exchange("verify", str(with_port.data)).stdout
+    assert "the same, up to sequence" in found
+
+
+def test_verify_of_a_tampered_digest_says_where_it_parts(tmp_path: Path) -> None:
+    """Exit code 1, with the sequence; and without any digest it says that there is nothing to compare."""
+    writer = Writer(tmp_path / "journal")
+    writer.open_market()
+    sequence = writer.trade(3)
+    writer.close()
+    nothing = exchange("verify", str(tmp_path), check=1)
+    assert "nothing was recorded to compare with" in nothing.stdout
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "snapshots" / "live.digest").write_text(f"{sequence} {7:016x} {8:016x} core\n")
+    parted = exchange("verify", str(tmp_path), check=1)
+    assert f"events part at or before sequence {sequence}: 0000000000000007 live (core)" in parted.stdout
+    outcome = json.loads(exchange("verify", str(tmp_path), "--json", check=1).stdout)
+    assert (outcome["same"], outcome["replay"]["trades"]) == (False, 3)

@@ -1,0 +1,170 @@
+"""`exchange demo` as a user runs it, and its audit."""
+
+from __future__ import annotations
+
+import io
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from cmatch._core import SharedStats, Stat
+from exchange.demo.audit import audit
+from exchange.demo.market import Tally
+from exchange.demo.sample import Product
+from exchange.demo.view import Lines, Picture, draw, spark
+from exchange.domain.queries import BookLevelsReply, LevelRow
+from exchange.observability import StatsReader
+from exchange.storage.digests import Digest, append_digest
+from exchange.storage.directory import DataDirectory
+from tests.exchange.journals import BTC, USD, Writer
+
+SMALL = ["--accounts", "50", "--sessions", "3", "--set", "limits.segment_bytes=33554432"]
+AUDIT = re.compile(
+    r"audit: ([\d,]+) trades, sum of balances = deposits in 11 assets,"
+    r" live hash ([0-9a-f]{16}) = replay hash \2"
+)
+
+
+def demo(*words: str) -> subprocess.Popen[str]:
+    """A running demo."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "exchange.cli", "demo", *SMALL, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_demo_trades_and_ends_with_an_audit_that_agrees(tmp_path: Path) -> None:
+    """Lines while it runs, since this is no terminal; orders rest, trade and are cancelled; exit code 0."""
+    process = demo("--seconds", "6", "--rate", "4000", "--data", str(tmp_path / "data"))
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (0, "")
+    lines = out.splitlines()
+    found = AUDIT.fullmatch(lines[-1])
+    assert found is not None, out
+    assert int(found[1].replace(",", "")) > 100
+    assert any(re.match(r" +\d+\.\d s +[\d,]+ commands/s .* live orders .* journal", line) for line in lines)
+    again = demo("--seconds", "1", "--data", str(tmp_path / "data"))
+    _, err = again.communicate(timeout=100)
+    assert again.returncode == 78
+    assert "has a journal already" in err
+
+
+def test_demo_that_is_interrupted_stops_and_audits(tmp_path: Path) -> None:
+    """Ctrl-C ends the market, not the audit; a temporary directory is gone afterwards."""
+    process = demo("--rate", "2000")
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not any("commands/s" in line for line in lines):
+        lines.append(process.stdout.readline())
+        assert lines[-1], f"it ended: {lines}"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (0, "")
+    assert AUDIT.fullmatch(out.splitlines()[-1])
+    assert not list(Path("/tmp").glob(f"exchange-demo-*{process.pid}*"))  # noqa: S108 (none of ours is left)
+
+
+@pytest.fixture
+def audited(tmp_path: Path) -> Path:
+    """A data directory of an exchange that has stopped: its digest was written down at the end."""
+    directory = DataDirectory(tmp_path)
+    writer = Writer(directory.journal)
+    writer.open_market()
+    writer.trade(20)
+    writer.close()
+    directory.snapshots.mkdir()
+    found = audit(tmp_path).verdict.replayed.digest
+    append_digest(directory.digests, Digest(found.sequence, found.event_digest, found.state_hash))
+    return tmp_path
+
+
+def test_audit_of_an_honest_journal_is_good(audited: Path) -> None:
+    """Money and hashes agree, and what was paid in is what the accounts hold."""
+    paid_in = {BTC: 30 * 10**8, USD: 3_000_000 * 10**6}
+    found = audit(audited, paid_in)
+    assert found.good
+    assert found.balances == found.deposits == paid_in
+    assert found.trades == 20
+    assert found.line().startswith("audit: 20 trades, sum of balances = deposits in 2 assets, live hash ")
+
+
+def test_audit_finds_money_that_was_never_paid_in(audited: Path) -> None:
+    """Somebody counted other deposits than the ledger."""
+    found = audit(audited, {BTC: 30 * 10**8, USD: 1})
+    assert (found.good, found.money_right, found.hash_right) == (False, False, True)
+    assert "sum of balances DIFFERS FROM deposits" in found.line()
+
+
+def test_audit_finds_a_state_that_was_not_live(audited: Path) -> None:
+    """One bit of the recorded hash is enough."""
+    digests = DataDirectory(audited).digests
+    sequence, events, state, writer = digests.read_text().split()
+    digests.write_text(f"{sequence} {events} {int(state, 16) ^ 1:016x} {writer}\n")
+    found = audit(audited)
+    assert (found.good, found.money_right, found.hash_right) == (False, True, False)
+    assert "DIFFERS FROM replay hash" in found.line()
+    assert "state part at or before sequence" in str(found.verdict.parting)
+
+
+def test_audit_without_a_hash_at_the_end_is_not_good(audited: Path) -> None:
+    """An exchange that did not stop in order proves nothing of its end."""
+    DataDirectory(audited).digests.unlink()
+    found = audit(audited)
+    assert (found.good, found.money_right, found.hash_right) == (False, True, False)
+    assert "live hash none DIFFERS FROM" in found.line()
+
+
+def test_spark_shows_numbers_against_the_largest() -> None:
+    """The largest at full height; nothing where there is nothing."""
+    assert spark([0.0, 50.0, 100.0]) == "▁▅█"
+    assert spark([]) == spark([0.0]) == ""
+    assert len(spark(np.arange(1, 61, dtype=float).tolist())) == 60
+
+
+def picture(seconds: float, commands: int) -> Picture:
+    """The exchange after so many commands in the last second."""
+    stats = SharedStats()
+    reader = StatsReader(memoryview(stats))
+    before = reader.read()
+    stats.begin()
+    stats.add(Stat.commands, commands)
+    stats.set(Stat.live_orders, 77)
+    stats.end()
+    now = replace(reader.read(), read_ns=before.read_ns + 1_000_000_000)
+    book = BookLevelsReply(
+        bids=(LevelRow(price=99_50, qty=12_000, count=2), LevelRow(price=99_00, qty=5_000, count=1)),
+        asks=(LevelRow(price=100_25, qty=7_500, count=1),),
+    )
+    return Picture(seconds, now, before, Tally(sent=commands), book, Product("BTC-USD", 2, 4), 1 << 28)
+
+
+def test_lines_are_at_most_one_a_second_of_the_market(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each with the rates since the picture before."""
+    lines = Lines()
+    for seconds in (0.2, 0.5, 1.1, 1.3, 2.4):
+        lines.show(picture(seconds, 12_345))
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in shown] == ["0.2", "1.3"]
+    assert "12,345 commands/s" in shown[0]
+    assert "77 live orders" in shown[0]
+
+
+def test_screen_shows_rates_latencies_traders_and_the_book() -> None:
+    """Prices and quantities as decimals; the best bid beside the best ask."""
+    console = Console(record=True, width=120, file=io.StringIO())
+    console.print(draw(picture(3.0, 4_000), [1_000.0, 4_000.0]))
+    text = console.export_text()
+    assert "4,000/s" in text
+    assert re.search(r"1\.2000 +99\.50 +100\.25 +0\.7500", text)
+    assert "BTC-USD" in text
+    assert "256 MiB of segments" in text
+    assert "▂█" in text
