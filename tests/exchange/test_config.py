@@ -108,7 +108,7 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
         value = special.get(row.key, row.bounds[1])
         return str(value), value
     if row.kind is bool:
-        return "true", True
+        return str(not row.default).lower(), not row.default
     if row.kind is Durability:
         return "disk", Durability.DISK
     if row.kind is Path:

@@ -153,7 +153,7 @@ def test_lines_are_at_most_one_a_second_of_the_market(capsys: pytest.CaptureFixt
     for seconds in (0.2, 0.5, 1.1, 1.3, 2.4):
         lines.show(picture(seconds, 12_345))
     shown = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in shown] == ["0.2", "1.3"]
+    assert [line.split()[0] for line in shown] == ["0.2", "1.3", "2.4"]
     assert "12,345 commands/s" in shown[0]
     assert "77 live orders" in shown[0]
 
@@ -167,4 +167,4 @@ def test_screen_shows_rates_latencies_traders_and_the_book() -> None:
     assert re.search(r"1\.2000 +99\.50 +100\.25 +0\.7500", text)
     assert "BTC-USD" in text
     assert "256 MiB of segments" in text
-    assert "▂█" in text
+    assert "▃█" in text

@@ -1,6 +1,8 @@
 // Followers: what they see of a journal that is being written, from anywhere in it, and where they stop.
 #include <doctest/doctest.h>
 
+#include <cerrno>
+#include <functional>
 #include <thread>
 
 #include "cmatch/io/posix_disk.hpp"
@@ -11,6 +13,32 @@ TEST_SUITE_BEGIN("test_journal_reader");
 using namespace cmatch::test;
 
 namespace {
+
+// A disk that does something before it opens a file.
+class HookedDisk final : public Disk {
+ public:
+  explicit HookedDisk(Disk& disk) : disk_(disk) {}
+
+  std::function<void(const std::string&)> before_open;
+
+  std::unique_ptr<DiskFile> open(const std::string& path, OpenMode mode) override {
+    if (before_open) before_open(path);
+    return disk_.open(path, mode);
+  }
+  bool rename(const std::string& from, const std::string& to) override { return disk_.rename(from, to); }
+  bool remove(const std::string& path) override { return disk_.remove(path); }
+  void sync_directory(const std::string& path) override { disk_.sync_directory(path); }
+  void make_directory(const std::string& path) override { disk_.make_directory(path); }
+  std::vector<std::string> list(const std::string& path) override { return disk_.list(path); }
+  std::uint64_t free_bytes(const std::string& path) override { return disk_.free_bytes(path); }
+  std::unique_ptr<DiskLock> lock(const std::string& path, const std::string& owner,
+                                 std::string& holder) override {
+    return disk_.lock(path, owner, holder);
+  }
+
+ private:
+  Disk& disk_;
+};
 
 std::vector<Record> drained(JournalReader& reader) {
   std::vector<Record> records;
@@ -42,6 +70,49 @@ TEST_CASE("reader: sees every record once, as soon as it is written, across rota
     REQUIRE(early.offset() == session.journal().tail_offset());
     early.check_tail();
   }
+}
+
+TEST_CASE("reader: a record that came while it was busy with another is not overlooked") {
+  MemoryDisk disk;
+  Journal journal(disk, kDirectory, small_options());
+  JournalReader reader(disk, kDirectory, 0);
+  for (int turn = 0; turn < 40; ++turn) {
+    REQUIRE(append(journal, group_at(journal.next_sequence(), 1)) == AppendResult::written);
+    const auto view = reader.next(); // what it reads ahead is zeros still
+    REQUIRE(view.has_value());
+    REQUIRE(copied(*view) == record_at(view->first_sequence));
+  }
+  REQUIRE_FALSE(reader.next().has_value());
+}
+
+TEST_CASE("reader: takes no offence at what was taken back while it looked") {
+  MemoryDisk memory;
+  HookedDisk disk(memory);
+  Journal journal(memory, kDirectory, small_options());
+  JournalReader reader(disk, kDirectory, 0);
+  std::vector<Record> written;
+  const auto write = [&](std::size_t payload) {
+    written.push_back({journal.next_sequence(), 1, 0, Bytes(payload, 7)});
+    return append(journal, {written.back()});
+  };
+  for (int turn = 0; turn < 2; ++turn)
+    REQUIRE(write(320) == AppendResult::written); // 256 of 1,024 bytes are left
+  REQUIRE(drained(reader) == written);
+  // Some bytes of a write land and cannot be zeroed at once.
+  memory.fail(DiskOperation::write, 1, {.error = 0, .bytes = 90});
+  memory.fail(DiskOperation::write, 2, {.error = ENOSPC, .bytes = 0, .times = 2});
+  REQUIRE(write(190) == AppendResult::refused);
+  written.pop_back();
+  bool rotated = false;
+  disk.before_open = [&](const std::string& path) {
+    if (rotated || path != segment_path(kDirectory, journal.next_sequence())) return;
+    rotated = true;
+    REQUIRE(journal.try_resume());
+    REQUIRE(write(400) == AppendResult::written); // needs a segment, of the name that is being looked for
+  };
+  CHECK(drained(reader) == written);
+  CHECK(rotated);
+  CHECK(journal.counters().rotations == 1);
 }
 
 TEST_CASE("reader: begins at the record that holds the sequence it was given, or waits for it") {

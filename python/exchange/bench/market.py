@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import zmq
 
-from cmatch import frames
+from cmatch import RejectCode, frames
 from cmatch.enums import DefinitionField, Phase, StopWrongSide, TriggerSource
 from cmatch.frames import CommandList, ReportList
 from exchange.bus.curve import KeyPair, connect_with
@@ -59,42 +59,7 @@ class Market:
 
     def define(self) -> None:
         """Defines two assets and an instrument in continuous trading; again, it changes nothing."""
-        rows = np.zeros(3, frames.INSTRUMENT_COMMAND_DTYPE)
-        rows["kind"] = [
-            InstrumentAction.DEFINE_ASSET,
-            InstrumentAction.DEFINE_ASSET,
-            InstrumentAction.DEFINE_INSTRUMENT,
-        ]
-        rows["asset"] = [BASE, QUOTE, 0]
-        rows["symbol"] = [b"BTC", b"USD", b"BTC-USD"]
-        rows["asset_scale"] = [8, 8, 0]
-        instrument = rows[2]
-        for name, value in {
-            "instrument_id": INSTRUMENT,
-            "base": BASE,
-            "quote": QUOTE,
-            "instrument_kind": InstrumentKind.SPOT,
-            "fee_mode": FeeMode.RECEIVED,
-            "price_scale": 2,
-            "qty_scale": 4,
-            "phase": Phase.CONTINUOUS,
-            "taker_rate": 1_000_000,
-            "maker_rate": 0,
-            "tick_step": 1,
-            "lot_step": 1,
-            "min_price": 1,
-            "max_price": 10_000_000,
-            "max_qty": 1_000_000,
-            "max_notional": 10**13,
-            "max_parts": 1_000,
-            "max_pegs": 1_000,
-            "trigger_source": TriggerSource.LAST,
-            "stop_wrong_side": StopWrongSide.REJECT,
-            "band_mode": 1,
-            "present": DefinitionField(0),
-        }.items():
-            instrument[name] = value
-        self._ask(CommandList.INSTRUMENTS, rows)
+        self._ask(CommandList.INSTRUMENTS, instrument_rows(), RejectCode.INSTRUMENT_IN_USE)
 
     def fund(self, accounts: int) -> None:
         """Opens accounts from 1 on, of tenant 1, and gives each of them more than it will ever need."""
@@ -123,14 +88,56 @@ class Market:
         if kind is not ReportList.SESSIONS or rows["kind"][0] != 1:
             raise TransportError(f"the core does not let {name} in: reject {rows['reject'][0]}")
 
-    def _ask(self, kind: CommandList, rows: npt.NDArray[np.void]) -> None:
+    def _ask(self, kind: CommandList, rows: npt.NDArray[np.void], known: int = 0) -> None:
+        """Sends commands and waits for their answers; the reject `known` says that it was done before."""
         socket = self.sockets[0]
         for at in range(0, rows.size, _RECORDS_A_FRAME):
             part = rows[at : at + _RECORDS_A_FRAME]
             socket.send(frames.encode_commands(kind, part))
             for rejects in _answers(socket, part.size):
-                if np.any(rejects):
-                    raise TransportError(f"the market could not be made: reject {rejects[rejects != 0][0]}")
+                refused = rejects[(rejects != 0) & (rejects != known)]
+                if refused.size:
+                    raise TransportError(f"the market could not be made: {RejectCode(int(refused[0]))!r}")
+
+
+def instrument_rows() -> npt.NDArray[np.void]:
+    """(3,) of INSTRUMENT_COMMAND: two assets, and an instrument of them in continuous trading."""
+    rows = np.zeros(3, frames.INSTRUMENT_COMMAND_DTYPE)
+    rows["kind"] = [
+        InstrumentAction.DEFINE_ASSET,
+        InstrumentAction.DEFINE_ASSET,
+        InstrumentAction.DEFINE_INSTRUMENT,
+    ]
+    rows["asset"] = [BASE, QUOTE, 0]
+    rows["symbol"] = [b"BTC", b"USD", b"BTC-USD"]
+    rows["asset_scale"] = [8, 8, 0]
+    instrument = rows[2]
+    for name, value in {
+        "instrument_id": INSTRUMENT,
+        "base": BASE,
+        "quote": QUOTE,
+        "instrument_kind": InstrumentKind.SPOT,
+        "fee_mode": FeeMode.RECEIVED,
+        "price_scale": 2,
+        "qty_scale": 4,
+        "phase": Phase.CONTINUOUS,
+        "taker_rate": 1_000_000,
+        "maker_rate": 0,
+        "tick_step": 1,
+        "lot_step": 1,
+        "min_price": 1,
+        "max_price": 10_000_000,
+        "max_qty": 1_000_000,
+        "max_notional": 10**13,
+        "max_parts": 1_000,
+        "max_pegs": 1_000,
+        "trigger_source": TriggerSource.LAST,
+        "stop_wrong_side": StopWrongSide.REJECT,
+        "band_mode": 1,
+        "present": DefinitionField(0),
+    }.items():
+        instrument[name] = value
+    return rows
 
 
 def _session_frame(kind: int, name: str) -> bytes:

@@ -250,7 +250,6 @@ AppendResult Journal::refuse(std::string reason) {
 // be found and obeyed by the next recovery, though it was refused.
 void Journal::take_back(std::size_t bytes) {
   if (zero(tail_, bytes)) return;
-  torn_bytes_ = bytes;
   const auto* const wanted = reinterpret_cast<const std::uint8_t*>(buffer_.data());
   std::vector<std::uint8_t> there(bytes);
   try {
@@ -342,7 +341,6 @@ void Journal::sync() {
   if (point_.durable_sequence == written_sequence()) return;
   if (previous_ != nullptr) sync_previous();
   sync_file(*file_);
-  sync_names();
   point_.durable_sequence = written_sequence();
 }
 
@@ -354,8 +352,6 @@ void Journal::note_durable(std::uint64_t sequence) {
 bool Journal::try_resume() {
   check_alive();
   if (state_ == JournalState::open) return true;
-  if (torn_bytes_ > 0 && !zero(tail_, torn_bytes_)) return false;
-  torn_bytes_ = 0;
   if (wants_segment_) {
     try {
       if (next_ == nullptr) next_ = take_spare();
@@ -363,7 +359,7 @@ bool Journal::try_resume() {
       reason_ = error.what();
       return false;
     }
-  } else if (!zero(tail_, wanted_bytes_)) {
+  } else if (!zero(tail_, wanted_bytes_)) { // which also undoes what could not be taken back
     return false;
   }
   wants_segment_ = false;

@@ -135,8 +135,8 @@ class Journal {
   std::uint64_t tail_ = 0; // where the next record goes
   std::uint64_t limit_ = 0;
   std::unique_ptr<DiskFile> previous_; // the segment before, until it is synced
-  bool names_unsynced_ = false;
-  std::unique_ptr<DiskFile> next_; // made by try_resume(), not yet named
+  bool names_unsynced_ = false;        // only while previous_ is
+  std::unique_ptr<DiskFile> next_;     // made by try_resume(), not yet named
 
   std::vector<std::uint64_t> buffer_; // what the next write takes, then what was reserved
   std::size_t staged_bytes_ = 0;
@@ -148,8 +148,7 @@ class Journal {
   JournalState state_ = JournalState::open;
   std::string reason_;
   bool wants_segment_ = false;     // what was refused needs a new segment
-  std::uint64_t wanted_bytes_ = 0; // size of what was refused
-  std::uint64_t torn_bytes_ = 0;   // what a failed write may have left behind the tail
+  std::uint64_t wanted_bytes_ = 0; // size of what was refused, some of which may lie behind the tail
   JournalCounters counters_;
 };
 

@@ -31,7 +31,7 @@ std::optional<RecordView> JournalReader::next() {
       continue;
     }
     if (found == Found::misfit) refuse();
-    if (!advance(found)) return std::nullopt;
+    if (!advance()) return std::nullopt;
   }
 }
 
@@ -72,7 +72,7 @@ bool JournalReader::begin() {
 }
 
 // At the end of what the segment has: on to the one that continues it. False where there is none yet.
-bool JournalReader::advance(Found found) {
+bool JournalReader::advance() {
   const std::uint64_t sequence = cursor_->point().next_sequence;
   if (next_path_sequence_ != sequence) {
     next_path_ = segment_path(directory_, sequence);
@@ -87,10 +87,8 @@ bool JournalReader::advance(Found found) {
       cursor_ = std::move(again);
     return false;
   }
-  // The writer is done with this segment, and was perhaps not yet when we looked.
-  found = cursor_->look();
-  if (found == Found::record) return true;
-  if (found != Found::end) refuse();
+  // The writer is done with this segment; what it took back was perhaps still there when we looked.
+  if (cursor_->look() != Found::end) refuse();
   std::unique_ptr<SegmentCursor> next = enter(sequence);
   if (next == nullptr) return false;
   if (next->point().journal_id != cursor_->point().journal_id ||

@@ -35,7 +35,7 @@ class JournalReader {
 
  private:
   bool begin();
-  bool advance(Found found);
+  bool advance();
   std::unique_ptr<SegmentCursor> enter(std::uint64_t first_sequence);
   void check_gap() const;
   [[noreturn]] void refuse() const;

@@ -240,7 +240,6 @@ void Recovery::discard_tail() {
     disk_.remove(segments_.back().path);
     segments_.pop_back();
   }
-  disk_.sync_directory(directory_);
 }
 
 void Recovery::write_again() {

@@ -1,0 +1,104 @@
+"""A disk that fails at every step, and what clients hear."""
+
+from __future__ import annotations
+
+import pytest
+
+from cmatch import RejectCode
+from cmatch._core import CrashKind, DiskOperation, JournalState, MemoryDisk
+from cmatch.errors import JournalFailed
+from cmatch.frames import CommandList, ReportList
+from tests.core_loop.bench_table import EIO, ENOSPC, SECOND_NS, Bench, order, replayed
+
+_ORDERS = 6
+
+
+@pytest.mark.parametrize("error", [ENOSPC, EIO])
+@pytest.mark.parametrize("after_bytes", [0, 100])
+@pytest.mark.parametrize("nth", range(1, _ORDERS + 1))
+def test_write_that_fails_refuses_the_batch_and_changes_nothing(
+    nth: int, after_bytes: int, error: int
+) -> None:
+    """Read-only: the order is refused, unjournaled and unapplied; once there is room its retry is taken."""
+    bench = Bench()
+    me = bench.connect()
+    bench.market(me)
+    bench.disk.fail(DiskOperation.write, nth, error=error, after_bytes=after_bytes, times=1)
+    refused = []
+    for number in range(_ORDERS):
+        before = (bench.venue.sequence, bench.venue.state_hash())
+        bench.send(me, CommandList.ORDERS, order(f"o{number}"))
+        (report,) = bench.took(me, ReportList.REPORTS)
+        if report["reject"]:
+            assert RejectCode(int(report["reject"])) is RejectCode.READ_ONLY
+            assert report["sequence"] == 0
+            assert (bench.venue.sequence, bench.venue.state_hash()) == before
+            refused.append(number)
+            bench.turn(SECOND_NS)  # the house is kept: the journal looks whether there is room
+    assert refused, "no write failed"
+    for number in refused:
+        bench.send(me, CommandList.ORDERS, order(f"o{number}"))
+        (report,) = bench.took(me, ReportList.REPORTS)
+        assert report["reject"] == 0
+    assert bench.venue.status()["live_orders"][0] == _ORDERS
+    assert replayed(bench.disk).state_hash() == bench.venue.state_hash()
+    bench.venue.check_invariants()
+
+
+def test_disk_that_stays_full_refuses_every_command_and_resumes_without_a_gap() -> None:
+    """Orders are refused while nothing can be journaled; after it they go on with the next sequence."""
+    bench = Bench()
+    me = bench.connect()
+    bench.market(me)
+    bench.send(me, CommandList.ORDERS, order("a"))
+    bench.took(me, ReportList.REPORTS)
+    bench.disk.fail(DiskOperation.write, 1, error=ENOSPC, times=1_000)
+    for name in ("b", "c"):
+        bench.send(me, CommandList.ORDERS, order(name))
+        assert bench.took(me, ReportList.REPORTS)["reject"].tolist() == [RejectCode.READ_ONLY]
+    assert bench.core.read_only
+    bench.disk.clear_faults()
+    bench.turn(SECOND_NS)
+    assert not bench.core.read_only
+    before = bench.venue.sequence
+    bench.send(me, CommandList.ORDERS, order("b"))
+    assert bench.took(me, ReportList.REPORTS)["sequence"].tolist() == [before + 1]
+    assert replayed(bench.disk).event_digest == bench.venue.event_digest
+
+
+@pytest.mark.parametrize("nth", range(1, 5))
+def test_sync_that_fails_ends_the_core_before_an_answer(nth: int) -> None:
+    """An order whose sync failed is never acknowledged, and the journal takes nothing more."""
+    bench = Bench(durable=True)
+    me = bench.connect()
+    bench.market(me)
+    bench.disk.fail(DiskOperation.sync, nth, error=EIO)
+    for number in range(nth - 1):
+        bench.send(me, CommandList.ORDERS, order(f"o{number}"))
+        assert bench.took(me, ReportList.REPORTS).size == 1
+    with pytest.raises(JournalFailed):
+        bench.send(me, CommandList.ORDERS, order("last"))
+    assert bench.transport.take(me) is None
+    assert bench.journal.state is JournalState.failed
+
+
+@pytest.mark.req("A016", "B006", "B007")
+@pytest.mark.parametrize("seed", range(20))
+def test_power_cut_leaves_every_order_that_was_answered(seed: int) -> None:
+    """With durability disk what was answered is there after a power cut; the state is that before it."""
+    disk = MemoryDisk()
+    bench = Bench(disk, durable=True)
+    me = bench.connect()
+    bench.market(me)
+    answered = []
+    for number in range(5 + seed):
+        bench.send(me, CommandList.ORDERS, order(f"o{number}", account=1 + number % 3, side=1 + number % 2))
+        answered += bench.took(me, ReportList.REPORTS)["client_order_id_head"].tolist()
+    bench.transport.push(me, b"x" * 8)
+    disk.crash(CrashKind.torn if seed % 2 else CrashKind.lost, seed)
+    bench.journal.close()
+    again = Bench(disk, durable=True)
+    for name in {bytes(each).decode() for each in answered}:
+        assert any(again.venue.find_order(account, name).size for account in (1, 2, 3)), name
+    assert again.venue.state_hash() == bench.venue.state_hash()
+    again.venue.check_invariants()
