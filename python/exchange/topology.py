@@ -16,10 +16,7 @@ from functools import partial
 from importlib import import_module
 from typing import Final
 
-import zmq
-
-from cmatch import _core
-from cmatch.errors import JournalCorrupt
+from exchange.bus.context import Context
 from exchange.bus.curve import Authenticator, KeyPair, Keyring
 from exchange.bus.rpc import Dispatcher, RpcServer
 from exchange.config import Settings, load
@@ -38,8 +35,9 @@ from exchange.services.matching.service import SPEC as MATCHING
 from exchange.services.orders.service import SPEC as ORDERS
 from exchange.services.risk.service import SPEC as RISK
 from exchange.storage.directory import DataDirectory
-from exchange.storage.retention import make_room, starting_point
-from exchange.storage.snapshots import restore
+from exchange.storage.fold import starting_venue
+from exchange.storage.journal import JournalCorrupt, prepare_spare, remove_segments_before
+from exchange.storage.retention import make_room
 from exchange.storage.venue_limits import fix_limits, limits_of
 
 SERVICES: Final[tuple[ServiceSpec, ...]] = (ORDERS, ACCOUNTS, RISK, MATCHING)
@@ -194,7 +192,7 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
             children=[_child(process, settings) for process in PROCESSES],
             endpoints=endpoints_of(settings),
             servers=[partial(_metrics, settings)] if settings.endpoints.metrics else [],
-            chore=partial(_core.prepare_spare, str(directory.journal), settings.limits.segment_bytes),
+            chore=partial(prepare_spare, directory.journal, settings.limits.segment_bytes),
             on_ready=on_ready,
         )
     )
@@ -245,12 +243,12 @@ def _make_replica(settings: Settings) -> Replica:
     limits = settings.limits
     ports = ReplicaPorts(
         directory.journal,
-        _starting_venue(settings, directory),
+        starting_venue(directory, limits_of(settings), _HISTORY_BYTES),
         max_accounts=limits.accounts,
         max_instruments=limits.instruments,
     )
     ports.statistics = statistics_of(settings)
-    remove_before = partial(_core.remove_segments_before, str(directory.journal))
+    remove_before = partial(remove_segments_before, directory.journal)
     return Replica(
         ReplicaPlan(
             directory=directory,
@@ -264,22 +262,7 @@ def _make_replica(settings: Settings) -> Replica:
     )
 
 
-def _starting_venue(settings: Settings, directory: DataDirectory) -> _core.Venue:
-    """The venue that a replica begins with: of a snapshot far enough back to tell of orders, else empty."""
-    for snapshot in starting_point(directory, _HISTORY_BYTES):
-        try:
-            venue: _core.Venue = restore(snapshot, _core.Venue.restore)
-        except StorageError as error:
-            log("snapshot passed over", reason=error)
-            continue
-        log("snapshot restored", sequence=venue.sequence)
-        return venue
-    return _core.Venue(**limits_of(settings))
-
-
-def _serve(
-    settings: Settings, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, dispatcher: Dispatcher
-) -> RpcServer:
+def _serve(settings: Settings, context: Context, endpoint: str, dispatcher: Dispatcher) -> RpcServer:
     keys = settings.security.keys_directory
     if endpoint.startswith("ipc://") or keys is None:
         return RpcServer(context, endpoint, dispatcher)

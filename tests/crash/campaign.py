@@ -93,10 +93,11 @@ class Core:
 
     def _listen(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
         assert process.stderr is not None
-        for line in process.stderr:
-            self.log.append(line.rstrip())
-            if "core ready" in line:
-                ready.set()
+        with process.stderr as lines:
+            for line in lines:
+                self.log.append(line.rstrip())
+                if "core ready" in line:
+                    ready.set()
 
 
 def _send(market: Market, load: Load, core: Core, after_s: float) -> Answered:

@@ -189,7 +189,7 @@ def test_order_through_its_life_by_command(up: Up) -> None:
 
 def test_admin_refusal_names_the_code_and_ends_with_1(up: Up) -> None:
     """Other wrong words end with a sentence and 78."""
-    done = exchange("admin", "define-asset", "1", "XXX", "8", "--data", str(up.data), *settings(), check=1)
+    done = exchange("admin", "define-asset", "1", "ABC", "8", "--data", str(up.data), *settings(), check=1)
     assert done.stderr.startswith("exchange: refused: asset_exists: ")
     wrong = exchange("admin", "deposit", "11", "DOGE", "1", "--data", str(up.data), *settings(), check=78)
     assert wrong.stderr.startswith("exchange: admin deposit: ")
@@ -233,6 +233,7 @@ def test_snapshot_by_command_is_what_verify_compares(up: Up) -> None:
     assert len(digest) == len(state) == 16
 
 
+@pytest.mark.req("B033")
 def test_exchange_through_a_crash_and_a_stop_loses_nothing(tmp_path: Path) -> None:
     """The core is killed and comes back; metrics and health are served; a stop is in order; verify agrees."""
     with_port = Up.start(tmp_path / "data", "endpoints.metrics=127.0.0.1:19464")

@@ -124,6 +124,7 @@ def writer(tmp_path: Path) -> Any:
     made.close()
 
 
+@pytest.mark.req("B034")
 @asynchronous
 async def test_query_of_every_kind_tells_what_the_journal_says(tmp_path: Path, writer: Writer) -> None:
     """Orders, money, positions, books, trades and instruments after one partly filled order."""
@@ -237,6 +238,7 @@ async def test_account_of_another_tenant_is_as_unknown_as_none(tmp_path: Path, w
         assert ([row.account for row in rest.accounts], rest.more) == ([CAROL], False)
 
 
+@pytest.mark.req("B034")
 @asynchronous
 async def test_history_in_pages_gives_every_order_once(tmp_path: Path, writer: Writer) -> None:
     """The newest first; filters and single orders by both of their ids."""
@@ -267,6 +269,7 @@ async def test_history_in_pages_gives_every_order_once(tmp_path: Path, writer: W
             await world.ask(q.OrderHistoryRequest(account=BOB, client_order_id="x" * 41), q.OrderHistoryReply)
 
 
+@pytest.mark.req("B006", "B007")
 @asynchronous
 async def test_snapshot_on_request_is_written_verified_and_restores(tmp_path: Path, writer: Writer) -> None:
     """Its digest is that of a replay; a second one of the same state is the first; only operators may ask."""

@@ -14,9 +14,11 @@ import pytest
 from exchange.errors import ConfigError, StorageError
 from exchange.storage.digests import Digest, append_digest, first_parting, read_digests
 from exchange.storage.directory import DataDirectory, DirectoryInUse, DirectoryLock, write_whole
+from exchange.storage.fold import Fold, starting_venue
 from exchange.storage.retention import Segment, first_needed, list_segments, make_room, starting_point
 from exchange.storage.snapshots import list_snapshots, read_snapshot, restore, write_snapshot
 from exchange.storage.venue_limits import fix_limits, read_limits
+from tests.exchange.journals import Writer
 
 LOCK_IT = (
     "import sys, pathlib; from exchange.storage.directory import DirectoryLock as Lock;"
@@ -239,3 +241,31 @@ def test_venue_limits_once_fixed_are_the_same_for_ever(tmp_path: Path) -> None:
     (tmp_path / "venue.json").write_text("rubbish")
     with pytest.raises(StorageError, match=r"venue\.json cannot be read"):
         read_limits(tmp_path)
+
+
+def test_starting_venue_passes_over_a_damaged_snapshot_and_takes_the_next(tmp_path: Path) -> None:
+    """Where the journal begins later and no snapshot is left, it refuses and says why."""
+    directory = DataDirectory(tmp_path)
+    writer = Writer(directory.journal)
+    writer.open_market()
+    fold = Fold(directory.journal, starting_venue(directory, {}, 1 << 40))
+    fold.advance_to_end()
+    directory.snapshots.mkdir()
+    for _ in range(2):
+        writer.trade(5)
+        fold.advance_to_end()
+        digest = fold.digest("replica")
+        write_snapshot(directory.snapshots, digest, fold.venue.snapshot())
+        append_digest(directory.digests, digest)
+    older, newer = list_snapshots(directory.snapshots)
+    assert starting_venue(directory, {}, 0).sequence == newer.sequence
+    newer.path.write_bytes(newer.path.read_bytes()[:-1])
+    assert starting_venue(directory, {}, 0).sequence == older.sequence
+    assert starting_venue(directory, {}, 1 << 40).sequence == 0
+    older.path.unlink()
+    assert starting_venue(directory, {}, 0).sequence == 0
+    writer.close()
+    first = next(iter(directory.journal.glob("*.journal")))
+    first.rename(first.with_name(f"{100:020d}.journal"))
+    with pytest.raises(StorageError, match="has lost its beginning, and no snapshot stands in for it"):
+        starting_venue(directory, {}, 0)

@@ -237,6 +237,25 @@ async def test_child_that_does_not_stop_is_killed(directory: DataDirectory, line
 
 
 @asynchronous
+async def test_child_that_hangs_is_told_of_and_left_alone(
+    directory: DataDirectory, lines: io.StringIO
+) -> None:
+    """A slow disk is no reason to kill it; both changes are logged once."""
+    supervisor = Supervisor(Plan(directory, [child(directory, "core", WAITS)]))
+    task = asyncio.create_task(supervisor.run())
+    await settle(directory.announcement.exists)
+    sign = directory.run / "core.up"
+    pid = sign.read_text()
+    sign.write_text("0")
+    await settle(lambda: 'event="child does not answer" name=core' in lines.getvalue())
+    sign.write_text(pid)
+    await settle(lambda: 'event="child answers again" name=core' in lines.getvalue())
+    supervisor.stop()
+    assert await task == ExitCode.STOPPED
+    assert lines.getvalue().count("child started") == 1
+
+
+@asynchronous
 async def test_chore_that_fails_is_logged_once_and_goes_on(
     directory: DataDirectory, lines: io.StringIO
 ) -> None:

@@ -19,7 +19,7 @@ from exchange.embedded import Exchange
 from tests.exchange.clients import Connector
 from tests.exchange.proxy import Proxy
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -162,11 +162,15 @@ class ProcessWorld:
         self._process = subprocess.Popen(
             [*command, "--set", "endpoints.metrics="], stdout=self._log, stderr=self._log
         )
-        self.until((self._run / "exchange.json").exists)
-        with Client.connect(
-            f"ipc://{self._run}/orders.sock", tenant=0, name="probe", user="probe", connect_ms=60_000
-        ) as probe:
-            probe.query.status()
+        try:
+            self.until((self._run / "exchange.json").exists)
+            endpoint = f"ipc://{self._run}/orders.sock"
+            with Client.connect(endpoint, tenant=0, name="probe", user="probe", connect_ms=60_000) as probe:
+                probe.query.status()
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
 
     def client(self, name: str, **options: Any) -> Any:
         """A client of either kind, over a socket."""

@@ -13,7 +13,7 @@ from cmatch.arrays import Records
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
 def test_dtype_names_every_byte_of_its_record(name: str) -> None:
     """No padding: what NumPy repacks keeps its layout, and equal records have equal bytes."""
-    dtype = getattr(cmatch, f"{name}_DTYPE")
+    dtype = getattr(cmatch.arrays, f"{name}_DTYPE")
     assert dtype.itemsize == LAYOUTS[name][0]
     assert sum(dtype[field].itemsize for field in dtype.names) == dtype.itemsize
     assert np.concatenate([np.zeros(1, dtype), np.zeros(1, dtype)]).dtype == dtype

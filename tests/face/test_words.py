@@ -112,7 +112,7 @@ def test_reject_code_row_is_whole() -> None:
     codes = list(cmatch.RejectCode)
     assert len({code.meaning for code in codes}) == len(codes)
     assert all(code.meaning.endswith(".") for code in codes)
-    assert {code.http_status for code in codes} <= {400, 404, 409, 422, 503}
+    assert {code.http_status for code in codes} <= {400, 401, 403, 404, 409, 410, 413, 422, 429, 503}
     assert {code.fix_reason for code in codes} <= {*range(19), 99}
     assert {code.fix_cancel_reason for code in codes} <= {*range(9), 18, 99}
     assert cmatch.RejectCode.PRICE_BAND.transient

@@ -110,7 +110,8 @@ TEST_CASE("reader: takes no offence at what was taken back while it looked") {
     REQUIRE(journal.try_resume());
     REQUIRE(write(400) == AppendResult::written); // needs a segment, of the name that is being looked for
   };
-  CHECK(drained(reader) == written);
+  const std::vector<Record> more = drained(reader);
+  CHECK(more == std::vector<Record>{written.back()});
   CHECK(rotated);
   CHECK(journal.counters().rotations == 1);
 }

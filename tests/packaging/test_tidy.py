@@ -36,9 +36,10 @@ def test_core_has_no_floating_point() -> None:
 
 
 def test_core_has_no_clock_randomness_threads_or_files() -> None:
-    """The core is a pure state machine."""
+    """The core and the venue are pure state machines; what does I/O lies in a folder of its own, over them."""
     headers = "chrono|ctime|random|thread|mutex|future|fstream|iostream|filesystem|cstdio"
-    assert lines_with(rf"#include <({headers})>", "src") == []
+    found = lines_with(rf"#include <({headers})>", "src") + lines_with(r"#include \"cmatch/io/", "src")
+    assert [line for line in found if not line.startswith("src/cmatch/io/")] == []
 
 
 def test_sources_have_nothing_left_to_do() -> None:

@@ -12,8 +12,9 @@ import pytest
 import zmq
 from numpy.typing import NDArray
 
-from cmatch._core import EchoReader, LoadGenerator, ZmqTransport
+from cmatch._core import EchoReader, LoadGenerator, ReportReader, ZmqTransport
 from cmatch.errors import TransportFailed
+from cmatch.frames import EXECUTION_REPORT_DTYPE, ReportList, encode_reports
 from tests.transport.conftest import BYTES, FRAMES, Connect, Door, Frame, OpenSocket
 
 MS = 1_000_000
@@ -220,3 +221,29 @@ def test_load_other_sockets_are_refused(open_socket: OpenSocket) -> None:
         LoadGenerator([open_socket(zmq.ROUTER).underlying])
     with pytest.raises(ValueError, match="at least one"):
         LoadGenerator([])
+
+
+def test_load_reports_of_the_core_answer_by_correlation_id(door: Door, connect: Connect) -> None:
+    """Two orders a frame, each with its acceptance; one of them trades at once, and that answers nothing."""
+    accepted, rejected, traded = 1, 2, 3
+    frames = []
+    for frame in range(5):
+        reports = np.zeros(3, EXECUTION_REPORT_DTYPE)
+        reports["exec_type"] = (accepted, traded, rejected)
+        reports["event_sequence"] = np.arange(3) + 1 + 3 * frame
+        reports["correlation_id_head"] = [b"n%x" % number for number in (2 * frame, 2 * frame, 2 * frame + 1)]
+        reports["reject"][2] = 2003
+        frames.append(encode_reports(ReportList.REPORTS, reports))
+    lengths = np.array([len(frame) for frame in frames])
+    plan, _ = plan_of(5, 1, MS, requests=2)
+    plan["length"] = lengths
+    plan["offset"] = np.cumsum(lengths) - lengths
+    reader = ReportReader()
+    load = load_of(connect, 1)
+    with serving(door, echo):
+        load.run(plan, b"".join(frames), reader, linger_ns=10_000 * MS)
+    counts = load.counts
+    assert (counts["answered"], counts["lost"], counts["duplicates"], counts["unknown"]) == (10, 0, 0, 0)
+    told = {name: count for name, count in reader.counts.items() if count}
+    assert told == {"reports": 15, "accepted": 5, "rejected": 5, "fills": 5}
+    assert reader.rejects == {2003: 5}

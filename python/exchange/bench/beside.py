@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-from exchange.bus.dealer import new_context
+from exchange.bus.context import new_context
 from exchange.bus.rpc import CallPolicy, Metadata, RpcClient, SocketChannel
 from exchange.domain import queries as q
 from exchange.errors import ExchangeError, is_service_failure

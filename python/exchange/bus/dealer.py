@@ -10,6 +10,7 @@ from typing import Final
 
 import zmq
 
+from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair, connect_with
 from exchange.bus.endpoints import check_reach
 from exchange.bus.monitor import event_of, monitor
@@ -26,11 +27,6 @@ _WATCHED: Final = (
 )
 
 OPTIONS: Final = SocketOptions(message_bytes_max=_FRAME_BYTES_MAX, queue_messages_max=10_000)
-
-
-def new_context() -> zmq.Context[zmq.Socket[bytes]]:
-    """A ZeroMQ context of one's own, with one thread; for those who may not import zmq."""
-    return zmq.Context(1)
 
 
 class Dealer:

@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import os
 
+from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
-from exchange.bus.dealer import new_context
 from exchange.bus.rpc import CallPolicy, Metadata, RpcClient, SocketChannel
 from exchange.cli.common import add_client, settings_of
 from exchange.errors import is_service_failure

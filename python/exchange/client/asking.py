@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from exchange.bus.curve import KeyPair
-from exchange.bus.dealer import new_context
+from exchange.bus.context import new_context
 from exchange.bus.rpc import CallPolicy, Metadata, RpcClient, SocketChannel
 from exchange.client.errors import ClientClosed
 from exchange.client.ids import Names

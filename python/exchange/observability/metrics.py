@@ -181,7 +181,9 @@ class MetricsServer:
         self._reader: StatsReader | None = None
         self._reading = threading.Lock()
         self._server = _Server((host, port), self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_S,), name="metrics", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_S,), name="metrics", daemon=True
+        )
 
     @property
     def port(self) -> int:

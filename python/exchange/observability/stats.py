@@ -138,7 +138,7 @@ class StatsSnapshot:
     Attributes:
         values: Counters and gauges by name, in the order of the table.
         histograms: By name. Each agrees with itself, not with the next.
-        consistent: Whether the values are of one moment; False where the writer died or was stopped in between.
+        consistent: Whether the values are of one moment; False where the writer died or stopped in between.
         read_ns: The reader's monotonic clock, comparable to `heartbeat_ns`.
     """
 

@@ -15,8 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import zmq
-
+from exchange.bus.context import Context, new_context
 from exchange.bus.rpc import Call, Dispatcher, RpcServer
 from exchange.errors import ExchangeError, RpcError, RpcStatus
 from exchange.runtime.caller import OPERATOR, Caller
@@ -62,7 +61,7 @@ class ReplicaPlan:
     ports: ReplicaPorts
     services: Sequence[ServiceSpec]
     endpoint: str
-    serve: Callable[[zmq.Context[zmq.Socket[bytes]], str, Dispatcher], RpcServer]
+    serve: Callable[[Context, str, Dispatcher], RpcServer]
     snapshot_interval_s: int
     tidy: Callable[[], object]
 
@@ -97,13 +96,13 @@ class Replica:
             seconds=f"{seconds:.3f}",
             sequence=self._plan.ports.sequence,
         )
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)
+        context: Context = new_context()
         try:
             await self._serve(context)
         finally:
             context.term()
 
-    async def _serve(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    async def _serve(self, context: Context) -> None:
         plan = self._plan
         handlers = handlers_of(plan.services, plan.ports, self._follower)
         handlers[SNAPSHOT_METHOD] = self._snapshot

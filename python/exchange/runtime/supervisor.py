@@ -58,6 +58,7 @@ class Supervisor:
         self._children = [Child(spec, plan.backoff()) for spec in plan.children]
         self._stop = asyncio.Event()
         self._pids: dict[str, int | None] = {}
+        self._unwell: set[str] = set()
 
     def stop(self) -> None:
         """Asks for an orderly stop; may be called from a signal handler of the loop."""
@@ -151,6 +152,7 @@ class Supervisor:
         while True:
             if self._pids != {child.spec.name: child.pid for child in self._children}:
                 self._announce()
+            self._look_at_children()
             if self._plan.chore:
                 try:
                     await asyncio.to_thread(self._plan.chore)
@@ -160,6 +162,20 @@ class Supervisor:
                         log("chore failed", level=logging.WARNING, reason=error)
                     complaint = str(error)
             await asyncio.sleep(_CHORE_INTERVAL_S)
+
+    def _look_at_children(self) -> None:
+        """Says of a child that runs whether it answers for itself, when that changes."""
+        for child in self._children:
+            name, pid = child.spec.name, child.pid
+            if pid is None or not child.healthy.is_set():
+                continue
+            well = child.spec.healthy(pid)
+            if well and name in self._unwell:
+                self._unwell.discard(name)
+                log("child answers again", name=name, pid=pid)
+            elif not well and name not in self._unwell:
+                self._unwell.add(name)
+                log("child does not answer", level=logging.WARNING, name=name, pid=pid)
 
     def _announce(self) -> None:
         self._pids = {child.spec.name: child.pid for child in self._children}

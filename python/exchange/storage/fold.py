@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,11 @@ import numpy.typing as npt
 
 from cmatch._core import Disk, Follower, Venue
 from cmatch.enums import Side
+from exchange.errors import StorageError
 from exchange.storage.digests import Digest
+from exchange.storage.directory import DataDirectory
+from exchange.storage.retention import list_segments, starting_point
+from exchange.storage.snapshots import restore
 
 Records = npt.NDArray[np.void]
 
@@ -148,3 +155,32 @@ class Fold:
         """One VENUE_STATUS."""
         row: np.void = self.venue.status()[0]
         return row
+
+
+def starting_venue(directory: DataDirectory, limits: Mapping[str, Any], history_bytes: int) -> Venue:
+    """The venue that a fold of a data directory begins with: of a snapshot, or empty.
+
+    Its seed is its own: who chooses client order ids cannot make them collide.
+
+    Args:
+        directory: whose.
+        limits: of an empty one.
+        history_bytes: journal that may lie behind the snapshot; as much of the past can be told of.
+
+    Raises:
+        StorageError: the beginning of the journal is gone, and no snapshot that joins it can be restored.
+    """
+    seed = secrets.randbits(64)
+    broken: list[StorageError] = []
+    for snapshot in starting_point(directory, history_bytes):
+        try:
+            return restore(snapshot, partial(Venue.restore, hash_seed=seed))
+        except StorageError as error:
+            broken.append(error)
+    segments = list_segments(directory.journal)
+    if segments and segments[0].first_sequence > 1:
+        why = f": {broken[0]}" if broken else ""
+        raise StorageError(
+            f"{directory.journal} has lost its beginning, and no snapshot stands in for it{why}"
+        )
+    return Venue(**limits, hash_seed=seed)

@@ -7,16 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmatch._core import Venue
 from exchange.errors import StorageError
 from exchange.storage.digests import Digest, Parting, first_parting, read_digests
 from exchange.storage.directory import DataDirectory
-from exchange.storage.fold import Fold
-from exchange.storage.retention import list_segments, starting_point
-from exchange.storage.snapshots import restore
+from exchange.storage.fold import Fold, starting_venue
+from exchange.storage.retention import list_segments
 from exchange.storage.venue_limits import read_limits
 
 _SLICE = 1 << 16
+_EVERYTHING = 1 << 62
 _WRITER = "replay"
 
 Progress = Callable[[int], None]
@@ -58,7 +57,7 @@ def replay(root: Path, stops: Sequence[int] = (), progress: Progress | None = No
     directory = DataDirectory(root)
     if not list_segments(directory.journal):
         raise StorageError(f"there is no journal in {directory.journal}")
-    fold = Fold(directory.journal, _first_venue(directory))
+    fold = Fold(directory.journal, starting_venue(directory, read_limits(root) or {}, _EVERYTHING))
     start, total, seconds = fold.sequence, 0, 0.0
     points: list[Digest] = []
     for stop in [*(stop for stop in stops if stop > start), None]:
@@ -75,16 +74,6 @@ def replay(root: Path, stops: Sequence[int] = (), progress: Progress | None = No
             points.append(fold.digest(_WRITER))
     fold.advance_to_end()
     return Replayed(fold, fold.digest(_WRITER), total, seconds, start, tuple(points))
-
-
-def _first_venue(directory: DataDirectory) -> Venue:
-    if list_segments(directory.journal)[0].first_sequence <= 1:
-        return Venue(**(read_limits(directory.root) or {}))
-    for snapshot in reversed(starting_point(directory, 0)):
-        return restore(snapshot, Venue.restore)
-    raise StorageError(
-        f"the journal in {directory.journal} has lost its beginning, and no snapshot covers it"
-    )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
 
 #include "cmatch/check.hpp"
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 #include <nmmintrin.h>
 #endif
 
@@ -52,13 +52,13 @@ std::uint32_t crc32c_by_table(std::uint32_t crc, std::span<const std::uint8_t> b
   return ~crc;
 }
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 
 bool has_crc32c_instruction() { return __builtin_cpu_supports("sse4.2") != 0; }
 
 [[gnu::target("sse4.2")]] std::uint32_t crc32c_by_instruction(std::uint32_t crc,
                                                               std::span<const std::uint8_t> bytes) {
-  std::uint64_t sum = static_cast<std::uint32_t>(~crc);
+  std::uint64_t sum = ~crc;
   const std::uint8_t* at = bytes.data();
   std::size_t left = bytes.size();
   for (; left >= 8; at += 8, left -= 8) {

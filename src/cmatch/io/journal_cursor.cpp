@@ -11,7 +11,6 @@ namespace cmatch::io {
 namespace {
 
 constexpr std::uint64_t kLeastRead = 4'096;
-constexpr std::uint64_t kMostRead = 256 * 1'024;
 constexpr std::uint64_t kScanned = 1u << 16; // at once
 
 bool all_zero(std::span<const std::uint8_t> bytes) {
@@ -28,7 +27,7 @@ RecordHeader header_at(std::span<const std::uint8_t> bytes) {
 
 SegmentCursor::SegmentCursor(std::unique_ptr<DiskFile> file, std::string path, const ChainPoint& start,
                              std::uint64_t limit)
-    : file_(std::move(file)), path_(std::move(path)), point_(start), limit_(limit), read_ahead_(kMostRead) {}
+    : file_(std::move(file)), path_(std::move(path)), point_(start), limit_(limit) {}
 
 Found SegmentCursor::look() {
   if (offset_ < group_end_) return Found::record;

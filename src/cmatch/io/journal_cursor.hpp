@@ -41,6 +41,8 @@ class SegmentCursor {
   DiskFile& file() { return *file_; }
 
  private:
+  static constexpr std::uint64_t kMostRead = 1u << 18; // bytes at once
+
   Found check_group();
   Found check_record(std::uint64_t place, bool first, const ChainPoint& point, RecordHeader& header);
   Found object(Found found, std::uint64_t place, const char* reason);
@@ -59,7 +61,7 @@ class SegmentCursor {
   std::vector<std::uint64_t> buffer_; // words, so that payloads are aligned
   std::uint64_t buffer_offset_ = 0;   // of its first byte in the file
   std::uint64_t buffer_bytes_ = 0;
-  std::uint64_t read_ahead_;
+  std::uint64_t read_ahead_ = kMostRead;
 };
 
 // Opens a segment and reads its header into `header`, which stays empty where it is damaged or cut off. nullptr where

@@ -229,7 +229,7 @@ void Recovery::judge_tail() {
 
 // Zeros from the cut on, so that nothing of what lies there is ever taken for a record, and no later segments.
 void Recovery::discard_tail() {
-  Segment& segment = segments_[last_];
+  const Segment& segment = segments_[last_];
   const auto file = open_for_update(segment);
   const std::uint64_t end = file->size();
   const std::vector<std::uint8_t> zeros(kCopied);

@@ -77,6 +77,17 @@ void begin_batch(VenueState& state, const BatchHeader& header) {
   }
 }
 
+// What a command will look for in memory that is not likely to be in a cache.
+void look_ahead(const VenueState& state, const OrderCommand& command) {
+  const AccountSlot account = state.ledger.find_account(command.account);
+  if (account == kNoSlot) return;
+  state.client_ids.prefetch(account, command.client_order_id_head, command.client_order_id_tail);
+  if (command.kind != static_cast<std::uint16_t>(OrderAction::new_order))
+    state.client_ids.prefetch(account, command.orig_client_order_id_head, command.orig_client_order_id_tail);
+}
+template <class Record>
+void look_ahead(const VenueState&, const Record&) {}
+
 void apply_one(VenueState& state, const OrderCommand& command) {
   state.command = &command;
   apply_request(state, command);
@@ -95,9 +106,13 @@ void apply_batch(VenueState& state, const BatchHeader& header, std::span<const R
   const std::size_t reports = out.reports.size(), answers = out.answers.size();
   begin_batch(state, header);
   state.sequence = header.first_sequence - 1;
-  for (const Record& command : commands) {
+  constexpr std::size_t kAhead = 6;
+  for (std::size_t i = 0; i < std::min(kAhead, commands.size()); ++i)
+    look_ahead(state, commands[i]);
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    if (i + kAhead < commands.size()) look_ahead(state, commands[i + kAhead]);
     ++state.sequence;
-    apply_one(state, command);
+    apply_one(state, commands[i]);
   }
   state.command = nullptr;
   state.digest = digest_records(state.digest, out.reports, reports);

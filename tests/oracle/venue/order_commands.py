@@ -152,7 +152,7 @@ class Handling:
         c, venue = self.c, self.venue
         yield "too_old", c["sent_at"] <= venue.requests.watermark(c["account"])
         yield "timestamp_out_of_window", c["sent_at"] > venue.clock + FUTURE
-        yield "capacity_client_ids", not venue.requests.make_room()
+        yield "capacity_client_ids", not venue.requests.has_room()
 
     # --- answers ----------------------------------------------------------------------------------
 
@@ -187,11 +187,12 @@ class Handling:
             fields["order_id"] = c["order_id"]
         return EMPTY_REPORT | fields
 
-    def remember(self, report: "Report", order: VenueOrder | None = None) -> None:
+    def remember(self, report: "Report", order: VenueOrder | None = None) -> Request:
         """Keeps the answer of this request."""
         c = self.c
         request = Request((c["account"], c["client_order_id"]), content_of(c), c["sent_at"], report, order)
         self.venue.requests.remember(request, self.venue.clock, live=order is not None)
+        return request
 
     def answer_again(self, known: Request) -> None:
         """The first answer; of an order that was accepted with what became of it."""
@@ -347,9 +348,10 @@ class Handling:
 
     def take_off(self, order: VenueOrder, reason: str) -> None:
         """The order is canceled, and that is the answer."""
+        request = self.remember({})
         let_go(self.venue, order, "canceled", reason)
         fields = ended(order) | {"cancel_reason": reason}
-        self.remember(self.venue.report_to(self.c, order, "canceled", **fields))
+        request.answer = self.venue.report_to(self.c, order, "canceled", **fields)
 
     def mass_cancel(self) -> None:
         """Takes off all orders of the account, of an instrument and a side where they are given."""

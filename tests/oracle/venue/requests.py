@@ -60,14 +60,14 @@ class Requests:
                 break
             self.forget(name)
 
-    def make_room(self) -> bool:
+    def has_room(self) -> bool:
         """Whether one more can be remembered, when the oldest is forgotten if need be."""
-        if len(self.known) >= self.size and self.forgettable:
-            self.forget(next(iter(self.forgettable)))
-        return len(self.known) < self.size
+        return len(self.known) < self.size or bool(self.forgettable)
 
     def remember(self, request: Request, clock: int, *, live: bool) -> None:
         """Keeps a request; one whose order lives until that ends."""
+        if len(self.known) >= self.size:
+            self.forget(next(iter(self.forgettable)))
         self.known[request.name] = request
         if not live:
             self.ended(request, clock)

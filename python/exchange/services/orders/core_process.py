@@ -16,8 +16,6 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Final
 
-import zmq
-
 from cmatch._core import (
     Journal,
     JournalReader,
@@ -30,9 +28,9 @@ from cmatch._core import (
     seed_addresses,
 )
 from cmatch.errors import JournalFailed, JournalLocked
-from exchange.bus.curve import Authenticator, KeyPair, Keyring
-from exchange.bus.endpoints import check_reach, ipc_endpoint
-from exchange.bus.options import SocketOptions, configure
+from exchange.bus.curve import Keyring
+from exchange.bus.endpoints import ipc_endpoint
+from exchange.bus.router import Router
 from exchange.config.settings import Durability, Settings
 from exchange.errors import SecurityError, StorageError
 from exchange.observability import stats_path
@@ -49,8 +47,6 @@ from exchange.storage.venue_limits import limits_of
 SOCKET_NAME: Final = "core.sock"
 # A client that comes back may ask for reports this far back, if not further.
 _RESUME_BYTES: Final = 64 << 20
-_FRAME_BYTES_MAX: Final = 128 << 10
-_QUEUE_MESSAGES_MAX: Final = 20_000
 # Of one batch from the socket: written ahead a command may take 13 times what its sender made of it, and all
 # of a batch has to fit one write of the journal.
 _BATCH_BYTES_MAX: Final = 128 << 10
@@ -76,14 +72,14 @@ def main(settings: Settings) -> int:
         stats.set(Stat.pid, os.getpid())
         stats.set(Stat.started_at_ns, time.time_ns())
         seed_addresses()
-        context: zmq.Context[zmq.Socket[bytes]] = opened.enter_context(zmq.Context())
-        socket = opened.enter_context(context.socket(zmq.ROUTER))
-        doorkeeper = _protect(settings, context, socket, opened)
-        transport = ZmqTransport(socket.underlying, owner=socket)
+        router = opened.enter_context(Router(settings.security.keys_directory))
+        transport = ZmqTransport(router.socket.underlying, owner=router)
         clock = SystemClock()
-        core = _sequencer(settings, venue, journal, transport, clock, stats, trusts_peers=doorkeeper is None)
-        if doorkeeper is not None:
-            _permit(core, doorkeeper.keyring)
+        core = _sequencer(
+            settings, venue, journal, transport, clock, stats, trusts_peers=router.keyring is None
+        )
+        if router.keyring is not None:
+            _permit(core, router.keyring)
         replayed = _replay(directory, core, venue, journal)
         core.begin()
         loop = CoreLoop(
@@ -91,9 +87,9 @@ def main(settings: Settings) -> int:
             clock,
             MatchingStage(LocalMatching(), CircuitBreaker(failures=StageUnavailableError)),
             durable=settings.durability is Durability.DISK,
-            doorkeeper=doorkeeper.answer if doorkeeper is not None else None,
+            doorkeeper=router.answer,
         )
-        socket.bind(_endpoint(settings, directory, protected=doorkeeper is not None))
+        router.bind(settings.endpoints.orders or ipc_endpoint(directory.run, SOCKET_NAME))
         _stop_on_signals(loop)
         log(
             "core ready",
@@ -195,20 +191,6 @@ def _sequencer(
     )
 
 
-def _protect(
-    settings: Settings, context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes], opened: ExitStack
-) -> Authenticator | None:
-    configure(
-        socket, SocketOptions(message_bytes_max=_FRAME_BYTES_MAX, queue_messages_max=_QUEUE_MESSAGES_MAX)
-    )
-    keys = settings.security.keys_directory
-    if keys is None:
-        return None
-    authenticator = opened.enter_context(Authenticator(context, Keyring.read(keys / "clients")))
-    authenticator.protect(socket, KeyPair.read(keys / "server.key"))
-    return authenticator
-
-
 def _permit(core: Sequencer, keyring: Keyring) -> None:
     for key, principal in keyring.items():
         if not principal.tenant.isdecimal():
@@ -218,12 +200,6 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
             )
         roles = principal.roles
         core.permit(key, int(principal.tenant), "trade" in roles, "admin" in roles)
-
-
-def _endpoint(settings: Settings, directory: DataDirectory, *, protected: bool) -> str:
-    endpoint = settings.endpoints.orders or ipc_endpoint(directory.run, SOCKET_NAME)
-    check_reach(endpoint, protected=protected)
-    return endpoint
 
 
 def _make_quiet(settings: Settings) -> None:

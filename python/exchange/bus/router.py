@@ -1,0 +1,74 @@
+"""The socket of the core: a ROUTER, behind keys where there are any. C++ reads and writes it (ZmqTransport)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import zmq
+
+from exchange.bus.context import new_context
+from exchange.bus.curve import Authenticator, KeyPair, Keyring
+from exchange.bus.endpoints import check_reach
+from exchange.bus.options import SocketOptions, configure
+
+_FRAME_BYTES_MAX: Final = 128 << 10
+_QUEUE_MESSAGES_MAX: Final = 20_000
+
+
+class Router:
+    """Owns a context, a ROUTER socket in it, and the authenticator of both. One thread.
+
+    Args:
+        keys: A directory with `server.key` and `clients/*.toml`; None: whoever reaches the socket is let in.
+
+    Raises:
+        SecurityError: The keys are missing, malformed, or open to others.
+    """
+
+    def __init__(self, keys: Path | None) -> None:
+        self._context = new_context()
+        self._authenticator: Authenticator | None = None
+        self.socket: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
+        configure(
+            self.socket,
+            SocketOptions(message_bytes_max=_FRAME_BYTES_MAX, queue_messages_max=_QUEUE_MESSAGES_MAX),
+        )
+        if keys is not None:
+            self._authenticator = Authenticator(self._context, Keyring.read(keys / "clients"))
+            self._authenticator.protect(self.socket, KeyPair.read(keys / "server.key"))
+
+    @property
+    def keyring(self) -> Keyring | None:
+        """Whose keys are let in; None where nobody is asked for one."""
+        return None if self._authenticator is None else self._authenticator.keyring
+
+    def bind(self, endpoint: str) -> None:
+        """Opens the door.
+
+        Raises:
+            SecurityError: Others can reach the endpoint, and no keys protect it.
+        """
+        check_reach(endpoint, protected=self._authenticator is not None)
+        self.socket.bind(endpoint)
+
+    def answer(self) -> None:
+        """Lets in, or does not, who knocked since; never waits."""
+        if self._authenticator is not None:
+            self._authenticator.answer()
+
+    def close(self) -> None:
+        """Closes all of it; what was not sent is lost."""
+        if self._authenticator is not None:
+            self._authenticator.close()
+        self.socket.close(linger=0)
+        self._context.term()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
