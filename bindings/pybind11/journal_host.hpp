@@ -1,5 +1,5 @@
-// What the Python objects of a journal hold: the journal or reader, the disk under it, and the flag that says a thread is
-// inside.
+// What the Python objects of a journal hold: the journal or its reader, the disk under it, and the flag that says a
+// thread is inside.
 #pragma once
 
 #include <atomic>

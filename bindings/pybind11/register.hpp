@@ -14,7 +14,7 @@ namespace py = pybind11;
 using EngineClass = py::class_<EngineHost>;
 
 void register_layouts(py::module_& module);
-void register_frames(py::module_& module); // hot frames to arrays and back
+void register_frames(py::module_& module);        // hot frames to arrays and back
 EngineClass register_engine(py::module_& module); // the class, its constructors, state and snapshots
 void register_hot_calls(EngineClass& engine);     // submit, cancel, replace, submit_batch, best
 void register_commands(EngineClass& engine);      // every other command
@@ -22,8 +22,8 @@ void register_views(EngineClass& engine);         // what a reader sees, and wha
 void register_transport(py::module_& module);     // sockets, queues, and what the core tells of itself
 void register_journal(py::module_& module);       // the journal, its readers, and the disks under them
 void register_venue(py::module_& module);         // ledger, limits and engine behind one apply
-void register_follower(py::module_& module);      // a venue that follows a journal, and the history of its orders
-void register_sequencer(py::module_& module);     // the stages of the core loop
+void register_follower(py::module_& module);  // a venue that follows a journal, and the history of its orders
+void register_sequencer(py::module_& module); // the stages of the core loop
 
 // The engine of a Python object, or nullptr where it is no engine or its __init__ was never called. pybind11's own way
 // would make up memory for the latter.

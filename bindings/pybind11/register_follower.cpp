@@ -25,8 +25,7 @@ struct FollowerHost {
   FollowerHost(std::string directory, std::shared_ptr<VenueHost> of, const HistoryLimits& limits,
                std::shared_ptr<io::Disk> on)
       : disk(on ? std::move(on) : std::make_shared<io::PosixDisk>()), venue(std::move(of)),
-        reader(*disk, std::move(directory), venue->venue.sequence() + 1),
-        history(limits) {}
+        reader(*disk, std::move(directory), venue->venue.sequence() + 1), history(limits) {}
 
   std::shared_ptr<io::Disk> disk;
   std::shared_ptr<VenueHost> venue;

@@ -24,7 +24,7 @@ using DiskPointer = std::shared_ptr<io::Disk>;
 using JournalClass = py::class_<JournalHost, std::shared_ptr<JournalHost>>;
 
 constexpr const char* kJournalDoc =
-    R"(Journal(directory, *, disk=None, segment_bytes=67108864, write_bytes=4194304, epoch=1, first_sequence=1, journal_id=0, recover_from=0)
+    R"(Journal(directory, *, disk=None, segment_bytes=67108864, write_bytes=4194304, epoch=0, first_sequence=1, journal_id=0, recover_from=0)
 
 The write-ahead journal in one directory, which this object alone may write until it is closed. Recovers what is there,
 or makes a new one. A record survives the process when append() came back, the machine when sync() did.
@@ -34,7 +34,7 @@ Args:
     disk: A PosixDisk where it is None.
     segment_bytes: Size of new segments, a multiple of 8.
     write_bytes: The most that one write takes: 64 for each record, and its payload padded to a multiple of 8.
-    epoch: Of this writer; no less than that of the journal.
+    epoch: Of this writer, no less than that of the journal; 0: the journal's own, 1 of a new one.
     first_sequence: Of a new journal.
     journal_id: Of a new journal; 0: a random one.
     recover_from: What comes before it is in a snapshot and is not read; 0: read all.
@@ -226,7 +226,7 @@ JournalClass define_journal(py::module_& module) {
                 return std::make_shared<JournalHost>(disk_of(std::move(disk)), path, options);
               }),
               "directory"_a, py::kw_only(), "disk"_a = py::none(), "segment_bytes"_a = 64u << 20,
-              "write_bytes"_a = 4u << 20, "epoch"_a = 1, "first_sequence"_a = 1, "journal_id"_a = 0,
+              "write_bytes"_a = 4u << 20, "epoch"_a = 0, "first_sequence"_a = 1, "journal_id"_a = 0,
               "recover_from"_a = 0);
   journal
       .def("append", &append, "first_sequence"_a, "count"_a, "ts_ns"_a, "payload"_a,

@@ -16,8 +16,9 @@ using Unlocked = py::call_guard<py::gil_scoped_release>;
 
 // The venue belongs to the loop while this lives: whoever else asks gets EngineBusy, but between two stages.
 struct SequencerHost {
-  SequencerHost(std::shared_ptr<VenueHost> host_in, std::shared_ptr<JournalHost> journal_in, io::Transport& transport,
-                io::Clock& clock, io::SharedStats& stats, const io::SequencerOptions& options)
+  SequencerHost(std::shared_ptr<VenueHost> host_in, std::shared_ptr<JournalHost> journal_in,
+                io::Transport& transport, io::Clock& clock, io::SharedStats& stats,
+                const io::SequencerOptions& options)
       : host(std::move(host_in)), journal(std::move(journal_in)),
         sequencer(host->venue, journal->journal(), transport, clock, stats, options) {}
 
@@ -35,9 +36,11 @@ auto stage(SequencerHost& self) {
 }
 
 void define_clocks(py::module_& module) {
-  py::class_<io::Clock>(module, "Clock", "Where the time of a batch comes from: ns since the Unix epoch, UTC.")
+  py::class_<io::Clock>(module, "Clock",
+                        "Where the time of a batch comes from: ns since the Unix epoch, UTC.")
       .def("now_ns", &io::Clock::now_ns, "now_ns() -> int");
-  py::class_<io::SystemClock, io::Clock>(module, "SystemClock", "The clock of the machine.").def(py::init<>());
+  py::class_<io::SystemClock, io::Clock>(module, "SystemClock", "The clock of the machine.")
+      .def(py::init<>());
   py::class_<io::VirtualClock, io::Clock>(module, "VirtualClock", "Stands still until it is moved.")
       .def(py::init<std::int64_t>(), "start_ns"_a = 0, "__init__(start_ns=0)")
       .def("set", &io::VirtualClock::set, "ns"_a, "set(ns) -> None")
@@ -46,10 +49,12 @@ void define_clocks(py::module_& module) {
 
 io::SequencerOptions options_from(std::uint64_t epoch, std::uint16_t durability, std::uint32_t max_frames,
                                   std::uint32_t max_batch_bytes, std::uint32_t max_sessions,
-                                  std::uint32_t ring_reports, std::int64_t silence_ns, std::uint32_t orders_per_s,
-                                  std::uint32_t orders_burst, std::uint32_t cancels_per_s,
-                                  std::uint32_t cancels_burst, bool trusts_peers) {
-  if (durability < 1 || durability > 3) throw py::value_error("durability is 1 (process), 2 (disk) or 3 (replica)");
+                                  std::uint32_t ring_reports, std::int64_t silence_ns,
+                                  std::uint32_t orders_per_s, std::uint32_t orders_burst,
+                                  std::uint32_t cancels_per_s, std::uint32_t cancels_burst,
+                                  bool trusts_peers) {
+  if (durability < 1 || durability > 3)
+    throw py::value_error("durability is 1 (process), 2 (disk) or 3 (replica)");
   if (max_frames < 1 || max_batch_bytes < 1 || max_sessions < 1 || ring_reports < 1 || silence_ns < 1)
     throw py::value_error("a size or a time of the sequencer is below 1");
   io::SequencerOptions options;
@@ -75,38 +80,43 @@ void register_sequencer(py::module_& module) {
   py::class_<SequencerHost>(
       module, "Sequencer",
       "The stages of the core loop over a venue, a journal, a transport and a clock. One thread. Each turn:\n"
-      "drain, keep_house now and then, decode, and where something is pending append, apply (and sync), then answer\n"
+      "drain, keep_house now and then, decode, and where something is pending append, apply (and sync), then "
+      "answer\n"
       "and finish.")
-      .def(py::init([](std::shared_ptr<VenueHost> venue, std::shared_ptr<JournalHost> journal, io::Transport& transport,
-                       io::Clock& clock, io::SharedStats& stats, std::uint64_t epoch, std::uint16_t durability,
-                       std::uint32_t max_frames, std::uint32_t max_batch_bytes, std::uint32_t max_sessions,
-                       std::uint32_t ring_reports, std::int64_t silence_ns, std::uint32_t orders_per_s,
-                       std::uint32_t orders_burst, std::uint32_t cancels_per_s, std::uint32_t cancels_burst,
-                       bool trusts_peers) {
+      .def(py::init([](std::shared_ptr<VenueHost> venue, std::shared_ptr<JournalHost> journal,
+                       io::Transport& transport, io::Clock& clock, io::SharedStats& stats,
+                       std::uint64_t epoch, std::uint16_t durability, std::uint32_t max_frames,
+                       std::uint32_t max_batch_bytes, std::uint32_t max_sessions, std::uint32_t ring_reports,
+                       std::int64_t silence_ns, std::uint32_t orders_per_s, std::uint32_t orders_burst,
+                       std::uint32_t cancels_per_s, std::uint32_t cancels_burst, bool trusts_peers) {
              return std::make_unique<SequencerHost>(
                  std::move(venue), std::move(journal), transport, clock, stats,
-                 options_from(epoch, durability, max_frames, max_batch_bytes, max_sessions, ring_reports, silence_ns,
-                              orders_per_s, orders_burst, cancels_per_s, cancels_burst, trusts_peers));
+                 options_from(epoch, durability, max_frames, max_batch_bytes, max_sessions, ring_reports,
+                              silence_ns, orders_per_s, orders_burst, cancels_per_s, cancels_burst,
+                              trusts_peers));
            }),
            "venue"_a, "journal"_a, "transport"_a, "clock"_a, "stats"_a, py::kw_only(), "epoch"_a = 1,
            "durability"_a = 1, "max_frames"_a = 4096, "max_batch_bytes"_a = 4u << 20, "max_sessions"_a = 4096,
-           "ring_reports"_a = 1u << 18, "silence_ns"_a = 10'000'000'000, "orders_per_s"_a = 0, "orders_burst"_a = 1,
-           "cancels_per_s"_a = 0, "cancels_burst"_a = 1, "trusts_peers"_a = true, py::keep_alive<1, 4>(), py::keep_alive<1, 5>(), py::keep_alive<1, 6>(),
+           "ring_reports"_a = 1u << 18, "silence_ns"_a = 10'000'000'000, "orders_per_s"_a = 0,
+           "orders_burst"_a = 1, "cancels_per_s"_a = 0, "cancels_burst"_a = 1, "trusts_peers"_a = true,
+           py::keep_alive<1, 4>(), py::keep_alive<1, 5>(), py::keep_alive<1, 6>(),
            "__init__(venue, journal, transport, clock, stats, *, epoch=1, durability=1, max_frames=4096, "
            "max_batch_bytes=4194304,\n"
-           "    max_sessions=4096, ring_reports=262144, silence_ns=10000000000, orders_per_s=0, orders_burst=1,\n"
+           "    max_sessions=4096, ring_reports=262144, silence_ns=10000000000, orders_per_s=0, "
+           "orders_burst=1,\n"
            "    cancels_per_s=0, cancels_burst=1, trusts_peers=True)\n\n"
            "Args:\n"
-           "    durability: 1 process, 2 disk, 3 replica: what an acknowledgement says; the loop keeps the promise.\n"
+           "    durability: 1 process, 2 disk, 3 replica: what an acknowledgement says; the loop keeps the "
+           "promise.\n"
            "    ring_reports: Reports that a client that comes back may still ask for.\n"
            "    silence_ns: After which a session is lost, where it asks for nothing else.\n"
            "    orders_per_s, cancels_per_s: Of one session; 0: no limit.\n"
-           "    trusts_peers: A private socket: a peer is who it says. Else only whom permit() named is let in.")
+           "    trusts_peers: A private socket: a peer is who it says. Else only whom permit() named is let "
+           "in.")
       .def(
           "permit",
-          [](SequencerHost& self, const std::string& user_id, std::uint32_t tenant, bool trades, bool administers) {
-            self.sequencer.permit(user_id, {tenant, trades, administers});
-          },
+          [](SequencerHost& self, const std::string& user_id, std::uint32_t tenant, bool trades,
+             bool administers) { self.sequencer.permit(user_id, {tenant, trades, administers}); },
           "user_id"_a, "tenant"_a, "trades"_a, "administers"_a,
           "permit(user_id, tenant, trades, administers) -> None\n\ntenant 0: any.")
       .def(
@@ -121,7 +131,8 @@ void register_sequencer(py::module_& module) {
             self.sequencer.replay(bytes.view());
           },
           "payload"_a, "replay(payload) -> None\n\nA record of the journal, before begin().")
-      .def("begin", &stage<&io::Sequencer::begin>, "begin() -> None\n\nTakes up the sessions that the venue knows.")
+      .def("begin", &stage<&io::Sequencer::begin>,
+           "begin() -> None\n\nTakes up the sessions that the venue knows.")
       .def(
           "wait",
           [](SequencerHost& self, std::int64_t timeout_ns) {
@@ -133,26 +144,31 @@ void register_sequencer(py::module_& module) {
             return there;
           },
           "timeout_ns"_a, "wait(timeout_ns) -> bool\n\nUntil a frame is there, or the time is over.")
-      .def("drain", &stage<&io::Sequencer::drain>, Unlocked(), "drain() -> None\n\nTakes the frames that are there.")
+      .def("drain", &stage<&io::Sequencer::drain>, Unlocked(),
+           "drain() -> None\n\nTakes the frames that are there.")
       .def("decode", &stage<&io::Sequencer::decode>, Unlocked(), "decode() -> None\n\nFrames into commands.")
-      .def_property_readonly("pending", [](const SequencerHost& self) { return self.sequencer.pending(); },
-                             "Whether there are commands to be journaled.")
+      .def_property_readonly(
+          "pending", [](const SequencerHost& self) { return self.sequencer.pending(); },
+          "Whether there are commands to be journaled.")
       .def("append", &stage<&io::Sequencer::append>, Unlocked(),
            "append() -> bool\n\nWrites the batch ahead; False: refused, nothing of it is in the journal.\n\n"
            "Raises:\n    JournalFailed")
       .def("apply", &stage<&io::Sequencer::apply>, Unlocked(), "apply() -> None\n\nReserve, limits, match.")
       .def("sync", &stage<&io::Sequencer::sync>, Unlocked(), "sync() -> None\n\nRaises:\n    JournalFailed")
       .def("answer", &stage<&io::Sequencer::answer>, Unlocked(), "answer() -> None\n\nSends what is due.")
-      .def("finish", &stage<&io::Sequencer::finish>, Unlocked(), "finish() -> None\n\nEnds the turn: statistics.")
+      .def("finish", &stage<&io::Sequencer::finish>, Unlocked(),
+           "finish() -> None\n\nEnds the turn: statistics.")
       .def("keep_house", &stage<&io::Sequencer::keep_house>, Unlocked(),
-           "keep_house() -> None\n\nAfter drain(): silent sessions, heartbeats, slow readers, a read-only journal.")
+           "keep_house() -> None\n\nAfter drain(): silent sessions, heartbeats, slow readers, a read-only "
+           "journal.")
       .def("close_sessions", &stage<&io::Sequencer::close_sessions>, Unlocked(),
            "close_sessions() -> None\n\nTells everyone who is connected that the core goes.")
       .def(
           "set_stage", [](SequencerHost& self, bool away) { self.sequencer.set_stage(away); }, "away"_a,
           "set_stage(away) -> None\n\nAfter drain(): the matching stage went away, or is back.")
-      .def_property_readonly("next_timer", [](SequencerHost& self) { return self.sequencer.next_timer(); },
-                             "When time alone is due to change something, ns.")
+      .def_property_readonly(
+          "next_timer", [](SequencerHost& self) { return self.sequencer.next_timer(); },
+          "When time alone is due to change something, ns.")
       .def_property_readonly("sequence", [](SequencerHost& self) { return self.sequencer.sequence(); })
       .def_property_readonly("read_only", [](SequencerHost& self) { return self.sequencer.read_only(); })
       .def_property_readonly("sessions", [](SequencerHost& self) { return self.sequencer.sessions(); });

@@ -303,7 +303,8 @@ void run_load(io::LoadGenerator& load, const py::object& plan, const py::object&
 
 void define_load(py::module_& module) {
   using io::LoadGenerator;
-  py::class_<io::AnswerReader>(module, "AnswerReader", "Finds in a received frame the requests it answers.");
+  const py::class_<io::AnswerReader> any_reader(module, "AnswerReader",
+                                                "Finds in a received frame the requests it answers.");
   py::class_<io::EchoReader, io::AnswerReader>(
       module, "EchoReader",
       "Of a peer that sends back frames which begin with first request and requests, u64.")

@@ -50,7 +50,8 @@ py::object array(const RecordBuffer<Record>& records, const char* dtype) {
 }
 
 py::tuple outcome(const Output& output) {
-  return py::make_tuple(array(output.reports, "EXECUTION_REPORT_DTYPE"), array(output.answers, "ANSWER_DTYPE"));
+  return py::make_tuple(array(output.reports, "EXECUTION_REPORT_DTYPE"),
+                        array(output.answers, "ANSWER_DTYPE"));
 }
 
 template <class Record>
@@ -112,40 +113,48 @@ VenueOptions venue_options(bool prefault, bool deltas, std::uint32_t tape, std::
 }
 
 void define_class(VenueClass& venue) {
-  venue.def(py::init([](std::uint32_t max_accounts, std::uint32_t max_assets, std::uint32_t max_balances,
-                        std::uint32_t max_holds, std::uint64_t max_transfers, std::uint32_t max_instruments,
-                        std::uint32_t max_orders, std::uint64_t max_order_ids, std::uint32_t max_positions,
-                        std::uint32_t max_client_ids, std::uint32_t max_recent_orders, std::uint32_t max_sessions,
-                        std::uint32_t queue_capacity, std::int64_t queue_ttl, bool prefault, bool deltas,
-                        std::uint32_t tape, std::uint64_t hash_seed) {
-              VenueLimits limits;
-              limits.ledger = {max_accounts, max_assets, max_balances, max_holds, max_transfers};
-              limits.engine = {max_instruments, max_orders, max_order_ids};
-              limits.max_positions = max_positions;
-              limits.max_client_ids = max_client_ids;
-              limits.max_recent_orders = max_recent_orders;
-              limits.max_sessions = max_sessions;
-              limits.queue_capacity = queue_capacity;
-              limits.queue_ttl = queue_ttl;
-              return std::make_shared<VenueHost>(
-                  Venue(limits, venue_options(prefault, deltas, tape, hash_seed)));
-            }),
-            py::kw_only(), "max_accounts"_a = 1u << 17, "max_assets"_a = 256, "max_balances"_a = 1u << 19,
-            "max_holds"_a = 1u << 17, "max_transfers"_a = 1u << 22, "max_instruments"_a = 1024,
-            "max_orders"_a = 1u << 20, "max_order_ids"_a = 1ull << 24, "max_positions"_a = 1u << 18,
-            "max_client_ids"_a = 1u << 22, "max_recent_orders"_a = 1u << 16, "max_sessions"_a = 1u << 14,
-            "queue_capacity"_a = 10'000, "queue_ttl"_a = 5'000'000'000, "prefault"_a = false, "deltas"_a = false,
-            "tape"_a = 1024, "hash_seed"_a = 0, kVenueDoc);
+  venue.def(
+      py::init([](std::uint32_t max_accounts, std::uint32_t max_assets, std::uint32_t max_balances,
+                  std::uint32_t max_holds, std::uint64_t max_transfers, std::uint32_t max_instruments,
+                  std::uint32_t max_orders, std::uint64_t max_order_ids, std::uint32_t max_positions,
+                  std::uint32_t max_client_ids, std::uint32_t max_recent_orders, std::uint32_t max_sessions,
+                  std::uint32_t queue_capacity, std::int64_t queue_ttl, bool prefault, bool deltas,
+                  std::uint32_t tape, std::uint64_t hash_seed) {
+        VenueLimits limits;
+        limits.ledger = {max_accounts, max_assets, max_balances, max_holds, max_transfers};
+        limits.engine = {max_instruments, max_orders, max_order_ids};
+        limits.max_positions = max_positions;
+        limits.max_client_ids = max_client_ids;
+        limits.max_recent_orders = max_recent_orders;
+        limits.max_sessions = max_sessions;
+        limits.queue_capacity = queue_capacity;
+        limits.queue_ttl = queue_ttl;
+        return std::make_shared<VenueHost>(Venue(limits, venue_options(prefault, deltas, tape, hash_seed)));
+      }),
+      py::kw_only(), "max_accounts"_a = 1u << 17, "max_assets"_a = 256, "max_balances"_a = 1u << 19,
+      "max_holds"_a = 1u << 17, "max_transfers"_a = 1u << 22, "max_instruments"_a = 1024,
+      "max_orders"_a = 1u << 20, "max_order_ids"_a = 1ull << 24, "max_positions"_a = 1u << 18,
+      "max_client_ids"_a = 1u << 22, "max_recent_orders"_a = 1u << 16, "max_sessions"_a = 1u << 14,
+      "queue_capacity"_a = 10'000, "queue_ttl"_a = 5'000'000'000, "prefault"_a = false, "deltas"_a = false,
+      "tape"_a = 1024, "hash_seed"_a = 0, kVenueDoc);
   venue
-      .def("apply", &apply, "family"_a, "first_sequence"_a, "timestamp"_a, "commands"_a, py::kw_only(), "epoch"_a = 1,
+      .def("apply", &apply, "family"_a, "first_sequence"_a, "timestamp"_a, "commands"_a, py::kw_only(),
+           "epoch"_a = 1,
            "apply(family, first_sequence, timestamp, commands, *, epoch=1) -> tuple[ndarray, ndarray]\n\n"
-           "One batch of commands of one family; returns the reports and the answers, in order of event_sequence "
+           "One batch of commands of one family; returns the reports and the answers, in order of "
+           "event_sequence "
            "together.\n\n"
-           "Raises:\n    InvariantViolation: first_sequence is not sequence + 1, or the state contradicts itself.")
+           "Raises:\n    InvariantViolation: first_sequence is not sequence + 1, or the state contradicts "
+           "itself.")
       .def("apply_payload", &apply_payload, "payload"_a,
            "apply_payload(payload) -> tuple[ndarray, ndarray]\n\nOne record of a journal.")
       .def("state_hash",
-           [](VenueHost& host) { return inside_venue(host, [](const Venue& v) { return v.state_hash(); }); })
+           [](VenueHost& host) {
+             return inside_venue(host, [](const Venue& v) {
+               const py::gil_scoped_release unlocked;
+               return v.state_hash();
+             });
+           })
       .def("snapshot",
            [](VenueHost& host) {
              const auto bytes = inside_venue(host, [](const Venue& v) {
@@ -156,7 +165,8 @@ void define_class(VenueClass& venue) {
            })
       .def_static(
           "restore",
-          [](const py::object& data, bool prefault, bool deltas, std::uint32_t tape, std::uint64_t hash_seed) {
+          [](const py::object& data, bool prefault, bool deltas, std::uint32_t tape,
+             std::uint64_t hash_seed) {
             const BufferArgument buffer(data);
             const std::span<const std::byte> view = buffer.view();
             const py::gil_scoped_release unlocked;
@@ -222,8 +232,8 @@ std::vector<BalanceRow> balances_of(const Venue& venue, AccountId account) {
   const auto add = [&](AccountSlot slot) {
     ledger.for_each_balance(slot, [&](BalanceSlot, const Balance& balance) {
       const Asset& asset = ledger.asset(balance.asset);
-      rows.push_back({ledger.account(slot).id, asset.id, asset.scale, balance.total, balance.reserved,
-                      balance.version});
+      rows.push_back(
+          {ledger.account(slot).id, asset.id, asset.scale, balance.total, balance.reserved, balance.version});
     });
   };
   if (account != 0) {
@@ -281,18 +291,22 @@ void define_ledger_views(VenueClass& venue) {
             return array(inside_venue(host, [&](const Venue& v) { return balances_of(v, account); }),
                          "BALANCE_DTYPE");
           },
-          "account"_a = 0, "balances(account=0) -> ndarray\n\nBALANCE_DTYPE; 0: of every account, the house's too.")
+          "account"_a = 0,
+          "balances(account=0) -> ndarray\n\nBALANCE_DTYPE; 0: of every account, the house's too.")
       .def(
           "holds",
           [](VenueHost& host, std::uint64_t account) {
-            return array(inside_venue(host, [&](const Venue& v) { return holds_of(v, account); }), "HOLD_DTYPE");
+            return array(inside_venue(host, [&](const Venue& v) { return holds_of(v, account); }),
+                         "HOLD_DTYPE");
           },
           "account"_a, "holds(account) -> ndarray\n\nHOLD_DTYPE: its pending reservations by command.")
-      .def("accounts",
-           [](VenueHost& host) { return array(inside_venue(host, &all_accounts), "ACCOUNT_DTYPE"); },
-           "accounts() -> ndarray\n\nACCOUNT_DTYPE, in order of opening.")
-      .def("assets", [](VenueHost& host) { return array(inside_venue(host, &all_assets), "ASSET_DTYPE"); },
-           "assets() -> ndarray\n\nASSET_DTYPE, in order of definition.")
+      .def(
+          "accounts",
+          [](VenueHost& host) { return array(inside_venue(host, &all_accounts), "ACCOUNT_DTYPE"); },
+          "accounts() -> ndarray\n\nACCOUNT_DTYPE, in order of opening.")
+      .def(
+          "assets", [](VenueHost& host) { return array(inside_venue(host, &all_assets), "ASSET_DTYPE"); },
+          "assets() -> ndarray\n\nASSET_DTYPE, in order of definition.")
       .def(
           "collateral",
           [](VenueHost& host, std::uint64_t account, std::uint32_t asset) {
@@ -317,12 +331,14 @@ void define_order_views(VenueClass& venue) {
           "find_order",
           [](VenueHost& host, std::uint64_t account, const std::string& client_order_id) {
             char head[16] = {}, tail[24] = {};
-            if (client_order_id.size() > 40) throw py::value_error("a client order id has at most 40 characters");
+            if (client_order_id.size() > 40)
+              throw py::value_error("a client order id has at most 40 characters");
             const std::size_t first = std::min<std::size_t>(client_order_id.size(), 16);
             std::memcpy(head, client_order_id.data(), first);
             std::memcpy(tail, client_order_id.data() + first, client_order_id.size() - first);
-            return array(inside_venue(host, [&](const Venue& v) { return to_list(v.request(account, head, tail)); }),
-                         "VENUE_ORDER_DTYPE");
+            return array(
+                inside_venue(host, [&](const Venue& v) { return to_list(v.request(account, head, tail)); }),
+                "VENUE_ORDER_DTYPE");
           },
           "account"_a, "client_order_id"_a,
           "find_order(account, client_order_id) -> ndarray\n\n"
@@ -330,14 +346,17 @@ void define_order_views(VenueClass& venue) {
       .def(
           "open_orders",
           [](VenueHost& host, std::uint64_t account, std::uint32_t instrument) {
-            return array(inside_venue(host, [&](const Venue& v) { return v.open_orders(account, instrument); }),
-                         "VENUE_ORDER_DTYPE");
+            return array(
+                inside_venue(host, [&](const Venue& v) { return v.open_orders(account, instrument); }),
+                "VENUE_ORDER_DTYPE");
           },
-          "account"_a, "instrument"_a = 0, "open_orders(account, instrument=0) -> ndarray\n\nVENUE_ORDER_DTYPE.")
+          "account"_a, "instrument"_a = 0,
+          "open_orders(account, instrument=0) -> ndarray\n\nVENUE_ORDER_DTYPE.")
       .def(
           "positions",
           [](VenueHost& host, std::uint64_t account) {
-            return array(inside_venue(host, [&](const Venue& v) { return v.positions(account); }), "POSITION_DTYPE");
+            return array(inside_venue(host, [&](const Venue& v) { return v.positions(account); }),
+                         "POSITION_DTYPE");
           },
           "account"_a, "positions(account) -> ndarray\n\nPOSITION_DTYPE, by instrument.")
       .def(
@@ -350,24 +369,28 @@ void define_order_views(VenueClass& venue) {
             return array(std::move(rows), "LIMITS_DTYPE");
           },
           "account"_a, "instrument"_a = 0,
-          "limits(account, instrument=0) -> ndarray\n\nLIMITS_DTYPE: those that bind; `present` says which there are.")
-      .def("instruments",
-           [](VenueHost& host) {
-             return array(inside_venue(host, [](const Venue& v) { return v.instruments(); }),
-                          "INSTRUMENT_COMMAND_DTYPE");
-           },
-           "instruments() -> ndarray\n\nINSTRUMENT_COMMAND_DTYPE: as last defined, with the phase of now.")
-      .def("sessions",
-           [](VenueHost& host) {
-             return array(inside_venue(host, [](const Venue& v) { return v.sessions(); }), "SESSION_DTYPE");
-           },
-           "sessions() -> ndarray\n\nSESSION_DTYPE, by number.")
-      .def("status",
-           [](VenueHost& host) {
-             return array(std::vector{inside_venue(host, [](const Venue& v) { return v.status(); })},
-                          "VENUE_STATUS_DTYPE");
-           },
-           "status() -> ndarray\n\nVENUE_STATUS_DTYPE, one row.");
+          "limits(account, instrument=0) -> ndarray\n\nLIMITS_DTYPE: those that bind; `present` says which "
+          "there are.")
+      .def(
+          "instruments",
+          [](VenueHost& host) {
+            return array(inside_venue(host, [](const Venue& v) { return v.instruments(); }),
+                         "INSTRUMENT_COMMAND_DTYPE");
+          },
+          "instruments() -> ndarray\n\nINSTRUMENT_COMMAND_DTYPE: as last defined, with the phase of now.")
+      .def(
+          "sessions",
+          [](VenueHost& host) {
+            return array(inside_venue(host, [](const Venue& v) { return v.sessions(); }), "SESSION_DTYPE");
+          },
+          "sessions() -> ndarray\n\nSESSION_DTYPE, by number.")
+      .def(
+          "status",
+          [](VenueHost& host) {
+            return array(std::vector{inside_venue(host, [](const Venue& v) { return v.status(); })},
+                         "VENUE_STATUS_DTYPE");
+          },
+          "status() -> ndarray\n\nVENUE_STATUS_DTYPE, one row.");
 }
 
 void define_book_views(VenueClass& venue) {
@@ -382,18 +405,22 @@ void define_book_views(VenueClass& venue) {
                                       }),
                          "LEVEL_DTYPE");
           },
-          "instrument"_a, "side"_a, "depth"_a = 0, "l2(instrument, side, depth=0) -> ndarray\n\nLEVEL_DTYPE; 0: all.")
+          "instrument"_a, "side"_a, "depth"_a = 0,
+          "l2(instrument, side, depth=0) -> ndarray\n\nLEVEL_DTYPE; 0: all.")
       .def(
           "l3",
           [](VenueHost& host, std::uint32_t instrument) {
-            return array(inside_venue(host, [&](const Venue& v) { return v.engine().l3(instrument); }), "L3_DTYPE");
+            return array(inside_venue(host, [&](const Venue& v) { return v.engine().l3(instrument); }),
+                         "L3_DTYPE");
           },
           "instrument"_a, "l3(instrument) -> ndarray\n\nL3_DTYPE: bids, then asks.")
-      .def("trades",
-           [](VenueHost& host) {
-             return array(inside_venue(host, [](const Venue& v) { return v.engine().trades(); }), "TAPE_DTYPE");
-           },
-           "trades() -> ndarray\n\nTAPE_DTYPE: the last ones, oldest first.");
+      .def(
+          "trades",
+          [](VenueHost& host) {
+            return array(inside_venue(host, [](const Venue& v) { return v.engine().trades(); }),
+                         "TAPE_DTYPE");
+          },
+          "trades() -> ndarray\n\nTAPE_DTYPE: the last ones, oldest first.");
 }
 
 } // namespace
@@ -401,8 +428,8 @@ void define_book_views(VenueClass& venue) {
 void register_venue(py::module_& module) {
   py::dict layouts = module.attr("LAYOUTS");
   layouts["BALANCE"] = layout(sizeof(BalanceRow), CM_FIELD(BalanceRow, account), CM_FIELD(BalanceRow, asset),
-                              CM_FIELD(BalanceRow, scale), CM_FIELD(BalanceRow, total), CM_FIELD(BalanceRow, reserved),
-                              CM_FIELD(BalanceRow, version));
+                              CM_FIELD(BalanceRow, scale), CM_FIELD(BalanceRow, total),
+                              CM_FIELD(BalanceRow, reserved), CM_FIELD(BalanceRow, version));
   layouts["HOLD"] = layout(sizeof(HoldRow), CM_FIELD(HoldRow, transfer_id), CM_FIELD(HoldRow, account),
                            CM_FIELD(HoldRow, amount), CM_FIELD(HoldRow, expire_at), CM_FIELD(HoldRow, asset),
                            CM_FIELD(HoldRow, reserved));
@@ -414,13 +441,14 @@ void register_venue(py::module_& module) {
   layouts["VENUE_ORDER"] =
       layout(sizeof(VenueOrderView), CM_FIELD(VenueOrderView, order_id), CM_FIELD(VenueOrderView, account),
              CM_FIELD(VenueOrderView, instrument_id), CM_FIELD(VenueOrderView, session),
-             CM_FIELD(VenueOrderView, side), CM_FIELD(VenueOrderView, type), CM_FIELD(VenueOrderView, time_in_force),
-             CM_FIELD(VenueOrderView, order_status), CM_FIELD(VenueOrderView, order_qty),
-             CM_FIELD(VenueOrderView, cum_qty), CM_FIELD(VenueOrderView, leaves_qty), CM_FIELD(VenueOrderView, price),
+             CM_FIELD(VenueOrderView, side), CM_FIELD(VenueOrderView, type),
+             CM_FIELD(VenueOrderView, time_in_force), CM_FIELD(VenueOrderView, order_status),
+             CM_FIELD(VenueOrderView, order_qty), CM_FIELD(VenueOrderView, cum_qty),
+             CM_FIELD(VenueOrderView, leaves_qty), CM_FIELD(VenueOrderView, price),
              CM_FIELD(VenueOrderView, stop_price), CM_FIELD(VenueOrderView, reserved_asset),
-             CM_FIELD(VenueOrderView, flags), CM_FIELD(VenueOrderView, reject), CM_FIELD(VenueOrderView, reserved),
-             CM_FIELD(VenueOrderView, entered_at), CM_FIELD(VenueOrderView, sequence),
-             CM_FIELD(VenueOrderView, client_order_id));
+             CM_FIELD(VenueOrderView, flags), CM_FIELD(VenueOrderView, reject),
+             CM_FIELD(VenueOrderView, reserved), CM_FIELD(VenueOrderView, entered_at),
+             CM_FIELD(VenueOrderView, sequence), CM_FIELD(VenueOrderView, client_order_id));
   layouts["POSITION"] =
       layout(sizeof(PositionView), CM_FIELD(PositionView, account), CM_FIELD(PositionView, instrument_id),
              CM_FIELD(PositionView, live_orders), CM_FIELD(PositionView, qty), CM_FIELD(PositionView, cost),
@@ -428,20 +456,21 @@ void register_venue(py::module_& module) {
              CM_FIELD(PositionView, open_buy_lots), CM_FIELD(PositionView, open_sell_lots),
              CM_FIELD(PositionView, open_buy_notional), CM_FIELD(PositionView, open_sell_notional));
   layouts["LIMITS"] =
-      layout(sizeof(Limits), CM_FIELD(Limits, present), CM_FIELD(Limits, order_qty), CM_FIELD(Limits, order_notional),
-             CM_FIELD(Limits, open_orders), CM_FIELD(Limits, position), CM_FIELD(Limits, gross_notional),
-             CM_FIELD(Limits, net_notional), CM_FIELD(Limits, daily_loss), CM_FIELD(Limits, collar),
-             CM_FIELD(Limits, order_rate), CM_FIELD(Limits, rate_interval), CM_FIELD(Limits, duplicate_window));
-  layouts["SESSION"] = layout(sizeof(SessionView), CM_FIELD(SessionView, session), CM_FIELD(SessionView, tenant),
-                              CM_FIELD(SessionView, cancels_when_lost), CM_FIELD(SessionView, reserved),
-                              CM_FIELD(SessionView, name));
-  layouts["VENUE_STATUS"] =
-      layout(sizeof(VenueStatus), CM_FIELD(VenueStatus, epoch), CM_FIELD(VenueStatus, sequence),
-             CM_FIELD(VenueStatus, event_sequence), CM_FIELD(VenueStatus, event_digest), CM_FIELD(VenueStatus, clock),
-             CM_FIELD(VenueStatus, trades), CM_FIELD(VenueStatus, live_orders), CM_FIELD(VenueStatus, queued_orders),
-             CM_FIELD(VenueStatus, accounts), CM_FIELD(VenueStatus, assets), CM_FIELD(VenueStatus, instruments),
-             CM_FIELD(VenueStatus, client_ids), CM_FIELD(VenueStatus, away), CM_FIELD(VenueStatus, policy),
-             CM_FIELD(VenueStatus, killed), CM_FIELD(VenueStatus, reserved));
+      layout(sizeof(Limits), CM_FIELD(Limits, present), CM_FIELD(Limits, order_qty),
+             CM_FIELD(Limits, order_notional), CM_FIELD(Limits, open_orders), CM_FIELD(Limits, position),
+             CM_FIELD(Limits, gross_notional), CM_FIELD(Limits, net_notional), CM_FIELD(Limits, daily_loss),
+             CM_FIELD(Limits, collar), CM_FIELD(Limits, order_rate), CM_FIELD(Limits, rate_interval),
+             CM_FIELD(Limits, duplicate_window));
+  layouts["SESSION"] = layout(sizeof(SessionView), CM_FIELD(SessionView, session),
+                              CM_FIELD(SessionView, tenant), CM_FIELD(SessionView, cancels_when_lost),
+                              CM_FIELD(SessionView, reserved), CM_FIELD(SessionView, name));
+  layouts["VENUE_STATUS"] = layout(
+      sizeof(VenueStatus), CM_FIELD(VenueStatus, epoch), CM_FIELD(VenueStatus, sequence),
+      CM_FIELD(VenueStatus, event_sequence), CM_FIELD(VenueStatus, event_digest),
+      CM_FIELD(VenueStatus, clock), CM_FIELD(VenueStatus, trades), CM_FIELD(VenueStatus, live_orders),
+      CM_FIELD(VenueStatus, queued_orders), CM_FIELD(VenueStatus, accounts), CM_FIELD(VenueStatus, assets),
+      CM_FIELD(VenueStatus, instruments), CM_FIELD(VenueStatus, client_ids), CM_FIELD(VenueStatus, away),
+      CM_FIELD(VenueStatus, policy), CM_FIELD(VenueStatus, killed), CM_FIELD(VenueStatus, reserved));
   VenueClass venue(module, "Venue", kVenueDoc);
   define_class(venue);
   define_counters(venue);

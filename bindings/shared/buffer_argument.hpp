@@ -27,7 +27,8 @@ class BufferArgument {
   // Throws ValueError where they are no whole, aligned records.
   template <class Record>
   std::span<const Record> records(const char* name) const {
-    if (view().size() % sizeof(Record) != 0 || reinterpret_cast<std::uintptr_t>(buffer_.buf) % alignof(Record) != 0)
+    if (view().size() % sizeof(Record) != 0 ||
+        reinterpret_cast<std::uintptr_t>(buffer_.buf) % alignof(Record) != 0)
       throw pybind11::value_error(std::string(name) + " have to be whole records of " +
                                   std::to_string(sizeof(Record)) + " bytes, aligned");
     return {static_cast<const Record*>(buffer_.buf), view().size() / sizeof(Record)};

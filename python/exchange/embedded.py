@@ -221,8 +221,6 @@ class Core:
         self.journal = Journal(
             str(directory), disk=disk, segment_bytes=options.segment_bytes, write_bytes=_WRITE_BYTES
         )
-        if self.journal.recovery["records"]:
-            self.journal.raise_epoch(self.journal.epoch + 1)
         self.venue = Venue(**options.limits)
         self.transport = MemoryTransport(_FRAMES_MAX)
         self.stats = SharedStats()
@@ -256,7 +254,7 @@ class Options:
 
     durable: bool
     segment_bytes: int
-    limits: dict[str, int]
+    limits: dict[str, Any]
     sequencer: dict[str, Any]
 
 
@@ -505,6 +503,11 @@ class Exchange:
         self._end_core()
         self._ports = None
         self.core = Core(self._disk, self._directory, self._clock, self.stage, self._options)
+
+    def sync(self) -> None:
+        """Make everything until now durable, as a `disk` exchange does before each answer."""
+        self.settle()
+        self._up.sequencer.sync()
 
     def replay(self) -> Replayed:
         """Fold the whole journal into a new venue and see that it becomes what the live one is.

@@ -28,7 +28,7 @@ from exchange.resilience import CircuitBreaker
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import LocalMatching, MatchingPort, MatchingStage, StageUnavailableError
 
-LIMITS = {"max_accounts": 100, "max_client_ids": 10_000, "max_orders": 1_000}
+LIMITS: dict[str, Any] = {"max_accounts": 100, "max_client_ids": 10_000, "max_orders": 1_000}
 START_NS = 1_700_000_000_000_000_000
 SECOND_NS = 1_000_000_000
 ENOSPC, EIO = errno.ENOSPC, errno.EIO
@@ -44,7 +44,7 @@ class Bench:
     port: MatchingPort = field(default_factory=LocalMatching)
     options: dict[str, Any] = field(default_factory=dict)
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(START_NS))
-    limits: dict[str, int] = field(default_factory=lambda: dict(LIMITS))
+    limits: dict[str, Any] = field(default_factory=lambda: dict(LIMITS))
 
     def __post_init__(self) -> None:
         self.venue = Venue(**self.limits)
@@ -120,7 +120,7 @@ class Bench:
         assert not self.took(connection, ReportList.ANSWERS)["reject"].any()
 
 
-def order(name: str, account: int = 1, **values: int) -> Rows:
+def order(name: str, account: int = 1, **values: int | bytes) -> Rows:
     """One new limit order, gtc, buy 1 at 100 unless said otherwise."""
     row = np.zeros(1, frames.ORDER_COMMAND_DTYPE)
     row["kind"], row["side"], row["type"], row["time_in_force"], row["instrument_id"] = 1, 1, 1, 2, 1
@@ -131,9 +131,9 @@ def order(name: str, account: int = 1, **values: int) -> Rows:
     return row
 
 
-def replayed(disk: MemoryDisk, limits: dict[str, int] | None = None) -> Venue:
+def replayed(disk: MemoryDisk) -> Venue:
     """What the journal on a disk says."""
-    venue = Venue(**(limits or LIMITS))
+    venue = Venue(**LIMITS)
     for record in JournalReader("/j", 1, disk=disk):
         venue.apply_payload(record.payload)
     return venue

@@ -32,7 +32,7 @@ class Proxy:
         self._answers: set[socket.socket] = set()
         self._cut = threading.Event()
         self._over = False
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def cut(self) -> None:

@@ -314,7 +314,7 @@ class ScriptedCore:
         self._orders.bind("inproc://orders")
         self._told = self._context.socket(zmq.PAIR)
         self._told.connect("inproc://orders")
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def push(self, peer: bytes, frame: bytes) -> None:

@@ -25,8 +25,9 @@ from exchange.client.handles import outcome
 from exchange.client.ids import Names
 from exchange.client.requests import Request
 from exchange.client.results import ExecutionReport, Reports
-from exchange.client.session import Pending, Resync, Session, Settings
+from exchange.client.session import Resync, Session, Settings
 from exchange.client.session import State as SessionState
+from exchange.client.underway import Pending
 from exchange.domain.enums import (
     CancelReason,
     ExecType,

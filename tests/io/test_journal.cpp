@@ -287,7 +287,6 @@ TEST_CASE("open: options that cannot be are refused before anything is made") {
   CHECK(with([](JournalOptions& o) { o.segment_bytes = kSegmentHeaderBytes + 504; }) != "");
   CHECK(with([](JournalOptions& o) { o.segment_bytes += 4; }) != "");
   CHECK(with([](JournalOptions& o) { o.segment_bytes = kMaxSegmentBytes + 8; }) != "");
-  CHECK(with([](JournalOptions& o) { o.epoch = 0; }) != "");
   CHECK(with([](JournalOptions& o) { o.first_sequence = 0; }) != "");
   CHECK(disk.list(kDirectory).empty());
   CHECK(with([](JournalOptions& o) { o.recover_from = 9; }).find("there is no journal") != std::string::npos);

@@ -1,5 +1,5 @@
-// A writer that dies, or whose machine does, at each operation: what sync() returned for is there, what write() returned
-// for is there where the machine lived, and nothing else but what was being written.
+// A writer that dies, or whose machine does, at each operation: what sync() returned for is there, what write()
+// returned for is there where the machine lived, and nothing else but what was being written.
 #include <doctest/doctest.h>
 
 #include "script.hpp"

@@ -202,6 +202,28 @@ TEST_CASE("reader: stops loudly where the journal goes on behind damage, not whe
   CHECK_FALSE(drained(later).empty());
 }
 
+TEST_CASE("reader: bytes that are no record, at the end of a segment that is finished, stop it") {
+  MemoryDisk disk;
+  Session session(disk);
+  session.open();
+  std::uint64_t end = 0;
+  while (session.journal().counters().rotations == 0) {
+    end = session.journal().tail_offset();
+    REQUIRE(append(session.journal(), group_at(session.journal().next_sequence(), 2)) ==
+            AppendResult::written);
+  }
+  const auto file = disk.open(segment_path(kDirectory, 1), OpenMode::update);
+  REQUIRE(file->write(end, Bytes(8, 1)).bytes == 8);
+  JournalReader reader(disk, kDirectory, 0);
+  const auto read_on = [&] { static_cast<void>(drained(reader)); };
+  CHECK_THROWS_WITH_AS(
+      read_on(),
+      (segment_path(kDirectory, 1) + " at offset " + std::to_string(end) + ": there is no header of a record")
+          .c_str(),
+      JournalCorrupt);
+  CHECK(reader.next_sequence() == session.journal().segment());
+}
+
 TEST_CASE("reader: a missing segment in the middle is no end") {
   MemoryDisk disk;
   Session session(disk);

@@ -104,8 +104,7 @@ Outcome recover(MemoryDisk& disk) {
   return outcome;
 }
 
-// What has to become of a journal some of whose parts are damaged. Each record of a damaged group may still be whole and
-// say what it knows: that can only refuse more.
+// What has to become of a journal some of whose parts are damaged. What a damaged part knew is not counted.
 void check_outcome(const Rest& rest, const std::function<bool(const Part&)>& is_damaged,
                    const Outcome& outcome) {
   std::uint64_t lost = 0; // first sequence of the first damaged part
@@ -312,8 +311,9 @@ TEST_CASE("damage: a segment of another journal, of another place, or of another
 }
 
 TEST_CASE("damage: a whole record that cannot be where it is, is refused, whatever was durable") {
-  const Rest rest = make_rest(4, never);
-  const Part group = rest.parts[2];
+  const Rest rest = make_rest(4, often);
+  const Part group = rest.parts.back();
+  REQUIRE(group.durable_sequence > 1);
   const std::string path = segment_path(kDirectory, group.segment);
   const auto refusal = [&](const std::function<void(RecordHeader&)>& change) {
     MemoryDisk disk;
@@ -333,6 +333,78 @@ TEST_CASE("damage: a whole record that cannot be where it is, is refused, whatev
         at + "the record's epoch is behind that of the record before it");
   CHECK(refusal([](RecordHeader& header) { header.ts_ns = 0; }) ==
         at + "the record's time is behind that of the record before it");
+  const Part before = *(&rest.parts.back() - 1);
+  REQUIRE(before.segment == group.segment);
+  CHECK(refusal([&](RecordHeader& header) { header.durable_sequence = before.durable_sequence - 1; }) ==
+        at + "the record knows less to be durable than the record before it");
+}
+
+TEST_CASE("damage: what only a later segment's header knew to be durable is missed, too") {
+  Rest rest = make_rest(11, often);
+  const std::uint64_t last = rest.segments.back();
+  Bytes& bytes = rest.files[segment_path(kDirectory, last)];
+  std::fill(bytes.begin() + kSegmentHeaderBytes, bytes.end(), std::uint8_t{0});
+  const auto header = std::find_if(rest.parts.begin(), rest.parts.end(), [&](const Part& part) {
+    return part.segment == last && part.is_header();
+  });
+  for (const Part& part : rest.parts) {
+    if (part.is_header() || part.segment == last) continue;
+    CAPTURE(part.first_sequence);
+    MemoryDisk disk;
+    rest.restore(disk);
+    Bytes damaged = rest.file(part.segment);
+    std::fill(damaged.begin() + static_cast<std::ptrdiff_t>(part.begin), damaged.end(), std::uint8_t{0});
+    disk.set_contents(segment_path(kDirectory, part.segment), damaged);
+    for (const std::uint64_t between : rest.segments)
+      if (between > part.segment && between < last) disk.remove(segment_path(kDirectory, between));
+    REQUIRE(recover(disk).refusal.has_value() == (header->durable_sequence >= part.first_sequence));
+  }
+}
+
+TEST_CASE("damage: records that do not make a group are none, and are cut") {
+  const auto outcome_of = [](const std::function<void(Bytes&, std::uint64_t, std::uint64_t)>& change) {
+    MemoryDisk disk;
+    Journal(disk, kDirectory, small_options()).append({1, 1, 0, Bytes(8, 1)});
+    {
+      Journal journal(disk, kDirectory, small_options());
+      REQUIRE(append(journal, {{2, 1, 0, Bytes(8, 2)}, {3, 1, 0, Bytes(8, 3)}}) == AppendResult::written);
+    }
+    const std::string path = segment_path(kDirectory, 1);
+    Bytes bytes = disk.contents(path);
+    change(bytes, kSegmentHeaderBytes + record_bytes(8), kSegmentHeaderBytes + 2 * record_bytes(8));
+    disk.set_contents(path, bytes);
+    return recover(disk);
+  };
+  const auto chain_to = [](Bytes& bytes, std::uint64_t before, std::uint64_t at) {
+    std::uint32_t crc = 0;
+    std::memcpy(&crc, bytes.data() + before, sizeof crc);
+    put_record(bytes, at, [&](RecordHeader& header) { header.chain = crc; });
+  };
+  const std::vector<Record> whole{{1, 1, 0, Bytes(8, 1)}, {2, 1, 0, Bytes(8, 2)}, {3, 1, 0, Bytes(8, 3)}};
+  const std::vector<Record> first{whole[0]};
+
+  const Outcome same =
+      outcome_of([&](Bytes& bytes, std::uint64_t one, std::uint64_t two) { chain_to(bytes, one, two); });
+  CHECK(same.records == whole);
+  const Outcome miscounted = outcome_of([&](Bytes& bytes, std::uint64_t one, std::uint64_t two) {
+    put_record(bytes, one, [](RecordHeader& header) { header.left = 2; });
+    chain_to(bytes, one, two);
+  });
+  CHECK(miscounted.records == first);
+  CHECK(miscounted.cut->reason == "the record is not the next one of its group");
+  // As when a group that was taken back and written again is half of either.
+  const Outcome mixed = outcome_of([&](Bytes& bytes, std::uint64_t, std::uint64_t two) {
+    put_record(bytes, two, [](RecordHeader& header) { header.chain ^= 1; });
+  });
+  CHECK_FALSE(mixed.refusal.has_value());
+  CHECK(mixed.records == first);
+  const Outcome boasting = outcome_of([&](Bytes& bytes, std::uint64_t one, std::uint64_t two) {
+    put_record(bytes, one, [](RecordHeader& header) { header.durable_sequence = 2; });
+    chain_to(bytes, one, two);
+    put_record(bytes, two, [](RecordHeader& header) { header.durable_sequence = 3; });
+  });
+  CHECK_FALSE(boasting.refusal.has_value());
+  CHECK(boasting.records == first);
 }
 
 TEST_CASE("damage: a record that a payload carries is no record, though it is whole and of this journal") {
@@ -402,6 +474,9 @@ TEST_CASE("recovery: what is left over from a rotation that was cut short is no 
   const Outcome outcome = recover(disk);
   CHECK_FALSE(outcome.refusal.has_value());
   CHECK(outcome.records == rest.records);
+  const std::vector<std::string> left = disk.list(kDirectory);
+  CHECK(std::count(left.begin(), left.end(), "next") == 0);
+  CHECK(std::count(left.begin(), left.end(), "spare") == 0);
 }
 
 TEST_SUITE_END();

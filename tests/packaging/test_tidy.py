@@ -36,7 +36,7 @@ def test_core_has_no_floating_point() -> None:
 
 
 def test_core_has_no_clock_randomness_threads_or_files() -> None:
-    """The core and the venue are pure state machines; what does I/O lies in a folder of its own, over them."""
+    """Core and venue are pure state machines; what does I/O lies in a folder of its own, over them."""
     headers = "chrono|ctime|random|thread|mutex|future|fstream|iostream|filesystem|cstdio"
     found = lines_with(rf"#include <({headers})>", "src") + lines_with(r"#include \"cmatch/io/", "src")
     assert [line for line in found if not line.startswith("src/cmatch/io/")] == []

@@ -1,1 +1,1 @@
-"""The venue's golden examples, random sessions and stateful machines: the compiled one beside the plain one."""
+"""The venue: golden examples, sessions and stateful machines, the compiled one beside the plain one."""

@@ -1,4 +1,4 @@
-"""Between the plain venue's dictionaries and the records of the compiled one: commands one way, all told the other."""
+"""Between the plain venue's dictionaries and the compiled one's records: commands there, all told back."""
 
 from collections.abc import Mapping, Sequence
 from itertools import count

@@ -15,8 +15,10 @@ from tests.venue.sessions import Session, shrink
 
 BATCHES = 500
 
-UNREACHED = frozenset({"invalid_order_id", "duplicate_order_id", "capacity_ids", "side_overflow", "invalid_scope"})
-"""Rejects of the engine that the venue's own rules keep from ever being given, or that its sizes are too small for."""
+UNREACHED = frozenset(
+    {"invalid_order_id", "duplicate_order_id", "capacity_ids", "side_overflow", "invalid_scope"}
+)
+"""What the venue's own rules keep the engine from saying, or would take more lots than a flow has."""
 
 ALL = [
     *EXEC_TYPES,

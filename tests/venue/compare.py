@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tests.oracle.venue import Header, Venue
 from tests.oracle.venue.model import Position, Report, Sizes
-from tests.oracle.venue.words import MAX_INT64, is_house
+from tests.oracle.venue.words import MAX_INT64, MIN_INT64, is_house
 from tests.venue.core_venue import Command, CoreVenue, View
 
 Batch = tuple[str, int, Sequence[Command]]
@@ -39,7 +39,7 @@ class Views:
         }
 
     def positions(self, account: int) -> View:
-        """By instrument, on the present day."""
+        """By instrument, on the present day; what does not fit 64 bits is told as the nearest that does."""
         return {
             instrument: self.position(instrument, position)
             for (owner, instrument), position in self.venue.positions.items()
@@ -51,7 +51,8 @@ class Views:
         realised, _ = self.venue.today(position, self.venue.markets[instrument])
         lots, notional = position.open_lots, position.open_notional
         head = (position.qty, position.cost, realised, position.live_orders)
-        return (*head, lots["buy"], lots["sell"], notional["buy"], notional["sell"])
+        numbers = (*head, lots["buy"], lots["sell"], notional["buy"], notional["sell"])
+        return tuple(min(max(number, MIN_INT64), MAX_INT64) for number in numbers)
 
     def open_orders(self, account: int) -> View:
         """By order id."""

@@ -59,8 +59,8 @@ class CoreVenue:
 
     def positions(self, account: int) -> View:
         """By instrument."""
-        names = ("qty", "cost", "realised", "live_orders", "open_buy_lots", "open_sell_lots")
-        names = (*names, "open_buy_notional", "open_sell_notional")
+        of_open = ("open_buy_lots", "open_sell_lots", "open_buy_notional", "open_sell_notional")
+        names = ("qty", "cost", "realised", "live_orders", *of_open)
         return {
             int(row["instrument_id"]): tuple(int(row[name]) for name in names)
             for row in self.venue.positions(account)

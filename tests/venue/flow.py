@@ -1,6 +1,6 @@
-"""Seeded random batches that collide: few accounts, little money, prices close together, every order and mistake.
+"""Seeded random batches that collide: few accounts, little money, few prices, every order and mistake.
 
-A flow looks at the plain venue to aim at what lives, but keeps little state of its own beyond its random numbers.
+A flow looks at the plain venue to aim at what lives, and keeps little state of its own.
 """
 
 import random
@@ -66,6 +66,13 @@ UNSIGNED = {
 }
 
 
+def fitted(name: str, value: Any) -> Any:
+    """A value within what its field can carry."""
+    if isinstance(value, str) or name in UNSIGNED:
+        return value
+    return min(max(value, -(2**63)), 2**63 - 1)
+
+
 class Flow:
     """An endless flow of batches for one venue."""
 
@@ -111,7 +118,7 @@ class Flow:
             command.setdefault("session", self.rng.choice((0, *SESSIONS)))
         if self.rng.random() < 0.3:
             command["correlation_id"] = f"x{self.rng.randint(1, 99)}" + "y" * self.rng.choice((0, 0, 20))
-        return command
+        return {name: fitted(name, value) for name, value in command.items()}
 
     def open(self) -> list[Batch]:
         """Assets, instruments, accounts and their first money."""
@@ -180,7 +187,14 @@ class Flow:
         """The client's clock: mostly ours, sometimes old or from the future."""
         clock = self.venue.clock
         return self.rng.choices(
-            (clock + 1, clock, max(0, clock - 50), clock + 5 * SECOND, clock + 5 * SECOND + 1, clock - 700 * SECOND),
+            (
+                clock + 1,
+                clock,
+                max(0, clock - 50),
+                clock + 5 * SECOND,
+                clock + 5 * SECOND + 1,
+                clock - 700 * SECOND,
+            ),
             (80, 10, 6, 2, 1, 1),
         )[0]
 
@@ -329,7 +343,9 @@ class Flow:
         if kind in ("post", "void_hold") and holds:
             id_, hold = rng.choice(holds[-8:])
             command |= {"reservation_id": id_, "account": hold.account, "asset": hold.asset}
-            command["amount"] = rng.choice((hold.amount, hold.amount, max(1, hold.amount // 2), hold.amount + 1))
+            command["amount"] = rng.choice(
+                (hold.amount, hold.amount, max(1, hold.amount // 2), hold.amount + 1)
+            )
         if kind == "transfer" or (kind == "post" and rng.random() < 0.6):
             command["counter_account"] = rng.choice((*ACCOUNTS, *ACCOUNTS, HOUSE_FEES))
         if kind == "reserve" and rng.random() < 0.6:
@@ -445,10 +461,15 @@ class Flow:
         account = rng.choice(ACCOUNTS)
         match kind:
             case "set_limits":
-                c |= {"account": rng.choice((0, account)), "instrument_id": rng.choice((0, 1))} | self.limits()
+                c |= {
+                    "account": rng.choice((0, account)),
+                    "instrument_id": rng.choice((0, 1)),
+                } | self.limits()
             case "kill":
                 on = rng.random() < (0.15 if self.venue.killed else 0.9)
-                scope, named = rng.choice(sorted(self.venue.killed)) if self.venue.killed and not on else self.scope()
+                scope, named = (
+                    rng.choice(sorted(self.venue.killed)) if self.venue.killed and not on else self.scope()
+                )
                 c |= {"scope": scope, "flag": int(on)}
                 names = {"account": "account", "tenant": "tenant", "instrument": "instrument_id"}
                 c |= {names[scope]: named} if scope in names else {}
@@ -517,7 +538,16 @@ class Flow:
             "kind": (0, 17),
         }
         more = {
-            "orders": ("price", "stop_price", "trail", "offset", "display_qty", "min_qty", "expire_at", "quote_qty"),
+            "orders": (
+                "price",
+                "stop_price",
+                "trail",
+                "offset",
+                "display_qty",
+                "min_qty",
+                "expire_at",
+                "quote_qty",
+            ),
             "ledger": ("expected_version", "expire_at", "reservation_id"),
             "instruments": ("collar", "reference"),
             "administration": ("max_position", "order_rate"),

@@ -6,11 +6,12 @@ A file is a list of examples.
 The setup and all but the last command of a line must only not be refused;
 of the last command all that is told is compared, then every balance and position that it changed.
 
-Orders are written o1, o2, ...: that is their client order id. Accounts go by name and are opened, in tenant 1,
-when they are first named. `at 40` is the time of the batch; what is left out is as it was. A balance reads
-`ann usd 70 + 30`: available + reserved; a position `ann has 3 cost 300 realised -2`.
-An order is limit and gtc unless it says otherwise, a market order ioc. One unit of money is one tick times one lot
-unless the settings have it otherwise.
+Orders are written o1, o2, ...: that is their client order id.
+Accounts go by name and are opened, in tenant 1, when they are first named.
+`at 40` is the time of the batch; what is left out is as it was.
+A balance reads `ann usd 70 + 30`: available + reserved; a position `ann has 3 cost 300 realised -2`.
+An order is limit and gtc unless it says otherwise, a market order ioc.
+A tick times a lot is one unit of money, unless the settings have it otherwise.
 """
 
 import re
@@ -21,7 +22,7 @@ from typing import Any
 
 from tests.matching.screen import DEFAULT_DEFINITION, FLAGS, NUMBERS, WORDS
 from tests.oracle.venue.model import Report
-from tests.oracle.venue.words import HOUSE_EXTERNAL, HOUSE_FEES, LIMITS, MAX_INT64, SCOPES
+from tests.oracle.venue.words import HOUSE_EXTERNAL, HOUSE_FEES, LIMITS, SCOPES
 from tests.oracle.words import PHASES, SIDES
 
 Command = dict[str, Any]
@@ -471,4 +472,3 @@ REPORTS: dict[str, Callable[[Report], str]] = {
     ),
     "done": lambda r: f"done x {r['last_qty']}",
 }
-NEVER = MAX_INT64

@@ -51,9 +51,11 @@ class Session:
 
 
 def shrink(sizes: Sizes, history: Sequence[Batch]) -> list[Batch]:
-    """The fewest commands found that still make the two venues differ: whole batches first, then single commands."""
+    """The fewest commands found that still make the venues differ: whole batches first, then single ones."""
     found = fewer(sizes, list(history))
-    singles = [(family, timestamp, [command]) for family, timestamp, commands in found for command in commands]
+    singles: list[Batch] = [
+        (family, timestamp, [command]) for family, timestamp, commands in found for command in commands
+    ]
     return fewer(sizes, singles) if fails(sizes, singles) else found
 
 

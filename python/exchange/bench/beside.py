@@ -88,9 +88,9 @@ class Beside:
         request: q.Request
         method, request = (
             ("accounts.BalancesRequest", q.BalancesRequest(account=account)),
-            ("orders.OpenOrdersRequest", q.OpenOrdersRequest(account=account, limit=10)),
-            ("orders.OrderHistoryRequest", q.OrderHistoryRequest(account=account, limit=10)),
-            ("matching.BookLevelsRequest", q.BookLevelsRequest(instrument_id=1, depth=10)),
+            ("orders.OpenOrdersRequest", q.OpenOrdersRequest(account=account, limit=1)),
+            ("orders.OrderHistoryRequest", q.OrderHistoryRequest(account=account, limit=1)),
+            ("matching.BookTopRequest", q.BookTopRequest(instrument_id=1)),
         )[number % 4]
         start = time.monotonic()
         try:

@@ -97,7 +97,7 @@ class Market:
             for rejects in _answers(socket, part.size):
                 refused = rejects[(rejects != 0) & (rejects != known)]
                 if refused.size:
-                    raise TransportError(f"the market could not be made: {RejectCode(int(refused[0]))!r}")
+                    raise TransportError(f"the market could not be made: reject {refused[0]}")
 
 
 def instrument_rows() -> npt.NDArray[np.void]:

@@ -72,7 +72,7 @@ def measure(market: Market, load: Load, warmup_s: float) -> Measured:
         lost=counts["lost"],
         duplicates=counts["duplicates"],
         rate=counts["answered"] / max(1, counts["elapsed_ns"]) * 1e9,
-        counts=dict(reader.counts),
+        counts={name: int(str(count)) for name, count in reader.counts.items()},
         rejects=dict(reader.rejects),
         buckets=list(latency.buckets()),
     )

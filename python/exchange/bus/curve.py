@@ -137,6 +137,10 @@ class Keyring:
         """Whose key this is; None where it may not come in."""
         return self._principals.get(public_key)
 
+    def items(self) -> Iterable[tuple[str, Principal]]:
+        """Each public key and whose it is."""
+        return self._principals.items()
+
     def without(self, names: Iterable[str]) -> Keyring:
         """The same keys but for those of the principals named."""
         gone = set(names)

@@ -54,6 +54,7 @@ class Dealer:
             raise ConfigError(
                 "CURVE needs both: keys, this client's pair, and server_key, the core's public key"
             )
+        check_reach(endpoint, protected=keys is not None)
         self._endpoint = endpoint
         self._keys = keys
         self._server_key = server_key
@@ -132,7 +133,7 @@ class Dealer:
 
     @property
     def refused(self) -> bool:
-        """Whether the core did not take our keys, or we not the core's; as of the last `receive`."""
+        """Whether the core does not take our keys; as of the last `receive`."""
         return self._refused
 
     def close(self) -> None:
@@ -149,10 +150,8 @@ class Dealer:
             except zmq.Again:
                 return
             event = event_of(parts)
-            if event == zmq.Event.DISCONNECTED:
-                self._broken = True
-            elif event != zmq.Event.HANDSHAKE_SUCCEEDED:
-                self._refused = self._broken = True
+            self._refused = self._refused or event == zmq.Event.HANDSHAKE_FAILED_AUTH
+            self._broken = self._broken or event != zmq.Event.HANDSHAKE_SUCCEEDED
 
     def _drop(self) -> None:
         if self._socket is not None:

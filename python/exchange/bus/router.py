@@ -1,4 +1,4 @@
-"""The socket of the core: a ROUTER, behind keys where there are any. C++ reads and writes it (ZmqTransport)."""
+"""The core's socket: a ROUTER, behind keys where there are any. C++ reads and writes it (ZmqTransport)."""
 
 from __future__ import annotations
 

@@ -579,9 +579,10 @@ class AdminRequests:
         correlation = (
             names.correlation_id() if correlation_id is None else checked_id("correlation_id", correlation_id)
         )
-        fields |= {"sent_at": names.sent_at(), "correlation_id": correlation.encode("ascii")}
+        key = correlation.encode("ascii")
+        fields |= {"sent_at": names.sent_at(), "correlation_id": key}
         layout = LAYOUTS[family]
-        return Request(family, layout.rows(layout.pack(fields)), first_answer, done)
+        return Request(family, layout.rows(layout.pack(fields)), first_answer, [key], done=done)
 
 
 def _symbol(symbol: str) -> bytes:

@@ -102,8 +102,9 @@ class TaskInquirer:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._asker is not None:
-            await self._asker.close()
+        asker, self._asker = self._asker, None
+        if asker is not None:
+            await asker.close()
 
     def _there(self) -> ReplicaAsker:
         if self._make is None:

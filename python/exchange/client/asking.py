@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from exchange.bus.curve import KeyPair
 from exchange.bus.context import new_context
+from exchange.bus.curve import KeyPair
 from exchange.bus.rpc import CallPolicy, Metadata, RpcClient, SocketChannel
 from exchange.client.errors import ClientClosed
 from exchange.client.ids import Names
@@ -99,7 +99,7 @@ class LoopThread:
         """Cancel what runs there, run `last`, end the thread. Nothing is done where nothing was started."""
         with self._lock:
             self._closed = True
-            loop, thread = self._loop, self._thread
+            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None:
             return
 

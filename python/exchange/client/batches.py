@@ -9,7 +9,7 @@ import numpy as np
 
 from cmatch.frames import ORDER_COMMAND_DTYPE, set_text
 from exchange.client.ids import Names
-from exchange.client.records import Records
+from exchange.client.records import Records, joined
 from exchange.client.requests import Request
 from exchange.client.results import AdminAnswer, ExecutionReport, Reports, admin_answer, report
 from exchange.domain.enums import CommandList, OrderAction
@@ -42,7 +42,15 @@ def combine(requests: Sequence[Request[Any]]) -> Request[list[Any]]:
 
     if any(len(request) != 1 for request in requests):
         raise ValueError("a batch is made of single requests, not of batches")
-    return Request(families.pop(), np.concatenate([request.rows for request in requests]), read, done)
+    return Request(
+        families.pop(),
+        np.concatenate([request.rows for request in requests]),
+        read,
+        [key for request in requests for key in request.keys],
+        [own for request in requests for own in request.ids],
+        [kind for request in requests for kind in request.kinds],
+        done,
+    )
 
 
 def of_array(rows: Records, names: Names, account: int | None) -> Request[Reports]:
@@ -87,4 +95,11 @@ def of_array(rows: Records, names: Names, account: int | None) -> Request[Report
     def read(answers: Records, durability: Sequence[int]) -> Reports:
         return Reports(answers, min(durability))
 
-    return Request(CommandList.ORDERS, rows, read)
+    return Request(
+        CommandList.ORDERS,
+        rows,
+        read,
+        joined(rows, "correlation_id"),
+        joined(rows, "client_order_id"),
+        rows["kind"].tolist(),
+    )

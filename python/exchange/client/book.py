@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
+
+import numpy as np
 
 from cmatch.frames import EXECUTION_REPORT_DTYPE
 from exchange.client.records import Records
@@ -16,9 +17,12 @@ from exchange.domain.queries import OrderRow
 # Rows that wait to be folded until somebody looks.
 _WAITING_ROWS_MAX: Final = 16_384
 _HELD_ROWS_MAX: Final = 262_144
-_AT: Final = {name: place for place, name in enumerate(EXECUTION_REPORT_DTYPE.names or ())}
-# What a report has to be to change an order or make one known.
-_QUIET: Final = frozenset({ExecType.REJECTED, ExecType.CANCEL_REJECTED, ExecType.DONE})
+# Reports that say nothing of an order's state.
+_QUIET: Final = frozenset({0, int(ExecType.REJECTED), int(ExecType.CANCEL_REJECTED), int(ExecType.DONE)})
+_TRADE: Final = int(ExecType.TRADE)
+_LIVE: Final = frozenset(map(int, LIVE))
+_PRICE: Final = int(ReportFlag.PRICE)
+_STOP_PRICE: Final = int(ReportFlag.STOP_PRICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,26 @@ class Order:
         return self.order_status in LIVE
 
 
+class _Entry:
+    """An order as it is kept: its last report, of which an `Order` is made when somebody looks."""
+
+    __slots__ = ("at", "client_order_id", "cum_notional", "event_sequence", "known", "row")
+
+    def __init__(self, client_order_id: str) -> None:
+        self.client_order_id = client_order_id
+        self.cum_notional = 0
+        self.event_sequence = 0
+        self.at = 0
+        self.row = b""
+        self.known: Order | None = None
+
+    def order(self) -> Order:
+        """The order."""
+        if self.known is None:
+            self.known = _of_report(self.row, self)
+        return self.known
+
+
 class OwnOrders:
     """The orders of one session: live ones, and the last that ended.
 
@@ -63,8 +87,8 @@ class OwnOrders:
     """
 
     def __init__(self, ended_max: int = 1_000) -> None:
-        self._live: dict[int, Order] = {}
-        self._ended: OrderedDict[int, Order] = OrderedDict()
+        self._live: dict[int, _Entry] = {}
+        self._ended: OrderedDict[int, _Entry] = OrderedDict()
         self._ended_max = ended_max
         self._by_client_order_id: dict[str, int] = {}
         self._waiting: list[Records] = []
@@ -86,23 +110,19 @@ class OwnOrders:
     def find(self, order: int | str) -> Order | None:
         """The order of this order_id or client order id, live or ended not long ago."""
         self._fold()
-        if isinstance(order, int):
-            return self._live.get(order) or self._ended.get(order)
-        named = self._by_client_order_id.get(order)
-        return None if named is None else self._live.get(named) or self._ended.get(named)
+        order_id = order if isinstance(order, int) else self._by_client_order_id.get(order, 0)
+        entry = self._live.get(order_id) or self._ended.get(order_id)
+        return None if entry is None else entry.order()
 
     def live(self) -> list[Order]:
         """The live ones, by order_id."""
         self._fold()
-        return [self._live[order_id] for order_id in sorted(self._live)]
+        return [self._live[order_id].order() for order_id in sorted(self._live)]
 
     def ended(self) -> list[Order]:
         """Those that ended, the last one last."""
         self._fold()
-        return list(self._ended.values())
-
-    def __iter__(self) -> Iterator[Order]:
-        return iter(self.live())
+        return [entry.order() for entry in self._ended.values()]
 
     def __len__(self) -> int:
         self._fold()
@@ -135,94 +155,113 @@ class OwnOrders:
         if not self._held or hold != self._holds:
             return False
         self._held = False
-        before = self._live
-        self._live = {}
+        before, self._live = self._live, {}
         self._asof = {order_id: upto[row.account] for order_id, row in (rows | ended).items()}
-        for order_id, known in before.items():
-            if order_id not in rows and (row := ended.get(order_id)) is not None:
-                self._end(_of_row(row, known.cum_notional, known.event_sequence))
+        for order_id, row in ended.items():
+            if order_id in before and order_id not in rows:
+                self._end(order_id, _taken_over(row, before[order_id]))
         for order_id, row in rows.items():
             self._ended.pop(order_id, None)
-            seen = before.get(order_id)
-            notional, event_sequence = (0, 0) if seen is None else (seen.cum_notional, seen.event_sequence)
-            self._live[order_id] = _of_row(row, notional, event_sequence)
+            self._live[order_id] = _taken_over(row, before.get(order_id))
             self._by_client_order_id[row.client_order_id] = order_id
         self._fold()
         return True
 
     def as_held(self) -> list[Order]:
         """The live ones as they were when reports were last folded."""
-        return list(self._live.values())
-
-    @property
-    def held(self) -> bool:
-        """Whether reports are kept back."""
-        return self._held
+        return [entry.order() for entry in self._live.values()]
 
     def _fold(self) -> None:
-        if self._held:
+        if self._held or not self._waiting:
             return
         waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
         for rows in waiting:
-            for row in rows.tolist():
-                self._apply(row)
+            self._fold_rows(rows)
 
-    def _apply(self, row: tuple[Any, ...]) -> None:
-        order_id: int = row[_AT["order_id"]]
-        if row[_AT["exec_type"]] in _QUIET or order_id == 0 or row[_AT["order_status"]] == 0:
-            return
-        if row[_AT["sequence"]] <= self._asof.get(order_id, 0):
-            return
-        known = self._live.get(order_id)
-        event_sequence: int = row[_AT["event_sequence"]]
-        if order_id in self._ended or (known is not None and event_sequence <= known.event_sequence):
-            return
-        status = word(OrderStatus, row[_AT["order_status"]])
-        flags: int = row[_AT["flags"]]
-        traded = (
-            row[_AT["last_qty"]] * row[_AT["last_price"]] if row[_AT["exec_type"]] == ExecType.TRADE else 0
+    def _fold_rows(self, rows: Records) -> None:
+        touched: dict[int, _Entry] = {}
+        columns = (
+            rows[name].tolist()
+            for name in (
+                "exec_type",
+                "order_status",
+                "order_id",
+                "sequence",
+                "event_sequence",
+                "last_qty",
+                "last_price",
+            )
         )
-        order = Order(
-            order_id=order_id,
-            client_order_id=_client_order_id(row) if known is None else known.client_order_id,
-            account=row[_AT["account"]],
-            instrument_id=row[_AT["instrument_id"]],
-            side=word_or_none(Side, row[_AT["side"]]),
-            type=word_or_none(OrderType, row[_AT["type"]]),
-            time_in_force=word_or_none(TimeInForce, row[_AT["time_in_force"]]),
-            order_status=status,
-            order_qty=row[_AT["order_qty"]],
-            cum_qty=row[_AT["cum_qty"]],
-            leaves_qty=row[_AT["leaves_qty"]],
-            price=row[_AT["price"]] if flags & ReportFlag.PRICE else None,
-            stop_price=row[_AT["stop_price"]] if flags & ReportFlag.STOP_PRICE else None,
-            cum_notional=(0 if known is None else known.cum_notional) + traded,
-            updated_at=row[_AT["timestamp"]],
-            event_sequence=event_sequence,
-        )
-        if known is None:
-            self._by_client_order_id[order.client_order_id] = order_id
-        if status in LIVE:
-            self._live[order_id] = order
-        else:
-            self._live.pop(order_id, None)
-            self._end(order)
+        for at, (exec_type, status, order_id, sequence, event, qty, price) in enumerate(
+            zip(*columns, strict=True)
+        ):
+            if exec_type in _QUIET or not order_id or not status or order_id in self._ended:
+                continue
+            if self._asof and sequence <= self._asof.get(order_id, 0):
+                continue
+            entry = self._live.get(order_id)
+            if entry is None:
+                entry = self._live[order_id] = self._known(order_id, rows[at])
+            elif event <= entry.event_sequence:
+                continue
+            entry.event_sequence = event
+            entry.at = at
+            if exec_type == _TRADE:
+                entry.cum_notional += qty * price
+            touched[order_id] = entry
+            if status not in _LIVE:
+                del self._live[order_id]
+                self._end(order_id, entry)
+        content, size = rows.tobytes(), rows.itemsize
+        for entry in touched.values():
+            # A copy: a row of the array would keep all of its frame.
+            entry.row = content[entry.at * size : (entry.at + 1) * size]
+            entry.known = None
 
-    def _end(self, order: Order) -> None:
-        self._ended[order.order_id] = order
+    def _known(self, order_id: int, row: Any) -> _Entry:
+        text: bytes = row["client_order_id_head"] + row["client_order_id_tail"]
+        entry = _Entry(text.decode("ascii"))
+        self._by_client_order_id[entry.client_order_id] = order_id
+        return entry
+
+    def _end(self, order_id: int, entry: _Entry) -> None:
+        self._ended[order_id] = entry
         if len(self._ended) > self._ended_max:
-            _, gone = self._ended.popitem(last=False)
-            if self._by_client_order_id.get(gone.client_order_id) == gone.order_id:
+            forgotten, gone = self._ended.popitem(last=False)
+            self._asof.pop(forgotten, None)
+            if self._by_client_order_id.get(gone.client_order_id) == forgotten:
                 del self._by_client_order_id[gone.client_order_id]
 
 
-def _client_order_id(row: tuple[Any, ...]) -> str:
-    text: bytes = row[_AT["client_order_id_head"]] + row[_AT["client_order_id_tail"]]
-    return text.decode("ascii")
-
-
-def _of_row(row: OrderRow, cum_notional: int, event_sequence: int) -> Order:
+def _of_report(content: bytes, entry: _Entry) -> Order:
+    row = np.frombuffer(content, EXECUTION_REPORT_DTYPE)[0]
+    flags = int(row["flags"])
     return Order(
+        order_id=int(row["order_id"]),
+        client_order_id=entry.client_order_id,
+        account=int(row["account"]),
+        instrument_id=int(row["instrument_id"]),
+        side=word_or_none(Side, int(row["side"])),
+        type=word_or_none(OrderType, int(row["type"])),
+        time_in_force=word_or_none(TimeInForce, int(row["time_in_force"])),
+        order_status=word(OrderStatus, int(row["order_status"])),
+        order_qty=int(row["order_qty"]),
+        cum_qty=int(row["cum_qty"]),
+        leaves_qty=int(row["leaves_qty"]),
+        price=int(row["price"]) if flags & _PRICE else None,
+        stop_price=int(row["stop_price"]) if flags & _STOP_PRICE else None,
+        cum_notional=entry.cum_notional,
+        updated_at=int(row["timestamp"]),
+        event_sequence=entry.event_sequence,
+    )
+
+
+def _taken_over(row: OrderRow, seen: _Entry | None) -> _Entry:
+    """An order as the replica has it; what only reports tell is kept of what was seen."""
+    entry = _Entry(row.client_order_id)
+    if seen is not None:
+        entry.cum_notional, entry.event_sequence = seen.cum_notional, seen.event_sequence
+    entry.known = Order(
         order_id=row.order_id,
         client_order_id=row.client_order_id,
         account=row.account,
@@ -236,7 +275,8 @@ def _of_row(row: OrderRow, cum_notional: int, event_sequence: int) -> Order:
         leaves_qty=row.leaves_qty,
         price=row.price,
         stop_price=row.stop_price,
-        cum_notional=cum_notional,
+        cum_notional=entry.cum_notional,
         updated_at=row.updated_at,
-        event_sequence=event_sequence,
+        event_sequence=entry.event_sequence,
     )
+    return entry

@@ -73,9 +73,10 @@ class CoreQueries:
             account = self._account
         if account is None:
             raise TypeError("account is needed: give it here, or to connect()")
-        fields |= {"account": whole("account", account), "request": next(self._numbers)}
+        number = next(self._numbers)
+        fields |= {"account": whole("account", account), "request": number}
         layout = LAYOUTS[family]
-        return Request(family, layout.rows(layout.pack(fields)), read)
+        return Request(family, layout.rows(layout.pack(fields)), read, [b"#%d" % number])
 
 
 def _order_state(rows: Records, _: Sequence[int]) -> OrderState:

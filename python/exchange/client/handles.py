@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar, cast
 
 from exchange.client.requests import Request
-from exchange.client.session import Pending
+from exchange.client.underway import Pending
 
 T = TypeVar("T")
 

@@ -11,8 +11,9 @@ from exchange.client.drive import Drive
 from exchange.client.handles import outcome
 from exchange.client.links import SocketLink
 from exchange.client.requests import Request
-from exchange.client.session import Pending, Session, State
+from exchange.client.session import Session, State
 from exchange.client.streams import Hub
+from exchange.client.underway import Pending
 
 T = TypeVar("T")
 

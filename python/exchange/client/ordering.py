@@ -362,7 +362,14 @@ class OrderRequests:
         fields["present"] = present
         fields["account"] = self.account(account)
         fields["sent_at"] = names.sent_at() if sent_at is None else whole("sent_at", sent_at)
-        return Request(CommandList.ORDERS, _LAYOUT.rows(_LAYOUT.pack(fields)), first_report)
+        return Request(
+            CommandList.ORDERS,
+            _LAYOUT.rows(_LAYOUT.pack(fields)),
+            first_report,
+            [correlation.encode("ascii")],
+            [own.encode("ascii")],
+            [int(action)],
+        )
 
     def _target(
         self, order: Target, account: int | None, instrument: int | str | None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 
-from cmatch.frames import COMMAND_DTYPES, REPORT_DTYPES, ReportList
+from cmatch.frames import COMMAND_DTYPES, ReportList
 from exchange.client.ids import is_id
 from exchange.client.records import Layout, Records
 from exchange.domain.enums import CommandList
@@ -20,7 +20,7 @@ WordT = TypeVar("WordT", bound=IntEnum)
 LAYOUTS: Final = {family: Layout(dtype) for family, dtype in COMMAND_DTYPES.items()}
 
 # In which list the answers to each come.
-_ANSWERED_IN: Final = {
+ANSWERED_IN: Final = {
     CommandList.ORDERS: ReportList.REPORTS,
     CommandList.LEDGER: ReportList.ANSWERS,
     CommandList.INSTRUMENTS: ReportList.ANSWERS,
@@ -28,7 +28,6 @@ _ANSWERED_IN: Final = {
     CommandList.ORDER_QUERIES: ReportList.ORDER_STATES,
     CommandList.BALANCE_QUERIES: ReportList.BALANCE_STATES,
 }
-ANSWER_DTYPES: Final = {family: REPORT_DTYPES[kind] for family, kind in _ANSWERED_IN.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,41 +39,35 @@ class Request(Generic[T]):
         rows: Its records, shape (n,), n >= 1. Never written to after it was made.
         read: Makes the answer of the answering records, one a record asked and in their order, and of the
             durability of each.
+        keys: By which each record's answer is known: its correlation id, or the number of a question.
+        ids: The client order id of each record about orders; empty for others.
+        kinds: The action of each record about orders; empty for others.
         done: Called with the answer before anybody else gets it; None where there is nothing to do.
     """
 
     family: CommandList
     rows: Records
     read: Callable[[Records, Sequence[int]], T]
+    keys: list[bytes] = field(repr=False)
+    ids: list[bytes] = field(default_factory=list, repr=False)
+    kinds: list[int] = field(default_factory=list, repr=False)
     done: Callable[[T], None] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.keys)
 
     def __str__(self) -> str:
-        ids = [text.decode("ascii") for text in correlations(self)[:3]]
+        ids = [text.decode("ascii") for text in (self.ids or self.keys)[:3]]
         more = f" and {len(self) - 3} more" if len(self) > 3 else ""
         return f"{self.family!s} request {', '.join(ids)}{more}"
 
     @property
     def client_order_id(self) -> str:
         """Of its first record; empty where it has none."""
-        if self.family is not CommandList.ORDERS:
-            return ""
-        row = self.rows[0]
-        return cast("bytes", row["client_order_id_head"] + row["client_order_id_tail"]).decode("ascii")
+        return self.ids[0].decode("ascii") if self.ids else ""
 
 
-def correlations(request: Request[Any]) -> list[bytes]:
-    """What its answers will carry, one a record."""
-    rows = request.rows
-    if request.family is CommandList.ORDERS:
-        heads: list[bytes] = rows["correlation_id_head"].tolist()
-        tails: list[bytes] = rows["correlation_id_tail"].tolist()
-        return [head + tail for head, tail in zip(heads, tails, strict=True)] if any(tails) else heads
-    if request.family in (CommandList.ORDER_QUERIES, CommandList.BALANCE_QUERIES):
-        return [b"#%d" % number for number in rows["request"].tolist()]
-    return cast("list[bytes]", rows["correlation_id"].tolist())
+_NUMBERS: dict[tuple[type[IntEnum], int | str], int] = {}
 
 
 def number_of(kind: type[WordT], value: WordT | int | str, name: str) -> int:
@@ -84,18 +77,25 @@ def number_of(kind: type[WordT], value: WordT | int | str, name: str) -> int:
         ValueError: The enum has no such word.
         TypeError: Neither a member nor a word nor a number.
     """
-    if isinstance(value, str):
-        member = kind.__members__.get(value.upper())
-        if member is None or value != value.lower():
-            words = ", ".join(repr(word.lower()) for word in kind.__members__)
-            raise ValueError(f"{name} must be one of {words}, not {value!r}")
-        return int(member)
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise TypeError(f"{name} must be a {kind.__name__} or its word, not {type(value).__name__}")
-    try:
-        return int(kind(value))
-    except ValueError:
-        raise ValueError(f"{name} must be a {kind.__name__}, which has no {value}") from None
+    number = _NUMBERS.get((kind, value))
+    if number is None:
+        number = _NUMBERS[kind, value] = _number_of(kind, value, name)
+    return number
+
+
+def _number_of(kind: type[WordT], value: int | str, name: str) -> int:
+    if isinstance(value, int):
+        try:
+            return int(kind(value))
+        except ValueError:
+            raise ValueError(f"{name} must be a {kind.__name__}, which has no {value}") from None
+    member = kind.__members__.get(value.upper())
+    if member is None or value != value.lower():
+        words = ", ".join(repr(word.lower()) for word in kind.__members__)
+        raise ValueError(f"{name} must be one of {words}, not {value!r}")
+    return int(member)
 
 
 def whole(name: str, value: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import itemgetter
 from typing import Any, Final, TypeVar, overload
 
 from cmatch.frames import EXECUTION_REPORT_DTYPE
@@ -31,16 +32,22 @@ from exchange.errors import WireError
 WordT = TypeVar("WordT", bound=IntEnum)
 
 
+_MEMBERS: Final[dict[type[IntEnum], dict[int, Any]]] = {}
+
+
 def word(kind: type[WordT], number: int) -> WordT:
     """The member of an enum of the wire.
 
     Raises:
         WireError: The core is newer than this client and says what it does not know.
     """
-    try:
-        return kind(number)
-    except ValueError:
-        raise WireError(f"the core sent {kind.__name__} {number}, which this client does not know") from None
+    members = _MEMBERS.get(kind)
+    if members is None:
+        members = _MEMBERS[kind] = {int(member): member for member in kind}
+    member: WordT | None = members.get(number)
+    if member is None:
+        raise WireError(f"the core sent {kind.__name__} {number}, which this client does not know")
+    return member
 
 
 def word_or_none(kind: type[WordT], number: int) -> WordT | None:
@@ -162,46 +169,117 @@ LIVE: Final = frozenset(
 )
 
 _NAMES: Final = EXECUTION_REPORT_DTYPE.names or ()
+_PRICE, _STOP_PRICE = int(ReportFlag.PRICE), int(ReportFlag.STOP_PRICE)
+_DUPLICATE, _LIMIT, _KEPT = int(ReportFlag.DUPLICATE), int(ReportFlag.LIMIT), int(ReportFlag.KEPT)
+_pick: Final = itemgetter(
+    *map(
+        _NAMES.index,
+        (
+            "exec_type",
+            "order_status",
+            "side",
+            "reject",
+            "instrument_id",
+            "session",
+            "account",
+            "order_id",
+            "sequence",
+            "event_sequence",
+            "timestamp",
+            "client_order_id_head",
+            "client_order_id_tail",
+            "correlation_id_head",
+            "correlation_id_tail",
+            "leaves_qty",
+            "cum_qty",
+            "order_qty",
+            "price",
+            "stop_price",
+            "last_qty",
+            "last_price",
+            "trade_id",
+            "fee",
+            "fee_asset",
+            "liquidity",
+            "cancel_reason",
+            "type",
+            "time_in_force",
+            "flags",
+            "limit_value",
+            "limit_asked",
+        ),
+    )
+)
 
 
 def report(row: tuple[Any, ...], durability: int) -> ExecutionReport:
     """The object of one row, as `rows.tolist()` or `row.item()` gives it."""
-    of = dict(zip(_NAMES, row, strict=True))
-    flags: int = of["flags"]
-    limit = flags & ReportFlag.LIMIT
+    (
+        exec_type,
+        order_status,
+        side,
+        reject,
+        instrument_id,
+        session,
+        account,
+        order_id,
+        sequence,
+        event_sequence,
+        timestamp,
+        own_head,
+        own_tail,
+        correlation_head,
+        correlation_tail,
+        leaves_qty,
+        cum_qty,
+        order_qty,
+        price,
+        stop_price,
+        last_qty,
+        last_price,
+        trade_id,
+        fee,
+        fee_asset,
+        liquidity,
+        cancel_reason,
+        kind,
+        time_in_force,
+        flags,
+        limit_value,
+        limit_asked,
+    ) = _pick(row)
+    limit = flags & _LIMIT
     return ExecutionReport(
-        exec_type=word(ExecType, of["exec_type"]),
-        order_status=word_or_none(OrderStatus, of["order_status"]),
-        side=word_or_none(Side, of["side"]),
-        reject=reject_of(
-            of["reject"], of["limit_value"] if limit else None, of["limit_asked"] if limit else None
-        ),
-        instrument_id=of["instrument_id"],
-        session=of["session"],
-        account=of["account"],
-        order_id=of["order_id"],
-        sequence=of["sequence"],
-        event_sequence=of["event_sequence"],
-        timestamp=of["timestamp"],
-        client_order_id=_text(of, "client_order_id"),
-        correlation_id=_text(of, "correlation_id"),
-        leaves_qty=of["leaves_qty"],
-        cum_qty=of["cum_qty"],
-        order_qty=of["order_qty"],
-        price=of["price"] if flags & ReportFlag.PRICE else None,
-        stop_price=of["stop_price"] if flags & ReportFlag.STOP_PRICE else None,
-        last_qty=of["last_qty"],
-        last_price=of["last_price"],
-        trade_id=of["trade_id"],
-        fee=of["fee"],
-        fee_asset=of["fee_asset"],
-        liquidity=word_or_none(Liquidity, of["liquidity"]),
-        cancel_reason=word_or_none(CancelReason, of["cancel_reason"]),
-        type=word_or_none(OrderType, of["type"]),
-        time_in_force=word_or_none(TimeInForce, of["time_in_force"]),
-        duplicate=bool(flags & ReportFlag.DUPLICATE),
-        priority_kept=bool(flags & ReportFlag.KEPT),
-        durability=word_or_none(Durability, durability),
+        word(ExecType, exec_type),
+        word_or_none(OrderStatus, order_status),
+        word_or_none(Side, side),
+        reject_of(reject, limit_value if limit else None, limit_asked if limit else None),
+        instrument_id,
+        session,
+        account,
+        order_id,
+        sequence,
+        event_sequence,
+        timestamp,
+        (own_head + own_tail).decode("ascii"),
+        (correlation_head + correlation_tail).decode("ascii"),
+        leaves_qty,
+        cum_qty,
+        order_qty,
+        price if flags & _PRICE else None,
+        stop_price if flags & _STOP_PRICE else None,
+        last_qty,
+        last_price,
+        trade_id,
+        fee,
+        fee_asset,
+        word_or_none(Liquidity, liquidity),
+        word_or_none(CancelReason, cancel_reason),
+        word_or_none(OrderType, kind),
+        word_or_none(TimeInForce, time_in_force),
+        bool(flags & _DUPLICATE),
+        bool(flags & _KEPT),
+        word_or_none(Durability, durability),
     )
 
 
@@ -324,8 +402,3 @@ def admin_answer(row: Any, durability: int) -> AdminAnswer:
 def reject_of(number: int, value: int | None = None, asked: int | None = None) -> Reject | None:
     """The reject of a record; None for 0."""
     return Reject(number, value, asked) if number else None
-
-
-def _text(of: dict[str, Any], name: str) -> str:
-    text: bytes = of[f"{name}_head"] + of[f"{name}_tail"]
-    return text.decode("ascii")

@@ -8,9 +8,9 @@ frames, says what time it is, sends what lies in `outbox`, and hands on what `ta
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from itertools import count
 from typing import Any, Final
@@ -20,13 +20,12 @@ import numpy as np
 from cmatch.frames import CLIENT_FRAME_BYTES, SCHEMA_VERSION, BadFrame, command_frames, decode_reports
 from exchange.client.book import OwnOrders
 from exchange.client.errors import ClientClosed, LogonRefused, RequestTimeout, TooManyRequests
-from exchange.client.records import Records, joined
-from exchange.client.requests import ANSWER_DTYPES, LAYOUTS, Request, correlations
+from exchange.client.records import Records
+from exchange.client.requests import LAYOUTS, Request
 from exchange.client.results import Reject, Reports
+from exchange.client.underway import Pending, Underway
 from exchange.domain.enums import (
     CommandList,
-    ExecType,
-    OrderAction,
     ReportFlag,
     ReportList,
     SessionAction,
@@ -38,20 +37,9 @@ from exchange.errors import ExchangeError, WireError
 
 _LAYOUT: Final = LAYOUTS[CommandList.SESSIONS]
 _MS: Final = 1_000_000
-# New orders of which nothing was heard, that are remembered.
-_UNANSWERED_MAX: Final = 10_000
 # Codes that a new connection cures.
 _CURED: Final = frozenset({1004, 1014, 1015})
-
-# What answers a request; anything else with its correlation id is a consequence.
-_ANSWERED_BY: Final = {
-    int(OrderAction.NEW_ORDER): frozenset({ExecType.ACCEPTED, ExecType.REJECTED}),
-    int(OrderAction.REPLACE): frozenset(
-        {ExecType.REPLACED, ExecType.CANCELED, ExecType.CANCEL_REJECTED, ExecType.REJECTED}
-    ),
-    int(OrderAction.CANCEL): frozenset({ExecType.CANCELED, ExecType.CANCEL_REJECTED, ExecType.REJECTED}),
-    int(OrderAction.MASS_CANCEL): frozenset({ExecType.DONE, ExecType.CANCEL_REJECTED, ExecType.REJECTED}),
-}
+_DUPLICATE: Final = int(ReportFlag.DUPLICATE)
 
 
 class State(Enum):
@@ -107,23 +95,6 @@ class Settings:
                 raise ValueError(f"{name} must be above 0")
 
 
-@dataclass(slots=True, eq=False)
-class Pending:
-    """A request that waits for its answers, and who waits for it."""
-
-    request: Request[Any]
-    resolve: Callable[[Pending], None]
-    asked_at: int
-    deadline: int
-    keys: list[bytes]
-    answers: Records
-    durability: list[int]
-    missing: int
-    sent_by: int = 0
-    failure: ExchangeError | None = None
-    answered: bytearray = field(default_factory=bytearray)
-
-
 @dataclass(frozen=True, slots=True)
 class Resync:
     """The core no longer has all reports that this session missed.
@@ -158,6 +129,7 @@ class Session:
         self.state = State.DISCONNECTED
         self.outbox: deque[bytes] = deque()
         self.orders = OwnOrders()
+        self.underway = Underway()
         self.accounts: set[int] = set()
         self.session = 0
         self.epoch = 0
@@ -169,9 +141,6 @@ class Session:
         self.refusal: ExchangeError | None = None
         self.reopen_at: int | None = None
         self._wall_ns = wall_ns
-        self._waiting: dict[bytes, list[tuple[Pending, int]]] = {}
-        self._pending: dict[int, Pending] = {}
-        self._commands = 0
         self._timers: list[tuple[int, int, Pending]] = []
         self._beat = settings.heartbeat_ms * _MS // 3
         self._ticket = count(1)
@@ -180,7 +149,6 @@ class Session:
         self._backoff_ms = settings.backoff_ms_min
         self._frame_bytes_max = CLIENT_FRAME_BYTES
         self._connected_before = after > 0
-        self._unanswered: OrderedDict[tuple[int, str], None] = OrderedDict()
         self._opened_at = 0
         self._heard_at = 0
         self._spoke_at = 0
@@ -225,28 +193,12 @@ class Session:
         """
         if self.state is State.CLOSED:
             raise self.refusal or ClientClosed("the client is closed")
-        if self._commands + len(request) > self.settings.waiting_max:
-            raise TooManyRequests(self._commands, self.settings.waiting_max)
+        if self.underway.commands + len(request) > self.settings.waiting_max:
+            raise TooManyRequests(self.underway.commands, self.settings.waiting_max)
         limit_ms = self.settings.timeout_ms if timeout_ms is None else timeout_ms
-        pending = Pending(
-            request,
-            resolve,
-            now,
-            now + limit_ms * _MS,
-            correlations(request),
-            np.zeros(len(request), ANSWER_DTYPES[request.family]),
-            [0] * len(request),
-            len(request),
-            answered=bytearray(len(request)),
-        )
-        for index, key in enumerate(pending.keys):
-            self._waiting.setdefault(key, []).append((pending, index))
+        pending = self.underway.add(request, resolve, now, now + limit_ms * _MS)
         if request.family is CommandList.ORDERS:
-            self.accounts.update(
-                request.rows["account"].tolist() if len(request) > 1 else [int(request.rows["account"][0])]
-            )
-        self._pending[id(pending)] = pending
-        self._commands += len(request)
+            self.accounts.update(request.rows["account"].tolist())
         if self.state is State.ACTIVE:
             self._send(pending, now)
         self._alarm(pending, now)
@@ -271,7 +223,7 @@ class Session:
         if kind == ReportList.REPORTS:
             self._reports(rows, int(header.durability))
         elif kind == ReportList.ANSWERS:
-            self._answers(rows, rows["correlation_id"].tolist(), int(header.durability))
+            self._answers(kind, rows, rows["correlation_id"].tolist(), int(header.durability))
         elif kind == ReportList.SESSIONS:
             for row in rows:
                 self._session_answer(row, now)
@@ -279,9 +231,8 @@ class Session:
             for row in rows:
                 self._refused(row, now)
         else:
-            self._answers(
-                rows, [b"#%d" % number for number in rows["request"].tolist()], int(header.durability)
-            )
+            keys = [b"#%d" % number for number in rows["request"].tolist()]
+            self._answers(kind, rows, keys, int(header.durability))
         self.sequence = max(self.sequence, header.sequence)
         self.durable_sequence = max(self.durable_sequence, header.durable_sequence)
 
@@ -315,7 +266,7 @@ class Session:
         self.refusal = why or ClientClosed("the client was closed")
         self._enter(State.CLOSED)
         self.reopen_at = None
-        for pending in list(self._pending.values()):
+        for pending in self.underway.all():
             self._fail(pending, self.refusal)
 
     # What the driver asks.
@@ -342,11 +293,11 @@ class Session:
     @property
     def waiting(self) -> int:
         """Commands that wait for their answers."""
-        return self._commands
+        return self.underway.commands
 
     def owns(self, row: OrderRow) -> bool:
         """Whether an order that the replica knows is one that this session asked for and heard nothing of."""
-        return (row.account, row.client_order_id) in self._unanswered
+        return self.underway.is_unanswered(row.account, row.client_order_id)
 
     def take(self) -> list[Event]:
         """What happened since the last call, in order: reports, states, requests answered or failed.
@@ -359,93 +310,30 @@ class Session:
     # Answers.
 
     def _reports(self, rows: Records, durability: int) -> None:
-        keys = joined(rows, "correlation_id")
-        waiting = self._waiting
-        for index, key in enumerate(keys):
-            if key in waiting:
-                self._report_answer(rows, index, key, durability)
-        events = rows["event_sequence"]
-        repeated = (rows["flags"] & np.uint16(ReportFlag.DUPLICATE)) != 0
-        new = (events > self.event_sequence) & ~repeated
-        self.orders.add(rows[(events > self.event_sequence) | repeated])
-        if new.all():
+        self._events.extend(self.underway.reports(rows, durability))
+        last = self.event_sequence
+        events: list[int] = rows["event_sequence"].tolist()
+        flags: list[int] = rows["flags"].tolist()
+        repeated = [bool(flag & _DUPLICATE) for flag in flags]
+        if events[0] > last and not any(repeated):  # all of them new, as they nearly always are
+            self.orders.add(rows)
             self._events.append(Reports(rows, durability))
-        elif new.any():
+            self.event_sequence = max(events)
+            return
+        self.orders.add(rows[[event > last or again for event, again in zip(events, repeated, strict=True)]])
+        new = [event > last and not again for event, again in zip(events, repeated, strict=True)]
+        if any(new):
             self._events.append(Reports(rows[new], durability))
-        self.event_sequence = max(self.event_sequence, int(events.max()))
+        self.event_sequence = max(last, *events)
 
-    def _report_answer(self, rows: Records, index: int, key: bytes, durability: int) -> None:
-        row = rows[index]
-        candidates = self._waiting[key]
-        exec_type = int(row["exec_type"])
-        repeated = int(row["flags"]) & ReportFlag.DUPLICATE
-        found: tuple[Pending, int] | None = None
-        for candidate in candidates:
-            pending, place = candidate
-            if pending.request.family is not CommandList.ORDERS:
-                continue
-            asked = pending.request.rows[place]
-            action = int(asked["kind"])
-            if not repeated and exec_type not in _ANSWERED_BY.get(action, frozenset()):
-                continue
-            own_id = row["client_order_id_head"] == asked["client_order_id_head"] and (
-                row["client_order_id_tail"] == asked["client_order_id_tail"]
-            )
-            if own_id:
-                found = candidate
-                break
-            if action != OrderAction.NEW_ORDER and found is None:
-                found = candidate
-        if found is not None:
-            self._settle(found, row, key, durability)
-
-    def _answers(self, rows: Records, keys: list[bytes], durability: int) -> None:
-        for index, key in enumerate(keys):
-            for candidate in self._waiting.get(key, ())[:1]:
-                self._settle(candidate, rows[index], key, durability)
-        if "event_sequence" in (rows.dtype.names or ()):
-            self.event_sequence = max(self.event_sequence, int(rows["event_sequence"].max()))
-        self.sequence = max(self.sequence, int(rows["sequence"].max()))
-
-    def _settle(self, candidate: tuple[Pending, int], row: Any, key: bytes, durability: int) -> None:
-        pending, place = candidate
-        if pending.answers.dtype != row.dtype:
-            raise WireError(f"the core answered {pending.request} with a record of another kind")
-        self._forget(candidate, key)
-        pending.answers[place] = row
-        pending.durability[place] = durability
-        pending.answered[place] = 1
-        pending.missing -= 1
-        self._commands -= 1
-        self.sequence = max(self.sequence, int(row["sequence"]))
-        if not pending.missing:
-            del self._pending[id(pending)]
-            self._events.append(pending)
+    def _answers(self, kind: ReportList, rows: Records, keys: list[bytes], durability: int) -> None:
+        # Their event sequences are not looked at: reports of before may still be on their way.
+        self._events.extend(self.underway.answers(kind, rows, keys, durability))
+        self.sequence = max(self.sequence, *rows["sequence"].tolist())
 
     def _fail(self, pending: Pending, failure: ExchangeError) -> None:
-        rows = pending.request.rows
-        for place, key in enumerate(pending.keys):
-            if not pending.answered[place]:
-                self._forget((pending, place), key)
-                if (
-                    pending.request.family is CommandList.ORDERS
-                    and rows["kind"][place] == OrderAction.NEW_ORDER
-                ):
-                    own = joined(rows[place : place + 1], "client_order_id")[0].decode("ascii")
-                    self._unanswered[int(rows["account"][place]), own] = None
-        while len(self._unanswered) > _UNANSWERED_MAX:
-            self._unanswered.popitem(last=False)
-        self._commands -= pending.missing
-        pending.missing = 0
-        pending.failure = failure
-        del self._pending[id(pending)]
+        self.underway.fail(pending, failure)
         self._events.append(pending)
-
-    def _forget(self, candidate: tuple[Pending, int], key: bytes) -> None:
-        candidates = self._waiting[key]
-        candidates.remove(candidate)
-        if not candidates:
-            del self._waiting[key]
 
     def _session_answer(self, row: Any, now: int) -> None:
         kind = int(row["kind"])
@@ -486,7 +374,7 @@ class Session:
         self._connected_before = True
         self._backoff_ms = self.settings.backoff_ms_min
         self._enter(State.ACTIVE)
-        for pending in list(self._pending.values()):
+        for pending in self.underway.all():
             if pending.sent_by:
                 self.retries += 1
             self._send(pending, now)
@@ -500,7 +388,7 @@ class Session:
             failure = WireError(
                 f"the core refused a frame of {int(row['size'])} bytes: {Reject(number).name}"
             )
-            for pending in list(self._pending.values()):
+            for pending in self.underway.all():
                 if pending.sent_by == self._connection:
                     self._fail(pending, failure)
 

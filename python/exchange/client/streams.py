@@ -9,7 +9,8 @@ from typing import Final, TypeVar
 
 from exchange.client.errors import ClientClosed, ReportsLost
 from exchange.client.results import Reports
-from exchange.client.session import Event, Pending, Resync, State
+from exchange.client.session import Event, Resync, State
+from exchange.client.underway import Pending
 from exchange.errors import ExchangeError
 
 T = TypeVar("T")

@@ -30,7 +30,7 @@ void check_options(const JournalOptions& options) {
          "segment_bytes is no multiple of 8, or too large");
   demand(options.segment_bytes >= kSegmentHeaderBytes + options.write_bytes,
          "segment_bytes is too small for a write of write_bytes");
-  demand(options.epoch > 0 && options.first_sequence > 0, "epoch and first_sequence begin at 1");
+  demand(options.first_sequence > 0, "first_sequence begins at 1");
 }
 
 std::uint64_t random_id() {
@@ -64,6 +64,7 @@ Journal::Journal(Disk& disk, std::string directory, const JournalOptions& option
     create();
   else
     open_tail();
+  if (options_.epoch == 0) options_.epoch = std::max<std::uint64_t>(point_.epoch, 1);
   if (options_.epoch < point_.epoch)
     throw JournalError("epoch " + std::to_string(options_.epoch) + " is behind " +
                        std::to_string(point_.epoch) + ", at which the journal in " + directory_ +
@@ -85,7 +86,7 @@ void Journal::create() {
                      std::to_string(options_.recover_from) + " is to be its next");
   point_ = {.journal_id = options_.journal_id != 0 ? options_.journal_id : random_id(),
             .next_sequence = options_.first_sequence,
-            .epoch = options_.epoch,
+            .epoch = std::max<std::uint64_t>(options_.epoch, 1),
             .ts_ns = 0,
             .durable_sequence = options_.first_sequence - 1,
             .chain = 0};

@@ -15,7 +15,7 @@ namespace cmatch::io {
 struct JournalOptions {
   std::uint64_t segment_bytes = 64ull << 20; // of new segments; a multiple of 8
   std::uint64_t write_bytes = 4ull << 20; // the most that one write takes, headers included; a multiple of 8
-  std::uint64_t epoch = 1;                // of this writer; no less than that of the journal
+  std::uint64_t epoch = 0;                // of this writer; 0: the journal's own, 1 of a new one
   std::uint64_t first_sequence = 1;       // of a new journal
   std::uint64_t journal_id = 0;           // of a new journal; 0: a random one
   std::uint64_t recover_from = 0;         // the records before it are in a snapshot; 0: none are

@@ -46,7 +46,6 @@ void JournalReader::check_tail() {
   // The writer may have gone on since: what is bad now counts.
   const Found now = cursor_->look();
   if (now == Found::record) return;
-  if (now == Found::misfit) refuse();
   if (scan.records > 0)
     throw JournalCorrupt(cursor_->path(), cursor_->found_offset(),
                          std::string(cursor_->reason()) + ", and whole records lie behind");

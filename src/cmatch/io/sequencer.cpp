@@ -15,7 +15,9 @@ Sequencer::Sequencer(Venue& venue, Journal& journal, Transport& transport, Clock
   ring_.start_after(venue.event_sequence());
 }
 
-void Sequencer::permit(const std::string& user_id, const Principal& principal) { principals_[user_id] = principal; }
+void Sequencer::permit(const std::string& user_id, const Principal& principal) {
+  principals_[user_id] = principal;
+}
 void Sequencer::revoke(const std::string& user_id) { principals_.erase(user_id); }
 
 void Sequencer::replay(std::span<const std::byte> payload) {
@@ -145,7 +147,8 @@ void Sequencer::keep_house() {
   if (journal_.state() == JournalState::read_only) journal_.try_resume();
   for (ClientSession& session : sessions_.all()) {
     if (session.id == 0) continue;
-    if (now_ - session.last_heard > session.silence_allowed && (session.connected || session.cancels_when_lost)) {
+    if (now_ - session.last_heard > session.silence_allowed &&
+        (session.connected || session.cancels_when_lost)) {
       lose(session);
       continue;
     }

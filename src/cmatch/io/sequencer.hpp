@@ -23,13 +23,13 @@ namespace cmatch::io {
 struct SequencerOptions {
   std::uint64_t epoch = 1;
   Durability durability = Durability::process;
-  std::uint32_t max_frames = 4096;       // of one batch
+  std::uint32_t max_frames = 4096; // of one batch
   std::uint32_t max_batch_bytes = 4u << 20;
   std::uint32_t max_sessions = 4096;
-  std::uint32_t ring_reports = 1u << 18; // that can be sent again
+  std::uint32_t ring_reports = 1u << 18;    // that can be sent again
   std::int64_t silence_ns = 10'000'000'000; // after which a session is lost, where it asks for nothing else
-  std::uint32_t orders_per_second = 0;   // a session; 0: no limit
-  std::uint32_t cancels_per_second = 0;  // a session; 0: no limit
+  std::uint32_t orders_per_second = 0;      // a session; 0: no limit
+  std::uint32_t cancels_per_second = 0;     // a session; 0: no limit
   std::uint32_t orders_burst = 1, cancels_burst = 1;
   bool trusts_peers = true; // a private socket: a peer is who it says; else only whom permit() named
 };
@@ -56,7 +56,7 @@ class Sequencer {
   // Writes the batch ahead. False: nothing of it is in the journal, all of it is refused.
   bool append();
   void apply();
-  void sync(); // makes it durable; throws JournalFailed
+  void sync();   // makes it durable; throws JournalFailed
   void answer(); // reports and answers to whom they are due, then what was asked besides
   void finish(); // ends the turn: statistics
 
@@ -89,24 +89,24 @@ class Sequencer {
     Refusal refusal;
   };
 
-  void decode_frame(std::uint32_t index, const InboundFrame& frame);
+  void decode_frame(const InboundFrame& frame);
   void refuse_frame(ConnectionId connection, RejectCode code, FrameFault fault, std::uint32_t size);
   void take_orders(ClientSession& session, const CommandFrame& frame);
   template <class Record>
   void take_records(ClientSession& session, const CommandFrame& frame, RecordBuffer<Record>& records);
-  void take_sessions(std::uint32_t index, const InboundFrame& frame, const CommandFrame& command);
+  void take_sessions(const InboundFrame& frame, const CommandFrame& command);
   void take_queries(ClientSession& session, const CommandFrame& frame);
   RejectCode admit(ClientSession& session, const OrderCommand& command);
   RejectCode admit(const ClientSession& session, const AdminCommand& command) const;
   RejectCode admit(const ClientSession& session, const LedgerCommand& command) const;
   RejectCode admit(const ClientSession& session, const InstrumentCommand& command) const;
 
-  void log_on(std::uint32_t index, const InboundFrame& frame, const SessionRequest& request);
+  void log_on(const InboundFrame& frame, const SessionRequest& request);
   void log_off(ClientSession& session, SessionOutcome outcome, RejectCode code);
   void lose(ClientSession& session);
   void journal_session(const ClientSession& session, AdminAction action, bool flag);
   SessionAnswer session_answer(SessionOutcome outcome, const ClientSession* session, RejectCode code) const;
-  bool find_principal(std::uint32_t index, const InboundFrame& frame, Principal& principal) const;
+  bool find_principal(const InboundFrame& frame, Principal& principal) const;
 
   void note_refused(const OrderCommand& command, RejectCode code);
   template <class Record>
@@ -121,7 +121,9 @@ class Sequencer {
   void route_reports();
   void route_answers();
   template <class Record>
-  void send_refused(RecordBuffer<Record>& refused);
+  void collect(std::span<const Record> records, bool only_current);
+  template <class Record>
+  void route_once(std::span<const Record> records);
   void answer_queries();
   void catch_up(ClientSession& session);
   void fall_behind(ClientSession& session, std::uint64_t next_event);
@@ -139,9 +141,10 @@ class Sequencer {
   Batches batches_;
   Output output_;
   Replayer replayer_;
-  std::int64_t now_ = 0; // of this turn
+  std::int64_t now_ = 0;                         // of this turn
   RecordBuffer<ExecutionReport> refused_orders_; // never journaled
   RecordBuffer<Answer> refused_others_;
+  RecordBuffer<Answer> asked_; // of this turn's answers, those that somebody waits for
   RecordBuffer<OrderCommand> scratch_;
   std::vector<Query> queries_;
   std::vector<Reply> replies_;

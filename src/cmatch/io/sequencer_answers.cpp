@@ -28,7 +28,8 @@ template SendResult Sequencer::send_one(ConnectionId, const SessionAnswer&);
 
 // Sends records of one session, in frames; false where its peer does not take them all.
 template <class Record>
-bool Sequencer::send_rows(ClientSession& session, const Record* records, std::span<const std::uint32_t> rows) {
+bool Sequencer::send_rows(ClientSession& session, const Record* records,
+                          std::span<const std::uint32_t> rows) {
   while (!rows.empty()) {
     FrameWriter writer(frame_);
     const WrittenFrame written = writer.write_rows<Record>(header(), records, rows);
@@ -48,17 +49,24 @@ void Sequencer::fall_behind(ClientSession& session, std::uint64_t next_event) {
   session.next_event = next_event;
 }
 
-void Sequencer::route_reports() {
-  const std::span<const ExecutionReport> reports = output_.reports.view();
+// By session, those rows of `records` that are to go to someone who is connected. Whoever is behind gets no reports: they
+// come from the ring.
+template <class Record>
+void Sequencer::collect(std::span<const Record> records, bool only_current) {
   touched_.clear();
   ClientSession* session = nullptr;
-  for (std::uint32_t row = 0; row < reports.size(); ++row) {
-    const SessionId id = reports[row].session;
+  for (std::uint32_t row = 0; row < records.size(); ++row) {
+    const SessionId id = records[row].session;
     if (session == nullptr || session->id != id) session = sessions_.by_id(id);
-    if (session == nullptr || !session->connected || session->behind) continue;
+    if (session == nullptr || !session->connected || (only_current && session->behind)) continue;
     if (session->rows.empty()) touched_.push_back(id);
     session->rows.push_back(row);
   }
+}
+
+void Sequencer::route_reports() {
+  const std::span<const ExecutionReport> reports = output_.reports.view();
+  collect(reports, true);
   for (const SessionId id : touched_) {
     ClientSession& to = *sessions_.by_id(id);
     const std::uint64_t first = reports[to.rows.front()].event_sequence;
@@ -68,31 +76,34 @@ void Sequencer::route_reports() {
   }
 }
 
+// What a reader is too slow for is not sent again: its request is, under its id, and gets the same answer.
+template <class Record>
+void Sequencer::route_once(std::span<const Record> records) {
+  collect(records, false);
+  for (const SessionId id : touched_) {
+    ClientSession& to = *sessions_.by_id(id);
+    send_rows(to, records.data(), to.rows);
+    to.rows.clear();
+  }
+}
+
 namespace {
 
 // The answer to a command of the sequencer itself: nobody asked for it.
 bool is_own(const Answer& answer) {
   if (answer.family != static_cast<std::uint16_t>(Family::administration)) return false;
   const auto action = static_cast<AdminAction>(answer.kind);
-  return action == AdminAction::open_session || action == AdminAction::lose_session || action == AdminAction::tick;
+  return action == AdminAction::open_session || action == AdminAction::lose_session ||
+         action == AdminAction::tick;
 }
 
 } // namespace
 
 void Sequencer::route_answers() {
-  for (const Answer& answer : output_.answers.view()) {
-    if (is_own(answer)) continue;
-    const ClientSession* const session = sessions_.by_id(answer.session);
-    if (session != nullptr && session->connected) send_one(session->connection, answer);
-  }
-}
-
-template <class Record>
-void Sequencer::send_refused(RecordBuffer<Record>& refused) {
-  for (const Record& record : refused.view()) {
-    const ClientSession* const session = sessions_.by_id(record.session);
-    if (session != nullptr && session->connected) send_one(session->connection, record);
-  }
+  asked_.clear();
+  for (const Answer& answer : output_.answers.view())
+    if (!is_own(answer)) asked_.push() = answer;
+  route_once(asked_.view());
 }
 
 namespace {
@@ -149,8 +160,8 @@ BalanceState balance_of(const Ledger& ledger, const BalanceQuery& query, TenantI
   const AccountSlot account = ledger.find_account(query.account, tenant);
   const AssetSlot asset = ledger.find_asset(query.asset);
   if (account == kNoSlot || asset == kNoSlot) {
-    state.reject =
-        static_cast<std::uint16_t>(account == kNoSlot ? RejectCode::unknown_account : RejectCode::unknown_asset);
+    state.reject = static_cast<std::uint16_t>(account == kNoSlot ? RejectCode::unknown_account
+                                                                 : RejectCode::unknown_asset);
     return state;
   }
   const BalanceSlot slot = ledger.find_balance(account, asset);
@@ -181,8 +192,8 @@ void Sequencer::answer() {
     if (!reply.is_refusal) send_one(reply.connection, reply.session);
   route_reports();
   route_answers();
-  send_refused(refused_orders_);
-  send_refused(refused_others_);
+  route_once(refused_orders_.view());
+  route_once(refused_others_.view());
   for (const Reply& reply : replies_)
     if (reply.is_refusal) send_one(reply.connection, reply.refusal);
   if (!queries_.empty()) answer_queries();
@@ -199,7 +210,8 @@ void Sequencer::close_sessions() {
 void Sequencer::catch_up(ClientSession& session) {
   constexpr std::uint64_t kLookAtMost = 1u << 14;
   if (session.next_event <= ring_.complete_after()) {
-    send_one(session.connection, session_answer(SessionOutcome::resync, &session, RejectCode::resync_required));
+    send_one(session.connection,
+             session_answer(SessionOutcome::resync, &session, RejectCode::resync_required));
     session.behind = false;
     return;
   }
@@ -210,7 +222,8 @@ void Sequencer::catch_up(ClientSession& session) {
     if (ring_.at(at).session == session.id) missed.push() = ring_.at(at);
   std::vector<std::uint32_t> rows(missed.size());
   std::iota(rows.begin(), rows.end(), 0u);
-  if (!send_rows(session, missed.data(), rows)) return; // what of it was sent is sent again: clients know it by its event
+  if (!send_rows(session, missed.data(), rows))
+    return; // what of it was sent is sent again: clients know it by its event
   session.next_event = until == ring_.end() ? venue_.event_sequence() + 1 : ring_.at(until).event_sequence;
   session.behind = until != ring_.end();
 }

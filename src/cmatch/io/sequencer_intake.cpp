@@ -9,8 +9,8 @@
 namespace cmatch::io {
 
 void Sequencer::decode() {
-  for (std::uint32_t i = 0; i < inbound_.size(); ++i)
-    decode_frame(i, inbound_.frames()[i]);
+  for (const InboundFrame& frame : inbound_.frames())
+    decode_frame(frame);
   if (batches_.empty() && timer_due()) {
     AdminCommand& tick = batches_.administration.push();
     tick = AdminCommand{};
@@ -31,7 +31,7 @@ void Sequencer::refuse_frame(ConnectionId connection, RejectCode code, FrameFaul
   replies_.push_back(reply);
 }
 
-void Sequencer::decode_frame(std::uint32_t index, const InboundFrame& frame) {
+void Sequencer::decode_frame(const InboundFrame& frame) {
   if (frame.kind == FrameKind::oversize)
     return refuse_frame(frame.connection, RejectCode::frame_too_large, FrameFault::too_large, frame.length);
   CommandFrame command{};
@@ -41,11 +41,15 @@ void Sequencer::decode_frame(std::uint32_t index, const InboundFrame& frame) {
     stats_.add(Stat::frames_bad);
     return refuse_frame(frame.connection, reject_of(fault), fault, frame.length);
   }
-  if (command.list == CommandList::sessions) return take_sessions(index, frame, command);
+  if (command.list == CommandList::sessions) return take_sessions(frame, command);
   ClientSession* const session = sessions_.by_connection(frame.connection);
   if (session == nullptr)
     return refuse_frame(frame.connection, RejectCode::not_logged_on, FrameFault::none, frame.length);
   session->last_heard = now_;
+  // All commands of a turn have to fit one write of the journal, at the full size of their records.
+  constexpr std::uint64_t kCommandsAtMost = 8192;
+  if (batches_.commands() + command.records.count > kCommandsAtMost)
+    return refuse_frame(frame.connection, RejectCode::frame_too_large, FrameFault::none, frame.length);
   switch (command.list) {
   case CommandList::orders:
     return take_orders(*session, command);
@@ -146,7 +150,8 @@ constexpr Family family_of(const AdminCommand&) { return Family::administration;
 } // namespace
 
 template <class Record>
-void Sequencer::take_records(ClientSession& session, const CommandFrame& frame, RecordBuffer<Record>& records) {
+void Sequencer::take_records(ClientSession& session, const CommandFrame& frame,
+                             RecordBuffer<Record>& records) {
   const std::size_t before = records.size();
   RecordBuffer<Record> given;
   given.resize(frame.records.count);
@@ -169,7 +174,8 @@ void Sequencer::take_queries(ClientSession& session, const CommandFrame& frame) 
     Query query{};
     query.connection = session.connection;
     query.tenant = session.tenant;
-    const WireRecords one{frame.records.data + std::size_t{i} * frame.records.words * 8, 1, frame.records.words};
+    const WireRecords one{frame.records.data + std::size_t{i} * frame.records.words * 8, 1,
+                          frame.records.words};
     query.of_order = frame.list == CommandList::order_queries;
     if (query.of_order)
       copy_records(one, &query.order);
@@ -243,7 +249,8 @@ void Sequencer::journal_session(const ClientSession& session, AdminAction action
   batches_.extend(Family::administration, batches_.administration.size());
 }
 
-SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSession* session, RejectCode code) const {
+SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSession* session,
+                                        RejectCode code) const {
   SessionAnswer answer{};
   answer.kind = static_cast<std::uint16_t>(outcome);
   answer.reject = static_cast<std::uint16_t>(code);
@@ -260,26 +267,25 @@ SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSess
   return answer;
 }
 
-bool Sequencer::find_principal(std::uint32_t index, const InboundFrame& frame, Principal& principal) const {
+bool Sequencer::find_principal(const InboundFrame& frame, Principal& principal) const {
   if (options_.trusts_peers) {
     principal = {0, true, true};
     return true;
   }
-  if (frame.first == 0) return false; // who it is is known with its connection's first frame only
-  const auto found = principals_.find(std::string(inbound_.user_id(index)));
+  const auto found = principals_.find(std::string(transport_.user_id(frame.connection)));
   if (found == principals_.end()) return false;
   principal = found->second;
   return true;
 }
 
-void Sequencer::take_sessions(std::uint32_t index, const InboundFrame& frame, const CommandFrame& command) {
+void Sequencer::take_sessions(const InboundFrame& frame, const CommandFrame& command) {
   SessionRequest request{};
   const WireRecords one{command.records.data, 1, command.records.words};
   copy_records(one, &request);
   ClientSession* const session = sessions_.by_connection(frame.connection);
   switch (static_cast<SessionAction>(request.kind)) {
   case SessionAction::logon:
-    return log_on(index, frame, request);
+    return log_on(frame, request);
   case SessionAction::logoff:
     if (session != nullptr) log_off(*session, SessionOutcome::bye, RejectCode::none);
     return;
@@ -293,7 +299,7 @@ void Sequencer::take_sessions(std::uint32_t index, const InboundFrame& frame, co
   refuse_frame(frame.connection, RejectCode::unknown_command, FrameFault::none, frame.length);
 }
 
-void Sequencer::log_on(std::uint32_t index, const InboundFrame& frame, const SessionRequest& request) {
+void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request) {
   const auto refuse = [&](RejectCode code) {
     replies_.push_back({frame.connection, false, session_answer(SessionOutcome::refused, nullptr, code), {}});
   };
@@ -302,7 +308,7 @@ void Sequencer::log_on(std::uint32_t index, const InboundFrame& frame, const Ses
   if (request.schema_version != kSchemaVersion) return refuse(RejectCode::unsupported_version);
   if (name.empty() || !is_graphic(name) || (request.flags & ~kAllSessionFlags) != 0)
     return refuse(RejectCode::invalid_field);
-  if (!find_principal(index, frame, principal)) return refuse(RejectCode::not_permitted);
+  if (!find_principal(frame, principal)) return refuse(RejectCode::not_permitted);
   if (principal.tenant != 0 && principal.tenant != request.tenant) return refuse(RejectCode::not_permitted);
   if (read_only()) return refuse(RejectCode::read_only);
 
@@ -313,13 +319,14 @@ void Sequencer::log_on(std::uint32_t index, const InboundFrame& frame, const Ses
     if (sessions_.full()) return refuse(RejectCode::capacity_sessions);
     session = &sessions_.add(sessions_.next_id(), request.tenant, name);
   } else if (session->connected) { // the newer connection is the live one
-    replies_.push_back({session->connection, false,
+    replies_.push_back({session->connection,
+                        false,
                         session_answer(SessionOutcome::bye, session, RejectCode::replaced_session),
                         {}});
   }
   const bool cancels = (request.flags & kCancelOnDisconnect) != 0;
   session->trades = principal.trades;
-  session->administers = principal.administers && (options_.trusts_peers ? true : principal.administers);
+  session->administers = principal.administers;
   session->orders.set(options_.orders_per_second, options_.orders_burst);
   session->cancels.set(options_.cancels_per_second, options_.cancels_burst);
   session->last_heard = now_;
@@ -353,7 +360,8 @@ void Sequencer::log_off(ClientSession& session, SessionOutcome outcome, RejectCo
 }
 
 void Sequencer::lose(ClientSession& session) {
-  if (session.connected) send_one(session.connection, session_answer(SessionOutcome::bye, &session, RejectCode::none));
+  if (session.connected)
+    send_one(session.connection, session_answer(SessionOutcome::bye, &session, RejectCode::none));
   if (session.connected) transport_.forget(session.connection);
   if (!session.cancels_when_lost) return sessions_.disconnect(session);
   if (read_only()) return; // it cannot be journaled now: the next time

@@ -52,8 +52,8 @@ struct ClientSession {
   bool behind = false; // it gets its reports from the ring until it has caught up
   std::int64_t last_heard = 0;
   std::int64_t silence_allowed = 0;
-  std::int64_t next_heartbeat = 0;      // when it is due something from us
-  std::uint64_t next_event = 0;         // behind: the first that it has not got
+  std::int64_t next_heartbeat = 0; // when it is due something from us
+  std::uint64_t next_event = 0;    // behind: the first that it has not got
   RateGate orders, cancels;
   std::string name;
   std::vector<std::uint32_t> rows; // of this batch's reports that are its own

@@ -35,8 +35,9 @@ RejectCode run(VenueState& state, const Command& command) {
   state.events.clear();
   state.engine.apply(command, state.events);
   const Event& answer = state.events[0];
-  return answer.kind == static_cast<std::uint8_t>(EventKind::rejected) ? static_cast<RejectCode>(answer.reason)
-                                                                       : RejectCode::none;
+  return answer.kind == static_cast<std::uint8_t>(EventKind::rejected)
+             ? static_cast<RejectCode>(answer.reason)
+             : RejectCode::none;
 }
 
 std::uint8_t narrow(std::uint16_t value) { // what is out of range stays so
@@ -79,13 +80,15 @@ bool units_are_sound(const VenueState& state, const InstrumentCommand& command) 
   const unsigned quote_scale = state.ledger.asset(state.ledger.find_asset(command.quote)).scale;
   const unsigned price_scale = command.price_scale, qty_scale = command.qty_scale;
   if (qty_scale > base_scale || price_scale + qty_scale > quote_scale) return false;
-  const Wide lot_units = pow10(base_scale - qty_scale), notional_units = pow10(quote_scale - price_scale - qty_scale);
+  const Wide lot_units = pow10(base_scale - qty_scale),
+             notional_units = pow10(quote_scale - price_scale - qty_scale);
   return command.max_qty >= 1 && command.max_notional >= 1 && fits_amount(lot_units * command.max_qty * 2) &&
          fits_amount(notional_units * command.max_notional * 2);
 }
 
 RejectCode check_definition(const VenueState& state, const InstrumentCommand& command) {
-  const AssetSlot base = state.ledger.find_asset(command.base), quote = state.ledger.find_asset(command.quote);
+  const AssetSlot base = state.ledger.find_asset(command.base),
+                  quote = state.ledger.find_asset(command.quote);
   if (base == kNoSlot || quote == kNoSlot) return RejectCode::unknown_asset;
   if (!is_symbol(command.symbol)) return RejectCode::invalid_symbol;
   const bool known_words = command.instrument_kind == static_cast<std::uint16_t>(InstrumentKind::spot) &&
@@ -111,7 +114,8 @@ RejectCode define_instrument(VenueState& state, const InstrumentCommand& command
     if (state.ledger.find_balance(kFeesSlot, slot) == kNoSlot && !state.ledger.can_make_balances(2))
       return RejectCode::capacity_balances;
   }
-  if (const RejectCode code = run(state, command_of(definition_for(state, command))); code != RejectCode::none)
+  if (const RejectCode code = run(state, command_of(definition_for(state, command)));
+      code != RejectCode::none)
     return code;
   std::uint32_t number = state.find_instrument(command.instrument_id);
   if (number == VenueState::kNoInstrument) {
@@ -181,7 +185,8 @@ void kill(VenueState& state, const AdminCommand& command, AccountSlot account, s
   }
 }
 
-void cancel_killed(VenueState& state, const AdminCommand& command, AccountSlot account, std::uint32_t instrument) {
+void cancel_killed(VenueState& state, const AdminCommand& command, AccountSlot account,
+                   std::uint32_t instrument) {
   constexpr auto kReason = static_cast<std::uint16_t>(VenueCancelReason::kill);
   cancel_where(state, kReason, [&](const VenueOrder& order) {
     switch (static_cast<Scope>(command.scope)) {
@@ -324,7 +329,8 @@ void run_countdowns(VenueState& state) {
 TimeNs queue_deadline(const VenueState& state) { // after which the oldest queued order is expired
   if (state.queue_first == 0) return kEndOfTime;
   const TimeNs entered = state.orders[state.queue_first].entered_at;
-  return entered > kEndOfTime - state.limits.queue_ttl - 1 ? kEndOfTime : entered + state.limits.queue_ttl + 1;
+  return entered > kEndOfTime - state.limits.queue_ttl - 1 ? kEndOfTime
+                                                           : entered + state.limits.queue_ttl + 1;
 }
 
 } // namespace

@@ -12,7 +12,8 @@ namespace {
 
 bool has(const OrderCommand& command, std::uint16_t field) { return (command.present & field) != 0; }
 
-Command to_engine(const VenueState& state, const OrderCommand& given, CommandKind kind, std::uint64_t order_id) {
+Command to_engine(const VenueState& state, const OrderCommand& given, CommandKind kind,
+                  std::uint64_t order_id) {
   Command command;
   command.timestamp = state.engine_time();
   command.instrument_id = given.instrument_id;
@@ -55,7 +56,8 @@ RejectCode engine_reject(const VenueState& state) {
 
 bool is_killed(const VenueState& state, AccountSlot account, const VenueInstrument& instrument) {
   return state.killed || instrument.killed || state.accounts[account].killed ||
-         (!state.killed_tenants.empty() && state.killed_tenants.contains(state.ledger.account(account).tenant));
+         (!state.killed_tenants.empty() &&
+          state.killed_tenants.contains(state.ledger.account(account).tenant));
 }
 
 // A new order on its way through the checks.
@@ -121,14 +123,17 @@ Refusal check_bounds(const VenueState& state, const VenueInstrument& instrument,
   }
   if (plan.qty < 1 || plan.qty > definition.max_qty) return {RejectCode::invalid_qty};
   if (needs_price(plan.terms) && !plan.terms.has_price) return {RejectCode::price_missing};
-  if (plan.terms.has_price && (plan.terms.price < definition.min_price || plan.terms.price > definition.max_price))
+  if (plan.terms.has_price &&
+      (plan.terms.price < definition.min_price || plan.terms.price > definition.max_price))
     return {RejectCode::invalid_price};
   plan.exposure = exposure_price(instrument, plan.terms);
-  if (static_cast<Wide>(plan.exposure) * plan.qty > definition.max_notional) return {RejectCode::notional_overflow};
+  if (static_cast<Wide>(plan.exposure) * plan.qty > definition.max_notional)
+    return {RejectCode::notional_overflow};
   return {};
 }
 
-Refusal check_capacity(VenueState& state, AccountSlot account, const VenueInstrument& instrument, Plan& plan) {
+Refusal check_capacity(VenueState& state, AccountSlot account, const VenueInstrument& instrument,
+                       Plan& plan) {
   if (state.orders.full()) return {RejectCode::capacity_orders};
   plan.base_balance = state.ledger.find_balance(account, instrument.base);
   plan.quote_balance = state.ledger.find_balance(account, instrument.quote);
@@ -138,7 +143,8 @@ Refusal check_capacity(VenueState& state, AccountSlot account, const VenueInstru
   return plan.position == kNoSlot ? Refusal{RejectCode::capacity_positions} : Refusal{};
 }
 
-Refusal reserve(VenueState& state, const VenueInstrument& instrument, const OrderCommand& command, Plan& plan) {
+Refusal reserve(VenueState& state, const VenueInstrument& instrument, const OrderCommand& command,
+                Plan& plan) {
   plan.reserve = 0;
   if (state.policy == Policy::none) return {};
   const Wide wanted = has(command, kHasQuoteQty)
@@ -176,8 +182,13 @@ Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& co
   Position& position = state.positions[plan.position];
   touch(state, position);
   if (state.policy == Policy::all) {
-    const LimitedOrder limited{plan.terms.side, plan.terms.type, plan.terms.has_price && needs_price(plan.terms),
-                               plan.terms.price, plan.exposure, plan.qty, true};
+    const LimitedOrder limited{plan.terms.side,
+                               plan.terms.type,
+                               plan.terms.has_price && needs_price(plan.terms),
+                               plan.terms.price,
+                               plan.exposure,
+                               plan.qty,
+                               true};
     if (const Refusal refusal = check_limits(state, position, limited)) return refusal;
   }
   return check_reduce_only(position, command, plan.terms.side, plan.qty);
@@ -225,8 +236,9 @@ VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand&
   outcome.exec_type = static_cast<std::uint16_t>(ExecType::accepted);
   outcome.order_id = order.order_id;
   outcome.order_qty = plan.qty;
-  order.request = state.client_ids.remember(account, command.client_order_id_head, command.client_order_id_tail,
-                                            command.sent_at, outcome, true, state.clock);
+  order.request =
+      state.client_ids.remember(account, command.client_order_id_head, command.client_order_id_tail,
+                                command.sent_at, outcome, true, state.clock);
   CM_CHECK(order.request != kNoSlot);
   ++position.live_orders;
   ++instrument.live_orders;
@@ -263,7 +275,8 @@ void note_recent(VenueState& state, const Plan& plan) {
   if (state.policy != Policy::all || !position.limits.has(kLimitDuplicateWindow)) return;
   const bool priced = plan.terms.has_price && needs_price(plan.terms);
   state.recent.add({plan.position, static_cast<std::uint16_t>(plan.terms.side),
-                    static_cast<std::uint16_t>(plan.terms.type), priced, priced ? plan.terms.price : 0, plan.qty},
+                    static_cast<std::uint16_t>(plan.terms.type), priced, priced ? plan.terms.price : 0,
+                    plan.qty},
                    state.clock);
 }
 
@@ -304,8 +317,8 @@ VenueSlot find_target(const VenueState& state, AccountSlot account, const OrderC
 }
 
 // The answer to a cancel or replace that was carried out, as its retry will hear it.
-void remember_done(VenueState& state, AccountSlot account, const OrderCommand& command, std::uint64_t order_id,
-                   ExecType exec_type, std::uint16_t status, Lots qty) {
+void remember_done(VenueState& state, AccountSlot account, const OrderCommand& command,
+                   std::uint64_t order_id, ExecType exec_type, std::uint16_t status, Lots qty) {
   RequestOutcome outcome = outcome_of(command, state.sequence);
   outcome.exec_type = static_cast<std::uint16_t>(exec_type);
   outcome.order_id = order_id;
@@ -347,11 +360,13 @@ struct ReplaceTerms {
   bool only_less; // the same price, no more than before
 };
 
-Refusal check_replace(VenueState& state, const VenueOrder& order, const OrderCommand& command, ReplaceTerms& terms) {
+Refusal check_replace(VenueState& state, const VenueOrder& order, const OrderCommand& command,
+                      ReplaceTerms& terms) {
   const VenueInstrument& instrument = state.instruments[order.instrument];
   const InstrumentCommand& definition = instrument.definition;
   if (has(command, kHasQty) && command.qty > definition.max_qty) return {RejectCode::invalid_qty};
-  if (has(command, kHasPrice) && (command.price < definition.min_price || command.price > definition.max_price))
+  if (has(command, kHasPrice) &&
+      (command.price < definition.min_price || command.price > definition.max_price))
     return {RejectCode::invalid_price};
   terms.leaves = order.leaves;
   if (has(command, kHasQty) &&
@@ -374,8 +389,8 @@ Refusal check_replace_limits(VenueState& state, VenueOrder& order, const OrderCo
   touch(state, position);
   const auto side = static_cast<Side>(order.side);
   const bool has_price = has(command, kHasPrice) || order.has_price;
-  const LimitedOrder limited{side,          static_cast<OrderType>(order.type),
-                             has_price,     has(command, kHasPrice) ? command.price : order.price,
+  const LimitedOrder limited{side,           static_cast<OrderType>(order.type),
+                             has_price,      has(command, kHasPrice) ? command.price : order.price,
                              terms.exposure, terms.leaves,
                              false};
   count_out(state, order);
@@ -391,7 +406,8 @@ Refusal check_replace_limits(VenueState& state, VenueOrder& order, const OrderCo
 }
 
 // From the engine's `replaced` on.
-void take_replaced(VenueState& state, VenueSlot slot, const OrderCommand& command, const ReplaceTerms& terms) {
+void take_replaced(VenueState& state, VenueSlot slot, const OrderCommand& command,
+                   const ReplaceTerms& terms) {
   VenueOrder& order = state.orders[slot];
   const Event& replaced = state.events[0];
   count_out(state, order);
@@ -435,7 +451,8 @@ Refusal enter_replace(VenueState& state, AccountSlot account, const OrderCommand
     if (!fits_amount(wanted)) return {RejectCode::notional_overflow};
     if (const Wide more = wanted - held; more > 0) {
       const Amount available = state.ledger.balance(order.reserve_balance).available();
-      if (more > available) return {RejectCode::insufficient_funds, true, available, static_cast<Amount>(more)};
+      if (more > available)
+        return {RejectCode::insufficient_funds, true, available, static_cast<Amount>(more)};
     }
   }
   if (terms.leaves != 0)

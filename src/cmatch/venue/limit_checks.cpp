@@ -10,13 +10,12 @@ namespace {
 constexpr TimeNs kDay = TimeNs{86'400} * 1'000'000'000;
 
 std::int64_t clamp(Wide value) {
-  constexpr Wide kMost = std::numeric_limits<std::int64_t>::max(), kLeast = std::numeric_limits<std::int64_t>::min();
+  constexpr Wide kMost = std::numeric_limits<std::int64_t>::max(),
+                 kLeast = std::numeric_limits<std::int64_t>::min();
   return static_cast<std::int64_t>(std::min(std::max(value, kLeast), kMost));
 }
 
-Refusal over(RejectCode code, std::int64_t limit, Wide asked) {
-  return {code, true, limit, clamp(asked)};
-}
+Refusal over(RejectCode code, std::int64_t limit, Wide asked) { return {code, true, limit, clamp(asked)}; }
 
 // What the open position is worth, signed.
 Wide worth(const VenueInstrument& instrument, const Position& position) {
@@ -43,9 +42,10 @@ Refusal check_exposure(const VenueInstrument& instrument, const Limits& limits, 
     if (most > limits.position) return over(RejectCode::max_position, limits.position, most);
   }
   if (limits.has(kLimitGrossNotional)) {
-    const Wide gross = wide_abs(worth(instrument, position)) + position.open_notional[0] +
-                       position.open_notional[1] + asked;
-    if (gross > limits.gross_notional) return over(RejectCode::max_gross_notional, limits.gross_notional, gross);
+    const Wide gross =
+        wide_abs(worth(instrument, position)) + position.open_notional[0] + position.open_notional[1] + asked;
+    if (gross > limits.gross_notional)
+      return over(RejectCode::max_gross_notional, limits.gross_notional, gross);
   }
   if (limits.has(kLimitNetNotional)) {
     const Wide net = worth(instrument, position) * sign + position.notional_of(order.side) + asked;
@@ -53,7 +53,8 @@ Refusal check_exposure(const VenueInstrument& instrument, const Limits& limits, 
   }
   if (limits.has(kLimitDailyLoss)) {
     const Wide loss = position.base_of_day - position.realised - unrealised(instrument, position);
-    if (loss > 0 && loss >= limits.daily_loss) return over(RejectCode::max_daily_loss, limits.daily_loss, loss);
+    if (loss > 0 && loss >= limits.daily_loss)
+      return over(RejectCode::max_daily_loss, limits.daily_loss, loss);
   }
   return {};
 }
@@ -77,7 +78,8 @@ Refusal check_rate(const Limits& limits, Position& position, TimeNs clock) {
   return {};
 }
 
-Refusal check_duplicate(VenueState& state, PositionSlot slot, const Limits& limits, const LimitedOrder& order) {
+Refusal check_duplicate(VenueState& state, PositionSlot slot, const Limits& limits,
+                        const LimitedOrder& order) {
   if (!order.is_new || !limits.has(kLimitDuplicateWindow)) return {};
   TimeNs when = 0;
   const RecentOrder recent{slot,

@@ -19,8 +19,9 @@ struct PriceTerms {
 };
 
 inline Ticks exposure_price(const VenueInstrument& instrument, const PriceTerms& terms) {
-  const bool own = terms.has_price && (terms.type == OrderType::limit || terms.type == OrderType::stop_limit ||
-                                       terms.type == OrderType::pegged);
+  const bool own =
+      terms.has_price && (terms.type == OrderType::limit || terms.type == OrderType::stop_limit ||
+                          terms.type == OrderType::pegged);
   if (own) return terms.price;
   const Ticks highest = instrument.definition.max_price;
   if (terms.side == Side::sell) {

@@ -24,7 +24,8 @@ struct Share {
   bool fee_in_base;
 };
 
-Share take_share(VenueState& state, VenueOrder& order, std::int64_t rate, Amount cost, Amount goods, Lots leaves) {
+Share take_share(VenueState& state, VenueOrder& order, std::int64_t rate, Amount cost, Amount goods,
+                 Lots leaves) {
   const VenueInstrument& instrument = state.instruments[order.instrument];
   const auto side = static_cast<Side>(order.side);
   Share share{};
@@ -36,7 +37,8 @@ Share take_share(VenueState& state, VenueOrder& order, std::int64_t rate, Amount
   uncount(state, order, order.leaves - leaves);
   order.cum_qty += order.leaves - leaves;
   order.leaves = leaves;
-  order.status = static_cast<std::uint16_t>(leaves == 0 ? OrderStatus::filled : OrderStatus::partially_filled);
+  order.status =
+      static_cast<std::uint16_t>(leaves == 0 ? OrderStatus::filled : OrderStatus::partially_filled);
   if (order.reserve_balance == kNoSlot) return share;
   Amount left = 0;
   if (leaves != 0)
@@ -57,8 +59,8 @@ void pay_fee(VenueState& state, BalanceSlot payer, AssetSlot asset, Amount fee) 
 }
 
 // Goods against money, and both fees: one posting that sums to zero in each asset.
-void post(VenueState& state, const VenueOrder& buy, const Share& buyer, const VenueOrder& sell, const Share& seller,
-          Amount cost, Amount goods) {
+void post(VenueState& state, const VenueOrder& buy, const Share& buyer, const VenueOrder& sell,
+          const Share& seller, Amount cost, Amount goods) {
   const VenueInstrument& instrument = state.instruments[buy.instrument];
   const Position &buys = state.positions[buy.position], &sells = state.positions[sell.position];
   state.ledger.pay(buys.quote_balance, sells.quote_balance, cost, buyer.released);
@@ -147,8 +149,9 @@ void on_end(VenueState& state, const Event& event, std::uint16_t reason, const O
   ExecutionReport& report = report_of(state, order, expired ? ExecType::expired : ExecType::canceled);
   report.last_qty = event.qty;
   report.cancel_reason = why;
-  const bool answers = request != nullptr && (event.reason == static_cast<std::uint16_t>(CancelReason::requested) ||
-                                              event.reason == static_cast<std::uint16_t>(CancelReason::replaced));
+  const bool answers =
+      request != nullptr && (event.reason == static_cast<std::uint16_t>(CancelReason::requested) ||
+                             event.reason == static_cast<std::uint16_t>(CancelReason::replaced));
   if (answers) answer_with(state, *request, report);
   end_order(state, slot, status, why);
 }

@@ -13,7 +13,7 @@ namespace cmatch {
 
 struct Position {
   AccountSlot account;
-  std::uint32_t instrument; // number of its VenueInstrument
+  std::uint32_t instrument;                // number of its VenueInstrument
   BalanceSlot base_balance, quote_balance; // kNoSlot until made
   Lots qty;                                // bought less sold
   Wide cost;                               // what the open part has cost, signed as qty
@@ -24,7 +24,7 @@ struct Position {
   Lots open_lots[2];
   Lots reduce_only_lots[2];
   std::int64_t live_orders;
-  TimeNs rate_time; // the theoretical arrival time of the rate limit
+  TimeNs rate_time;             // the theoretical arrival time of the rate limit
   std::uint64_t limits_version; // of `limits`; 0: never resolved
   Limits limits;
 

@@ -34,7 +34,9 @@ class RecentOrders {
   }
 
   // No room without forgetting one accepted after `keep_from`?
-  bool full(TimeNs keep_from) const { return count_ == ring_.size() && ring_[first_].accepted_at > keep_from; }
+  bool full(TimeNs keep_from) const {
+    return count_ == ring_.size() && ring_[first_].accepted_at > keep_from;
+  }
 
   void add(const RecentOrder& order, TimeNs clock) {
     const std::uint64_t digest = digest_of(order);

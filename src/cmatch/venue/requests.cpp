@@ -14,7 +14,8 @@ bool within(std::uint16_t value, T first, T last) {
 bool has(const OrderCommand& command, std::uint16_t field) { return (command.present & field) != 0; }
 
 bool new_is_sound(const OrderCommand& command) {
-  if (!within(command.side, Side::buy, Side::sell) || !within(command.type, OrderType::limit, OrderType::pegged) ||
+  if (!within(command.side, Side::buy, Side::sell) ||
+      !within(command.type, OrderType::limit, OrderType::pegged) ||
       !within(command.time_in_force, TimeInForce::day, TimeInForce::at_close) ||
       !within(command.stp_mode, StpMode::none, StpMode::decrement) || command.flags > kAllOrderFlags)
     return false;
@@ -28,9 +29,10 @@ bool new_is_sound(const OrderCommand& command) {
 // The first answer, once more. A new order that was accepted is told as it is now, or as it ended.
 void answer_again(VenueState& state, const OrderCommand& command, ClientIds::Entry entry) {
   const RequestOutcome& outcome = state.client_ids.outcome(entry);
-  const VenueSlot slot = outcome.action == static_cast<std::uint16_t>(OrderAction::new_order) && outcome.reject == 0
-                             ? state.orders.find(outcome.order_id)
-                             : kNoSlot;
+  const VenueSlot slot =
+      outcome.action == static_cast<std::uint16_t>(OrderAction::new_order) && outcome.reject == 0
+          ? state.orders.find(outcome.order_id)
+          : kNoSlot;
   if (slot != kNoSlot) {
     ExecutionReport& report = report_of(state, state.orders[slot], static_cast<ExecType>(outcome.exec_type));
     report.flags |= kReportDuplicate;
@@ -84,7 +86,8 @@ Refusal carry_out(VenueState& state, AccountSlot account, const OrderCommand& co
 } // namespace
 
 RejectCode check_shape(const OrderCommand& command) {
-  if (!within(command.kind, OrderAction::new_order, OrderAction::mass_cancel)) return RejectCode::unknown_command;
+  if (!within(command.kind, OrderAction::new_order, OrderAction::mass_cancel))
+    return RejectCode::unknown_command;
   const bool is_new = command.kind == static_cast<std::uint16_t>(OrderAction::new_order);
   if ((command.present & ~kAllOrderFields) != 0 || (is_new && !new_is_sound(command)) ||
       (!is_new && has(command, kHasQuoteQty)))
@@ -113,9 +116,10 @@ RequestOutcome outcome_of(const OrderCommand& command, Sequence sequence) {
   return outcome;
 }
 
-void remember(VenueState& state, AccountSlot account, const OrderCommand& command, const RequestOutcome& outcome) {
-  state.client_ids.remember(account, command.client_order_id_head, command.client_order_id_tail, command.sent_at,
-                            outcome, false, state.clock);
+void remember(VenueState& state, AccountSlot account, const OrderCommand& command,
+              const RequestOutcome& outcome) {
+  state.client_ids.remember(account, command.client_order_id_head, command.client_order_id_tail,
+                            command.sent_at, outcome, false, state.clock);
 }
 
 ExecutionReport& refuse(VenueState& state, const OrderCommand& command, const Refusal& refusal) {

@@ -65,13 +65,15 @@ void write_order(const VenueOrder& order, Writer& out) {
   out.put(order.instrument);
   for (const std::uint16_t word : {order.side, order.type, order.time_in_force, order.status, order.stp_mode})
     out.put(word);
-  for (const std::uint8_t byte : {order.has_price, order.has_stop_price, order.reduce_only, order.has_budget, order.flags,
-                                  order.has_stp_group, static_cast<std::uint8_t>(order.has_display_qty),
-                                  static_cast<std::uint8_t>(order.reserve_balance != kNoSlot)})
+  for (const std::uint8_t byte :
+       {order.has_price, order.has_stop_price, order.reduce_only, order.has_budget, order.flags,
+        order.has_stp_group, static_cast<std::uint8_t>(order.has_display_qty),
+        static_cast<std::uint8_t>(order.reserve_balance != kNoSlot)})
     out.put(byte);
-  for (const std::int64_t value : {order.order_qty, order.cum_qty, order.leaves, order.price, order.stop_price,
-                                   order.exposure_price, order.reserved, order.entered_at, order.expire_at,
-                                   static_cast<std::int64_t>(order.stp_group), order.display_qty})
+  for (const std::int64_t value :
+       {order.order_qty, order.cum_qty, order.leaves, order.price, order.stop_price, order.exposure_price,
+        order.reserved, order.entered_at, order.expire_at, static_cast<std::int64_t>(order.stp_group),
+        order.display_qty})
     out.put(value);
   put_wide(out, order.fee_due);
 }
@@ -94,13 +96,15 @@ void read_order(VenueState& state, Reader& in) {
     *byte = in.get<std::uint8_t>();
   order.has_display_qty = in.get<std::uint8_t>();
   const bool reserves = in.get<std::uint8_t>() != 0;
-  for (std::int64_t* value : {&order.order_qty, &order.cum_qty, &order.leaves, &order.price, &order.stop_price,
-                              &order.exposure_price, &order.reserved, &order.entered_at, &order.expire_at})
+  for (std::int64_t* value :
+       {&order.order_qty, &order.cum_qty, &order.leaves, &order.price, &order.stop_price,
+        &order.exposure_price, &order.reserved, &order.entered_at, &order.expire_at})
     *value = in.get<std::int64_t>();
   order.stp_group = in.get<std::uint64_t>();
   order.display_qty = in.get<std::int64_t>();
   order.fee_due = get_wide(in);
-  require(order.instrument < state.instruments.size() && (order.side == 1 || order.side == 2) && order.leaves > 0,
+  require(order.instrument < state.instruments.size() && (order.side == 1 || order.side == 2) &&
+              order.leaves > 0,
           "an order");
   order.position = state.positions.find(account, order.instrument);
   require(order.position != kNoSlot, "an order without a position");
@@ -121,7 +125,8 @@ void write_instruments(const VenueState& state, Writer& out) {
   for (const VenueInstrument& instrument : state.instruments) {
     put_record(out, instrument.definition);
     out.put(instrument.live_orders);
-    for (const bool flag : {instrument.killed, instrument.has_last, instrument.has_reference, instrument.has_mark})
+    for (const bool flag :
+         {instrument.killed, instrument.has_last, instrument.has_reference, instrument.has_mark})
       out.put(static_cast<std::uint8_t>(flag));
     out.put(instrument.last);
     out.put(instrument.reference);
@@ -134,13 +139,15 @@ void read_instruments(VenueState& state, Reader& in) {
     VenueInstrument instrument;
     instrument.definition = get_record<InstrumentCommand>(in);
     instrument.live_orders = in.get<std::uint32_t>();
-    for (bool* flag : {&instrument.killed, &instrument.has_last, &instrument.has_reference, &instrument.has_mark})
+    for (bool* flag :
+         {&instrument.killed, &instrument.has_last, &instrument.has_reference, &instrument.has_mark})
       *flag = in.get<std::uint8_t>() != 0;
     instrument.last = in.get<std::int64_t>();
     instrument.reference = in.get<std::int64_t>();
     instrument.mark = in.get<std::int64_t>();
     const InstrumentCommand& definition = instrument.definition;
-    const AssetSlot base = state.ledger.find_asset(definition.base), quote = state.ledger.find_asset(definition.quote);
+    const AssetSlot base = state.ledger.find_asset(definition.base),
+                    quote = state.ledger.find_asset(definition.quote);
     require(base != kNoSlot && quote != kNoSlot && definition.qty_scale <= state.ledger.asset(base).scale &&
                 definition.price_scale <= 18 && definition.qty_scale <= 18 &&
                 definition.price_scale + definition.qty_scale <= state.ledger.asset(quote).scale &&
@@ -162,12 +169,12 @@ void write_positions(const VenueState& state, Writer& out) {
     out.put(position.account);
     out.put(position.instrument);
     out.put(position.qty);
-    for (const Wide value : {position.cost, position.realised, position.base_of_day, position.open_notional[0],
-                             position.open_notional[1]})
+    for (const Wide value : {position.cost, position.realised, position.base_of_day,
+                             position.open_notional[0], position.open_notional[1]})
       put_wide(out, value);
-    for (const std::int64_t value : {position.day, position.open_lots[0], position.open_lots[1],
-                                     position.reduce_only_lots[0], position.reduce_only_lots[1],
-                                     position.live_orders, position.rate_time})
+    for (const std::int64_t value :
+         {position.day, position.open_lots[0], position.open_lots[1], position.reduce_only_lots[0],
+          position.reduce_only_lots[1], position.live_orders, position.rate_time})
       out.put(value);
   }
 }
@@ -188,9 +195,9 @@ void read_positions(VenueState& state, Reader& in) {
     for (Wide* value : {&position.cost, &position.realised, &position.base_of_day, &position.open_notional[0],
                         &position.open_notional[1]})
       *value = get_wide(in);
-    for (std::int64_t* value : {&position.day, &position.open_lots[0], &position.open_lots[1],
-                                &position.reduce_only_lots[0], &position.reduce_only_lots[1], &position.live_orders,
-                                &position.rate_time})
+    for (std::int64_t* value :
+         {&position.day, &position.open_lots[0], &position.open_lots[1], &position.reduce_only_lots[0],
+          &position.reduce_only_lots[1], &position.live_orders, &position.rate_time})
       *value = in.get<std::int64_t>();
   }
 }
@@ -216,11 +223,12 @@ void read_limits(VenueState& state, Reader& in) {
     Limits limits{};
     limits.present = in.get<std::uint16_t>();
     for (std::int64_t* value :
-         {&limits.order_qty, &limits.order_notional, &limits.open_orders, &limits.position, &limits.gross_notional,
-          &limits.net_notional, &limits.daily_loss, &limits.collar, &limits.order_rate, &limits.rate_interval,
-          &limits.duplicate_window})
+         {&limits.order_qty, &limits.order_notional, &limits.open_orders, &limits.position,
+          &limits.gross_notional, &limits.net_notional, &limits.daily_loss, &limits.collar,
+          &limits.order_rate, &limits.rate_interval, &limits.duplicate_window})
       *value = in.get<std::int64_t>();
-    require(limits.present != 0 && (!limits.has(kLimitOrderRate) || limits.order_rate > 0), "a set of limits");
+    require(limits.present != 0 && (!limits.has(kLimitOrderRate) || limits.order_rate > 0),
+            "a set of limits");
     state.limit_sets.restore(account, instrument, limits);
   }
 }
@@ -286,17 +294,19 @@ void link_requests(VenueState& state) {
             "a request whose order is not there");
     state.orders[slot].request = entry;
   });
-  state.orders.for_each(
-      [&](VenueSlot slot) { require(state.orders[slot].request != kNoSlot, "an order without its request"); });
+  state.orders.for_each([&](VenueSlot slot) {
+    require(state.orders[slot].request != kNoSlot, "an order without its request");
+  });
 }
 
 void write_sizes(const VenueLimits& limits, Writer& out) {
   for (const std::uint64_t size :
        {std::uint64_t{limits.ledger.max_accounts}, std::uint64_t{limits.ledger.max_assets},
         std::uint64_t{limits.ledger.max_balances}, std::uint64_t{limits.ledger.max_holds},
-        limits.ledger.max_transfers, std::uint64_t{limits.max_positions}, std::uint64_t{limits.max_client_ids},
-        std::uint64_t{limits.max_recent_orders}, std::uint64_t{limits.max_sessions},
-        std::uint64_t{limits.queue_capacity}, static_cast<std::uint64_t>(limits.queue_ttl)})
+        limits.ledger.max_transfers, std::uint64_t{limits.max_positions},
+        std::uint64_t{limits.max_client_ids}, std::uint64_t{limits.max_recent_orders},
+        std::uint64_t{limits.max_sessions}, std::uint64_t{limits.queue_capacity},
+        static_cast<std::uint64_t>(limits.queue_ttl)})
     out.put(size);
 }
 
@@ -328,8 +338,8 @@ std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> bytes) {
   Reader prefix(bytes.subspan(sizeof kMagic));
   const auto version = prefix.get<std::uint32_t>();
   if (version != kVersion)
-    throw SnapshotError("the snapshot has version " + std::to_string(version) + "; this library reads version " +
-                        std::to_string(kVersion));
+    throw SnapshotError("the snapshot has version " + std::to_string(version) +
+                        "; this library reads version " + std::to_string(kVersion));
   require(prefix.get<std::uint32_t>() == 0, "its reserved field is not zero");
   if (prefix.get<std::uint64_t>() != bytes.size())
     throw SnapshotError("the snapshot is cut short or its length is damaged");

@@ -15,18 +15,15 @@ namespace {
 
 VenueLimits checked(const VenueLimits& limits) {
   constexpr std::uint32_t kMost = 1u << 28;
-  const std::pair<const char*, std::uint64_t> sizes[] = {{"max_accounts", limits.ledger.max_accounts},
-                                                         {"max_assets", limits.ledger.max_assets},
-                                                         {"max_balances", limits.ledger.max_balances},
-                                                         {"max_holds", limits.ledger.max_holds},
-                                                         {"max_transfers", limits.ledger.max_transfers},
-                                                         {"max_positions", limits.max_positions},
-                                                         {"max_client_ids", limits.max_client_ids},
-                                                         {"max_recent_orders", limits.max_recent_orders},
-                                                         {"max_sessions", limits.max_sessions},
-                                                         {"queue_capacity", limits.queue_capacity}};
+  const std::pair<const char*, std::uint64_t> sizes[] = {
+      {"max_accounts", limits.ledger.max_accounts},   {"max_assets", limits.ledger.max_assets},
+      {"max_balances", limits.ledger.max_balances},   {"max_holds", limits.ledger.max_holds},
+      {"max_transfers", limits.ledger.max_transfers}, {"max_positions", limits.max_positions},
+      {"max_client_ids", limits.max_client_ids},      {"max_recent_orders", limits.max_recent_orders},
+      {"max_sessions", limits.max_sessions},          {"queue_capacity", limits.queue_capacity}};
   for (const auto& [name, size] : sizes)
-    if (size < 1 || size > kMost) throw std::invalid_argument(std::string(name) + " must be from 1 to 268435456");
+    if (size < 1 || size > kMost)
+      throw std::invalid_argument(std::string(name) + " must be from 1 to 268435456");
   if (limits.queue_ttl < 0) throw std::invalid_argument("queue_ttl must not be negative");
   return limits;
 }
@@ -40,7 +37,8 @@ std::uint64_t digest_words(std::uint64_t seed, const std::uint64_t* words, std::
       lanes[lane] = mix(lanes[lane] ^ words[i + lane], 0x9E3779B97F4A7C15ull);
   for (std::size_t i = count / 4 * 4; i < count; ++i)
     lanes[0] = mix(lanes[0] ^ words[i], 0x9E3779B97F4A7C15ull);
-  return mix(mix(lanes[0] ^ lanes[1], 0xD6E8FEB86659FD93ull) ^ mix(lanes[2] ^ lanes[3], 0x9E3779B97F4A7C15ull),
+  return mix(mix(lanes[0] ^ lanes[1], 0xD6E8FEB86659FD93ull) ^
+                 mix(lanes[2] ^ lanes[3], 0x9E3779B97F4A7C15ull),
              0xD6E8FEB86659FD93ull);
 }
 
@@ -98,7 +96,8 @@ void apply_one(VenueState& state, const AdminCommand& command) { apply_admin(sta
 
 // Whatever is thrown poisons the venue.
 template <class Record>
-void apply_batch(VenueState& state, const BatchHeader& header, std::span<const Record> commands, Output& out) {
+void apply_batch(VenueState& state, const BatchHeader& header, std::span<const Record> commands,
+                 Output& out) {
   if (state.poisoned) throw InvariantViolation("the venue is poisoned by an earlier failure");
   if (commands.empty()) return;
   state.poisoned = true;

@@ -84,11 +84,13 @@ class Venue {
   VenueStatus status() const;
   std::optional<VenueOrderView> order(std::uint64_t order_id) const;
   // What a client order id stands for: its live order, or how the request ended, while it is remembered.
-  std::optional<VenueOrderView> request(AccountId account, const char (&head)[16], const char (&tail)[24]) const;
-  std::vector<VenueOrderView> open_orders(AccountId account, InstrumentId instrument = 0) const; // by order_id
-  std::vector<PositionView> positions(AccountId account) const;                                  // by instrument
+  std::optional<VenueOrderView> request(AccountId account, const char (&head)[16],
+                                        const char (&tail)[24]) const;
+  std::vector<VenueOrderView> open_orders(AccountId account,
+                                          InstrumentId instrument = 0) const;        // by order_id
+  std::vector<PositionView> positions(AccountId account) const;                      // by instrument
   std::optional<Limits> limits_of(AccountId account, InstrumentId instrument) const; // those that bind
-  std::vector<SessionView> sessions() const; // by number
+  std::vector<SessionView> sessions() const;                                         // by number
   std::vector<InstrumentCommand> instruments() const; // as last defined, with the phase of now; by id
 
  private:

@@ -34,9 +34,9 @@ struct VenueOrder {
   Ticks price, stop_price;
   Ticks exposure_price; // at which its leaves count: the worst price of a buy
   Amount reserved;
-  Wide fee_due;       // exact, 1e-9 minor units of the fee's asset
-  TimeNs entered_at;  // journaled
-  TimeNs expire_at;   // where it is gtd, else 0
+  Wide fee_due;      // exact, 1e-9 minor units of the fee's asset
+  TimeNs entered_at; // journaled
+  TimeNs expire_at;  // where it is gtd, else 0
   std::uint64_t stp_group;
   std::uint16_t stp_mode;
   std::uint8_t flags, has_stp_group; // of the command: what a queued order is submitted with
@@ -47,7 +47,8 @@ struct VenueOrder {
 class VenueOrders {
  public:
   VenueOrders(std::uint32_t max_orders, std::uint32_t max_accounts)
-      : orders_(std::size_t{max_orders} + 1), lists_(std::size_t{max_accounts} + kHouseAccounts), index_(max_orders) {}
+      : orders_(std::size_t{max_orders} + 1), lists_(std::size_t{max_accounts} + kHouseAccounts),
+        index_(max_orders) {}
 
   VenueSlot find(std::uint64_t order_id) const { return index_.find(order_id); }
   VenueOrder& operator[](VenueSlot slot) { return orders_[slot]; }

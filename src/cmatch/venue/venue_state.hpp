@@ -63,7 +63,8 @@ class VenueState {
 
   static constexpr std::uint32_t kNoInstrument = 0xFFFFFFFF;
   std::uint32_t find_instrument(InstrumentId id) const {
-    if (last_instrument < instruments.size() && instruments[last_instrument].id() == id) return last_instrument;
+    if (last_instrument < instruments.size() && instruments[last_instrument].id() == id)
+      return last_instrument;
     const auto found = instrument_index.find(id);
     return found == kNoSlot ? kNoInstrument : last_instrument = found;
   }

@@ -10,7 +10,8 @@ namespace cmatch {
 namespace {
 
 std::int64_t clamp(Wide value) {
-  constexpr Wide kMost = std::numeric_limits<std::int64_t>::max(), kLeast = std::numeric_limits<std::int64_t>::min();
+  constexpr Wide kMost = std::numeric_limits<std::int64_t>::max(),
+                 kLeast = std::numeric_limits<std::int64_t>::min();
   return static_cast<std::int64_t>(std::clamp(value, kLeast, kMost));
 }
 
@@ -73,7 +74,8 @@ std::optional<VenueOrderView> Venue::order(std::uint64_t order_id) const {
   return slot == kNoSlot ? std::nullopt : std::optional(view_of(*state_, slot));
 }
 
-std::optional<VenueOrderView> Venue::request(AccountId account, const char (&head)[16], const char (&tail)[24]) const {
+std::optional<VenueOrderView> Venue::request(AccountId account, const char (&head)[16],
+                                             const char (&tail)[24]) const {
   const VenueState& state = *state_;
   const AccountSlot owner = state.ledger.find_account(account);
   if (owner == kNoSlot) return std::nullopt;

@@ -24,8 +24,8 @@ struct VenueOrderView {
   std::int64_t price;      // where flags say kReportPrice
   std::int64_t stop_price; // where flags say kReportStopPrice
   std::uint32_t reserved_asset;
-  std::uint16_t flags;  // ReportFlag
-  std::uint16_t reject; // RejectCode of a request that was refused
+  std::uint16_t flags;     // ReportFlag
+  std::uint16_t reject;    // RejectCode of a request that was refused
   std::int64_t reserved;   // minor units of reserved_asset
   std::int64_t entered_at; // journaled time, ns
   std::uint64_t sequence;  // of the request
@@ -36,9 +36,9 @@ struct PositionView {
   std::uint64_t account;
   std::uint32_t instrument_id;
   std::uint32_t live_orders;
-  std::int64_t qty;      // lots, bought less sold
-  std::int64_t cost;     // minor units of quote, signed as qty; clamped to 64 bits, as are the others
-  std::int64_t realised; // since the UTC day began
+  std::int64_t qty;        // lots, bought less sold
+  std::int64_t cost;       // minor units of quote, signed as qty; clamped to 64 bits, as are the others
+  std::int64_t realised;   // since the UTC day began
   std::int64_t unrealised; // at the mark, else the last price; 0 where there is neither
   std::int64_t open_buy_lots;
   std::int64_t open_sell_lots;

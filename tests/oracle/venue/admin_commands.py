@@ -13,8 +13,8 @@ from tests.oracle.venue.words import (
     DAY,
     LIMITS,
     MAX_INT64,
-    RATE_ONE,
     MAX_MAGNITUDE,
+    RATE_ONE,
     SCOPES,
     is_house,
 )
@@ -115,7 +115,7 @@ def loss_checks(venue: "VenueState", c: Command) -> Checks:
 
 def countdown_checks(venue: "VenueState", c: Command) -> Checks:
     """A dead man's switch."""
-    yield "invalid_field", c["timeout"] < 0
+    yield "invalid_field", c["timeout"] < 0 or venue.clock + c["timeout"] > MAX_INT64
     yield "unknown_account", not venue.ledger.knows(c["account"], c["tenant"])
 
 
@@ -189,7 +189,7 @@ def set_countdown(venue: "VenueState", c: Command) -> None:
     """Starts, renews or ends the countdown of an account."""
     venue.countdowns.pop(c["account"], None)
     if c["timeout"] > 0:
-        venue.countdowns[c["account"]] = min(venue.clock + c["timeout"], MAX_INT64)
+        venue.countdowns[c["account"]] = venue.clock + c["timeout"]
 
 
 def set_stage(venue: "VenueState", c: Command) -> None:

@@ -110,7 +110,10 @@ def definition_checks(venue: "VenueState", c: Command) -> Checks:
     old = venue.markets.get(c["instrument_id"])
     yield "instrument_in_use", old is not None and unchangeable(old) != unchangeable(market)
     yield "capacity_balances", not venue.ledger.has_room(*house_balances(c))
-    yield "instrument_in_use", any(o.market.instrument_id == c["instrument_id"] for o in venue.orders.values())
+    yield (
+        "instrument_in_use",
+        any(o.market.instrument_id == c["instrument_id"] for o in venue.orders.values()),
+    )
     yield "invalid_field", bool(c.get("extra_present", 0) & ~ALL_DEFINITION_FIELDS)
 
 

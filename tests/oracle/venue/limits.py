@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.oracle.venue.model import Market, Position, VenueOrder
+from tests.oracle.venue.words import MAX_INT64
 from tests.oracle.words import REDUCE_ONLY
 
 if TYPE_CHECKING:
@@ -39,10 +40,10 @@ def breaches(venue: "VenueState", o: Asked) -> Iterator[Breach]:
     for name, asked in amounts:
         limit = venue.limit(o.account, o.market, name)
         if limit is not None and asked > limit:
-            yield name, (limit, asked)
+            yield name, (limit, min(asked, MAX_INT64))
     loss, most = daily_loss(venue, o, position), venue.limit(o.account, o.market, "max_daily_loss")
     if most is not None and loss > 0 and loss >= most:
-        yield "max_daily_loss", (most, loss)
+        yield "max_daily_loss", (most, min(loss, MAX_INT64))
     yield from collar_breach(venue, o)
     yield from rate_breach(venue, o, position)
     count_order(venue, o)
@@ -50,13 +51,19 @@ def breaches(venue: "VenueState", o: Asked) -> Iterator[Breach]:
         yield from duplicate_breach(venue, o, position)
 
 
+def worst_lots(venue: "VenueState", market: Market, account: int, side: str, qty: int) -> int:
+    """How many lots long (or short) the account would be if all its orders of the side were filled."""
+    position = venue.position(account, market)
+    return (1 if side == "buy" else -1) * position.qty + position.open_lots[side] + qty
+
+
 def exposures(venue: "VenueState", o: Asked, position: Position) -> list[tuple[str, int]]:
     """What the position would be at worst."""
-    lots, notional = position.open_lots, position.open_notional
+    notional = position.open_notional
     value = venue.value(position, o.market)
     sign = 1 if o.side == "buy" else -1
     return [
-        ("max_position", sign * position.qty + lots[o.side] + o.qty),
+        ("max_position", worst_lots(venue, o.market, o.account, o.side, o.qty)),
         ("max_gross_notional", abs(value) + notional["buy"] + notional["sell"] + o.notional),
         ("max_net_notional", sign * value + notional[o.side] + o.notional),
     ]

@@ -15,9 +15,9 @@ from tests.oracle.venue.words import (
     FUTURE,
     MAX_INT64,
     ORDER_ACTIONS,
+    PASSING,
     POLICY_ALL,
     RATE_ONE,
-    PASSING,
 )
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ class Handling:
             yield "invalid_field", "scope_side" in c and c["side"] not in matching.SIDES
         spending = (kind, c["side"], c["type"], c["time_in_force"]) == ("new", "buy", "market", "ioc")
         yield "invalid_field", "quote_qty" in c and not spending
+        yield "invalid_field", "quote_qty" in c and c["stp_mode"] == "cancel_oldest"
         yield "bad_client_order_id", not is_id(c["client_order_id"])
         yield "bad_correlation_id", c["correlation_id"] != "" and not is_id(c["correlation_id"])
         yield "unknown_account", not self.venue.ledger.knows(c["account"], c["tenant"])
@@ -156,13 +157,13 @@ class Handling:
 
     # --- answers ----------------------------------------------------------------------------------
 
-    def refuse(self, code: str, *, remember: bool = False) -> None:
-        """Refuses the command."""
+    def refuse(self, code: str, *, remember: bool = False, judged: bool = False) -> None:
+        """Refuses the command; `judged` by the engine, whose InvalidField says something of the request."""
         c, venue = self.c, self.venue
         exec_type = "rejected" if c["kind"] == "new" else "cancel_rejected"
         fields: dict[str, Any] = {"reject": code, "limit": self.detail}
         report = venue.tell(self.blank(exec_type) | fields)
-        if remember and code not in PASSING:
+        if remember and (judged or code not in PASSING):
             self.remember(report)
 
     def blank(self, exec_type: str) -> "Report":
@@ -229,7 +230,7 @@ class Handling:
             return
         first, *rest = venue.drive(command)
         if first["kind"] == "rejected":
-            self.refuse(first["reason"], remember=True)
+            self.refuse(first["reason"], remember=True, judged=first["reason"] == "invalid_field")
             return
         status = "suspended" if c["type"] in matching.STOPS else "open"
         order = self.accept(checks, command, status, first["price"], first["stop_price"])
@@ -280,7 +281,7 @@ class Handling:
         position.live_orders += 1
         if venue.policy == POLICY_ALL and venue.limit(c["account"], market, "duplicate_window") is not None:
             position.accepted.append(
-                Accepted(venue.clock, order.side, order.type, c.get("price"), order.order_qty)
+                Accepted(venue.clock, order.side, order.type, limit_price(c), order.order_qty)
             )
         report = venue.report(order, "accepted")
         self.remember(report, order)
@@ -315,7 +316,7 @@ class Handling:
         command |= {name: c[name] for name in ("qty", "price", "stop_price") if name in c}
         first, *rest = venue.drive(command)
         if first["kind"] == "rejected":
-            self.refuse(first["reason"], remember=True)
+            self.refuse(first["reason"], remember=True, judged=first["reason"] == "invalid_field")
             return
         if first["kind"] == "replaced":
             position = venue.touch(order.account, order.market)
@@ -428,6 +429,10 @@ class NewOrder:
         position = (c["account"], c["instrument_id"])
         full = len(venue.positions) >= venue.sizes.max_positions
         yield "capacity_positions", full and position not in venue.positions
+        yield (
+            "side_overflow",
+            limits.worst_lots(venue, self.market, c["account"], c["side"], self.qty) > MAX_INT64,
+        )
 
     def funds(self) -> Checks:
         """Whether the account can pay for the worst."""
@@ -455,7 +460,7 @@ class NewOrder:
             market=self.market,
             side=self.c["side"],
             type=self.c["type"],
-            price=self.c.get("price") if self.c["type"] in LIMITED else None,
+            price=limit_price(self.c),
             qty=self.qty,
             notional=self.market.notional(self.worst, self.qty),
         )
@@ -494,6 +499,8 @@ class Replacing:
             self.worst = c["price"]
             yield "invalid_price", not definition.min_price <= c["price"] <= definition.max_price
         yield "notional_overflow", self.worst * (order.cum_qty + leaves) > definition.max_notional
+        more = leaves - order.leaves
+        yield "side_overflow", limits.worst_lots(venue, market, order.account, order.side, more) > MAX_INT64
         if venue.reserves():
             needed = need(market, order.side, leaves, self.worst, order.fee_due)
             yield "notional_overflow", needed > MAX_INT64
@@ -530,6 +537,11 @@ class Replacing:
             self.detail = (left[0], leaves)
             yield "reduce_only", leaves > left[1]
             self.detail = None
+
+
+def limit_price(c: "Command") -> int | None:
+    """The limit that a new order gives itself."""
+    return c["price"] if c["type"] in LIMITED else None
 
 
 def worst_price(venue: "VenueState", market: Market, c: "Command") -> int:

@@ -160,7 +160,7 @@ class VenueState:
         return self.tell(record)
 
     def report_to(self, c: Command, order: VenueOrder, exec_type: str, **fields: object) -> Report:
-        """A report that answers a request; the session of the order, if it is another, gets the same first."""
+        """A report that answers a request; the session of the order, if another, gets the same first."""
         if c["session"] != order.session:
             self.report(order, exec_type, **fields)
         asking = {"session": c["session"], "client_order_id": c["client_order_id"]}

@@ -61,6 +61,15 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 COMMON: dict[str, Any] = {"session": 0, "tenant": 0, "correlation_id": ""}
 
 
+def filled(family: str, command: Command) -> Command:
+    """A command with all its fields; those of a mass_cancel that are not given count as nothing."""
+    result = COMMON | DEFAULTS[family] | ({"qty": 0} if command["kind"] == "new" else {}) | dict(command)
+    if family == "orders" and command["kind"] == "mass_cancel":
+        result |= {} if "scope_instrument" in command else {"instrument_id": 0}
+        result |= {} if "scope_side" in command else {"side": None}
+    return result
+
+
 class Venue(VenueState):
     """A whole venue: `apply` a batch, get the list of its reports and answers."""
 
@@ -81,8 +90,7 @@ class Venue(VenueState):
             self.do_what_is_due()
         for i, command in enumerate(commands):
             self.sequence = header.first_sequence + i
-            qty = {"qty": 0} if command["kind"] == "new" else {}
-            self.cause = COMMON | DEFAULTS[family] | qty | dict(command)
+            self.cause = filled(family, command)
             APPLY[family](self, self.cause)
         return self.output
 

@@ -39,6 +39,7 @@ from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import LocalMatching, MatchingStage, StageUnavailableError
+from exchange.storage.digests import Digest, append_digest
 from exchange.storage.directory import DataDirectory
 from exchange.storage.retention import starting_point
 from exchange.storage.snapshots import restore
@@ -68,6 +69,8 @@ def main(settings: Settings) -> int:
             log("refused to start", reason=error)
             return ExitCode.LOCKED
         opened.callback(journal.close)
+        if journal.written_sequence:  # another life of the core: what it writes is told from what was before
+            journal.raise_epoch(journal.epoch + 1)
         stats = SharedStats(str(stats_path(settings.data_directory)))
         stats.set(Stat.pid, os.getpid())
         stats.set(Stat.started_at_ns, time.time_ns())
@@ -109,11 +112,13 @@ def _serve(settings: Settings, loop: CoreLoop, journal: Journal, venue: Venue) -
     except JournalFailed as error:
         log("the journal failed", reason=error)
         return ExitCode.JOURNAL_FAILED
+    end = Digest(venue.sequence, venue.event_digest, venue.state_hash(), "core")
+    append_digest(DataDirectory(settings.data_directory).digests, end)
     log(
         "core stopped",
-        sequence=venue.sequence,
-        event_digest=f"{venue.event_digest:016x}",
-        state_hash=f"{venue.state_hash():016x}",
+        sequence=end.sequence,
+        event_digest=f"{end.event_digest:016x}",
+        state_hash=f"{end.state_hash:016x}",
     )
     return ExitCode.STOPPED
 
@@ -193,7 +198,7 @@ def _sequencer(
 
 def _permit(core: Sequencer, keyring: Keyring) -> None:
     for key, principal in keyring.items():
-        if not principal.tenant.isdecimal():
+        if principal.tenant is None or not principal.tenant.isdecimal():
             raise SecurityError(
                 f"the tenant of {principal.name} is {principal.tenant!r}:"
                 " expected its number, 0 for an operator's"
