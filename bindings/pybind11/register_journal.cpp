@@ -70,7 +70,7 @@ Args:
 
 std::string path_of(const py::object& path) {
   PyObject* bytes = nullptr;
-  if (PyUnicode_FSConverter(path.ptr(), &bytes) == 0) throw py::error_already_set();
+  if (PyUnicode_FSConverter(path.ptr(), static_cast<void*>(&bytes)) == 0) throw py::error_already_set();
   return py::reinterpret_steal<py::bytes>(bytes);
 }
 

@@ -27,7 +27,7 @@ class InvariantViolation(RuntimeError):
 
 
 class TransportFailed(RuntimeError):
-    """The socket of the core is gone or of the wrong kind, or its library is not there; no peer can cause this."""
+    """The core's socket is gone or of the wrong kind, or its library is not there; no peer can cause it."""
 
 
 class JournalError(RuntimeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from itertools import count, islice
 from typing import Any
@@ -54,6 +55,11 @@ def market() -> Market:
 @pytest.fixture
 def operator(world: World, market: Market) -> Any:
     """Give the operator's client, who has set the market up."""
+    return set_up(world, market)
+
+
+def set_up(world: World, market: Market) -> Any:
+    """Set a market up; gives the operator's client."""
     client = world.client(f"operator{market.number}")
     admin = client.admin
     assert admin.define_asset(2 * market.number, market.base, 8).ok
@@ -456,3 +462,37 @@ def test_answers_lost_cost_nothing_but_time(world: World, market: Market, maker:
     assert maker.limit(market.symbol, "sell", 11, PRICE).ok
     events = [report.event_sequence for report in islice(stream, 11 if maker.reconnects else 1)]
     assert events == sorted(set(events))
+
+
+def test_callback_that_blocks_too_long_costs_a_reconnect_and_no_report(
+    processes: Callable[[str], World], market: Market
+) -> None:
+    """A reading thread that is held up for too long loses its connection, and nothing else."""
+    world = processes("sync")
+    operator = set_up(world, market)
+    maker = trader(world, market, market.first, heartbeat_ms=300)
+    taker = trader(world, market, market.second)
+    seen: list[int] = []
+    held, free = threading.Event(), threading.Event()
+
+    def note(reports: Any) -> None:
+        seen.extend(reports.rows["event_sequence"].tolist())
+        held.set()
+        assert free.wait(60)
+
+    maker.on_reports(note)
+    resting = maker.make.orders.limit(market.symbol, "sell", 100, PRICE)
+    maker.submit(resting)
+    assert held.wait(60)
+    for _ in range(50):
+        assert taker.limit(market.symbol, "buy", 1, PRICE).ok
+    sessions = operator.query.status().sessions
+    world.until(lambda: operator.query.status().sessions < sessions)
+    assert taker.limit(market.symbol, "buy", 1, PRICE).ok
+    free.set()
+    world.until(lambda: len(seen) == 52)
+    assert seen == sorted(set(seen))
+    order = maker.orders.find(resting.client_order_id)
+    assert (order.cum_qty, order.leaves_qty) == (51, 49)
+    assert maker.reconnects >= 1
+    world.done()

@@ -198,7 +198,7 @@ def test_order_rejected_is_data_with_code_and_detail(wire: Wire) -> None:
     assert not report.ok
     assert (report.reject.number, report.reject.name) == (4006, "invalid_qty")
     assert (report.reject.value, report.reject.asked, report.reject.transient) == (5, 10, False)
-    assert str(report.reject) == "invalid_qty (limit 5, asked 10)"
+    assert str(report.reject) == "invalid_qty (10 asked, 5 allowed)"
     assert len(wire.session.orders) == 0
 
 

@@ -39,15 +39,16 @@ class Views:
         }
 
     def positions(self, account: int) -> View:
-        """By instrument, on the present day; what does not fit 64 bits is told as the nearest that does."""
-        return {
+        """By instrument, on the present day; those in which there is nothing do not show."""
+        found = {
             instrument: self.position(instrument, position)
             for (owner, instrument), position in self.venue.positions.items()
             if owner == account
         }
+        return {instrument: numbers for instrument, numbers in found.items() if any(numbers)}
 
     def position(self, instrument: int, position: Position) -> tuple[int, ...]:
-        """One of them."""
+        """One of them; what does not fit 64 bits is told as the nearest that does."""
         realised, _ = self.venue.today(position, self.venue.markets[instrument])
         lots, notional = position.open_lots, position.open_notional
         head = (position.qty, position.cost, realised, position.live_orders)

@@ -58,13 +58,14 @@ class CoreVenue:
         }
 
     def positions(self, account: int) -> View:
-        """By instrument."""
+        """By instrument; those in which there is nothing left do not count."""
         of_open = ("open_buy_lots", "open_sell_lots", "open_buy_notional", "open_sell_notional")
         names = ("qty", "cost", "realised", "live_orders", *of_open)
-        return {
+        found = {
             int(row["instrument_id"]): tuple(int(row[name]) for name in names)
             for row in self.venue.positions(account)
         }
+        return {instrument: numbers for instrument, numbers in found.items() if any(numbers)}
 
     def open_orders(self, account: int) -> View:
         """By order id."""

@@ -100,9 +100,9 @@ def joined(rows: Records, name: str) -> list[bytes]:
     return [head + tail for head, tail in zip(heads, tails, strict=True)] if any(tails) else heads
 
 
-def wide(parts: tuple[int, int] | npt.NDArray[np.uint64]) -> int:
-    """A 128-bit id of its low and high 64 bits."""
-    return int(parts[0]) | int(parts[1]) << 64
+def as_bytes(rows: Records) -> npt.NDArray[np.uint8]:
+    """Records as rows of bytes, which NumPy picks and puts whole; structs it copies field by field."""
+    return rows.view(np.uint8).reshape(len(rows), rows.itemsize)
 
 
 def narrow(number: int) -> tuple[int, int]:

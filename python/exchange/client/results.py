@@ -95,7 +95,7 @@ class Reject:
     @property
     def detail(self) -> str:
         """The bound and what was asked; empty where the code has none."""
-        return "" if self.value is None else f"limit {self.value}, asked {self.asked}"
+        return "" if self.value is None else f"{self.asked} asked, {self.value} allowed"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.detail})" if self.detail else self.name

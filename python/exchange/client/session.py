@@ -26,6 +26,7 @@ from exchange.client.results import Reject, Reports
 from exchange.client.underway import Pending, Underway
 from exchange.domain.enums import (
     CommandList,
+    RejectCode,
     ReportFlag,
     ReportList,
     SessionAction,
@@ -37,8 +38,6 @@ from exchange.errors import ExchangeError, WireError
 
 _LAYOUT: Final = LAYOUTS[CommandList.SESSIONS]
 _MS: Final = 1_000_000
-# Codes that a new connection cures.
-_CURED: Final = frozenset({1004, 1014, 1015})
 _DUPLICATE: Final = int(ReportFlag.DUPLICATE)
 
 
@@ -382,7 +381,7 @@ class Session:
     def _refused(self, row: Any, now: int) -> None:
         """A frame was refused. Which is not said: what may pass later is left to be asked again."""
         number = int(row["reject"])
-        if number == 1004:
+        if number == RejectCode.NOT_LOGGED_ON:
             self.lost(now)
         elif self._lasting(number):
             failure = WireError(
@@ -401,7 +400,7 @@ class Session:
     @staticmethod
     def _lasting(number: int) -> bool:
         code = Reject(number).code
-        return code is not None and not code.transient and number not in _CURED
+        return code is not None and not code.transient
 
     # What is sent.
 

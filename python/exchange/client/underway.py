@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from exchange.client.records import Records, joined
+from exchange.client.records import Records, as_bytes, joined
 from exchange.client.requests import ANSWERED_IN, Request
 from exchange.domain.enums import CommandList, ExecType, OrderAction, ReportFlag, ReportList
 from exchange.errors import ExchangeError
@@ -59,7 +59,7 @@ class Pending:
         else:
             if self.missing == len(self.answered):
                 self.answers = np.zeros(len(self.answered), rows.dtype)
-            self.answers[places] = rows[at]
+            as_bytes(self.answers)[places] = as_bytes(rows)[at]
         for place in places:
             self.durability[place] = durability
             self.answered[place] = 1

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from cmatch._core import sync_segments
 from exchange.errors import StorageError
 from exchange.runtime.follow import JournalFollower
 from exchange.runtime.log import log
@@ -53,6 +54,8 @@ class Snapshotter:
                     return digest
                 content = await asyncio.to_thread(self._fold.venue.snapshot)
             held = time.monotonic() - start
+            # A snapshot that outlives a power cut must not be ahead of the journal that does.
+            await asyncio.to_thread(sync_segments, str(self._directory.journal))
             file = await asyncio.to_thread(write_snapshot, self._directory.snapshots, digest, content)
             size = len(content)
             del content

@@ -126,7 +126,7 @@ class MemoryDisk::File final : public DiskFile {
 
   Written write(std::uint64_t offset, std::span<const std::uint8_t> bytes) override {
     const std::lock_guard lock(disk_.mutex_);
-    DiskFault fault = begin(DiskOperation::write, nullptr);
+    const DiskFault fault = begin(DiskOperation::write, nullptr);
     if (!writable_) return {.bytes = 0, .error = EBADF};
     const bool faulty = fault.error != 0 || fault.bytes != 0;
     const std::size_t wanted = faulty ? std::min(fault.bytes, bytes.size()) : bytes.size();

@@ -205,7 +205,9 @@ void cancel_killed(VenueState& state, const AdminCommand& command, AccountSlot a
 
 void on_kill(VenueState& state, const AdminCommand& command) {
   const auto refuse = [&](RejectCode code) {
-    answer_to(state, Family::administration, command).reject = code_of(code);
+    Answer& answer = answer_to(state, Family::administration, command);
+    answer.reject = code_of(code);
+    answer.account = command.account;
   };
   AccountSlot account = kNoSlot;
   std::uint32_t instrument = VenueState::kNoInstrument;
@@ -213,7 +215,7 @@ void on_kill(VenueState& state, const AdminCommand& command) {
   if (scope < Scope::venue || scope > Scope::instrument || command.flag > 1)
     return refuse(RejectCode::invalid_field);
   if (scope == Scope::account) {
-    account = state.ledger.find_account(command.account, 0);
+    account = state.ledger.find_account(command.account, command.tenant);
     if (account == kNoSlot) return refuse(RejectCode::unknown_account);
   }
   if (scope == Scope::tenant && command.tenant == 0) return refuse(RejectCode::unknown_account);
@@ -394,9 +396,11 @@ void apply_admin(VenueState& state, const AdminCommand& command) {
 
 void run_timers(VenueState& state) {
   state.ledger.expire(state.clock);
+  state.timers_run = true;
   run_countdowns(state);
   while (queue_deadline(state) <= state.clock)
     cancel_order(state, state.queue_first, static_cast<std::uint16_t>(VenueCancelReason::queue_ttl));
+  state.timers_run = false;
   if (!state.away && state.engine.next_expiry() <= state.clock) {
     run(state, engine_command(state, CommandKind::advance_time, 0));
     take_events(state, 0, 0, nullptr);

@@ -166,6 +166,11 @@ Refusal check_reduce_only(const Position& position, const OrderCommand& command,
   return {RejectCode::reduce_only, true, std::max<Lots>(held, 0), qty};
 }
 
+// How many lots long, or short, the account would be if all its orders of the side were filled and this one too.
+Wide most_lots(Position& position, Side side, Lots more) {
+  return Wide{position.qty} * (side == Side::buy ? 1 : -1) + position.lots_of(side) + more;
+}
+
 Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& command, Plan& plan) {
   plan.instrument = state.find_instrument(command.instrument_id);
   if (plan.instrument == VenueState::kNoInstrument) return {RejectCode::unknown_instrument};
@@ -178,6 +183,8 @@ Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& co
                 static_cast<TimeInForce>(command.time_in_force), has(command, kHasPrice), command.price};
   if (const Refusal refusal = check_bounds(state, instrument, command, plan)) return refusal;
   if (const Refusal refusal = check_capacity(state, account, instrument, plan)) return refusal;
+  if (!fits_amount(most_lots(state.positions[plan.position], plan.terms.side, plan.qty)))
+    return {RejectCode::side_overflow};
   if (const Refusal refusal = reserve(state, instrument, command, plan)) return refusal;
   Position& position = state.positions[plan.position];
   touch(state, position);
@@ -316,15 +323,35 @@ VenueSlot find_target(const VenueState& state, AccountSlot account, const OrderC
   return slot != kNoSlot && state.orders[slot].account_slot == account ? slot : kNoSlot;
 }
 
-// The answer to a cancel or replace that was carried out, as its retry will hear it.
-void remember_done(VenueState& state, AccountSlot account, const OrderCommand& command,
-                   std::uint64_t order_id, ExecType exec_type, std::uint16_t status, Lots qty) {
+// A cancel or replace that is carried out; complete() says what its retry will hear.
+ClientIds::Entry remember_done(VenueState& state, AccountSlot account, const OrderCommand& command,
+                               std::uint64_t order_id, ExecType exec_type, std::uint16_t status, Lots qty) {
   RequestOutcome outcome = outcome_of(command, state.sequence);
   outcome.exec_type = static_cast<std::uint16_t>(exec_type);
   outcome.order_id = order_id;
   outcome.final_status = status;
   outcome.order_qty = qty;
-  remember(state, account, command, outcome);
+  return remember(state, account, command, outcome);
+}
+
+// The answer that was given, for its retry.
+void complete(VenueState& state, ClientIds::Entry entry) {
+  const ExecutionReport& report = state.out->reports[state.answered];
+  RequestOutcome& outcome = state.client_ids.outcome(entry);
+  outcome.exec_type = report.exec_type;
+  outcome.final_status = report.order_status;
+  outcome.order_id = report.order_id;
+  outcome.order_qty = report.order_qty;
+  outcome.final_cum_qty = report.cum_qty;
+  outcome.price = report.price;
+  outcome.flags = report.flags;
+  outcome.cancel_reason = report.cancel_reason;
+  outcome.instrument_id = report.instrument_id;
+  outcome.side = report.side;
+  outcome.type = report.type;
+  outcome.time_in_force = report.time_in_force;
+  outcome.detail_value = report.stop_price; // no limit was met
+  outcome.detail_asked = report.last_qty;
 }
 
 } // namespace
@@ -364,21 +391,23 @@ Refusal check_replace(VenueState& state, const VenueOrder& order, const OrderCom
                       ReplaceTerms& terms) {
   const VenueInstrument& instrument = state.instruments[order.instrument];
   const InstrumentCommand& definition = instrument.definition;
-  if (has(command, kHasQty) && command.qty > definition.max_qty) return {RejectCode::invalid_qty};
-  if (has(command, kHasPrice) &&
-      (command.price < definition.min_price || command.price > definition.max_price))
-    return {RejectCode::invalid_price};
   terms.leaves = order.leaves;
-  if (has(command, kHasQty) &&
-      (command.qty < std::numeric_limits<Lots>::min() + order.cum_qty || command.qty <= order.cum_qty))
+  if (has(command, kHasQty) && command.qty <= order.cum_qty)
     terms.leaves = 0;
   else if (has(command, kHasQty))
     terms.leaves = command.qty - order.cum_qty;
   terms.exposure = has(command, kHasPrice) ? command.price : order.exposure_price;
   terms.only_less = terms.leaves <= order.leaves && terms.exposure == order.exposure_price;
   if (terms.leaves == 0) return {};
-  if (static_cast<Wide>(terms.exposure) * terms.leaves > definition.max_notional)
+  if (has(command, kHasQty) && command.qty > definition.max_qty) return {RejectCode::invalid_qty};
+  if (has(command, kHasPrice) &&
+      (command.price < definition.min_price || command.price > definition.max_price))
+    return {RejectCode::invalid_price};
+  if (static_cast<Wide>(terms.exposure) * (Wide{order.cum_qty} + terms.leaves) > definition.max_notional)
     return {RejectCode::notional_overflow};
+  if (!fits_amount(most_lots(state.positions[order.position], static_cast<Side>(order.side),
+                             terms.leaves - order.leaves)))
+    return {RejectCode::side_overflow};
   return {};
 }
 
@@ -428,7 +457,7 @@ void take_replaced(VenueState& state, VenueSlot slot, const OrderCommand& comman
     CM_CHECK(set_reserved(state, order, to_amount(needed(state.instruments[order.instrument], order))));
   ExecutionReport& report = report_of(state, order, ExecType::replaced);
   if (replaced.kept != 0) report.flags |= kReportKept;
-  answer_with(state, command, report);
+  answer_with(state, command, state.out->reports.size() - 1);
 }
 
 } // namespace
@@ -462,13 +491,16 @@ Refusal enter_replace(VenueState& state, AccountSlot account, const OrderCommand
   if (const RejectCode code = engine_reject(state); code != RejectCode::none) return {code};
   const std::uint64_t order_id = order.order_id;
   if (state.events[0].kind == static_cast<std::uint8_t>(EventKind::canceled)) {
-    remember_done(state, account, command, order_id, ExecType::canceled,
-                  static_cast<std::uint16_t>(OrderStatus::canceled), order.order_qty);
+    const ClientIds::Entry entry =
+        remember_done(state, account, command, order_id, ExecType::canceled,
+                      static_cast<std::uint16_t>(OrderStatus::canceled), order.order_qty);
     take_events(state, 0, 0, &command);
+    complete(state, entry);
     return {};
   }
   take_replaced(state, slot, command, terms);
-  remember_done(state, account, command, order_id, ExecType::replaced, order.status, order.order_qty);
+  complete(state, remember_done(state, account, command, order_id, ExecType::replaced, order.status,
+                                order.order_qty));
   take_events(state, 1, 0, nullptr);
   return {};
 }
@@ -502,17 +534,20 @@ Refusal enter_cancel(VenueState& state, AccountSlot account, const OrderCommand&
   if (slot == kNoSlot) return {RejectCode::unknown_order};
   VenueOrder& order = state.orders[slot];
   if (state.instruments[order.instrument].id() != command.instrument_id) return {RejectCode::unknown_order};
-  remember_done(state, account, command, order.order_id, ExecType::canceled,
-                static_cast<std::uint16_t>(OrderStatus::canceled), order.order_qty);
+  const ClientIds::Entry entry =
+      remember_done(state, account, command, order.order_id, ExecType::canceled,
+                    static_cast<std::uint16_t>(OrderStatus::canceled), order.order_qty);
   if (is_queued(order)) {
     const std::size_t before = state.out->reports.size();
     cancel_order(state, slot, static_cast<std::uint16_t>(CancelReason::requested));
-    answer_with(state, command, state.out->reports[before]);
+    answer_with(state, command, before);
+    complete(state, entry);
     return {};
   }
   apply_to_engine(state, to_engine(state, command, CommandKind::cancel, order.order_id));
   CM_CHECK(engine_reject(state) == RejectCode::none);
   take_events(state, 0, 0, &command);
+  complete(state, entry);
   return {};
 }
 
@@ -553,7 +588,7 @@ Refusal enter_mass_cancel(VenueState& state, AccountSlot account, const OrderCom
     state.selected.push_back(slot);
   });
   const auto count = static_cast<Lots>(state.selected.size());
-  remember_done(state, account, command, 0, ExecType::done, 0, count);
+  const ClientIds::Entry entry = remember_done(state, account, command, 0, ExecType::done, 0, count);
   ExecutionReport& report = state.report(ExecType::done);
   report.side = has(command, kHasSide) ? command.side : std::uint16_t{0};
   report.instrument_id = has(command, kHasInstrument) ? command.instrument_id : 0;
@@ -562,6 +597,8 @@ Refusal enter_mass_cancel(VenueState& state, AccountSlot account, const OrderCom
   report.order_qty = report.last_qty = count;
   set_ids(report, command.client_order_id_head, command.client_order_id_tail);
   correlate(state, report);
+  state.answered = state.out->reports.size() - 1;
+  complete(state, entry);
   cancel_selected(state, static_cast<std::uint16_t>(CancelReason::mass));
   return {};
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "cmatch/check.hpp"
@@ -116,9 +117,11 @@ class Ledger {
     Amount sum;
     return !__builtin_add_overflow(balances_[slot].total, amount, &sum);
   }
-  bool can_give(BalanceSlot slot, Amount amount) const { // the like of what leaves an account of the house
+  // The like of what leaves an account of the house: no further down than all others together may come up.
+  bool can_give(BalanceSlot slot, Amount amount) const {
     Amount rest;
-    return !__builtin_sub_overflow(balances_[slot].total, amount, &rest);
+    return !__builtin_sub_overflow(balances_[slot].total, amount, &rest) &&
+           rest >= -std::numeric_limits<Amount>::max();
   }
   void prefetch(BalanceSlot slot) const { __builtin_prefetch(&balances_[slot], 1); }
 

@@ -152,7 +152,7 @@ void on_end(VenueState& state, const Event& event, std::uint16_t reason, const O
   const bool answers =
       request != nullptr && (event.reason == static_cast<std::uint16_t>(CancelReason::requested) ||
                              event.reason == static_cast<std::uint16_t>(CancelReason::replaced));
-  if (answers) answer_with(state, *request, report);
+  if (answers) answer_with(state, *request, state.out->reports.size() - 1);
   end_order(state, slot, status, why);
 }
 
@@ -179,12 +179,11 @@ void on_price(VenueState& state, const Event& event, ExecType exec_type) {
   VenueOrder& order = state.orders[slot];
   order.has_price = (event.present & kEventPrice) != 0;
   order.price = order.has_price ? event.price : 0;
-  if (exec_type == ExecType::triggered)
+  if (exec_type == ExecType::triggered) {
     order.status =
         static_cast<std::uint16_t>(order.cum_qty == 0 ? OrderStatus::open : OrderStatus::partially_filled);
-  if ((event.present & kEventStopPrice) != 0) {
-    order.has_stop_price = 1;
-    order.stop_price = event.stop_price;
+    order.has_stop_price = 0; // it is in force no more
+    order.stop_price = 0;
   }
   report_of(state, order, exec_type);
 }

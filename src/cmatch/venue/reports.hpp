@@ -46,9 +46,12 @@ inline ExecutionReport& report_of(VenueState& state, const VenueOrder& order, Ex
 
 // The same as the answer to `command`, which another than the order's own request: to the asking session, under the
 // command's client order id; and to the order's session as well where that is another.
-inline void answer_with(VenueState& state, const OrderCommand& command, ExecutionReport& report) {
+inline void answer_with(VenueState& state, const OrderCommand& command, std::size_t at) {
+  ExecutionReport& report = state.out->reports[at];
+  state.answered = at;
   if (report.session != command.session) {
     const ExecutionReport told = report; // the next one may move the array
+    state.answered = state.out->reports.size();
     ExecutionReport& copy = state.report(static_cast<ExecType>(told.exec_type));
     const std::uint64_t event_sequence = copy.event_sequence;
     copy = told;

@@ -21,7 +21,9 @@ bool new_is_sound(const OrderCommand& command) {
     return false;
   if (has(command, kHasPeg) && !within(command.peg, Peg::primary, Peg::midpoint)) return false;
   if (!has(command, kHasQuoteQty)) return true;
-  return command.type == static_cast<std::uint16_t>(OrderType::market) &&
+  // What it would trade with is counted from the book: no order of it may vanish on the way.
+  return command.stp_mode != static_cast<std::uint16_t>(StpMode::cancel_oldest) &&
+         command.type == static_cast<std::uint16_t>(OrderType::market) &&
          command.side == static_cast<std::uint16_t>(Side::buy) &&
          command.time_in_force == static_cast<std::uint16_t>(TimeInForce::ioc);
 }
@@ -51,11 +53,18 @@ void answer_again(VenueState& state, const OrderCommand& command, ClientIds::Ent
   set_ids(report, command.client_order_id_head, command.client_order_id_tail);
   correlate(state, report);
   report.cum_qty = outcome.final_cum_qty;
+  if (outcome.exec_type == static_cast<std::uint16_t>(ExecType::replaced))
+    report.leaves_qty = outcome.order_qty - outcome.final_cum_qty;
   report.order_qty = outcome.order_qty;
   report.price = outcome.price;
   report.flags = outcome.flags | kReportDuplicate;
-  report.limit_value = outcome.detail_value;
-  report.limit_asked = outcome.detail_asked;
+  if ((outcome.flags & kReportLimit) != 0) {
+    report.limit_value = outcome.detail_value;
+    report.limit_asked = outcome.detail_asked;
+  } else {
+    report.stop_price = outcome.detail_value;
+    report.last_qty = outcome.detail_asked;
+  }
   report.cancel_reason = outcome.cancel_reason;
   report.type = outcome.type;
   report.time_in_force = outcome.time_in_force;
@@ -116,10 +125,10 @@ RequestOutcome outcome_of(const OrderCommand& command, Sequence sequence) {
   return outcome;
 }
 
-void remember(VenueState& state, AccountSlot account, const OrderCommand& command,
-              const RequestOutcome& outcome) {
-  state.client_ids.remember(account, command.client_order_id_head, command.client_order_id_tail,
-                            command.sent_at, outcome, false, state.clock);
+ClientIds::Entry remember(VenueState& state, AccountSlot account, const OrderCommand& command,
+                          const RequestOutcome& outcome) {
+  return state.client_ids.remember(account, command.client_order_id_head, command.client_order_id_tail,
+                                   command.sent_at, outcome, false, state.clock);
 }
 
 ExecutionReport& refuse(VenueState& state, const OrderCommand& command, const Refusal& refusal) {

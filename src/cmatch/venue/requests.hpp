@@ -11,8 +11,8 @@ RejectCode check_shape(const OrderCommand& command);
 void apply_request(VenueState& state, const OrderCommand& command);
 
 // Remembers the answer to a request that made no order which lives on.
-void remember(VenueState& state, AccountSlot account, const OrderCommand& command,
-              const RequestOutcome& outcome);
+ClientIds::Entry remember(VenueState& state, AccountSlot account, const OrderCommand& command,
+                          const RequestOutcome& outcome);
 RequestOutcome outcome_of(const OrderCommand& command, Sequence sequence);
 
 } // namespace cmatch

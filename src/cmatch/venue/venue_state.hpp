@@ -70,7 +70,7 @@ class VenueState {
   }
 
   // The engine's time stands still while the matching stage is away: what expires there waits.
-  TimeNs engine_time() const { return away ? engine.clock() : clock; }
+  TimeNs engine_time() const { return away || timers_run ? engine.clock() : clock; }
 
   // --- what comes out: each has its event_sequence, and is digested when the batch ends ---
   ExecutionReport& report(ExecType exec_type) {
@@ -124,6 +124,8 @@ class VenueState {
 
   // Of the running command.
   Output* out = nullptr;
+  std::size_t answered = 0;              // which report answered it
+  bool timers_run = false;               // what is due before the engine's own
   const OrderCommand* command = nullptr; // whose correlation id reports of its session carry; null otherwise
   EventBuffer events;
   std::vector<VenueSlot> selected;

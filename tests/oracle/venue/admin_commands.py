@@ -88,7 +88,7 @@ def limits_checks(venue: "VenueState", c: Command) -> Checks:
     yield "unknown_instrument", c["instrument_id"] != 0 and c["instrument_id"] not in venue.markets
     yield "invalid_limit", any(c[name] < 0 for name in LIMITS if name in c)
     yield "invalid_limit", "order_rate" in c and not 1 <= c["order_rate"] <= c["rate_interval"] <= DAY
-    yield "invalid_limit", "duplicate_window" in c and c["duplicate_window"] > DAY
+    yield "invalid_limit", "duplicate_window" in c and not 1 <= c["duplicate_window"] <= DAY
     yield "invalid_limit", "price_collar" in c and c["price_collar"] > MAX_MAGNITUDE
 
 
@@ -96,7 +96,7 @@ def kill_checks(venue: "VenueState", c: Command) -> Checks:
     """A switch."""
     scope = c["scope"]
     yield "invalid_field", scope not in SCOPES or c["flag"] not in (0, 1)
-    yield "invalid_scope", scope == "tenant" and c["tenant"] == 0
+    yield "unknown_account", scope == "tenant" and c["tenant"] == 0
     yield "unknown_account", scope == "account" and not venue.ledger.knows(c["account"], c["tenant"])
     yield "unknown_instrument", scope == "instrument" and c["instrument_id"] not in venue.markets
 

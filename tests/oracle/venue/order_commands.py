@@ -7,7 +7,7 @@ from tests.oracle import views
 from tests.oracle import words as matching
 from tests.oracle.venue import limits
 from tests.oracle.venue.effects import end, ended, fold, let_go, reserve_anew
-from tests.oracle.venue.model import Accepted, Market, VenueOrder, need
+from tests.oracle.venue.model import Accepted, Market, Position, VenueOrder, need
 from tests.oracle.venue.requests import Request, content_of
 from tests.oracle.venue.state import EMPTY_REPORT
 from tests.oracle.venue.words import (
@@ -396,6 +396,7 @@ class NewOrder:
         yield from self.bounds()
         yield from self.room()
         yield from self.funds()
+        venue.touch(c["account"], self.market)
         if venue.policy == POLICY_ALL:
             yield from self.limit_checks()
         if c["flags"] & matching.REDUCE_ONLY:
@@ -429,6 +430,7 @@ class NewOrder:
         position = (c["account"], c["instrument_id"])
         full = len(venue.positions) >= venue.sizes.max_positions
         yield "capacity_positions", full and position not in venue.positions
+        venue.positions.setdefault(position, Position())
         yield (
             "side_overflow",
             limits.worst_lots(venue, self.market, c["account"], c["side"], self.qty) > MAX_INT64,
@@ -514,14 +516,14 @@ class Replacing:
     def limit_checks(self, order: VenueOrder, leaves: int) -> Checks:
         """The limits of a new order in the old one's place."""
         venue, market = self.venue, order.market
-        position = venue.positions[order.account, market.instrument_id]
+        position = venue.touch(order.account, market)
         if venue.policy == POLICY_ALL:
             asked = limits.Asked(
                 account=order.account,
                 market=market,
                 side=order.side,
                 type=order.type,
-                price=self.c.get("price", order.worst if order.type in LIMITED else None),
+                price=self.c.get("price", order.price),
                 qty=leaves,
                 notional=market.notional(self.worst, leaves),
                 replaced=order,
