@@ -1,4 +1,4 @@
-"""The client alone, and with an exchange in one program: what a request and a report cost the program that trades.
+"""The client alone, and with an exchange in one program: what a request and a report cost.
 
 pytest bench/bench_client.py                      measures
 pytest bench/bench_client.py --benchmark-disable  runs each case once, to see that its answer is right

@@ -234,6 +234,22 @@ def test_answer_that_comes_twice_settles_once(wire: Wire) -> None:
     assert len(wire.session.orders) == 1
 
 
+def test_repeated_answer_to_a_replace_does_not_turn_the_order_back(wire: Wire) -> None:
+    """The first answer to a replace says what the order was then: given again, it changes nothing."""
+    order_id = wire.ask(wire.makers.orders.limit(1, "buy", 10, 100))
+    wire.deliver()
+    first = wire.makers.orders.replace(order_id(), price=101)
+    wire.ask(first)
+    wire.deliver()
+    wire.ask(wire.makers.orders.replace(order_id(), price=102))
+    wire.deliver()
+    again = wire.ask(first)
+    wire.deliver()
+    assert (again().duplicate, again().price) == (True, 101)
+    [order] = wire.session.orders.live()
+    assert order.price == 102
+
+
 def test_answer_never_comes_raises_with_the_request_to_ask_again(wire: Wire) -> None:
     """After its deadline a request fails as an accident, and can be asked again with the same bytes."""
     wire.core.tamper = without_reports

@@ -456,6 +456,13 @@ def test_venue_whose_money_reaches_64_bits_stays_in_order() -> None:
     core_after("", *texts, "new o2 bob buy 1 x 1").venue.check_invariants()
 
 
+def test_venue_whose_rebates_come_on_top_of_all_the_money_stays_in_order() -> None:
+    """A rebate in an asset in which no fee was paid: still no balance leaves 64 bits."""
+    texts = [f"deposit ann {MAX_INT64 - 70} usd", "deposit bob 70 usd", "deposit ann 500 btc"]
+    texts += ["new o1 ann sell 1 x 70", "new o2 bob buy 1 x 70"]
+    core_after("maker_rate -100000000, taker_rate 100000000", *texts).venue.check_invariants()
+
+
 def test_venue_whose_position_reaches_64_bits_stays_in_order() -> None:
     """Two accounts that sell each other the same goods for ever: refused once the lots would not fit."""
     most = 4 * 10**18

@@ -16,7 +16,7 @@ from exchange.client.connecting import Place, check_let_in, parts
 from exchange.client.core_queries import CoreQueries
 from exchange.client.errors import ClientClosed
 from exchange.client.face import Face, Makers
-from exchange.client.inquiring import no_replica
+from exchange.client.inquiring import no_replica, warn_of_orders
 from exchange.client.loop_runner import AsyncHandle, LoopRunner
 from exchange.client.ordering import OrderRequests
 from exchange.client.queries import Query, QueryRequests
@@ -90,7 +90,9 @@ class TaskInquirer:
 
     def resync(self, session: Session) -> None:
         """Begin to make the session's orders right again; not possible without a replica."""
-        if self._make is not None:
+        if self._make is None:
+            warn_of_orders(session)
+        else:
             task = asyncio.get_running_loop().create_task(
                 resync(session, nullcontext(), self._there(), self._questions)
             )

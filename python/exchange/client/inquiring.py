@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -13,11 +14,20 @@ from exchange.client.session import Session
 from exchange.errors import ServiceUnavailableError
 
 T = TypeVar("T")
+_log = logging.getLogger("exchange.client")
 
 
 def no_replica() -> ServiceUnavailableError:
     """What a question gets where no replica is known."""
     return ServiceUnavailableError("no replica is known: give its endpoint to connect(..., queries=...)")
+
+
+def warn_of_orders(session: Session) -> None:
+    """Say that the session's orders may be wrong, as nobody can be asked."""
+    _log.warning(
+        "session %s missed reports, and no replica is known that could be asked for its orders",
+        session.settings.name,
+    )
 
 
 class ThreadInquirer:
@@ -47,7 +57,9 @@ class ThreadInquirer:
 
     def resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
         """Begin to make the session's orders right again; not possible without a replica."""
-        if self._make is not None:
+        if self._make is None:
+            warn_of_orders(session)
+        else:
             self._loop.start(self._resync(session, lock))
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ from exchange.client.results import Reject, Reports
 from exchange.client.underway import Pending, Underway
 from exchange.domain.enums import (
     CommandList,
+    ExecType,
     RejectCode,
     ReportFlag,
     ReportList,
@@ -39,6 +40,7 @@ from exchange.errors import ExchangeError, WireError
 _LAYOUT: Final = LAYOUTS[CommandList.SESSIONS]
 _MS: Final = 1_000_000
 _DUPLICATE: Final = int(ReportFlag.DUPLICATE)
+_REPLACED: Final = int(ExecType.REPLACED)
 
 
 class State(Enum):
@@ -319,7 +321,12 @@ class Session:
             self._events.append(Reports(rows, durability))
             self.event_sequence = max(events)
             return
-        self.orders.add(rows[[event > last or again for event, again in zip(events, repeated, strict=True)]])
+        # A repeated answer says what its order is now, but for that to a replace: that says what it was then.
+        telling = [
+            exec_type != _REPLACED if again else event > last
+            for event, again, exec_type in zip(events, repeated, rows["exec_type"].tolist(), strict=True)
+        ]
+        self.orders.add(rows[telling])
         new = [event > last and not again for event, again in zip(events, repeated, strict=True)]
         if any(new):
             self._events.append(Reports(rows[new], durability))

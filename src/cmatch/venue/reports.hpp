@@ -15,10 +15,10 @@ inline void set_ids(ExecutionReport& report, const IdHead& head, const IdTail& t
 
 // The correlation id of the running command, where it is of the report's session.
 inline void correlate(const VenueState& state, ExecutionReport& report) {
-  const OrderCommand* command = state.command;
-  if (command == nullptr || command->session != report.session) return;
-  std::memcpy(report.correlation_id_head, command->correlation_id_head, sizeof report.correlation_id_head);
-  std::memcpy(report.correlation_id_tail, command->correlation_id_tail, sizeof report.correlation_id_tail);
+  const Cause& cause = state.cause;
+  if (cause.head == nullptr || cause.session != report.session) return;
+  std::memcpy(report.correlation_id_head, cause.head, sizeof report.correlation_id_head);
+  std::memcpy(report.correlation_id_tail, cause.tail, sizeof report.correlation_id_tail);
 }
 
 // What the order is now, to its own session and under its own client order id.

@@ -57,7 +57,7 @@ void begin_batch(VenueState& state, const BatchHeader& header) {
   constexpr std::uint32_t kForgetAtMost = 4096;
   state.epoch = header.epoch;
   ++state.sequence; // what is due happens under the first command's
-  state.command = nullptr;
+  state.cause = {};
   if (header.timestamp > state.clock) {
     state.clock = header.timestamp;
     state.client_ids.forget_due(state.clock, kForgetAtMost);
@@ -86,13 +86,27 @@ void look_ahead(const VenueState& state, const OrderCommand& command) {
 template <class Record>
 void look_ahead(const VenueState&, const Record&) {}
 
+template <class Record>
+Cause cause_of(const Record& command) {
+  return {command.session, command.correlation_id, command.correlation_id + sizeof(IdHead)};
+}
+
 void apply_one(VenueState& state, const OrderCommand& command) {
-  state.command = &command;
+  state.cause = {command.session, command.correlation_id_head, command.correlation_id_tail};
   apply_request(state, command);
 }
-void apply_one(VenueState& state, const LedgerCommand& command) { apply_ledger(state, command); }
-void apply_one(VenueState& state, const InstrumentCommand& command) { apply_instrument(state, command); }
-void apply_one(VenueState& state, const AdminCommand& command) { apply_admin(state, command); }
+void apply_one(VenueState& state, const LedgerCommand& command) {
+  state.cause = cause_of(command);
+  apply_ledger(state, command);
+}
+void apply_one(VenueState& state, const InstrumentCommand& command) {
+  state.cause = cause_of(command);
+  apply_instrument(state, command);
+}
+void apply_one(VenueState& state, const AdminCommand& command) {
+  state.cause = cause_of(command);
+  apply_admin(state, command);
+}
 
 // Whatever is thrown poisons the venue.
 template <class Record>
@@ -113,7 +127,7 @@ void apply_batch(VenueState& state, const BatchHeader& header, std::span<const R
     ++state.sequence;
     apply_one(state, commands[i]);
   }
-  state.command = nullptr;
+  state.cause = {};
   state.digest = digest_records(state.digest, out.reports, reports);
   state.digest = digest_records(state.digest, out.answers, answers);
   state.out = nullptr;

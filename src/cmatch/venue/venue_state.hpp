@@ -51,6 +51,13 @@ struct VenueAccount { // what the ledger does not know of an account
   TimeNs deadline; // of its countdown; 0: none
 };
 
+// The command that runs: reports to its session carry its correlation id.
+struct Cause {
+  SessionId session = 0;
+  const char* head = nullptr; // 16 characters of its correlation id; null: nobody's command
+  const char* tail = nullptr; // 24 more
+};
+
 struct Session {
   TenantId tenant;
   std::uint16_t cancels_when_lost;
@@ -124,9 +131,9 @@ class VenueState {
 
   // Of the running command.
   Output* out = nullptr;
-  std::size_t answered = 0;              // which report answered it
-  bool timers_run = false;               // what is due before the engine's own
-  const OrderCommand* command = nullptr; // whose correlation id reports of its session carry; null otherwise
+  std::size_t answered = 0; // which report answered it
+  bool timers_run = false;  // what is due before the engine's own
+  Cause cause;              // nothing where time is
   EventBuffer events;
   std::vector<VenueSlot> selected;
 };
