@@ -1,7 +1,6 @@
 """Between the plain venue's dictionaries and the compiled one's records: commands there, all told back."""
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -64,9 +63,6 @@ REPORT_WORDS = {
 REPORT_FLAGS = {"price": 1, "stop_price": 2, "duplicate": 4, "limit": 8, "kept": 16}
 ANSWER_FLAGS = {"duplicate": 1, "balance": 2, "detail": 4}
 
-junk = count(1)
-"""What absent fields hold: never the same twice, for no absent value may be read."""
-
 
 def write_text(row: np.void, name: str, text: str) -> None:
     """An ASCII id, padded with zeros, in one part or two."""
@@ -82,14 +78,14 @@ def is_present(family: str, command: Command, name: str) -> bool:
     return name in command and not (family == "orders" and name == "qty" and command["kind"] == "new")
 
 
-def write(row: np.void, family: str, command: Command) -> None:
-    """One command into one record."""
+def write(row: np.void, family: str, command: Command, junk: int) -> None:
+    """One command into one record. Absent fields hold junk: no absent value may be read."""
     present = int(command.get("extra_present", 0))
     for name, bit in BITS[family].items():
         if is_present(family, command, name):
             present |= bit
         elif name in (row.dtype.names or ()) and name not in command and name != "qty":
-            row[name] = next(junk) % 127
+            row[name] = junk % 127
     for name, bit in SCOPE_BITS.items():
         present |= bit if name in command else 0
     for name, value in command.items():
@@ -111,11 +107,11 @@ def number(family: str, name: str, value: Any) -> int:
     return (KINDS[family] if name == "kind" else ENUMS[name])[value]
 
 
-def rows(family: str, commands: Sequence[Command]) -> Records:
-    """Commands as the array that apply takes."""
+def rows(family: str, commands: Sequence[Command], first: int) -> Records:
+    """Commands as the array that apply takes; from sequence `first` on, each with junk of its own."""
     array = np.zeros(len(commands), DTYPES[family])
     for i, command in enumerate(commands):
-        write(array[i], family, command)
+        write(array[i], family, command, first + i)
     return array
 
 

@@ -31,8 +31,8 @@ class CoreVenue:
 
     def apply(self, family: str, timestamp: int, commands: Sequence[Command]) -> list[Report]:
         """One batch, with the next sequence."""
-        records = rows(family, commands)
         first = self.venue.sequence + 1
+        records = rows(family, commands, first)
         return told(*self.venue.apply(FAMILY_NUMBERS[family], first, timestamp, records))
 
     # --- views, in the form that compare gives the plain venue's --------------------------------------

@@ -257,7 +257,9 @@ class Flow:
             "peg": lambda: rng.choice(PEGS),
             "offset": lambda: step * rng.randint(-2, 2),
             "display_qty": lambda: max(lot, command["qty"] // lot // rng.randint(1, 4) * lot),
-            "min_qty": lambda: max(lot, command["qty"] // lot // 2 * lot),
+            "min_qty": lambda: (
+                max(lot, command["qty"] // lot // 2 * lot) + rng.choice((0,) * 12 + (99,)) * lot
+            ),
         }
         if name != "display_qty" or not command["flags"] & HIDDEN:
             command[name] = values[name]()
@@ -418,7 +420,7 @@ class Flow:
             "set_mark": 14,
             "set_reference": 4,
             "define_instrument": 1 if book.orders else 4,
-            "define_asset": 1,
+            "define_asset": 4,
         }
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
         c: Command = {"kind": kind, "instrument_id": book.instrument_id}
@@ -454,7 +456,7 @@ class Flow:
             "set_stage": 12 if self.venue.away else switches,
             "set_collateral": 2,
             "set_policy": 6 if self.venue.policy else 1,
-            "open_account": 1,
+            "open_account": 4,
         }
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
         c: Command = {"kind": kind}

@@ -12,8 +12,8 @@ from tests.venue.compare import Batch, Pair
 from tests.venue.core_venue import CoreVenue
 from tests.venue.sessions import Session
 
-SEEDS = range(1, 41)
-BATCHES = 200
+SEEDS = range(1, 51)
+BATCHES = 250
 
 
 @functools.cache
@@ -148,7 +148,7 @@ def test_session_refused_administration_leaves_the_hash_as_it_was(seed: int) -> 
             if answer["reject"] is not None:
                 refused += 1
                 assert core.venue.state_hash() == before, command
-    assert refused > 20
+    assert refused >= 5
 
 
 def test_venue_of_the_plain_kind_refuses_a_sequence_that_is_not_the_next() -> None:

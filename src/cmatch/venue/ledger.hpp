@@ -28,6 +28,8 @@ inline constexpr AccountId kExternal = ~0ull, kFees = ~0ull - 1;
 using AccountSlot = std::uint32_t;
 using AssetSlot = std::uint32_t;
 using BalanceSlot = std::uint32_t;
+// The most of one asset that may be paid in: what rebates come on top of it still fits 64 bits.
+inline constexpr Amount kMostMoney = Amount{1} << 62;
 inline constexpr AccountSlot kExternalSlot = 0, kFeesSlot = 1, kHouseAccounts = 2;
 
 struct Account {
@@ -120,8 +122,7 @@ class Ledger {
   // The like of what leaves an account of the house: no further down than all others together may come up.
   bool can_give(BalanceSlot slot, Amount amount) const {
     Amount rest;
-    return !__builtin_sub_overflow(balances_[slot].total, amount, &rest) &&
-           rest >= -std::numeric_limits<Amount>::max();
+    return !__builtin_sub_overflow(balances_[slot].total, amount, &rest) && rest >= -kMostMoney;
   }
   void prefetch(BalanceSlot slot) const { __builtin_prefetch(&balances_[slot], 1); }
 

@@ -136,6 +136,5 @@ class Ledger:
         return worth
 
     def fits(self, account: int, asset: int, amount: int) -> bool:
-        """Whether a balance may change by this amount; no further down than all others together may come up."""
-        total = self.balance(account, asset).total + amount
-        return fits(total) and fits(-total)
+        """Whether a balance may change by this amount without leaving 64 bits."""
+        return fits(self.balance(account, asset).total + amount)
