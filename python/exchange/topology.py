@@ -27,6 +27,7 @@ from exchange.runtime.child import ChildSpec, die_with_parent
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import configure, log, log_crash
+from exchange.runtime.priority import rank
 from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts, is_healthy
 from exchange.runtime.spec import ServiceSpec, check_table
 from exchange.runtime.supervisor import Plan, Supervisor
@@ -44,7 +45,7 @@ SERVICES: Final[tuple[ServiceSpec, ...]] = (ORDERS, ACCOUNTS, RISK, MATCHING)
 
 # Journal that a replica folds again when it starts, so that it can tell of the orders in it.
 _HISTORY_BYTES: Final = 2 << 30
-_NICE_REPLICA: Final = 5
+_NICE_REPLICA: Final = 15
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _core_healthy(settings: Settings, pid: int) -> bool:
 
 
 def _replica_main(settings: Settings) -> int:
-    os.nice(_NICE_REPLICA)
+    rank(_NICE_REPLICA)
     return asyncio.run(_run_replica(settings))
 
 

@@ -132,7 +132,7 @@ class Flow:
             {"kind": "open_account", "account": id_, "tenant": tenant, "parent": 2 if id_ == 3 else 0}
             for id_, tenant in TENANT_OF.items()
         ]
-        many = (2**61) if self.huge else 20_000 if self.rich else 1_500
+        many = 2**59 if self.huge else 20_000 if self.rich else 1_500
         deposits: list[Command] = [
             self.ledger_command("deposit", account, asset, amount)
             for account in ACCOUNTS

@@ -37,6 +37,7 @@ from exchange.observability import stats_path
 from exchange.resilience import CircuitBreaker
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
+from exchange.runtime.priority import rank
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import LocalMatching, MatchingStage, StageUnavailableError
 from exchange.storage.digests import Digest, append_digest
@@ -45,6 +46,7 @@ from exchange.storage.retention import starting_point
 from exchange.storage.snapshots import restore
 from exchange.storage.venue_limits import limits_of
 
+_NICENESS: Final = -15
 SOCKET_NAME: Final = "core.sock"
 # A client that comes back may ask for reports this far back, if not further.
 _RESUME_BYTES: Final = 64 << 20
@@ -212,6 +214,7 @@ def _make_quiet(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
+    rank(_NICENESS)
     core = settings.core
     if core.cpu is not None:
         _try("cpu", lambda: os.sched_setaffinity(0, {core.cpu or 0}))
