@@ -198,7 +198,7 @@ RejectCode Ledger::check_money(const LedgerCommand& command, Plan& plan, Answer&
   }
   if (plan.to == kNoSlot) return RejectCode::none;
   const BalanceSlot from = find_balance(plan.from, plan.asset), to = find_balance(plan.to, plan.asset);
-  if ((from != kNoSlot && !can_give(from, command.amount)) ||
+  if ((from != kNoSlot ? !can_give(from, command.amount) : command.amount > kMostMoney) ||
       (to != kNoSlot && !can_receive(to, command.amount)))
     return RejectCode::balance_overflow;
   return RejectCode::none;

@@ -153,7 +153,7 @@ HOUSE_FEES: Final = 2**64 - 2
 MIN_INT64: Final = -(2**63)
 MAX_INT64: Final = 2**63 - 1
 MAX_SUPPLY: Final = 2**62
-"""Of an asset: what external owes at most, so that no trade and no rebate can put more than 64 bits in a hand."""
+"""Of an asset: what external owes at most: no trade and no rebate can put more than 64 bits in a hand."""
 MAX_MAGNITUDE: Final = matching.MAX_MAGNITUDE
 MAX_UNIT: Final = 10**18
 RATE_ONE: Final = 10**9
