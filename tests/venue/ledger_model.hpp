@@ -197,7 +197,7 @@ class LedgerModel {
       const Place from{action == LedgerAction::deposit ? kExternal : c.account, c.asset};
       const Wide rest = (has(from) ? balances[from].total : 0) - c.amount;
       const Wide sum = (has({to, c.asset}) ? balances[{to, c.asset}].total : 0) + c.amount;
-      if (!fits(rest) || !fits(sum)) return "2013";
+      if (!fits(rest) || !fits(sum) || rest < -Wide{kMostMoney}) return "2013";
       missing = std::size_t{!has(from)} + std::size_t{!has({to, c.asset})};
     }
     if (action == LedgerAction::reserve && pending() == limits_.max_holds) return "2025";

@@ -329,28 +329,18 @@ TEST_CASE("expected_version: that of the balance, 0 where there is none; else Ve
   CHECK(desk.refusal(with_version(ledger_command(withdraw, 6, kAlice, kUsd, 5), 2)) == "2007");
 }
 
-TEST_CASE("balance: at the ends of 64 bits, BalanceOverflow and nothing moves") {
+TEST_CASE("balance: beyond what may be paid in of an asset, BalanceOverflow and nothing moves") {
   Desk desk;
-  CHECK(desk.say(ledger_command(deposit, 1, kAlice, kUsd, kMost)) ==
-        "done " + std::to_string(kMost) + "/0 v1");
-  CHECK(desk.refusal(ledger_command(deposit, 2, kAlice, kUsd, 1)) == "2013"); // alice's total
-  CHECK(desk.say(ledger_command(deposit, 3, kBob, kUsd, 1)) ==
-        "done 1/0 v1"); // external's is now the least of all
-  CHECK(desk.refusal(ledger_command(deposit, 4, kBob, kUsd, 1)) == "2013"); // external's
-  CHECK(desk.refusal(with_counter(ledger_command(transfer, 5, kAlice, kUsd, kMost), kBob)) == "2013");
-  CHECK(desk.say(ledger_command(reserve, 6, kAlice, kUsd, kMost)) ==
-        "done " + std::to_string(kMost) + "/" + std::to_string(kMost) + " v2");
-  CHECK(desk.refusal(with_counter(of_hold(ledger_command(post, 7, kAlice, kUsd, kMost), 6), kBob)) == "2013");
-  // It is remembered; another is done once there is room.
-  CHECK(desk.say(ledger_command(withdraw, 8, kBob, kUsd, 1)) == "done 0/0 v2");
-  CHECK(desk.refusal(with_counter(of_hold(ledger_command(post, 7, kAlice, kUsd, kMost), 6), kBob)) ==
-        "again 2013");
-  CHECK(desk.say(with_counter(of_hold(ledger_command(post, 9, kAlice, kUsd, kMost), 6), kBob)) ==
-        "done 0/0 v3");
-  CHECK_FALSE(desk.ledger.can_receive(desk.slot_of(kBob, kUsd), 1));
-  CHECK(desk.ledger.can_receive(desk.slot_of(kAlice, kUsd), kMost));
-  CHECK_FALSE(desk.ledger.can_give(desk.slot_of(kExternal, kUsd), 2));
-  CHECK(desk.ledger.can_give(desk.slot_of(kExternal, kUsd), 1));
+  CHECK(desk.refusal(ledger_command(deposit, 1, kAlice, kUsd, kMostMoney + 1)) == "2013");
+  CHECK(desk.say(ledger_command(deposit, 2, kAlice, kUsd, kMostMoney)) ==
+        "done " + std::to_string(kMostMoney) + "/0 v1");
+  CHECK(desk.refusal(ledger_command(deposit, 3, kBob, kUsd, 1)) == "2013");
+  CHECK_FALSE(desk.ledger.can_give(desk.slot_of(kExternal, kUsd), 1));
+  CHECK(desk.say(ledger_command(withdraw, 4, kAlice, kUsd, 1)) ==
+        "done " + std::to_string(kMostMoney - 1) + "/0 v2");
+  CHECK(desk.refusal(ledger_command(deposit, 3, kBob, kUsd, 1)) == "again 2013"); // it is remembered
+  CHECK(desk.say(ledger_command(deposit, 5, kBob, kUsd, 1)) == "done 1/0 v1");
+  CHECK_FALSE(desk.ledger.can_receive(desk.slot_of(kAlice, kUsd), kMost));
 }
 
 TEST_CASE("capacity: accounts, assets, balances, reservations and transfers, each is a reject at its limit") {
@@ -515,16 +505,16 @@ TEST_CASE("collateral: products of 156 bits are exact, and what exceeds 64 bits 
   Desk desk;
   REQUIRE(desk.ledger.define_asset(asset_command(3, "BIG", 18)) == RejectCode::none);
   REQUIRE(desk.ledger.define_asset(asset_command(4, "RAW", 0)) == RejectCode::none);
-  desk.say(ledger_command(deposit, 1, kAlice, 3, kMost));
-  desk.say(ledger_command(deposit, 2, kBob, 4, kMost));
+  desk.say(ledger_command(deposit, 1, kAlice, 3, kMostMoney));
+  desk.say(ledger_command(deposit, 2, kBob, 4, kMostMoney));
   const AccountSlot alice = desk.ledger.find_account(kAlice), bob = desk.ledger.find_account(kBob);
   REQUIRE(desk.ledger.set_collateral(collateral_command(3, kUsd, 1'000'000'000'000'000'000, 1)) ==
           RejectCode::none);
-  // (2^63 - 1) x (10^9 - 1) / 10^9 = 9223372027631403770.145...
-  CHECK(desk.ledger.collateral(alice, kUsd) == 9'223'372'027'631'403'770);
+  // 2^62 x (10^9 - 1) / 10^9 = 4611686013815701885.57...
+  CHECK(desk.ledger.collateral(alice, kUsd) == 4'611'686'013'815'701'885);
   REQUIRE(desk.ledger.set_collateral(collateral_command(3, kUsd, kMost, 999'999'999)) == RejectCode::none);
-  // (2^63 - 1)^2 / 10^27 = 85070591730.23...
-  CHECK(desk.ledger.collateral(alice, kUsd) == 85'070'591'730);
+  // 2^62 x (2^63 - 1) / 10^27 = 42535295865.11...
+  CHECK(desk.ledger.collateral(alice, kUsd) == 42'535'295'865);
   REQUIRE(desk.ledger.set_collateral(collateral_command(4, kUsd, kMost, 0)) == RejectCode::none);
   CHECK(desk.ledger.collateral(bob, kUsd) == kMost);
   CHECK(desk.ledger.collateral(kExternalSlot, kUsd) == std::numeric_limits<Amount>::min());
