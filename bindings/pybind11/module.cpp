@@ -19,8 +19,8 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   face::register_commands(engine);
   face::register_views(engine);
   face::register_frames(module);
-  face::register_journal(module);
   face::register_transport(module);
+  face::register_journal(module); // after it: what its errors become is asked first
   face::register_venue(module);
   face::register_follower(module);
   face::register_sequencer(module);

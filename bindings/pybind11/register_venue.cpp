@@ -456,11 +456,11 @@ void register_venue(py::module_& module) {
              CM_FIELD(PositionView, open_buy_lots), CM_FIELD(PositionView, open_sell_lots),
              CM_FIELD(PositionView, open_buy_notional), CM_FIELD(PositionView, open_sell_notional));
   layouts["LIMITS"] =
-      layout(sizeof(Limits), CM_FIELD(Limits, present), CM_FIELD(Limits, order_qty),
-             CM_FIELD(Limits, order_notional), CM_FIELD(Limits, open_orders), CM_FIELD(Limits, position),
-             CM_FIELD(Limits, gross_notional), CM_FIELD(Limits, net_notional), CM_FIELD(Limits, daily_loss),
-             CM_FIELD(Limits, collar), CM_FIELD(Limits, order_rate), CM_FIELD(Limits, rate_interval),
-             CM_FIELD(Limits, duplicate_window));
+      layout(sizeof(Limits), CM_FIELD(Limits, present), CM_FIELD(Limits, reserved),
+             CM_FIELD(Limits, order_qty), CM_FIELD(Limits, order_notional), CM_FIELD(Limits, open_orders),
+             CM_FIELD(Limits, position), CM_FIELD(Limits, gross_notional), CM_FIELD(Limits, net_notional),
+             CM_FIELD(Limits, daily_loss), CM_FIELD(Limits, collar), CM_FIELD(Limits, order_rate),
+             CM_FIELD(Limits, rate_interval), CM_FIELD(Limits, duplicate_window));
   layouts["SESSION"] = layout(sizeof(SessionView), CM_FIELD(SessionView, session),
                               CM_FIELD(SessionView, tenant), CM_FIELD(SessionView, cancels_when_lost),
                               CM_FIELD(SessionView, reserved), CM_FIELD(SessionView, name));

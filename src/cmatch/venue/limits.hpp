@@ -14,6 +14,7 @@ namespace cmatch {
 // The values of AdminCommand's limits; those that `present` does not name are zero.
 struct Limits {
   std::uint16_t present; // LimitField
+  std::uint16_t reserved[3];
   std::int64_t order_qty, order_notional, open_orders, position, gross_notional, net_notional, daily_loss,
       collar;
   std::int64_t order_rate, rate_interval, duplicate_window;
