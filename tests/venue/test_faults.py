@@ -360,6 +360,41 @@ def test_scales_never_change_and_rules_only_while_no_order_lives() -> None:
 
 
 @pytest.mark.req("B002")
+@pytest.mark.parametrize("side", ["buy", "sell"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "100",
+        "100 ioc",
+        "100 fok",
+        "100 day post_only",
+        "100 gtd 50 hidden",
+        "100 at_close",
+        "100 show 1",
+        "market",
+        "market at_close",
+        "market_to_limit",
+        "stop 100",
+        "stop 100 limit 100",
+        "trail 1",
+        "trail 1 offset 1",
+        "primary",
+        "midpoint worst 100",
+    ],
+)
+def test_order_of_no_type_gets_past_the_limits_to_the_engine(side: str, words: str) -> None:
+    """New, replaced or queued while the stage is away: what a limit forbids never reaches a book."""
+    made = desk(f"deposit ann 9000 usd; deposit ann 9 btc; set_mark 100; new o0 ann {side} 100 x 1")
+    made.expect_done("limits ann any max_order_qty 1")
+    assert made.play(f"new o1 ann {side} {words} x 2") == ["rejected o1 MaxOrderQty 1 2"]
+    assert made.play("replace o0 ann x 2") == ["cancel_rejected MaxOrderQty 1 2"]
+    made.expect_done("stage away")
+    assert made.do(f"new o2 ann {side} {words} x 2")[0]["reject"] in ("max_order_qty", "engine_unavailable")
+    made.expect_done("stage back")
+    (left,) = made.venue.oracle.engine.orders.values()
+    assert (left.order_id, left.order_qty) == (made.reader.order_ids["o0"], 1)
+
+
 def test_cancels_pass_where_new_orders_are_refused() -> None:
     """Throttled, killed, halted, away (fault 52)."""
     for switch, code in (

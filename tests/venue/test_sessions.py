@@ -36,7 +36,7 @@ def recorded(seed: int, batches: int) -> tuple[Sizes, list[Batch], list[list[Rep
     return session.sizes, history, told
 
 
-@pytest.mark.req("A012", "A013", "B031", "B043", "B052")
+@pytest.mark.req("A012", "A013", "B031", "B052")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_session_of_random_batches_tells_and_holds_what_the_plain_venue_does(seed: int) -> None:
     """Reports, answers, balances, reservations, positions and orders, batch by batch."""
@@ -99,7 +99,7 @@ def follow(record: Report, leaves: dict[int, int]) -> None:
             assert leaves[order_id] == record["leaves_qty"]
 
 
-@pytest.mark.req("B005", "B006", "B007")
+@pytest.mark.req("B007")
 @pytest.mark.parametrize("seed", [4, 5])
 def test_session_restored_at_every_split_point_goes_on_as_if_it_never_stopped(seed: int) -> None:
     """From each snapshot on: the same reports, and at the end the same bytes, hash and digest."""
