@@ -227,7 +227,8 @@ VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand&
   order.reserved = 0;
   order.fee_due = 0;
   order.entered_at = state.clock;
-  order.expire_at = has(command, kHasExpireAt) ? command.expire_at : 0;
+  order.has_expire_at = has(command, kHasExpireAt);
+  order.expire_at = order.has_expire_at ? command.expire_at : 0;
   order.has_stp_group = has(command, kHasStpGroup);
   order.stp_group = order.has_stp_group ? command.stp_group : 0;
   order.stp_mode = command.stp_mode;
@@ -253,7 +254,7 @@ VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand&
   return slot;
 }
 
-// The price that it takes for good binds a market_to_limit order.
+// The price that it takes for good binds a market_to_limit order; beyond what it may pay it does not trade.
 void reprice(VenueState& state, VenueOrder& order, Ticks price) {
   count_out(state, order);
   order.exposure_price = price;
@@ -272,7 +273,10 @@ void take_accepted(VenueState& state, VenueSlot slot) {
   order.has_stop_price = (accepted.present & kEventStopPrice) != 0;
   order.stop_price = order.has_stop_price ? accepted.stop_price : 0;
   order.status = static_cast<std::uint16_t>(is_stop(type) ? OrderStatus::suspended : OrderStatus::open);
-  if (type == OrderType::market_to_limit && order.has_price) reprice(state, order, order.price);
+  if (type == OrderType::market_to_limit && order.has_price) {
+    const bool buys = order.side == static_cast<std::uint16_t>(Side::buy);
+    reprice(state, order, buys ? std::min(order.exposure_price, order.price) : order.price);
+  }
   report_of(state, order, ExecType::accepted);
   take_events(state, 1, 0, nullptr);
 }
@@ -624,9 +628,9 @@ void submit_queue(VenueState& state) {
     given.stp_group = order.stp_group;
     given.display_qty = order.display_qty;
     given.expire_at = order.expire_at;
-    given.present = static_cast<std::uint16_t>(
-        kHasPrice | (order.has_display_qty ? kHasDisplayQty : 0) | (order.has_stp_group ? kHasStpGroup : 0) |
-        (order.time_in_force == static_cast<std::uint16_t>(TimeInForce::gtd) ? kHasExpireAt : 0));
+    given.present = static_cast<std::uint16_t>(kHasPrice | (order.has_display_qty ? kHasDisplayQty : 0) |
+                                               (order.has_stp_group ? kHasStpGroup : 0) |
+                                               (order.has_expire_at ? kHasExpireAt : 0));
     apply_to_engine(state, to_engine(state, given, CommandKind::new_order, order.order_id));
     if (const RejectCode code = engine_reject(state); code != RejectCode::none) {
       count_out(state, order);

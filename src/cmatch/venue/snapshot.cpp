@@ -67,7 +67,7 @@ void write_order(const VenueOrder& order, Writer& out) {
     out.put(word);
   for (const std::uint8_t byte :
        {order.has_price, order.has_stop_price, order.reduce_only, order.has_budget, order.flags,
-        order.has_stp_group, static_cast<std::uint8_t>(order.has_display_qty),
+        order.has_stp_group, order.has_display_qty, order.has_expire_at,
         static_cast<std::uint8_t>(order.reserve_balance != kNoSlot)})
     out.put(byte);
   for (const std::int64_t value :
@@ -91,10 +91,10 @@ void read_order(VenueState& state, Reader& in) {
   order.instrument = in.get<std::uint32_t>();
   for (std::uint16_t* word : {&order.side, &order.type, &order.time_in_force, &order.status, &order.stp_mode})
     *word = in.get<std::uint16_t>();
-  for (std::uint8_t* byte : {&order.has_price, &order.has_stop_price, &order.reduce_only, &order.has_budget,
-                             &order.flags, &order.has_stp_group})
+  for (std::uint8_t* byte :
+       {&order.has_price, &order.has_stop_price, &order.reduce_only, &order.has_budget, &order.flags,
+        &order.has_stp_group, &order.has_display_qty, &order.has_expire_at})
     *byte = in.get<std::uint8_t>();
-  order.has_display_qty = in.get<std::uint8_t>();
   const bool reserves = in.get<std::uint8_t>() != 0;
   for (std::int64_t* value :
        {&order.order_qty, &order.cum_qty, &order.leaves, &order.price, &order.stop_price,

@@ -39,8 +39,7 @@ struct VenueOrder {
   TimeNs expire_at;  // where it is gtd, else 0
   std::uint64_t stp_group;
   std::uint16_t stp_mode;
-  std::uint8_t flags, has_stp_group; // of the command: what a queued order is submitted with
-  std::uint32_t has_display_qty;
+  std::uint8_t flags, has_stp_group, has_display_qty, has_expire_at; // what a queued order is submitted with
   Lots display_qty;
 };
 
