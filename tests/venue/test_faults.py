@@ -453,6 +453,19 @@ def test_engine_gets_orders_in_the_sequence_of_their_commands() -> None:
     )
 
 
+def test_refused_mass_cancel_does_not_tell_of_what_it_did_not_name() -> None:
+    """An instrument or side that its `present` does not claim is nothing, in refusals too."""
+    made = desk(FUNDED)
+    wanted = {"kind": "mass_cancel", "account": 1, "instrument_id": 1, "side": "sell", "sent_at": 1}
+    assert told(made, "orders", wanted | {"client_order_id": "m1"})["exec_type"] == "done"
+    refused = told(made, "orders", wanted | {"client_order_id": "m1", "scope_side": True})
+    assert (refused["reject"], refused["instrument_id"], refused["side"]) == (
+        "duplicate_id_different",
+        0,
+        "sell",
+    )
+
+
 def test_money_to_spend_never_buys_for_more_than_it_says() -> None:
     """An own offer that would be canceled on the way counts for nothing."""
     made = desk(

@@ -1,7 +1,7 @@
 """The load: new orders and cancels of many accounts in one instrument, as frames that are ready to be sent.
 
-Two of five requests are cancels; one new order in three takes, so that a fifth of all requests trade; every
-order that rests is cancelled or taken later, so that the book neither grows nor empties. Request n has the
+One new order in three takes, so that a fifth of all requests trade; every other one is cancelled half a second
+later, whether or not it was taken by then: so two of five requests are cancels, and the book keeps its size. Request n has the
 correlation id `n` or `c` and eight hexadecimal digits of its number, by which its answer is known.
 """
 
@@ -91,7 +91,8 @@ def plan_load(load: Load, instrument_id: int = 1) -> Planned:
 def _records(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.void]:
     random = np.random.default_rng(load.seed)
     socket = np.arange(requests) // load.batch % load.sockets
-    kind, target = _kinds(load, requests, random)
+    takes = random.random(requests) < 1 / 3
+    kind, target = _kinds(load, takes)
     records = np.zeros(requests, ORDER_COMMAND_DTYPE)
     new = kind == _NEW
     records["kind"] = kind
@@ -101,7 +102,6 @@ def _records(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.vo
     account[~new] = account[target[~new]]
     records["account"] = account
     side = random.integers(1, 3, requests)
-    takes = random.random(requests) < 1 / 3
     distance = np.where(takes, -random.integers(0, 4, requests), random.integers(1, 12, requests))
     records["side"] = np.where(new, side, 0)
     records["type"] = np.where(new, int(OrderType.LIMIT), 0)
@@ -125,17 +125,18 @@ def _records(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.vo
 
 
 def _kinds(
-    load: Load, requests: int, random: np.random.Generator
+    load: Load, takes: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
     """New or cancel, and which order a cancel is of: one of the same socket, half a second before."""
-    kind = np.where(random.random(requests) < 2 / 3, _CANCEL, _NEW)
+    requests = takes.size
     lag = max(load.sockets * load.batch, min(load.rate // 2, requests // 4))
     lag -= lag % (load.sockets * load.batch)
-    target = np.arange(requests) - lag
-    kind[target < 0] = _NEW
-    # What is to be cancelled has to be an order: else the request is a new one.
-    kind[(kind == _CANCEL) & (kind[np.maximum(target, 0)] != _NEW)] = _NEW
-    return kind, np.maximum(target, 0).astype(np.uint64)
+    kind = np.full(requests, _NEW)
+    for at in range(lag, requests, lag):
+        before = slice(at - lag, min(at, requests - lag))
+        rests = (kind[before] == _NEW) & ~takes[before]
+        kind[at : at + lag][rests] = _CANCEL
+    return kind, np.maximum(np.arange(requests) - lag, 0).astype(np.uint64)
 
 
 def _write_ids(

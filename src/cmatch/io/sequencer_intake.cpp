@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cmatch/io/sequencer.hpp"
+#include "cmatch/venue/reports.hpp"
 #include "cmatch/venue/requests.hpp"
 #include "cmatch/venue/text.hpp"
 
@@ -188,24 +189,13 @@ void Sequencer::take_queries(ClientSession& session, const CommandFrame& frame) 
 // --- what is refused before it is journaled ------------------------------------------------------------------------------
 
 void Sequencer::note_refused(const OrderCommand& command, RejectCode code) {
-  const bool is_new = command.kind == static_cast<std::uint16_t>(OrderAction::new_order);
   ExecutionReport& report = refused_orders_.push();
   report = ExecutionReport{};
-  report.exec_type = static_cast<std::uint16_t>(is_new ? ExecType::rejected : ExecType::cancel_rejected);
-  report.order_status = static_cast<std::uint16_t>(is_new ? OrderStatus::rejected : OrderStatus{});
-  report.side = command.side;
+  tell_refused(report, command);
   report.reject = static_cast<std::uint16_t>(code);
-  report.instrument_id = command.instrument_id;
-  report.session = command.session;
-  report.account = command.account;
   report.timestamp = now_;
-  std::memcpy(report.client_order_id_head, command.client_order_id_head, sizeof report.client_order_id_head);
-  std::memcpy(report.client_order_id_tail, command.client_order_id_tail, sizeof report.client_order_id_tail);
   std::memcpy(report.correlation_id_head, command.correlation_id_head, sizeof report.correlation_id_head);
   std::memcpy(report.correlation_id_tail, command.correlation_id_tail, sizeof report.correlation_id_tail);
-  report.order_qty = is_new ? command.qty : 0;
-  report.type = command.type;
-  report.time_in_force = command.time_in_force;
   if (code == RejectCode::session_throttled) stats_.add(Stat::throttled);
 }
 

@@ -64,6 +64,23 @@ inline void answer_with(VenueState& state, const OrderCommand& command, std::siz
   set_ids(report, command.client_order_id_head, command.client_order_id_tail);
 }
 
+// What a refusal says of its command; what a mass_cancel does not give counts as nothing.
+inline void tell_refused(ExecutionReport& report, const OrderCommand& command) {
+  const auto action = static_cast<OrderAction>(command.kind);
+  const bool is_new = action == OrderAction::new_order, is_mass = action == OrderAction::mass_cancel;
+  report.exec_type = static_cast<std::uint16_t>(is_new ? ExecType::rejected : ExecType::cancel_rejected);
+  report.order_status = static_cast<std::uint16_t>(is_new ? OrderStatus::rejected : OrderStatus{});
+  report.side = is_mass && (command.present & kHasSide) == 0 ? std::uint16_t{0} : command.side;
+  report.instrument_id = is_mass && (command.present & kHasInstrument) == 0 ? 0 : command.instrument_id;
+  report.session = command.session;
+  report.account = command.account;
+  report.order_id = is_new ? 0 : command.order_id;
+  report.order_qty = is_new ? command.qty : 0;
+  report.type = command.type;
+  report.time_in_force = command.time_in_force;
+  set_ids(report, command.client_order_id_head, command.client_order_id_tail);
+}
+
 // The answer to a command that changes nothing.
 ExecutionReport& refuse(VenueState& state, const OrderCommand& command, const Refusal& refusal);
 

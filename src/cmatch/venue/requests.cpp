@@ -134,18 +134,9 @@ ClientIds::Entry remember(VenueState& state, AccountSlot account, const OrderCom
 ExecutionReport& refuse(VenueState& state, const OrderCommand& command, const Refusal& refusal) {
   const bool is_new = command.kind == static_cast<std::uint16_t>(OrderAction::new_order);
   ExecutionReport& report = state.report(is_new ? ExecType::rejected : ExecType::cancel_rejected);
-  report.order_status = static_cast<std::uint16_t>(is_new ? OrderStatus::rejected : OrderStatus{});
-  report.side = command.side;
   report.reject = static_cast<std::uint16_t>(refusal.code);
-  report.instrument_id = command.instrument_id;
-  report.session = command.session;
-  report.account = command.account;
-  report.order_id = is_new ? 0 : command.order_id;
-  set_ids(report, command.client_order_id_head, command.client_order_id_tail);
+  tell_refused(report, command);
   correlate(state, report);
-  report.order_qty = is_new ? command.qty : 0;
-  report.type = command.type;
-  report.time_in_force = command.time_in_force;
   if (refusal.detailed) {
     report.flags = kReportLimit;
     report.limit_value = refusal.value;
