@@ -143,7 +143,9 @@ void register_sequencer(py::module_& module) {
             if (!there && PyErr_CheckSignals() != 0) throw py::error_already_set();
             return there;
           },
-          "timeout_ns"_a, "wait(timeout_ns) -> bool\n\nUntil a frame is there, or the time is over.")
+          "timeout_ns"_a,
+          "wait(timeout_ns) -> bool\n\nUntil a frame is there, a timer of the venue is due, or the time is "
+          "over.")
       .def("drain", &stage<&io::Sequencer::drain>, Unlocked(),
            "drain() -> None\n\nTakes the frames that are there.")
       .def("decode", &stage<&io::Sequencer::decode>, Unlocked(), "decode() -> None\n\nFrames into commands.")
@@ -169,6 +171,9 @@ void register_sequencer(py::module_& module) {
       .def_property_readonly(
           "next_timer", [](SequencerHost& self) { return self.sequencer.next_timer(); },
           "When time alone is due to change something, ns.")
+      .def_property_readonly(
+          "now", [](SequencerHost& self) { return self.sequencer.now(); },
+          "When this turn began, ns since the Unix epoch.")
       .def_property_readonly("sequence", [](SequencerHost& self) { return self.sequencer.sequence(); })
       .def_property_readonly("read_only", [](SequencerHost& self) { return self.sequencer.read_only(); })
       .def_property_readonly("sessions", [](SequencerHost& self) { return self.sequencer.sessions(); });

@@ -353,9 +353,9 @@ void define_load(py::module_& module) {
                       .spin_ns = spin_ns});
           },
           "plan"_a, "arena"_a, "reader"_a, py::kw_only(), "measure_from_ns"_a = 0,
-          "linger_ns"_a = 1'000'000'000, "settle_ns"_a = 10'000'000, "spin_ns"_a = 20'000,
+          "linger_ns"_a = 1'000'000'000, "settle_ns"_a = 10'000'000, "spin_ns"_a = 5'000,
           "run(plan, arena, reader, *, measure_from_ns=0, linger_ns=10**9, settle_ns=10**7, "
-          "spin_ns=20_000)\n\n"
+          "spin_ns=5_000)\n\n"
           "Args:\n"
           "    plan: Contiguous records (u64 at_ns, u64 offset, u32 length, u32 socket, u32 first_request,\n"
           "        u32 requests), by time; requests are numbered from 0 without gaps.\n"

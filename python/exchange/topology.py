@@ -27,7 +27,7 @@ from exchange.runtime.child import ChildSpec, die_with_parent
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import configure, log, log_crash
-from exchange.runtime.priority import rank
+from exchange.runtime.priority import keep_off, rank
 from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts, is_healthy
 from exchange.runtime.spec import ServiceSpec, check_table
 from exchange.runtime.supervisor import Plan, Supervisor
@@ -186,6 +186,7 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         ExchangeError: it cannot start: the directory is in use, open to others, or of other limits.
     """
     configure("supervisor")
+    keep_off(settings.core.cpu)
     directory = prepare(settings)
     supervisor = Supervisor(
         Plan(

@@ -70,6 +70,11 @@ void Engine::apply_batch(std::span<const Command> commands, EventBuffer& out) {
   guarded(*state_, out, [&] { apply_many(*state_, commands); });
 }
 
+void Engine::prefetch_id(OrderId order_id) const { state_->storage.index.prefetch(order_id); }
+void Engine::prefetch_order(OrderId order_id) const {
+  state_->storage.orders.prefetch(state_->storage.index.guess(order_id));
+}
+
 OrderId Engine::next_order_id() const { return state_->storage.index.highest() + 1; }
 TimeNs Engine::clock() const { return state_->clock; }
 TimeNs Engine::next_expiry() const {

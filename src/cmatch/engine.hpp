@@ -49,6 +49,10 @@ class Engine {
   void apply(const Command& command, EventBuffer& out);
   void apply_batch(std::span<const Command> commands, EventBuffer& out);
 
+  // Hints that a command about this order comes soon: first the one, a little later the other.
+  void prefetch_id(OrderId order_id) const;
+  void prefetch_order(OrderId order_id) const;
+
   OrderId next_order_id() const; // highest used + 1; 0 where none is left
   TimeNs clock() const;
   TimeNs next_expiry() const; // of the gtd order that expires first; the largest TimeNs where there is none

@@ -66,7 +66,7 @@ class Bench:
         breaker = CircuitBreaker(
             failures=StageUnavailableError, recovery_time=1.0, clock=lambda: self.clock.now_ns() / 1e9
         )
-        self.loop = CoreLoop(self.core, self.clock, MatchingStage(self.port, breaker), durable=self.durable)
+        self.loop = CoreLoop(self.core, MatchingStage(self.port, breaker), durable=self.durable)
         self.got: dict[int, dict[ReportList, list[Rows]]] = defaultdict(lambda: defaultdict(list))
 
     def connect(self, name: str = "me", *, flags: int = 0, last_event: int = 0, tenant: int = 0) -> int:

@@ -1,8 +1,9 @@
 """The load: new orders and cancels of many accounts in one instrument, as frames that are ready to be sent.
 
-One new order in three takes, so that a fifth of all requests trade; every other one is cancelled half a second
-later, whether or not it was taken by then: so two of five requests are cancels, and the book keeps its size. Request n has the
-correlation id `n` or `c` and eight hexadecimal digits of its number, by which its answer is known.
+One new order in three takes, so that a fifth of all requests trade; every other one is cancelled half a
+second later, whether or not it was taken by then: so two of five requests are cancels, and the book keeps
+its size. Request n has the correlation id `n` or `c` and eight hexadecimal digits of its number, by which
+its answer is known.
 """
 
 from __future__ import annotations
@@ -124,9 +125,7 @@ def _records(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.vo
     return records
 
 
-def _kinds(
-    load: Load, takes: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+def _kinds(load: Load, takes: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
     """New or cancel, and which order a cancel is of: one of the same socket, half a second before."""
     requests = takes.size
     lag = max(load.sockets * load.batch, min(load.rate // 2, requests // 4))

@@ -13,6 +13,7 @@ import zmq
 from cmatch import RejectCode, frames
 from cmatch.enums import DefinitionField, Phase, StopWrongSide, TriggerSource
 from cmatch.frames import CommandList, ReportList
+from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair, connect_with
 from exchange.bus.options import SocketOptions, configure
 from exchange.domain.enums import AdminAction, FeeMode, InstrumentAction, InstrumentKind, LedgerAction
@@ -33,7 +34,7 @@ class Market:
     """
 
     def __init__(self, endpoint: str, sockets: int, keys: tuple[KeyPair, str] | None = None) -> None:
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context = new_context()
         self.sockets: list[zmq.Socket[bytes]] = []
         for number in range(sockets):
             socket = self._context.socket(zmq.DEALER)

@@ -7,6 +7,7 @@ choose it as its own address, and so abort the process.
 from __future__ import annotations
 
 import ctypes
+import os
 import secrets
 from functools import cache
 from typing import TypeAlias
@@ -16,10 +17,18 @@ import zmq
 Context: TypeAlias = "zmq.Context[zmq.Socket[bytes]]"
 
 
-def new_context() -> Context:
-    """A ZeroMQ context of one's own, with one thread."""
+def new_context(realtime_priority: int = 0) -> Context:
+    """A ZeroMQ context of one's own, with one thread.
+
+    Args:
+        realtime_priority: Of that thread, by SCHED_FIFO; 0: none. Where the system denies it libzmq aborts.
+    """
     _seed()
-    return zmq.Context(1)
+    context = zmq.Context(1)
+    if realtime_priority:
+        context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_FIFO)
+        context.set(zmq.THREAD_PRIORITY, realtime_priority)
+    return context
 
 
 @cache

@@ -22,13 +22,14 @@ class Router:
 
     Args:
         keys: A directory with `server.key` and `clients/*.toml`; None: whoever reaches the socket is let in.
+        realtime_priority: Of the thread that moves the bytes; 0: none.
 
     Raises:
         SecurityError: The keys are missing, malformed, or open to others.
     """
 
-    def __init__(self, keys: Path | None) -> None:
-        self._context = new_context()
+    def __init__(self, keys: Path | None, realtime_priority: int = 0) -> None:
+        self._context = new_context(realtime_priority)
         self._authenticator: Authenticator | None = None
         self.socket: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
         configure(

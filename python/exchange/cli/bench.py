@@ -22,6 +22,7 @@ from exchange.client import Reject
 from exchange.config import Settings
 from exchange.errors import ConfigError
 from exchange.runtime.machine import Level, examine
+from exchange.runtime.priority import keep_off
 from exchange.topology import endpoints_of
 
 DESCRIPTION = """Start an exchange, load it in open loop (every request has the time at which it is due, and
@@ -71,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
         options.data = data
         settings = settings_of(options)
         _head(settings, options)
+        keep_off(settings.core.cpu)
         with running(options, settings), Market(settings.endpoints.orders, options.sockets) as market:
             market.define()
             market.fund(options.accounts)

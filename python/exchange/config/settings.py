@@ -55,7 +55,9 @@ class Core:
     """The core process."""
 
     realtime_priority: int = _setting(0, "SCHED_FIFO priority where the system allows it; 0: none", 0, 99)
-    cpu: int | None = _setting(None, "The processor to stay on; empty: any", 0, 4_095)
+    cpu: int | None = _setting(
+        None, "The processor to have to itself: what else is of the exchange leaves it; empty: any", 0, 4_095
+    )
     prefault: bool = _setting(True, "Touch all memory when it starts, so that no order waits for it")
     lock_memory: bool = _setting(False, "Keep all memory resident (mlockall)")
     snapshot_interval_s: int = _setting(300, "How often the replica takes a snapshot", 1, 86_400)

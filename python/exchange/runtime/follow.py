@@ -10,7 +10,8 @@ from itertools import count
 from typing import Protocol, TypeVar
 
 _SLICE_COMMANDS = 4_096  # about 2 ms
-_PAUSE_S = 0.0005  # while somebody waits, or something came a moment ago
+_PAUSE_S = 0.0005  # while somebody waits
+_GATHER_S = 0.002  # what came is little: the next look finds more
 _LONGEST_PAUSE_S = 0.005
 
 
@@ -50,19 +51,19 @@ class JournalFollower:
         Raises:
             Exception: whatever the fold raises; those who wait are told.
         """
-        pause = _PAUSE_S
+        pause = _GATHER_S
         try:
             while True:
                 async with self._inside:
                     applied = self._fold.advance(_SLICE_COMMANDS)
                 if applied:
                     self._wake()
-                    pause = _PAUSE_S
-                    await asyncio.sleep(0)
+                    pause = _GATHER_S
+                    await asyncio.sleep(0 if applied >= _SLICE_COMMANDS // 2 else self._patience(pause))
                 elif self._stop:
                     return
                 else:
-                    await asyncio.sleep(_PAUSE_S if self._waiting else pause)
+                    await asyncio.sleep(self._patience(pause))
                     pause = min(pause * 1.5, _LONGEST_PAUSE_S)
         finally:
             self._dismiss()
@@ -78,6 +79,9 @@ class JournalFollower:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (sequence, next(self._numbers), future))
         await future
+
+    def _patience(self, pause: float) -> float:
+        return _PAUSE_S if self._waiting else pause
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:

@@ -17,3 +17,39 @@ def rank(niceness: int) -> None:
         os.setpriority(os.PRIO_PROCESS, 0, niceness)
     with suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
+
+
+def stay_on(processors: set[int]) -> None:
+    """Keeps all threads of this process, and what it starts from now on, on these processors.
+
+    Raises:
+        OSError: One of them is not there.
+    """
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread.name), processors)
+
+
+def keep_off(processor: int | None) -> None:
+    """Leaves one processor to somebody else, where there are others; None: none."""
+    rest = os.sched_getaffinity(0) - {processor}
+    if rest:
+        stay_on(rest)
+
+
+def realtime(priority: int) -> bool:
+    """Takes a SCHED_FIFO priority for this thread, 1 to 99; whether the system allows it."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+    except OSError:
+        return False
+    return True
+
+
+def may_take_realtime(priority: int) -> bool:
+    """Whether `realtime` would; this thread stays as it is."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    if not realtime(priority):
+        return False
+    os.sched_setscheduler(0, policy, parameters)
+    return True

@@ -76,6 +76,7 @@ void LoadGenerator::start(std::span<const PlannedFrame> plan, std::span<const st
   for (const PlannedFrame& frame : plan)
     due_ns_.insert(due_ns_.end(), frame.requests, frame.at_ns);
   latencies_.assign(due_ns_.size(), 0);
+  may_have_frames_.assign(sockets_.size(), true);
   start_ns_ = last_ns_ = now_ns();
 }
 
@@ -88,7 +89,7 @@ bool LoadGenerator::run(std::uint64_t slice_ns) {
     const std::uint64_t now = now_ns();
     if (over(now)) return true;
     if (now >= slice_end_ns) return false;
-    if (sent_all && heard_all) sleep(wake_ns(slice_end_ns));
+    listen(sent_all && heard_all ? wake_ns(slice_end_ns) : 0);
   }
 }
 
@@ -128,17 +129,21 @@ bool LoadGenerator::send(const PlannedFrame& frame) {
   ZmqMessage message(zmq_);
   message.assign(arena_.subspan(frame.offset, frame.length));
   while (zmq_.msg_send(message.raw(), sockets_[frame.socket], ZmqLibrary::kDontWait) < 0) {
+    may_have_frames_[frame.socket] = true;
     if (zmq_.last_errno() == EAGAIN) return false;
     if (zmq_.last_errno() != EINTR) zmq_.fail("sending");
   }
+  may_have_frames_[frame.socket] = true;
   return true;
 }
 
-// False where there may be more. Only after a true one may a socket's descriptor be slept on.
+// False where there may be more. Only after a true one may a socket's descriptor be slept on: it tells of a change once,
+// and whoever uses the socket may have heard of it on the way.
 bool LoadGenerator::receive() {
   bool heard_all = true;
   ZmqMessage message(zmq_);
   for (std::uint32_t i = 0; i < sockets_.size(); ++i) {
+    if (!may_have_frames_[i]) continue;
     int received = 0;
     for (; received < kMostInARow; ++received) {
       if (zmq_.msg_recv(message.raw(), sockets_[i], ZmqLibrary::kDontWait) < 0) {
@@ -151,7 +156,8 @@ bool LoadGenerator::receive() {
       counts_.bytes_received += message.size();
       reader_->read(i, message.bytes(), *this);
     }
-    heard_all &= received < kMostInARow;
+    may_have_frames_[i] = received == kMostInARow;
+    heard_all &= !may_have_frames_[i];
   }
   return heard_all;
 }
@@ -172,13 +178,15 @@ void LoadGenerator::answered(std::uint64_t request) {
   if (due_ns_[request] >= options_.measure_from_ns) latency_.record(latency);
 }
 
-void LoadGenerator::sleep(std::uint64_t until_ns) {
+void LoadGenerator::listen(std::uint64_t until_ns) {
   const std::uint64_t now = now_ns();
-  if (until_ns <= now) return;
-  const auto left = static_cast<std::int64_t>(until_ns - now);
+  const auto left = static_cast<std::int64_t>(until_ns <= now ? 0 : until_ns - now);
   const timespec time{.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
-  if (::ppoll(descriptors_.data(), descriptors_.size(), &time, nullptr) < 0 && errno != EINTR)
+  const int ready = ::ppoll(descriptors_.data(), descriptors_.size(), &time, nullptr);
+  if (ready < 0 && errno != EINTR)
     throw TransportError(std::string("waiting for the sockets: ") + zmq_.strerror(errno));
+  for (std::size_t i = 0; ready > 0 && i < descriptors_.size(); ++i)
+    if (descriptors_[i].revents != 0) may_have_frames_[i] = true;
 }
 
 } // namespace cmatch::io

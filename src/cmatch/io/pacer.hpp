@@ -67,7 +67,7 @@ class LoadGenerator final : private AnswerSink {
     std::uint64_t measure_from_ns = 0; // requests due earlier are warm-up: counted, not in the histograms
     std::uint64_t linger_ns = 1'000'000'000; // how long to wait for answers after the last frame
     std::uint64_t settle_ns = 10'000'000;    // how long to listen for surplus answers once all are answered
-    std::uint64_t spin_ns = 20'000;
+    std::uint64_t spin_ns = 5'000;
   };
 
   // Throws TransportError.
@@ -91,13 +91,14 @@ class LoadGenerator final : private AnswerSink {
   bool send(const PlannedFrame& frame);
   bool send_due();
   bool receive();
-  void sleep(std::uint64_t until_ns);
+  void listen(std::uint64_t until_ns); // until then, or until a socket has something to say
   std::uint64_t wake_ns(std::uint64_t slice_end_ns) const;
   bool over(std::uint64_t now_ns) const;
 
   ZmqLibrary zmq_;
   std::vector<void*> sockets_;
   std::vector<pollfd> descriptors_;
+  std::vector<bool> may_have_frames_; // by socket
   std::span<const PlannedFrame> plan_;
   std::span<const std::byte> arena_;
   AnswerReader* reader_ = nullptr;

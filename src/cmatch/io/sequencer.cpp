@@ -45,7 +45,8 @@ void Sequencer::begin() {
 }
 
 bool Sequencer::wait(std::int64_t timeout_ns) {
-  const bool there = transport_.wait(timeout_ns);
+  const std::int64_t due_in = venue_.next_timer() - clock_.now_ns();
+  const bool there = transport_.wait(std::clamp<std::int64_t>(due_in, 0, timeout_ns));
   timer_.idle();
   return there;
 }

@@ -49,8 +49,8 @@ class Sequencer {
   void begin();
 
   // --- the stages, in this order; each turn of the loop begins with drain() ---
-  bool wait(std::int64_t timeout_ns);
-  void drain();  // what is there, without waiting
+  bool wait(std::int64_t timeout_ns); // for a frame, at most so long, and not beyond the next timer
+  void drain();                       // what is there, without waiting
   void decode(); // frames into commands; what is not to be journaled is answered at the end of the turn
   bool pending() const { return !batches_.empty(); }
   // Writes the batch ahead. False: nothing of it is in the journal, all of it is refused.
@@ -70,6 +70,7 @@ class Sequencer {
   bool timer_due() const;
   std::int64_t next_timer() const { return venue_.next_timer(); }
 
+  std::int64_t now() const { return now_; } // of this turn
   std::uint64_t sequence() const { return venue_.sequence(); }
   bool read_only() const { return journal_.state() != JournalState::open; }
   std::uint32_t sessions() const { return sessions_.connected(); }

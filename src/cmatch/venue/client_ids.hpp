@@ -84,6 +84,16 @@ class ClientIds {
   void prefetch(AccountSlot account, const IdHead& head, const IdTail& tail) const {
     index_.prefetch(hash(account, head, tail));
   }
+  // Likely the entry of that id, where there is one: for prefetching.
+  Entry guess(AccountSlot account, const IdHead& head, const IdTail& tail) const {
+    return index_.find(hash(account, head, tail), [](Entry) { return true; });
+  }
+  void prefetch(Entry entry) const {
+    if (entry == kNoSlot) return;
+    __builtin_prefetch(&entries_[entry], 1);
+    __builtin_prefetch(&entries_[entry].outcome.order_qty, 1); // the second cache line
+    __builtin_prefetch(&nodes_[entry], 1);
+  }
 
   void prefault() { // brings all of it into memory
     entries_.prefault(entries_.size());

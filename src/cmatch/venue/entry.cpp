@@ -105,10 +105,11 @@ Lots affordable(const VenueState& state, const VenueInstrument& instrument, Amou
       else
         high = middle - 1;
     }
-    qty += low * step;
-    spent += unit * (low * step);
-    due += unit * (low * step) * instrument.worst_rate;
-    if (low * step < level.qty) break;
+    const Lots lots = low * step;
+    qty += lots;
+    spent += unit * lots;
+    due += unit * lots * instrument.worst_rate;
+    if (lots < level.qty) break;
   }
   return qty;
 }

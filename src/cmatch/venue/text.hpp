@@ -1,6 +1,7 @@
 // The ASCII ids of the records: padded with zeros, some in two parts (records.hpp). Pure functions.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -13,6 +14,12 @@ using IdHead = char[16];
 using IdTail = char[24];
 
 inline constexpr std::size_t kIdLength = sizeof(IdHead) + sizeof(IdTail);
+
+inline std::uint64_t word_at(const void* bytes, std::size_t at) {
+  std::uint64_t word;
+  std::memcpy(&word, static_cast<const char*>(bytes) + at, sizeof word);
+  return word;
+}
 
 // How many characters come before the first zero.
 template <std::size_t N>
@@ -41,15 +48,34 @@ inline bool is_graphic(std::string_view text) { // printable ASCII without the s
   return true;
 }
 
-inline bool is_empty_id(const IdHead& head, const IdTail& tail) { return all_zero(head) && all_zero(tail); }
+inline bool is_empty_id(const IdHead& head, const IdTail& tail) {
+  return (word_at(head, 0) | word_at(head, 8) | word_at(tail, 0) | word_at(tail, 8) | word_at(tail, 16)) == 0;
+}
+
+// All eight characters are graphic. What is below '!' borrows from the next one up, what is above '~' carries into it: the
+// lowest such shows in its own highest bit.
+inline bool is_graphic_word(std::uint64_t word) {
+  constexpr std::uint64_t kEach = 0x0101010101010101ull;
+  return (((word - kEach * '!') | (word + kEach) | word) & kEach * 0x80) == 0;
+}
 
 // 1 to 40 printable ASCII characters without a space, zeros after them.
 inline bool is_printable_id(const IdHead& head, const IdTail& tail) {
-  const std::string_view first = text_of(head);
-  if (first.empty() || !is_graphic(first)) return false;
-  if (first.size() < sizeof(IdHead)) return all_zero(head, first.size()) && all_zero(tail);
-  const std::string_view second = text_of(tail);
-  return is_graphic(second) && all_zero(tail, second.size());
+  static_assert(std::endian::native == std::endian::little, "the first character is in the lowest byte");
+  const std::uint64_t words[] = {word_at(head, 0), word_at(head, 8), word_at(tail, 0), word_at(tail, 8),
+                                 word_at(tail, 16)};
+  if (words[0] == 0) return false;
+  std::size_t full = 0;
+  while (full < 5 && is_graphic_word(words[full]))
+    ++full;
+  if (full == 5) return true;
+  std::uint64_t behind = 0;
+  for (std::size_t i = full + 1; i < 5; ++i)
+    behind |= words[i];
+  const std::uint64_t last = words[full];
+  if (behind != 0 || last == 0) return behind == 0;
+  const int bits = 64 - std::countl_zero(last) / 8 * 8; // of its characters; fewer than eight
+  return bits < 64 && is_graphic_word(last | 0x2121212121212121ull << bits);
 }
 
 inline bool same_id(const IdHead& head, const IdTail& tail, const IdHead& other_head,
@@ -72,12 +98,6 @@ inline bool is_symbol(const char (&symbol)[24]) {
     if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '/' || c == '_'))
       return false;
   return true;
-}
-
-inline std::uint64_t word_at(const void* bytes, std::size_t at) {
-  std::uint64_t word;
-  std::memcpy(&word, static_cast<const char*>(bytes) + at, sizeof word);
-  return word;
 }
 
 // For tables within one process only: its value depends on the byte order of the machine.

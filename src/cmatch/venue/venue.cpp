@@ -28,26 +28,12 @@ VenueLimits checked(const VenueLimits& limits) {
   return limits;
 }
 
-// Four digests side by side, so that none waits for the one before.
-std::uint64_t digest_words(std::uint64_t seed, const std::uint64_t* words, std::size_t count) {
-  std::uint64_t lanes[4] = {seed, seed ^ 0x243F6A8885A308D3ull, seed ^ 0xA4093822299F31D0ull,
-                            seed ^ 0x082EFA98EC4E6C89ull};
-  for (std::size_t i = 0; i + 4 <= count; i += 4)
-    for (std::size_t lane = 0; lane < 4; ++lane)
-      lanes[lane] = mix(lanes[lane] ^ words[i + lane], 0x9E3779B97F4A7C15ull);
-  for (std::size_t i = count / 4 * 4; i < count; ++i)
-    lanes[0] = mix(lanes[0] ^ words[i], 0x9E3779B97F4A7C15ull);
-  return mix(mix(lanes[0] ^ lanes[1], 0xD6E8FEB86659FD93ull) ^
-                 mix(lanes[2] ^ lanes[3], 0x9E3779B97F4A7C15ull),
-             0xD6E8FEB86659FD93ull);
-}
-
 template <class Record>
 std::uint64_t digest_records(std::uint64_t seed, const RecordBuffer<Record>& records, std::size_t from) {
   for (std::size_t i = from; i < records.size(); ++i) {
     std::uint64_t words[sizeof(Record) / 8];
     std::memcpy(words, &records[i], sizeof words);
-    seed = digest_words(seed, words, sizeof(Record) / 8);
+    seed = mix(seed ^ words_digest(words), 0x9E3779B97F4A7C15ull);
   }
   return seed;
 }
@@ -75,16 +61,63 @@ void begin_batch(VenueState& state, const BatchHeader& header) {
   }
 }
 
-// What a command will look for in memory that is not likely to be in a cache.
-void look_ahead(const VenueState& state, const OrderCommand& command) {
-  const AccountSlot account = state.ledger.find_account(command.account);
-  if (account == kNoSlot) return;
-  state.client_ids.prefetch(account, command.client_order_id_head, command.client_order_id_tail);
-  if (command.kind != static_cast<std::uint16_t>(OrderAction::new_order))
-    state.client_ids.prefetch(account, command.orig_client_order_id_head, command.orig_client_order_id_tail);
-}
-template <class Record>
-void look_ahead(const VenueState&, const Record&) {}
+// What a command will look for is not likely to be in a cache. Each pass over the next commands asks for what the one
+// before has brought near: the places of their ids; what is known of the requests they name; those orders.
+class LookAhead {
+ public:
+  static constexpr std::size_t kMost = 16;
+
+  explicit LookAhead(const VenueState& state) : state_(state) {}
+
+  void begin(std::span<const OrderCommand> commands) { // at most kMost
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+      const OrderCommand& command = commands[i];
+      account_[i] = state_.ledger.find_account(command.account);
+      order_[i] = 0;
+      if (account_[i] == kNoSlot) continue;
+      state_.client_ids.prefetch(account_[i], command.client_order_id_head, command.client_order_id_tail);
+      if (!names_order(command)) continue;
+      order_[i] = command.order_id;
+      if (command.order_id == 0)
+        state_.client_ids.prefetch(account_[i], command.orig_client_order_id_head,
+                                   command.orig_client_order_id_tail);
+    }
+    for (std::size_t i = 0; i < commands.size(); ++i)
+      if (names_by_client_id(i, commands[i])) {
+        entry_[i] = state_.client_ids.guess(account_[i], commands[i].orig_client_order_id_head,
+                                            commands[i].orig_client_order_id_tail);
+        state_.client_ids.prefetch(entry_[i]);
+      }
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+      if (names_by_client_id(i, commands[i]) && entry_[i] != kNoSlot)
+        order_[i] = state_.client_ids.outcome(entry_[i]).order_id;
+      if (order_[i] == 0) continue;
+      state_.orders.prefetch(order_[i]);
+      state_.engine.prefetch_id(order_[i]);
+    }
+    for (std::size_t i = 0; i < commands.size(); ++i)
+      if (order_[i] != 0) {
+        state_.orders.prefetch_slot(state_.orders.find(order_[i]));
+        state_.engine.prefetch_order(order_[i]);
+      }
+  }
+  template <class Record>
+  void begin(std::span<const Record>) {}
+
+ private:
+  static bool names_order(const OrderCommand& command) {
+    return command.kind == static_cast<std::uint16_t>(OrderAction::cancel) ||
+           command.kind == static_cast<std::uint16_t>(OrderAction::replace);
+  }
+  bool names_by_client_id(std::size_t i, const OrderCommand& command) const {
+    return account_[i] != kNoSlot && command.order_id == 0 && names_order(command);
+  }
+
+  const VenueState& state_;
+  AccountSlot account_[kMost];
+  ClientIds::Entry entry_[kMost];
+  OrderId order_[kMost]; // 0: none
+};
 
 template <class Record>
 Cause cause_of(const Record& command) {
@@ -119,11 +152,10 @@ void apply_batch(VenueState& state, const BatchHeader& header, std::span<const R
   const std::size_t reports = out.reports.size(), answers = out.answers.size();
   begin_batch(state, header);
   state.sequence = header.first_sequence - 1;
-  constexpr std::size_t kAhead = 6;
-  for (std::size_t i = 0; i < std::min(kAhead, commands.size()); ++i)
-    look_ahead(state, commands[i]);
+  LookAhead look_ahead(state);
   for (std::size_t i = 0; i < commands.size(); ++i) {
-    if (i + kAhead < commands.size()) look_ahead(state, commands[i + kAhead]);
+    if (i % LookAhead::kMost == 0)
+      look_ahead.begin(commands.subspan(i, std::min(LookAhead::kMost, commands.size() - i)));
     ++state.sequence;
     apply_one(state, commands[i]);
   }

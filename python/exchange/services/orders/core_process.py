@@ -5,6 +5,7 @@ Nothing else happens in it: no other Python thread, no collector of garbage, no 
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import resource
@@ -31,13 +32,13 @@ from cmatch.errors import JournalFailed, JournalLocked
 from exchange.bus.curve import Keyring
 from exchange.bus.endpoints import ipc_endpoint
 from exchange.bus.router import Router
-from exchange.config.settings import Durability, Settings
+from exchange.config.settings import Core, Durability, Settings
 from exchange.errors import SecurityError, StorageError
 from exchange.observability import stats_path
 from exchange.resilience import CircuitBreaker
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
-from exchange.runtime.priority import rank
+from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import LocalMatching, MatchingStage, StageUnavailableError
 from exchange.storage.digests import Digest, append_digest
@@ -77,7 +78,13 @@ def main(settings: Settings) -> int:
         stats.set(Stat.pid, os.getpid())
         stats.set(Stat.started_at_ns, time.time_ns())
         seed_addresses()
-        router = opened.enter_context(Router(settings.security.keys_directory))
+        realtime_priority = settings.core.realtime_priority
+        if realtime_priority and not may_take_realtime(realtime_priority):
+            log("not allowed here: see `exchange doctor`", setting="realtime_priority")
+            realtime_priority = 0
+        # The thread that moves the bytes goes first: a busy loop of the same rank would stop it for good.
+        of_bytes = min(realtime_priority + 1, 99) if realtime_priority else 0
+        router = opened.enter_context(Router(settings.security.keys_directory, of_bytes))
         transport = ZmqTransport(router.socket.underlying, owner=router)
         clock = SystemClock()
         core = _sequencer(
@@ -89,7 +96,6 @@ def main(settings: Settings) -> int:
         core.begin()
         loop = CoreLoop(
             core,
-            clock,
             MatchingStage(LocalMatching(), CircuitBreaker(failures=StageUnavailableError)),
             durable=settings.durability is Durability.DISK,
             doorkeeper=router.answer,
@@ -103,11 +109,11 @@ def main(settings: Settings) -> int:
             lost=_lost(journal),
             after_s=f"{time.monotonic() - started:.3f}",
         )
+        _make_quiet(settings.core, realtime_priority)
         return _serve(settings, loop, journal, venue)
 
 
 def _serve(settings: Settings, loop: CoreLoop, journal: Journal, venue: Venue) -> int:
-    _make_quiet(settings)
     try:
         loop.run()
         journal.sync()
@@ -209,25 +215,31 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
         core.permit(key, int(principal.tenant), "trade" in roles, "admin" in roles)
 
 
-def _make_quiet(settings: Settings) -> None:
+def _make_quiet(core: Core, realtime_priority: int) -> None:
     """Keeps the collector of garbage and other processes off the loop, as far as the system allows."""
     gc.collect()
     gc.freeze()
     gc.disable()
+    _keep_freed_memory()
     rank(_NICENESS)
-    core = settings.core
     if core.cpu is not None:
-        _try("cpu", lambda: os.sched_setaffinity(0, {core.cpu or 0}))
-    if core.realtime_priority:
-        wanted = os.sched_param(core.realtime_priority)
-        _try("realtime_priority", lambda: os.sched_setscheduler(0, os.SCHED_FIFO, wanted))
+        _try("cpu", lambda: stay_on({core.cpu or 0}))
+    if realtime_priority:
+        realtime(realtime_priority)
     if core.lock_memory:
         _try("lock_memory", _lock_memory)
 
 
-def _lock_memory() -> None:
-    import ctypes
+def _keep_freed_memory() -> None:
+    """Messages come and go at a high rate: what one leaves is for the next, not for the system."""
+    trim_threshold, top_pad = -1, -2  # of glibc; another libc has its own ways
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(trim_threshold, 1 << 30)
+        set_option(top_pad, 4 << 20)
 
+
+def _lock_memory() -> None:
     current_and_future = 3
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     if ctypes.CDLL(None, use_errno=True).mlockall(current_and_future) != 0:

@@ -7,7 +7,7 @@ and its answer leaves when it is as durable as the profile says.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from cmatch._core import Sequencer
 from exchange.services.orders.stage import MatchingStage
@@ -16,20 +16,11 @@ _IDLE_NS: Final = 5_000_000  # the longest wait for a frame
 _HOUSE_NS: Final = 20_000_000  # how often sessions are looked after
 
 
-class Now(Protocol):
-    """A clock, in ns since the Unix epoch."""
-
-    def now_ns(self) -> int:
-        """The time."""
-        ...
-
-
 class CoreLoop:
     """Turns of the core over one sequencer. One thread.
 
     Args:
         sequencer: The stages.
-        clock: The one that the sequencer uses.
         stage: Whether the matching stage is there.
         durable: An answer waits until its command is on disk, not only written.
         doorkeeper: Lets connections in, where keys protect the socket; never waits.
@@ -38,14 +29,12 @@ class CoreLoop:
     def __init__(
         self,
         sequencer: Sequencer,
-        clock: Now,
         stage: MatchingStage,
         *,
         durable: bool = False,
         doorkeeper: Callable[[], object] | None = None,
     ) -> None:
         self._core = sequencer
-        self._clock = clock
         self._stage = stage
         self._durable = durable
         self._doorkeeper = doorkeeper
@@ -59,7 +48,7 @@ class CoreLoop:
             JournalFailed: What the disk holds is unknown: the process has to exit.
         """
         while not self.stopping:
-            self._core.wait(self._patience_ns())
+            self._core.wait(_IDLE_NS)
             self.turn()
         self.turn()
         self._core.close_sessions()
@@ -68,7 +57,7 @@ class CoreLoop:
         """One batch, from the socket to the last answer."""
         core = self._core
         core.drain()
-        if self._clock.now_ns() >= self._next_house_ns:
+        if core.now >= self._next_house_ns:
             self._keep_house()
         core.decode()
         if core.pending and core.append():
@@ -83,14 +72,10 @@ class CoreLoop:
         self._next_house_ns = 0
 
     def _keep_house(self) -> None:
-        self._next_house_ns = self._clock.now_ns() + _HOUSE_NS
+        self._next_house_ns = self._core.now + _HOUSE_NS
         if self._doorkeeper is not None:
             self._doorkeeper()
         self._core.keep_house()
         change = self._stage.look()
         if change is not None:
             self._core.set_stage(away=change)
-
-    def _patience_ns(self) -> int:
-        due_in = self._core.next_timer - self._clock.now_ns()
-        return max(0, min(_IDLE_NS, due_in))
