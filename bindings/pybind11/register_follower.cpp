@@ -1,5 +1,4 @@
 // What a read replica is made of: the history of orders, and the follower that folds a journal into a venue.
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -73,7 +72,7 @@ py::object orders(FollowerHost& host, std::uint64_t account, std::size_t limit, 
   HistoryFilter filter = filter_of(instrument, status, from_ns, to_ns, before);
   if (client_order_id.size() > sizeof padded)
     throw py::value_error("a client order id has at most 40 characters");
-  std::memcpy(padded, client_order_id.data(), client_order_id.size());
+  client_order_id.copy(padded, sizeof padded);
   if (!client_order_id.empty()) filter.client_order_id = padded;
   const VenueStay stay(*host.venue);
   return array(host.history.orders(account, filter, limit), "HISTORY_ORDER_DTYPE");
@@ -95,7 +94,7 @@ py::tuple prices(FollowerHost& host, std::uint32_t instrument) {
 }
 
 void register_layouts_of_history(py::module_& module) {
-  py::dict layouts = module.attr("LAYOUTS");
+  const py::dict layouts = module.attr("LAYOUTS");
   layouts["HISTORY_ORDER"] = layout(
       sizeof(HistoryOrder), CM_FIELD(HistoryOrder, order_id), CM_FIELD(HistoryOrder, account),
       CM_FIELD(HistoryOrder, instrument_id), CM_FIELD(HistoryOrder, side), CM_FIELD(HistoryOrder, type),

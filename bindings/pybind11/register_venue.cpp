@@ -333,9 +333,7 @@ void define_order_views(VenueClass& venue) {
             char head[16] = {}, tail[24] = {};
             if (client_order_id.size() > 40)
               throw py::value_error("a client order id has at most 40 characters");
-            const std::size_t first = std::min<std::size_t>(client_order_id.size(), 16);
-            std::memcpy(head, client_order_id.data(), first);
-            std::memcpy(tail, client_order_id.data() + first, client_order_id.size() - first);
+            client_order_id.copy(tail, sizeof tail, client_order_id.copy(head, sizeof head));
             return array(
                 inside_venue(host, [&](const Venue& v) { return to_list(v.request(account, head, tail)); }),
                 "VENUE_ORDER_DTYPE");
@@ -426,7 +424,7 @@ void define_book_views(VenueClass& venue) {
 } // namespace
 
 void register_venue(py::module_& module) {
-  py::dict layouts = module.attr("LAYOUTS");
+  const py::dict layouts = module.attr("LAYOUTS");
   layouts["BALANCE"] = layout(sizeof(BalanceRow), CM_FIELD(BalanceRow, account), CM_FIELD(BalanceRow, asset),
                               CM_FIELD(BalanceRow, scale), CM_FIELD(BalanceRow, total),
                               CM_FIELD(BalanceRow, reserved), CM_FIELD(BalanceRow, version));

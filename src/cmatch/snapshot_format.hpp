@@ -23,11 +23,11 @@ class Writer {
 
   template <class T>
   void put(T value) {
-    std::uint8_t little[sizeof(T)];
+    const std::size_t at = bytes.size();
+    bytes.resize(at + sizeof(T));
     auto wide = static_cast<std::uint64_t>(value);
     for (std::size_t i = 0; i < sizeof(T); ++i, wide >>= 8)
-      little[i] = static_cast<std::uint8_t>(wide);
-    bytes.insert(bytes.end(), little, little + sizeof(T));
+      bytes[at + i] = static_cast<std::uint8_t>(wide);
   }
   void put(std::optional<Ticks> value) {
     put<std::uint8_t>(value.has_value());

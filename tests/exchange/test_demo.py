@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +34,13 @@ AUDIT = re.compile(
 
 
 def demo(*words: str) -> subprocess.Popen[str]:
-    """A running demo."""
+    """A running demo; it hears an interrupt, also where these tests run in the background and do not."""
     return subprocess.Popen(
         [sys.executable, "-m", "exchange.cli", "demo", *SMALL, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no other thread)
     )
 
 

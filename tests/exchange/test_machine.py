@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from exchange.runtime.machine import Finding, Level, Machine, examine, memory, processor, rights, storage
+from exchange.runtime.machine import (
+    Finding,
+    Level,
+    Machine,
+    examine,
+    memory,
+    processor,
+    rights,
+    storage,
+    wakeups,
+)
 from exchange.runtime.machine.finding import chosen, count_cpus
 
 
@@ -123,6 +133,24 @@ def test_stolen_time_of_a_busy_host_is_warned_of(tmp_path: Path) -> None:
 def test_pauses_by_length_have_their_level(longest: int, level: Level) -> None:
     """Below a quarter of a millisecond nothing shows."""
     assert processor.pauses(longest).level is level
+
+
+@pytest.mark.parametrize(("microseconds", "level"), [(4.0, Level.OK), (48.0, Level.WARN)])
+def test_wakeups_by_time_have_their_level(microseconds: float, level: Level) -> None:
+    """What it takes on the same processor is told beside it."""
+    finding = wakeups.wakeups(3.0, microseconds)
+    assert (finding.level, finding.found) == (
+        level,
+        f"3 us on the same processor, {microseconds:.0f} us on another",
+    )
+
+
+def test_wakeups_are_measured_and_leave_the_process_where_it_may_run() -> None:
+    """Between two processes on one processor, which every machine has."""
+    allowed = os.sched_getaffinity(0)
+    here = min(allowed)
+    assert 0 < wakeups.median_us(here, here) < 1_000_000
+    assert os.sched_getaffinity(0) == allowed
 
 
 def test_longest_pause_of_a_busy_thread_is_at_least_a_reading_of_the_clock() -> None:

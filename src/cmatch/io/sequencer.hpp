@@ -98,9 +98,9 @@ class Sequencer {
   void take_sessions(const InboundFrame& frame, const CommandFrame& command);
   void take_queries(ClientSession& session, const CommandFrame& frame);
   RejectCode admit(ClientSession& session, const OrderCommand& command);
-  RejectCode admit(const ClientSession& session, const AdminCommand& command) const;
-  RejectCode admit(const ClientSession& session, const LedgerCommand& command) const;
-  RejectCode admit(const ClientSession& session, const InstrumentCommand& command) const;
+  static RejectCode admit(const ClientSession& session, const AdminCommand& command);
+  static RejectCode admit(const ClientSession& session, const LedgerCommand& command);
+  static RejectCode admit(const ClientSession& session, const InstrumentCommand& command);
 
   void log_on(const InboundFrame& frame, const SessionRequest& request);
   void log_off(ClientSession& session, SessionOutcome outcome, RejectCode code);
@@ -127,7 +127,7 @@ class Sequencer {
   void route_once(std::span<const Record> records);
   void answer_queries();
   void catch_up(ClientSession& session);
-  void fall_behind(ClientSession& session, std::uint64_t next_event);
+  static void fall_behind(ClientSession& session, std::uint64_t next_event);
 
   Venue& venue_;
   Journal& journal_;

@@ -201,7 +201,7 @@ void Sequencer::answer() {
 }
 
 void Sequencer::close_sessions() {
-  for (ClientSession& session : sessions_.all())
+  for (const ClientSession& session : sessions_.all())
     if (session.id != 0 && session.connected)
       send_one(session.connection, session_answer(SessionOutcome::bye, &session, RejectCode::none));
 }

@@ -103,17 +103,17 @@ void Sequencer::take_orders(ClientSession& session, const CommandFrame& frame) {
 
 // --- all else that is journaled ------------------------------------------------------------------------------------------
 
-RejectCode Sequencer::admit(const ClientSession& session, const LedgerCommand& command) const {
+RejectCode Sequencer::admit(const ClientSession& session, const LedgerCommand& command) {
   if (session.administers) return RejectCode::none;
   const auto action = static_cast<LedgerAction>(command.kind);
   return session.trades && action == LedgerAction::transfer ? RejectCode::none : RejectCode::not_permitted;
 }
 
-RejectCode Sequencer::admit(const ClientSession& session, const InstrumentCommand&) const {
+RejectCode Sequencer::admit(const ClientSession& session, const InstrumentCommand&) {
   return session.administers ? RejectCode::none : RejectCode::not_permitted;
 }
 
-RejectCode Sequencer::admit(const ClientSession& session, const AdminCommand& command) const {
+RejectCode Sequencer::admit(const ClientSession& session, const AdminCommand& command) {
   switch (static_cast<AdminAction>(command.kind)) {
   case AdminAction::open_session: // these are the sequencer's own
   case AdminAction::lose_session:

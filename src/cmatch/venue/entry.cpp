@@ -537,7 +537,7 @@ void cancel_order(VenueState& state, VenueSlot slot, std::uint16_t reason) {
 Refusal enter_cancel(VenueState& state, AccountSlot account, const OrderCommand& command) {
   const VenueSlot slot = find_target(state, account, command);
   if (slot == kNoSlot) return {RejectCode::unknown_order};
-  VenueOrder& order = state.orders[slot];
+  const VenueOrder& order = state.orders[slot];
   if (state.instruments[order.instrument].id() != command.instrument_id) return {RejectCode::unknown_order};
   const ClientIds::Entry entry =
       remember_done(state, account, command, order.order_id, ExecType::canceled,

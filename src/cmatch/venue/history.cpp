@@ -6,7 +6,7 @@
 namespace cmatch {
 namespace {
 
-const HistoryLimits& checked(const HistoryLimits& limits) {
+HistoryLimits checked(const HistoryLimits& limits) {
   for (const std::uint32_t limit :
        {limits.max_accounts, limits.max_instruments, limits.orders_per_account, limits.fills_per_account,
         limits.trades_per_instrument, limits.max_orders, limits.max_fills, limits.max_trades})

@@ -6,7 +6,7 @@ findings; `examine` runs all of them in the order of the table that is printed.
 
 from pathlib import Path
 
-from exchange.runtime.machine import memory, processor, rights, software, storage
+from exchange.runtime.machine import memory, processor, rights, software, storage, wakeups
 from exchange.runtime.machine.finding import Finding, Level, Machine
 
 __all__ = ["Finding", "Level", "Machine", "examine"]
@@ -22,6 +22,7 @@ def examine(data: Path, machine: Machine | None = None) -> list[Finding]:
     here = machine or Machine()
     return [
         *processor.check(here),
+        *wakeups.check(here),
         *memory.check(here),
         *rights.check(here),
         *storage.check(data, here),
