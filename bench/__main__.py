@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bench import bindings, core, operations, peers
+from bench import bindings, core, exchange, operations, peers
 from bench.flows import WAYS, Flow, interleaved, mixed, nanoseconds, shaped, shapes, sized
 from bench.measure import Spread, machine, quiet_core, ratio, table, take_turns
 
@@ -172,11 +172,19 @@ def _peer_row(name: str, remark: str, times: list[float], call: list[float]) -> 
     return [name, remark, Spread.of(times).show(), ratio(times, call).show(1)]
 
 
+def exchange_sections(repeats: int) -> Sections:
+    """A whole exchange, on all processors: latency, throughput, recovery."""
+    yield "exchange-latency", exchange.latencies(10, repeats)
+    yield "exchange-most", exchange.most(repeats)
+    yield "exchange-recovery", exchange.recovery(core.build("bench_venue"), repeats)
+
+
 SECTIONS: dict[str, Callable[[int], Sections]] = {
     "core": core_sections,
     "python": python_sections,
     "bindings": bindings_sections,
     "peers": peers_sections,
+    "exchange": exchange_sections,
 }
 
 

@@ -23,8 +23,8 @@ _HEADINGS = {
 PARTS = tuple(_HEADINGS)
 
 
-def build() -> Path:
-    """Configures and builds the release preset's ``bench_core``; returns the program.
+def build(program: str = "bench_core") -> Path:
+    """Configures the release preset and builds one of its benchmarks; returns the program.
 
     Raises:
         SystemExit: CMake is missing, or the build failed; its output has been shown.
@@ -38,8 +38,8 @@ def build() -> Path:
     if ninja is not None:
         arguments.append(f"-DCMAKE_MAKE_PROGRAM={ninja}")
     _quietly(cmake, *arguments)
-    _quietly(cmake, "--build", "--preset", "release", "--target", "bench_core")
-    return ROOT / "build" / "release" / "bench_core"
+    _quietly(cmake, "--build", "--preset", "release", "--target", program)
+    return ROOT / "build" / "release" / program
 
 
 def tables(program: Path, part: str, repeats: int) -> str:

@@ -124,13 +124,16 @@ void register_sequencer(py::module_& module) {
           "user_id"_a, "revoke(user_id) -> None")
       .def(
           "replay",
-          [](SequencerHost& self, const py::object& payload) {
-            const BufferArgument bytes(payload);
+          [](SequencerHost& self, JournalReaderHost& reader, Sequence until) {
             const VenueStay stay(*self.host);
+            const JournalStay reading(reader.busy);
             const py::gil_scoped_release unlocked;
-            self.sequencer.replay(bytes.view());
+            return self.sequencer.replay(reader.reader, until);
           },
-          "payload"_a, "replay(payload) -> None\n\nA record of the journal, before begin().")
+          "reader"_a, "until"_a,
+          "replay(reader, until) -> int\n\nThe journal from the reader's place to a sequence, before "
+          "begin(). "
+          "Returns the sequence\nreached: less than `until` where the journal ends sooner.")
       .def("begin", &stage<&io::Sequencer::begin>,
            "begin() -> None\n\nTakes up the sessions that the venue knows.")
       .def(

@@ -234,8 +234,7 @@ class Core:
             durability=2 if options.durable else 1,
             **options.sequencer,
         )
-        for record in JournalReader(str(directory), disk=disk):
-            self.sequencer.replay(record.payload)
+        self.sequencer.replay(JournalReader(str(directory), disk=disk), self.journal.written_sequence)
         self.sequencer.begin()
         breaker = CircuitBreaker(
             failures=StageUnavailableError, recovery_time=1.0, clock=lambda: clock.now_ns() / _NS_A_S

@@ -9,8 +9,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
@@ -264,18 +264,21 @@ def _make_replica(settings: Settings) -> Replica:
     )
 
 
-def _serve(settings: Settings, context: Context, endpoint: str, dispatcher: Dispatcher) -> RpcServer:
+@asynccontextmanager
+async def _serve(
+    settings: Settings, context: Context, endpoint: str, dispatcher: Dispatcher
+) -> AsyncIterator[RpcServer]:
     keys = settings.security.keys_directory
     if endpoint.startswith("ipc://") or keys is None:
-        return RpcServer(context, endpoint, dispatcher)
-    authenticator = Authenticator(context, Keyring.read(keys / "clients"))
-    return RpcServer(
-        context,
-        endpoint,
-        dispatcher,
-        authenticator=authenticator,
-        keys=KeyPair.read(keys / "server.key"),
-    )
+        async with RpcServer(context, endpoint, dispatcher) as server:
+            yield server
+        return
+    with Authenticator(context, Keyring.read(keys / "clients")) as authenticator:
+        server_keys = KeyPair.read(keys / "server.key")
+        async with RpcServer(
+            context, endpoint, dispatcher, authenticator=authenticator, keys=server_keys
+        ) as server:
+            yield server
 
 
 async def _run_replica(settings: Settings) -> int:

@@ -60,8 +60,7 @@ class Bench:
             durability=2 if self.durable else 1,
             **self.options,
         )
-        for record in JournalReader("/j", 1, disk=self.disk):
-            self.core.replay(record.payload)
+        self.core.replay(JournalReader("/j", 1, disk=self.disk), self.journal.written_sequence)
         self.core.begin()
         breaker = CircuitBreaker(
             failures=StageUnavailableError, recovery_time=1.0, clock=lambda: self.clock.now_ns() / 1e9

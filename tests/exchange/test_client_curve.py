@@ -83,7 +83,7 @@ class KeyedExchange:
     def close(self) -> None:
         """Stop in an orderly way."""
         self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(60) == 0
+        assert self._process.wait(20) == 0, "it had to be killed"
         self._log.close()
 
 

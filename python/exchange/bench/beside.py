@@ -1,6 +1,8 @@
 """What goes on beside a measurement: metrics are scraped, queries asked, snapshots taken.
 
-`python -m exchange.bench.beside QUERIES_ENDPOINT METRICS_URL QUERIES_A_SECOND SNAPSHOT_AFTER_S` runs, as a
+Four queries of five are of one order or one balance, which the core answers; the others are of lists, books
+and histories, which the replica has.
+`python -m exchange.bench.beside CORE REPLICA METRICS_URL QUERIES_A_SECOND SNAPSHOT_AFTER_S` runs, as a
 process of its own, until it is terminated, and then prints what it did as JSON.
 """
 
@@ -11,12 +13,18 @@ import itertools
 import json
 import signal
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Self
 
+import numpy as np
+
+from cmatch import frames
+from cmatch.frames import CommandList, ReportList
+from exchange.bench.market import Market
 from exchange.bus.context import new_context
 from exchange.bus.rpc import CallPolicy, Metadata, RpcClient, SocketChannel
 from exchange.domain import queries as q
@@ -33,13 +41,72 @@ _QUICK: Final = CallPolicy(timeout_ms=2_000)
 _PATIENT: Final = CallPolicy(timeout_ms=60_000)
 
 
+class CoreQueries:
+    """Asks the core for orders and balances, at a rate, in a thread of its own.
+
+    Args:
+        endpoint: of the core.
+        rate: queries a second.
+    """
+
+    def __init__(self, endpoint: str, rate: float) -> None:
+        self._endpoint, self._rate = endpoint, rate
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="core-queries")
+        self._asked: dict[int, float] = {}
+        self.latencies: list[float] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def unanswered(self) -> int:
+        """Queries without an answer."""
+        return len(self._asked)
+
+    def _run(self) -> None:
+        with Market(self._endpoint, 1, name="beside") as market:
+            socket, begin = market.sockets[0], time.monotonic()
+            for number in itertools.count(1):
+                while (left := begin + number / self._rate - time.monotonic()) > 0:
+                    if socket.poll(max(1, int(left * 1e3))):
+                        self._take(socket.recv())
+                if self._stop.is_set():
+                    break
+                socket.send(self._query(number))
+                self._asked[number] = time.monotonic()
+                if number % round(self._rate) == 0:
+                    market.beat()
+            while self._asked and socket.poll(1_000):
+                self._take(socket.recv())
+
+    def _query(self, number: int) -> bytes:
+        kind = CommandList.ORDER_QUERIES if number % 2 else CommandList.BALANCE_QUERIES
+        rows = np.zeros(1, frames.COMMAND_DTYPES[kind])
+        rows["request"], rows["account"] = number, 1 + number % _ACCOUNTS
+        rows["order_id" if number % 2 else "asset"] = 1 + number % 2
+        return frames.encode_commands(kind, rows)
+
+    def _take(self, frame: bytes) -> None:
+        now = time.monotonic()
+        _, kind, rows = frames.decode_reports(frame)
+        if kind in (ReportList.ORDER_STATES, ReportList.BALANCE_STATES):
+            for request in rows["request"].tolist():
+                self.latencies.append((now - self._asked.pop(request)) * 1e3)
+
+
 class Beside:
     """The disturbances of one measurement.
 
     Args:
         endpoint: of the replica.
         url: of the metrics; empty: none are scraped.
-        rate: queries a second.
+        rate: queries of the replica a second.
         snapshot_after_s: when the first snapshot is asked for.
     """
 
@@ -69,9 +136,7 @@ class Beside:
 
     def report(self) -> dict[str, Any]:
         """What was done."""
-        times = sorted(self._latencies)
-        found = {f"query_p{p}_ms": round(times[len(times) * p // 100], 3) for p in (50, 99) if times}
-        return {**self.done, **found}
+        return {**self.done, **percentiles("replica_query", self._latencies)}
 
     async def _at_rate(self, rate: int, once: Callable[[], Coroutine[Any, Any, None]]) -> None:
         begin = time.monotonic()
@@ -121,12 +186,22 @@ class Beside:
             await asyncio.sleep(_SNAPSHOT_EVERY_S)
 
 
+def percentiles(name: str, times_ms: list[float]) -> dict[str, float]:
+    """Median and 99th percentile by name; nothing of nothing."""
+    ordered = sorted(times_ms)
+    return {f"{name}_p{p}_ms": round(ordered[len(ordered) * p // 100], 3) for p in (50, 99) if ordered}
+
+
 def main(arguments: list[str]) -> int:
     """Runs until it is terminated."""
-    endpoint, url, rate, snapshot_after_s = arguments
-    beside = Beside(endpoint, url, int(rate), float(snapshot_after_s))
-    asyncio.run(beside.run())
-    print(json.dumps(beside.report()))
+    core, replica, url, rate, snapshot_after_s = arguments
+    of_core = int(rate) * 4 // 5
+    beside = Beside(replica, url, int(rate) - of_core, float(snapshot_after_s))
+    with CoreQueries(core, max(of_core, 1)) as queries:
+        asyncio.run(beside.run())
+    report = beside.report()
+    report["core_queries"], report["core_queries_unanswered"] = len(queries.latencies), queries.unanswered
+    print(json.dumps(report | percentiles("core_query", queries.latencies)))
     return 0
 
 

@@ -72,11 +72,17 @@ class Planned:
     requests: int
 
 
-def plan_load(load: Load, instrument_id: int = 1) -> Planned:
-    """Draws the requests and writes their frames."""
+def plan_load(load: Load, instrument_id: int = 1, *, takes: bool = True) -> Planned:
+    """Draws the requests and writes their frames.
+
+    Args:
+        load: what is to be sent.
+        instrument_id: of all of it.
+        takes: whether some orders trade; else all rest until they are cancelled.
+    """
     frames = max(1, round(load.rate * load.seconds / load.batch))
     requests = frames * load.batch
-    records = _records(load, requests, instrument_id)
+    records = _records(load, requests, instrument_id, 1 / 3 if takes else 0)
     arena = _frames(records, load.batch)
     plan = np.zeros(frames, PLAN_DTYPE)
     numbers = np.arange(frames, dtype=np.uint64)
@@ -89,10 +95,10 @@ def plan_load(load: Load, instrument_id: int = 1) -> Planned:
     return Planned(plan, arena.reshape(-1), requests)
 
 
-def _records(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.void]:
+def _records(load: Load, requests: int, instrument_id: int, taking: float) -> npt.NDArray[np.void]:
     random = np.random.default_rng(load.seed)
     socket = np.arange(requests) // load.batch % load.sockets
-    takes = random.random(requests) < 1 / 3
+    takes = random.random(requests) < taking
     kind, target = _kinds(load, takes)
     records = np.zeros(requests, ORDER_COMMAND_DTYPE)
     new = kind == _NEW

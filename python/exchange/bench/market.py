@@ -31,9 +31,12 @@ class Market:
         endpoint: of the core.
         sockets: how many connections.
         keys: of this client and the public key of the server, where keys protect it.
+        name: of the sessions.
     """
 
-    def __init__(self, endpoint: str, sockets: int, keys: tuple[KeyPair, str] | None = None) -> None:
+    def __init__(
+        self, endpoint: str, sockets: int, keys: tuple[KeyPair, str] | None = None, *, name: str = "bench"
+    ) -> None:
         self._context = new_context()
         self.sockets: list[zmq.Socket[bytes]] = []
         for number in range(sockets):
@@ -44,7 +47,7 @@ class Market:
                 connect_with(socket, *keys)
             socket.connect(endpoint)
             self.sockets.append(socket)
-            self._log_on(socket, f"bench-{number}")
+            self._log_on(socket, f"{name}-{number}")
 
     def __enter__(self) -> Self:
         return self

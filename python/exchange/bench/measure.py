@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from cmatch._core import LoadGenerator, ReportReader
+from cmatch._core import Histogram, LoadGenerator, ReportReader
 from exchange.bench.flow import Load, plan_load
 from exchange.bench.market import Market
+from exchange.errors import TransportError
 
 PERCENTILES: Final = (50.0, 90.0, 99.0, 99.9, 99.99)
+_PATIENCE_MS: Final = 5_000
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,45 @@ class Measured:
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
         return asdict(self)
+
+
+def measure_one_by_one(market: Market, load: Load, warmup_s: float) -> Measured:
+    """Orders that rest and their cancels, each sent when the one before is answered.
+
+    Each has exactly one report, so that whatever comes first is the answer.
+    """
+    one = replace(load, batch=1, sockets=1, rate=10_000)
+    planned = plan_load(one, takes=False)
+    socket, frames = market.sockets[0], planned.arena.reshape(planned.requests, -1)
+    histogram, started, end_ns = Histogram(), time.monotonic_ns(), int(load.seconds * 1e9)
+    answered = 0
+    for frame in frames:
+        sent = time.monotonic_ns()
+        if sent - started > end_ns:
+            break
+        socket.send(frame.tobytes())
+        if not socket.poll(_PATIENCE_MS):
+            raise TransportError(f"request {answered} was not answered within {_PATIENCE_MS} ms")
+        socket.recv()
+        answered += 1
+        if sent - started >= warmup_s * 1e9:
+            histogram.record(time.monotonic_ns() - sent)
+    spent = time.monotonic_ns() - started
+    return Measured(
+        load=one,
+        warmup_s=warmup_s,
+        requests=histogram.count,
+        percentiles={p: histogram.percentile(int(p * 10_000)) for p in PERCENTILES},
+        worst=histogram.max,
+        mean=histogram.sum // max(1, histogram.count),
+        lateness=dict.fromkeys(PERCENTILES, 0),
+        lost=0,
+        duplicates=0,
+        rate=answered / spent * 1e9,
+        counts={"reports": answered},
+        rejects={},
+        buckets=list(histogram.buckets()),
+    )
 
 
 def measure(market: Market, load: Load, warmup_s: float) -> Measured:

@@ -7,19 +7,23 @@ import contextlib
 import json
 import math
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from exchange.bench.flow import Load
 from exchange.bench.market import Market
-from exchange.bench.measure import Measured, measure
+from exchange.bench.measure import Measured, measure, measure_one_by_one
+from exchange.bus.curve import KeyPair, make_keys
 from exchange.cli.common import add_settings, settings_of
 from exchange.cli.launch import data_directory, running
 from exchange.client import Reject
 from exchange.config import Settings
+from exchange.config.private import private_directory
 from exchange.errors import ConfigError
 from exchange.runtime.machine import Level, examine
 from exchange.runtime.priority import keep_off
@@ -58,6 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--alone", action="store_true", help="nothing beside it: no scrapes, queries, snapshots"
     )
+    parser.add_argument(
+        "--curve",
+        action="store_true",
+        help="alone, over TCP, encrypted, with keys made for it",
+    )
+    parser.add_argument(
+        "--one-by-one", action="store_true", help="one request in flight: the next when it is answered"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--keep", action="store_true", help="keep the temporary data directory")
 
@@ -70,10 +82,14 @@ def run(options: argparse.Namespace) -> int:
     beside: list[dict[str, Any]] = []
     with data_directory(options, "bench") as data:
         options.data = data
+        keys = _curve_keys(options, data) if options.curve else None
         settings = settings_of(options)
         _head(settings, options)
         keep_off(settings.core.cpu)
-        with running(options, settings), Market(settings.endpoints.orders, options.sockets) as market:
+        with (
+            running(options, settings),
+            Market(settings.endpoints.orders, options.sockets, keys) as market,
+        ):
             market.define()
             market.fund(options.accounts)
             for number, rate in enumerate(
@@ -89,7 +105,8 @@ def run(options: argparse.Namespace) -> int:
                     run=number,
                 )
                 with _disturbed(options, settings, beside):
-                    measured.append(measure(market, load, options.warmup))
+                    how = measure_one_by_one if options.one_by_one else measure
+                    measured.append(how(market, load, options.warmup))
                 market.beat()
                 print(text(measured[-1]), flush=True)
                 if beside:
@@ -98,6 +115,20 @@ def run(options: argparse.Namespace) -> int:
         content = {"measured": [each.to_json() for each in measured], "beside": beside}
         options.json.write_text(json.dumps(content, indent=1, default=str))
     return int(any(each.lost or each.duplicates for each in measured))
+
+
+def _curve_keys(options: argparse.Namespace, data: Path) -> tuple[KeyPair, str]:
+    """Those of the load, of an exchange on two free ports of this machine, which the settings then name."""
+    keys = private_directory(data / "keys")
+    server = KeyPair.generate()
+    server.write(keys / "server.key")
+    ours = make_keys(keys, "bench", tenant="0", roles=["admin", "trade"])
+    with closing(socket.socket()) as orders, closing(socket.socket()) as queries:
+        for each, name in ((orders, "orders"), (queries, "queries")):
+            each.bind(("127.0.0.1", 0))
+            options.set.append(f"endpoints.{name}=tcp://127.0.0.1:{each.getsockname()[1]}")
+    options.set.append(f"security.keys_directory={keys}")
+    return ours, server.public
 
 
 def _head(settings: Settings, options: argparse.Namespace) -> None:
@@ -116,10 +147,11 @@ def _disturbed(
     options: argparse.Namespace, settings: Settings, reports: list[dict[str, Any]]
 ) -> Iterator[None]:
     """Scrapes, queries and snapshots beside a run, in a process of their own."""
-    if options.alone:
+    if options.alone or options.curve:
         yield
         return
-    arguments = [sys.executable, "-m", "exchange.bench.beside", settings.endpoints.queries]
+    arguments = [sys.executable, "-m", "exchange.bench.beside"]
+    arguments += [settings.endpoints.orders, settings.endpoints.queries]
     arguments += [endpoints_of(settings).get("metrics", ""), str(options.queries)]
     arguments += [str(options.warmup + options.seconds / 3)]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)  # noqa: S603 (our own program)

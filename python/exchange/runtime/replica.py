@@ -13,6 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from exchange.bus.context import Context, new_context
@@ -61,7 +62,7 @@ class ReplicaPlan:
     ports: ReplicaPorts
     services: Sequence[ServiceSpec]
     endpoint: str
-    serve: Callable[[Context, str, Dispatcher], RpcServer]
+    serve: Callable[[Context, str, Dispatcher], AbstractAsyncContextManager[RpcServer]]
     snapshot_interval_s: int
     tidy: Callable[[], object]
 

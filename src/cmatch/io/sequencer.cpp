@@ -20,10 +20,15 @@ void Sequencer::permit(const std::string& user_id, const Principal& principal) {
 }
 void Sequencer::revoke(const std::string& user_id) { principals_.erase(user_id); }
 
-void Sequencer::replay(std::span<const std::byte> payload) {
-  output_.clear();
-  replayer_.apply(payload, venue_, output_);
-  ring_.append(output_.reports.view());
+Sequence Sequencer::replay(JournalReader& reader, Sequence until) {
+  while (venue_.sequence() < until) {
+    const std::optional<RecordView> record = reader.next();
+    if (!record) break;
+    output_.clear();
+    replayer_.apply(std::as_bytes(record->payload), venue_, output_);
+    ring_.append(output_.reports.view());
+  }
+  return venue_.sequence();
 }
 
 void Sequencer::begin() {

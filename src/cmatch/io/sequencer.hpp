@@ -12,6 +12,7 @@
 #include "cmatch/io/clock.hpp"
 #include "cmatch/io/inbound.hpp"
 #include "cmatch/io/journal.hpp"
+#include "cmatch/io/journal_reader.hpp"
 #include "cmatch/io/loop_timer.hpp"
 #include "cmatch/io/replayer.hpp"
 #include "cmatch/io/report_ring.hpp"
@@ -43,8 +44,9 @@ class Sequencer {
   void permit(const std::string& user_id, const Principal& principal);
   void revoke(const std::string& user_id);
 
-  // Takes a record of the journal, before the loop begins: the venue's state, and the reports that may be asked for.
-  void replay(std::span<const std::byte> payload);
+  // Takes the records of the journal from the reader's place to `until`, before the loop begins: the venue's state, and
+  // the reports that may be asked for. Returns the sequence reached: less where the journal ends sooner.
+  Sequence replay(JournalReader& reader, Sequence until);
   // After that, or after a restore from a snapshot: takes up the sessions that the venue knows.
   void begin();
 

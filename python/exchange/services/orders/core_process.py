@@ -156,10 +156,7 @@ def _first_venue(directory: DataDirectory, settings: Settings) -> Venue:
 def _replay(directory: DataDirectory, core: Sequencer, venue: Venue, journal: Journal) -> int:
     first = venue.sequence
     if journal.written_sequence > first:
-        for record in JournalReader(str(directory.journal), first + 1):
-            core.replay(record[-1])
-            if venue.sequence >= journal.written_sequence:
-                break
+        core.replay(JournalReader(str(directory.journal), first + 1), journal.written_sequence)
     if venue.sequence != journal.written_sequence:
         raise StorageError(
             f"the journal ends with sequence {journal.written_sequence},"
