@@ -105,6 +105,7 @@ def taker(world: World, market: Market, operator: Any) -> Any:
     return trader(world, market, market.second)
 
 
+@pytest.mark.req("B014")
 def test_trade_is_reported_to_both_sides_with_fees(market: Market, maker: Any, taker: Any) -> None:
     """Maker and taker see the same trade, each its own side and fee; money moves at once."""
     made, took = maker.reports(), taker.reports()
@@ -135,11 +136,16 @@ def test_trade_is_reported_to_both_sides_with_fees(market: Market, maker: Any, t
     assert taker.orders.ended()[-1].order_status is OrderStatus.FILLED
 
 
-def test_answer_says_what_it_survives(market: Market, maker: Any) -> None:
-    """An acknowledgement names its durability."""
-    assert maker.limit(market.symbol, "sell", 1, PRICE).durability is Durability.PROCESS
+@pytest.mark.req("A018")
+def test_answer_names_the_order_and_says_what_it_survives(market: Market, maker: Any) -> None:
+    """An acknowledgement has the order id, by which the order is found, and its durability."""
+    report = maker.limit(market.symbol, "sell", 1, PRICE)
+    assert report.durability is Durability.PROCESS
+    assert [order.order_id for order in maker.orders.live()] == [report.order_id]
+    assert maker.cancel(report.order_id).order_id == report.order_id
 
 
+@pytest.mark.req("B012")
 def test_reject_names_the_bound_and_what_was_asked(market: Market, maker: Any) -> None:
     """Money that is not there is an answer with both numbers, in minor units."""
     report = maker.limit(market.symbol, "sell", "10.5", PRICE)
@@ -234,6 +240,7 @@ def test_order_types_and_their_fields_arrive(world: World, market: Market, maker
     assert maker.query.book(market.symbol).asks[-1].qty == 10
 
 
+@pytest.mark.req("B032")
 def test_decimals_are_exact_or_refused(market: Market, maker: Any) -> None:
     """Text is converted by the instrument's scale, never rounded; floats are no money."""
     before = maker.sequence
@@ -278,6 +285,7 @@ def test_array_of_orders_gives_an_array_of_answers(market: Market, maker: Any) -
     assert len(maker.orders) == 300
 
 
+@pytest.mark.req("B013")
 def test_limits_refuse_by_name(market: Market, maker: Any, operator: Any) -> None:
     """A limit that an operator set is named in the reject, with its value."""
     assert operator.admin.set_limits(

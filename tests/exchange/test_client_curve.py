@@ -18,6 +18,7 @@ from exchange.bus.curve import KeyPair, make_keys
 from exchange.client import Client, LogonRefused
 from exchange.config.private import private_directory
 from exchange.errors import RpcError, SecurityError
+from tests.exchange.worlds import SMALL
 
 
 def free_ports() -> tuple[int, int]:
@@ -51,7 +52,7 @@ class KeyedExchange:
             "endpoints.metrics=",
             f"security.keys_directory={keys}",
         ]
-        arguments = [part for setting in settings for part in ("--set", setting)]
+        arguments = [part for setting in (*SMALL, *settings) for part in ("--set", setting)]
         command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(directory / "data"), *arguments]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         try:

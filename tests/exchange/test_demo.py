@@ -27,6 +27,7 @@ from exchange.storage.directory import DataDirectory
 from tests.exchange.journals import BTC, USD, Writer
 
 SMALL = ["--accounts", "50", "--sessions", "3", "--set", "limits.segment_bytes=33554432"]
+SMALL += ["--set", "limits.orders=262144", "--set", "limits.client_order_ids=524288"]
 AUDIT = re.compile(
     r"audit: ([\d,]+) trades, sum of balances = deposits in 11 assets,"
     r" live hash ([0-9a-f]{16}) = replay hash \2"

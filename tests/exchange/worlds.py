@@ -147,6 +147,15 @@ class EmbeddedWorld:
         self.exchange.close()
 
 
+# An exchange whose memory is touched in an instant.
+SMALL = (
+    "limits.accounts=1024",
+    "limits.orders=65536",
+    "limits.client_order_ids=131072",
+    "limits.segment_bytes=16777216",
+)
+
+
 class ProcessWorld:
     """`exchange up`: a supervisor with a core and a replica; each client goes through a proxy."""
 
@@ -159,9 +168,8 @@ class ProcessWorld:
         self._proxies: dict[str, Proxy] = {}
         self._log = (directory / "log").open("wb")
         command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(self._data)]
-        self._process = subprocess.Popen(
-            [*command, "--set", "endpoints.metrics="], stdout=self._log, stderr=self._log
-        )
+        command += [word for pair in (*SMALL, "endpoints.metrics=") for word in ("--set", pair)]
+        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         try:
             self.until((self._run / "exchange.json").exists)
             endpoint = f"ipc://{self._run}/orders.sock"

@@ -26,8 +26,8 @@ def python(*arguments: str) -> str:
 def test_import_takes_less_than_50_ms_and_no_numpy() -> None:
     """The best of five fresh interpreters."""
     program = (
-        "import json, sys, time; start = time.perf_counter(); import cmatch;"
-        "taken = time.perf_counter() - start;"
+        "import json, sys, time; start = time.process_time(); import cmatch;"
+        "taken = time.process_time() - start;"
         "print(json.dumps([taken, 'numpy' in sys.modules, 'matplotlib' in sys.modules]))"
     )
     runs = [json.loads(python("-c", program)) for _ in range(5)]
