@@ -24,4 +24,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   face::register_venue(module);
   face::register_follower(module);
   face::register_sequencer(module);
+  face::register_standby(module);
 }

@@ -24,6 +24,7 @@ void register_journal(py::module_& module);       // the journal, its readers, a
 void register_venue(py::module_& module);         // ledger, limits and engine behind one apply
 void register_follower(py::module_& module);  // a venue that follows a journal, and the history of its orders
 void register_sequencer(py::module_& module); // the stages of the core loop
+void register_standby(py::module_& module);   // a core that follows another
 
 // The engine of a Python object, or nullptr where it is no engine or its __init__ was never called. pybind11's own way
 // would make up memory for the latter.

@@ -24,7 +24,7 @@ struct Records<CommandHeader> {
   template <class Act>
   static bool with(std::uint16_t list, Act&& act) {
     return any<OrderCommand, LedgerCommand, InstrumentCommand, AdminCommand, SessionRequest, OrderQuery,
-               BalanceQuery>(list, std::forward<Act>(act));
+               BalanceQuery, FollowRequest, FollowAnswer>(list, std::forward<Act>(act));
   }
   template <class... Record, class Act>
   static bool any(std::uint16_t list, Act&& act) {
@@ -95,7 +95,7 @@ py::object decode_command_frame(const py::object& data, std::size_t limit) {
   if (fault != FrameFault::none) return py::int_(static_cast<int>(fault));
   const CommandHeader& header = frame.header;
   return py::make_tuple(static_cast<int>(frame.list), read_records(frame), header.stream, header.epoch,
-                        header.first_seq, header.ts_ns);
+                        header.first_seq, header.ts_ns, header.event_digest);
 }
 
 py::object decode_report_frame(const py::object& data, std::size_t limit) {
@@ -122,12 +122,16 @@ void register_frames(py::module_& module) {
   module.def(
       "encode_command_frame",
       [](std::uint16_t list, const py::object& records, std::size_t limit, std::uint16_t stream,
-         std::uint64_t epoch, std::uint64_t first_seq, std::int64_t ts_ns) {
-        const CommandHeader header{.stream = stream, .epoch = epoch, .first_seq = first_seq, .ts_ns = ts_ns};
+         std::uint64_t epoch, std::uint64_t first_seq, std::int64_t ts_ns, std::uint64_t event_digest) {
+        const CommandHeader header{.stream = stream,
+                                   .epoch = epoch,
+                                   .first_seq = first_seq,
+                                   .ts_ns = ts_ns,
+                                   .event_digest = event_digest};
         return encode(header, list, records, limit);
       },
-      "kind"_a, "records"_a, "limit"_a, "stream"_a, "epoch"_a, "first_seq"_a, "ts_ns"_a, py::pos_only(),
-      "See cmatch.frames.encode_commands().");
+      "kind"_a, "records"_a, "limit"_a, "stream"_a, "epoch"_a, "first_seq"_a, "ts_ns"_a, "event_digest"_a,
+      py::pos_only(), "See cmatch.frames.encode_commands().");
   module.def(
       "encode_report_frame",
       [](std::uint16_t list, const py::object& records, std::size_t limit, std::uint16_t durability,

@@ -92,6 +92,8 @@ void translate(std::exception_ptr error) {
     if (error) std::rethrow_exception(error);
   } catch (const io::JournalError&) {
     set_error_from_current_exception();
+  } catch (const io::StateParted&) {
+    set_error_from_current_exception();
   } catch (const io::DiskError&) {
     set_error_from_current_exception();
   } catch (const InvariantViolation&) {

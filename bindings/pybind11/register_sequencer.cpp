@@ -2,10 +2,8 @@
 #include <memory>
 #include <string>
 
-#include "cmatch/io/sequencer.hpp"
-#include "pybind11/journal_host.hpp"
 #include "pybind11/register.hpp"
-#include "pybind11/venue_host.hpp"
+#include "pybind11/sequencer_host.hpp"
 #include "shared/buffer_argument.hpp"
 
 namespace cmatch::face {
@@ -14,24 +12,9 @@ namespace {
 using py::literals::operator""_a;
 using Unlocked = py::call_guard<py::gil_scoped_release>;
 
-// The venue belongs to the loop while this lives: whoever else asks gets EngineBusy, but between two stages.
-struct SequencerHost {
-  SequencerHost(std::shared_ptr<VenueHost> host_in, std::shared_ptr<JournalHost> journal_in,
-                io::Transport& transport, io::Clock& clock, io::SharedStats& stats,
-                const io::SequencerOptions& options)
-      : host(std::move(host_in)), journal(std::move(journal_in)),
-        sequencer(host->venue, journal->journal(), transport, clock, stats, options) {}
-
-  std::shared_ptr<VenueHost> host;
-  std::shared_ptr<JournalHost> journal;
-  io::Sequencer sequencer;
-};
-
 template <auto Stage>
 auto stage(SequencerHost& self) {
-  const VenueStay stay(*self.host);
-  const JournalStay writing(self.journal->busy);
-  self.journal->journal(); // not closed
+  const SequencerHost::Stay stay(self);
   return (self.sequencer.*Stage)();
 }
 
@@ -51,11 +34,13 @@ io::SequencerOptions options_from(std::uint64_t epoch, std::uint16_t durability,
                                   std::uint32_t max_batch_bytes, std::uint32_t max_sessions,
                                   std::uint32_t ring_reports, std::int64_t silence_ns,
                                   std::uint32_t orders_per_s, std::uint32_t orders_burst,
-                                  std::uint32_t cancels_per_s, std::uint32_t cancels_burst,
-                                  bool trusts_peers) {
+                                  std::uint32_t cancels_per_s, std::uint32_t cancels_burst, bool trusts_peers,
+                                  bool leads, std::size_t follow_bytes, std::int64_t standby_timeout_ns,
+                                  std::string standby) {
   if (durability < 1 || durability > 3)
     throw py::value_error("durability is 1 (process), 2 (disk) or 3 (replica)");
-  if (max_frames < 1 || max_batch_bytes < 1 || max_sessions < 1 || ring_reports < 1 || silence_ns < 1)
+  if (max_frames < 1 || max_batch_bytes < 1 || max_sessions < 1 || ring_reports < 1 || silence_ns < 1 ||
+      follow_bytes < 1 || standby_timeout_ns < 1)
     throw py::value_error("a size or a time of the sequencer is below 1");
   io::SequencerOptions options;
   options.epoch = epoch;
@@ -70,6 +55,10 @@ io::SequencerOptions options_from(std::uint64_t epoch, std::uint16_t durability,
   options.cancels_per_second = cancels_per_s;
   options.cancels_burst = cancels_burst;
   options.trusts_peers = trusts_peers;
+  options.leads = leads;
+  options.followers = {
+      .bytes = follow_bytes, .timeout_ns = standby_timeout_ns, .standby = std::move(standby)};
+  options.outbox_bytes = follow_bytes;
   return options;
 }
 
@@ -83,42 +72,52 @@ void register_sequencer(py::module_& module) {
       "drain, keep_house now and then, decode, and where something is pending append, apply (and sync), then "
       "answer\n"
       "and finish.")
-      .def(py::init([](std::shared_ptr<VenueHost> venue, std::shared_ptr<JournalHost> journal,
-                       io::Transport& transport, io::Clock& clock, io::SharedStats& stats,
-                       std::uint64_t epoch, std::uint16_t durability, std::uint32_t max_frames,
-                       std::uint32_t max_batch_bytes, std::uint32_t max_sessions, std::uint32_t ring_reports,
-                       std::int64_t silence_ns, std::uint32_t orders_per_s, std::uint32_t orders_burst,
-                       std::uint32_t cancels_per_s, std::uint32_t cancels_burst, bool trusts_peers) {
-             return std::make_unique<SequencerHost>(
-                 std::move(venue), std::move(journal), transport, clock, stats,
-                 options_from(epoch, durability, max_frames, max_batch_bytes, max_sessions, ring_reports,
-                              silence_ns, orders_per_s, orders_burst, cancels_per_s, cancels_burst,
-                              trusts_peers));
-           }),
-           "venue"_a, "journal"_a, "transport"_a, "clock"_a, "stats"_a, py::kw_only(), "epoch"_a = 1,
-           "durability"_a = 1, "max_frames"_a = 4096, "max_batch_bytes"_a = 4u << 20, "max_sessions"_a = 4096,
-           "ring_reports"_a = 1u << 18, "silence_ns"_a = 10'000'000'000, "orders_per_s"_a = 0,
-           "orders_burst"_a = 1, "cancels_per_s"_a = 0, "cancels_burst"_a = 1, "trusts_peers"_a = true,
-           py::keep_alive<1, 4>(), py::keep_alive<1, 5>(), py::keep_alive<1, 6>(),
-           "__init__(venue, journal, transport, clock, stats, *, epoch=1, durability=1, max_frames=4096, "
-           "max_batch_bytes=4194304,\n"
-           "    max_sessions=4096, ring_reports=262144, silence_ns=10000000000, orders_per_s=0, "
-           "orders_burst=1,\n"
-           "    cancels_per_s=0, cancels_burst=1, trusts_peers=True)\n\n"
-           "Args:\n"
-           "    durability: 1 process, 2 disk, 3 replica: what an acknowledgement says; the loop keeps the "
-           "promise.\n"
-           "    ring_reports: Reports that a client that comes back may still ask for.\n"
-           "    silence_ns: After which a session is lost, where it asks for nothing else.\n"
-           "    orders_per_s, cancels_per_s: Of one session; 0: no limit.\n"
-           "    trusts_peers: A private socket: a peer is who it says. Else only whom permit() named is let "
-           "in.")
+      .def(
+          py::init([](std::shared_ptr<VenueHost> venue, std::shared_ptr<JournalHost> journal,
+                      io::Transport& transport, io::Clock& clock, io::SharedStats& stats, std::uint64_t epoch,
+                      std::uint16_t durability, std::uint32_t max_frames, std::uint32_t max_batch_bytes,
+                      std::uint32_t max_sessions, std::uint32_t ring_reports, std::int64_t silence_ns,
+                      std::uint32_t orders_per_s, std::uint32_t orders_burst, std::uint32_t cancels_per_s,
+                      std::uint32_t cancels_burst, bool trusts_peers, bool leads, std::size_t follow_bytes,
+                      std::int64_t standby_timeout_ns, std::string standby) {
+            return std::make_unique<SequencerHost>(
+                std::move(venue), std::move(journal), transport, clock, stats,
+                options_from(epoch, durability, max_frames, max_batch_bytes, max_sessions, ring_reports,
+                             silence_ns, orders_per_s, orders_burst, cancels_per_s, cancels_burst,
+                             trusts_peers, leads, follow_bytes, standby_timeout_ns, std::move(standby)));
+          }),
+          "venue"_a, "journal"_a, "transport"_a, "clock"_a, "stats"_a, py::kw_only(), "epoch"_a = 1,
+          "durability"_a = 1, "max_frames"_a = 4096, "max_batch_bytes"_a = 4u << 20, "max_sessions"_a = 4096,
+          "ring_reports"_a = 1u << 18, "silence_ns"_a = 10'000'000'000, "orders_per_s"_a = 0,
+          "orders_burst"_a = 1, "cancels_per_s"_a = 0, "cancels_burst"_a = 1, "trusts_peers"_a = true,
+          "leads"_a = true, "follow_bytes"_a = std::size_t{16} << 20, "standby_timeout_ns"_a = 2'000'000'000,
+          "standby"_a = "standby", py::keep_alive<1, 4>(), py::keep_alive<1, 5>(), py::keep_alive<1, 6>(),
+          "__init__(venue, journal, transport, clock, stats, *, epoch=1, durability=1, max_frames=4096, "
+          "max_batch_bytes=4194304,\n"
+          "    max_sessions=4096, ring_reports=262144, silence_ns=10000000000, orders_per_s=0, "
+          "orders_burst=1,\n"
+          "    cancels_per_s=0, cancels_burst=1, trusts_peers=True, leads=True, follow_bytes=16777216,\n"
+          "    standby_timeout_ns=2000000000, standby='standby')\n\n"
+          "Args:\n"
+          "    durability: 1 process, 2 disk, 3 replica: what an acknowledgement says; the loop keeps the "
+          "promise.\n"
+          "    ring_reports: Reports that a client that comes back may still ask for.\n"
+          "    silence_ns: After which a session is lost, where it asks for nothing else.\n"
+          "    orders_per_s, cancels_per_s: Of one session; 0: no limit.\n"
+          "    trusts_peers: A private socket: a peer is who it says. Else only whom permit() named is let "
+          "in.\n"
+          "    leads: False: it stands by; a Standby brings what the leader journals, until it takes the "
+          "lead.\n"
+          "    follow_bytes: Of batches at hand for followers, and of answers that wait for the standby.\n"
+          "    standby_timeout_ns: Of a follower's silence, after which it is gone.\n"
+          "    standby: The name of the one follower that answers wait for.")
       .def(
           "permit",
           [](SequencerHost& self, const std::string& user_id, std::uint32_t tenant, bool trades,
-             bool administers) { self.sequencer.permit(user_id, {tenant, trades, administers}); },
-          "user_id"_a, "tenant"_a, "trades"_a, "administers"_a,
-          "permit(user_id, tenant, trades, administers) -> None\n\ntenant 0: any.")
+             bool administers,
+             bool follows) { self.sequencer.permit(user_id, {tenant, trades, administers, follows}); },
+          "user_id"_a, "tenant"_a, "trades"_a, "administers"_a, "follows"_a = false,
+          "permit(user_id, tenant, trades, administers, follows=False) -> None\n\ntenant 0: any.")
       .def(
           "revoke", [](SequencerHost& self, const std::string& user_id) { self.sequencer.revoke(user_id); },
           "user_id"_a, "revoke(user_id) -> None")
@@ -177,6 +176,18 @@ void register_sequencer(py::module_& module) {
       .def_property_readonly(
           "now", [](SequencerHost& self) { return self.sequencer.now(); },
           "When this turn began, ns since the Unix epoch.")
+      .def_property_readonly(
+          "syncs", [](SequencerHost& self) { return self.sequencer.syncs(); },
+          "Whether answers have to wait for sync().")
+      .def_property_readonly(
+          "fenced_by", [](SequencerHost& self) { return self.sequencer.fenced_by(); },
+          "The epoch of who has taken over; 0: nobody. Else nothing is journaled any more: the loop has to "
+          "end.")
+      .def_property_readonly(
+          "replicated", [](SequencerHost& self) { return self.sequencer.replicated(); },
+          "Up to this sequence the standby has everything on its disk.")
+      .def_property_readonly("standby_in_sync",
+                             [](SequencerHost& self) { return self.sequencer.standby_in_sync(); })
       .def_property_readonly("sequence", [](SequencerHost& self) { return self.sequencer.sequence(); })
       .def_property_readonly("read_only", [](SequencerHost& self) { return self.sequencer.read_only(); })
       .def_property_readonly("sessions", [](SequencerHost& self) { return self.sequencer.sessions(); });

@@ -468,7 +468,7 @@ void register_venue(py::module_& module) {
       CM_FIELD(VenueStatus, clock), CM_FIELD(VenueStatus, trades), CM_FIELD(VenueStatus, live_orders),
       CM_FIELD(VenueStatus, queued_orders), CM_FIELD(VenueStatus, accounts), CM_FIELD(VenueStatus, assets),
       CM_FIELD(VenueStatus, instruments), CM_FIELD(VenueStatus, client_ids), CM_FIELD(VenueStatus, away),
-      CM_FIELD(VenueStatus, policy), CM_FIELD(VenueStatus, killed), CM_FIELD(VenueStatus, reserved));
+      CM_FIELD(VenueStatus, policy), CM_FIELD(VenueStatus, killed), CM_FIELD(VenueStatus, solo));
   VenueClass venue(module, "Venue", kVenueDoc);
   define_class(venue);
   define_counters(venue);

@@ -13,7 +13,7 @@ namespace {
 
 struct Classes {
   Ref engine_busy, invariant_violation, snapshot_error, unknown_instrument;
-  Ref journal_error, journal_read_only, journal_failed, journal_locked, journal_gap, journal_corrupt;
+  Ref journal_error, journal_read_only, journal_failed, journal_locked, journal_gap, journal_corrupt, state_parted;
 };
 
 // Never freed: exceptions may be raised until the interpreter is gone.
@@ -50,7 +50,8 @@ void load_errors() {
                       .journal_failed = find("JournalFailed"),
                       .journal_locked = find("JournalLocked"),
                       .journal_gap = find("JournalGap"),
-                      .journal_corrupt = find("JournalCorrupt")};
+                      .journal_corrupt = find("JournalCorrupt"),
+                      .state_parted = find("StateParted")};
 }
 
 void raise(PyObject* type, const char* format, ...) {
@@ -72,6 +73,8 @@ void set_error_from_current_exception() noexcept {
     PyErr_SetString(PyExc_BufferError, error.what());
   } catch (const InvariantViolation& error) {
     PyErr_SetString(classes().invariant_violation.get(), error.what());
+  } catch (const io::StateParted& error) {
+    PyErr_SetString(classes().state_parted.get(), error.what());
   } catch (const SnapshotError& error) {
     PyErr_SetString(classes().snapshot_error.get(), error.what());
   } catch (const io::JournalCorrupt& error) {

@@ -10,6 +10,7 @@ RuntimeError
     JournalLocked       another process writes the journal
     JournalGap          what is asked for is no longer, or not, in the journal
     JournalCorrupt      the journal is damaged in a way that no power cut explains
+  StateParted           what follows from the journal here is not what followed where it was written
 LookupError
   UnknownInstrument     a view of an instrument that is not defined
 ValueError
@@ -48,6 +49,10 @@ class JournalLocked(JournalError):
 
 class JournalGap(JournalError):
     """The records asked for are no longer, or not, in the journal: begin with a snapshot."""
+
+
+class StateParted(RuntimeError):
+    """A fold of the journal gave other events than the one that its writer noted: one of the two is wrong."""
 
 
 class JournalCorrupt(JournalError):

@@ -34,6 +34,8 @@ class CommandList(Word):
     SESSIONS = 5
     ORDER_QUERIES = 6
     BALANCE_QUERIES = 7
+    FOLLOW_REQUESTS = 8
+    FOLLOW_ANSWERS = 9
 
 
 class ReportList(Word):
@@ -94,6 +96,8 @@ class CommandHeader(NamedTuple):
     """Journal sequence of the first record."""
     ts_ns: int = 0
     """Journaled time of all, ns."""
+    event_digest: int = 0
+    """Over all events before this batch; 0: not said."""
 
 
 class ReportHeader(NamedTuple):
@@ -122,6 +126,8 @@ ADMIN_COMMAND_DTYPE = _dtype("ADMIN_COMMAND")
 SESSION_REQUEST_DTYPE = _dtype("SESSION_REQUEST")
 ORDER_QUERY_DTYPE = _dtype("ORDER_QUERY")
 BALANCE_QUERY_DTYPE = _dtype("BALANCE_QUERY")
+FOLLOW_REQUEST_DTYPE = _dtype("FOLLOW_REQUEST")
+FOLLOW_ANSWER_DTYPE = _dtype("FOLLOW_ANSWER")
 EXECUTION_REPORT_DTYPE = _dtype("EXECUTION_REPORT")
 ANSWER_DTYPE = _dtype("ANSWER")
 SESSION_ANSWER_DTYPE = _dtype("SESSION_ANSWER")
@@ -137,6 +143,8 @@ COMMAND_DTYPES: Final = {
     CommandList.SESSIONS: SESSION_REQUEST_DTYPE,
     CommandList.ORDER_QUERIES: ORDER_QUERY_DTYPE,
     CommandList.BALANCE_QUERIES: BALANCE_QUERY_DTYPE,
+    CommandList.FOLLOW_REQUESTS: FOLLOW_REQUEST_DTYPE,
+    CommandList.FOLLOW_ANSWERS: FOLLOW_ANSWER_DTYPE,
 }
 REPORT_DTYPES: Final = {
     ReportList.REPORTS: EXECUTION_REPORT_DTYPE,

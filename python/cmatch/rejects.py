@@ -70,6 +70,10 @@ class RejectCode(IntEnum):
     CAPACITY_SESSIONS = 1016, "There are as many sessions as there may be.", True, 503, 99, 99
     CAPACITY_CLIENT_IDS = 1017, "No more requests can be remembered.", True, 503, 2, 2
     REPLACED_SESSION = 1018, "Another connection logged on under this name.", False, 409, 99, 99
+    NOT_LEADER = 1019, "This core follows another: ask that one.", True, 503, 2, 2
+    NO_REPLICA = 1020, "No standby is in sync, and answers have to wait for one.", True, 503, 2, 2
+    STALE_EPOCH = 1021, "Another core has taken over the lead.", False, 409, 99, 99
+    NOT_IN_SYNC = 1022, "This standby may lack what the leader has acknowledged.", False, 409, 99, 99
     UNKNOWN_ACCOUNT = 2001, "No account of this tenant has this id.", False, 404, 15, 99
     INSUFFICIENT_FUNDS = 2002, "Less is available than would be reserved.", False, 422, 3, 99
     UNKNOWN_ASSET = 2003, "No asset has this id.", False, 404, 99, 99

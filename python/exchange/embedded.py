@@ -239,7 +239,7 @@ class Core:
         breaker = CircuitBreaker(
             failures=StageUnavailableError, recovery_time=1.0, clock=lambda: clock.now_ns() / _NS_A_S
         )
-        self.loop = CoreLoop(self.sequencer, MatchingStage(stage, breaker), durable=options.durable)
+        self.loop = CoreLoop(self.sequencer, MatchingStage(stage, breaker))
 
     @property
     def stage_is_away(self) -> bool:

@@ -258,6 +258,7 @@ def _make_replica(settings: Settings) -> Replica:
             services=SERVICES,
             endpoint=settings.endpoints.queries,
             serve=partial(_serve, settings),
+            standby=settings.replication.standby,
             snapshot_interval_s=settings.core.snapshot_interval_s,
             tidy=lambda: make_room(directory, limits.journal_bytes, remove_before),
         )

@@ -40,11 +40,12 @@ class Bench:
     """One core and its clients; a new one on the same disk is the core after a restart."""
 
     disk: MemoryDisk = field(default_factory=MemoryDisk)
-    durable: bool = False
+    durability: int = 1
     port: MatchingPort = field(default_factory=LocalMatching)
     options: dict[str, Any] = field(default_factory=dict)
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(START_NS))
     limits: dict[str, Any] = field(default_factory=lambda: dict(LIMITS))
+    followed: set[int] = field(default_factory=set)  # connections whose frames others take
 
     def __post_init__(self) -> None:
         self.venue = Venue(**self.limits)
@@ -57,7 +58,7 @@ class Bench:
             self.transport,
             self.clock,
             self.stats,
-            durability=2 if self.durable else 1,
+            durability=self.durability,
             **self.options,
         )
         self.core.replay(JournalReader("/j", 1, disk=self.disk), self.journal.written_sequence)
@@ -65,7 +66,7 @@ class Bench:
         breaker = CircuitBreaker(
             failures=StageUnavailableError, recovery_time=1.0, clock=lambda: self.clock.now_ns() / 1e9
         )
-        self.loop = CoreLoop(self.core, MatchingStage(self.port, breaker), durable=self.durable)
+        self.loop = CoreLoop(self.core, MatchingStage(self.port, breaker))
         self.got: dict[int, dict[ReportList, list[Rows]]] = defaultdict(lambda: defaultdict(list))
 
     def connect(self, name: str = "me", *, flags: int = 0, last_event: int = 0, tenant: int = 0) -> int:
@@ -86,7 +87,7 @@ class Bench:
         """A moment later, one turn of the loop; what it sent is taken."""
         self.clock.advance(later_ns)
         self.loop.turn()
-        for connection in list(self.connections()):
+        for connection in set(self.connections()) - self.followed:
             while (data := self.transport.take(connection)) is not None:
                 _, kind, rows = frames.decode_reports(data)
                 self.got[connection][kind].append(rows)

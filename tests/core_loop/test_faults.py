@@ -69,7 +69,7 @@ def test_disk_that_stays_full_refuses_every_command_and_resumes_without_a_gap() 
 @pytest.mark.parametrize("nth", range(1, 5))
 def test_sync_that_fails_ends_the_core_before_an_answer(nth: int) -> None:
     """An order whose sync failed is never acknowledged, and the journal takes nothing more."""
-    bench = Bench(durable=True)
+    bench = Bench(durability=2)
     me = bench.connect()
     bench.market(me)
     bench.disk.fail(DiskOperation.sync, nth, error=EIO)
@@ -87,7 +87,7 @@ def test_sync_that_fails_ends_the_core_before_an_answer(nth: int) -> None:
 def test_power_cut_leaves_every_order_that_was_answered(seed: int) -> None:
     """With durability disk what was answered is there after a power cut; the state is that before it."""
     disk = MemoryDisk()
-    bench = Bench(disk, durable=True)
+    bench = Bench(disk, durability=2)
     me = bench.connect()
     bench.market(me)
     answered = []
@@ -97,7 +97,7 @@ def test_power_cut_leaves_every_order_that_was_answered(seed: int) -> None:
     bench.transport.push(me, b"x" * 8)
     disk.crash(CrashKind.torn if seed % 2 else CrashKind.lost, seed)
     bench.journal.close()
-    again = Bench(disk, durable=True)
+    again = Bench(disk, durability=2)
     for name in {bytes(each).decode() for each in answered}:
         assert any(again.venue.find_order(account, name).size for account in (1, 2, 3)), name
     assert again.venue.state_hash() == bench.venue.state_hash()

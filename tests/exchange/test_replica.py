@@ -100,7 +100,9 @@ async def running(root: Path, venue: Venue | None = None) -> AsyncIterator[World
     ports = ReplicaPorts(directory.journal, venue or Venue())
     ports.statistics = CoreStatistics(no_statistics, Durability.PROCESS)
     endpoint = f"ipc://{directory.run}/queries.sock"
-    replica = Replica(ReplicaPlan(directory, ports, SERVICES, endpoint, RpcServer, 0, lambda: None))
+    replica = Replica(
+        ReplicaPlan(directory, ports, SERVICES, endpoint, RpcServer, "standby", 0, lambda: None)
+    )
     task = asyncio.create_task(replica.run())
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     breaker = CircuitBreaker(failures=is_service_failure)

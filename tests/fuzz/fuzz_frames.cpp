@@ -82,6 +82,10 @@ void check_commands(std::span<const std::byte> bytes) {
     return check_again<OrderQuery>(frame.records, frame.header);
   case CommandList::balance_queries:
     return check_again<BalanceQuery>(frame.records, frame.header);
+  case CommandList::follow_requests:
+    return check_again<FollowRequest>(frame.records, frame.header);
+  case CommandList::follow_answers:
+    return check_again<FollowAnswer>(frame.records, frame.header);
   }
   FUZZ_EXPECT(false);
 }

@@ -78,6 +78,7 @@ class Views:
             "sequence": venue.sequence,
             "event_sequence": venue.event_sequence,
             "away": int(venue.away),
+            "solo": int(venue.solo),
         }
 
 

@@ -456,6 +456,8 @@ class Flow:
             "set_stage": 12 if self.venue.away else switches,
             "set_collateral": 2,
             "set_policy": 6 if self.venue.policy else 1,
+            "set_solo": 2,
+            "promote": 1,
             "open_account": 4,
         }
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
@@ -485,6 +487,8 @@ class Flow:
             case "set_collateral":
                 c |= {"asset": rng.choice(ASSETS), "collateral_asset": rng.choice(ASSETS)}
                 c |= {"mark": rng.randint(0, 300), "haircut": rng.choice((0, 10**8, 10**9))}
+            case "set_solo" | "promote":
+                c |= {"flag": rng.choice((0, 1, 1, 2))}
             case "set_policy":
                 c |= {"flag": rng.choice((0, 0, 1, 2))}
             case "open_account":

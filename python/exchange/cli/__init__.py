@@ -16,6 +16,9 @@ from exchange.storage.directory import DirectoryInUse
 # Command and what it does. `exchange.cli.NAME` has DESCRIPTION, add_arguments and run; imported when named.
 COMMANDS: tuple[tuple[str, str], ...] = (
     ("up", "run an exchange on a data directory"),
+    ("standby", "run an exchange that follows another one, and can take its place"),
+    ("promote", "have a standby take the lead"),
+    ("solo", "let answers leave without a standby"),
     ("demo", "run a market on a new exchange, and audit it at the end"),
     ("status", "how the exchange is: health, rates, latency"),
     ("admin", "assets, instruments, accounts, money, limits, switches"),
@@ -34,8 +37,8 @@ COMMANDS: tuple[tuple[str, str], ...] = (
 _DESCRIPTION = "An exchange on this machine: run it, trade on it, prove what it did."
 _EPILOG = (
     "Exit code: 0 all is right; 1 a check failed or something went wrong; 2 wrong use; 65 the journal is"
-    " damaged; 73 the data directory is in use; 74 a sync of the journal failed; 78 a setting is wrong;"
-    " 130 interrupted."
+    " damaged; 73 the data directory is in use; 74 a sync of the journal failed; 76 another core leads; 78 a"
+    " setting is wrong; 130 interrupted."
 )
 
 

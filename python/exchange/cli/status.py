@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Mapping
 
 from exchange.cli.common import add_settings, settings_of, table
 from exchange.config import Settings
@@ -91,6 +92,8 @@ def text(settings: Settings, before: StatsSnapshot, after: StatsSnapshot, replic
         f"state     {values['live_orders']:,} live orders, {values['accounts']:,} accounts{read_only}",
         f"sessions  {values['sessions']:,}",
     ]
+    if standby := _standby(values):
+        lines.append(f"standby   {standby}")
     if replica:
         lines.append(f"replica   process {replica['pid']}, {replica['behind']:,} commands behind")
     counted = {name: rate for name, rate in rates(before, after).items() if "bytes" not in name}
@@ -103,6 +106,19 @@ def text(settings: Settings, before: StatsSnapshot, after: StatsSnapshot, replic
     ]
     head = ("stage of a batch", *(name for _, name in _QUANTILES), "batches")
     return "\n".join((*lines, table(head, timings)))
+
+
+def _standby(values: Mapping[str, int]) -> str:
+    """How replication is; empty where nobody follows and nobody is followed."""
+    if values["standing_by"]:
+        return "this core follows another one"
+    if values["solo"]:
+        return "solo: answers wait for this disk alone"
+    if not values["followers"]:
+        return ""
+    lag = values["journal_sequence_written"] - values["journal_sequence_replicated"]
+    sync = "in sync" if values["standby_in_sync"] else "not in sync"
+    return f"{sync}, {max(lag, 0):,} commands behind, {values['answers_waiting']:,} answers wait"
 
 
 def _time(ns: int) -> str:

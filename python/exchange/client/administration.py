@@ -504,6 +504,10 @@ class AdminRequests:
         """Say which checks orders meet: 0 all, 1 money only, 2 none; the last two are for benchmarks."""
         return self._admin(AdminAction.SET_POLICY, correlation_id, flag=whole("policy", policy))
 
+    def set_solo(self, on: bool, *, correlation_id: str | None = None) -> Request[AdminAnswer]:
+        """Let answers leave without a standby, on the disk alone; or (False) wait for one again."""
+        return self._admin(AdminAction.SET_SOLO, correlation_id, flag=int(on))
+
     def _of(self, account: int | None) -> int:
         if account is None:
             account = self._account

@@ -122,6 +122,7 @@ class Admin:
     set_stage = _admin(AdminRequests.set_stage)
     set_collateral = _admin(AdminRequests.set_collateral)
     set_policy = _admin(AdminRequests.set_policy)
+    set_solo = _admin(AdminRequests.set_solo)
 
 
 class Questions:

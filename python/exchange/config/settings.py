@@ -18,6 +18,7 @@ class Durability(StrEnum):
 
     PROCESS = "process"  # written: survives a crash of the process
     DISK = "disk"  # synchronised: survives a power cut
+    REPLICA = "replica"  # synchronised by the standby: survives the machine
 
 
 def _setting(default: Any, meaning: str, *bounds: int) -> Any:
@@ -77,6 +78,23 @@ class Sessions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replication:
+    """Who follows whom."""
+
+    leader: str = _setting("", "The core to stand by for, `ipc://…` or `tcp://…`; empty: this exchange leads")
+    leader_queries: str = _setting(
+        "", "Its read replica, for what is no longer streamed; empty: `queries.sock` beside an ipc `leader`"
+    )
+    leader_key: str = _setting("", "Its public key, for TCP")
+    key: Path | None = _setting(None, "CURVE keys of this standby, for TCP: its role there is `follow`")  # noqa: RUF009
+    standby: str = _setting("standby", "The name of the one standby that answers wait for; a standby's own")
+    timeout_ms: int = _setting(2_000, "Silence after which a standby, or a leader, is gone", 20, 600_000)
+    memory_bytes: int = _setting(
+        16 * 2**20, "Of batches at hand for followers, and of answers that wait", 2**20, 2**32
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """Keys."""
 
@@ -89,10 +107,11 @@ class Settings:
 
     data_directory: Path = _setting(Path("exchange-data"), "Journal, snapshots, sockets")  # noqa: RUF009
     durability: Durability = _setting(  # noqa: RUF009
-        Durability.PROCESS, "What an acknowledged order survives: `process`, `disk`"
+        Durability.PROCESS, "What an acknowledged order survives: `process`, `disk`, `replica`"
     )
     endpoints: Endpoints = field(default_factory=Endpoints)
     limits: Limits = field(default_factory=Limits)
     core: Core = field(default_factory=Core)
     sessions: Sessions = field(default_factory=Sessions)
     security: Security = field(default_factory=Security)
+    replication: Replication = field(default_factory=Replication)

@@ -31,6 +31,10 @@ __all__ = [
     "Durability",
     "ExecType",
     "FeeMode",
+    "FollowAction",
+    "FollowAnswerFlag",
+    "FollowFlag",
+    "FollowOutcome",
     "FrameFault",
     "InstrumentAction",
     "InstrumentKind",
@@ -146,6 +150,8 @@ class AdminAction(Word):
     SET_STAGE = 8
     SET_COLLATERAL = 9
     SET_POLICY = 10
+    SET_SOLO = 11
+    PROMOTE = 12
 
 
 class Scope(Word):
@@ -291,3 +297,43 @@ class Durability(Word):
     PROCESS = 1
     DISK = 2
     REPLICA = 3
+
+
+class FollowAction(Word):
+    """What a follower wishes; promote is for a standby, fence for a leader that was one."""
+
+    FOLLOW = 1
+    ACKNOWLEDGE = 2
+    LEAVE = 3
+    PROMOTE = 4
+    FENCE = 5
+
+
+class FollowFlag(Flag):
+    """Bits of a follow request's flags."""
+
+    STANDBY = 1 << 0
+    ACCEPT_LOSS = 1 << 1
+
+
+class FollowOutcome(Word):
+    """What a leader tells a follower; behind: the rest is in the journal's files."""
+
+    STREAMING = 1
+    BEHIND = 2
+    AHEAD = 3
+    DIVERGED = 4
+    HEARTBEAT = 5
+    FENCED = 6
+    PROMOTED = 7
+    REFUSED = 8
+
+
+class FollowAnswerFlag(Flag):
+    """Bits of a follow answer's flags.
+
+    In sync: the standby has all that was acknowledged. Waits: no answer leaves before it has what it answers.
+    """
+
+    IN_SYNC = 1 << 0
+    WAITS = 1 << 1

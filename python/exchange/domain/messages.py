@@ -18,6 +18,10 @@ from exchange.domain.enums import (
     Durability,
     ExecType,
     FeeMode,
+    FollowAction,
+    FollowAnswerFlag,
+    FollowFlag,
+    FollowOutcome,
     InstrumentAction,
     InstrumentKind,
     LedgerAction,
@@ -49,6 +53,8 @@ SCHEMA_VERSION: Final = 1
 
 _NO_ANSWER_FLAGS: Final = AnswerFlag(0)
 _NO_DEFINITION_FIELDS: Final = DefinitionField(0)
+_NO_FOLLOW_ANSWER_FLAGS: Final = FollowAnswerFlag(0)
+_NO_FOLLOW_FLAGS: Final = FollowFlag(0)
 _NO_LEDGER_FIELDS: Final = LedgerField(0)
 _NO_LIMIT_FIELDS: Final = LimitField(0)
 _NO_ORDER_FIELDS: Final = OrderField(0)
@@ -348,6 +354,34 @@ class Refusal:
     detail_asked: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowRequest:
+    """What a follower asks of a leader or tells it, or an operator a standby."""
+
+    kind: FollowAction
+    flags: FollowFlag = _NO_FOLLOW_FLAGS
+    sequence: int = 0
+    epoch: int = 0
+    highest_epoch: int = 0
+    sent_at: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowAnswer:
+    """What a leader tells a follower, or a standby an operator."""
+
+    kind: FollowOutcome
+    reject: int = 0
+    flags: FollowAnswerFlag = _NO_FOLLOW_ANSWER_FLAGS
+    epoch: int = 0
+    sequence: int = 0
+    oldest: int = 0
+    first_lost: int = 0
+    last_lost: int = 0
+    timestamp: int = 0
+
+
 Command = (
     OrderCommand
     | LedgerCommand
@@ -356,6 +390,8 @@ Command = (
     | SessionRequest
     | OrderQuery
     | BalanceQuery
+    | FollowRequest
+    | FollowAnswer
 )
 Report = ExecutionReport | Answer | SessionAnswer | OrderState | BalanceState | Refusal
 
@@ -367,6 +403,8 @@ COMMANDS: Final[dict[CommandList, type[Command]]] = {
     CommandList.SESSIONS: SessionRequest,
     CommandList.ORDER_QUERIES: OrderQuery,
     CommandList.BALANCE_QUERIES: BalanceQuery,
+    CommandList.FOLLOW_REQUESTS: FollowRequest,
+    CommandList.FOLLOW_ANSWERS: FollowAnswer,
 }
 REPORTS: Final[dict[ReportList, type[Report]]] = {
     ReportList.REPORTS: ExecutionReport,
@@ -382,7 +420,8 @@ REPORTS: Final[dict[ReportList, type[Report]]] = {
 class CommandFrame:
     """Commands of one kind, client to core; in a journal record the header is filled.
 
-    `first_seq` is the journal sequence of the first record, `ts_ns` the journaled time of all.
+    `first_seq` is the journal sequence of the first record, `ts_ns` the journaled time of all,
+    `event_digest` is over all events before them (0: not said).
     """
 
     records: tuple[Command, ...]
@@ -390,6 +429,7 @@ class CommandFrame:
     epoch: int = 0
     first_seq: int = 0
     ts_ns: int = 0
+    event_digest: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

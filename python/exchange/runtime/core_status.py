@@ -21,6 +21,7 @@ class CoreStatus:
         read_only: Whether every command is refused.
         sessions: Clients that are logged on.
         written_sequence: Of the last command in the journal.
+        replicated_sequence: Of the last command that the standby has; 0: none said so.
     """
 
     durable_sequence: int = 0
@@ -28,6 +29,7 @@ class CoreStatus:
     read_only: bool = False
     sessions: int = 0
     written_sequence: int = 0
+    replicated_sequence: int = 0
 
 
 class CoreStatistics:
@@ -64,13 +66,19 @@ class CoreStatistics:
             read_only=bool(values["read_only"]),
             sessions=values["sessions"],
             written_sequence=values["journal_sequence_written"],
+            replicated_sequence=values["journal_sequence_replicated"],
         )
 
     def healthy(self, pid: int, now_ns: int) -> bool:
-        """Whether the process with this id wrote them a moment ago (`now_ns`: monotonic) and takes orders."""
+        """Whether the process with this id wrote them a moment ago and takes orders, or stands by.
+
+        Args:
+            pid: Of the process.
+            now_ns: Monotonic.
+        """
         values = self.values()
         fresh = bool(values) and values["pid"] == pid and now_ns - values["heartbeat_ns"] <= _MAX_AGE_NS
-        return fresh and bool(values["ready"])
+        return fresh and bool(values["ready"] or values["standing_by"])
 
     def close(self) -> None:
         """Lets the memory go."""

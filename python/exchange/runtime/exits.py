@@ -12,6 +12,7 @@ class ExitCode(IntEnum):
     JOURNAL_CORRUPT = 65  # the journal does not check: a person has to look (EX_DATAERR)
     LOCKED = 73  # another process owns the data directory (EX_CANTCREAT)
     JOURNAL_FAILED = 74  # a sync of the journal failed: what the disk holds is unknown (EX_IOERR)
+    FENCED = 76  # another core leads (EX_PROTOCOL): this one must not go on by itself
     CONFIG = 78  # a setting or a permission is wrong (EX_CONFIG)
 
     @property
@@ -32,6 +33,7 @@ _MEANINGS = {
     ExitCode.JOURNAL_CORRUPT: "the journal is damaged where it must not be: repair it from a copy",
     ExitCode.LOCKED: "another process owns the data directory",
     ExitCode.JOURNAL_FAILED: "a sync of the journal failed: check the disk, then start again by hand",
+    ExitCode.FENCED: "another core has taken over the lead",
     ExitCode.CONFIG: "a setting or a permission is wrong",
 }
 

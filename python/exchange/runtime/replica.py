@@ -22,12 +22,15 @@ from exchange.errors import ExchangeError, RpcError, RpcStatus
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.core_status import CoreStatistics, CoreStatus
 from exchange.runtime.follow import JournalFollower
+from exchange.runtime.history import history_handlers
 from exchange.runtime.log import log
 from exchange.runtime.queries import handlers_of
 from exchange.runtime.snapshotter import Snapshotter
 from exchange.runtime.spec import ServiceSpec
 from exchange.storage.directory import DataDirectory, replace_file
 from exchange.storage.fold import Fold
+from exchange.storage.followers import FollowerRegistry
+from exchange.storage.retention import list_segments
 
 SNAPSHOT_METHOD = "replica.snapshot"
 _STATUS_INTERVAL_S = 0.25
@@ -54,6 +57,7 @@ class ReplicaPlan:
         services: whose queries it answers.
         endpoint: where.
         serve: makes the server; the endpoint's protection is its matter.
+        standby: the name of the follower that answers wait for.
         snapshot_interval_s: how often a snapshot is taken; 0: on request only.
         tidy: called after each, in a thread: removes what is not needed any more.
     """
@@ -63,6 +67,7 @@ class ReplicaPlan:
     services: Sequence[ServiceSpec]
     endpoint: str
     serve: Callable[[Context, str, Dispatcher], AbstractAsyncContextManager[RpcServer]]
+    standby: str
     snapshot_interval_s: int
     tidy: Callable[[], object]
 
@@ -73,7 +78,8 @@ class Replica:
     def __init__(self, plan: ReplicaPlan) -> None:
         self._plan = plan
         self._follower = JournalFollower(plan.ports)
-        self._snapshotter = Snapshotter(plan.directory, plan.ports, self._follower, plan.tidy)
+        self._snapshotter = Snapshotter(plan.directory, plan.ports, self._follower, self._tidy)
+        self._registry = FollowerRegistry(plan.directory.followers)
         self._stop = asyncio.Event()
         self._ready = False
 
@@ -107,6 +113,7 @@ class Replica:
         plan = self._plan
         handlers = handlers_of(plan.services, plan.ports, self._follower)
         handlers[SNAPSHOT_METHOD] = self._snapshot
+        handlers |= history_handlers(plan.directory, self._registry)
         dispatcher = Dispatcher(handlers)
         async with plan.serve(context, plan.endpoint, dispatcher):
             follow = asyncio.create_task(self._follower.run())
@@ -143,10 +150,20 @@ class Replica:
             except (ExchangeError, OSError) as error:
                 log("snapshot failed", level=logging.ERROR, reason=error)
 
+    def _tidy(self) -> None:
+        self._plan.tidy()
+        segments = list_segments(self._plan.directory.journal)
+        for each in self._registry.lose_before(segments[0].first_sequence if segments else 0):
+            log("follower lost", level=logging.ERROR, name=each.name, sequence=each.sequence)
+
     async def _tell(self) -> None:
-        """Says how far it is, for health and status."""
+        """Says how far it is, for health and status, and how far the standby."""
         while True:
             self._write_status()
+            replicated = self._plan.ports.statistics.status().replicated_sequence
+            if replicated:
+                with contextlib.suppress(ExchangeError):
+                    self._registry.note(self._plan.standby, replicated)
             await asyncio.sleep(_STATUS_INTERVAL_S)
 
     def _write_status(self) -> None:

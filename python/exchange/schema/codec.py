@@ -208,6 +208,8 @@ def _slot(message: type[Any], names: frozenset[str], field: str, hint: Any) -> _
         return _optional_slot(where, name, message)
     if kind is str:
         return _text_slot(where, name)
+    if kind is bytes:
+        return _data_slot(where, name)
     if kind is bool:
         return _Slot(
             lambda reader: bool(getattr(reader, name)), lambda b, value: setattr(b, name, bool(value))
@@ -257,6 +259,15 @@ def _text_slot(where: str, name: str) -> _Slot:
             raise WireError(f"{where} is no text that can be sent") from None
 
     return _Slot(read, write)
+
+
+def _data_slot(where: str, name: str) -> _Slot:
+    def write(builder: Any, value: Any) -> None:
+        if not isinstance(value, bytes):
+            raise WireError(f"{where} must be bytes, not {type(value).__name__}")
+        setattr(builder, name, value)
+
+    return _Slot(lambda reader: bytes(getattr(reader, name)), write)
 
 
 def _text_words(where: str, words: list[str]) -> _Slot:
@@ -464,7 +475,13 @@ class _FrameKind:
 _COMMAND_FRAME: Final = _FrameKind(
     CommandFrame,
     messages.COMMANDS,
-    {"stream": "stream", "epoch": "epoch", "first_seq": "firstSeq", "ts_ns": "tsNs"},
+    {
+        "stream": "stream",
+        "epoch": "epoch",
+        "first_seq": "firstSeq",
+        "ts_ns": "tsNs",
+        "event_digest": "eventDigest",
+    },
 )
 _REPORT_FRAME: Final = _FrameKind(
     ReportFrame,

@@ -22,6 +22,7 @@ _TOP = """\
 #pragma once
 
 #include "cmatch/io/frame_header.hpp"
+#include "cmatch/io/replication_records.hpp"
 #include "cmatch/io/session_records.hpp"
 #include "cmatch/io/wire_field.hpp"
 #include "cmatch/venue/records.hpp"

@@ -2,6 +2,8 @@
 
 journal/             segments of the journal: the core writes, all others read
 snapshots/           NNN.snapshot, NNN.history of the replica; live.digest: the hashes on the way
+followers.json       who follows the journal from elsewhere, and how far each has it
+leads, in-sync       of a standby: that it leads now; that it has all that was acknowledged
 run/                 private (0700): sockets, shared statistics, who runs here; nothing in it is kept
 """
 
@@ -36,6 +38,21 @@ class DataDirectory:
     def digests(self) -> Path:
         """Sequence, event digest and state hash, as they were live: a line each."""
         return self.snapshots / "live.digest"
+
+    @property
+    def followers(self) -> Path:
+        """Who follows the journal from elsewhere, as JSON."""
+        return self.root / "followers.json"
+
+    @property
+    def leads(self) -> Path:
+        """That a standby took the lead: it leads again when it starts again."""
+        return self.root / "leads"
+
+    @property
+    def in_sync(self) -> Path:
+        """That a standby has all that was acknowledged."""
+        return self.root / "in-sync"
 
     @property
     def run(self) -> Path:

@@ -18,8 +18,9 @@ struct CommandHeader {
   std::uint16_t reserved0 = 0;
   std::uint32_t reserved1 = 0;
   std::uint64_t epoch = 0;
-  std::uint64_t first_seq = 0; // journal sequence of the first record; the others follow without a gap
-  std::int64_t ts_ns = 0;      // journaled time of all
+  std::uint64_t first_seq = 0;    // journal sequence of the first record; the others follow without a gap
+  std::int64_t ts_ns = 0;         // journaled time of all
+  std::uint64_t event_digest = 0; // over all events before this batch; 0: not said
 };
 
 // Of a ReportFrame.
@@ -36,7 +37,7 @@ struct ReportHeader {
   std::int64_t ts_ns = 0; // journaled time
 };
 
-static_assert(sizeof(CommandHeader) == 40 && sizeof(ReportHeader) == 48);
+static_assert(sizeof(CommandHeader) == 48 && sizeof(ReportHeader) == 48);
 static_assert(std::is_trivially_copyable_v<CommandHeader> && std::is_trivially_copyable_v<ReportHeader>);
 
 } // namespace cmatch::io

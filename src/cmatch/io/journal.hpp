@@ -76,6 +76,9 @@ class Journal {
   // Throws JournalFailed.
   AppendResult write();
 
+  // Bytes that the next write can still take, headers of records included.
+  std::uint64_t room() const { return buffer_.size() * 8 - staged_bytes_; }
+
   // reserve, commit and write. What an earlier commit left goes with it.
   AppendResult append(const JournalEntry& entry);
   AppendResult append_many(std::span<const JournalEntry> entries);

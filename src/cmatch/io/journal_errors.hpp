@@ -53,4 +53,10 @@ class JournalCorrupt : public JournalError {
   std::string reason_;
 };
 
+// What follows from the journal here is not what followed where it was written: one of the two is wrong.
+class StateParted : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 } // namespace cmatch::io

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "cmatch/io/journal_errors.hpp"
+
 namespace cmatch::io {
 namespace {
 
@@ -20,6 +22,10 @@ void Replayer::apply(std::span<const std::byte> payload, Venue& venue, Output& o
   if (fault != FrameFault::none)
     throw BadPayload("a journal record is no batch of commands: fault " +
                      std::to_string(static_cast<unsigned>(fault)));
+  if (const std::uint64_t said = frame.header.event_digest; said != 0 && said != venue.event_digest())
+    throw StateParted("the events before sequence " + std::to_string(frame.header.first_seq) +
+                      " had the digest " + std::to_string(said) + " where they were made, and have " +
+                      std::to_string(venue.event_digest()) + " here");
   switch (frame.list) {
   case CommandList::orders:
     return replay(frame, batches_.orders, venue, out);
@@ -30,6 +36,8 @@ void Replayer::apply(std::span<const std::byte> payload, Venue& venue, Output& o
   case CommandList::administration:
     return replay(frame, batches_.administration, venue, out);
   case CommandList::sessions:
+  case CommandList::follow_requests:
+  case CommandList::follow_answers:
   case CommandList::order_queries:
   case CommandList::balance_queries:
     break;

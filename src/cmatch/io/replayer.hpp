@@ -18,7 +18,8 @@ class BadPayload : public std::runtime_error {
 // Owns the arrays into which it decodes. Not thread-safe. O(bytes).
 class Replayer {
  public:
-  // Appends what comes of it to `out`. Throws BadPayload, and what Venue::apply throws.
+  // Appends what comes of it to `out`. Throws BadPayload, StateParted before anything is applied, and
+  // what Venue::apply throws.
   void apply(std::span<const std::byte> payload, Venue& venue, Output& out);
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cmatch/io/journal_errors.hpp"
 #include "cmatch/io/tally.hpp"
 #include "cmatch/venue/text.hpp"
 
@@ -11,8 +12,10 @@ Sequencer::Sequencer(Venue& venue, Journal& journal, Transport& transport, Clock
                      const SequencerOptions& options)
     : venue_(venue), journal_(journal), transport_(transport), clock_(clock), stats_(stats), timer_(stats),
       options_(options), sessions_(options.max_sessions), ring_(options.ring_reports),
-      inbound_(options.max_frames, options.max_batch_bytes), frame_(kClientFrameBytes) {
+      inbound_(options.max_frames, options.max_batch_bytes), followers_(options.followers),
+      outbox_(options.outbox_bytes), frame_(kClientFrameBytes) {
   ring_.start_after(venue.event_sequence());
+  epochs_.start(venue.sequence(), venue.epoch());
 }
 
 void Sequencer::permit(const std::string& user_id, const Principal& principal) {
@@ -24,14 +27,21 @@ Sequence Sequencer::replay(JournalReader& reader, Sequence until) {
   while (venue_.sequence() < until) {
     const std::optional<RecordView> record = reader.next();
     if (!record) break;
-    output_.clear();
-    replayer_.apply(std::as_bytes(record->payload), venue_, output_);
-    ring_.append(output_.reports.view());
+    fold(std::as_bytes(record->payload));
   }
   return venue_.sequence();
 }
 
+void Sequencer::fold(std::span<const std::byte> payload) {
+  const Sequence first = venue_.sequence() + 1;
+  output_.clear();
+  replayer_.apply(payload, venue_, output_);
+  ring_.append(output_.reports.view());
+  epochs_.note(first, venue_.epoch());
+}
+
 void Sequencer::begin() {
+  if (!options_.leads) return;
   now_ = std::max(clock_.now_ns(), venue_.clock());
   for (const SessionView& view : venue_.sessions()) {
     if (sessions_.by_id(view.session) != nullptr || sessions_.full()) continue;
@@ -81,11 +91,14 @@ void Sequencer::set_stage(bool away) {
 }
 
 bool Sequencer::append() {
-  if (read_only()) {
-    refuse_batches(RejectCode::read_only);
+  if (read_only() || fenced_by_ != 0) {
+    refuse_batches(read_only() ? RejectCode::read_only : RejectCode::stale_epoch);
     return false;
   }
   Sequence first = venue_.sequence() + 1;
+  appended_.clear();
+  std::uint64_t digest =
+      venue_.event_digest(); // of the first batch alone: the next ones have not been folded
   for (const Run& run : batches_.runs) {
     visit_run(batches_, run, [&](auto records) {
       using Record = std::remove_const_t<typename decltype(records)::element_type>;
@@ -96,14 +109,19 @@ bool Sequencer::append() {
       header.epoch = options_.epoch;
       header.first_seq = first;
       header.ts_ns = now_;
+      header.event_digest = std::exchange(digest, 0);
       const WrittenFrame written = writer.write<Record>(header, records);
       CM_CHECK(written.count == records.size());
       journal_.commit(first, run.count, now_, written.bytes.size());
+      appended_.push_back(written.bytes);
     });
     first += run.count;
   }
   const bool written = journal_.write() == AppendResult::written;
-  if (!written) refuse_batches(RejectCode::read_only);
+  if (written)
+    tell_followers();
+  else
+    refuse_batches(RejectCode::read_only);
   timer_.stage(Timing::stage_journal);
   return written;
 }
@@ -144,6 +162,12 @@ void Sequencer::finish() {
   stats_.set(Stat::journal_syncs, journal_.counters().syncs);
   stats_.set(Stat::journal_spares_missed, journal_.counters().segments_made_late);
   stats_.set(Stat::read_only, read_only());
+  stats_.set(Stat::journal_sequence_replicated, followers_.replicated());
+  stats_.set(Stat::followers, followers_.size());
+  stats_.set(Stat::standby_in_sync, followers_.in_sync());
+  stats_.set(Stat::answers_waiting, outbox_.size());
+  stats_.set(Stat::solo, status.solo);
+  stats_.set(Stat::standing_by, !options_.leads);
   stats_.end();
   timer_.finish(transport_, frames);
 }
@@ -151,6 +175,8 @@ void Sequencer::finish() {
 void Sequencer::keep_house() {
   now_ = std::max(clock_.now_ns(), venue_.clock());
   if (journal_.state() == JournalState::read_only) journal_.try_resume();
+  followers_.keep(transport_, leader());
+  if (!options_.leads) return;
   for (ClientSession& session : sessions_.all()) {
     if (session.id == 0) continue;
     if (now_ - session.last_heard > session.silence_allowed &&
@@ -164,6 +190,55 @@ void Sequencer::keep_house() {
     session.next_heartbeat = now_ + session.silence_allowed / 3;
     send_one(session.connection, session_answer(SessionOutcome::heartbeat, &session, RejectCode::none));
   }
+}
+
+// --- the lead ----------------------------------------------------------------------------------------------------------
+
+Durability Sequencer::durability() const {
+  return options_.durability == Durability::replica && venue_.solo() ? Durability::disk : options_.durability;
+}
+
+bool Sequencer::syncs() const { return durability() == Durability::disk; }
+
+Followers::Leader Sequencer::leader() const {
+  return {options_.epoch, journal_.written_sequence(), now_, waits_for_standby()};
+}
+
+void Sequencer::tell_followers() {
+  Sequence first = venue_.sequence() + 1;
+  epochs_.note(first, options_.epoch);
+  for (std::size_t i = 0; i < appended_.size(); ++i) {
+    const Sequence last = first + batches_.runs[i].count - 1;
+    followers_.note(first, last, appended_[i]);
+    first = last + 1;
+  }
+  followers_.publish(transport_, leader());
+}
+
+void Sequencer::lead(std::uint64_t epoch) {
+  if (read_only()) throw JournalReadOnly("the lead cannot be journaled: " + journal_.reason());
+  journal_.raise_epoch(epoch);
+  options_.epoch = epoch;
+  options_.leads = true;
+  now_ = std::max(clock_.now_ns(), venue_.clock());
+  batches_.clear();
+  output_.clear();
+  AdminCommand& command = batches_.administration.push();
+  command = AdminCommand{};
+  command.kind = static_cast<std::uint16_t>(AdminAction::promote);
+  command.flag = 1;
+  command.sent_at = now_;
+  batches_.extend(Family::administration, batches_.administration.size());
+  if (!append()) throw JournalReadOnly("the lead cannot be journaled: " + journal_.reason());
+  journal_.sync();
+  apply();
+  batches_.clear();
+  output_.clear();
+  begin();
+}
+
+void Sequencer::answer_promotion(const Promotion& promotion, const FollowAnswer& answer) {
+  send_follow_answer(transport_, promotion.connection, answer);
 }
 
 } // namespace cmatch::io

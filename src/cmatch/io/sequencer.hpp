@@ -1,19 +1,23 @@
 // The stages of the core loop, each one call over whole arrays: decode, journal, apply, answer (DESIGN, section 1).
-// The loop that calls them is python/exchange/services/orders/loop.py. Owns sessions, arrays and the ring of reports;
+// The loop that calls them is python/exchange/services/orders/loop.py. Owns sessions, arrays, followers, the ring of reports;
 // borrows venue, journal, transport, clock and statistics. One thread. Allocates while its arrays grow, then no more.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "cmatch/io/batches.hpp"
 #include "cmatch/io/clock.hpp"
+#include "cmatch/io/epochs.hpp"
+#include "cmatch/io/followers.hpp"
 #include "cmatch/io/inbound.hpp"
 #include "cmatch/io/journal.hpp"
 #include "cmatch/io/journal_reader.hpp"
 #include "cmatch/io/loop_timer.hpp"
+#include "cmatch/io/outbox.hpp"
 #include "cmatch/io/replayer.hpp"
 #include "cmatch/io/report_ring.hpp"
 #include "cmatch/io/session_table.hpp"
@@ -33,6 +37,15 @@ struct SequencerOptions {
   std::uint32_t cancels_per_second = 0;     // a session; 0: no limit
   std::uint32_t orders_burst = 1, cancels_burst = 1;
   bool trusts_peers = true; // a private socket: a peer is who it says; else only whom permit() named
+  bool leads = true;        // else it stands by: it takes what a Standby brings, until lead()
+  FollowersOptions followers{};
+  std::size_t outbox_bytes = 16u << 20; // of answers that wait for the standby
+};
+
+// An operator's wish that a standby leads.
+struct Promotion {
+  ConnectionId connection;
+  bool accepts_loss;
 };
 
 class Sequencer {
@@ -47,6 +60,8 @@ class Sequencer {
   // Takes the records of the journal from the reader's place to `until`, before the loop begins: the venue's state, and
   // the reports that may be asked for. Returns the sequence reached: less where the journal ends sooner.
   Sequence replay(JournalReader& reader, Sequence until);
+  // One batch that is in the journal. Throws BadPayload and StateParted.
+  void fold(std::span<const std::byte> payload);
   // After that, or after a restore from a snapshot: takes up the sessions that the venue knows.
   void begin();
 
@@ -68,6 +83,23 @@ class Sequencer {
   void close_sessions();
   // The matching stage is away, or back: journaled with the next turn.
   void set_stage(bool away);
+
+  // --- the lead ---
+  // Takes it: `epoch` is the first of a new term. Journals that, durably, and takes up the sessions. Between two turns.
+  // Throws JournalReadOnly where the disk has no room, JournalFailed.
+  void lead(std::uint64_t epoch);
+  bool leads() const { return options_.leads; }
+  // Where it stands by: what an operator asked for since the last time.
+  std::optional<Promotion> take_promotion() { return std::exchange(promotion_, std::nullopt); }
+  void answer_promotion(const Promotion& promotion, const FollowAnswer& answer);
+  // The epoch of who has taken over, 0: nobody. Nothing is journaled or answered any more: the process has to stop.
+  std::uint64_t fenced_by() const { return fenced_by_; }
+  // An answer waits for more than the writing of its command: the disk, which sync() brings, or the standby.
+  bool syncs() const;
+  bool waits_for_standby() const { return options_.durability == Durability::replica && !venue_.solo(); }
+  Sequence replicated() const { return followers_.replicated(); }
+  bool standby_in_sync() const { return followers_.in_sync(); }
+
   // Time alone is due to change something.
   bool timer_due() const;
   std::int64_t next_timer() const { return venue_.next_timer(); }
@@ -93,6 +125,13 @@ class Sequencer {
   };
 
   void decode_frame(const InboundFrame& frame);
+  void decode_standing_by(const InboundFrame& frame, const CommandFrame& command);
+  void take_follower(const InboundFrame& frame, const CommandFrame& command);
+  Followers::Leader leader() const;
+  SendResult deliver(ConnectionId connection, std::span<const std::byte> bytes, SessionId session = 0,
+                     std::uint64_t first_event = 0);
+  void release_answers();
+  void tell_followers();
   void refuse_frame(ConnectionId connection, RejectCode code, FrameFault fault, std::uint32_t size);
   void take_orders(ClientSession& session, const CommandFrame& frame);
   template <class Record>
@@ -100,7 +139,7 @@ class Sequencer {
   void take_sessions(const InboundFrame& frame, const CommandFrame& command);
   void take_queries(ClientSession& session, const CommandFrame& frame);
   RejectCode admit(ClientSession& session, const OrderCommand& command);
-  static RejectCode admit(const ClientSession& session, const AdminCommand& command);
+  RejectCode admit(const ClientSession& session, const AdminCommand& command) const;
   static RejectCode admit(const ClientSession& session, const LedgerCommand& command);
   static RejectCode admit(const ClientSession& session, const InstrumentCommand& command);
 
@@ -116,6 +155,7 @@ class Sequencer {
   void note_refused(const Record& command, Family family, RejectCode code);
   void refuse_batches(RejectCode code);
 
+  Durability durability() const; // of what leaves now
   ReportHeader header() const;
   template <class Record>
   bool send_rows(ClientSession& session, const Record* records, std::span<const std::uint32_t> rows);
@@ -144,8 +184,14 @@ class Sequencer {
   Batches batches_;
   Output output_;
   Replayer replayer_;
-  std::int64_t now_ = 0;                         // of this turn
-  RecordBuffer<ExecutionReport> refused_orders_; // never journaled
+  Followers followers_;
+  Outbox outbox_;
+  EpochTable epochs_;
+  std::optional<Promotion> promotion_;
+  std::uint64_t fenced_by_ = 0;
+  std::vector<std::span<const std::byte>> appended_; // payloads of this turn, in the journal's memory
+  std::int64_t now_ = 0;                             // of this turn
+  RecordBuffer<ExecutionReport> refused_orders_;     // never journaled
   RecordBuffer<Answer> refused_others_;
   RecordBuffer<Answer> asked_; // of this turn's answers, those that somebody waits for
   RecordBuffer<OrderCommand> scratch_;

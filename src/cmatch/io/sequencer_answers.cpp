@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <type_traits>
 
 #include "cmatch/io/sequencer.hpp"
 #include "cmatch/venue/text.hpp"
@@ -10,7 +11,7 @@ namespace cmatch::io {
 
 ReportHeader Sequencer::header() const {
   ReportHeader header{};
-  header.durability = static_cast<std::uint16_t>(options_.durability);
+  header.durability = static_cast<std::uint16_t>(durability());
   header.epoch = options_.epoch;
   header.sequence = journal_.written_sequence();
   header.durable_sequence = journal_.durable_sequence();
@@ -22,9 +23,38 @@ template <class Record>
 SendResult Sequencer::send_one(ConnectionId connection, const Record& record) {
   FrameWriter writer(frame_);
   const WrittenFrame written = writer.write<Record>(header(), std::span<const Record>(&record, 1));
-  return transport_.send(connection, written.bytes);
+  constexpr bool kOfState = std::is_same_v<Record, OrderState> || std::is_same_v<Record, BalanceState>;
+  return kOfState ? deliver(connection, written.bytes) : transport_.send(connection, written.bytes);
 }
 template SendResult Sequencer::send_one(ConnectionId, const SessionAnswer&);
+
+namespace {
+
+std::uint64_t first_report(const ExecutionReport& report) { return report.event_sequence; }
+std::uint64_t first_report(const Answer&) { return 0; } // asked for again by who needs it
+
+} // namespace
+
+// Sends what follows from the journal, or keeps it until the standby has that too.
+SendResult Sequencer::deliver(ConnectionId connection, std::span<const std::byte> bytes, SessionId session,
+                              std::uint64_t first_event) {
+  if (fenced_by_ != 0) return SendResult::sent; // to nobody: what it tells may be nowhere by now
+  const Sequence sequence = venue_.sequence();
+  const bool waits = waits_for_standby() && (sequence > followers_.replicated() || !outbox_.empty());
+  if (!waits) return transport_.send(connection, bytes);
+  return outbox_.hold({sequence, connection, session, first_event}, bytes) ? SendResult::sent
+                                                                           : SendResult::would_block;
+}
+
+void Sequencer::release_answers() {
+  const Sequence replicated = waits_for_standby() ? followers_.replicated() : venue_.sequence();
+  outbox_.release(replicated, transport_, [&](const HeldFrame& frame, SendResult result) {
+    ClientSession* const session = sessions_.by_connection(frame.connection);
+    if (session == nullptr) return;
+    if (result == SendResult::gone) return sessions_.disconnect(*session);
+    if (session->id == frame.session && frame.first_event != 0) fall_behind(*session, frame.first_event);
+  });
+}
 
 // Sends records of one session, in frames; false where its peer does not take them all.
 template <class Record>
@@ -34,7 +64,11 @@ bool Sequencer::send_rows(ClientSession& session, const Record* records,
     FrameWriter writer(frame_);
     const WrittenFrame written = writer.write_rows<Record>(header(), records, rows);
     CM_CHECK(written.count != 0);
-    const SendResult result = transport_.send(session.connection, written.bytes);
+    const Record& first = records[rows.front()];
+    const bool journaled = first.sequence != 0;
+    const SendResult result =
+        journaled ? deliver(session.connection, written.bytes, session.id, first_report(first))
+                  : transport_.send(session.connection, written.bytes);
     if (result != SendResult::sent) {
       if (result == SendResult::gone) sessions_.disconnect(session);
       return false;
@@ -45,8 +79,8 @@ bool Sequencer::send_rows(ClientSession& session, const Record* records,
 }
 
 void Sequencer::fall_behind(ClientSession& session, std::uint64_t next_event) {
+  session.next_event = session.behind ? std::min(session.next_event, next_event) : next_event;
   session.behind = true;
-  session.next_event = next_event;
 }
 
 // By session, those rows of `records` that are to go to someone who is connected. Whoever is behind gets no reports: they
@@ -188,6 +222,8 @@ void Sequencer::answer_queries() {
 }
 
 void Sequencer::answer() {
+  if (fenced_by_ != 0) outbox_.clear();
+  release_answers();
   for (const Reply& reply : replies_)
     if (!reply.is_refusal) send_one(reply.connection, reply.session);
   route_reports();

@@ -12,7 +12,7 @@ namespace cmatch::io {
 void Sequencer::decode() {
   for (const InboundFrame& frame : inbound_.frames())
     decode_frame(frame);
-  if (batches_.empty() && timer_due()) {
+  if (options_.leads && batches_.empty() && timer_due()) {
     AdminCommand& tick = batches_.administration.push();
     tick = AdminCommand{};
     tick.kind = static_cast<std::uint16_t>(AdminAction::tick);
@@ -42,6 +42,8 @@ void Sequencer::decode_frame(const InboundFrame& frame) {
     stats_.add(Stat::frames_bad);
     return refuse_frame(frame.connection, reject_of(fault), fault, frame.length);
   }
+  if (command.list == CommandList::follow_requests) return take_follower(frame, command);
+  if (!options_.leads) return decode_standing_by(frame, command);
   if (command.list == CommandList::sessions) return take_sessions(frame, command);
   ClientSession* const session = sessions_.by_connection(frame.connection);
   if (session == nullptr)
@@ -63,8 +65,48 @@ void Sequencer::decode_frame(const InboundFrame& frame) {
   case CommandList::order_queries:
   case CommandList::balance_queries:
     return take_queries(*session, command);
+  case CommandList::follow_answers: // a leader's to say
+    return refuse_frame(frame.connection, RejectCode::bad_frame, FrameFault::list_kind, frame.length);
   case CommandList::sessions:
+  case CommandList::follow_requests:
     return;
+  }
+}
+
+// Who stands by answers nobody but its operator.
+void Sequencer::decode_standing_by(const InboundFrame& frame, const CommandFrame& command) {
+  if (command.list != CommandList::sessions)
+    return refuse_frame(frame.connection, RejectCode::not_leader, FrameFault::none, frame.length);
+  const SessionAnswer refused = session_answer(SessionOutcome::refused, nullptr, RejectCode::not_leader);
+  replies_.push_back({frame.connection, false, refused, {}});
+}
+
+void Sequencer::take_follower(const InboundFrame& frame, const CommandFrame& command) {
+  Principal principal;
+  const bool may = find_principal(frame, principal) && (principal.administers || principal.follows);
+  if (!may) return refuse_frame(frame.connection, RejectCode::not_permitted, FrameFault::none, frame.length);
+  for (std::uint32_t i = 0; i < command.records.count; ++i) {
+    FollowRequest request{};
+    copy_records(WireRecords{command.records.data + std::size_t{i} * command.records.words * 8, 1,
+                             command.records.words},
+                 &request);
+    const auto action = static_cast<FollowAction>(request.kind);
+    if (action == FollowAction::promote && !options_.leads) {
+      promotion_ = Promotion{frame.connection, (request.flags & kFollowAcceptLoss) != 0};
+      continue;
+    }
+    const std::uint64_t theirs = action == FollowAction::fence ? request.epoch : request.highest_epoch;
+    if (theirs > options_.epoch && options_.leads) fenced_by_ = theirs;
+    FollowAnswer answer = followers_.take(frame.connection, request, epochs_, leader());
+    if (fenced_by_ != 0 || action == FollowAction::fence) {
+      answer = FollowAnswer{};
+      answer.kind =
+          static_cast<std::uint16_t>(fenced_by_ != 0 ? FollowOutcome::fenced : FollowOutcome::refused);
+      answer.reject = static_cast<std::uint16_t>(RejectCode::stale_epoch);
+      answer.epoch = options_.epoch;
+      answer.sequence = journal_.written_sequence();
+    }
+    if (answer.kind != 0) send_follow_answer(transport_, frame.connection, answer);
   }
 }
 
@@ -77,6 +119,7 @@ RejectCode Sequencer::admit(ClientSession& session, const OrderCommand& command)
   const bool enters = action == OrderAction::new_order || action == OrderAction::replace;
   RateGate& gate = enters ? session.orders : session.cancels;
   if (!gate.pass(now_)) return RejectCode::session_throttled;
+  if (enters && waits_for_standby() && !followers_.in_sync()) return RejectCode::no_replica;
   if (action == OrderAction::new_order && venue_.away()) {
     if (queued_here_ >= venue_.queue_room()) return RejectCode::queue_full;
     ++queued_here_;
@@ -113,9 +156,14 @@ RejectCode Sequencer::admit(const ClientSession& session, const InstrumentComman
   return session.administers ? RejectCode::none : RejectCode::not_permitted;
 }
 
-RejectCode Sequencer::admit(const ClientSession& session, const AdminCommand& command) {
+RejectCode Sequencer::admit(const ClientSession& session, const AdminCommand& command) const {
   switch (static_cast<AdminAction>(command.kind)) {
-  case AdminAction::open_session: // these are the sequencer's own
+  case AdminAction::set_solo:
+    if (!session.administers) return RejectCode::not_permitted;
+    if (options_.durability != Durability::replica) return RejectCode::invalid_field;
+    return command.flag == 0 && !followers_.in_sync() ? RejectCode::no_replica : RejectCode::none;
+  case AdminAction::promote: // these are the sequencer's own
+  case AdminAction::open_session:
   case AdminAction::lose_session:
   case AdminAction::tick:
     return RejectCode::not_permitted;
@@ -251,7 +299,7 @@ SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSess
   answer.event_sequence = venue_.event_sequence();
   answer.oldest_event_sequence = ring_.complete_after() + 1;
   answer.timestamp = now_;
-  answer.durability = static_cast<std::uint16_t>(options_.durability);
+  answer.durability = static_cast<std::uint16_t>(durability());
   answer.schema_version = kSchemaVersion;
   answer.max_frame = kClientFrameBytes;
   return answer;
@@ -259,7 +307,7 @@ SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSess
 
 bool Sequencer::find_principal(const InboundFrame& frame, Principal& principal) const {
   if (options_.trusts_peers) {
-    principal = {0, true, true};
+    principal = {0, true, true, true};
     return true;
   }
   const auto found = principals_.find(std::string(transport_.user_id(frame.connection)));

@@ -39,6 +39,7 @@ struct Principal {
   TenantId tenant = 0; // 0: of any
   bool trades = false;
   bool administers = false;
+  bool follows = false; // the journal
 };
 
 struct ClientSession {

@@ -71,7 +71,13 @@ struct StatRow {
   X(epoch, gauge, number, "Epoch of the journal's writer")                                                            \
   X(pid, gauge, number, "Process id of the core")                                                                     \
   X(started_at_ns, gauge, unix_nanoseconds, "When the core started")                                                  \
-  X(heartbeat_ns, gauge, nanoseconds, "Monotonic clock at the last turn of the loop")
+  X(heartbeat_ns, gauge, nanoseconds, "Monotonic clock at the last turn of the loop")                                 \
+  X(journal_sequence_replicated, gauge, number, "Sequence of the last command that the standby has on its disk")      \
+  X(followers, gauge, number, "Followers of the journal over the socket")                                             \
+  X(standby_in_sync, gauge, number, "1 while the standby has all that was acknowledged")                              \
+  X(answers_waiting, gauge, number, "Frames that wait for the standby")                                               \
+  X(solo, gauge, number, "1 while answers do not wait for a standby, by an operator's will")                          \
+  X(standing_by, gauge, number, "1 while this core follows another one")
 
 #define CM_TIMINGS(X)                                                                                                 \
   X(batch_service, nanoseconds, "From the drain of a batch to its last answer sent")                                  \

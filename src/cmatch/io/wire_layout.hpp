@@ -4,18 +4,20 @@
 #pragma once
 
 #include "cmatch/io/frame_header.hpp"
+#include "cmatch/io/replication_records.hpp"
 #include "cmatch/io/session_records.hpp"
 #include "cmatch/io/wire_field.hpp"
 #include "cmatch/venue/records.hpp"
 
 namespace cmatch::io {
 
-enum class CommandList : std::uint16_t { orders = 1, ledger = 2, instruments = 3, administration = 4, sessions = 5, order_queries = 6, balance_queries = 7 };
-static_assert(sizeof(CommandHeader) == 40 && offsetof(CommandHeader, list) == 8);
+enum class CommandList : std::uint16_t { orders = 1, ledger = 2, instruments = 3, administration = 4, sessions = 5, order_queries = 6, balance_queries = 7, follow_requests = 8, follow_answers = 9 };
+static_assert(sizeof(CommandHeader) == 48 && offsetof(CommandHeader, list) == 8);
 inline constexpr WireField kCommandHeaderFields[] = {
     CM_WIRE(CommandHeader, schema_version, 0, 'u', 2), CM_WIRE(CommandHeader, stream, 2, 'u', 2),
     CM_WIRE(CommandHeader, count, 4, 'u', 4), CM_WIRE(CommandHeader, epoch, 16, 'u', 8),
     CM_WIRE(CommandHeader, first_seq, 24, 'u', 8), CM_WIRE(CommandHeader, ts_ns, 32, 'i', 8),
+    CM_WIRE(CommandHeader, event_digest, 40, 'u', 8),
 };
 
 enum class ReportList : std::uint16_t { reports = 1, answers = 2, sessions = 3, order_states = 4, balance_states = 5, refusals = 6 };
@@ -124,6 +126,23 @@ inline constexpr WireField kBalanceQueryFields[] = {
 };
 CM_WIRE_RECORD(BalanceQuery, CommandHeader, CommandList::balance_queries, 3, "BALANCE_QUERY");
 
+inline constexpr WireField kFollowRequestFields[] = {
+    CM_WIRE(FollowRequest, kind, 0, 'u', 2), CM_WIRE(FollowRequest, flags, 2, 'u', 2),
+    CM_WIRE(FollowRequest, reserved, 4, 'u', 4), CM_WIRE(FollowRequest, sequence, 8, 'u', 8),
+    CM_WIRE(FollowRequest, epoch, 16, 'u', 8), CM_WIRE(FollowRequest, highest_epoch, 24, 'u', 8),
+    CM_WIRE(FollowRequest, sent_at, 32, 'i', 8), CM_WIRE(FollowRequest, name, 40, 'S', 40),
+};
+CM_WIRE_RECORD(FollowRequest, CommandHeader, CommandList::follow_requests, 10, "FOLLOW_REQUEST");
+
+inline constexpr WireField kFollowAnswerFields[] = {
+    CM_WIRE(FollowAnswer, kind, 0, 'u', 2), CM_WIRE(FollowAnswer, reject, 2, 'u', 2),
+    CM_WIRE(FollowAnswer, flags, 4, 'u', 2), CM_WIRE(FollowAnswer, reserved, 6, 'u', 2),
+    CM_WIRE(FollowAnswer, epoch, 8, 'u', 8), CM_WIRE(FollowAnswer, sequence, 16, 'u', 8),
+    CM_WIRE(FollowAnswer, oldest, 24, 'u', 8), CM_WIRE(FollowAnswer, first_lost, 32, 'u', 8),
+    CM_WIRE(FollowAnswer, last_lost, 40, 'u', 8), CM_WIRE(FollowAnswer, timestamp, 48, 'i', 8),
+};
+CM_WIRE_RECORD(FollowAnswer, CommandHeader, CommandList::follow_answers, 7, "FOLLOW_ANSWER");
+
 inline constexpr WireField kExecutionReportFields[] = {
     CM_WIRE(ExecutionReport, exec_type, 0, 'u', 2), CM_WIRE(ExecutionReport, order_status, 2, 'u', 2),
     CM_WIRE(ExecutionReport, side, 4, 'u', 2), CM_WIRE(ExecutionReport, reject, 6, 'u', 2),
@@ -202,7 +221,7 @@ inline constexpr WireField kRefusalFields[] = {
 };
 CM_WIRE_RECORD(Refusal, ReportHeader, ReportList::refusals, 3, "REFUSAL");
 
-static_assert(numbered_from_one(AdminAction::open_account, AdminAction::set_limits, AdminAction::kill, AdminAction::open_session, AdminAction::lose_session, AdminAction::set_countdown, AdminAction::tick, AdminAction::set_stage, AdminAction::set_collateral, AdminAction::set_policy));
+static_assert(numbered_from_one(AdminAction::open_account, AdminAction::set_limits, AdminAction::kill, AdminAction::open_session, AdminAction::lose_session, AdminAction::set_countdown, AdminAction::tick, AdminAction::set_stage, AdminAction::set_collateral, AdminAction::set_policy, AdminAction::set_solo, AdminAction::promote));
 static_assert(numbered_from_one(Scope::venue, Scope::tenant, Scope::account, Scope::instrument));
 static_assert(numbered_from_one(ExecType::accepted, ExecType::rejected, ExecType::trade, ExecType::canceled, ExecType::expired, ExecType::replaced, ExecType::triggered, ExecType::restated, ExecType::cancel_rejected, ExecType::done));
 static_assert(numbered_from_one(OrderStatus::pending_new, OrderStatus::open, OrderStatus::partially_filled, OrderStatus::filled, OrderStatus::canceled, OrderStatus::expired, OrderStatus::rejected, OrderStatus::suspended));
@@ -221,6 +240,8 @@ static_assert(numbered_from_one(OrderType::limit, OrderType::market, OrderType::
 static_assert(numbered_from_one(TimeInForce::day, TimeInForce::gtc, TimeInForce::gtd, TimeInForce::ioc, TimeInForce::fok, TimeInForce::at_open, TimeInForce::at_close));
 static_assert(numbered_from_one(StpMode::cancel_newest, StpMode::cancel_oldest, StpMode::cancel_both, StpMode::decrement));
 static_assert(numbered_from_one(Peg::primary, Peg::midpoint));
+static_assert(numbered_from_one(FollowAction::follow, FollowAction::acknowledge, FollowAction::leave, FollowAction::promote, FollowAction::fence));
+static_assert(numbered_from_one(FollowOutcome::streaming, FollowOutcome::behind, FollowOutcome::ahead, FollowOutcome::diverged, FollowOutcome::heartbeat, FollowOutcome::fenced, FollowOutcome::promoted, FollowOutcome::refused));
 static_assert(numbered_from_one(SessionAction::logon, SessionAction::logoff, SessionAction::heartbeat));
 static_assert(numbered_from_one(SessionOutcome::welcome, SessionOutcome::refused, SessionOutcome::heartbeat, SessionOutcome::resync, SessionOutcome::bye));
 static_assert(numbered_from_one(Durability::process, Durability::disk, Durability::replica));

@@ -280,6 +280,13 @@ RejectCode set_policy(VenueState& state, const AdminCommand& command) {
   return RejectCode::none;
 }
 
+// promote: who takes over has nobody behind it yet; its flag is 1.
+RejectCode set_solo(VenueState& state, const AdminCommand& command) {
+  if (command.flag > 1) return RejectCode::invalid_field;
+  state.solo = command.flag != 0;
+  return RejectCode::none;
+}
+
 RejectCode simple_admin(VenueState& state, const AdminCommand& command) {
   switch (static_cast<AdminAction>(command.kind)) {
   case AdminAction::open_account:
@@ -294,6 +301,9 @@ RejectCode simple_admin(VenueState& state, const AdminCommand& command) {
     return state.ledger.set_collateral(command);
   case AdminAction::set_policy:
     return set_policy(state, command);
+  case AdminAction::set_solo:
+  case AdminAction::promote:
+    return set_solo(state, command);
   case AdminAction::tick:
     return RejectCode::none;
   case AdminAction::kill:

@@ -154,6 +154,8 @@ enum class AdminAction : std::uint16_t {
   set_stage = 8,      // the matching stage is away (flag 1) or back (flag 0)
   set_collateral = 9, // how an asset counts as collateral
   set_policy = 10,    // flag: ValidationPolicy
+  set_solo = 11,      // flag 1: answers do not wait for a standby, 0: they do again
+  promote = 12,       // the sequencer's own: a standby leads from here on, alone
 };
 
 enum class Scope : std::uint16_t { venue = 1, tenant = 2, account = 3, instrument = 4 };
@@ -178,7 +180,8 @@ struct AdminCommand {
   std::uint16_t present;
   std::uint16_t scope; // kill: Scope
   std::uint16_t
-      flag; // kill: 1 on, 0 lifted; open_session: 1 cancels its orders when it is lost; set_stage; set_policy
+      flag; // kill: 1 on, 0 lifted; open_session: 1 cancels its orders when it is lost; set_stage; set_policy;
+            // set_solo; promote: 1
   std::uint64_t account;       // set_limits: 0 = every account
   std::uint32_t tenant;        // open_account, kill: the tenant meant; else the sequencer's
   std::uint32_t instrument_id; // set_limits: 0 = every instrument

@@ -14,7 +14,7 @@ namespace cmatch {
 namespace {
 
 constexpr std::uint8_t kMagic[8] = {'C', 'M', 'A', 'T', 'C', 'H', 'V', 'N'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kPrefix = 24, kDigest = 8;
 
 void require(bool holds, const char* what) {
@@ -234,7 +234,7 @@ void read_limits(VenueState& state, Reader& in) {
 }
 
 void write_switches(const VenueState& state, Writer& out) {
-  for (const bool flag : {state.killed, state.away})
+  for (const bool flag : {state.killed, state.away, state.solo})
     out.put(static_cast<std::uint8_t>(flag));
   out.put(static_cast<std::uint16_t>(state.policy));
   out.put(std::uint64_t{state.killed_tenants.size()});
@@ -263,6 +263,7 @@ void write_switches(const VenueState& state, Writer& out) {
 void read_switches(VenueState& state, Reader& in) {
   state.killed = in.get<std::uint8_t>() != 0;
   state.away = in.get<std::uint8_t>() != 0;
+  state.solo = in.get<std::uint8_t>() != 0;
   const auto policy = in.get<std::uint16_t>();
   require(policy <= static_cast<std::uint16_t>(Policy::none), "the policy");
   state.policy = static_cast<Policy>(policy);

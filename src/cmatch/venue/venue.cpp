@@ -210,6 +210,7 @@ TimeNs Venue::clock() const { return state_->clock; }
 std::uint64_t Venue::epoch() const { return state_->epoch; }
 TimeNs Venue::next_timer() const { return cmatch::next_timer(*state_); }
 bool Venue::away() const { return state_->away; }
+bool Venue::solo() const { return state_->solo; }
 std::uint32_t Venue::queue_room() const { return state_->limits.queue_capacity - state_->queued; }
 const VenueLimits& Venue::limits() const { return state_->limits; }
 const Engine& Venue::engine() const { return state_->engine; }

@@ -68,6 +68,7 @@ class Venue {
   std::uint64_t epoch() const; // of the last batch
   TimeNs next_timer() const;   // when time alone changes something; the largest TimeNs where nothing does
   bool away() const;           // the matching stage
+  bool solo() const;           // answers do not wait for a standby
   std::uint32_t queue_room() const;
   const VenueLimits& limits() const;
   const Engine& engine() const;

@@ -117,6 +117,7 @@ class VenueState {
   std::map<SessionId, Session> sessions;
   bool killed = false;
   bool away = false;
+  bool solo = false; // answers do not wait for a standby, whatever the profile says
   Policy policy = Policy::all;
   VenueSlot queue_first = 0, queue_last = 0; // orders that wait for the matching stage
   std::uint32_t queued = 0;

@@ -66,6 +66,7 @@ VenueStatus Venue::status() const {
   status.away = state.away;
   status.policy = static_cast<std::uint16_t>(state.policy);
   status.killed = state.killed;
+  status.solo = state.solo;
   return status;
 }
 

@@ -70,7 +70,7 @@ struct VenueStatus {
   std::uint16_t away;
   std::uint16_t policy;
   std::uint16_t killed; // the whole venue
-  std::uint16_t reserved;
+  std::uint16_t solo;
 };
 
 static_assert(sizeof(VenueOrderView) == 144 && sizeof(PositionView) == 80 && sizeof(VenueStatus) == 80);

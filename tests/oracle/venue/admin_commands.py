@@ -41,6 +41,8 @@ def apply_admin(venue: "VenueState", c: Command) -> None:
             "set_stage": set_stage,
             "set_collateral": set_collateral,
             "set_policy": set_policy,
+            "set_solo": set_solo,
+            "promote": set_solo,
         }[c["kind"]](venue, c)
 
 
@@ -58,6 +60,8 @@ def checks_of(venue: "VenueState", c: Command) -> Checks:
         "set_stage": stage_checks,
         "set_collateral": collateral_checks,
         "set_policy": policy_checks,
+        "set_solo": stage_checks,
+        "promote": stage_checks,
     }.get(kind)
     if checks is not None:
         yield from checks(venue, c)
@@ -220,3 +224,8 @@ def set_collateral(venue: "VenueState", c: Command) -> None:
 def set_policy(venue: "VenueState", c: Command) -> None:
     """What new orders have to pass."""
     venue.policy = c["flag"]
+
+
+def set_solo(venue: "VenueState", c: Command) -> None:
+    """Whether answers wait for a standby."""
+    venue.solo = c["flag"] == 1

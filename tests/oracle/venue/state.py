@@ -92,6 +92,7 @@ class VenueState:
         self.countdowns: dict[int, int] = {}
         self.away = False
         self.policy = POLICY_ALL
+        self.solo = False
 
     # --- telling ----------------------------------------------------------------------------------
 

@@ -25,6 +25,8 @@ ADMIN_ACTIONS: Final = (
     "set_stage",
     "set_collateral",
     "set_policy",
+    "set_solo",
+    "promote",
 )
 ACTIONS: Final = {
     "orders": ORDER_ACTIONS,

@@ -39,8 +39,10 @@ from exchange.resilience import CircuitBreaker
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
+from exchange.services.orders.life import Life
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import LocalMatching, MatchingStage, StageUnavailableError
+from exchange.services.orders.standing_by import begin_standby, stand_by
 from exchange.storage.digests import Digest, append_digest
 from exchange.storage.directory import DataDirectory
 from exchange.storage.retention import starting_point
@@ -60,19 +62,25 @@ def main(settings: Settings) -> int:
     """Runs the core until it is told to stop; its exit code."""
     directory = DataDirectory(settings.data_directory)
     started = time.monotonic()
+    stands_by = bool(settings.replication.leader) and not directory.leads.exists()
     with ExitStack() as opened:
         try:
+            if stands_by:
+                begin_standby(directory, settings.replication)
             venue = _first_venue(directory, settings)
             journal = Journal(
                 str(directory.journal),
                 segment_bytes=settings.limits.segment_bytes,
                 recover_from=venue.sequence + 1,
+                first_sequence=venue.sequence + 1 if stands_by else 1,
             )
         except JournalLocked as error:
             log("refused to start", reason=error)
             return ExitCode.LOCKED
         opened.callback(journal.close)
-        if journal.written_sequence:  # another life of the core: what it writes is told from what was before
+        if (
+            journal.written_sequence and not stands_by
+        ):  # another life of the core: what it writes is told from what was before
             journal.raise_epoch(journal.epoch + 1)
         stats = SharedStats(str(stats_path(settings.data_directory)))
         stats.set(Stat.pid, os.getpid())
@@ -88,38 +96,51 @@ def main(settings: Settings) -> int:
         transport = ZmqTransport(router.socket.underlying, owner=router)
         clock = SystemClock()
         core = _sequencer(
-            settings, venue, journal, transport, clock, stats, trusts_peers=router.keyring is None
+            settings,
+            venue,
+            journal,
+            transport,
+            clock,
+            stats,
+            trusts_peers=router.keyring is None,
+            leads=not stands_by,
         )
         if router.keyring is not None:
             _permit(core, router.keyring)
         replayed = _replay(directory, core, venue, journal)
         core.begin()
-        loop = CoreLoop(
-            core,
-            MatchingStage(LocalMatching(), CircuitBreaker(failures=StageUnavailableError)),
-            durable=settings.durability is Durability.DISK,
-            doorkeeper=router.answer,
-        )
         router.bind(settings.endpoints.orders or ipc_endpoint(directory.run, SOCKET_NAME))
-        _stop_on_signals(loop)
+        life = Life()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, life.stop)
         log(
-            "core ready",
+            "core stands by" if stands_by else "core ready",
             sequence=venue.sequence,
             replayed=replayed,
             lost=_lost(journal),
             after_s=f"{time.monotonic() - started:.3f}",
         )
         _make_quiet(settings.core, realtime_priority)
-        return _serve(settings, loop, journal, venue)
+        try:
+            keepers: list[Callable[[], object]] = [router.answer]
+            if stands_by:
+                fencer = stand_by(life, core, clock, directory, settings.replication, router.answer)
+                if fencer is None:
+                    return _stopped(settings, journal, venue)
+                keepers.append(fencer)
+            stage = MatchingStage(LocalMatching(), CircuitBreaker(failures=StageUnavailableError))
+            life.runs(CoreLoop(core, stage, keepers=keepers)).run()
+            if core.fenced_by:
+                log("fenced: another core leads", epoch=core.fenced_by, sequence=venue.sequence)
+                return ExitCode.FENCED
+            return _stopped(settings, journal, venue)
+        except JournalFailed as error:
+            log("the journal failed", reason=error)
+            return ExitCode.JOURNAL_FAILED
 
 
-def _serve(settings: Settings, loop: CoreLoop, journal: Journal, venue: Venue) -> int:
-    try:
-        loop.run()
-        journal.sync()
-    except JournalFailed as error:
-        log("the journal failed", reason=error)
-        return ExitCode.JOURNAL_FAILED
+def _stopped(settings: Settings, journal: Journal, venue: Venue) -> int:
+    journal.sync()
     end = Digest(venue.sequence, venue.event_digest, venue.state_hash(), "core")
     append_digest(DataDirectory(settings.data_directory).digests, end)
     log(
@@ -129,14 +150,6 @@ def _serve(settings: Settings, loop: CoreLoop, journal: Journal, venue: Venue) -
         state_hash=f"{end.state_hash:016x}",
     )
     return ExitCode.STOPPED
-
-
-def _stop_on_signals(loop: CoreLoop) -> None:
-    def stop(*_: object) -> None:
-        loop.stopping = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
 
 
 def _first_venue(directory: DataDirectory, settings: Settings) -> Venue:
@@ -180,8 +193,9 @@ def _sequencer(
     stats: SharedStats,
     *,
     trusts_peers: bool,
+    leads: bool,
 ) -> Sequencer:
-    sessions = settings.sessions
+    sessions, replication = settings.sessions, settings.replication
     return Sequencer(
         venue,
         journal,
@@ -190,7 +204,7 @@ def _sequencer(
         stats,
         epoch=journal.epoch,
         max_batch_bytes=_BATCH_BYTES_MAX,
-        durability=2 if settings.durability is Durability.DISK else 1,
+        durability=1 + list(Durability).index(settings.durability),
         max_sessions=sessions.sessions_max,
         silence_ns=sessions.heartbeat_timeout_ms * 1_000_000,
         orders_per_s=sessions.orders_per_s,
@@ -198,6 +212,10 @@ def _sequencer(
         cancels_per_s=sessions.cancels_per_s,
         cancels_burst=sessions.cancels_burst,
         trusts_peers=trusts_peers,
+        leads=leads,
+        follow_bytes=replication.memory_bytes,
+        standby_timeout_ns=replication.timeout_ms * 1_000_000,
+        standby=replication.standby,
     )
 
 
@@ -209,7 +227,7 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
                 " expected its number, 0 for an operator's"
             )
         roles = principal.roles
-        core.permit(key, int(principal.tenant), "trade" in roles, "admin" in roles)
+        core.permit(key, int(principal.tenant), "trade" in roles, "admin" in roles, "follow" in roles)
 
 
 def _make_quiet(core: Core, realtime_priority: int) -> None:

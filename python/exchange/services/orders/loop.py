@@ -6,7 +6,7 @@ and its answer leaves when it is as durable as the profile says.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from cmatch._core import Sequencer
@@ -22,8 +22,7 @@ class CoreLoop:
     Args:
         sequencer: The stages.
         stage: Whether the matching stage is there.
-        durable: An answer waits until its command is on disk, not only written.
-        doorkeeper: Lets connections in, where keys protect the socket; never waits.
+        keepers: Called now and then, and never wait: who lets connections in, who fences an old leader.
     """
 
     def __init__(
@@ -31,23 +30,21 @@ class CoreLoop:
         sequencer: Sequencer,
         stage: MatchingStage,
         *,
-        durable: bool = False,
-        doorkeeper: Callable[[], object] | None = None,
+        keepers: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._core = sequencer
         self._stage = stage
-        self._durable = durable
-        self._doorkeeper = doorkeeper
+        self._keepers = keepers
         self._next_house_ns = 0
         self.stopping = False
 
     def run(self) -> None:
-        """Serves until `stopping` is set, then finishes the batch that is there.
+        """Serves until `stopping` is set, or another core has taken over; finishes the batch that is there.
 
         Raises:
             JournalFailed: What the disk holds is unknown: the process has to exit.
         """
-        while not self.stopping:
+        while not self.stopping and not self._core.fenced_by:
             self._core.wait(_IDLE_NS)
             self.turn()
         self.turn()
@@ -62,7 +59,7 @@ class CoreLoop:
         core.decode()
         if core.pending and core.append():
             core.apply()
-            if self._durable:
+            if core.syncs:
                 core.sync()
         core.answer()
         core.finish()
@@ -73,8 +70,8 @@ class CoreLoop:
 
     def _keep_house(self) -> None:
         self._next_house_ns = self._core.now + _HOUSE_NS
-        if self._doorkeeper is not None:
-            self._doorkeeper()
+        for keep in self._keepers:
+            keep()
         self._core.keep_house()
         change = self._stage.look()
         if change is not None:

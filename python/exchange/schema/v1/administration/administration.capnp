@@ -13,6 +13,8 @@ enum AdminAction @0x8337acde25cd8893 {
   setStage @8;  # the matching stage is away (flag 1) or back (flag 0)
   setCollateral @9;  # how an asset counts as collateral
   setPolicy @10;  # flag: what a bad order gets
+  setSolo @11;  # flag: 1 answers do not wait for a standby, 0 they do again
+  promote @12;  # the sequencer's own: a standby leads from here on, alone
 }
 
 enum Scope @0xe0b33654e9db4005 {

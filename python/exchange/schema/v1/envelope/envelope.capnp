@@ -8,6 +8,7 @@ using Instruments = import "../instruments/instruments.capnp";
 using Ledger = import "../ledger/ledger.capnp";
 using Orders = import "../orders/orders.capnp";
 using Queries = import "../queries/queries.capnp";
+using Replication = import "../replication/replication.capnp";
 using Sessions = import "../sessions/sessions.capnp";
 
 struct BatchHeader @0xcb280f666b425b0d {
@@ -34,10 +35,13 @@ struct CommandFrame @0xe995f421379f8461 {
     sessions @8 :List(Sessions.SessionRequest);
     orderQueries @9 :List(Queries.OrderQuery);
     balanceQueries @10 :List(Queries.BalanceQuery);
+    followRequests @14 :List(Replication.FollowRequest);
+    followAnswers @15 :List(Replication.FollowAnswer);  # leader to follower
   }
   epoch @11 :UInt64;
   firstSeq @12 :UInt64;  # of the journal, of the first command
   tsNs @13 :Int64;  # [ns] journaled time of the batch
+  eventDigest @16 :UInt64;  # over all events before this batch; 0: not said
 }
 
 struct ReportFrame @0xdd2683e52c0cae2f {

@@ -1,0 +1,178 @@
+"""The journal's files and snapshots of a leader, for a standby that is too far behind for the stream.
+
+The leader's replica answers; the standby asks. A part at a time, so that nobody waits long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from cmatch._core import JournalReader
+from cmatch.errors import JournalGap
+from exchange.bus.context import new_context
+from exchange.bus.curve import KeyPair
+from exchange.bus.rpc import Call, CallPolicy, Handler, Metadata, RpcClient, SocketChannel
+from exchange.domain.replication import JournalReply, JournalRequest, SnapshotReply, SnapshotRequest
+from exchange.errors import RpcError, RpcStatus, StorageError, is_service_failure
+from exchange.resilience import CircuitBreaker
+from exchange.runtime.caller import OPERATOR, Caller
+from exchange.schema.codec import decode_message, encode_message
+from exchange.storage.directory import DataDirectory, write_whole
+from exchange.storage.followers import FollowerRegistry
+from exchange.storage.retention import verified_snapshots
+
+JOURNAL_METHOD: Final = "replica.journal"
+SNAPSHOT_FILE_METHOD: Final = "replica.snapshot_file"
+_PART_BYTES: Final = 2 << 20
+_LENGTH_BYTES: Final = 8
+_TIMEOUT_MS: Final = 10_000
+_NO_CONTEXT: Final = "e30="  # Base64 of {}: rights are those of the connection
+
+
+def history_handlers(directory: DataDirectory, registry: FollowerRegistry) -> dict[str, Handler]:
+    """The methods by which a standby reads what is in a data directory; who asks is registered."""
+
+    async def journal(call: Call) -> bytes:
+        _check_operator(call)
+        request = decode_message(JournalRequest, call.payload)
+        if request.name:
+            registry.note(request.name, request.after_sequence)
+        return encode_message(await asyncio.to_thread(_read_journal, directory, request))
+
+    async def snapshot(call: Call) -> bytes:
+        _check_operator(call)
+        request = decode_message(SnapshotRequest, call.payload)
+        return encode_message(await asyncio.to_thread(_read_snapshot, directory, request))
+
+    return {JOURNAL_METHOD: journal, SNAPSHOT_FILE_METHOD: snapshot}
+
+
+def _check_operator(call: Call) -> None:
+    if Caller.of_tenant(call.metadata.tenant_id).tenant != OPERATOR:
+        raise RpcError(RpcStatus.PERMISSION_DENIED, "only the operator's may read the journal")
+
+
+def _read_journal(directory: DataDirectory, request: JournalRequest) -> JournalReply:
+    after = request.after_sequence
+    reader = JournalReader(str(directory.journal), max(after, 1))
+    parts: list[bytes] = []
+    size, last, more = 0, after, False
+    try:
+        for record in reader:
+            end = record.first_sequence + record.commands - 1
+            if end <= after:
+                if end == after and record.epoch != request.epoch:
+                    raise RpcError(
+                        RpcStatus.FAILED_PRECONDITION,
+                        f"sequence {after} was written in epoch {record.epoch} here, not {request.epoch}",
+                    )
+                continue
+            payload = bytes(record.payload)
+            if size and size + len(payload) > _PART_BYTES:
+                more = True
+                break
+            parts += [len(payload).to_bytes(_LENGTH_BYTES, "little"), payload]
+            size += len(payload) + _LENGTH_BYTES
+            last = end
+    except JournalGap as error:
+        raise RpcError(RpcStatus.OUT_OF_RANGE, f"{error}: begin with a snapshot") from None
+    return JournalReply(sequence=last, more=more, batches=b"".join(parts))
+
+
+def _read_snapshot(directory: DataDirectory, request: SnapshotRequest) -> SnapshotReply:
+    verified = verified_snapshots(directory)
+    wanted = [each for each in verified if request.sequence in (0, each.sequence)]
+    if not wanted:
+        raise RpcError(RpcStatus.NOT_FOUND, "there is no such snapshot")
+    file = wanted[-1]
+    try:
+        with file.path.open("rb") as content:
+            size = content.seek(0, 2)
+            content.seek(request.offset)
+            part = content.read(_PART_BYTES)
+    except OSError as error:
+        raise RpcError(RpcStatus.UNAVAILABLE, f"{file.path.name} cannot be read: {error.strerror}") from None
+    return SnapshotReply(sequence=file.sequence, size=size, content=part)
+
+
+class LeaderHistory:
+    """A leader's history over its replica's socket. One thread; a call waits for its answer.
+
+    Args:
+        endpoint: Of the replica.
+        name: Of the standby.
+        keys: Of the standby, for TCP.
+        server_key: Public key of the leader, for TCP.
+    """
+
+    def __init__(
+        self, endpoint: str, name: str, keys: KeyPair | None = None, server_key: str | None = None
+    ) -> None:
+        self._name = name
+        self._runner = asyncio.Runner()
+        self._context = new_context()
+        self._metadata = Metadata(f"standby-{name}"[:40], str(OPERATOR), name, _NO_CONTEXT)
+        self._client = self._runner.run(self._connect(endpoint, keys, server_key))
+
+    async def _connect(self, endpoint: str, keys: KeyPair | None, server_key: str | None) -> RpcClient:
+        channel = SocketChannel(self._context, endpoint, keys=keys, server_public=server_key)
+        return RpcClient(channel, CircuitBreaker(failures=is_service_failure))
+
+    def batches_after(self, sequence: int, epoch: int) -> tuple[list[bytes], bool]:
+        """Some payloads of records after a sequence, and whether there are more.
+
+        Raises:
+            RpcError: OUT_OF_RANGE: they were removed, begin with a snapshot; FAILED_PRECONDITION: the record
+                with that sequence is another one there.
+            ExchangeError: they cannot be had now.
+        """
+        request = JournalRequest(after_sequence=sequence, epoch=epoch, name=self._name)
+        reply = decode_message(JournalReply, self._call(JOURNAL_METHOD, encode_message(request)))
+        return list(_split(reply.batches)), reply.more
+
+    def fetch_snapshot(self, directory: Path) -> int:
+        """Copies the leader's newest snapshot into a directory; its sequence.
+
+        Raises:
+            ExchangeError: there is none, or it cannot be had now.
+        """
+        content, size, sequence = bytearray(), -1, 0
+        while len(content) != size:
+            request = SnapshotRequest(sequence=sequence, offset=len(content))
+            reply = decode_message(SnapshotReply, self._call(SNAPSHOT_FILE_METHOD, encode_message(request)))
+            if not reply.content:
+                raise StorageError("the leader's snapshot became shorter while it was read")
+            content += reply.content
+            size, sequence = reply.size, reply.sequence
+        write_whole(directory / f"{sequence:020d}.snapshot", bytes(content))
+        return sequence
+
+    def _call(self, method: str, payload: bytes) -> bytes:
+        policy = CallPolicy(timeout_ms=_TIMEOUT_MS)
+        return self._runner.run(self._client.call(method, payload, metadata=self._metadata, policy=policy))
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._runner.run(self._client.close())
+        self._context.destroy(linger=0)
+        self._runner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _split(batches: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(batches):
+        length = int.from_bytes(batches[at : at + _LENGTH_BYTES], "little")
+        yield batches[at + _LENGTH_BYTES : at + _LENGTH_BYTES + length]
+        at += _LENGTH_BYTES + length

@@ -1,0 +1,97 @@
+"""How a core process stands by: where it begins, whom it follows, and what it leaves behind when it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cmatch._core import Clock, Sequencer, Standby, Venue
+from exchange.bus.curve import KeyPair
+from exchange.bus.dealer import OPTIONS, Dealer
+from exchange.bus.options import SocketOptions
+from exchange.config.settings import Replication
+from exchange.errors import ConfigError, RpcError, RpcStatus
+from exchange.runtime.history import LeaderHistory
+from exchange.runtime.log import log
+from exchange.services.orders.life import Life
+from exchange.services.orders.standby import Fencer, StandbyLoop
+from exchange.storage.digests import append_digest
+from exchange.storage.directory import DataDirectory, sync_directory, write_whole
+from exchange.storage.retention import list_segments
+from exchange.storage.snapshots import SnapshotFile, read_snapshot, restore
+
+_BATCH_BYTES_MAX = 16 << 20  # what a record of the journal may hold
+_ORDERS = "/orders.sock"
+
+
+def begin_standby(directory: DataDirectory, replication: Replication) -> None:
+    """Gives a new standby what it begins with: a snapshot, where the leader's first record is gone.
+
+    Raises:
+        ExchangeError: the leader's replica does not answer, or has nothing to begin with.
+    """
+    if list_segments(directory.journal) or any(directory.snapshots.glob("*.snapshot")):
+        return
+    with _history(replication) as history:
+        try:
+            history.batches_after(0, 0)
+        except RpcError as error:
+            if error.code is not RpcStatus.OUT_OF_RANGE:
+                raise
+        else:
+            return
+        sequence = history.fetch_snapshot(directory.snapshots)
+    file = SnapshotFile(directory.snapshots / f"{sequence:020d}.snapshot", sequence)
+    restore(file, Venue.restore)
+    append_digest(directory.digests, read_snapshot(file)[0])
+    log("begins with a snapshot of the leader", sequence=sequence)
+
+
+def stand_by(
+    life: Life,
+    core: Sequencer,
+    clock: Clock,
+    directory: DataDirectory,
+    replication: Replication,
+    doorkeeper: Callable[[], object],
+) -> Fencer | None:
+    """Follows until stopped (None), or until this core leads: then what keeps its old leader away."""
+    link = _link(replication)
+
+    def tell(in_sync: bool) -> None:
+        if in_sync:
+            write_whole(directory.in_sync, b"")
+        else:
+            directory.in_sync.unlink(missing_ok=True)
+            sync_directory(directory.root)
+
+    with _history(replication) as history:
+        standby = Standby(
+            core,
+            name=replication.standby,
+            timeout_ns=replication.timeout_ms * 1_000_000,
+            in_sync=directory.in_sync.exists(),
+        )
+        loop = StandbyLoop(core, standby, link, history, clock, keepers=[doorkeeper], tell=tell)
+        promotion = life.runs(loop).run()
+    if promotion is None:
+        return None
+    write_whole(directory.leads, f"{promotion.epoch}\n".encode("ascii"))
+    return Fencer(link, clock, promotion.epoch)
+
+
+def _link(replication: Replication) -> Dealer:
+    options = SocketOptions(message_bytes_max=_BATCH_BYTES_MAX, queue_messages_max=OPTIONS.queue_messages_max)
+    return Dealer(replication.leader, _keys(replication), replication.leader_key or None, options)
+
+
+def _keys(replication: Replication) -> KeyPair | None:
+    return KeyPair.read(replication.key) if replication.key else None
+
+
+def _history(replication: Replication) -> LeaderHistory:
+    endpoint = replication.leader_queries
+    if not endpoint and replication.leader.startswith("ipc://") and replication.leader.endswith(_ORDERS):
+        endpoint = replication.leader.removesuffix(_ORDERS) + "/queries.sock"
+    if not endpoint:
+        raise ConfigError("replication.leader_queries is needed where the leader is not on this machine")
+    return LeaderHistory(endpoint, replication.standby, _keys(replication), replication.leader_key or None)

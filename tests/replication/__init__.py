@@ -1,0 +1,1 @@
+"""A leader, its standby, and what becomes of them."""

@@ -1,0 +1,127 @@
+"""A leader and its standby as users run them: `exchange up`, `exchange standby`, `exchange promote`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exchange.client import Client, LogonRefused
+from exchange.domain.enums import Durability
+from exchange.runtime.exits import ExitCode
+from tests.core_loop.bench_table import order
+from tests.replication.processes import Running, open_market, promote, verify
+
+
+@pytest.fixture
+def leader(tmp_path: Path) -> Iterator[Running]:
+    """Give a leader whose answers wait."""
+    made = Running.leader(tmp_path / "a")
+    yield made
+    made.stop()
+
+
+def test_standby_takes_over_and_every_acknowledged_order_is_there(leader: Running, tmp_path: Path) -> None:
+    """Trade, lose the leader's machine, promote: the same orders; the same client goes on; both verify."""
+    standby = Running.standby(tmp_path / "b", leader.data)
+    try:
+        standby.until(lambda: standby.said('event="in sync"'))
+        with leader.client() as client:
+            open_market(client)
+            client.load_instruments()
+            sent = [client.limit("A-B", "sell", 1, 100 + number, account=1) for number in range(20)]
+        assert all(report.ok and report.durability is Durability.REPLICA for report in sent)
+        leader.kill()
+        done = promote(standby.data)
+        assert done.returncode == 0, done.stderr
+        assert "lost     nothing that is known of" in done.stdout
+        with standby.client() as client:
+            client.load_instruments()
+            assert client.limit("A-B", "sell", 1, 500, account=1).ok
+            rows = client.query.open_orders(account=1)
+        assert [row.order_id for row in rows[:20]] == [report.order_id for report in sent]
+        assert promote(standby.data).returncode == 1  # it leads already
+    finally:
+        assert standby.stop() == 0
+    assert verify(standby.data).returncode == 0
+    again = Running.standby(standby.data, leader.data)  # it led, and leads again
+    with again.client() as client:
+        client.load_instruments()
+        assert len(client.query.open_orders(account=1)) == 21
+    assert again.stop() == 0
+
+
+def test_standby_lets_nobody_in_and_is_not_promoted_out_of_sync(leader: Running, tmp_path: Path) -> None:
+    """NOT_LEADER for a client; NOT_IN_SYNC for an operator while the leader does not wait for it."""
+    with leader.client() as operator:
+        solo = [sys.executable, "-m", "exchange.cli", "solo", "--data", str(leader.data)]
+        assert subprocess.run(solo, timeout=60, check=False).returncode == 0
+        open_market(operator)
+        standby = Running.standby(tmp_path / "b", leader.data)
+        try:
+            with pytest.raises(LogonRefused, match="not_leader"):
+                standby.client()
+            done = promote(standby.data)
+            assert done.returncode == 1
+            assert "this standby may lack what its leader has acknowledged" in done.stderr
+        finally:
+            assert standby.stop() == 0
+
+
+def test_old_leader_that_lives_is_fenced(leader: Running, tmp_path: Path) -> None:
+    """A promotion while the leader runs: its core stops with its own exit code, and is not started again."""
+    standby = Running.standby(tmp_path / "b", leader.data)
+    try:
+        standby.until(lambda: standby.said('event="in sync"'))
+        assert promote(standby.data).returncode == 0
+        assert leader.process.wait(30) == ExitCode.FENCED
+        assert leader.said("fenced: another core leads")
+    finally:
+        assert standby.stop() == 0
+
+
+def test_standby_begins_with_a_snapshot_where_the_first_records_are_gone(tmp_path: Path) -> None:
+    """The leader's journal begins later: the standby fetches its newest snapshot and follows from there."""
+    data = tmp_path / "a"
+    small = ("--set", "limits.segment_bytes=1048576", "--set", "limits.journal_bytes=2097152")
+    leader = Running.leader(data, *small)
+    try:
+        solo = [sys.executable, "-m", "exchange.cli", "solo", "--data", str(data)]
+        assert subprocess.run(solo, timeout=60, check=False).returncode == 0
+        with leader.client() as client:
+            open_market(client)
+            client.load_instruments()
+            _fill(client)
+        snapshot = [sys.executable, "-m", "exchange.cli", "snapshot", "--data", str(data)]
+        assert subprocess.run(snapshot, timeout=60, check=False).returncode == 0
+        assert not (data / "journal" / f"{1:020d}.journal").exists()
+        standby = Running.standby(tmp_path / "b", data)
+        try:
+            assert standby.said("begins with a snapshot of the leader")
+            standby.until(lambda: standby.said("state=streaming"))
+            with leader.client("other") as client:
+                client.load_instruments()
+                assert client.limit("A-B", "sell", 1, 900, account=1).ok
+                off = [sys.executable, "-m", "exchange.cli", "solo", "--off", "--data", str(data)]
+                assert subprocess.run(off, timeout=60, check=False).returncode == 0
+                assert client.limit("A-B", "sell", 1, 901, account=1).durability is Durability.REPLICA
+        finally:
+            assert standby.stop() == 0
+        assert verify(standby.data).returncode == 0
+    finally:
+        leader.stop()
+
+
+def _fill(client: Client) -> None:
+    """Some megabytes of journal: orders for more than there is, which are commands all the same."""
+    for part in range(20):
+        rows = np.repeat(order("", side=2, qty=10**6), 1_000)
+        rows["client_order_id_head"] = [f"{part}-{number}".encode() for number in range(rows.size)]
+        rows["sent_at"] = time.time_ns()
+        reports = client.submit_array(rows).result()
+        assert len(reports) == rows.size
