@@ -25,7 +25,7 @@ class Running:
         self.data = data
         self.log = data.with_suffix(".log")
         settings = [word for pair in (*SMALL, "endpoints.metrics=") for word in ("--set", pair)]
-        command = [sys.executable, "-m", "exchange.cli", *words, "--data", str(data), *settings]
+        command = [sys.executable, "-m", "exchange.cli", words[0], "--data", str(data), *settings, *words[1:]]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         self.until((data / "run" / "exchange.json").exists)

@@ -241,10 +241,9 @@ def test_standby_that_may_lack_something_does_not_lead_unless_loss_is_accepted()
     leader.send(me, CommandList.ORDERS, order("lost"))
     standby.turn()
     standby.wire.deaf = False
-    leader.turn(TIMEOUT_NS)
     standby.wire.held.clear()
     for _ in range(3):  # a heartbeat says how far the leader is
-        leader.turn(TIMEOUT_NS // 2)
+        leader.turn(TIMEOUT_NS // 4)
         frames_of = [
             f for f in standby.wire.receive() if frames.decode_commands(f)[1] is CommandList.FOLLOW_ANSWERS
         ]

@@ -42,12 +42,12 @@ void Sequencer::fold(std::span<const std::byte> payload) {
 
 void Sequencer::begin() {
   if (!options_.leads) return;
-  now_ = std::max(clock_.now_ns(), venue_.clock());
+  read_clock();
   for (const SessionView& view : venue_.sessions()) {
     if (sessions_.by_id(view.session) != nullptr || sessions_.full()) continue;
     ClientSession& session = sessions_.add(view.session, view.tenant, std::string(text_of(view.name)));
     session.cancels_when_lost = view.cancels_when_lost != 0;
-    session.last_heard = now_; // it has the time of a session that fell silent just now to come back
+    session.last_heard = steady_; // it has the time of a session that fell silent just now to come back
     session.silence_allowed = options_.silence_ns;
   }
   stats_.begin();
@@ -59,6 +59,11 @@ void Sequencer::begin() {
   stats_.end();
 }
 
+void Sequencer::read_clock() {
+  now_ = std::max(clock_.now_ns(), venue_.clock());
+  steady_ = clock_.steady_ns();
+}
+
 bool Sequencer::wait(std::int64_t timeout_ns) {
   const std::int64_t due_in = venue_.next_timer() - clock_.now_ns();
   const bool there = transport_.wait(std::clamp<std::int64_t>(due_in, 0, timeout_ns));
@@ -67,7 +72,7 @@ bool Sequencer::wait(std::int64_t timeout_ns) {
 }
 
 void Sequencer::drain() {
-  now_ = std::max(clock_.now_ns(), venue_.clock());
+  read_clock();
   transport_.drain(inbound_, options_.max_frames, options_.max_batch_bytes);
   batches_.clear();
   output_.clear();
@@ -173,21 +178,21 @@ void Sequencer::finish() {
 }
 
 void Sequencer::keep_house() {
-  now_ = std::max(clock_.now_ns(), venue_.clock());
+  read_clock();
   if (journal_.state() == JournalState::read_only) journal_.try_resume();
   followers_.keep(transport_, leader());
   if (!options_.leads) return;
   for (ClientSession& session : sessions_.all()) {
     if (session.id == 0) continue;
-    if (now_ - session.last_heard > session.silence_allowed &&
+    if (steady_ - session.last_heard > session.silence_allowed &&
         (session.connected || session.cancels_when_lost)) {
       lose(session);
       continue;
     }
     if (!session.connected) continue;
     if (session.behind) catch_up(session);
-    if (now_ < session.next_heartbeat) continue;
-    session.next_heartbeat = now_ + session.silence_allowed / 3;
+    if (steady_ < session.next_heartbeat) continue;
+    session.next_heartbeat = steady_ + session.silence_allowed / 3;
     send_one(session.connection, session_answer(SessionOutcome::heartbeat, &session, RejectCode::none));
   }
 }
@@ -201,7 +206,7 @@ Durability Sequencer::durability() const {
 bool Sequencer::syncs() const { return durability() == Durability::disk; }
 
 Followers::Leader Sequencer::leader() const {
-  return {options_.epoch, journal_.written_sequence(), now_, waits_for_standby()};
+  return {options_.epoch, journal_.written_sequence(), now_, steady_, waits_for_standby()};
 }
 
 void Sequencer::tell_followers() {
@@ -220,7 +225,7 @@ void Sequencer::lead(std::uint64_t epoch) {
   journal_.raise_epoch(epoch);
   options_.epoch = epoch;
   options_.leads = true;
-  now_ = std::max(clock_.now_ns(), venue_.clock());
+  read_clock();
   batches_.clear();
   output_.clear();
   AdminCommand& command = batches_.administration.push();
