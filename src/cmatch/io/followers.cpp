@@ -93,8 +93,8 @@ FollowAnswer Followers::follow(ConnectionId connection, const FollowRequest& req
                         .next = number,
                         .acknowledged = 0,
                         .goal = leader.written,
-                        .heard_at = leader.now,
-                        .next_heartbeat = leader.now});
+                        .heard_at = leader.steady,
+                        .next_heartbeat = leader.steady});
   FollowAnswer streaming = answer(FollowOutcome::streaming, leader);
   streaming.sequence = request.sequence;
   return streaming;
@@ -102,13 +102,13 @@ FollowAnswer Followers::follow(ConnectionId connection, const FollowRequest& req
 
 void Followers::acknowledge(One& one, const FollowRequest& request, const Leader& leader) {
   if (request.sequence > leader.written) return; // not of this stream
-  one.heard_at = leader.now;
+  one.heard_at = leader.steady;
   one.acknowledged = std::max(one.acknowledged, request.sequence);
   if (!one.standby) return;
   replicated_ = std::max(replicated_, one.acknowledged);
   if (one.acknowledged >= one.goal && !one.in_sync) {
     one.in_sync = true;
-    one.next_heartbeat = leader.now; // which tells it
+    one.next_heartbeat = leader.steady; // which tells it
   }
 }
 
@@ -135,11 +135,11 @@ void Followers::publish(Transport& transport, const Leader& leader) {
 }
 
 void Followers::keep(Transport& transport, const Leader& leader) {
-  std::erase_if(followers_, [&](One& one) { return leader.now - one.heard_at > options_.timeout_ns; });
+  std::erase_if(followers_, [&](One& one) { return leader.steady - one.heard_at > options_.timeout_ns; });
   publish(transport, leader);
   for (One& one : followers_) {
-    if (leader.now < one.next_heartbeat) continue;
-    one.next_heartbeat = leader.now + options_.timeout_ns / 4;
+    if (leader.steady < one.next_heartbeat) continue;
+    one.next_heartbeat = leader.steady + options_.timeout_ns / 4;
     FollowAnswer alive = answer(FollowOutcome::heartbeat, leader);
     // Who need not be waited for may lack what was acknowledged a moment ago.
     if (leader.waits)

@@ -4,6 +4,7 @@
 
 #include "cmatch/io/journal_errors.hpp"
 #include "cmatch/io/tally.hpp"
+#include "cmatch/planted.hpp"
 #include "cmatch/venue/text.hpp"
 
 namespace cmatch::io {
@@ -40,14 +41,19 @@ void Sequencer::fold(std::span<const std::byte> payload) {
   epochs_.note(first, venue_.epoch());
 }
 
+void Sequencer::look_at_clock() {
+  now_ = std::max(clock_.now_ns(), venue_.clock());
+  steady_ = clock_.steady_ns();
+}
+
 void Sequencer::begin() {
   if (!options_.leads) return;
-  now_ = std::max(clock_.now_ns(), venue_.clock());
+  look_at_clock();
   for (const SessionView& view : venue_.sessions()) {
     if (sessions_.by_id(view.session) != nullptr || sessions_.full()) continue;
     ClientSession& session = sessions_.add(view.session, view.tenant, std::string(text_of(view.name)));
     session.cancels_when_lost = view.cancels_when_lost != 0;
-    session.last_heard = now_; // it has the time of a session that fell silent just now to come back
+    session.last_heard = steady_; // it has the time of a session that fell silent just now to come back
     session.silence_allowed = options_.silence_ns;
   }
   stats_.begin();
@@ -67,7 +73,7 @@ bool Sequencer::wait(std::int64_t timeout_ns) {
 }
 
 void Sequencer::drain() {
-  now_ = std::max(clock_.now_ns(), venue_.clock());
+  look_at_clock();
   transport_.drain(inbound_, options_.max_frames, options_.max_batch_bytes);
   batches_.clear();
   output_.clear();
@@ -117,7 +123,8 @@ bool Sequencer::append() {
     });
     first += run.count;
   }
-  const bool written = journal_.write() == AppendResult::written;
+  const bool written =
+      planted(Bug::answers_before_write) || journal_.write() == AppendResult::written;
   if (written)
     tell_followers();
   else
@@ -131,17 +138,19 @@ void Sequencer::apply() {
     visit_run(batches_, run, [&](auto records) {
       venue_.apply({options_.epoch, venue_.sequence() + 1, now_}, records, output_);
     });
-  CM_CHECK(venue_.sequence() == journal_.written_sequence());
+  CM_CHECK(venue_.sequence() == journal_.written_sequence() || planted(Bug::answers_before_write));
   ring_.append(output_.reports.view());
   timer_.stage(Timing::stage_apply);
 }
 
 void Sequencer::sync() {
+  if (planted(Bug::skips_sync)) return;
   journal_.sync();
   timer_.stage(Timing::stage_journal);
 }
 
 void Sequencer::finish() {
+  if (planted(Bug::answers_before_write)) journal_.write();
   const std::uint32_t frames = inbound_.size();
   stats_.begin();
   stats_.add(Stat::commands, batches_.commands());
@@ -173,21 +182,21 @@ void Sequencer::finish() {
 }
 
 void Sequencer::keep_house() {
-  now_ = std::max(clock_.now_ns(), venue_.clock());
+  look_at_clock();
   if (journal_.state() == JournalState::read_only) journal_.try_resume();
   followers_.keep(transport_, leader());
   if (!options_.leads) return;
   for (ClientSession& session : sessions_.all()) {
     if (session.id == 0) continue;
-    if (now_ - session.last_heard > session.silence_allowed &&
+    if (steady_ - session.last_heard > session.silence_allowed &&
         (session.connected || session.cancels_when_lost)) {
       lose(session);
       continue;
     }
     if (!session.connected) continue;
     if (session.behind) catch_up(session);
-    if (now_ < session.next_heartbeat) continue;
-    session.next_heartbeat = now_ + session.silence_allowed / 3;
+    if (steady_ < session.next_heartbeat) continue;
+    session.next_heartbeat = steady_ + session.silence_allowed / 3;
     send_one(session.connection, session_answer(SessionOutcome::heartbeat, &session, RejectCode::none));
   }
 }
@@ -201,7 +210,7 @@ Durability Sequencer::durability() const {
 bool Sequencer::syncs() const { return durability() == Durability::disk; }
 
 Followers::Leader Sequencer::leader() const {
-  return {options_.epoch, journal_.written_sequence(), now_, waits_for_standby()};
+  return {options_.epoch, journal_.written_sequence(), now_, steady_, waits_for_standby()};
 }
 
 void Sequencer::tell_followers() {
@@ -220,7 +229,7 @@ void Sequencer::lead(std::uint64_t epoch) {
   journal_.raise_epoch(epoch);
   options_.epoch = epoch;
   options_.leads = true;
-  now_ = std::max(clock_.now_ns(), venue_.clock());
+  look_at_clock();
   batches_.clear();
   output_.clear();
   AdminCommand& command = batches_.administration.push();

@@ -104,7 +104,8 @@ class Sequencer {
   bool timer_due() const;
   std::int64_t next_timer() const { return venue_.next_timer(); }
 
-  std::int64_t now() const { return now_; } // of this turn
+  std::int64_t now() const { return now_; }       // of this turn: what it is journaled with
+  std::int64_t steady() const { return steady_; } // of this turn: how long somebody is silent goes by this
   std::uint64_t sequence() const { return venue_.sequence(); }
   bool read_only() const { return journal_.state() != JournalState::open; }
   std::uint32_t sessions() const { return sessions_.connected(); }
@@ -124,6 +125,7 @@ class Sequencer {
     Refusal refusal;
   };
 
+  void look_at_clock();
   void decode_frame(const InboundFrame& frame);
   void decode_standing_by(const InboundFrame& frame, const CommandFrame& command);
   void take_follower(const InboundFrame& frame, const CommandFrame& command);
@@ -190,7 +192,7 @@ class Sequencer {
   std::optional<Promotion> promotion_;
   std::uint64_t fenced_by_ = 0;
   std::vector<std::span<const std::byte>> appended_; // payloads of this turn, in the journal's memory
-  std::int64_t now_ = 0;                             // of this turn
+  std::int64_t now_ = 0, steady_ = 0;                // of this turn
   RecordBuffer<ExecutionReport> refused_orders_;     // never journaled
   RecordBuffer<Answer> refused_others_;
   RecordBuffer<Answer> asked_; // of this turn's answers, those that somebody waits for

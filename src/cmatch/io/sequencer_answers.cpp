@@ -106,7 +106,7 @@ void Sequencer::route_reports() {
     const std::uint64_t first = reports[to.rows.front()].event_sequence;
     if (!send_rows(to, reports.data(), to.rows)) fall_behind(to, first);
     to.rows.clear();
-    to.next_heartbeat = now_ + to.silence_allowed / 3;
+    to.next_heartbeat = steady_ + to.silence_allowed / 3;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cmatch/io/sequencer.hpp"
+#include "cmatch/planted.hpp"
 #include "cmatch/venue/reports.hpp"
 #include "cmatch/venue/requests.hpp"
 #include "cmatch/venue/text.hpp"
@@ -48,7 +49,7 @@ void Sequencer::decode_frame(const InboundFrame& frame) {
   ClientSession* const session = sessions_.by_connection(frame.connection);
   if (session == nullptr)
     return refuse_frame(frame.connection, RejectCode::not_logged_on, FrameFault::none, frame.length);
-  session->last_heard = now_;
+  session->last_heard = steady_;
   // All commands of a turn have to fit one write of the journal, at the full size of their records.
   constexpr std::uint64_t kCommandsAtMost = 8192;
   if (batches_.commands() + command.records.count > kCommandsAtMost)
@@ -118,7 +119,7 @@ RejectCode Sequencer::admit(ClientSession& session, const OrderCommand& command)
   const auto action = static_cast<OrderAction>(command.kind);
   const bool enters = action == OrderAction::new_order || action == OrderAction::replace;
   RateGate& gate = enters ? session.orders : session.cancels;
-  if (!gate.pass(now_)) return RejectCode::session_throttled;
+  if (!gate.pass(steady_)) return RejectCode::session_throttled;
   if (enters && waits_for_standby() && !followers_.in_sync()) return RejectCode::no_replica;
   if (action == OrderAction::new_order && venue_.away()) {
     if (queued_here_ >= venue_.queue_room()) return RejectCode::queue_full;
@@ -329,7 +330,7 @@ void Sequencer::take_sessions(const InboundFrame& frame, const CommandFrame& com
     return;
   case SessionAction::heartbeat:
     if (session != nullptr) {
-      session->last_heard = now_;
+      session->last_heard = steady_;
       return;
     }
     return refuse_frame(frame.connection, RejectCode::not_logged_on, FrameFault::none, frame.length);
@@ -367,23 +368,26 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   session->administers = principal.administers;
   session->orders.set(options_.orders_per_second, options_.orders_burst);
   session->cancels.set(options_.cancels_per_second, options_.cancels_burst);
-  session->last_heard = now_;
+  session->last_heard = steady_;
   session->silence_allowed =
       request.heartbeat_ms == 0 ? options_.silence_ns : std::int64_t{request.heartbeat_ms} * 1'000'000;
-  session->next_heartbeat = now_ + session->silence_allowed / 3;
+  session->next_heartbeat = steady_ + session->silence_allowed / 3;
   sessions_.connect(*session, frame.connection);
   if (!known || cancels != session->cancels_when_lost) {
     session->cancels_when_lost = cancels;
     journal_session(*session, AdminAction::open_session, cancels);
   }
-  const bool resumes = known && request.last_event_sequence != 0;
-  const bool gone = resumes && request.last_event_sequence < ring_.complete_after();
+  // Who has seen events and is not known any more was lost, and has not heard what became of its orders then.
+  const bool resumes = request.last_event_sequence != 0;
+  const bool gone = resumes && (!known || request.last_event_sequence < ring_.complete_after());
   SessionAnswer answer =
       session_answer(gone ? SessionOutcome::resync : SessionOutcome::welcome, session, RejectCode::none);
   if (gone) answer.reject = static_cast<std::uint16_t>(RejectCode::resync_required);
   replies_.push_back({frame.connection, false, answer, {}});
   session->behind = false;
-  if (resumes && !gone) fall_behind(*session, request.last_event_sequence + 1);
+  const bool skips = planted(Bug::resumes_from_wrong_event);
+  if (resumes && !gone)
+    fall_behind(*session, (skips ? venue_.event_sequence() : request.last_event_sequence) + 1);
 }
 
 void Sequencer::log_off(ClientSession& session, SessionOutcome outcome, RejectCode code) {

@@ -54,7 +54,7 @@ class CoreLoop:
         """One batch, from the socket to the last answer."""
         core = self._core
         core.drain()
-        if core.now >= self._next_house_ns:
+        if core.steady >= self._next_house_ns:
             self._keep_house()
         core.decode()
         if core.pending and core.append():
@@ -69,7 +69,7 @@ class CoreLoop:
         self._next_house_ns = 0
 
     def _keep_house(self) -> None:
-        self._next_house_ns = self._core.now + _HOUSE_NS
+        self._next_house_ns = self._core.steady + _HOUSE_NS
         for keep in self._keepers:
             keep()
         self._core.keep_house()

@@ -139,7 +139,7 @@ class StandbyLoop:
 
     def turn(self) -> None:
         """What came, into the journal; then the acknowledgement; then what follows from it."""
-        standby, now = self._standby, self._clock.now_ns()
+        standby, now = self._standby, self._clock.steady_ns()
         for frame in self._link.receive():
             standby.take(frame, now)
         if self._link.broken and now >= self._reopen_ns:
@@ -174,7 +174,7 @@ class StandbyLoop:
 
     def _house(self) -> Promotion | None:
         """Its own socket, and what is to be told."""
-        core, now = self._core, self._clock.now_ns()
+        core, now = self._core, self._clock.steady_ns()
         if now < self._next_house_ns:
             return None
         self._next_house_ns = now + _HOUSE_NS
@@ -183,7 +183,7 @@ class StandbyLoop:
         core.drain()
         core.keep_house()
         core.decode()
-        outcome = self._standby.promote_as_asked(now)
+        outcome = self._standby.promote_as_asked(self._clock.now_ns())
         core.answer()
         core.finish()
         self._say_how_it_is()
@@ -228,7 +228,7 @@ class Fencer:
 
     def __call__(self) -> None:
         """Once a second."""
-        now = self._clock.now_ns()
+        now = self._clock.steady_ns()
         if now < self._next_ns:
             return
         self._next_ns = now + _RETRY_NS
