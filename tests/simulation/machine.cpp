@@ -155,7 +155,11 @@ void Machine::start() {
     const io::RecoveryReport& found = process_->journal.recovery();
     trace_("machine ", number_, " starts: life ", life->number, " epoch ", process_->journal.epoch(),
            " sequence ", process_->venue.sequence(), found.cut ? " cut" : "");
-    oracle_.recovered(number_, disk_, found.cut ? excused_after() : UINT64_MAX);
+    const bool shorter = process_->journal.written_sequence() < std::exchange(written_, 0);
+    oracle_.recovered(number_, disk_, found.cut ? excused_after() : UINT64_MAX, shorter);
+    durable_ = process_->journal.written_sequence();
+    for (Sequence& sequence : vouched_)
+      sequence = std::min(sequence, durable_);
   });
   if (process_ == nullptr) return;
   next_turn_ = kNever;
@@ -185,6 +189,7 @@ void Machine::end_process(TimeNs death, bool tells) {
   if (process_ == nullptr) return;
   process_->life->death = death;
   durable_ = std::max(durable_, process_->journal.durable_sequence());
+  written_ = process_->journal.written_sequence();
   if (tells) process_->transport.reset_all();
   process_.reset();
 }

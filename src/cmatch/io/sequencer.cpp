@@ -125,10 +125,13 @@ bool Sequencer::append() {
   }
   const bool written =
       planted(Bug::answers_before_write) || journal_.write() == AppendResult::written;
-  if (written)
+  if (written) {
+    openings_.clear();
+    losses_.clear();
     tell_followers();
-  else
+  } else {
     refuse_batches(RejectCode::read_only);
+  }
   timer_.stage(Timing::stage_journal);
   return written;
 }
@@ -186,6 +189,7 @@ void Sequencer::keep_house() {
   if (journal_.state() == JournalState::read_only) journal_.try_resume();
   followers_.keep(transport_, leader());
   if (!options_.leads) return;
+  if (!read_only()) journal_overdue();
   for (ClientSession& session : sessions_.all()) {
     if (session.id == 0) continue;
     if (steady_ - session.last_heard > session.silence_allowed &&

@@ -148,6 +148,8 @@ class Sequencer {
   void log_on(const InboundFrame& frame, const SessionRequest& request);
   void log_off(ClientSession& session, SessionOutcome outcome, RejectCode code);
   void lose(ClientSession& session);
+  void journal_loss(ClientSession& session);
+  void journal_overdue();
   void journal_session(const ClientSession& session, AdminAction action, bool flag);
   SessionAnswer session_answer(SessionOutcome outcome, const ClientSession* session, RejectCode code) const;
   bool find_principal(const InboundFrame& frame, Principal& principal) const;
@@ -202,7 +204,9 @@ class Sequencer {
   std::vector<SessionId> touched_;
   std::vector<std::byte> frame_;
   std::unordered_map<std::string, Principal> principals_;
-  std::uint32_t queued_here_ = 0; // orders of this turn that will wait for the matching stage
+  std::vector<SessionId> openings_;   // that no written batch has said yet
+  std::vector<ClientSession> losses_; // the like
+  std::uint32_t queued_here_ = 0;     // orders of this turn that will wait for the matching stage
 };
 
 } // namespace cmatch::io

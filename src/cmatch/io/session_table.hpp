@@ -115,7 +115,8 @@ class SessionTable {
   void remove(ClientSession& session) {
     disconnect(session);
     by_id_[session.id] = kNone;
-    by_name_.erase(key(session.tenant, session.name));
+    const auto named = by_name_.find(key(session.tenant, session.name));
+    if (named != by_name_.end() && named->second == index(session)) by_name_.erase(named);
     free_.push_back(index(session));
     session.id = 0;
     --count_;
