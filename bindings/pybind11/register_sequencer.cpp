@@ -23,7 +23,7 @@ void define_clocks(py::module_& module) {
                         "Where the time of a batch comes from: ns since the Unix epoch, UTC.")
       .def("now_ns", &io::Clock::now_ns, "now_ns() -> int")
       .def("steady_ns", &io::Clock::steady_ns,
-           "steady_ns() -> int\n\nNever steps back or jumps, and begins anywhere.");
+           "steady_ns() -> int\n\nNs from some moment on, whatever the time of day is set to.");
   py::class_<io::SystemClock, io::Clock>(module, "SystemClock", "The clock of the machine.")
       .def(py::init<>());
   py::class_<io::VirtualClock, io::Clock>(module, "VirtualClock", "Stands still until it is moved.")
@@ -192,7 +192,7 @@ void register_sequencer(py::module_& module) {
                              [](SequencerHost& self) { return self.sequencer.standby_in_sync(); })
       .def_property_readonly(
           "steady", [](SequencerHost& self) { return self.sequencer.steady(); },
-          "When this turn began, ns of a clock that never jumps.")
+          "When this turn began, ns of the clock's steady time.")
       .def_property_readonly("sequence", [](SequencerHost& self) { return self.sequencer.sequence(); })
       .def_property_readonly("read_only", [](SequencerHost& self) { return self.sequencer.read_only(); })
       .def_property_readonly("sessions", [](SequencerHost& self) { return self.sequencer.sessions(); });

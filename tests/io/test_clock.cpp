@@ -28,4 +28,18 @@ TEST_CASE("virtual clock: stands still until it is moved") {
   CHECK(clock.now_ns() == 3);
 }
 
+TEST_CASE("clocks: steady time goes on where the time of day steps back") {
+  VirtualClock clock(5);
+  clock.advance(7);
+  CHECK(clock.steady_ns() == 12);
+  clock.set(3);
+  CHECK(clock.steady_ns() == 12);
+  clock.set(4);
+  CHECK(clock.now_ns() == 4);
+  CHECK(clock.steady_ns() == 13);
+  SystemClock system;
+  const std::int64_t before = system.steady_ns();
+  CHECK(before <= system.steady_ns());
+}
+
 TEST_SUITE_END();

@@ -260,6 +260,24 @@ TEST_CASE("memory disk: is full when it is full") {
   CHECK(disk.free_bytes("d") == 12);
 }
 
+TEST_CASE("memory disk: a bit that flips is seen at once, and by whoever comes after a power cut") {
+  MemoryDisk disk;
+  const auto file = disk.open("d/file", OpenMode::create);
+  disk.sync_directory("d");
+  put(*file, 0, some(3, 4));
+  REQUIRE(file->sync() == 0);
+  put(*file, 3, some(1, 4));
+  const std::uint64_t operations = disk.operations();
+  disk.flip_bit("d/file", 8 + 1);
+  disk.flip_bit("d/file", 8 * 100);
+  CHECK(disk.paths() == std::vector<std::string>{"d/file"});
+  CHECK(disk.operations() == operations);
+  CHECK(all_of(*file) == Bytes{4, 6, 4, 4});
+  disk.crash(CrashKind::lost, 1);
+  CHECK(disk.contents("d/file") == Bytes{4, 6, 4});
+  CHECK_THROWS_AS(disk.flip_bit("d/none", 0), DiskError);
+}
+
 TEST_CASE("memory disk: that tracks no crashes keeps everything") {
   MemoryDisk disk({.capacity_bytes = UINT64_MAX, .tracks_crashes = false});
   put(*disk.open("d/f", OpenMode::create), 0, some(3, 1));

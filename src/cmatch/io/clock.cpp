@@ -15,6 +15,7 @@ std::int64_t read(clockid_t clock) {
 } // namespace
 
 std::int64_t SystemClock::now_ns() { return read(CLOCK_REALTIME); }
+
 std::int64_t SystemClock::steady_ns() { return read(CLOCK_MONOTONIC); }
 
 } // namespace cmatch::io

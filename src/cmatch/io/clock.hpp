@@ -15,30 +15,30 @@ class Clock {
   virtual ~Clock() = default;
 
   virtual std::int64_t now_ns() = 0;
-  // Never steps back or jumps, and begins anywhere: for how long somebody has been silent.
+  // Nanoseconds from some moment on, whatever the time of day is set to: for how long something lasts. Never journaled.
   virtual std::int64_t steady_ns() = 0;
 };
 
-// CLOCK_REALTIME. Any thread may ask.
+// CLOCK_REALTIME, CLOCK_MONOTONIC. Any thread may ask.
 class SystemClock final : public Clock {
  public:
   std::int64_t now_ns() override;
-  std::int64_t steady_ns() override; // CLOCK_MONOTONIC
+  std::int64_t steady_ns() override;
 };
 
-// Stands still until it is moved. Any thread may ask and move it.
+// Stands still until it is moved; steps back where it is set back, and counts that as no time. Any thread may ask, one
+// moves it.
 class VirtualClock final : public Clock {
  public:
   explicit VirtualClock(std::int64_t start_ns = 0) : now_ns_(start_ns), steady_ns_(start_ns) {}
 
   std::int64_t now_ns() override { return now_ns_.load(std::memory_order_relaxed); }
   std::int64_t steady_ns() override { return steady_ns_.load(std::memory_order_relaxed); }
-  // Somebody sets the clock: no time passes.
-  void set(std::int64_t ns) { now_ns_.store(ns, std::memory_order_relaxed); }
-  void advance(std::int64_t ns) {
-    now_ns_.fetch_add(ns, std::memory_order_relaxed);
-    steady_ns_.fetch_add(ns, std::memory_order_relaxed);
+  void set(std::int64_t ns) {
+    const std::int64_t passed = ns - now_ns_.exchange(ns, std::memory_order_relaxed);
+    if (passed > 0) steady_ns_.fetch_add(passed, std::memory_order_relaxed);
   }
+  void advance(std::int64_t ns) { set(now_ns() + ns); }
 
  private:
   std::atomic<std::int64_t> now_ns_, steady_ns_;

@@ -32,7 +32,7 @@ class Followers {
     std::uint64_t epoch;
     std::uint64_t written; // sequence
     std::int64_t now;
-    std::int64_t steady;
+    std::int64_t steady; // how long a follower is silent goes by this
     bool waits; // answers wait for the standby
   };
 

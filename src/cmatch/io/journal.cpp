@@ -13,6 +13,7 @@
 #include "cmatch/check.hpp"
 #include "cmatch/io/journal_errors.hpp"
 #include "cmatch/io/journal_segments.hpp"
+#include "cmatch/planted.hpp"
 
 namespace cmatch::io {
 namespace {
@@ -250,6 +251,7 @@ AppendResult Journal::refuse(std::string reason) {
 // Undoes what a failed write may have left. Where that fails too, what is there must not be the whole group: it would
 // be found and obeyed by the next recovery, though it was refused.
 void Journal::take_back(std::size_t bytes) {
+  if (planted(Bug::leaves_refused_write)) return;
   if (zero(tail_, bytes)) return;
   const auto* const wanted = reinterpret_cast<const std::uint8_t*>(buffer_.data());
   std::vector<std::uint8_t> there(bytes);
@@ -315,12 +317,13 @@ std::unique_ptr<DiskFile> Journal::take_spare() {
 }
 
 void Journal::sync_file(DiskFile& file) {
-  if (const int error = file.sync(); error != 0) fail("a sync failed: " + error_text(error));
+  if (const int error = file.sync(); error != 0 && !planted(Bug::ignores_sync_error))
+    fail("a sync failed: " + error_text(error));
   ++counters_.syncs;
 }
 
 void Journal::sync_names() {
-  if (!names_unsynced_) return;
+  if (!names_unsynced_ || planted(Bug::leaves_name_unsynced)) return;
   try {
     disk_.sync_directory(directory_);
   } catch (const DiskError& error) {
@@ -331,7 +334,7 @@ void Journal::sync_names() {
 
 // Afterwards all but the current segment is durable.
 void Journal::sync_previous() {
-  sync_file(*previous_);
+  if (!planted(Bug::leaves_segment_unsynced)) sync_file(*previous_);
   sync_names();
   previous_.reset();
   point_.durable_sequence = std::max(point_.durable_sequence, segment_ - 1);
@@ -373,7 +376,7 @@ void Journal::prepare_spare() { io::prepare_spare(disk_, directory_, options_.se
 
 void Journal::raise_epoch(std::uint64_t epoch) {
   if (epoch < point_.epoch) throw std::invalid_argument("the epoch would step back");
-  point_.epoch = epoch;
+  if (!planted(Bug::forgets_epoch)) point_.epoch = epoch;
 }
 
 void Journal::check_alive() const {

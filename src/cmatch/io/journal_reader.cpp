@@ -5,6 +5,7 @@
 
 #include "cmatch/io/journal_errors.hpp"
 #include "cmatch/io/journal_segments.hpp"
+#include "cmatch/planted.hpp"
 
 namespace cmatch::io {
 namespace {
@@ -27,6 +28,9 @@ std::optional<RecordView> JournalReader::next() {
     if (found == Found::record) {
       idle_looks_ = 0;
       const RecordView record = cursor_->take();
+      if (planted(Bug::drops_last_of_segment) &&
+          disk_.open(segment_path(directory_, record.last_sequence() + 1), OpenMode::read) != nullptr)
+        continue;
       if (record.last_sequence() >= from_sequence_) return record;
       continue;
     }

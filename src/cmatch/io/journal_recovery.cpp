@@ -9,6 +9,7 @@
 #include "cmatch/io/journal_cursor.hpp"
 #include "cmatch/io/journal_errors.hpp"
 #include "cmatch/io/journal_segments.hpp"
+#include "cmatch/planted.hpp"
 
 namespace cmatch::io {
 namespace {
@@ -199,7 +200,7 @@ void Recovery::judge_tail() {
   if (!cut_)
     stop(segments_[last_].path, segments_[last_].tail, "the records end here, and others lie behind");
   const auto refuse_if_durable = [&](std::uint64_t durable, const std::string& path, std::uint64_t offset) {
-    if (durable < next) return;
+    if (durable < next || planted(Bug::cuts_durable_records)) return;
     throw JournalCorrupt(cut_->file, cut_->offset,
                          cut_->reason + ", but what " + path + " has at offset " + std::to_string(offset) +
                              " knew sequence " + std::to_string(durable) + " to be durable");
@@ -243,7 +244,7 @@ void Recovery::discard_tail() {
 }
 
 void Recovery::write_again() {
-  if (marks_.empty()) return;
+  if (marks_.empty() || planted(Bug::trusts_page_cache)) return;
   std::vector<std::uint8_t> bytes(kCopied);
   for (std::size_t i = marks_.front().segment; i <= last_; ++i) {
     const Segment& segment = segments_[i];

@@ -400,6 +400,22 @@ std::vector<std::uint8_t> MemoryDisk::contents(const std::string& path) const {
   return inode->live;
 }
 
+std::vector<std::string> MemoryDisk::paths() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> result;
+  for (const auto& [name, inode] : names_)
+    result.push_back(name);
+  return result;
+}
+
+void MemoryDisk::flip_bit(const std::string& path, std::uint64_t bit) {
+  const std::lock_guard lock(mutex_);
+  const std::shared_ptr<Inode> inode = find(path);
+  if (inode == nullptr) throw DiskError(ENOENT, "flip a bit of", path);
+  for (Bytes* const image : {&inode->live, &inode->durable})
+    if (bit / 8 < image->size()) (*image)[bit / 8] ^= static_cast<std::uint8_t>(1u << bit % 8);
+}
+
 void MemoryDisk::set_contents(const std::string& path, std::span<const std::uint8_t> bytes) {
   const std::lock_guard lock(mutex_);
   const auto inode = std::make_shared<Inode>();

@@ -89,6 +89,11 @@ class MemoryDisk final : public Disk {
 
   // A whole file as a reader sees it, without an operation being counted. Throws DiskError.
   std::vector<std::uint8_t> contents(const std::string& path) const;
+  // Of all files, sorted; the like.
+  std::vector<std::string> paths() const;
+  // Inverts one bit of a file, also of what a power cut would leave: media decay. Nothing where the file is shorter.
+  // Throws DiskError.
+  void flip_bit(const std::string& path, std::uint64_t bit);
   // Makes or replaces a file, durably.
   void set_contents(const std::string& path, std::span<const std::uint8_t> bytes);
 

@@ -4,6 +4,7 @@
 
 #include "cmatch/io/journal_errors.hpp"
 #include "cmatch/io/tally.hpp"
+#include "cmatch/planted.hpp"
 #include "cmatch/venue/text.hpp"
 
 namespace cmatch::io {
@@ -40,9 +41,14 @@ void Sequencer::fold(std::span<const std::byte> payload) {
   epochs_.note(first, venue_.epoch());
 }
 
+void Sequencer::look_at_clock() {
+  now_ = std::max(clock_.now_ns(), venue_.clock());
+  steady_ = clock_.steady_ns();
+}
+
 void Sequencer::begin() {
   if (!options_.leads) return;
-  read_clock();
+  look_at_clock();
   for (const SessionView& view : venue_.sessions()) {
     if (sessions_.by_id(view.session) != nullptr || sessions_.full()) continue;
     ClientSession& session = sessions_.add(view.session, view.tenant, std::string(text_of(view.name)));
@@ -72,7 +78,7 @@ bool Sequencer::wait(std::int64_t timeout_ns) {
 }
 
 void Sequencer::drain() {
-  read_clock();
+  look_at_clock();
   transport_.drain(inbound_, options_.max_frames, options_.max_batch_bytes);
   batches_.clear();
   output_.clear();
@@ -122,11 +128,15 @@ bool Sequencer::append() {
     });
     first += run.count;
   }
-  const bool written = journal_.write() == AppendResult::written;
-  if (written)
+  const bool written =
+      planted(Bug::answers_before_write) || journal_.write() == AppendResult::written;
+  if (written) {
+    openings_.clear();
+    losses_.clear();
     tell_followers();
-  else
+  } else {
     refuse_batches(RejectCode::read_only);
+  }
   timer_.stage(Timing::stage_journal);
   return written;
 }
@@ -136,17 +146,19 @@ void Sequencer::apply() {
     visit_run(batches_, run, [&](auto records) {
       venue_.apply({options_.epoch, venue_.sequence() + 1, now_}, records, output_);
     });
-  CM_CHECK(venue_.sequence() == journal_.written_sequence());
+  CM_CHECK(venue_.sequence() == journal_.written_sequence() || planted(Bug::answers_before_write));
   ring_.append(output_.reports.view());
   timer_.stage(Timing::stage_apply);
 }
 
 void Sequencer::sync() {
+  if (planted(Bug::skips_sync)) return;
   journal_.sync();
   timer_.stage(Timing::stage_journal);
 }
 
 void Sequencer::finish() {
+  if (planted(Bug::answers_before_write)) journal_.write();
   const std::uint32_t frames = inbound_.size();
   stats_.begin();
   stats_.add(Stat::commands, batches_.commands());
@@ -178,10 +190,11 @@ void Sequencer::finish() {
 }
 
 void Sequencer::keep_house() {
-  read_clock();
+  look_at_clock();
   if (journal_.state() == JournalState::read_only) journal_.try_resume();
   followers_.keep(transport_, leader());
   if (!options_.leads) return;
+  if (!read_only()) journal_overdue();
   for (ClientSession& session : sessions_.all()) {
     if (session.id == 0) continue;
     if (steady_ - session.last_heard > session.silence_allowed &&
@@ -225,7 +238,7 @@ void Sequencer::lead(std::uint64_t epoch) {
   journal_.raise_epoch(epoch);
   options_.epoch = epoch;
   options_.leads = true;
-  read_clock();
+  look_at_clock();
   batches_.clear();
   output_.clear();
   AdminCommand& command = batches_.administration.push();

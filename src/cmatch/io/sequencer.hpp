@@ -104,8 +104,8 @@ class Sequencer {
   bool timer_due() const;
   std::int64_t next_timer() const { return venue_.next_timer(); }
 
-  std::int64_t now() const { return now_; }       // of this turn
-  std::int64_t steady() const { return steady_; } // the same, of the clock that never jumps
+  std::int64_t now() const { return now_; }       // of this turn: what it is journaled with
+  std::int64_t steady() const { return steady_; } // of this turn: how long somebody is silent goes by this
   std::uint64_t sequence() const { return venue_.sequence(); }
   bool read_only() const { return journal_.state() != JournalState::open; }
   std::uint32_t sessions() const { return sessions_.connected(); }
@@ -125,7 +125,7 @@ class Sequencer {
     Refusal refusal;
   };
 
-  void read_clock();
+  void look_at_clock();
   void decode_frame(const InboundFrame& frame);
   void decode_standing_by(const InboundFrame& frame, const CommandFrame& command);
   void take_follower(const InboundFrame& frame, const CommandFrame& command);
@@ -148,6 +148,8 @@ class Sequencer {
   void log_on(const InboundFrame& frame, const SessionRequest& request);
   void log_off(ClientSession& session, SessionOutcome outcome, RejectCode code);
   void lose(ClientSession& session);
+  void journal_loss(ClientSession& session);
+  void journal_overdue();
   void journal_session(const ClientSession& session, AdminAction action, bool flag);
   SessionAnswer session_answer(SessionOutcome outcome, const ClientSession* session, RejectCode code) const;
   bool find_principal(const InboundFrame& frame, Principal& principal) const;
@@ -202,7 +204,9 @@ class Sequencer {
   std::vector<SessionId> touched_;
   std::vector<std::byte> frame_;
   std::unordered_map<std::string, Principal> principals_;
-  std::uint32_t queued_here_ = 0; // orders of this turn that will wait for the matching stage
+  std::vector<SessionId> openings_;   // that no written batch has said yet
+  std::vector<ClientSession> losses_; // the like
+  std::uint32_t queued_here_ = 0;     // orders of this turn that will wait for the matching stage
 };
 
 } // namespace cmatch::io

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cmatch/io/sequencer.hpp"
+#include "cmatch/planted.hpp"
 #include "cmatch/venue/reports.hpp"
 #include "cmatch/venue/requests.hpp"
 #include "cmatch/venue/text.hpp"
@@ -375,26 +376,44 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   if (!known || cancels != session->cancels_when_lost) {
     session->cancels_when_lost = cancels;
     journal_session(*session, AdminAction::open_session, cancels);
+    openings_.push_back(session->id);
   }
-  const bool resumes = known && request.last_event_sequence != 0;
-  const bool gone = resumes && request.last_event_sequence < ring_.complete_after();
+  // Who has seen events and is not known any more was lost, and has not heard what became of its orders then.
+  const bool resumes = request.last_event_sequence != 0;
+  const bool gone = resumes && (!known || request.last_event_sequence < ring_.complete_after());
   SessionAnswer answer =
       session_answer(gone ? SessionOutcome::resync : SessionOutcome::welcome, session, RejectCode::none);
   if (gone) answer.reject = static_cast<std::uint16_t>(RejectCode::resync_required);
   replies_.push_back({frame.connection, false, answer, {}});
   session->behind = false;
-  if (resumes && !gone) fall_behind(*session, request.last_event_sequence + 1);
+  const bool skips = planted(Bug::resumes_from_wrong_event);
+  if (resumes && !gone)
+    fall_behind(*session, (skips ? venue_.event_sequence() : request.last_event_sequence) + 1);
 }
 
 void Sequencer::log_off(ClientSession& session, SessionOutcome outcome, RejectCode code) {
   replies_.push_back({session.connection, false, session_answer(outcome, &session, code), {}});
   transport_.forget(session.connection);
-  if (session.cancels_when_lost) {
-    journal_session(session, AdminAction::lose_session, false);
-    sessions_.remove(session);
-  } else {
+  if (session.cancels_when_lost)
+    journal_loss(session);
+  else
     sessions_.disconnect(session);
-  }
+}
+
+void Sequencer::journal_loss(ClientSession& session) {
+  journal_session(session, AdminAction::lose_session, false);
+  losses_.push_back(session);
+  sessions_.remove(session);
+}
+
+// What was refused when the journal took nothing: a session that the venue does not know would not be lost, and its number
+// would be given away; one that it thinks is there would never have its orders cancelled.
+void Sequencer::journal_overdue() {
+  for (const SessionId id : openings_)
+    if (const ClientSession* const session = sessions_.by_id(id))
+      journal_session(*session, AdminAction::open_session, session->cancels_when_lost);
+  for (const ClientSession& session : losses_)
+    journal_session(session, AdminAction::lose_session, false);
 }
 
 void Sequencer::lose(ClientSession& session) {
@@ -403,8 +422,7 @@ void Sequencer::lose(ClientSession& session) {
   if (session.connected) transport_.forget(session.connection);
   if (!session.cancels_when_lost) return sessions_.disconnect(session);
   if (read_only()) return; // it cannot be journaled now: the next time
-  journal_session(session, AdminAction::lose_session, false);
-  sessions_.remove(session);
+  journal_loss(session);
 }
 
 } // namespace cmatch::io

@@ -1,6 +1,6 @@
 // Who is connected: sessions by name, by connection and by number, with their permissions, rates and place in the stream
 // of reports. Not part of the venue's state but for what was journaled (open_session, lose_session).
-// Owned by one loop. Units: ns of the loop's clock. All O(1), but due(), which is O(sessions).
+// Owned by one loop. Units: ns of the loop's steady clock. All O(1), but due(), which is O(sessions).
 #pragma once
 
 #include <cstdint>
@@ -115,7 +115,8 @@ class SessionTable {
   void remove(ClientSession& session) {
     disconnect(session);
     by_id_[session.id] = kNone;
-    by_name_.erase(key(session.tenant, session.name));
+    const auto named = by_name_.find(key(session.tenant, session.name));
+    if (named != by_name_.end() && named->second == index(session)) by_name_.erase(named);
     free_.push_back(index(session));
     session.id = 0;
     --count_;

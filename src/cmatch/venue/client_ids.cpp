@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cmatch/command.hpp"
+#include "cmatch/planted.hpp"
 #include "cmatch/snapshot_format.hpp"
 #include "cmatch/venue/venue_format.hpp"
 
@@ -122,7 +123,7 @@ void ClientIds::forget_first_of(AccountSlot account) {
   Node& gone = nodes_[entry];
   CM_CHECK(gone.account == account);
   const auto raised = static_cast<std::uint64_t>(gone.sent_at) - kLeast;
-  if (raised > of.raised) of.raised = raised;
+  if (raised > of.raised && !planted(Bug::forgets_client_ids)) of.raised = raised;
   of.settled.first = gone.later;
   if (gone.later == 0) of.settled.last = 0;
   --of.count;

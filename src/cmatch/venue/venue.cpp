@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "cmatch/planted.hpp"
 #include "cmatch/venue/administration.hpp"
 #include "cmatch/venue/money.hpp"
 #include "cmatch/venue/requests.hpp"
@@ -41,6 +42,8 @@ std::uint64_t digest_records(std::uint64_t seed, const RecordBuffer<Record>& rec
 void begin_batch(VenueState& state, const BatchHeader& header) {
   CM_CHECK(header.first_sequence == state.sequence + 1);
   constexpr std::uint32_t kForgetAtMost = 4096;
+  if (planted(Bug::forgets_client_ids) && header.epoch != state.epoch)
+    state.client_ids.forget_due(kEndOfTime, kForgetAtMost);
   state.epoch = header.epoch;
   ++state.sequence; // what is due happens under the first command's
   state.cause = {};
