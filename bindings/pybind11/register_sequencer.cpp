@@ -71,7 +71,7 @@ void register_sequencer(py::module_& module) {
   py::class_<SequencerHost>(
       module, "Sequencer",
       "The stages of the core loop over a venue, a journal, a transport and a clock. One thread. Each turn:\n"
-      "drain, decode, keep_house now and then, and where something is pending append, apply (and sync), then "
+      "drain, keep_house now and then, decode, and where something is pending append, apply (and sync), then "
       "answer\n"
       "and finish.")
       .def(

@@ -37,7 +37,9 @@ def started() -> tuple[Bench, StandbyBench, int]:
 def heir_of(standby: StandbyBench, promotion: Promotion) -> Bench:
     """The core that leads, on the standby's disk."""
     standby.journal.close()
-    return replica_leader(standby.disk, promotion.epoch)
+    heir = replica_leader(standby.disk, promotion.epoch)
+    heir.clock.set(standby.leader.clock.now_ns())
+    return heir
 
 
 def market(leader: Bench, standby: StandbyBench, me: int) -> None:

@@ -65,11 +65,6 @@ void Sequencer::begin() {
   stats_.end();
 }
 
-void Sequencer::read_clock() {
-  now_ = std::max(clock_.now_ns(), venue_.clock());
-  steady_ = clock_.steady_ns();
-}
-
 bool Sequencer::wait(std::int64_t timeout_ns) {
   const std::int64_t due_in = venue_.next_timer() - clock_.now_ns();
   const bool there = transport_.wait(std::clamp<std::int64_t>(due_in, 0, timeout_ns));

@@ -54,8 +54,6 @@ class CoreLoop:
         """One batch, from the socket to the last answer."""
         core = self._core
         core.drain()
-        if core.steady >= self._next_house_ns:
-            self._keep_house()
         core.decode()
         if core.steady >= self._next_house_ns:  # after what was said: nobody who spoke is silent
             self._keep_house()

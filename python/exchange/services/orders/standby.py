@@ -182,6 +182,7 @@ class StandbyLoop:
             keep()
         core.drain()
         core.decode()
+        core.keep_house()
         outcome = self._standby.promote_as_asked(self._clock.now_ns())
         core.answer()
         core.finish()
