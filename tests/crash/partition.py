@@ -83,7 +83,8 @@ class Network:
         for hook in hooks:
             lines.append(f"chain {hook} {{ type filter hook {hook} priority 0; policy accept;")
             interface = "iifname" if hook == "input" else "oifname"
-            lines += [f'{interface} != "lo" numgen random mod 100 < {percent} drop', "}"]
+            some = "" if percent == 100 else f"numgen random mod 100 < {percent} "
+            lines += [f'{interface} != "lo" {some}drop', "}"]
         _run(*self.enter, "nft", "-f", "-", text="\n".join([*lines, "}"]))
 
     def mend(self) -> None:
@@ -109,7 +110,7 @@ def network() -> Iterator[Network]:
         _run("ip", "netns", "add", name)
         opened.callback(_run, "ip", "netns", "del", name)
         made = Network(name, f"10.251.200.{third + 2}", f"10.251.200.{third + 1}")
-        made.cut(("input",), percent=0)  # whether nftables are allowed, before anything depends on them
+        made.cut(("input",), percent=1)  # whether nftables are allowed, before anything depends on them
         made.mend()
         yield made
 
@@ -146,8 +147,8 @@ class Verdict:
         )
         return (
             f"{self.answered} requests answered, {self.reconnects} reconnects; {back};"
-            f" missing {self.findings.missing}, repeated {self.findings.repeated};"
-            f" {'; '.join(self.complaints)}"
+            f" missing {self.findings.missing}, repeated {self.findings.repeated}"
+            f"{''.join(f'; {each}' for each in self.complaints)}"
         )
 
 

@@ -63,8 +63,8 @@ class Verdict:
         return (
             f"{self.stops} stops, {self.answered} requests answered, {self.reconnects} reconnects;"
             f" next answer after {middle:.1f} ms (median), {longest:.1f} ms (longest);"
-            f" missing {self.findings.missing}, repeated {self.findings.repeated};"
-            f" {'; '.join(self.complaints)}"
+            f" missing {self.findings.missing}, repeated {self.findings.repeated}"
+            f"{''.join(f'; {each}' for each in self.complaints)}"
         )
 
 

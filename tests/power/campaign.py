@@ -174,11 +174,11 @@ class Round:
         try:
             self._core.start()
         except CoreFailed:
-            if not witness.dark:
+            if not witness.is_dark():
                 raise
             return set(), "in a start"
         witness.spare()
-        if witness.dark:
+        if witness.is_dark():
             return set(), "in a start"
         answered: set[Request] = set()
         batch = self._chance.choice([1, 3, 10])
@@ -191,7 +191,7 @@ class Round:
             answered |= send(market, planned)
         planned.plan["at_ns"] //= 8
         self._before = planned
-        return answered, "under load" if witness.dark else "idle"
+        return answered, "under load" if witness.is_dark() else "idle"
 
     def _judge_life(self, model: DiskModel, answered: set[Request], *, recovered: bool) -> None:
         """After a life: what it found when it began, and what it acknowledged."""

@@ -137,8 +137,11 @@ class Campaign:
     def __init__(self, place: Path, seed: int, durability: str) -> None:
         self._ballast = place / "ballast"
         self._chance = Random(seed)
-        settings = (f"limits.segment_bytes={_SEGMENT_BYTES}", "sessions.orders_per_s=10000000")
-        settings += ("sessions.orders_burst=10000000",)
+        settings = (
+            f"limits.segment_bytes={_SEGMENT_BYTES}",
+            "sessions.orders_per_s=10000000",
+            "sessions.orders_burst=10000000",
+        )
         self._core = Core(place / "x", durability, settings=settings)
         self._acknowledged: set[Request] = set()
         self._count = 0
@@ -220,7 +223,8 @@ class Campaign:
         self._acknowledged |= {(_ACCOUNT, name) for name in names}
         self._verdict.refused += int(full.sum())
         self._verdict.accepted += len(names)
-        return rows[full]
+        refused: npt.NDArray[np.void] = rows[full]
+        return refused
 
 
 def main() -> int:

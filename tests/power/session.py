@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from cmatch._core import Journal, JournalReader, Venue, remove_segments_before
 from exchange.embedded import Exchange
@@ -17,7 +17,7 @@ from tests.power.segments import Record, Segment, is_segment, records_of, segmen
 
 SEGMENT_BYTES: Final = 1 << 16
 WRITE_BYTES: Final = 1 << 13
-LIMITS: Final = {
+LIMITS: Final[dict[str, Any]] = {
     "max_accounts": 64,
     "max_assets": 8,
     "max_instruments": 8,
@@ -69,8 +69,9 @@ def play(seed: int) -> list[tuple[int, int, int, bytes]]:
             operator = exchange.client("operator").admin
             operator.define_asset(1, "A", 0)
             operator.define_asset(2, "B", 0)
-            scales = {"price_scale": 0, "qty_scale": 0}
-            operator.define_instrument(1, "A-B", base="A", quote="B", max_price=1_000, **scales)
+            operator.define_instrument(
+                1, "A-B", base="A", quote="B", price_scale=0, qty_scale=0, max_price=1_000
+            )
             bots = []
             for account in range(1, _ACCOUNTS + 1):
                 operator.open_account(account, tenant=1)

@@ -49,7 +49,7 @@ def run(root: Path, tmp_path: Path) -> Iterator[Run]:
             for program in programs:
                 words = [sys.executable, "-c", _BEGIN + program, str(root)]
                 process = subprocess.run(words, env=witness.environment, check=False)
-                assert process.returncode == (-9 if witness.dark else 0)
+                assert process.returncode == (-9 if witness.is_dark() else 0)
             model.follow(witness.read())
             assert differences(root, model.live()) == []
             return model

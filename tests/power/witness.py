@@ -112,8 +112,7 @@ class Witness:
         """How many were begun until now."""
         return int(_STATE.unpack_from(self._memory)[0])
 
-    @property
-    def dark(self) -> bool:
+    def is_dark(self) -> bool:
         """Whether the power was cut."""
         return bool(_STATE.unpack_from(self._memory)[2])
 
