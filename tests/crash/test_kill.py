@@ -16,4 +16,4 @@ def test_core_killed_under_load_loses_and_repeats_nothing_acknowledged(
     verdict = run(tmp_path / "x", kills=3, rate=5_000, seed=7, durability=durability)
     assert verdict.good, verdict
     assert verdict.answered > 500
-    assert verdict.trades > 50
+    assert verdict.findings.trades > 50

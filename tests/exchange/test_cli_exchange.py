@@ -187,6 +187,16 @@ def test_order_through_its_life_by_command(up: Up) -> None:
     assert up.ask("order", "list", "--account", "11") == []
 
 
+def test_orders_endpoints_are_tried_in_turn(up: Up) -> None:
+    """Nobody listens at the first one; where nobody does at any, a sentence says so."""
+    places = [f"ipc://{up.data}/run/{name}.sock" for name in ("nobody", "orders")]
+    rows = up.ask("balances", "--account", "12", "--orders", places[0], "--orders", places[1])
+    assert {row["symbol"] for row in rows} == {"BTC", "USD"}
+    done = exchange("book", "BTC-USD", "--orders", places[0], "--data", str(up.data), check=None)
+    assert done.returncode != 0
+    assert "no exchange runs" in done.stderr
+
+
 def test_admin_refusal_names_the_code_and_ends_with_1(up: Up) -> None:
     """Other wrong words end with a sentence and 78."""
     done = exchange("admin", "define-asset", "1", "ABC", "8", "--data", str(up.data), *settings(), check=1)

@@ -36,19 +36,20 @@ from exchange.domain.enums import (
     SessionAction,
 )
 from exchange.errors import WireError
-from tests.exchange.scripted_core import KnownSession, Logic, State
+from tests.exchange.scripted_core import UNKNOWN_ORDER, KnownSession, Logic, State
 
 MS = 1_000_000
 PEER = b"peer1"
+NOT_NOW = 1009  # transient
 
 
 class Wire:
     """A session and a scripted core, with a clock and a network between them that do as they are told."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, endpoints: int = 1, **settings: Any) -> None:
         self.now = 1_000 * MS
         self.core = Logic(State())
-        self.session = Session(Settings("bot", "ann", 1, **settings), lambda: self.now)
+        self.session = Session(Settings("bot", "ann", 1, **settings), lambda: self.now, endpoints=endpoints)
         self.makers = Makers(Names("bot", lambda: self.now, "i"), "ann", 7)
         self.peer = PEER
         self.answers: list[Any] = []
@@ -405,6 +406,65 @@ def test_silence_ends_the_connection(wire: Wire) -> None:
     wire.pass_time(1)
     assert wire.state() is SessionState.DISCONNECTED
     assert wire.session.reopen_at == wire.now + 20 * MS
+
+
+def test_next_endpoint_is_tried_at_once_and_a_pause_follows_each_turn() -> None:
+    """Of three that are silent or turn the session away for now, none is waited for before the next."""
+    wire = Wire(endpoints=3, backoff_ms_max=50)
+    wire.core.refuse_logon = NOT_NOW
+    pauses = []
+    for number in range(9):
+        if number % 3 == 1:
+            wire.pass_time(2_000)  # nobody answers
+        else:
+            wire.deliver()
+        assert wire.state() is SessionState.DISCONNECTED
+        assert wire.session.reopen_at is not None
+        pauses.append((wire.session.reopen_at - wire.now) // MS)
+        wire.session.opened(wire.session.reopen_at)
+    assert pauses == [0, 0, 20, 0, 0, 40, 0, 0, 50]
+    wire.core.refuse_logon = 0
+    wire.deliver()
+    assert wire.state() is SessionState.ACTIVE
+    for pause in (0, 0, 20, 0):
+        wire.session.lost(wire.now)
+        assert wire.session.reopen_at == wire.now + pause * MS
+        wire.session.opened(wire.session.reopen_at)
+
+
+def test_logon_refused_for_good_tries_no_other_endpoint() -> None:
+    """Who may not come in at one place may not come in at another."""
+    wire = Wire(endpoints=2)
+    wire.core.refuse_logon = UNKNOWN_ORDER
+    wire.deliver()
+    assert wire.state() is SessionState.CLOSED
+    assert isinstance(wire.session.refusal, LogonRefused)
+
+
+@pytest.mark.parametrize("resync", [False, True])
+def test_welcome_of_a_lower_epoch_is_left_for_the_next_endpoint(resync: bool) -> None:
+    """A leader that was succeeded lets the session in: not a word of it counts, and nothing is sent to it."""
+    wire = Wire(endpoints=2)
+    wire.core.epoch = 3
+    wire.ask(wire.makers.orders.limit(1, "buy", 1, 100))
+    wire.deliver()
+    answer = wire.ask(wire.makers.orders.limit(1, "buy", 10, 100))
+    leader, stale = wire.core, Logic(State(sequence=9, event=9, sessions={b"bot": KnownSession(5)}), epoch=2)
+    stale.forget_before = 9 if resync else 0
+    wire.session.lost(wire.now)
+    wire.core = stale
+    wire.session.opened(wire.now)
+    wire.deliver()
+    assert wire.state() is SessionState.DISCONNECTED
+    assert wire.session.reopen_at == wire.now + 20 * MS
+    assert [kind for kind, _ in stale.heard] == [CommandList.SESSIONS]
+    assert (wire.session.epoch, wire.session.session, wire.session.event_sequence) == (3, 1, 1)
+    wire.core = leader
+    wire.peer = b"again"
+    wire.session.opened(wire.session.reopen_at)
+    wire.deliver()
+    assert answer().order_qty == 10
+    assert not [event for event in wire.events if isinstance(event, Resync)]
 
 
 def test_reconnects_are_paused_longer_each_time_and_shortly_after_success() -> None:

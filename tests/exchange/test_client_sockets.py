@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.exchange.clients import Connector
 from tests.exchange.scripted_core import ScriptedCore
 
 WAIT_S = 20.0
+NOT_NOW = 1009  # transient
 _numbers = count()
 
 
@@ -242,6 +244,66 @@ def test_core_killed_and_started_again_loses_and_doubles_nothing(connector: Conn
         assert sorted(report.order_qty for report in seen) == list(range(1, 52))
 
 
+def test_client_of_several_endpoints_finds_who_leads(
+    connector: Connector, core: ScriptedCore, endpoint: str
+) -> None:
+    """Nobody listens at the first, the second only follows: neither is waited for."""
+    with ScriptedCore(f"{endpoint}2") as follower:
+        follower.logic.refuse_logon = NOT_NOW
+        start = time.monotonic()
+        client = connector.connect(
+            [f"{endpoint}1", f"{endpoint}2", endpoint], tenant=1, name="bot", user="ann", account=7
+        )
+        assert time.monotonic() - start < 1
+        assert client.limit(1, "buy", 1, 100).ok
+        assert core.logic.state.new_orders == 1
+        assert {kind for kind, _ in follower.logic.heard} == {CommandList.SESSIONS}
+
+
+def test_leader_killed_is_succeeded_and_nothing_is_lost_or_doubled(
+    connector: Connector, endpoint: str
+) -> None:
+    """Requests under way are answered by the standby once it leads, each executed once; no report is lost."""
+    leader = ScriptedCore(endpoint)
+    with ScriptedCore(f"{endpoint}2", leader.logic.state, epoch=2) as standby:
+        standby.logic.refuse_logon = NOT_NOW
+        client = connector.connect(
+            [endpoint, f"{endpoint}2"], tenant=1, name="bot", user="ann", account=7, timeout_ms=20_000
+        )
+        stream = client.reports()
+        assert client.limit(1, "buy", 1, 100).ok
+        leader.logic.tamper = without_reports
+        handles = [client.submit(client.make.orders.limit(1, "buy", qty, 100)) for qty in range(2, 52)]
+        while len(leader.logic.heard) < 20:
+            pass
+        leader.stop()
+        threading.Timer(0.3, lambda: setattr(standby.logic, "refuse_logon", 0)).start()
+        assert [handle.result(WAIT_S).order_qty for handle in handles] == list(range(2, 52))
+        assert (standby.logic.state.new_orders, client.epoch) == (51, 2)
+        seen = [next(stream) for _ in range(51)]
+        events = [report.event_sequence for report in seen]
+        assert events == sorted(set(events))
+        assert sorted(report.order_qty for report in seen) == list(range(1, 52))
+
+
+def test_leader_that_was_succeeded_is_asked_nothing(connector: Connector, endpoint: str) -> None:
+    """It would let the client in: its epoch says that it must not be believed."""
+    leader = ScriptedCore(endpoint, epoch=3)
+    with ScriptedCore(f"{endpoint}2", epoch=2) as stale:
+        client = connector.connect([endpoint, f"{endpoint}2"], tenant=1, name="bot", user="ann", account=7)
+        assert client.limit(1, "buy", 1, 100).ok
+        leader.stop()
+        handle = client.submit(client.make.orders.limit(1, "buy", 2, 100))
+        while len(stale.logic.heard) < 3:
+            pass
+        assert not handle.done
+        with ScriptedCore(endpoint, leader.logic.state, epoch=3) as again:
+            assert handle.result(WAIT_S).ok
+            assert again.logic.state.new_orders == 2
+        assert {kind for kind, _ in stale.logic.heard} == {CommandList.SESSIONS}
+        assert stale.logic.state.new_orders == 0
+
+
 def test_reports_missed_while_away_come_first(connector: Connector, endpoint: str) -> None:
     """What happened to own orders while the connection was down is delivered before anything new."""
     core = ScriptedCore(endpoint)
@@ -336,6 +398,16 @@ def test_connect_without_a_core_says_so_in_time(connector: Connector, endpoint: 
         connector.connect(endpoint, tenant=1, name="bot", user="ann", connect_ms=100)
 
 
+def test_connect_where_nobody_leads_says_so_in_time(
+    connector: Connector, core: ScriptedCore, endpoint: str
+) -> None:
+    """Refused for now by all there are: tried again until the time is over, and then said why."""
+    core.logic.refuse_logon = NOT_NOW
+    with pytest.raises(DeadlineExceeded, match="refused for now, the last time with read_only"):
+        connector.connect([endpoint, f"{endpoint}2"], tenant=1, name="bot", user="ann", connect_ms=300)
+    assert len(core.logic.heard) > 2
+
+
 def test_connect_before_the_core_is_up_waits_for_it(connector: Connector, endpoint: str) -> None:
     """A client may be there first."""
     cores: list[ScriptedCore] = []
@@ -355,6 +427,12 @@ def test_connect_refused_says_why(connector: Connector, core: ScriptedCore, endp
     with pytest.raises(LogonRefused) as caught:
         connector.connect(endpoint, tenant=1, name="bot", user="ann")
     assert caught.value.reject.number == 4001
+
+
+def test_connect_to_no_endpoint_is_refused(connector: Connector) -> None:
+    """An empty list of them is a mistake, not a wait."""
+    with pytest.raises(ConfigError, match="needs an endpoint"):
+        connector.connect([], tenant=1, name="bot", user="ann")
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])

@@ -2,10 +2,13 @@
 
 A connection that broke is seen at once, from the socket's monitor. Opening again makes a new socket, so that
 nothing which was queued for the old connection arrives on the new one before the session has logged on.
+Of several endpoints each opening takes the next one, and where nobody listens the connection is broken; with
+a single one the socket itself tries again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import zmq
@@ -33,19 +36,19 @@ class Dealer:
     """One connection to a core; `opened` counts them. Owns its sockets; used by one thread at a time.
 
     Args:
-        endpoint: `ipc://...` or `tcp://host:port`.
+        endpoint: `ipc://...` or `tcp://host:port`, or several of them, to be taken in turn.
         keys: This client's key pair; None without CURVE.
         server_key: The public key of the core, 40 characters of Z85; needed with `keys`.
         options: Of the socket.
 
     Raises:
-        ConfigError: Only one of the two keys is given.
+        ConfigError: Only one of the two keys is given, or no endpoint.
         SecurityError: `server_key` is no key, or others can reach the endpoint and there are no keys.
     """
 
     def __init__(
         self,
-        endpoint: str,
+        endpoint: str | Sequence[str],
         keys: KeyPair | None = None,
         server_key: str | None = None,
         options: SocketOptions = OPTIONS,
@@ -54,8 +57,12 @@ class Dealer:
             raise ConfigError(
                 "CURVE needs both: keys, this client's pair, and server_key, the core's public key"
             )
-        check_reach(endpoint, protected=keys is not None)
-        self._endpoint = endpoint
+        self._endpoints = (endpoint,) if isinstance(endpoint, str) else tuple(endpoint)
+        if not self._endpoints:
+            raise ConfigError("a client needs an endpoint to connect to")
+        for each in self._endpoints:
+            check_reach(each, protected=keys is not None)
+        self._watched = _WATCHED | (zmq.Event.CONNECT_RETRIED if len(self._endpoints) > 1 else 0)
         self._keys = keys
         self._server_key = server_key
         self._options = options
@@ -73,18 +80,19 @@ class Dealer:
             ConfigError: The endpoint is none.
         """
         self._drop()
+        endpoint = self._endpoints[self.opened % len(self._endpoints)]
         self.opened += 1
         socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         self._socket = socket
         configure(socket, self._options)
         if self._keys is not None and self._server_key is not None:
             connect_with(socket, self._keys, self._server_key)
-        self._monitor = monitor(self._context, socket, _WATCHED)
+        self._monitor = monitor(self._context, socket, self._watched)
         try:
-            socket.connect(self._endpoint)
+            socket.connect(endpoint)
         except zmq.ZMQError as error:
             self._drop()
-            raise ConfigError(f"{self._endpoint!r} is no endpoint to connect to: {error}") from None
+            raise ConfigError(f"{endpoint!r} is no endpoint to connect to: {error}") from None
 
     def filenos(self) -> tuple[int, ...]:
         """Descriptors that become readable when `receive` may have something; call it until it has not."""

@@ -77,6 +77,12 @@ def _value(kind: type, text: str) -> object:
 def add_client(parser: argparse.ArgumentParser, *, account: bool = False) -> None:
     """Adds the options of a command that speaks to a running exchange."""
     add_settings(parser)
+    parser.add_argument(
+        "--orders",
+        action="append",
+        metavar="ENDPOINT",
+        help="where the core is (default: as configured); may be repeated: tried in turn until one leads",
+    )
     who = parser.add_argument_group("who speaks")
     who.add_argument("--tenant", type=int, default=OPERATOR, metavar="N", help="tenant (0, the operator)")
     who.add_argument(
@@ -97,14 +103,14 @@ def connect(options: argparse.Namespace, *, account: int | None = None) -> Clien
         ExchangeError: it does not let us in.
     """
     settings = settings_of(options)
-    endpoint = settings.endpoints.orders
-    if endpoint.startswith("ipc://") and not Path(endpoint.removeprefix("ipc://")).exists():
+    endpoints: list[str] = options.orders or [settings.endpoints.orders]
+    if not any(_may_be_there(endpoint) for endpoint in endpoints):
         root = settings.data_directory
         raise ServiceUnavailableError(
             f"no exchange runs on {root}: start one with `exchange up --data {root}`"
         )
     client = Client.connect(
-        endpoint,
+        endpoints,
         tenant=options.tenant,
         name=f"cli-{os.getpid()}",
         user=options.user,
@@ -119,6 +125,10 @@ def connect(options: argparse.Namespace, *, account: int | None = None) -> Clien
         client.close()
         raise
     return client
+
+
+def _may_be_there(endpoint: str) -> bool:
+    return not endpoint.startswith("ipc://") or Path(endpoint.removeprefix("ipc://")).exists()
 
 
 def as_json(value: object) -> str:

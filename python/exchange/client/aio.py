@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 from exchange.bus.curve import KeyPair
 from exchange.client.administration import AdminRequests
 from exchange.client.asking import ReplicaAsker
-from exchange.client.connecting import Place, check_let_in, parts
+from exchange.client.connecting import Place, check_let_in, endpoints_of, parts
 from exchange.client.core_queries import CoreQueries
 from exchange.client.errors import ClientClosed
 from exchange.client.face import Face, Makers
@@ -276,7 +276,7 @@ class AsyncClient(Face):
     @classmethod
     async def connect(
         cls,
-        endpoint: str,
+        endpoint: str | Sequence[str],
         *,
         tenant: int,
         name: str,
@@ -303,7 +303,8 @@ class AsyncClient(Face):
             timeout_ms=timeout_ms,
             retry_ms=retry_ms,
         )
-        made = parts(settings, Place(endpoint, queries, keys, server_key, security_context), account, after)
+        place = Place(endpoints_of(endpoint), queries, keys, server_key, security_context)
+        made = parts(settings, place, account, after)
         runner = LoopRunner(made.session, made.dealer, made.hub)
         client = cls(runner, TaskInquirer(made.make_asker, made.makers.query), made.makers)
         try:
@@ -311,7 +312,7 @@ class AsyncClient(Face):
             await runner.wait_for(
                 lambda: made.session.state in (State.ACTIVE, State.CLOSED), connect_ms / 1_000
             )
-            check_let_in(made.session, endpoint, connect_ms)
+            check_let_in(made.session, place.endpoints, connect_ms)
         except BaseException:
             await client.close()
             raise

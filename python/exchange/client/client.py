@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from exchange.bus.curve import KeyPair
 from exchange.client.administration import AdminRequests
-from exchange.client.connecting import Place, check_let_in, parts
+from exchange.client.connecting import Place, check_let_in, endpoints_of, parts
 from exchange.client.core_queries import CoreQueries
 from exchange.client.face import Face, Makers
 from exchange.client.handles import Handle
@@ -170,7 +170,7 @@ class Client(Face):
     @classmethod
     def connect(
         cls,
-        endpoint: str,
+        endpoint: str | Sequence[str],
         *,
         tenant: int,
         name: str,
@@ -190,12 +190,13 @@ class Client(Face):
         """Connect, log on and wait until the session is active.
 
         Args:
-            endpoint: Of the core: `ipc://...` or `tcp://host:port`.
+            endpoint: Of the core: `ipc://...` or `tcp://host:port`; or several, of those that may take its
+                place, too: they are tried in turn, and whoever leads lets us in.
             tenant: On whose behalf; 0 is the operator's.
             name: Of the session: the same name takes up where it left. One connection has it at a time.
             user: Who speaks, for the exchange's records.
             account: Used where a request names none.
-            queries: Of the read replica; by default the socket `queries.sock` beside an ipc `orders.sock`.
+            queries: Of the read replica; by default the `queries.sock` beside the first ipc `orders.sock`.
             keys: This client's CURVE keys.
             server_key: The exchange's public key, with `keys`.
             cancel_on_disconnect: The core cancels this session's orders when it is lost.
@@ -219,14 +220,15 @@ class Client(Face):
             timeout_ms=timeout_ms,
             retry_ms=retry_ms,
         )
-        made = parts(settings, Place(endpoint, queries, keys, server_key, security_context), account, after)
+        place = Place(endpoints_of(endpoint), queries, keys, server_key, security_context)
+        made = parts(settings, place, account, after)
         runner = ThreadRunner(made.session, made.dealer, made.hub, made.lock)
         inquirer = ThreadInquirer(name, made.make_asker, made.makers.query)
         client = cls(runner, inquirer, made.makers)
         try:
             runner.start()
             runner.wait_for(lambda: made.session.state in (State.ACTIVE, State.CLOSED), connect_ms / 1_000)
-            check_let_in(made.session, endpoint, connect_ms)
+            check_let_in(made.session, place.endpoints, connect_ms)
         except BaseException:
             client.close()
             raise

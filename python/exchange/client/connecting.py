@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from exchange.bus.curve import KeyPair
@@ -25,13 +25,13 @@ class Place:
     """Where an exchange is, and how one proves who one is.
 
     Args:
-        endpoint: Of the core.
-        queries: Of the replica; None: the socket `queries.sock` beside an ipc `orders.sock`, else none.
+        endpoints: Of the core, and of those that may take its place; tried in turn.
+        queries: Of the replica; None: the `queries.sock` beside the first ipc `orders.sock`, else none.
         keys: This client's CURVE keys, with the exchange's public key `server_key`.
         security_context: For the header of questions.
     """
 
-    endpoint: str
+    endpoints: tuple[str, ...]
     queries: str | None = None
     keys: KeyPair | None = None
     server_key: str | None = None
@@ -40,17 +40,23 @@ class Place:
     @property
     def replica(self) -> str | None:
         """The endpoint of the replica; None where none is known."""
-        if (
-            self.queries is None
-            and self.endpoint.startswith("ipc://")
-            and self.endpoint.endswith(_OWN_SOCKET)
-        ):
-            return self.endpoint.removesuffix(_OWN_SOCKET) + "/queries.sock"
+        own = (each for each in self.endpoints if each.startswith("ipc://") and each.endswith(_OWN_SOCKET))
+        if self.queries is None and (first := next(own, None)) is not None:
+            return first.removesuffix(_OWN_SOCKET) + "/queries.sock"
         return self.queries
 
     def dealer(self) -> Dealer:
-        """A connection to the core, not yet opened."""
-        return Dealer(self.endpoint, self.keys, self.server_key)
+        """A connection to the core, not yet opened.
+
+        Raises:
+            ConfigError, SecurityError: See `Dealer`.
+        """
+        return Dealer(self.endpoints, self.keys, self.server_key)
+
+
+def endpoints_of(endpoint: str | Sequence[str]) -> tuple[str, ...]:
+    """One endpoint or several, as a client is given them."""
+    return (endpoint,) if isinstance(endpoint, str) else tuple(endpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,8 @@ class Parts:
 
 def parts(settings: Settings, place: Place, account: int | None, after: int) -> Parts:
     """Make them; nothing is opened."""
-    session = Session(settings, time.time_ns, after)
+    dealer = place.dealer()
+    session = Session(settings, time.time_ns, after, len(place.endpoints))
     names = Names(settings.name, time.time_ns)
     make_asker = None
     if place.replica is not None:
@@ -84,10 +91,10 @@ def parts(settings: Settings, place: Place, account: int | None, after: int) -> 
         )
     lock = threading.RLock()
     makers = Makers(names, settings.user, account, OrdersView(session, lock).find)
-    return Parts(session, lock, place.dealer(), Hub(log_error), makers, make_asker)
+    return Parts(session, lock, dealer, Hub(log_error), makers, make_asker)
 
 
-def check_let_in(session: Session, endpoint: str, connect_ms: int) -> None:
+def check_let_in(session: Session, endpoints: Sequence[str], connect_ms: int) -> None:
     """See that the session is active.
 
     Raises:
@@ -98,7 +105,10 @@ def check_let_in(session: Session, endpoint: str, connect_ms: int) -> None:
         return
     if session.refusal is not None:
         raise session.refusal
+    why = "is the exchange up, and are this client's keys known to it?"
+    if session.turned_away is not None:
+        why = f"refused for now, the last time with {session.turned_away}"
     raise DeadlineExceeded(
-        f"nobody let session {session.settings.name!r} in at {endpoint} within {connect_ms} ms:"
-        " is the exchange up, and are this client's keys known to it?"
+        f"nobody let session {session.settings.name!r} in at {' or '.join(endpoints)}"
+        f" within {connect_ms} ms: {why}"
     )

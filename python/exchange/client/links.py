@@ -9,7 +9,7 @@ class Link(Protocol):
     """One connection at a time; nothing here waits."""
 
     def open(self) -> None:
-        """Connect, anew where it was connected before."""
+        """Connect, anew where it was connected before; where there are several places, to the next one."""
         ...
 
     def send(self, frame: bytes) -> bool:

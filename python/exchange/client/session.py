@@ -123,9 +123,12 @@ class Session:
         settings: Of the session.
         wall_ns: The time of day, for what is sent.
         after: The last event seen in an earlier life of this session: what followed is asked for at logon.
+        endpoints: How many places there are to connect to; each `opened` is the next one's.
     """
 
-    def __init__(self, settings: Settings, wall_ns: Callable[[], int], after: int = 0) -> None:
+    def __init__(
+        self, settings: Settings, wall_ns: Callable[[], int], after: int = 0, endpoints: int = 1
+    ) -> None:
         self.settings = settings
         self.state = State.DISCONNECTED
         self.outbox: deque[bytes] = deque()
@@ -140,6 +143,7 @@ class Session:
         self.reconnects = 0
         self.retries = 0
         self.refusal: ExchangeError | None = None
+        self.turned_away: Reject | None = None  # the last time, and for now; None since a welcome
         self.reopen_at: int | None = None
         self._wall_ns = wall_ns
         self._timers: list[tuple[int, int, Pending]] = []
@@ -148,6 +152,8 @@ class Session:
         self._events: list[Event] = []
         self._connection = 0
         self._backoff_ms = settings.backoff_ms_min
+        self._endpoints = endpoints
+        self._tried = 0  # endpoints since the last welcome, whose own counts
         self._frame_bytes_max = CLIENT_FRAME_BYTES
         self._connected_before = after > 0
         self._opened_at = 0
@@ -161,6 +167,7 @@ class Session:
         if self.state is State.CLOSED:
             return
         self._connection += 1
+        self._tried += 1
         self.outbox.clear()
         self.reopen_at = None
         self._enter(State.LOGGING_ON)
@@ -168,14 +175,16 @@ class Session:
         self._speak(SessionAction.LOGON, now)
 
     def lost(self, now: int) -> None:
-        """The connection broke; a new one is wanted at `reopen_at`."""
+        """The connection broke; a new one is wanted at `reopen_at`: now, while endpoints are left to try."""
         if self.state in (State.CLOSED, State.DISCONNECTED):
             return
         self._enter(State.DISCONNECTED)
         self.outbox.clear()
         self.reconnects += 1
-        self.reopen_at = now + self._backoff_ms * _MS
-        self._backoff_ms = min(2 * self._backoff_ms, self.settings.backoff_ms_max)
+        self.reopen_at = now
+        if self._tried % self._endpoints == 0:
+            self.reopen_at += self._backoff_ms * _MS
+            self._backoff_ms = min(2 * self._backoff_ms, self.settings.backoff_ms_max)
 
     def submit(
         self, request: Request[Any], resolve: Callable[[Pending], None], now: int, timeout_ms: int | None
@@ -215,8 +224,10 @@ class Session:
             header, kind, rows = decode_reports(frame)
         except BadFrame as error:
             raise WireError(f"the core sent {error}") from None
-        if header.epoch < self.epoch:
-            return  # of a core that was succeeded: not to be believed
+        if header.epoch < self.epoch:  # of a core that was succeeded: not to be believed
+            if self.state is State.LOGGING_ON:
+                self.lost(now)
+            return
         self._heard_at = now
         self.epoch = header.epoch
         if self.state is State.CLOSED:
@@ -379,6 +390,8 @@ class Session:
             return
         self._connected_before = True
         self._backoff_ms = self.settings.backoff_ms_min
+        self._tried = 1
+        self.turned_away = None
         self._enter(State.ACTIVE)
         for pending in self.underway.all():
             if pending.sent_by:
@@ -402,6 +415,7 @@ class Session:
         if self._lasting(number):
             self.close(now, LogonRefused(Reject(number)))
         else:
+            self.turned_away = Reject(number)
             self.lost(now)
 
     @staticmethod

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.errors import StorageError
+from exchange.storage.directory import sync_directory
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,7 +29,7 @@ class Digest:
 
 
 def append_digest(path: Path, digest: Digest) -> None:
-    """Adds a line, durable when this returns.
+    """Adds a line, durable with the file's name when this returns.
 
     Raises:
         StorageError: it cannot be written.
@@ -40,6 +41,7 @@ def append_digest(path: Path, digest: Digest) -> None:
             os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
+        sync_directory(path.parent)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -1,0 +1,1 @@
+"""Power cuts, damage and other real faults beneath real files and processes."""
