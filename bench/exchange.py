@@ -38,6 +38,7 @@ LATENCY = (
     Case("the same alone, real-time priority", (*_ALONE, "--set", "core.realtime_priority=50")),
     Case("the same alone, TCP with CURVE", (*_ALONE, "--curve")),
     Case("the same alone, durability disk", (*_ALONE, "--set", "durability=disk")),
+    Case("50,000/s, durability replica, a standby beside", (*_ALONE, "--rate", "50000", "--standby")),
     Case("10,000/s one by one", (*_ALONE, "--rate", "10000", "--batch", "1")),
     Case("50,000/s one by one", (*_ALONE, "--rate", "50000", "--batch", "1")),
 )

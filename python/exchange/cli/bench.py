@@ -10,8 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ from exchange.cli.launch import data_directory, running
 from exchange.client import Reject
 from exchange.config import Settings
 from exchange.config.private import private_directory
-from exchange.errors import ConfigError
+from exchange.errors import ConfigError, ServiceUnavailableError
+from exchange.observability import StatsReader, stats_path
 from exchange.runtime.machine import Level, examine
 from exchange.runtime.priority import keep_off
 from exchange.topology import endpoints_of
@@ -35,6 +38,7 @@ its latency counts from then), and draw the latencies. Two of five requests are 
 snapshot taken, unless --alone. Exit code 1 where an answer is lost or comes twice."""
 
 _WIDTH = 50
+_SYNC_S = 30.0
 _LEAST_NS = 16_000  # below it latencies are drawn together
 _BUCKETS_A_DOUBLING = 2
 
@@ -68,6 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="alone, over TCP, encrypted, with keys made for it",
     )
     parser.add_argument(
+        "--standby",
+        action="store_true",
+        help="durability replica: a standby on this machine has each request on its disk before the answer",
+    )
+    parser.add_argument(
         "--one-by-one", action="store_true", help="one request in flight: the next when it is answered"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
@@ -83,11 +92,13 @@ def run(options: argparse.Namespace) -> int:
     with data_directory(options, "bench") as data:
         options.data = data
         keys = _curve_keys(options, data) if options.curve else None
+        options.set += ["durability=replica"] if options.standby else []
         settings = settings_of(options)
         _head(settings, options)
         keep_off(settings.core.cpu)
         with (
             running(options, settings),
+            _standby(options, settings),
             Market(settings.endpoints.orders, options.sockets, keys) as market,
         ):
             market.define()
@@ -129,6 +140,26 @@ def _curve_keys(options: argparse.Namespace, data: Path) -> tuple[KeyPair, str]:
             options.set.append(f"endpoints.{name}=tcp://127.0.0.1:{each.getsockname()[1]}")
     options.set.append(f"security.keys_directory={keys}")
     return ours, server.public
+
+
+@contextlib.contextmanager
+def _standby(options: argparse.Namespace, settings: Settings) -> Iterator[None]:
+    """A standby in sync, where one is asked for."""
+    if not options.standby:
+        yield
+        return
+    place = settings.data_directory / "standby"
+    command = ("standby", "--of", str(settings.data_directory))
+    with (
+        running(options, replace(settings, data_directory=place), ["endpoints.metrics="], command),
+        StatsReader(stats_path(settings.data_directory)) as reader,
+    ):
+        deadline = time.monotonic() + _SYNC_S
+        while not reader.read_values()["standby_in_sync"]:
+            if time.monotonic() > deadline:
+                raise ServiceUnavailableError("the standby does not get in sync")
+            time.sleep(0.01)
+        yield
 
 
 def _head(settings: Settings, options: argparse.Namespace) -> None:

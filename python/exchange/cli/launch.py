@@ -38,13 +38,19 @@ def data_directory(options: argparse.Namespace, name: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def running(options: argparse.Namespace, settings: Settings, changes: Sequence[str] = ()) -> Iterator[None]:
+def running(
+    options: argparse.Namespace,
+    settings: Settings,
+    changes: Sequence[str] = (),
+    command: Sequence[str] = ("up",),
+) -> Iterator[None]:
     """A running exchange; its log goes to `exchange.log` of the data directory.
 
     Args:
         options: of the command, with those of `add_settings`.
         settings: what they mean, changes included.
         changes: settings as KEY=VALUE, for the exchange that is started, too.
+        command: what starts it.
 
     Raises:
         ServiceUnavailableError: it did not start.
@@ -52,7 +58,7 @@ def running(options: argparse.Namespace, settings: Settings, changes: Sequence[s
     """
     data = settings.data_directory
     data.mkdir(parents=True, exist_ok=True)
-    arguments = [sys.executable, "-m", "exchange.cli", "up", "--data", str(data)]
+    arguments = [sys.executable, "-m", "exchange.cli", *command, "--data", str(data)]
     arguments += ["--config", str(options.config)] if options.config else []
     arguments += [word for pair in [*options.set, *changes] for word in ("--set", pair)]
     with (data / "exchange.log").open("ab") as log:

@@ -10,8 +10,8 @@ from exchange.config import load
 
 DESCRIPTION = """Run an exchange that stands by for another one: it takes over every batch of its journal,
 says when it is on its own disk, and folds it, until it is told to take the lead (`exchange promote`). Its
-leader has to run with `durability=replica` if answers are to wait for it. Whose keys and endpoints over TCP: see
-replication.* in docs/configuration.md."""
+leader has to run with `durability=replica` if answers are to wait for it. Whose keys and endpoints over TCP:
+see replication.* in docs/configuration.md."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
