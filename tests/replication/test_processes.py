@@ -27,6 +27,7 @@ def leader(tmp_path: Path) -> Iterator[Running]:
     made.stop()
 
 
+@pytest.mark.req("B074", "B075")
 def test_standby_takes_over_and_every_acknowledged_order_is_there(leader: Running, tmp_path: Path) -> None:
     """Trade, lose the leader's machine, promote: the same orders; the same client goes on; both verify."""
     standby = Running.standby(tmp_path / "b", leader.data)
@@ -89,7 +90,7 @@ def test_old_leader_that_lives_is_fenced(leader: Running, tmp_path: Path) -> Non
 def test_standby_begins_with_a_snapshot_where_the_first_records_are_gone(tmp_path: Path) -> None:
     """The leader's journal begins later: the standby fetches its newest snapshot and follows from there."""
     data = tmp_path / "a"
-    small = ("--set", "limits.segment_bytes=1048576", "--set", "limits.journal_bytes=2097152")
+    small = ("--set", "limits.segment_bytes=4198400", "--set", "limits.journal_bytes=8396800")
     leader = Running.leader(data, *small)
     try:
         solo = [sys.executable, "-m", "exchange.cli", "solo", "--data", str(data)]
@@ -120,7 +121,7 @@ def test_standby_begins_with_a_snapshot_where_the_first_records_are_gone(tmp_pat
 
 def _fill(client: Client) -> None:
     """Some megabytes of journal: orders for more than there is, which are commands all the same."""
-    for part in range(20):
+    for part in range(150):
         rows = np.repeat(order("", side=2, qty=10**6), 1_000)
         rows["client_order_id_head"] = [f"{part}-{number}".encode() for number in range(rows.size)]
         rows["sent_at"] = time.time_ns()

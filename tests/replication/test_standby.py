@@ -70,6 +70,7 @@ def test_answer_waits_until_the_standby_has_it_on_its_disk() -> None:
     assert leader.core.replicated == leader.core.sequence
 
 
+@pytest.mark.req("B005", "B007")
 def test_standby_is_the_same_exchange() -> None:
     """The same sequence, digest and hash; its journal replays to them."""
     leader, standby, me = started()

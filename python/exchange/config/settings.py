@@ -46,7 +46,7 @@ class Limits:
     client_order_ids: int = _setting(2**22, "Client order ids that are remembered", 1, 2**28)
     queue_capacity: int = _setting(10_000, "Orders that wait while matching is away", 1, 1_000_000)
     queue_ttl_ms: int = _setting(5_000, "After this long such an order is expired instead", 1, 3_600_000)
-    segment_bytes: int = _setting(256 * 2**20, "Size of a journal segment", 2**20, 2**34)
+    segment_bytes: int = _setting(256 * 2**20, "Size of a journal segment", 2**22 + 4096, 2**34)
     journal_bytes: int = _setting(64 * 2**30, "Journal kept at most; laggards are cut off", 2**21, _INT64_MAX)
     disk_used_percent: int = _setting(85, "Fuller than this, new orders are refused and cancels pass", 1, 100)
 
