@@ -32,15 +32,16 @@ from exchange.domain.enums import (
     CancelReason,
     ExecType,
     OrderStatus,
+    RejectCode,
     ReportFlag,
     SessionAction,
+    SessionOutcome,
 )
 from exchange.errors import WireError
 from tests.exchange.scripted_core import UNKNOWN_ORDER, KnownSession, Logic, State
 
 MS = 1_000_000
 PEER = b"peer1"
-NOT_NOW = 1009  # transient
 
 
 class Wire:
@@ -411,7 +412,7 @@ def test_silence_ends_the_connection(wire: Wire) -> None:
 def test_next_endpoint_is_tried_at_once_and_a_pause_follows_each_turn() -> None:
     """Of three that are silent or turn the session away for now, none is waited for before the next."""
     wire = Wire(endpoints=3, backoff_ms_max=50)
-    wire.core.refuse_logon = NOT_NOW
+    wire.core.refuse_logon = RejectCode.NOT_LEADER
     pauses = []
     for number in range(9):
         if number % 3 == 1:
@@ -430,6 +431,41 @@ def test_next_endpoint_is_tried_at_once_and_a_pause_follows_each_turn() -> None:
         wire.session.lost(wire.now)
         assert wire.session.reopen_at == wire.now + pause * MS
         wire.session.opened(wire.session.reopen_at)
+
+
+def test_pause_stays_short_while_a_follower_answers() -> None:
+    """It may lead in a moment; where nobody answers the pause grows."""
+    wire = Wire(endpoints=2)
+    pauses = []
+    for number in range(14):
+        wire.core.refuse_logon = RejectCode.NOT_LEADER
+        if number % 2 == 0 or number >= 10:
+            wire.pass_time(2_000)
+        else:
+            wire.deliver()
+        assert wire.session.reopen_at is not None
+        pauses.append((wire.session.reopen_at - wire.now) // MS)
+        wire.now = wire.session.reopen_at
+        wire.session.opened(wire.now)
+    assert pauses[1::2] == [20, 40, 80, 160, 200, 400, 800]
+
+
+@pytest.mark.parametrize("code", [RejectCode.NOT_LEADER, RejectCode.STALE_EPOCH])
+def test_core_that_leads_no_more_is_left_with_all_that_waits(wire: Wire, code: RejectCode) -> None:
+    """It says good-bye, or refuses a frame: the requests under way are for the next endpoint."""
+    answer = wire.ask(wire.makers.orders.limit(1, "buy", 10, 100))
+    wire.send()
+    refusal = np.zeros(1, REFUSAL_DTYPE)
+    refusal["reject"] = code
+    wire.hear(encode_reports(ReportList.REFUSALS, refusal, ReportHeader(1, 1, 0, 0, 0)))
+    assert wire.state() is SessionState.DISCONNECTED
+    wire.session.opened(wire.now)
+    wire.peer = b"next"
+    wire.deliver()
+    assert answer().ok
+    [session] = wire.core.state.sessions.values()
+    wire.hear(wire.core.session_frame(SessionOutcome.BYE, session, code))
+    assert wire.state() is SessionState.DISCONNECTED
 
 
 def test_logon_refused_for_good_tries_no_other_endpoint() -> None:

@@ -25,13 +25,12 @@ from exchange.client import (
     State,
     empty_commands,
 )
-from exchange.domain.enums import CommandList, ExecType, OrderStatus, SessionOutcome
+from exchange.domain.enums import CommandList, ExecType, OrderStatus, RejectCode, SessionOutcome
 from exchange.errors import ConfigError, DeadlineExceeded, SecurityError
 from tests.exchange.clients import Connector
 from tests.exchange.scripted_core import ScriptedCore
 
 WAIT_S = 20.0
-NOT_NOW = 1009  # transient
 _numbers = count()
 
 
@@ -249,7 +248,7 @@ def test_client_of_several_endpoints_finds_who_leads(
 ) -> None:
     """Nobody listens at the first, the second only follows: neither is waited for."""
     with ScriptedCore(f"{endpoint}2") as follower:
-        follower.logic.refuse_logon = NOT_NOW
+        follower.logic.refuse_logon = RejectCode.NOT_LEADER
         start = time.monotonic()
         client = connector.connect(
             [f"{endpoint}1", f"{endpoint}2", endpoint], tenant=1, name="bot", user="ann", account=7
@@ -266,7 +265,7 @@ def test_leader_killed_is_succeeded_and_nothing_is_lost_or_doubled(
     """Requests under way are answered by the standby once it leads, each executed once; no report is lost."""
     leader = ScriptedCore(endpoint)
     with ScriptedCore(f"{endpoint}2", leader.logic.state, epoch=2) as standby:
-        standby.logic.refuse_logon = NOT_NOW
+        standby.logic.refuse_logon = RejectCode.NOT_LEADER
         client = connector.connect(
             [endpoint, f"{endpoint}2"], tenant=1, name="bot", user="ann", account=7, timeout_ms=20_000
         )
@@ -402,8 +401,8 @@ def test_connect_where_nobody_leads_says_so_in_time(
     connector: Connector, core: ScriptedCore, endpoint: str
 ) -> None:
     """Refused for now by all there are: tried again until the time is over, and then said why."""
-    core.logic.refuse_logon = NOT_NOW
-    with pytest.raises(DeadlineExceeded, match="refused for now, the last time with read_only"):
+    core.logic.refuse_logon = RejectCode.NOT_LEADER
+    with pytest.raises(DeadlineExceeded, match="refused for now, the last time with not_leader"):
         connector.connect([endpoint, f"{endpoint}2"], tenant=1, name="bot", user="ann", connect_ms=300)
     assert len(core.logic.heard) > 2
 

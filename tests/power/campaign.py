@@ -18,10 +18,14 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -48,6 +52,7 @@ from tests.power.witness import Witness
 _CUTS_A_ROUND: Final = 10
 _WHOLE_EVERY: Final = 5
 _LOAD_S: Final = 0.5
+_LOAD_OF_WHOLE_S: Final = 1.0  # so much journal that snapshots let its beginning go
 _SEGMENT_BYTES: Final = (4 << 20) + (1 << 19)  # little more than what one write may take: many rotations
 _LOST: Final = re.compile(r"sequences (\d+) to (\d+)|what came from sequence (\d+) on")
 Tree = dict[str, Image | None]
@@ -74,7 +79,8 @@ class Tally:
             f"cuts: {cuts}; {self.answered} requests answered; {self.records_lost} records lost in tails"
             f" with {self.acknowledged_lost} of these requests, {self.losses_reported} times reported;"
             f" missing {self.findings['missing']}, repeated {self.findings['repeated']};"
-            f" {self.findings['trades']} trades in {self.findings['commands']} commands"
+            f" {self.findings['trades']} trades in {self.findings['commands']} commands;"
+            f" {self.findings['removed segments']} segments removed behind snapshots"
         )
 
 
@@ -83,12 +89,10 @@ def _demand(holds: bool, what: str) -> None:
         raise Broken(what)
 
 
-def journal_in(tree: Tree) -> list[Record]:
-    """The records of the journal in a data directory."""
-    segments = {
-        name.removeprefix("journal/"): image for name, image in tree.items() if name.startswith("journal/")
-    }
-    return journal_of({name: image.whole() for name, image in segments.items() if image and is_segment(name)})
+def segments_in(tree: Tree) -> dict[str, bytes]:
+    """The segments of the journal in a data directory, by their file names."""
+    names = {name: name.removeprefix("journal/") for name in tree if name.startswith("journal/")}
+    return {own: image.whole() for name, own in names.items() if is_segment(own) and (image := tree[name])}
 
 
 def requests_of(records: list[Record]) -> set[Request]:
@@ -118,14 +122,16 @@ class Round:
         self._chance = Random(seed)
         self._durability = durability
         self._rate = rate
+        self._load_s = _LOAD_OF_WHOLE_S if whole else _LOAD_S
         self._tally = tally
-        settings = (f"limits.segment_bytes={_SEGMENT_BYTES}",)
+        settings = (f"limits.segment_bytes={_SEGMENT_BYTES}", f"limits.journal_bytes={2 * _SEGMENT_BYTES}")
         self._core = Core(self._root, durability, whole=whole, settings=settings)
         self._before: Planned | None = None  # the requests of the life before, to be sent again
         self._truth: list[Record] = []  # all that was ever journaled and not lost
         self._floor = 0  # so many of these were durable
         self._answered: set[Request] = set()
         self._image: Tree = {}  # what the life began with
+        self._gone: dict[str, bytes] = {}  # segments that a snapshot stands in for
 
     def run(self, cuts: int) -> None:
         """So many lives, and a last one that ends in order.
@@ -143,10 +149,11 @@ class Round:
         kept = requests_of(self._truth)
         gone = self._answered - kept
         _demand(not gone or self._durability == "process", f"acknowledged and lost: {sorted(gone)[:3]}")
-        findings = judge(self._root, self._answered & kept, end)
+        findings = judge(self._whole_journal(), self._answered & kept, end)
         _demand(findings.good, str(findings))
         self._tally.answered += len(self._answered)
         self._tally.acknowledged_lost += len(gone)
+        self._tally.findings["removed segments"] += len(self._gone)
         for name in ("missing", "repeated", "trades", "commands"):
             self._tally.findings[name] += getattr(findings, name)
 
@@ -161,6 +168,7 @@ class Round:
             model.follow(witness.read())
         unseen = differences(self._root, model.live())
         _demand(not unseen, f"the witness did not see all that was done to {unseen}")
+        self._put_by(model)
         self._judge_life(model, answered, recovered=self._core.ready)
         loss = self._chance.choice(list(Loss))
         self._image = model.after(loss, self._chance)
@@ -182,24 +190,40 @@ class Round:
             return set(), "in a start"
         answered: set[Request] = set()
         batch = self._chance.choice([1, 3, 10])
-        planned = planned_load(self._seed, life, self._rate, batch, _LOAD_S)
-        with Market(self._core.endpoint, SOCKETS) as market:
+        planned = planned_load(self._seed, life, self._rate, batch, self._load_s)
+        with Market(self._core.endpoint, SOCKETS) as market, self._snapshot_soon() as asking:
             open_market(market)  # what a cut took of it, or nothing
             if self._before is not None:
                 answered |= send(market, self._before)
-            witness.cut_after(self._chance.randrange(1 + int(self._rate * _LOAD_S / batch)))
+            if asking is not None and self._chance.random() < 0.5:
+                asking.wait()  # else the cut may come while it is taken
+            witness.cut_after(self._chance.randrange(1 + int(self._rate * self._load_s / batch)))
             answered |= send(market, planned)
         planned.plan["at_ns"] //= 8
         self._before = planned
         return answered, "under load" if witness.is_dark() else "idle"
 
+    @contextmanager
+    def _snapshot_soon(self) -> Iterator[subprocess.Popen[bytes] | None]:
+        """Has the replica of a whole exchange take a snapshot in a moment."""
+        if not self._core.whole:
+            yield None
+            return
+        words = [sys.executable, "-m", "exchange.cli", "snapshot", "--data", str(self._root)]
+        asking = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield asking
+        finally:
+            asking.kill()
+            asking.wait()
+
     def _judge_life(self, model: DiskModel, answered: set[Request], *, recovered: bool) -> None:
         """After a life: what it found when it began, and what it acknowledged."""
-        written = journal_in(model.after(Loss.KEPT, self._chance))
+        written = self._journal(segments_in(model.after(Loss.KEPT, self._chance)))
         epoch = self._truth[-1].epoch if self._truth else 0
         if recovered or (written and written[-1].epoch > epoch):
             self._judge_recovery(written, said=recovered)
-        durable = journal_in(model.after(Loss.LOST, self._chance))
+        durable = self._journal(segments_in(model.after(Loss.LOST, self._chance)))
         self._floor = _common(durable, self._truth)
         there = requests_of(self._truth)
         _demand(answered <= there, f"acknowledged and not written: {sorted(answered - there)[:3]}")
@@ -240,9 +264,29 @@ class Round:
             last = lost[-1].last if lost else 0
             _demand(int(found[2]) <= last, f"{last} is the last that was written; the core says: {report}")
 
+    def _put_by(self, model: DiskModel) -> None:
+        """Keeps what was removed from the beginning of the journal: whoever judges wants all of it."""
+        there = min(segments_in(model.live()), default="")
+        for name, content in segments_in(dict(model.removed)).items():
+            if name < there:
+                self._gone[name] = content
+
+    def _journal(self, segments: dict[str, bytes]) -> list[Record]:
+        """The records of a journal, with those of its removed beginning."""
+        before = {name: content for name, content in self._gone.items() if name < min(segments, default="")}
+        return journal_of(before | segments)
+
     def _read_directory(self) -> list[Record]:
         paths = (self._root / "journal").iterdir()
-        return journal_of({path.name: path.read_bytes() for path in paths if is_segment(path.name)})
+        return self._journal({path.name: path.read_bytes() for path in paths if is_segment(path.name)})
+
+    def _whole_journal(self) -> Path:
+        """A data directory with the journal from its first record on."""
+        whole = self._place / "whole"
+        shutil.copytree(self._root / "journal", whole / "journal")
+        for name, content in self._gone.items():
+            (whole / "journal" / name).write_bytes(content)
+        return whole
 
 
 def _common(some: list[Record], others: list[Record]) -> int:
@@ -284,8 +328,8 @@ def _damaged(tree: Tree, name: str) -> bool:
     return image is None or segment_of(name, image.whole()[:HEADER_BYTES]) is None
 
 
-def run(cuts: int, seed: int, durability: str, rate: int) -> Tally:
-    """The campaign.
+def run(cuts: int, seed: int, durability: str, rate: int, *, say: bool = True) -> Tally:
+    """The campaign; it says how it goes after each round.
 
     Raises:
         Broken: A promise was not kept; the directory stays for a look.
@@ -297,6 +341,8 @@ def run(cuts: int, seed: int, durability: str, rate: int) -> Tally:
         with tempfile.TemporaryDirectory(prefix="power-") as place:
             one = Round(Path(place), seed + first, durability, whole=whole, rate=rate, tally=tally)
             one.run(min(_CUTS_A_ROUND, cuts - first))
+        if say:
+            print(f"{sum(tally.cuts.values())}: {tally}", flush=True)
     return tally
 
 

@@ -187,6 +187,7 @@ class DiskModel:
             image = Image(bytearray(content.rstrip(b"\0")), len(content))
             self._live[name] = self._inodes[path.stat().st_ino] = File(image, image.copy())
         self._durable = dict(self._live)
+        self.removed: dict[str, Image] = {}  # by the name under which each was, as it was then
         self._changes: list[NameChange] = []
 
     def follow(self, operations: Iterable[Operation]) -> None:
@@ -204,6 +205,8 @@ class DiskModel:
         elif kind is Kind.RENAME:
             self._change(NameChange(operation.new_name, self._live[operation.name], operation.name))
         elif kind is Kind.REMOVE:
+            if (file := self._live[operation.name]) is not None:
+                self.removed[operation.name] = file.live
             self._change(NameChange(None, None, operation.name))
         elif kind is Kind.SYNC_NAMES:
             self._sync_names(operation.name)

@@ -67,6 +67,11 @@ class Running:
         content = json.loads((self.data / "run" / "exchange.json").read_text())
         return int(content["processes"][process])
 
+    def is_there(self, process: str) -> bool:
+        """Whether one of its processes runs, as it says."""
+        pids = json.loads((self.data / "run" / "exchange.json").read_text())["processes"]
+        return pids[process] is not None and Path(f"/proc/{pids[process]}").exists()
+
     def kill(self) -> None:
         """All of it, without warning: the machine is gone."""
         pids = [self.pid("core"), self.pid("replica")]

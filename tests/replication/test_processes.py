@@ -66,7 +66,7 @@ def test_standby_lets_nobody_in_and_is_not_promoted_out_of_sync(leader: Running,
         open_market(operator)
         standby = Running.standby(tmp_path / "b", leader.data)
         try:
-            with pytest.raises(DeadlineExceeded):  # it asks until this one leads
+            with pytest.raises(DeadlineExceeded, match="not_leader"):  # it asks until this one leads
                 standby.client(connect_ms=1_500)
             done = promote(standby.data)
             assert done.returncode == 1

@@ -41,6 +41,9 @@ _LAYOUT: Final = LAYOUTS[CommandList.SESSIONS]
 _MS: Final = 1_000_000
 _DUPLICATE: Final = int(ReportFlag.DUPLICATE)
 _REPLACED: Final = int(ExecType.REPLACED)
+# Another core leads, or will soon: no reason to give up, nor to pause for long.
+_ELSEWHERE: Final = (RejectCode.NOT_LEADER, RejectCode.STALE_EPOCH)
+_FOLLOWER_MS_MAX: Final = 200
 
 
 class State(Enum):
@@ -356,13 +359,8 @@ class Session:
         kind = int(row["kind"])
         self.sequence = max(self.sequence, int(row["sequence"]))
         self.durable_sequence = max(self.durable_sequence, int(row["durable_sequence"]))
-        if kind == SessionOutcome.REFUSED:
+        if kind in (SessionOutcome.REFUSED, SessionOutcome.BYE):
             self._turned_away(int(row["reject"]), now)
-        elif kind == SessionOutcome.BYE:
-            if self._lasting(int(row["reject"])):
-                self._turned_away(int(row["reject"]), now)
-            else:
-                self.lost(now)
         elif kind in (SessionOutcome.WELCOME, SessionOutcome.RESYNC):
             self._welcome(row, kind == SessionOutcome.RESYNC, now)
 
@@ -401,7 +399,7 @@ class Session:
     def _refused(self, row: Any, now: int) -> None:
         """A frame was refused. Which is not said: what may pass later is left to be asked again."""
         number = int(row["reject"])
-        if number == RejectCode.NOT_LOGGED_ON:
+        if number == RejectCode.NOT_LOGGED_ON or number in _ELSEWHERE:
             self.lost(now)
         elif self._lasting(number):
             failure = WireError(
@@ -414,14 +412,16 @@ class Session:
     def _turned_away(self, number: int, now: int) -> None:
         if self._lasting(number):
             self.close(now, LogonRefused(Reject(number)))
-        else:
-            self.turned_away = Reject(number)
-            self.lost(now)
+            return
+        self.turned_away = Reject(number)
+        if number in _ELSEWHERE:
+            self._backoff_ms = min(self._backoff_ms, _FOLLOWER_MS_MAX)
+        self.lost(now)
 
     @staticmethod
     def _lasting(number: int) -> bool:
         code = Reject(number).code
-        return code is not None and not code.transient
+        return code is not None and not code.transient and code not in _ELSEWHERE
 
     # What is sent.
 

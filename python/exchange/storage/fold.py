@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,14 @@ class Fold:
         return row
 
 
-def starting_venue(directory: DataDirectory, limits: Mapping[str, Any], history_bytes: int) -> Venue:
+def starting_venue(
+    directory: DataDirectory,
+    limits: Mapping[str, Any],
+    history_bytes: int,
+    *,
+    prefault: bool = False,
+    passed_over: Callable[[StorageError], object] = lambda _: None,
+) -> Venue:
     """The venue that a fold of a data directory begins with: of a snapshot, or empty.
 
     Its seed is its own: who chooses client order ids cannot make them collide.
@@ -166,6 +173,8 @@ def starting_venue(directory: DataDirectory, limits: Mapping[str, Any], history_
         directory: whose.
         limits: of an empty one.
         history_bytes: journal that may lie behind the snapshot; as much of the past can be told of.
+        prefault: touch its memory at once.
+        passed_over: told why a snapshot cannot be restored; the next one, or the whole journal, stands in.
 
     Raises:
         StorageError: the beginning of the journal is gone, and no snapshot that joins it can be restored.
@@ -174,8 +183,9 @@ def starting_venue(directory: DataDirectory, limits: Mapping[str, Any], history_
     broken: list[StorageError] = []
     for snapshot in starting_point(directory, history_bytes):
         try:
-            return restore(snapshot, partial(Venue.restore, hash_seed=seed))
+            return restore(snapshot, partial(Venue.restore, prefault=prefault, hash_seed=seed))
         except StorageError as error:
+            passed_over(error)
             broken.append(error)
     segments = list_segments(directory.journal)
     if segments and segments[0].first_sequence > 1:
@@ -183,4 +193,4 @@ def starting_venue(directory: DataDirectory, limits: Mapping[str, Any], history_
         raise StorageError(
             f"{directory.journal} has lost its beginning, and no snapshot stands in for it{why}"
         )
-    return Venue(**limits, hash_seed=seed)
+    return Venue(**limits, prefault=prefault, hash_seed=seed)

@@ -9,12 +9,10 @@ import ctypes
 import gc
 import os
 import resource
-import secrets
 import signal
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from functools import partial
+from contextlib import ExitStack
 from typing import Final
 
 from cmatch._core import (
@@ -45,8 +43,7 @@ from exchange.services.orders.stage import LocalMatching, MatchingStage, StageUn
 from exchange.services.orders.standing_by import begin_standby, stand_by
 from exchange.storage.digests import Digest, append_digest
 from exchange.storage.directory import DataDirectory
-from exchange.storage.retention import starting_point
-from exchange.storage.snapshots import restore
+from exchange.storage.fold import starting_venue
 from exchange.storage.venue_limits import limits_of
 
 _NICENESS: Final = -15
@@ -67,7 +64,13 @@ def main(settings: Settings) -> int:
         try:
             if stands_by:
                 begin_standby(directory, settings.replication)
-            venue = _first_venue(directory, settings)
+            venue = starting_venue(
+                directory,
+                limits_of(settings),
+                _RESUME_BYTES,
+                prefault=settings.core.prefault,
+                passed_over=lambda why: log("snapshot passed over", reason=why),
+            )
             journal = Journal(
                 str(directory.journal),
                 segment_bytes=settings.limits.segment_bytes,
@@ -150,20 +153,6 @@ def _stopped(settings: Settings, journal: Journal, venue: Venue) -> int:
         state_hash=f"{end.state_hash:016x}",
     )
     return ExitCode.STOPPED
-
-
-def _first_venue(directory: DataDirectory, settings: Settings) -> Venue:
-    prefault, seed = settings.core.prefault, secrets.randbits(64)
-    snapshots = starting_point(directory, _RESUME_BYTES)
-    for snapshot in snapshots:
-        with suppress(StorageError):
-            return restore(snapshot, partial(Venue.restore, prefault=prefault, hash_seed=seed))
-        log("snapshot passed over", path=snapshot.path)
-    if snapshots:
-        raise StorageError(
-            f"no snapshot in {directory.snapshots} can be restored, and the journal begins behind them"
-        )
-    return Venue(**limits_of(settings), prefault=prefault, hash_seed=seed)
 
 
 def _replay(directory: DataDirectory, core: Sequencer, venue: Venue, journal: Journal) -> int:
