@@ -25,7 +25,7 @@ SCHEMA_VERSION: Final = _core.SCHEMA_VERSION
 
 
 class CommandList(Word):
-    """The lists that a CommandFrame may hold; the first four are the families that are journaled."""
+    """The lists that a CommandFrame may hold; the first four and SHARD_EVENTS are journaled."""
 
     ORDERS = 1
     LEDGER = 2
@@ -34,6 +34,7 @@ class CommandList(Word):
     SESSIONS = 5
     ORDER_QUERIES = 6
     BALANCE_QUERIES = 7
+    SHARD_EVENTS = 8
 
 
 class ReportList(Word):
@@ -122,6 +123,7 @@ ADMIN_COMMAND_DTYPE = _dtype("ADMIN_COMMAND")
 SESSION_REQUEST_DTYPE = _dtype("SESSION_REQUEST")
 ORDER_QUERY_DTYPE = _dtype("ORDER_QUERY")
 BALANCE_QUERY_DTYPE = _dtype("BALANCE_QUERY")
+SHARD_EVENT_DTYPE = _dtype("SHARD_EVENT")
 EXECUTION_REPORT_DTYPE = _dtype("EXECUTION_REPORT")
 ANSWER_DTYPE = _dtype("ANSWER")
 SESSION_ANSWER_DTYPE = _dtype("SESSION_ANSWER")
@@ -137,6 +139,7 @@ COMMAND_DTYPES: Final = {
     CommandList.SESSIONS: SESSION_REQUEST_DTYPE,
     CommandList.ORDER_QUERIES: ORDER_QUERY_DTYPE,
     CommandList.BALANCE_QUERIES: BALANCE_QUERY_DTYPE,
+    CommandList.SHARD_EVENTS: SHARD_EVENT_DTYPE,
 }
 REPORT_DTYPES: Final = {
     ReportList.REPORTS: EXECUTION_REPORT_DTYPE,

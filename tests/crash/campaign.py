@@ -52,6 +52,7 @@ class Core:
 
     directory: Path
     durability: str = "process"
+    settings: tuple[str, ...] = ()
     process: subprocess.Popen[str] | None = None
     log: list[str] = field(default_factory=list)
 
@@ -65,6 +66,7 @@ class Core:
         words += ["--set", f"durability={self.durability}", "--set", "limits.segment_bytes=16777216"]
         for name, value in _LIMITS.items():
             words += ["--set", f"limits.{name}={value}"]
+        words += [word for pair in self.settings for word in ("--set", pair)]
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
         ready = threading.Event()
         threading.Thread(target=self._listen, args=(self.process, ready), daemon=True).start()

@@ -82,6 +82,8 @@ void check_commands(std::span<const std::byte> bytes) {
     return check_again<OrderQuery>(frame.records, frame.header);
   case CommandList::balance_queries:
     return check_again<BalanceQuery>(frame.records, frame.header);
+  case CommandList::shard_events:
+    return check_again<ShardEvent>(frame.records, frame.header);
   }
   FUZZ_EXPECT(false);
 }

@@ -157,7 +157,9 @@ class Fold:
         return row
 
 
-def starting_venue(directory: DataDirectory, limits: Mapping[str, Any], history_bytes: int) -> Venue:
+def starting_venue(
+    directory: DataDirectory, limits: Mapping[str, Any], history_bytes: int, *, shard: int = 0
+) -> Venue:
     """The venue that a fold of a data directory begins with: of a snapshot, or empty.
 
     Its seed is its own: who chooses client order ids cannot make them collide.
@@ -166,6 +168,7 @@ def starting_venue(directory: DataDirectory, limits: Mapping[str, Any], history_
         directory: whose.
         limits: of an empty one.
         history_bytes: journal that may lie behind the snapshot; as much of the past can be told of.
+        shard: whose engine the venue has, too; see `cmatch._core.Venue`.
 
     Raises:
         StorageError: the beginning of the journal is gone, and no snapshot that joins it can be restored.
@@ -174,7 +177,7 @@ def starting_venue(directory: DataDirectory, limits: Mapping[str, Any], history_
     broken: list[StorageError] = []
     for snapshot in starting_point(directory, history_bytes):
         try:
-            return restore(snapshot, partial(Venue.restore, hash_seed=seed))
+            return restore(snapshot, partial(Venue.restore, hash_seed=seed, shard=shard))
         except StorageError as error:
             broken.append(error)
     segments = list_segments(directory.journal)
@@ -183,4 +186,4 @@ def starting_venue(directory: DataDirectory, limits: Mapping[str, Any], history_
         raise StorageError(
             f"{directory.journal} has lost its beginning, and no snapshot stands in for it{why}"
         )
-    return Venue(**limits, hash_seed=seed)
+    return Venue(**limits, hash_seed=seed, shard=shard)

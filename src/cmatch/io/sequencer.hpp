@@ -32,7 +32,14 @@ struct SequencerOptions {
   std::uint32_t orders_per_second = 0;      // a session; 0: no limit
   std::uint32_t cancels_per_second = 0;     // a session; 0: no limit
   std::uint32_t orders_burst = 1, cancels_burst = 1;
+  std::uint32_t shards = 0; // that instruments may be assigned to: those with a process
   bool trusts_peers = true; // a private socket: a peer is who it says; else only whom permit() named
+};
+
+// The process of a shard, as its heartbeats tell.
+struct ShardLink {
+  std::int64_t heard_at = 0; // ns
+  Sequence followed = 0;
 };
 
 class Sequencer {
@@ -66,8 +73,10 @@ class Sequencer {
   void keep_house();
   // Tells everyone who is connected that the core goes; nothing is journaled.
   void close_sessions();
-  // The matching stage is away, or back: journaled with the next turn.
-  void set_stage(bool away);
+  // The matching stage of a shard, 0: the core's own, is away or back: journaled with the next turn.
+  void set_stage(bool away, ShardId shard = 0);
+  // When the process of a shard was last heard of, and up to which sequence it had followed; 0, 0: never.
+  ShardLink shard_link(ShardId shard) const;
   // Time alone is due to change something.
   bool timer_due() const;
   std::int64_t next_timer() const { return venue_.next_timer(); }
@@ -102,7 +111,8 @@ class Sequencer {
   RejectCode admit(ClientSession& session, const OrderCommand& command);
   static RejectCode admit(const ClientSession& session, const AdminCommand& command);
   static RejectCode admit(const ClientSession& session, const LedgerCommand& command);
-  static RejectCode admit(const ClientSession& session, const InstrumentCommand& command);
+  RejectCode admit(const ClientSession& session, const InstrumentCommand& command) const;
+  static RejectCode admit(const ClientSession& session, const ShardEvent& event);
 
   void log_on(const InboundFrame& frame, const SessionRequest& request);
   void log_off(ClientSession& session, SessionOutcome outcome, RejectCode code);
@@ -154,6 +164,7 @@ class Sequencer {
   std::vector<SessionId> touched_;
   std::vector<std::byte> frame_;
   std::unordered_map<std::string, Principal> principals_;
+  std::unordered_map<ShardId, ShardLink> links_;
   std::uint32_t queued_here_ = 0; // orders of this turn that will wait for the matching stage
 };
 

@@ -39,6 +39,7 @@ struct Principal {
   TenantId tenant = 0; // 0: of any
   bool trades = false;
   bool administers = false;
+  bool shards = false; // its events come from the engine of a shard
 };
 
 struct ClientSession {
@@ -49,6 +50,7 @@ struct ClientSession {
   bool cancels_when_lost = false;
   bool administers = false;
   bool trades = false;
+  bool shards = false;
   bool behind = false; // it gets its reports from the ring until it has caught up
   std::int64_t last_heard = 0;
   std::int64_t silence_allowed = 0;

@@ -40,7 +40,12 @@ from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import LocalMatching, MatchingStage, StageUnavailableError
+from exchange.services.orders.stage import (
+    LocalMatching,
+    MatchingStage,
+    RemoteMatching,
+    StageUnavailableError,
+)
 from exchange.storage.digests import Digest, append_digest
 from exchange.storage.directory import DataDirectory
 from exchange.storage.retention import starting_point
@@ -48,6 +53,7 @@ from exchange.storage.snapshots import restore
 from exchange.storage.venue_limits import limits_of
 
 _NICENESS: Final = -15
+_RECOVERY_S: Final = 0.1  # how soon a shard that was silent is asked again
 SOCKET_NAME: Final = "core.sock"
 # A client that comes back may ask for reports this far back, if not further.
 _RESUME_BYTES: Final = 64 << 20
@@ -97,6 +103,7 @@ def main(settings: Settings) -> int:
         loop = CoreLoop(
             core,
             MatchingStage(LocalMatching(), CircuitBreaker(failures=StageUnavailableError)),
+            shards=_shards(settings, core, venue),
             durable=settings.durability is Durability.DISK,
             doorkeeper=router.answer,
         )
@@ -197,8 +204,22 @@ def _sequencer(
         orders_burst=sessions.orders_burst,
         cancels_per_s=sessions.cancels_per_s,
         cancels_burst=sessions.cancels_burst,
+        shards=settings.matching.shards,
         trusts_peers=trusts_peers,
     )
+
+
+def _shards(settings: Settings, core: Sequencer, venue: Venue) -> dict[int, MatchingStage]:
+    """What asks after each shard, by its number."""
+    timeout_ns = settings.matching.heartbeat_timeout_ms * 1_000_000
+    away = {int(row["shard"]): bool(row["away"]) for row in venue.shards()}
+
+    def stage(number: int) -> MatchingStage:
+        port = RemoteMatching(lambda: core.shard_link(number)[0], lambda: core.now, timeout_ns)
+        breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=_RECOVERY_S)
+        return MatchingStage(port, breaker, away=away.get(number, False))
+
+    return {number: stage(number) for number in range(1, settings.matching.shards + 1)}
 
 
 def _permit(core: Sequencer, keyring: Keyring) -> None:
@@ -209,7 +230,7 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
                 " expected its number, 0 for an operator's"
             )
         roles = principal.roles
-        core.permit(key, int(principal.tenant), "trade" in roles, "admin" in roles)
+        core.permit(key, int(principal.tenant), "trade" in roles, "admin" in roles, "shard" in roles)
 
 
 def _make_quiet(core: Core, realtime_priority: int) -> None:

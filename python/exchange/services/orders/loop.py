@@ -6,7 +6,7 @@ and its answer leaves when it is as durable as the profile says.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from cmatch._core import Sequencer
@@ -22,6 +22,7 @@ class CoreLoop:
     Args:
         sequencer: The stages.
         stage: Whether the matching stage is there.
+        shards: The same of each shard, by its number.
         durable: An answer waits until its command is on disk, not only written.
         doorkeeper: Lets connections in, where keys protect the socket; never waits.
     """
@@ -31,11 +32,12 @@ class CoreLoop:
         sequencer: Sequencer,
         stage: MatchingStage,
         *,
+        shards: Mapping[int, MatchingStage] | None = None,
         durable: bool = False,
         doorkeeper: Callable[[], object] | None = None,
     ) -> None:
         self._core = sequencer
-        self._stage = stage
+        self._stages = {0: stage, **(shards or {})}
         self._durable = durable
         self._doorkeeper = doorkeeper
         self._next_house_ns = 0
@@ -68,7 +70,7 @@ class CoreLoop:
         core.finish()
 
     def hurry(self) -> None:
-        """The next turn looks after sessions and the stage, however lately that was done."""
+        """The next turn looks after sessions and stages, however lately that was done."""
         self._next_house_ns = 0
 
     def _keep_house(self) -> None:
@@ -76,6 +78,7 @@ class CoreLoop:
         if self._doorkeeper is not None:
             self._doorkeeper()
         self._core.keep_house()
-        change = self._stage.look()
-        if change is not None:
-            self._core.set_stage(away=change)
+        for number, stage in self._stages.items():
+            change = stage.look()
+            if change is not None:
+                self._core.set_stage(change, number)

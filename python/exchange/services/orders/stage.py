@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -25,6 +26,30 @@ class MatchingPort(Protocol):
         ...
 
 
+class RemoteMatching:
+    """The matching stage in the process of a shard: there while its heartbeats come.
+
+    Args:
+        heard_at: When one came last, ns; 0: never.
+        now: The time, ns.
+        timeout_ns: How old it may be.
+    """
+
+    def __init__(self, heard_at: Callable[[], int], now: Callable[[], int], timeout_ns: int) -> None:
+        self._heard_at = heard_at
+        self._now = now
+        self._timeout_ns = timeout_ns
+
+    def ping(self) -> None:
+        """Returns at once.
+
+        Raises:
+            StageUnavailableError: It is silent.
+        """
+        if self._now() - self._heard_at() > self._timeout_ns:
+            raise StageUnavailableError("its shard is silent")
+
+
 class LocalMatching:
     """The matching stage in the core's own process: as long as the core runs, it does."""
 
@@ -36,12 +61,17 @@ class MatchingStage:
     """Asks the stage through a breaker, and says when it went away or came back.
 
     The breaker opens after five failures in a row; while it is open one timed probe at a time asks again.
+
+    Args:
+        port: How it is asked.
+        breaker: Closed.
+        away: What the venue was told last.
     """
 
-    def __init__(self, port: MatchingPort, breaker: CircuitBreaker) -> None:
+    def __init__(self, port: MatchingPort, breaker: CircuitBreaker, *, away: bool = False) -> None:
         self._port = port
         self._breaker = breaker
-        self._away = False
+        self._away = away
 
     def look(self) -> bool | None:
         """Asks once.

@@ -9,6 +9,7 @@ using Ledger = import "../ledger/ledger.capnp";
 using Orders = import "../orders/orders.capnp";
 using Queries = import "../queries/queries.capnp";
 using Sessions = import "../sessions/sessions.capnp";
+using Shards = import "../shards/shards.capnp";
 
 struct BatchHeader @0xcb280f666b425b0d {
   # Where a batch stands in its stream.
@@ -34,6 +35,7 @@ struct CommandFrame @0xe995f421379f8461 {
     sessions @8 :List(Sessions.SessionRequest);
     orderQueries @9 :List(Queries.OrderQuery);
     balanceQueries @10 :List(Queries.BalanceQuery);
+    shardEvents @14 :List(Shards.ShardEvent);
   }
   epoch @11 :UInt64;
   firstSeq @12 :UInt64;  # of the journal, of the first command
