@@ -78,10 +78,10 @@ class ShardBench(Bench):
         self.options = {"shards": 1} | self.options
         super().__post_init__()
         self.shards: set[int] = set()
-        port = RemoteMatching(lambda: self.core.shard_link(1)[0], lambda: self.core.now, _TIMEOUT)
+        away = any(bool(row["away"]) for row in self.venue.shards())
+        port = RemoteMatching(lambda: self.core.shard_link(1)[0], lambda: self.core.now, _TIMEOUT, away=away)
         seconds = lambda: self.clock.now_ns() / 1e9  # noqa: E731 (one word for the clock)
         breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=0.1, clock=seconds)
-        away = any(bool(row["away"]) for row in self.venue.shards())
         stage = MatchingStage(port, breaker, away=away)
         self.loop = CoreLoop(self.core, self.loop._stages[0], shards={1: stage})
         self.live()
@@ -225,6 +225,25 @@ def test_silent_shard_is_away_until_it_is_heard_again() -> None:
     assert bench.venue.shards()["away"].tolist() == [0]
     assert traded(bench.took(me, ReportList.REPORTS)) == [(1, 2), (1, 2), (3, 0), (3, 0)]
     settled(bench)
+
+
+def test_core_that_starts_while_the_shard_is_away_does_not_take_it_for_back() -> None:
+    """It was away, and is until it is heard; one that was there has its time to come back."""
+    bench = ShardBench()
+    me = bench.connect()
+    bench.market_in_shard(me)
+    bench.journal.close()
+    there = ShardBench(bench.disk, clock=bench.clock)
+    there.go(8, 20 * _MS, silent=True)
+    assert there.venue.shards()["away"].tolist() == [0]
+    there.go(20, 20 * _MS, silent=True)
+    assert there.venue.shards()["away"].tolist() == [1]
+    there.journal.close()
+    again = ShardBench(bench.disk, clock=bench.clock)
+    again.go(20, 20 * _MS, silent=True)
+    assert again.venue.shards()["away"].tolist() == [1]
+    again.go(20, 20 * _MS)
+    assert again.venue.shards()["away"].tolist() == [0]
 
 
 def test_order_that_waits_too_long_is_expired() -> None:

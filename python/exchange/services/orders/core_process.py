@@ -215,9 +215,10 @@ def _shards(settings: Settings, core: Sequencer, venue: Venue) -> dict[int, Matc
     away = {int(row["shard"]): bool(row["away"]) for row in venue.shards()}
 
     def stage(number: int) -> MatchingStage:
-        port = RemoteMatching(lambda: core.shard_link(number)[0], lambda: core.now, timeout_ns)
+        is_away = away.get(number, False)
+        port = RemoteMatching(lambda: core.shard_link(number)[0], lambda: core.now, timeout_ns, away=is_away)
         breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=_RECOVERY_S)
-        return MatchingStage(port, breaker, away=away.get(number, False))
+        return MatchingStage(port, breaker, away=is_away)
 
     return {number: stage(number) for number in range(1, settings.matching.shards + 1)}
 

@@ -33,12 +33,16 @@ class RemoteMatching:
         heard_at: When one came last, ns; 0: never.
         now: The time, ns.
         timeout_ns: How old it may be.
+        away: Whether the venue has it as away; if not, the shard has as long to come back when the core does.
     """
 
-    def __init__(self, heard_at: Callable[[], int], now: Callable[[], int], timeout_ns: int) -> None:
+    def __init__(
+        self, heard_at: Callable[[], int], now: Callable[[], int], timeout_ns: int, *, away: bool = False
+    ) -> None:
         self._heard_at = heard_at
         self._now = now
         self._timeout_ns = timeout_ns
+        self._expected_since: int | None = 0 if away else None
 
     def ping(self) -> None:
         """Returns at once.
@@ -46,7 +50,10 @@ class RemoteMatching:
         Raises:
             StageUnavailableError: It is silent.
         """
-        if self._now() - self._heard_at() > self._timeout_ns:
+        now = self._now()
+        if self._expected_since is None:
+            self._expected_since = now
+        if now - max(self._heard_at(), self._expected_since) > self._timeout_ns:
             raise StageUnavailableError("its shard is silent")
 
 
@@ -57,6 +64,10 @@ class LocalMatching:
         """Returns."""
 
 
+def _unavailable() -> None:
+    raise StageUnavailableError("it was away when the core began")
+
+
 class MatchingStage:
     """Asks the stage through a breaker, and says when it went away or came back.
 
@@ -65,13 +76,16 @@ class MatchingStage:
     Args:
         port: How it is asked.
         breaker: Closed.
-        away: What the venue was told last.
+        away: What the venue was told last: then it is asked again before it counts as back.
     """
 
     def __init__(self, port: MatchingPort, breaker: CircuitBreaker, *, away: bool = False) -> None:
         self._port = port
         self._breaker = breaker
         self._away = away
+        while away and breaker.state is BreakerState.CLOSED:
+            with suppress(StageUnavailableError):
+                breaker.call_sync(_unavailable)
 
     def look(self) -> bool | None:
         """Asks once.
