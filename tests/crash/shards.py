@@ -21,8 +21,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from cmatch._core import ALL_SHARDS, JournalReader, LoadGenerator, ReportReader, Venue
 from cmatch.frames import RECORD_BYTES, CommandList, decode_commands
@@ -39,6 +41,10 @@ _SOCKETS = 4
 _LIMITS = {"accounts": 1_000, "client_order_ids": 1 << 21, "orders": 1 << 18}
 _SETTINGS = ("matching.shards=1", "matching.heartbeat_timeout_ms=200")
 _WAIT_S = 60.0
+_ANSWERS = (ExecType.ACCEPTED, ExecType.REJECTED, ExecType.CANCEL_REJECTED)
+_ENDS = (ExecType.CANCELED, ExecType.EXPIRED)
+Name: TypeAlias = tuple[int, bytes]  # account and client order id
+Rows: TypeAlias = npt.NDArray[np.void]
 
 
 class Shard:
@@ -179,54 +185,80 @@ def _settle(directory: Path) -> None:
     raise AssertionError(f"the shard does not come to rest: {venue.shards()}")
 
 
+class Judge:
+    """Reads the journal beside a fold of it, record by record."""
+
+    def __init__(self, strikes: int) -> None:
+        self.verdict = Verdict(strikes)
+        self._asked: set[Name] = set()
+        self._decided: Counter[Name] = Counter()
+        self._filled: Counter[int] = Counter()
+        self._pending: dict[int, Name] = {}  # queued orders that are not submitted
+        self._last_of_queue = 0
+
+    def take(self, away: bool, commands: Rows | None, reports: Rows) -> None:
+        """One record: whether the shard was away before it, the orders in it, what was told."""
+        reports = reports[(reports["flags"] & ReportFlag.DUPLICATE) == 0]
+        if commands is not None:
+            self._take_orders(away, commands, reports)
+        for report in reports:
+            self._take_report(report)
+
+    def end(self) -> Verdict:
+        """What it came to."""
+        self.verdict.unanswered = sum(1 for name in self._asked if self._decided[name] == 0)
+        self.verdict.repeated = sum(1 for name in self._asked if self._decided[name] > 1)
+        return self.verdict
+
+    def _take_orders(self, away: bool, commands: Rows, reports: Rows) -> None:
+        verdict = self.verdict
+        new = commands[commands["kind"] == OrderAction.NEW_ORDER]
+        immediate = _names(new[new["time_in_force"] == int(TimeInForce.IOC)])
+        refused = _names(reports[reports["reject"] == int(RejectCode.ENGINE_UNAVAILABLE)])
+        self._asked |= _names(commands)
+        verdict.refused += len(refused)
+        verdict.wrongly_taken += len(immediate - refused) if away else 0
+        verdict.wrongly_refused += 0 if away else len(refused)
+
+    def _take_report(self, report: np.void) -> None:
+        order_id, exec_type = int(report["order_id"]), int(report["exec_type"])
+        name = int(report["account"]), bytes(report["client_order_id_head"])
+        if report["order_status"] == OrderStatus.PENDING_NEW:
+            self.verdict.queued += 1
+            self._pending[order_id] = name
+            return
+        waited = self._pending.pop(order_id, None)
+        if exec_type == ExecType.TRADE:
+            self._take_trade(order_id, report)
+        elif exec_type == ExecType.ACCEPTED and waited is not None:
+            self.verdict.out_of_order += order_id < self._last_of_queue
+            self._last_of_queue = order_id
+        if exec_type in _ANSWERS:
+            self._decided[name] += 1
+        elif exec_type in _ENDS:
+            self._decided[name] += name[1][2:3] == b"c"  # of a cancel
+            self._decided[waited or name] += waited is not None
+
+    def _take_trade(self, order_id: int, report: np.void) -> None:
+        self._filled[order_id] += int(report["last_qty"])
+        if self._filled[order_id] != report["cum_qty"] or report["cum_qty"] > report["order_qty"]:
+            self.verdict.faults.append(f"order {order_id} has traded {self._filled[order_id]}: {report}")
+
+
 def _judge(directory: Path, strikes: int, end: tuple[int, str, str]) -> Verdict:
-    verdict = Verdict(strikes)
     limits = limits_of(load_settings(data_directory=directory, limits=_LIMITS))
     venue, runner = Venue(**limits), Venue(**limits, shard=ALL_SHARDS)
-    asked: set[tuple[int, bytes]] = set()
-    decided: Counter[tuple[int, bytes]] = Counter()
-    filled: Counter[int] = Counter()
-    last_of_queue = 0
-    pending: set[int] = set()
+    judge = Judge(strikes)
     for record in JournalReader(str(directory / "journal"), 0):
         away = any(bool(row["away"]) for row in venue.shards())
         reports, _ = venue.apply_payload(record.payload)
         runner.apply_payload(record.payload)
         _, kind, commands = decode_commands(record.payload, limit=RECORD_BYTES)
-        reports = reports[(reports["flags"] & ReportFlag.DUPLICATE) == 0]
-        if kind is CommandList.ORDERS:
-            new = commands[commands["kind"] == OrderAction.NEW_ORDER]
-            asked |= _names(commands)
-            immediate = _names(new[new["time_in_force"] == int(TimeInForce.IOC)])
-            code = reports["reject"] == int(RejectCode.ENGINE_UNAVAILABLE)
-            turned_away = _names(reports[code])
-            verdict.refused += len(turned_away)
-            verdict.wrongly_taken += len(immediate - turned_away) if away else 0
-            verdict.wrongly_refused += len(turned_away) if not away else 0
-        for report in reports:
-            order_id, exec_type = int(report["order_id"]), int(report["exec_type"])
-            name = int(report["account"]), bytes(report["client_order_id_head"])
-            if exec_type == ExecType.TRADE:
-                filled[order_id] += int(report["last_qty"])
-                if filled[order_id] != report["cum_qty"] or report["cum_qty"] > report["order_qty"]:
-                    verdict.faults.append(f"order {order_id} has traded {filled[order_id]} of {report}")
-            if report["order_status"] == OrderStatus.PENDING_NEW:
-                verdict.queued += 1
-                pending.add(order_id)
-                continue
-            if exec_type == ExecType.ACCEPTED and order_id in pending:
-                verdict.out_of_order += order_id < last_of_queue
-                last_of_queue = order_id
-            first = exec_type in (ExecType.ACCEPTED, ExecType.REJECTED, ExecType.CANCEL_REJECTED)
-            ends = exec_type in (ExecType.CANCELED, ExecType.EXPIRED)
-            of_queue = ends and order_id in pending and filled[order_id] == 0
-            if first or (ends and name[1][2:3] == b"c") or (of_queue and name not in decided):
-                decided[name] += 1
+        judge.take(away, commands if kind is CommandList.ORDERS else None, reports)
     venue.check_invariants()
     runner.check_invariants()
+    verdict = judge.end()
     verdict.commands, verdict.trades = venue.sequence, int(venue.status()["trades"][0])
-    verdict.unanswered = sum(1 for name in asked if decided[name] == 0)
-    verdict.repeated = sum(1 for name in asked if decided[name] > 1)
     verdict.waiting = int(venue.shards()[0]["passed"])
     for each in (venue, runner):
         found = (each.sequence, f"{each.event_digest:016x}", f"{each.state_hash():016x}")
@@ -236,7 +268,7 @@ def _judge(directory: Path, strikes: int, end: tuple[int, str, str]) -> Verdict:
     return verdict
 
 
-def _names(rows: np.ndarray) -> set[tuple[int, bytes]]:
+def _names(rows: Rows) -> set[Name]:
     return set(zip(rows["account"].tolist(), rows["client_order_id_head"].tolist(), strict=True))
 
 
