@@ -89,7 +89,9 @@ py::object order(FollowerHost& host, std::uint64_t order_id) {
 
 py::tuple prices(FollowerHost& host, std::uint32_t instrument) {
   const VenueStay stay(*host.venue);
-  const InstrumentView view = host.venue->venue.engine().instrument(instrument);
+  const Venue& venue = host.venue->venue;
+  const Engine* const engine = venue.engine_of(instrument);
+  const InstrumentView view = (engine == nullptr ? venue.engine() : *engine).instrument(instrument);
   return py::make_tuple(view.reference, view.mark, view.last);
 }
 

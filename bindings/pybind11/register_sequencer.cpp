@@ -36,8 +36,9 @@ io::SequencerOptions options_from(std::uint64_t epoch, std::uint16_t durability,
                                   std::uint32_t max_batch_bytes, std::uint32_t max_sessions,
                                   std::uint32_t ring_reports, std::int64_t silence_ns,
                                   std::uint32_t orders_per_s, std::uint32_t orders_burst,
-                                  std::uint32_t cancels_per_s, std::uint32_t cancels_burst, bool trusts_peers,
-                                  bool leads, std::size_t follow_bytes, std::int64_t standby_timeout_ns,
+                                  std::uint32_t cancels_per_s, std::uint32_t cancels_burst,
+                                  std::uint32_t shards, bool trusts_peers, bool leads,
+                                  std::size_t follow_bytes, std::int64_t standby_timeout_ns,
                                   std::string standby) {
   if (durability < 1 || durability > 3)
     throw py::value_error("durability is 1 (process), 2 (disk) or 3 (replica)");
@@ -56,6 +57,7 @@ io::SequencerOptions options_from(std::uint64_t epoch, std::uint16_t durability,
   options.orders_burst = orders_burst;
   options.cancels_per_second = cancels_per_s;
   options.cancels_burst = cancels_burst;
+  options.shards = shards;
   options.trusts_peers = trusts_peers;
   options.leads = leads;
   options.followers = {
@@ -80,25 +82,27 @@ void register_sequencer(py::module_& module) {
                       std::uint16_t durability, std::uint32_t max_frames, std::uint32_t max_batch_bytes,
                       std::uint32_t max_sessions, std::uint32_t ring_reports, std::int64_t silence_ns,
                       std::uint32_t orders_per_s, std::uint32_t orders_burst, std::uint32_t cancels_per_s,
-                      std::uint32_t cancels_burst, bool trusts_peers, bool leads, std::size_t follow_bytes,
-                      std::int64_t standby_timeout_ns, std::string standby) {
+                      std::uint32_t cancels_burst, std::uint32_t shards, bool trusts_peers, bool leads,
+                      std::size_t follow_bytes, std::int64_t standby_timeout_ns, std::string standby) {
             return std::make_unique<SequencerHost>(
                 std::move(venue), std::move(journal), transport, clock, stats,
                 options_from(epoch, durability, max_frames, max_batch_bytes, max_sessions, ring_reports,
-                             silence_ns, orders_per_s, orders_burst, cancels_per_s, cancels_burst,
+                             silence_ns, orders_per_s, orders_burst, cancels_per_s, cancels_burst, shards,
                              trusts_peers, leads, follow_bytes, standby_timeout_ns, std::move(standby)));
           }),
           "venue"_a, "journal"_a, "transport"_a, "clock"_a, "stats"_a, py::kw_only(), "epoch"_a = 1,
           "durability"_a = 1, "max_frames"_a = 4096, "max_batch_bytes"_a = 4u << 20, "max_sessions"_a = 4096,
           "ring_reports"_a = 1u << 18, "silence_ns"_a = 10'000'000'000, "orders_per_s"_a = 0,
-          "orders_burst"_a = 1, "cancels_per_s"_a = 0, "cancels_burst"_a = 1, "trusts_peers"_a = true,
-          "leads"_a = true, "follow_bytes"_a = std::size_t{16} << 20, "standby_timeout_ns"_a = 2'000'000'000,
-          "standby"_a = "standby", py::keep_alive<1, 4>(), py::keep_alive<1, 5>(), py::keep_alive<1, 6>(),
+          "orders_burst"_a = 1, "cancels_per_s"_a = 0, "cancels_burst"_a = 1, "shards"_a = 0,
+          "trusts_peers"_a = true, "leads"_a = true, "follow_bytes"_a = std::size_t{16} << 20,
+          "standby_timeout_ns"_a = 2'000'000'000, "standby"_a = "standby", py::keep_alive<1, 4>(),
+          py::keep_alive<1, 5>(), py::keep_alive<1, 6>(),
           "__init__(venue, journal, transport, clock, stats, *, epoch=1, durability=1, max_frames=4096, "
           "max_batch_bytes=4194304,\n"
           "    max_sessions=4096, ring_reports=262144, silence_ns=10000000000, orders_per_s=0, "
           "orders_burst=1,\n"
-          "    cancels_per_s=0, cancels_burst=1, trusts_peers=True, leads=True, follow_bytes=16777216,\n"
+          "    cancels_per_s=0, cancels_burst=1, shards=0, trusts_peers=True, leads=True, "
+          "follow_bytes=16777216,\n"
           "    standby_timeout_ns=2000000000, standby='standby')\n\n"
           "Args:\n"
           "    durability: 1 process, 2 disk, 3 replica: what an acknowledgement says; the loop keeps the "
@@ -106,6 +110,7 @@ void register_sequencer(py::module_& module) {
           "    ring_reports: Reports that a client that comes back may still ask for.\n"
           "    silence_ns: After which a session is lost, where it asks for nothing else.\n"
           "    orders_per_s, cancels_per_s: Of one session; 0: no limit.\n"
+          "    shards: Those that instruments may be assigned to, from 1.\n"
           "    trusts_peers: A private socket: a peer is who it says. Else only whom permit() named is let "
           "in.\n"
           "    leads: False: it stands by; a Standby brings what the leader journals, until it takes the "
@@ -116,10 +121,11 @@ void register_sequencer(py::module_& module) {
       .def(
           "permit",
           [](SequencerHost& self, const std::string& user_id, std::uint32_t tenant, bool trades,
-             bool administers,
-             bool follows) { self.sequencer.permit(user_id, {tenant, trades, administers, follows}); },
-          "user_id"_a, "tenant"_a, "trades"_a, "administers"_a, "follows"_a = false,
-          "permit(user_id, tenant, trades, administers, follows=False) -> None\n\ntenant 0: any.")
+             bool administers, bool follows,
+             bool shards) { self.sequencer.permit(user_id, {tenant, trades, administers, follows, shards}); },
+          "user_id"_a, "tenant"_a, "trades"_a, "administers"_a, "follows"_a = false, "shards"_a = false,
+          "permit(user_id, tenant, trades, administers, follows=False, shards=False) -> None\n\n"
+          "tenant 0: any. follows: the journal. shards: it may send what the engine of a shard made.")
       .def(
           "revoke", [](SequencerHost& self, const std::string& user_id) { self.sequencer.revoke(user_id); },
           "user_id"_a, "revoke(user_id) -> None")
@@ -170,8 +176,21 @@ void register_sequencer(py::module_& module) {
       .def("close_sessions", &stage<&io::Sequencer::close_sessions>, Unlocked(),
            "close_sessions() -> None\n\nTells everyone who is connected that the core goes.")
       .def(
-          "set_stage", [](SequencerHost& self, bool away) { self.sequencer.set_stage(away); }, "away"_a,
-          "set_stage(away) -> None\n\nAfter drain(): the matching stage went away, or is back.")
+          "set_stage",
+          [](SequencerHost& self, bool away, ShardId shard) { self.sequencer.set_stage(away, shard); },
+          "away"_a, "shard"_a = 0,
+          "set_stage(away, shard=0) -> None\n\n"
+          "After drain(): the matching stage of a shard (0: the core's own) went away, or is back.")
+      .def(
+          "shard_link",
+          [](SequencerHost& self, ShardId shard) {
+            const io::ShardLink link = self.sequencer.shard_link(shard);
+            return py::make_tuple(link.heard_at, link.followed);
+          },
+          "shard"_a,
+          "shard_link(shard) -> tuple[int, int]\n\n"
+          "When the process of a shard was last heard of, ns, and the sequence that it had followed; 0, 0: "
+          "never.")
       .def_property_readonly(
           "next_timer", [](SequencerHost& self) { return self.sequencer.next_timer(); },
           "When time alone is due to change something, ns.")

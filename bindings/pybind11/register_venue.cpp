@@ -33,6 +33,7 @@ Args:
     deltas: Record L2 and L3 deltas.
     tape: How many trades trades() remembers.
     hash_seed: Where strangers choose client order ids: a number that they do not know. It changes no answer.
+    shard: Whose engine runs here too, from 1; ALL_SHARDS: those of all; 0: none. It changes no answer.
 
 Raises:
     ValueError: A limit is 0 or too large.
@@ -80,6 +81,9 @@ py::tuple apply(VenueHost& host, std::uint16_t family, std::uint64_t first_seque
   case Family::administration:
     apply_records<AdminCommand>(host, header, buffer);
     break;
+  case Family::shard_events:
+    apply_records<ShardEvent>(host, header, buffer);
+    break;
   default:
     throw py::value_error("no family has the number " + std::to_string(family));
   }
@@ -108,8 +112,11 @@ std::vector<VenueOrderView> to_list(const std::optional<VenueOrderView>& view) {
   return view ? std::vector{*view} : std::vector<VenueOrderView>{};
 }
 
-VenueOptions venue_options(bool prefault, bool deltas, std::uint32_t tape, std::uint64_t hash_seed) {
-  return {.engine = {.prefault = prefault, .deltas = deltas, .tape = tape}, .hash_seed = hash_seed};
+VenueOptions venue_options(bool prefault, bool deltas, std::uint32_t tape, std::uint64_t hash_seed,
+                           ShardId shard) {
+  return {.engine = {.prefault = prefault, .deltas = deltas, .tape = tape},
+          .hash_seed = hash_seed,
+          .shard = shard};
 }
 
 void define_class(VenueClass& venue) {
@@ -119,7 +126,7 @@ void define_class(VenueClass& venue) {
                   std::uint32_t max_orders, std::uint64_t max_order_ids, std::uint32_t max_positions,
                   std::uint32_t max_client_ids, std::uint32_t max_recent_orders, std::uint32_t max_sessions,
                   std::uint32_t queue_capacity, std::int64_t queue_ttl, bool prefault, bool deltas,
-                  std::uint32_t tape, std::uint64_t hash_seed) {
+                  std::uint32_t tape, std::uint64_t hash_seed, ShardId shard) {
         VenueLimits limits;
         limits.ledger = {max_accounts, max_assets, max_balances, max_holds, max_transfers};
         limits.engine = {max_instruments, max_orders, max_order_ids};
@@ -129,14 +136,15 @@ void define_class(VenueClass& venue) {
         limits.max_sessions = max_sessions;
         limits.queue_capacity = queue_capacity;
         limits.queue_ttl = queue_ttl;
-        return std::make_shared<VenueHost>(Venue(limits, venue_options(prefault, deltas, tape, hash_seed)));
+        return std::make_shared<VenueHost>(
+            Venue(limits, venue_options(prefault, deltas, tape, hash_seed, shard)));
       }),
       py::kw_only(), "max_accounts"_a = 1u << 17, "max_assets"_a = 256, "max_balances"_a = 1u << 19,
       "max_holds"_a = 1u << 17, "max_transfers"_a = 1u << 22, "max_instruments"_a = 1024,
       "max_orders"_a = 1u << 20, "max_order_ids"_a = 1ull << 24, "max_positions"_a = 1u << 18,
       "max_client_ids"_a = 1u << 22, "max_recent_orders"_a = 1u << 16, "max_sessions"_a = 1u << 14,
       "queue_capacity"_a = 10'000, "queue_ttl"_a = 5'000'000'000, "prefault"_a = false, "deltas"_a = false,
-      "tape"_a = 1024, "hash_seed"_a = 0, kVenueDoc);
+      "tape"_a = 1024, "hash_seed"_a = 0, "shard"_a = 0, kVenueDoc);
   venue
       .def("apply", &apply, "family"_a, "first_sequence"_a, "timestamp"_a, "commands"_a, py::kw_only(),
            "epoch"_a = 1,
@@ -165,17 +173,17 @@ void define_class(VenueClass& venue) {
            })
       .def_static(
           "restore",
-          [](const py::object& data, bool prefault, bool deltas, std::uint32_t tape,
-             std::uint64_t hash_seed) {
+          [](const py::object& data, bool prefault, bool deltas, std::uint32_t tape, std::uint64_t hash_seed,
+             ShardId shard) {
             const BufferArgument buffer(data);
             const std::span<const std::byte> view = buffer.view();
             const py::gil_scoped_release unlocked;
             return std::make_shared<VenueHost>(
                 Venue::restore({reinterpret_cast<const std::uint8_t*>(view.data()), view.size()},
-                               venue_options(prefault, deltas, tape, hash_seed)));
+                               venue_options(prefault, deltas, tape, hash_seed, shard)));
           },
           "data"_a, py::kw_only(), "prefault"_a = false, "deltas"_a = false, "tape"_a = 1024,
-          "hash_seed"_a = 0)
+          "hash_seed"_a = 0, "shard"_a = 0)
       .def("check_invariants",
            [](VenueHost& host) { inside_venue(host, [](const Venue& v) { v.check_invariants(); }); });
 }
@@ -391,34 +399,64 @@ void define_order_views(VenueClass& venue) {
           "status() -> ndarray\n\nVENUE_STATUS_DTYPE, one row.");
 }
 
+// The engine that has the book; one without any where that is elsewhere.
+const Engine& book_of(const Venue& venue, std::uint32_t instrument) {
+  const Engine* const engine = venue.engine_of(instrument);
+  return engine == nullptr ? venue.engine() : *engine;
+}
+
 void define_book_views(VenueClass& venue) {
   venue
       .def(
           "l2",
           [](VenueHost& host, std::uint32_t instrument, std::uint16_t side, std::size_t depth) {
             if (side != 1 && side != 2) throw py::value_error("side is 1 (buy) or 2 (sell)");
-            return array(inside_venue(host,
-                                      [&](const Venue& v) {
-                                        return v.engine().l2(instrument, static_cast<Side>(side), depth);
-                                      }),
-                         "LEVEL_DTYPE");
+            return array(
+                inside_venue(host,
+                             [&](const Venue& v) {
+                               return book_of(v, instrument).l2(instrument, static_cast<Side>(side), depth);
+                             }),
+                "LEVEL_DTYPE");
           },
           "instrument"_a, "side"_a, "depth"_a = 0,
-          "l2(instrument, side, depth=0) -> ndarray\n\nLEVEL_DTYPE; 0: all.")
+          "l2(instrument, side, depth=0) -> ndarray\n\nLEVEL_DTYPE; 0: all. No level where the book is not "
+          "here.")
       .def(
           "l3",
           [](VenueHost& host, std::uint32_t instrument) {
-            return array(inside_venue(host, [&](const Venue& v) { return v.engine().l3(instrument); }),
-                         "L3_DTYPE");
+            return array(
+                inside_venue(host, [&](const Venue& v) { return book_of(v, instrument).l3(instrument); }),
+                "L3_DTYPE");
           },
-          "instrument"_a, "l3(instrument) -> ndarray\n\nL3_DTYPE: bids, then asks.")
+          "instrument"_a, "l3(instrument) -> ndarray\n\nL3_DTYPE: bids, then asks; likewise.")
       .def(
           "trades",
           [](VenueHost& host) {
             return array(inside_venue(host, [](const Venue& v) { return v.engine().trades(); }),
                          "TAPE_DTYPE");
           },
-          "trades() -> ndarray\n\nTAPE_DTYPE: the last ones, oldest first.");
+          "trades() -> ndarray\n\nTAPE_DTYPE: the last ones of the books here, oldest first.");
+}
+
+void define_shard_views(VenueClass& venue) {
+  venue
+      .def(
+          "shards",
+          [](VenueHost& host) {
+            return array(inside_venue(host, [](const Venue& v) { return v.shards(); }), "SHARD_DTYPE");
+          },
+          "shards() -> ndarray\n\nSHARD_DTYPE, by number.")
+      .def(
+          "shard_events",
+          [](VenueHost& host, ShardId shard, std::uint64_t from, std::size_t most) {
+            return array(
+                inside_venue(host, [&](const Venue& v) { return v.shard_events(shard, from, most); }),
+                "SHARD_EVENT_DTYPE");
+          },
+          "shard"_a, "from_number"_a = 0, "most"_a = 4096,
+          "shard_events(shard, from_number=0, most=4096) -> ndarray\n\n"
+          "SHARD_EVENT_DTYPE: what the engine of a shard that runs here made and the journal does not have "
+          "yet.");
 }
 
 } // namespace
@@ -469,12 +507,18 @@ void register_venue(py::module_& module) {
       CM_FIELD(VenueStatus, queued_orders), CM_FIELD(VenueStatus, accounts), CM_FIELD(VenueStatus, assets),
       CM_FIELD(VenueStatus, instruments), CM_FIELD(VenueStatus, client_ids), CM_FIELD(VenueStatus, away),
       CM_FIELD(VenueStatus, policy), CM_FIELD(VenueStatus, killed), CM_FIELD(VenueStatus, solo));
+  layouts["SHARD"] =
+      layout(sizeof(ShardView), CM_FIELD(ShardView, shard), CM_FIELD(ShardView, instruments),
+             CM_FIELD(ShardView, away), CM_FIELD(ShardView, runs_here), CM_FIELD(ShardView, queued),
+             CM_FIELD(ShardView, passed), CM_FIELD(ShardView, expected), CM_FIELD(ShardView, made));
   VenueClass venue(module, "Venue", kVenueDoc);
   define_class(venue);
   define_counters(venue);
   define_ledger_views(venue);
   define_order_views(venue);
   define_book_views(venue);
+  define_shard_views(venue);
+  module.attr("ALL_SHARDS") = kAllShards;
 }
 
 } // namespace cmatch::face

@@ -33,6 +33,7 @@ FRAME_LAYOUTS: dict[str, tuple[int, tuple[tuple[str, str, int], ...]]]
 CLIENT_FRAME_BYTES: int
 RECORD_BYTES: int
 SCHEMA_VERSION: int
+ALL_SHARDS: int
 
 def encode_command_frame(
     kind: int,
@@ -749,6 +750,7 @@ class Sequencer:
         orders_burst: int = 1,
         cancels_per_s: int = 0,
         cancels_burst: int = 1,
+        shards: int = 0,
         trusts_peers: bool = True,
         leads: bool = True,
         follow_bytes: int = 16_777_216,
@@ -756,7 +758,13 @@ class Sequencer:
         standby: str = "standby",
     ) -> None: ...
     def permit(
-        self, user_id: str, tenant: int, trades: bool, administers: bool, follows: bool = False
+        self,
+        user_id: str,
+        tenant: int,
+        trades: bool,
+        administers: bool,
+        follows: bool = False,
+        shards: bool = False,
     ) -> None: ...
     def revoke(self, user_id: str) -> None: ...
     def replay(self, reader: JournalReader, until: int) -> int: ...
@@ -773,7 +781,8 @@ class Sequencer:
     def finish(self) -> None: ...
     def keep_house(self) -> None: ...
     def close_sessions(self) -> None: ...
-    def set_stage(self, away: bool) -> None: ...
+    def set_stage(self, away: bool, shard: int = 0) -> None: ...
+    def shard_link(self, shard: int) -> tuple[int, int]: ...
     @property
     def next_timer(self) -> int: ...
     @property
@@ -859,6 +868,7 @@ class Venue:
         deltas: bool = False,
         tape: int = 1_024,
         hash_seed: int = 0,
+        shard: int = 0,
     ) -> None: ...
     @staticmethod
     def restore(
@@ -868,6 +878,7 @@ class Venue:
         deltas: bool = False,
         tape: int = 1_024,
         hash_seed: int = 0,
+        shard: int = 0,
     ) -> Venue: ...
     def apply(
         self, family: int, first_sequence: int, timestamp: int, commands: _Records, *, epoch: int = 1
@@ -908,6 +919,8 @@ class Venue:
     def l2(self, instrument: int, side: int, depth: int = 0) -> _Records: ...
     def l3(self, instrument: int) -> _Records: ...
     def trades(self) -> _Records: ...
+    def shards(self) -> _Records: ...
+    def shard_events(self, shard: int, from_number: int = 0, most: int = 4_096) -> _Records: ...
 
 class Follower:
     def __init__(

@@ -58,6 +58,7 @@ ORDER_STATE: np.dtype[np.void]
 REFUSAL: np.dtype[np.void]
 SESSION_ANSWER: np.dtype[np.void]
 SESSION_REQUEST: np.dtype[np.void]
+SHARD_EVENT: np.dtype[np.void]
 
 
 def __getattr__(name: str) -> Any:
@@ -85,6 +86,7 @@ VENUE_ORDER_DTYPE = _dtype("VENUE_ORDER")
 POSITION_DTYPE = _dtype("POSITION")
 LIMITS_DTYPE = _dtype("LIMITS")
 SESSION_DTYPE = _dtype("SESSION")
+SHARD_DTYPE = _dtype("SHARD")
 VENUE_STATUS_DTYPE = _dtype("VENUE_STATUS")
 HISTORY_ORDER_DTYPE = _dtype("HISTORY_ORDER")
 HISTORY_FILL_DTYPE = _dtype("HISTORY_FILL")

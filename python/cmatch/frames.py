@@ -25,7 +25,7 @@ SCHEMA_VERSION: Final = _core.SCHEMA_VERSION
 
 
 class CommandList(Word):
-    """The lists that a CommandFrame may hold; the first four are the families that are journaled."""
+    """The lists that a CommandFrame may hold; the first four and SHARD_EVENTS are journaled."""
 
     ORDERS = 1
     LEDGER = 2
@@ -36,6 +36,7 @@ class CommandList(Word):
     BALANCE_QUERIES = 7
     FOLLOW_REQUESTS = 8
     FOLLOW_ANSWERS = 9
+    SHARD_EVENTS = 10
 
 
 class ReportList(Word):
@@ -128,6 +129,7 @@ ORDER_QUERY_DTYPE = _dtype("ORDER_QUERY")
 BALANCE_QUERY_DTYPE = _dtype("BALANCE_QUERY")
 FOLLOW_REQUEST_DTYPE = _dtype("FOLLOW_REQUEST")
 FOLLOW_ANSWER_DTYPE = _dtype("FOLLOW_ANSWER")
+SHARD_EVENT_DTYPE = _dtype("SHARD_EVENT")
 EXECUTION_REPORT_DTYPE = _dtype("EXECUTION_REPORT")
 ANSWER_DTYPE = _dtype("ANSWER")
 SESSION_ANSWER_DTYPE = _dtype("SESSION_ANSWER")
@@ -145,6 +147,7 @@ COMMAND_DTYPES: Final = {
     CommandList.BALANCE_QUERIES: BALANCE_QUERY_DTYPE,
     CommandList.FOLLOW_REQUESTS: FOLLOW_REQUEST_DTYPE,
     CommandList.FOLLOW_ANSWERS: FOLLOW_ANSWER_DTYPE,
+    CommandList.SHARD_EVENTS: SHARD_EVENT_DTYPE,
 }
 REPORT_DTYPES: Final = {
     ReportList.REPORTS: EXECUTION_REPORT_DTYPE,

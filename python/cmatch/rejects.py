@@ -59,7 +59,7 @@ class RejectCode(IntEnum):
     BAD_CLIENT_ORDER_ID = 1005, "A client order id is 1 to 40 printable ASCII characters.", False, 422, 99, 99
     BAD_CORRELATION_ID = 1006, "A correlation id is up to 40 printable ASCII characters.", False, 422, 99, 99
     SESSION_THROTTLED = 1007, "The session sends faster than it may.", True, 429, 99, 99
-    QUEUE_FULL = 1008, "Matching is away and no more orders are queued.", True, 503, 2, 2
+    QUEUE_FULL = 1008, "Matching is away or behind, and no more orders wait for it.", True, 503, 2, 2
     READ_ONLY = 1009, "Nothing can be journaled now, so nothing is accepted.", True, 503, 2, 2
     DUPLICATE_ID_DIFFERENT = 1010, "The client order id named another request.", False, 409, 6, 6
     TOO_OLD = 1011, "sent_at is older than what is remembered of the account.", False, 410, 4, 99
@@ -146,3 +146,6 @@ class RejectCode(IntEnum):
     INVALID_PHASE = 4031, "The phase does not lead there.", True, 409, 99, 99
     INVALID_SCOPE = 4032, "A mass cancel needs an instrument or an account.", False, 422, 99, 99
     ENGINE_UNAVAILABLE = 4033, "Matching is away, and such an order does not wait.", True, 503, 2, 2
+    UNKNOWN_SHARD = 4034, "No shard has this number, or the session is none of its.", False, 404, 99, 99
+    UNEXPECTED_SHARD_EVENT = 4035, "The event is not the one that follows in its shard.", False, 409, 99, 99
+    INVALID_SHARD_EVENT = 4036, "What a shard sent does not follow from its orders.", False, 422, 99, 99

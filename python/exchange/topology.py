@@ -9,13 +9,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
 from typing import Final
 
+from cmatch._core import ALL_SHARDS
 from exchange.bus.context import Context
 from exchange.bus.curve import Authenticator, KeyPair, Keyring
 from exchange.bus.rpc import Dispatcher, RpcServer
@@ -50,33 +51,46 @@ _NICE_REPLICA: Final = 15
 
 @dataclass(frozen=True)
 class Process:
-    """One process of the table.
+    """One process of the table; a shard is one of each number.
 
     Args:
         name: As in `exchange run NAME`.
         hosts: The services whose part it plays.
         does: What, in a few words.
-        main: Runs it until it is told to stop; its exit code.
-        healthy: Whether the process with this id answers for itself.
+        main: Runs it until it is told to stop, with the number of its shard or 0; its exit code.
+        healthy: Whether the process with that number and this id answers for itself.
         essential: Whether the exchange stops where it cannot be kept running.
+        numbers: Those that run beside each other, by the settings.
     """
 
     name: str
     hosts: tuple[ServiceSpec, ...]
     does: str
-    main: Callable[[Settings], int]
-    healthy: Callable[[Settings, int], bool]
+    main: Callable[[Settings, int], int]
+    healthy: Callable[[Settings, int, int], bool]
     essential: bool = True
+    numbers: Callable[[Settings], Iterable[int]] = lambda _settings: (0,)
 
 
-def _core_main(settings: Settings) -> int:
+def _core_main(settings: Settings, _number: int = 0) -> int:
     # Imported by who runs it alone: its modules prepare a process that does nothing else.
     module = import_module("exchange.services.orders.core_process")
     code: int = module.main(settings)
     return code
 
 
-def _core_healthy(settings: Settings, pid: int) -> bool:
+def _shard_main(settings: Settings, number: int) -> int:
+    keep_off(settings.core.cpu)
+    code: int = import_module("exchange.services.matching.shard_process").main(settings, number)
+    return code
+
+
+def _shard_healthy(settings: Settings, number: int, pid: int) -> bool:
+    is_well = import_module("exchange.services.matching.shard_process").is_healthy
+    return bool(is_well(DataDirectory(settings.data_directory), number, pid))
+
+
+def _core_healthy(settings: Settings, _number: int, pid: int) -> bool:
     statistics = statistics_of(settings)
     try:
         return statistics.healthy(pid, time.monotonic_ns())
@@ -84,7 +98,7 @@ def _core_healthy(settings: Settings, pid: int) -> bool:
         statistics.close()
 
 
-def _replica_main(settings: Settings) -> int:
+def _replica_main(settings: Settings, _number: int = 0) -> int:
     rank(_NICE_REPLICA)
     return asyncio.run(_run_replica(settings))
 
@@ -92,11 +106,20 @@ def _replica_main(settings: Settings) -> int:
 PROCESSES: Final[tuple[Process, ...]] = (
     Process("core", SERVICES, "sequences, journals, matches and answers", _core_main, _core_healthy),
     Process(
+        "shard",
+        (MATCHING,),
+        "matches the instruments that are assigned to it",
+        _shard_main,
+        _shard_healthy,
+        essential=False,
+        numbers=lambda settings: range(1, settings.matching.shards + 1),
+    ),
+    Process(
         "replica",
         SERVICES,
         "follows the journal, answers queries, takes snapshots",
         _replica_main,
-        lambda settings, pid: is_healthy(DataDirectory(settings.data_directory), pid),
+        lambda settings, _number, pid: is_healthy(DataDirectory(settings.data_directory), pid),
         essential=False,
     ),
 )
@@ -129,22 +152,23 @@ def statistics_of(settings: Settings) -> CoreStatistics:
     return CoreStatistics(lambda: StatsReader(path), settings.durability)
 
 
-def run_process(name: str, settings: Settings, supervisor: int | None = None) -> int:
+def run_process(name: str, settings: Settings, supervisor: int | None = None, number: int = 0) -> int:
     """Runs one process of the table in this one; its exit code.
 
     Args:
         name: which.
         settings: of the exchange.
         supervisor: process id of who started us, with whom we end.
+        number: of the shard.
     """
     process = next(each for each in PROCESSES if each.name == name)
-    configure(name)
+    configure(_called(name, number))
     sys.excepthook = log_crash
     if supervisor is not None:
         die_with_parent(supervisor)
     try:
         prepare(settings)
-        return process.main(settings)
+        return process.main(settings, number)
     except (ConfigError, SecurityError) as error:
         log("refused to start", reason=error)
         return ExitCode.CONFIG
@@ -157,7 +181,13 @@ def run_process(name: str, settings: Settings, supervisor: int | None = None) ->
 
 
 def run_all(settings: Settings) -> int:
-    """Runs core and replica in this one process, for tests: the replica in a thread; the core's exit code."""
+    """Runs core and replica in this one process, for tests: the replica in a thread; the core's exit code.
+
+    Raises:
+        ConfigError: there are shards, which are processes.
+    """
+    if settings.matching.shards:
+        raise ConfigError(f"matching.shards is {settings.matching.shards}: expected 0 for all in one process")
     configure("all-in-one")
     prepare(settings)
     started: list[tuple[asyncio.AbstractEventLoop, Replica]] = []
@@ -191,7 +221,11 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
     supervisor = Supervisor(
         Plan(
             directory=directory,
-            children=[_child(process, settings) for process in PROCESSES],
+            children=[
+                _child(process, settings, number)
+                for process in PROCESSES
+                for number in process.numbers(settings)
+            ],
             endpoints=endpoints_of(settings),
             servers=[partial(_metrics, settings)] if settings.endpoints.metrics else [],
             chore=partial(prepare_spare, directory.journal, settings.limits.segment_bytes),
@@ -227,11 +261,15 @@ def settings_of_json(text: str) -> Settings:
     return load(environment={}, **values)
 
 
-def _child(process: Process, settings: Settings) -> ChildSpec:
-    arguments = [sys.executable, "-m", "exchange.cli", "run", process.name]
+def _called(name: str, number: int) -> str:
+    return f"{name}-{number}" if number else name
+
+
+def _child(process: Process, settings: Settings, number: int) -> ChildSpec:
+    arguments = [sys.executable, "-m", "exchange.cli", "run", process.name, "--shard", str(number)]
     arguments += ["--settings", settings_as_json(settings), "--supervisor", str(os.getpid())]
-    healthy = partial(process.healthy, settings)
-    return ChildSpec(process.name, arguments, healthy, essential=process.essential)
+    healthy = partial(process.healthy, settings, number)
+    return ChildSpec(_called(process.name, number), arguments, healthy, essential=process.essential)
 
 
 def _metrics(settings: Settings) -> AbstractContextManager[object]:
@@ -245,7 +283,7 @@ def _make_replica(settings: Settings) -> Replica:
     limits = settings.limits
     ports = ReplicaPorts(
         directory.journal,
-        starting_venue(directory, limits_of(settings), _HISTORY_BYTES),
+        starting_venue(directory, limits_of(settings), _HISTORY_BYTES, shard=ALL_SHARDS),
         max_accounts=limits.accounts,
         max_instruments=limits.instruments,
     )

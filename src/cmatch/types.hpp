@@ -208,6 +208,9 @@ enum class RejectCode : std::uint16_t {
   invalid_phase = 4031,
   invalid_scope = 4032,
   engine_unavailable = 4033,
+  unknown_shard = 4034,
+  unexpected_shard_event = 4035,
+  invalid_shard_event = 4036,
 };
 
 // Largest magnitude of a price, trail, offset, collar or band (specification, section 2).

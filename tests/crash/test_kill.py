@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.campaign import run
+from tests.crash.shards import run as strike_shards
 
 
 @pytest.mark.req("A016", "B005", "B006", "B007", "B033")
@@ -17,3 +18,13 @@ def test_core_killed_under_load_loses_and_repeats_nothing_acknowledged(
     assert verdict.good, verdict
     assert verdict.answered > 500
     assert verdict.findings.trades > 50
+
+
+@pytest.mark.req("A016", "B005", "B006")
+def test_shard_killed_and_stopped_under_load_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    """Four strikes at a shard: every order answered once, the queue in order, refusals while it is away."""
+    verdict = strike_shards(tmp_path / "x", strikes=4, rate=2_000, seed=3)
+    assert verdict.good, verdict
+    assert verdict.trades > 50
+    assert verdict.refused > 0
+    assert verdict.queued > 0

@@ -21,25 +21,34 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], World]]:
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
     """Give the real processes, one exchange a kind of client, for all tests."""
-    made: dict[str, ProcessWorld] = {}
+    made: dict[tuple[str, int], ProcessWorld] = {}
 
-    def make(kind: str) -> World:
-        if kind not in made:
-            made[kind] = ProcessWorld(kind, tmp_path_factory.mktemp("x"))
-        return made[kind]
+    def make(kind: str, shard: int = 0) -> World:
+        if (kind, shard) not in made:
+            made[kind, shard] = ProcessWorld(kind, tmp_path_factory.mktemp("x"), shard)
+        return made[kind, shard]
 
     yield make
     for each in made.values():
         each.close()
 
 
-@pytest.fixture(params=["embedded-sync", "embedded-async", "processes-sync", "processes-async"])
-def world(request: pytest.FixtureRequest, processes: Callable[[str], World]) -> Iterator[World]:
+@pytest.fixture(
+    params=[
+        "embedded-sync",
+        "embedded-async",
+        "processes-sync",
+        "processes-async",
+        "shard-sync",
+        "shard-async",
+    ]
+)
+def world(request: pytest.FixtureRequest, processes: Callable[..., World]) -> Iterator[World]:
     """Give an exchange, and clients of one kind."""
     where, kind = request.param.split("-")
-    made = EmbeddedWorld(kind) if where == "embedded" else processes(kind)
+    made = EmbeddedWorld(kind) if where == "embedded" else processes(kind, int(where == "shard"))
     yield made
     made.done()
     if where == "embedded":
@@ -77,6 +86,8 @@ def set_up(world: World, market: Market) -> Any:
         taker_rate=500_000,
         fee_mode="quote",
     ).ok
+    if world.shard:
+        assert admin.assign_shard(market.instrument_id, world.shard).ok
     for account in (market.first, market.second):
         assert admin.open_account(account, tenant=market.tenant).ok
         assert admin.deposit(market.quote, "1000000", account=account).ok
@@ -241,7 +252,7 @@ def test_order_types_and_their_fields_arrive(world: World, market: Market, maker
 
 
 @pytest.mark.req("B032")
-def test_decimals_are_exact_or_refused(market: Market, maker: Any) -> None:
+def test_decimals_are_exact_or_refused(world: World, market: Market, maker: Any) -> None:
     """Text is converted by the instrument's scale, never rounded; floats are no money."""
     before = maker.sequence
     with pytest.raises(BadDecimal):
@@ -253,7 +264,8 @@ def test_decimals_are_exact_or_refused(market: Market, maker: Any) -> None:
     with pytest.raises(LookupError):
         maker.limit("ETH-USD", "sell", 1, 1)
     report = maker.limit(market.symbol, "sell", "0.0001", PRICE)
-    assert (report.order_qty, report.sequence) == (1, before + 1)  # nothing of all that was sent
+    commands = 2 if world.shard else 1  # the order, and what a shard made of it; nothing of all that was sent
+    assert (report.order_qty, report.sequence) == (1, before + commands)
 
 
 def test_batch_is_answered_each_in_order(market: Market, maker: Any) -> None:
@@ -473,7 +485,7 @@ def test_answers_lost_cost_nothing_but_time(world: World, market: Market, maker:
 
 
 def test_callback_that_blocks_too_long_costs_a_reconnect_and_no_report(
-    processes: Callable[[str], World], market: Market
+    processes: Callable[..., World], market: Market
 ) -> None:
     """A reading thread that is held up for too long loses its connection, and nothing else."""
     world = processes("sync")

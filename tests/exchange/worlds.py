@@ -67,6 +67,11 @@ class Market:
 class World(Protocol):
     """An exchange, and the means to hurt it."""
 
+    @property
+    def shard(self) -> int:
+        """What matches the instruments; 0: the core itself."""
+        ...
+
     def client(self, name: str, **options: Any) -> Any:
         """A client; options as of `Client.connect`."""
         ...
@@ -98,6 +103,8 @@ class World(Protocol):
 
 class EmbeddedWorld:
     """`Exchange.embedded`."""
+
+    shard = 0
 
     def __init__(self, kind: str) -> None:
         self.exchange = Exchange.embedded()
@@ -159,7 +166,8 @@ SMALL = (
 class ProcessWorld:
     """`exchange up`: a supervisor with a core and a replica; each client goes through a proxy."""
 
-    def __init__(self, kind: str, directory: Path) -> None:
+    def __init__(self, kind: str, directory: Path, shard: int = 0) -> None:
+        self.shard = shard
         self._directory = directory
         self._data = directory / "data"
         self._run = self._data / "run"
@@ -168,7 +176,8 @@ class ProcessWorld:
         self._proxies: dict[str, Proxy] = {}
         self._log = (directory / "log").open("wb")
         command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(self._data)]
-        command += [word for pair in (*SMALL, "endpoints.metrics=") for word in ("--set", pair)]
+        settings = (*SMALL, "endpoints.metrics=", f"matching.shards={shard}")
+        command += [word for pair in settings for word in ("--set", pair)]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         try:
             self.until((self._run / "exchange.json").exists)
@@ -204,8 +213,12 @@ class ProcessWorld:
 
     def kill_core(self) -> None:
         """Kill the core process; the supervisor starts another."""
+        os.kill(self.process_id("core"), signal.SIGKILL)
+
+    def process_id(self, name: str) -> int:
+        """Of one of its processes."""
         content = json.loads((self._run / "exchange.json").read_text())
-        os.kill(int(content["processes"]["core"]), signal.SIGKILL)
+        return int(content["processes"][name])
 
     def cut(self, name: str) -> None:
         """Break a connection."""

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from cmatch import arrays
 from tests.matching.adapter import ENUMS as MATCHING_ENUMS
-from tests.matching.adapter import PRESENT, PRESENT_DEFINITION, PRESENT_REPLACE, numbered
+from tests.matching.adapter import EVENT_PRESENT, PRESENT, PRESENT_DEFINITION, PRESENT_REPLACE, numbered
 from tests.oracle.venue.model import Report
+from tests.oracle.venue.shards import Wire
 from tests.oracle.venue.state import EMPTY_ANSWER, EMPTY_REPORT
 from tests.oracle.venue.words import (
     ACTIONS,
@@ -23,13 +24,15 @@ from tests.oracle.venue.words import (
     ORDER_STATUSES,
     REJECTS,
     SCOPES,
+    SHARD_EVENTS,
 )
+from tests.oracle.words import EVENT_KINDS
 
 Records = npt.NDArray[np.void]
 Command = Mapping[str, Any]
 
-FAMILY_NUMBERS = numbered(FAMILIES)
-KINDS = {family: numbered(words) for family, words in ACTIONS.items()}
+FAMILY_NUMBERS = numbered(FAMILIES) | {SHARD_EVENTS: 8}
+KINDS = {family: numbered(words) for family, words in ACTIONS.items()} | {SHARD_EVENTS: numbered(EVENT_KINDS)}
 ENUMS = MATCHING_ENUMS | {
     "instrument_kind": numbered(INSTRUMENT_KINDS),
     "fee_mode": numbered(FEE_MODES),
@@ -40,6 +43,7 @@ DTYPES = {
     "ledger": arrays.LEDGER_COMMAND,
     "instruments": arrays.INSTRUMENT_COMMAND,
     "administration": arrays.ADMIN_COMMAND,
+    SHARD_EVENTS: arrays.SHARD_EVENT,
 }
 SCOPE_BITS = {"scope_instrument": 1 << 10, "scope_side": 1 << 12}
 ORDER_BITS = PRESENT | PRESENT_REPLACE | {"quote_qty": 1 << 13}
@@ -111,8 +115,54 @@ def rows(family: str, commands: Sequence[Command], first: int) -> Records:
     """Commands as the array that apply takes; from sequence `first` on, each with junk of its own."""
     array = np.zeros(len(commands), DTYPES[family])
     for i, command in enumerate(commands):
+        if family == SHARD_EVENTS:
+            write_shard_event(array[i], command)
+            continue
         write(array[i], family, command, first + i)
     return array
+
+
+def write_shard_event(row: np.void, event: Command) -> None:
+    """One event of a shard, byte for byte as its process sends it."""
+    names = (*EVENT_NUMBERS, "session", "tenant")
+    for name in names:
+        row[name] = event.get(name, 0)
+    row["kind"] = KINDS[SHARD_EVENTS].get(event["kind"], 0)
+    row["reason"] = (REJECTS if event["kind"] == "rejected" else CANCEL_REASONS).get(event["reason"], 0)
+    row["flags"], row["kept"] = int(event["last"]), int(event["kept"])
+    for name in ("side", "phase"):
+        row[name] = ENUMS[name].get(event[name], 0)
+    present = EVENT_PRESENT["instrument_id"]
+    for name in ("price", "stop_price"):
+        row[name] = 0 if event[name] is None else event[name]
+        present |= 0 if event[name] is None else EVENT_PRESENT[name]
+    row["present"] = present | (EVENT_PRESENT["order_id"] if event["order_id"] else 0)
+
+
+EVENT_NUMBERS = (
+    "shard",
+    "number",
+    "answers",
+    "instrument_id",
+    "order_id",
+    "qty",
+    "leaves",
+    "maker_order_id",
+    "maker_leaves",
+)
+
+
+def shard_event(row: np.void) -> Wire:
+    """One event of a shard, in words."""
+    kind = word(KINDS[SHARD_EVENTS], int(row["kind"]))
+    found: Wire = {name: int(row[name]) for name in EVENT_NUMBERS} | {"kind": kind}
+    found["reason"] = word(REJECTS if kind == "rejected" else CANCEL_REASONS, int(row["reason"]))
+    found |= {"last": bool(row["flags"]), "kept": bool(row["kept"])}
+    found |= {name: word(ENUMS[name], int(row[name])) for name in ("side", "phase")}
+    for name in ("price", "stop_price"):
+        found[name] = int(row[name]) if int(row["present"]) & EVENT_PRESENT[name] else None
+    assert (row["session"], row["tenant"]) == (0, 0)
+    return found
 
 
 def word(names: dict[str, int], value: int) -> str | int | None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from cmatch._core import ALL_SHARDS
 from tests.oracle.venue import Header, Venue
 from tests.oracle.venue.model import Position, Report, Sizes
 from tests.oracle.venue.words import MAX_INT64, MIN_INT64, is_house
@@ -70,6 +71,21 @@ class Views:
             if order.account == account
         }
 
+    def shards(self) -> View:
+        """By number."""
+        venue = self.venue
+        homes = list(venue.shard_of.values())
+        return {
+            number: (
+                homes.count(shard),
+                int(shard.away),
+                len(shard.queue),
+                len(shard.passed),
+                shard.expected,
+            )
+            for number, shard in venue.shards.items()
+        }
+
     def counters(self) -> View:
         """Clock and sequences."""
         venue = self.venue
@@ -88,6 +104,7 @@ class Pair:
     def __init__(self, sizes: Sizes) -> None:
         self.oracle = Venue(sizes)
         self.core = CoreVenue.create(sizes)
+        self.runner = CoreVenue.with_shards(sizes)
         self.history: list[Batch] = []
         self.seen: Counter[str] = Counter()
 
@@ -102,10 +119,22 @@ class Pair:
         for i, (of_core, of_oracle) in enumerate(zip(found, expected, strict=False)):
             assert of_core == of_oracle, self.differing(i, of_core, of_oracle)
         assert len(found) == len(expected), self.explain("number told", found, expected)
+        self.compare_runner(family, timestamp, commands)
         self.count(expected)
         if views:
             self.compare_views()
         return expected
+
+    def compare_runner(self, family: str, timestamp: int, commands: Sequence[Command]) -> None:
+        """The venue that has the engines of shards tells the same, and they made what the plain ones did."""
+        self.runner.apply(family, timestamp, commands)
+        assert self.runner.venue.event_digest == self.core.venue.event_digest
+        outboxes = {number: shard.outbox for number, shard in self.oracle.shards.items()}
+        for number, found in self.runner.outboxes().items():
+            for of_core, of_oracle in zip(found, outboxes[number], strict=False):
+                assert of_core == of_oracle, self.differing(of_core["number"], of_core, of_oracle)
+            made = len(outboxes[number])
+            assert len(found) == min(made, 4096), self.explain("number made", len(found), made)
 
     def count(self, records: list[Report]) -> None:
         """Counts what was reached."""
@@ -120,7 +149,7 @@ class Pair:
     def compare_views(self) -> None:
         """Money, reservations, positions, orders, counters."""
         views = Views(self.oracle)
-        for name in ("balances", "counters"):
+        for name in ("balances", "counters", "shards"):
             self.compare(name, getattr(self.core, name)(), getattr(views, name)())
         for account in views.accounts():
             for name in ("holds", "positions", "open_orders"):
@@ -141,6 +170,8 @@ class Pair:
         """The invariants of both."""
         self.oracle.check_invariants()
         self.core.venue.check_invariants()
+        self.runner.venue.check_invariants()
+        assert self.runner.venue.state_hash() == self.core.venue.state_hash()
 
     def restart(self) -> None:
         """Goes on with a venue restored from the core's snapshot, which must be the same in every byte."""
@@ -151,6 +182,10 @@ class Pair:
         assert restored.venue.event_digest == self.core.venue.event_digest
         restored.venue.check_invariants()
         self.core = restored
+        of_runner = self.runner.venue.snapshot()
+        self.runner = CoreVenue.restore(of_runner, ALL_SHARDS)
+        assert self.runner.venue.snapshot() == of_runner, self.explain("snapshot", "of the runner", "differs")
+        assert CoreVenue.restore(of_runner).venue.snapshot() == bytes_
 
     def differing(self, place: int, of_core: Report, of_oracle: Report) -> str:
         """The fields in which two records differ."""

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Self
 
-from cmatch._core import Venue
+from cmatch._core import ALL_SHARDS, Venue
 from tests.oracle.venue.model import Report, Sizes
+from tests.oracle.venue.shards import Wire
 from tests.oracle.venue.words import MAX_INT64
-from tests.venue.adapter import FAMILY_NUMBERS, REPORT_WORDS, read_text, rows, told, word
+from tests.venue.adapter import FAMILY_NUMBERS, REPORT_WORDS, read_text, rows, shard_event, told, word
 
 Command = Mapping[str, Any]
 View = dict[Any, Any]
@@ -25,9 +26,15 @@ class CoreVenue:
         return cls(Venue(**{field.name: getattr(sizes, field.name) for field in fields(Sizes)}))
 
     @classmethod
-    def restore(cls, snapshot: bytes) -> Self:
+    def with_shards(cls, sizes: Sizes) -> Self:
+        """One that has the engines of all shards, too."""
+        limits = {field.name: getattr(sizes, field.name) for field in fields(Sizes)}
+        return cls(Venue(**limits, shard=ALL_SHARDS))
+
+    @classmethod
+    def restore(cls, snapshot: bytes, shard: int = 0) -> Self:
         """From a snapshot."""
-        return cls(Venue.restore(snapshot))
+        return cls(Venue.restore(snapshot, shard=shard))
 
     def apply(self, family: str, timestamp: int, commands: Sequence[Command]) -> list[Report]:
         """One batch, with the next sequence."""
@@ -80,6 +87,16 @@ class CoreVenue:
             )
             for row in self.venue.open_orders(account)
         }
+
+    def outboxes(self) -> dict[int, list[Wire]]:
+        """What the engines of shards made and the journal does not have."""
+        numbers = [int(row["shard"]) for row in self.venue.shards()]
+        return {number: [shard_event(row) for row in self.venue.shard_events(number)] for number in numbers}
+
+    def shards(self) -> View:
+        """What every fold knows of shards."""
+        names = ("instruments", "away", "queued", "passed", "expected")
+        return {int(row["shard"]): tuple(int(row[name]) for name in names) for row in self.venue.shards()}
 
     def counters(self) -> View:
         """Clock and sequences."""

@@ -11,7 +11,7 @@ from tests.oracle.checks import ALLOWED_TIMES, allowed_flags, used_fields
 from tests.oracle.model import Book
 from tests.oracle.venue import Venue
 from tests.oracle.venue.model import VenueOrder
-from tests.oracle.venue.words import DAY, HOUSE_EXTERNAL, HOUSE_FEES, LIMITS, SECOND
+from tests.oracle.venue.words import DAY, HOUSE_EXTERNAL, HOUSE_FEES, LIMITS, SECOND, SHARD_EVENTS
 from tests.oracle.words import (
     BAND_MODES,
     HIDDEN,
@@ -53,6 +53,7 @@ UNSIGNED = {
     "base": 32,
     "quote": 32,
     "instrument_id": 32,
+    "shard": 32,
     "collateral_asset": 32,
     "session": 32,
     "tenant": 32,
@@ -86,6 +87,8 @@ class Flow:
         self.rich = self.rng.random() < 0.4
         self.limited = self.rng.random() < 0.6
         self.quiet = self.rng.random() < 0.5  # few phases, kills and stages
+        self.sharded = self.rng.random() < 0.5
+        self.lag = self.rng.choice((0.2, 0.5, 0.9))  # how likely events of shards come before more commands
         self.asked: list[Command] = []
         self.moved: list[Command] = []
         self.opening = self.open()
@@ -97,11 +100,35 @@ class Flow:
         if self.opening:
             return self.opening.pop(0)
         rng = self.rng
+        waiting = [shard.number for shard in self.venue.shards.values() if shard.outbox]
+        if waiting and rng.random() < self.lag:
+            return SHARD_EVENTS, self.venue.clock + rng.choice((0, 1)), self.sent(rng.choice(waiting))
         family = rng.choices(list(FAMILY_WEIGHTS), list(FAMILY_WEIGHTS.values()))[0]
         leap = rng.choice(LEAPS) if rng.random() < 0.01 else rng.choice(STEPS)
         timestamp = max(0, self.venue.clock + leap)
         commands = [self.command(family) for _ in range(rng.choice((1, 1, 1, 2, 3, 6)))]
         return family, timestamp, commands
+
+    def sent(self, number: int) -> list[Command]:
+        """What a shard sends next: one event or many, now and then again, with a gap, or wrong."""
+        rng, shard = self.rng, self.venue.shards[number]
+        first = len(shard.partial)
+        rest = shard.outbox[first:] or shard.outbox
+        commands = [dict(event) for event in rest[: rng.choice((1, 2, 5, 40, 400))]]
+        if rng.random() < 0.15:
+            mistake = rng.choice(("again", "gap", "wrong", "nobody", "stranger"))
+            match mistake:
+                case "again":
+                    commands = [dict(shard.outbox[0]), *commands]
+                case "gap":
+                    commands = commands[1:] or commands
+                case "wrong":
+                    rng.choice(commands)["instrument_id"] = 99
+                case "nobody":
+                    commands[0]["shard"] = 7
+                case "stranger":
+                    commands[0]["tenant"] = 1
+        return [event | {"session": rng.choice((0, 7))} for event in commands]
 
     def command(self, family: str) -> Command:
         """A command of a family, perhaps with a mistake."""
@@ -200,7 +227,9 @@ class Flow:
 
     def book(self) -> Book:
         """One of the books."""
-        return self.rng.choice(list(self.venue.engine.books.values()))
+        id_ = self.rng.choice(list(self.venue.engine.books))
+        shard = self.venue.shard_of.get(id_)
+        return (self.venue.engine if shard is None else shard.engine).books[id_]
 
     def new(self) -> Command:
         """A new order that fits its type."""
@@ -421,10 +450,17 @@ class Flow:
             "set_reference": 4,
             "define_instrument": 1 if book.orders else 4,
             "define_asset": 4,
+            "assign_shard": 0.5
+            if not self.sharded
+            else 3
+            if book.instrument_id in self.venue.shard_of
+            else 30,
         }
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
         c: Command = {"kind": kind, "instrument_id": book.instrument_id}
         match kind:
+            case "assign_shard":
+                return c | {"shard": rng.choice((0, 1, 1, 2, 2, 1_025))}
             case "set_phase":
                 usual = [phase for phase in NEXT_PHASES[book.phase] if phase not in ("closed", "halted")]
                 likely = usual if usual and rng.random() < 0.8 else NEXT_PHASES[book.phase]
@@ -453,7 +489,7 @@ class Flow:
             "lose_session": 3,
             "set_countdown": 5,
             "tick": 6,
-            "set_stage": 12 if self.venue.away else switches,
+            "set_stage": 12 if self.venue.away or self.shard_away() else switches,
             "set_collateral": 2,
             "set_policy": 6 if self.venue.policy else 1,
             "set_solo": 2,
@@ -483,7 +519,9 @@ class Flow:
             case "set_countdown":
                 c |= {"account": account, "timeout": rng.choice((0, 5, 50, 500, 10**10))}
             case "set_stage":
-                c |= {"flag": int(rng.random() < (0.2 if self.venue.away else 0.9))}
+                number = rng.choice((0, *self.venue.shards))
+                away = self.venue.shards[number].away if number else self.venue.away
+                c |= {"flag": int(rng.random() < (0.2 if away else 0.9)), "shard": number}
             case "set_collateral":
                 c |= {"asset": rng.choice(ASSETS), "collateral_asset": rng.choice(ASSETS)}
                 c |= {"mark": rng.randint(0, 300), "haircut": rng.choice((0, 10**8, 10**9))}
@@ -495,6 +533,10 @@ class Flow:
                 id_ = rng.choice((*ACCOUNTS, 5, 6))
                 c |= {"account": id_, "tenant": TENANT_OF.get(id_, 1), "parent": 2 if id_ == 3 else 0}
         return c
+
+    def shard_away(self) -> bool:
+        """Whether a shard is."""
+        return any(shard.away for shard in self.venue.shards.values())
 
     def scope(self) -> tuple[str, int]:
         """What a switch covers."""

@@ -321,9 +321,10 @@ class Reader:
         return {"kind": "set_countdown", "account": self.account(words[0]), "timeout": int(words[1])}
 
     def admin(self, verb: str, words: list[str]) -> Command:
-        """`tick`, `stage away`, `stage back`, `policy 1`."""
+        """`tick`, `stage away`, `stage back of 1`, `policy 1`."""
         if verb == "stage":
-            return {"kind": "set_stage", "flag": {"away": 1, "back": 0}[words[0]]}
+            shard = {"shard": int(words[2])} if words[1:2] == ["of"] else {}
+            return {"kind": "set_stage", "flag": {"away": 1, "back": 0}[words[0]]} | shard
         return {"kind": "tick"} if verb == "tick" else {"kind": "set_policy", "flag": int(words[0])}
 
     def collateral(self, _verb: str, words: list[str]) -> Command:

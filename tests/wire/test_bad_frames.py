@@ -96,7 +96,7 @@ def test_classics_are_refused_as_messages_too(kind: type[object]) -> None:
         (with_word(HEADER, lambda word: word + 1), FrameFault.VERSION),
         (with_word(HEADER, lambda word: word + (1 << 32)), FrameFault.COUNT),
         (with_word(LIST_KIND, lambda _: 0), FrameFault.LIST_KIND),
-        (with_word(LIST_KIND, lambda _: 8), FrameFault.LIST_KIND),
+        (with_word(LIST_KIND, lambda _: 99), FrameFault.LIST_KIND),
         (with_word(LIST, lambda _: 0), FrameFault.LIST),
         (with_word(LIST, lambda _: FAR), FrameFault.FAR_POINTER),
         (with_word(LIST, lambda word: word | 4), FrameFault.LIST),

@@ -133,6 +133,7 @@ TEST_CASE("every record of every length is read as it was written") {
   check_commands<BalanceQuery>();
   check_commands<FollowRequest>();
   check_commands<FollowAnswer>();
+  check_commands<ShardEvent>();
   check_reports<ExecutionReport>();
   check_reports<Answer>();
   check_reports<SessionAnswer>();

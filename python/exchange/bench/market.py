@@ -65,6 +65,12 @@ class Market:
         """Defines two assets and an instrument in continuous trading; again, it changes nothing."""
         self._ask(CommandList.INSTRUMENTS, instrument_rows(), RejectCode.INSTRUMENT_IN_USE)
 
+    def assign(self, shard: int) -> None:
+        """Lets a shard match the instrument from now on."""
+        row = np.zeros(1, frames.INSTRUMENT_COMMAND_DTYPE)
+        row["kind"], row["instrument_id"], row["shard"] = InstrumentAction.ASSIGN_SHARD, INSTRUMENT, shard
+        self._ask(CommandList.INSTRUMENTS, row)
+
     def fund(self, accounts: int) -> None:
         """Opens accounts from 1 on, of tenant 1, and gives each of them more than it will ever need."""
         opened = np.zeros(accounts, frames.ADMIN_COMMAND_DTYPE)

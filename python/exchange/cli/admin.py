@@ -197,6 +197,12 @@ WHATS: tuple[What, ...] = (
         lambda client, options: client.admin.set_phase(name_of(options.instrument), options.phase),
     ),
     What(
+        "shard",
+        "say which shard matches an instrument from now on",
+        (_INSTRUMENT, _number("shard", "its number; 0: the core itself")),
+        lambda client, options: client.admin.assign_shard(name_of(options.instrument), options.shard),
+    ),
+    What(
         "mark",
         "set the mark price of an instrument",
         (_INSTRUMENT, _text("price", "as a decimal")),

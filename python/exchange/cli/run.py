@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = [process.name for process in PROCESSES]
     parser.add_argument("process", choices=names, metavar="PROCESS", help=f"one of: {', '.join(names)}")
     add_settings(parser)
+    parser.add_argument("--shard", type=int, default=0, metavar="N", help="which, where PROCESS is shard")
     parser.add_argument("--settings", metavar="JSON", help="all settings at once, as a supervisor gives them")
     parser.add_argument(
         "--supervisor", type=int, metavar="PID", help="stop when the process with this id is gone"
@@ -26,4 +27,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs until stopped; returns the exit code of the process."""
     settings = settings_of_json(options.settings) if options.settings else settings_of(options)
-    return run_process(options.process, settings, options.supervisor)
+    return run_process(options.process, settings, options.supervisor, options.shard)

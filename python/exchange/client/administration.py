@@ -197,6 +197,17 @@ class AdminRequests:
             phase=number_of(Phase, phase, "phase"),
         )
 
+    def assign_shard(
+        self, instrument: int | str, shard: int, *, correlation_id: str | None = None
+    ) -> Request[AdminAnswer]:
+        """Say which shard matches an instrument from now on, 0: the core itself; no order of it may live."""
+        return self._instrument(
+            InstrumentAction.ASSIGN_SHARD,
+            correlation_id,
+            instrument_id=self._directory.instrument_id(instrument),
+            shard=whole("shard", shard),
+        )
+
     def set_mark(
         self, instrument: int | str, price: Amount, *, correlation_id: str | None = None
     ) -> Request[AdminAnswer]:

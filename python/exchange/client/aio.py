@@ -165,6 +165,7 @@ class AsyncAdmin:
     define_asset = _admin(AdminRequests.define_asset)
     define_instrument = _admin(AdminRequests.define_instrument)
     set_phase = _admin(AdminRequests.set_phase)
+    assign_shard = _admin(AdminRequests.assign_shard)
     set_mark = _admin(AdminRequests.set_mark)
     set_reference = _admin(AdminRequests.set_reference)
     open_account = _admin(AdminRequests.open_account)

@@ -6,9 +6,20 @@ from exchange.config.settings import (
     Durability,
     Endpoints,
     Limits,
+    Matching,
     Security,
     Sessions,
     Settings,
 )
 
-__all__ = ["Core", "Durability", "Endpoints", "Limits", "Security", "Sessions", "Settings", "load"]
+__all__ = [
+    "Core",
+    "Durability",
+    "Endpoints",
+    "Limits",
+    "Matching",
+    "Security",
+    "Sessions",
+    "Settings",
+    "load",
+]

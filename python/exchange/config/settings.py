@@ -95,6 +95,16 @@ class Replication:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Matching:
+    """Where instruments are matched that are not matched by the core itself."""
+
+    shards: int = _setting(0, "Processes that match the instruments assigned to them", 0, 64)
+    heartbeat_timeout_ms: int = _setting(
+        1_000, "Silence after which a shard is away, and its orders are queued", 20, 60_000
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """Keys."""
 
@@ -113,5 +123,6 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     core: Core = field(default_factory=Core)
     sessions: Sessions = field(default_factory=Sessions)
+    matching: Matching = field(default_factory=Matching)
     security: Security = field(default_factory=Security)
     replication: Replication = field(default_factory=Replication)

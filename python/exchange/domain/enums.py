@@ -6,6 +6,7 @@ Where a message has ``X | None``, None is the wire's 0: nothing was said.
 from cmatch.enums import (
     BandMode,
     DefinitionField,
+    EventKind,
     Flag,
     OrderFlag,
     OrderType,
@@ -29,6 +30,7 @@ __all__ = [
     "CommandList",
     "DefinitionField",
     "Durability",
+    "EventKind",
     "ExecType",
     "FeeMode",
     "FollowAction",
@@ -57,6 +59,7 @@ __all__ = [
     "SessionAction",
     "SessionFlag",
     "SessionOutcome",
+    "ShardFlag",
     "Side",
     "StopWrongSide",
     "StpMode",
@@ -121,6 +124,7 @@ class InstrumentAction(Word):
     SET_PHASE = 3
     SET_REFERENCE = 4
     SET_MARK = 5
+    ASSIGN_SHARD = 6
 
 
 class InstrumentKind(Word):
@@ -265,6 +269,13 @@ class CancelReason(Word):
     DISCONNECT = 102
     COUNTDOWN = 103
     QUEUE_TTL = 104
+
+
+class ShardFlag(Flag):
+    """Bits of a shard event's flags."""
+
+    LAST = 1 << 0
+    """Of what the engine made of one command."""
 
 
 class SessionAction(Word):

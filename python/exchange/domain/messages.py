@@ -16,6 +16,7 @@ from exchange.domain.enums import (
     CommandList,
     DefinitionField,
     Durability,
+    EventKind,
     ExecType,
     FeeMode,
     FollowAction,
@@ -41,6 +42,7 @@ from exchange.domain.enums import (
     SessionAction,
     SessionFlag,
     SessionOutcome,
+    ShardFlag,
     Side,
     StopWrongSide,
     StpMode,
@@ -61,6 +63,7 @@ _NO_ORDER_FIELDS: Final = OrderField(0)
 _NO_ORDER_FLAGS: Final = OrderFlag(0)
 _NO_REPORT_FLAGS: Final = ReportFlag(0)
 _NO_SESSION_FLAGS: Final = SessionFlag(0)
+_NO_SHARD_FLAGS: Final = ShardFlag(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +159,7 @@ class InstrumentCommand:
     tenant: int = 0
     correlation_id: str = ""
     actor: str = ""
+    shard: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +194,7 @@ class AdminCommand:
     collateral_asset: int = 0
     correlation_id: str = ""
     actor: str = ""
+    shard: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +210,34 @@ class SessionRequest:
     sent_at: int = 0
     name: str = ""
     user: str = ""
+    shard: int = 0
+    followed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardEvent:
+    """One event of a shard's engine: ticks, lots. `present` has bits: 1 price, 2 stop price, 4, 8 the ids."""
+
+    kind: EventKind
+    reason: int = 0
+    shard: int = 0
+    number: int = 0
+    answers: int = 0
+    instrument_id: int = 0
+    flags: ShardFlag = _NO_SHARD_FLAGS
+    present: int = 0
+    order_id: int = 0
+    qty: int = 0
+    price: int = 0
+    leaves: int = 0
+    maker_order_id: int = 0
+    maker_leaves: int = 0
+    stop_price: int = 0
+    side: Side | None = None
+    phase: Phase | None = None
+    kept: int = 0
+    session: int = 0
+    tenant: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -392,6 +425,7 @@ Command = (
     | BalanceQuery
     | FollowRequest
     | FollowAnswer
+    | ShardEvent
 )
 Report = ExecutionReport | Answer | SessionAnswer | OrderState | BalanceState | Refusal
 
@@ -405,6 +439,7 @@ COMMANDS: Final[dict[CommandList, type[Command]]] = {
     CommandList.BALANCE_QUERIES: BalanceQuery,
     CommandList.FOLLOW_REQUESTS: FollowRequest,
     CommandList.FOLLOW_ANSWERS: FollowAnswer,
+    CommandList.SHARD_EVENTS: ShardEvent,
 }
 REPORTS: Final[dict[ReportList, type[Report]]] = {
     ReportList.REPORTS: ExecutionReport,

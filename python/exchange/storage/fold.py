@@ -164,6 +164,7 @@ def starting_venue(
     *,
     prefault: bool = False,
     passed_over: Callable[[StorageError], object] = lambda _: None,
+    shard: int = 0,
 ) -> Venue:
     """The venue that a fold of a data directory begins with: of a snapshot, or empty.
 
@@ -175,6 +176,7 @@ def starting_venue(
         history_bytes: journal that may lie behind the snapshot; as much of the past can be told of.
         prefault: touch its memory at once.
         passed_over: told why a snapshot cannot be restored; the next one, or the whole journal, stands in.
+        shard: whose engine the venue has, too; see `cmatch._core.Venue`.
 
     Raises:
         StorageError: the beginning of the journal is gone, and no snapshot that joins it can be restored.
@@ -183,7 +185,7 @@ def starting_venue(
     broken: list[StorageError] = []
     for snapshot in starting_point(directory, history_bytes):
         try:
-            return restore(snapshot, partial(Venue.restore, prefault=prefault, hash_seed=seed))
+            return restore(snapshot, partial(Venue.restore, prefault=prefault, hash_seed=seed, shard=shard))
         except StorageError as error:
             passed_over(error)
             broken.append(error)
@@ -193,4 +195,4 @@ def starting_venue(
         raise StorageError(
             f"{directory.journal} has lost its beginning, and no snapshot stands in for it{why}"
         )
-    return Venue(**limits, prefault=prefault, hash_seed=seed)
+    return Venue(**limits, prefault=prefault, hash_seed=seed, shard=shard)

@@ -22,17 +22,19 @@ struct Batches {
   RecordBuffer<LedgerCommand> ledger;
   RecordBuffer<InstrumentCommand> instruments;
   RecordBuffer<AdminCommand> administration;
+  RecordBuffer<ShardEvent> shard_events;
   std::vector<Run> runs;
 
   bool empty() const { return runs.empty(); }
   std::uint64_t commands() const {
-    return orders.size() + ledger.size() + instruments.size() + administration.size();
+    return orders.size() + ledger.size() + instruments.size() + administration.size() + shard_events.size();
   }
   void clear() {
     orders.clear();
     ledger.clear();
     instruments.clear();
     administration.clear();
+    shard_events.clear();
     runs.clear();
   }
   // Notes that the last record of its family's array belongs to the present run.
@@ -57,6 +59,8 @@ void visit_run(const Batches& batches, const Run& run, Visit&& visit) {
     return visit(batches.instruments.view().subspan(run.first, run.count));
   case Family::administration:
     return visit(batches.administration.view().subspan(run.first, run.count));
+  case Family::shard_events:
+    return visit(batches.shard_events.view().subspan(run.first, run.count));
   }
 }
 

@@ -35,6 +35,8 @@ void Replayer::apply(std::span<const std::byte> payload, Venue& venue, Output& o
     return replay(frame, batches_.instruments, venue, out);
   case CommandList::administration:
     return replay(frame, batches_.administration, venue, out);
+  case CommandList::shard_events:
+    return replay(frame, batches_.shard_events, venue, out);
   case CommandList::sessions:
   case CommandList::follow_requests:
   case CommandList::follow_answers:

@@ -87,13 +87,19 @@ void Sequencer::drain() {
 
 bool Sequencer::timer_due() const { return venue_.next_timer() <= std::max(clock_.now_ns(), venue_.clock()); }
 
-void Sequencer::set_stage(bool away) {
+void Sequencer::set_stage(bool away, ShardId shard) {
   AdminCommand& command = batches_.administration.push();
   command = AdminCommand{};
   command.kind = static_cast<std::uint16_t>(AdminAction::set_stage);
   command.flag = away;
+  command.shard = shard;
   command.sent_at = now_;
   batches_.extend(Family::administration, batches_.administration.size());
+}
+
+ShardLink Sequencer::shard_link(ShardId shard) const {
+  const auto found = links_.find(shard);
+  return found == links_.end() ? ShardLink{} : found->second;
 }
 
 bool Sequencer::append() {
@@ -123,8 +129,7 @@ bool Sequencer::append() {
     });
     first += run.count;
   }
-  const bool written =
-      planted(Bug::answers_before_write) || journal_.write() == AppendResult::written;
+  const bool written = planted(Bug::answers_before_write) || journal_.write() == AppendResult::written;
   if (written) {
     openings_.clear();
     losses_.clear();

@@ -36,6 +36,7 @@ struct SequencerOptions {
   std::uint32_t orders_per_second = 0;      // a session; 0: no limit
   std::uint32_t cancels_per_second = 0;     // a session; 0: no limit
   std::uint32_t orders_burst = 1, cancels_burst = 1;
+  std::uint32_t shards = 0; // that instruments may be assigned to: those with a process
   bool trusts_peers = true; // a private socket: a peer is who it says; else only whom permit() named
   bool leads = true;        // else it stands by: it takes what a Standby brings, until lead()
   FollowersOptions followers{};
@@ -46,6 +47,12 @@ struct SequencerOptions {
 struct Promotion {
   ConnectionId connection;
   bool accepts_loss;
+};
+
+// The process of a shard, as its heartbeats tell.
+struct ShardLink {
+  std::int64_t heard_at = 0; // ns
+  Sequence followed = 0;
 };
 
 class Sequencer {
@@ -81,8 +88,10 @@ class Sequencer {
   void keep_house();
   // Tells everyone who is connected that the core goes; nothing is journaled.
   void close_sessions();
-  // The matching stage is away, or back: journaled with the next turn.
-  void set_stage(bool away);
+  // The matching stage of a shard, 0: the core's own, is away or back: journaled with the next turn.
+  void set_stage(bool away, ShardId shard = 0);
+  // When the process of a shard was last heard of, and up to which sequence it had followed; 0, 0: never.
+  ShardLink shard_link(ShardId shard) const;
 
   // --- the lead ---
   // Takes it: `epoch` is the first of a new term. Journals that, durably, and takes up the sessions. Between two turns.
@@ -143,7 +152,8 @@ class Sequencer {
   RejectCode admit(ClientSession& session, const OrderCommand& command);
   RejectCode admit(const ClientSession& session, const AdminCommand& command) const;
   static RejectCode admit(const ClientSession& session, const LedgerCommand& command);
-  static RejectCode admit(const ClientSession& session, const InstrumentCommand& command);
+  RejectCode admit(const ClientSession& session, const InstrumentCommand& command) const;
+  static RejectCode admit(const ClientSession& session, const ShardEvent& event);
 
   void log_on(const InboundFrame& frame, const SessionRequest& request);
   void log_off(ClientSession& session, SessionOutcome outcome, RejectCode code);
@@ -207,6 +217,7 @@ class Sequencer {
   std::vector<SessionId> openings_;   // that no written batch has said yet
   std::vector<ClientSession> losses_; // the like
   std::uint32_t queued_here_ = 0;     // orders of this turn that will wait for the matching stage
+  std::unordered_map<ShardId, ShardLink> links_;
 };
 
 } // namespace cmatch::io

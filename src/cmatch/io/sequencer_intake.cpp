@@ -63,6 +63,8 @@ void Sequencer::decode_frame(const InboundFrame& frame) {
     return take_records(*session, command, batches_.instruments);
   case CommandList::administration:
     return take_records(*session, command, batches_.administration);
+  case CommandList::shard_events:
+    return take_records(*session, command, batches_.shard_events);
   case CommandList::order_queries:
   case CommandList::balance_queries:
     return take_queries(*session, command);
@@ -153,8 +155,14 @@ RejectCode Sequencer::admit(const ClientSession& session, const LedgerCommand& c
   return session.trades && action == LedgerAction::transfer ? RejectCode::none : RejectCode::not_permitted;
 }
 
-RejectCode Sequencer::admit(const ClientSession& session, const InstrumentCommand&) {
-  return session.administers ? RejectCode::none : RejectCode::not_permitted;
+RejectCode Sequencer::admit(const ClientSession& session, const InstrumentCommand& command) const {
+  if (!session.administers) return RejectCode::not_permitted;
+  const bool assigns = command.kind == static_cast<std::uint16_t>(InstrumentAction::assign_shard);
+  return assigns && command.shard > options_.shards ? RejectCode::unknown_shard : RejectCode::none;
+}
+
+RejectCode Sequencer::admit(const ClientSession& session, const ShardEvent&) {
+  return session.shards ? RejectCode::none : RejectCode::not_permitted;
 }
 
 RejectCode Sequencer::admit(const ClientSession& session, const AdminCommand& command) const {
@@ -182,6 +190,10 @@ void stamp(const ClientSession& session, LedgerCommand& command) {
   command.session = session.id;
   command.tenant = session.tenant;
 }
+void stamp(const ClientSession& session, ShardEvent& event) {
+  event.session = session.id;
+  event.tenant = session.tenant;
+}
 void stamp(const ClientSession& session, InstrumentCommand& command) {
   command.session = session.id;
   command.tenant = session.tenant;
@@ -196,6 +208,7 @@ void stamp(const ClientSession& session, AdminCommand& command) {
 constexpr Family family_of(const LedgerCommand&) { return Family::ledger; }
 constexpr Family family_of(const InstrumentCommand&) { return Family::instruments; }
 constexpr Family family_of(const AdminCommand&) { return Family::administration; }
+constexpr Family family_of(const ShardEvent&) { return Family::shard_events; }
 
 } // namespace
 
@@ -257,7 +270,8 @@ void Sequencer::note_refused(const Record& command, Family family, RejectCode co
   answer.reject = static_cast<std::uint16_t>(code);
   answer.session = command.session;
   answer.timestamp = now_;
-  std::memcpy(answer.correlation_id, command.correlation_id, sizeof answer.correlation_id);
+  if constexpr (requires { command.correlation_id; })
+    std::memcpy(answer.correlation_id, command.correlation_id, sizeof answer.correlation_id);
   if constexpr (requires { command.transfer_id; })
     std::memcpy(answer.transfer_id, command.transfer_id, sizeof answer.transfer_id);
 }
@@ -271,6 +285,8 @@ void Sequencer::refuse_batches(RejectCode code) {
     note_refused(command, Family::instruments, code);
   for (const AdminCommand& command : batches_.administration.view())
     note_refused(command, Family::administration, code);
+  for (const ShardEvent& event : batches_.shard_events.view())
+    note_refused(event, Family::shard_events, code);
   batches_.clear();
 }
 
@@ -331,6 +347,8 @@ void Sequencer::take_sessions(const InboundFrame& frame, const CommandFrame& com
   case SessionAction::heartbeat:
     if (session != nullptr) {
       session->last_heard = steady_;
+      if (session->shards && request.shard != 0 && request.shard <= options_.shards)
+        links_[request.shard] = {steady_, request.followed};
       return;
     }
     return refuse_frame(frame.connection, RejectCode::not_logged_on, FrameFault::none, frame.length);
@@ -366,6 +384,7 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   const bool cancels = (request.flags & kCancelOnDisconnect) != 0;
   session->trades = principal.trades;
   session->administers = principal.administers;
+  session->shards = principal.shards;
   session->orders.set(options_.orders_per_second, options_.orders_burst);
   session->cancels.set(options_.cancels_per_second, options_.cancels_burst);
   session->last_heard = steady_;

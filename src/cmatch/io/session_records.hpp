@@ -27,6 +27,9 @@ struct SessionRequest {
   std::int64_t sent_at; // ns
   char name[40];        // of the session: the same name takes up where it left
   char user[40];
+  std::uint32_t shard; // heartbeat of a shard's process: which it is
+  std::uint32_t reserved2;
+  std::uint64_t followed; // of such a heartbeat: the journal sequence that it has applied
 };
 
 enum class SessionOutcome : std::uint16_t {
@@ -118,7 +121,7 @@ struct Refusal {
   std::int64_t detail_asked;
 };
 
-static_assert(sizeof(SessionRequest) == 112 && sizeof(SessionAnswer) == 64 && sizeof(Refusal) == 24);
+static_assert(sizeof(SessionRequest) == 128 && sizeof(SessionAnswer) == 64 && sizeof(Refusal) == 24);
 static_assert(sizeof(OrderQuery) == 64 && sizeof(OrderState) == 152);
 static_assert(sizeof(BalanceQuery) == 24 && sizeof(BalanceState) == 56);
 static_assert(std::is_trivially_copyable_v<SessionRequest> && std::is_trivially_copyable_v<OrderState>);

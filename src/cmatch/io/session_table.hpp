@@ -40,6 +40,7 @@ struct Principal {
   bool trades = false;
   bool administers = false;
   bool follows = false; // the journal
+  bool shards = false;  // its events come from the engine of a shard
 };
 
 struct ClientSession {
@@ -50,6 +51,7 @@ struct ClientSession {
   bool cancels_when_lost = false;
   bool administers = false;
   bool trades = false;
+  bool shards = false;
   bool behind = false; // it gets its reports from the ring until it has caught up
   std::int64_t last_heard = 0;
   std::int64_t silence_allowed = 0;

@@ -11,7 +11,7 @@
 
 namespace cmatch::io {
 
-enum class CommandList : std::uint16_t { orders = 1, ledger = 2, instruments = 3, administration = 4, sessions = 5, order_queries = 6, balance_queries = 7, follow_requests = 8, follow_answers = 9 };
+enum class CommandList : std::uint16_t { orders = 1, ledger = 2, instruments = 3, administration = 4, sessions = 5, order_queries = 6, balance_queries = 7, follow_requests = 8, follow_answers = 9, shard_events = 10 };
 static_assert(sizeof(CommandHeader) == 48 && offsetof(CommandHeader, list) == 8);
 inline constexpr WireField kCommandHeaderFields[] = {
     CM_WIRE(CommandHeader, schema_version, 0, 'u', 2), CM_WIRE(CommandHeader, stream, 2, 'u', 2),
@@ -82,9 +82,10 @@ inline constexpr WireField kInstrumentCommandFields[] = {
     CM_WIRE(InstrumentCommand, band_mode, 180, 'u', 2), CM_WIRE(InstrumentCommand, reserved0, 182, 'u', 2),
     CM_WIRE(InstrumentCommand, sent_at, 184, 'i', 8), CM_WIRE(InstrumentCommand, session, 192, 'u', 4),
     CM_WIRE(InstrumentCommand, tenant, 196, 'u', 4), CM_WIRE(InstrumentCommand, correlation_id, 200, 'S', 40),
-    CM_WIRE(InstrumentCommand, actor, 240, 'S', 40),
+    CM_WIRE(InstrumentCommand, actor, 240, 'S', 40), CM_WIRE(InstrumentCommand, shard, 280, 'u', 4),
+    CM_WIRE(InstrumentCommand, reserved1, 284, 'u', 4),
 };
-CM_WIRE_RECORD(InstrumentCommand, CommandHeader, CommandList::instruments, 35, "INSTRUMENT_COMMAND");
+CM_WIRE_RECORD(InstrumentCommand, CommandHeader, CommandList::instruments, 36, "INSTRUMENT_COMMAND");
 
 inline constexpr WireField kAdminCommandFields[] = {
     CM_WIRE(AdminCommand, kind, 0, 'u', 2), CM_WIRE(AdminCommand, present, 2, 'u', 2),
@@ -102,8 +103,9 @@ inline constexpr WireField kAdminCommandFields[] = {
     CM_WIRE(AdminCommand, haircut, 144, 'i', 8), CM_WIRE(AdminCommand, mark, 152, 'i', 8),
     CM_WIRE(AdminCommand, collateral_asset, 160, 'u', 4), CM_WIRE(AdminCommand, reserved, 164, 'u', 4),
     CM_WIRE(AdminCommand, correlation_id, 168, 'S', 40), CM_WIRE(AdminCommand, actor, 208, 'S', 40),
+    CM_WIRE(AdminCommand, shard, 248, 'u', 4), CM_WIRE(AdminCommand, reserved2, 252, 'u', 4),
 };
-CM_WIRE_RECORD(AdminCommand, CommandHeader, CommandList::administration, 31, "ADMIN_COMMAND");
+CM_WIRE_RECORD(AdminCommand, CommandHeader, CommandList::administration, 32, "ADMIN_COMMAND");
 
 inline constexpr WireField kSessionRequestFields[] = {
     CM_WIRE(SessionRequest, kind, 0, 'u', 2), CM_WIRE(SessionRequest, flags, 2, 'u', 2),
@@ -111,8 +113,10 @@ inline constexpr WireField kSessionRequestFields[] = {
     CM_WIRE(SessionRequest, tenant, 16, 'u', 4), CM_WIRE(SessionRequest, schema_version, 20, 'u', 2),
     CM_WIRE(SessionRequest, reserved, 22, 'u', 2), CM_WIRE(SessionRequest, sent_at, 24, 'i', 8),
     CM_WIRE(SessionRequest, name, 32, 'S', 40), CM_WIRE(SessionRequest, user, 72, 'S', 40),
+    CM_WIRE(SessionRequest, shard, 112, 'u', 4), CM_WIRE(SessionRequest, reserved2, 116, 'u', 4),
+    CM_WIRE(SessionRequest, followed, 120, 'u', 8),
 };
-CM_WIRE_RECORD(SessionRequest, CommandHeader, CommandList::sessions, 14, "SESSION_REQUEST");
+CM_WIRE_RECORD(SessionRequest, CommandHeader, CommandList::sessions, 16, "SESSION_REQUEST");
 
 inline constexpr WireField kOrderQueryFields[] = {
     CM_WIRE(OrderQuery, account, 0, 'u', 8), CM_WIRE(OrderQuery, order_id, 8, 'u', 8),
@@ -142,6 +146,21 @@ inline constexpr WireField kFollowAnswerFields[] = {
     CM_WIRE(FollowAnswer, last_lost, 40, 'u', 8), CM_WIRE(FollowAnswer, timestamp, 48, 'i', 8),
 };
 CM_WIRE_RECORD(FollowAnswer, CommandHeader, CommandList::follow_answers, 7, "FOLLOW_ANSWER");
+
+inline constexpr WireField kShardEventFields[] = {
+    CM_WIRE(ShardEvent, kind, 0, 'u', 2), CM_WIRE(ShardEvent, reason, 2, 'u', 2),
+    CM_WIRE(ShardEvent, shard, 4, 'u', 4), CM_WIRE(ShardEvent, number, 8, 'u', 8),
+    CM_WIRE(ShardEvent, answers, 16, 'u', 8), CM_WIRE(ShardEvent, instrument_id, 24, 'u', 4),
+    CM_WIRE(ShardEvent, flags, 28, 'u', 2), CM_WIRE(ShardEvent, present, 30, 'u', 2),
+    CM_WIRE(ShardEvent, order_id, 32, 'u', 8), CM_WIRE(ShardEvent, qty, 40, 'i', 8),
+    CM_WIRE(ShardEvent, price, 48, 'i', 8), CM_WIRE(ShardEvent, leaves, 56, 'i', 8),
+    CM_WIRE(ShardEvent, maker_order_id, 64, 'u', 8), CM_WIRE(ShardEvent, maker_leaves, 72, 'i', 8),
+    CM_WIRE(ShardEvent, stop_price, 80, 'i', 8), CM_WIRE(ShardEvent, side, 88, 'u', 2),
+    CM_WIRE(ShardEvent, phase, 90, 'u', 2), CM_WIRE(ShardEvent, kept, 92, 'u', 2),
+    CM_WIRE(ShardEvent, reserved, 94, 'u', 2), CM_WIRE(ShardEvent, session, 96, 'u', 4),
+    CM_WIRE(ShardEvent, tenant, 100, 'u', 4),
+};
+CM_WIRE_RECORD(ShardEvent, CommandHeader, CommandList::shard_events, 13, "SHARD_EVENT");
 
 inline constexpr WireField kExecutionReportFields[] = {
     CM_WIRE(ExecutionReport, exec_type, 0, 'u', 2), CM_WIRE(ExecutionReport, order_status, 2, 'u', 2),
@@ -226,7 +245,7 @@ static_assert(numbered_from_one(Scope::venue, Scope::tenant, Scope::account, Sco
 static_assert(numbered_from_one(ExecType::accepted, ExecType::rejected, ExecType::trade, ExecType::canceled, ExecType::expired, ExecType::replaced, ExecType::triggered, ExecType::restated, ExecType::cancel_rejected, ExecType::done));
 static_assert(numbered_from_one(OrderStatus::pending_new, OrderStatus::open, OrderStatus::partially_filled, OrderStatus::filled, OrderStatus::canceled, OrderStatus::expired, OrderStatus::rejected, OrderStatus::suspended));
 static_assert(numbered_from_one(Liquidity::maker, Liquidity::taker, Liquidity::auction));
-static_assert(numbered_from_one(InstrumentAction::define_asset, InstrumentAction::define_instrument, InstrumentAction::set_phase, InstrumentAction::set_reference, InstrumentAction::set_mark));
+static_assert(numbered_from_one(InstrumentAction::define_asset, InstrumentAction::define_instrument, InstrumentAction::set_phase, InstrumentAction::set_reference, InstrumentAction::set_mark, InstrumentAction::assign_shard));
 static_assert(numbered_from_one(InstrumentKind::spot));
 static_assert(numbered_from_one(FeeMode::received, FeeMode::quote, FeeMode::base));
 static_assert(numbered_from_one(Phase::closed, Phase::pre_open, Phase::continuous, Phase::closing_call, Phase::halted, Phase::call_auction));
@@ -245,5 +264,6 @@ static_assert(numbered_from_one(FollowOutcome::streaming, FollowOutcome::behind,
 static_assert(numbered_from_one(SessionAction::logon, SessionAction::logoff, SessionAction::heartbeat));
 static_assert(numbered_from_one(SessionOutcome::welcome, SessionOutcome::refused, SessionOutcome::heartbeat, SessionOutcome::resync, SessionOutcome::bye));
 static_assert(numbered_from_one(Durability::process, Durability::disk, Durability::replica));
+static_assert(numbered_from_one(EventKind::accepted, EventKind::rejected, EventKind::trade, EventKind::refreshed, EventKind::prevented, EventKind::canceled, EventKind::expired, EventKind::replaced, EventKind::triggered, EventKind::repriced, EventKind::uncrossed, EventKind::phase_changed));
 
 } // namespace cmatch::io

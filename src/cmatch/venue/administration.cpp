@@ -5,7 +5,9 @@
 
 #include "cmatch/venue/entry.hpp"
 #include "cmatch/venue/outcomes.hpp"
+#include "cmatch/venue/shard_entry.hpp"
 #include "cmatch/venue/text.hpp"
+#include "cmatch/venue/to_engine.hpp"
 
 namespace cmatch {
 namespace {
@@ -21,14 +23,6 @@ Answer& answer_to(VenueState& state, Family family, const Given& command) {
 }
 
 // --- instruments -------------------------------------------------------------------------------------------------------
-
-Command engine_command(const VenueState& state, CommandKind kind, InstrumentId id) {
-  Command command{};
-  command.timestamp = state.engine_time();
-  command.instrument_id = id;
-  command.kind = static_cast<std::uint8_t>(kind);
-  return command;
-}
 
 // Runs an administrative command of the engine; its events beyond the answer wait in state.events.
 RejectCode run(VenueState& state, const Command& command) {
@@ -114,9 +108,8 @@ RejectCode define_instrument(VenueState& state, const InstrumentCommand& command
     if (state.ledger.find_balance(kFeesSlot, slot) == kNoSlot && !state.ledger.can_make_balances(2))
       return RejectCode::capacity_balances;
   }
-  if (const RejectCode code = run(state, command_of(definition_for(state, command)));
-      code != RejectCode::none)
-    return code;
+  const Command definition = command_of(definition_for(state, command));
+  if (const RejectCode code = run(state, definition); code != RejectCode::none) return code;
   std::uint32_t number = state.find_instrument(command.instrument_id);
   if (number == VenueState::kNoInstrument) {
     number = static_cast<std::uint32_t>(state.instruments.size());
@@ -124,11 +117,14 @@ RejectCode define_instrument(VenueState& state, const InstrumentCommand& command
     state.instrument_index.insert(command.instrument_id, number);
   }
   VenueInstrument& instrument = state.instruments[number];
-  const bool killed = instrument.killed;
+  const VenueInstrument before = instrument;
   instrument = VenueInstrument{};
-  instrument.killed = killed;
+  instrument.killed = before.killed;
+  instrument.shard = before.shard;
+  instrument.passed = before.passed;
   instrument.definition = command;
   instrument.definition.session = instrument.definition.tenant = 0;
+  instrument.definition.shard = instrument.definition.reserved1 = 0;
   instrument.definition.sent_at = 0;
   std::memset(instrument.definition.correlation_id, 0, sizeof command.correlation_id);
   derive(instrument, state.ledger);
@@ -136,6 +132,10 @@ RejectCode define_instrument(VenueState& state, const InstrumentCommand& command
   instrument.reference = instrument.has_reference ? command.reference : 0;
   state.ledger.make_balance(kFeesSlot, instrument.base);
   state.ledger.make_balance(kFeesSlot, instrument.quote);
+  if (instrument.shard != nullptr) {
+    instrument.phase = command.phase;
+    pass_instrument(state, instrument, PassedKind::steering, command, definition);
+  }
   return RejectCode::none;
 }
 
@@ -152,6 +152,8 @@ RejectCode steer(VenueState& state, const InstrumentCommand& command) {
   steering.present = kHasPrice;
   if (const RejectCode code = run(state, steering); code != RejectCode::none) return code;
   VenueInstrument& instrument = state.instruments[number];
+  if (instrument.shard != nullptr)
+    pass_instrument(state, instrument, PassedKind::steering, command, steering);
   if (action == InstrumentAction::set_reference) {
     instrument.has_reference = true;
     instrument.reference = command.price;
@@ -159,6 +161,62 @@ RejectCode steer(VenueState& state, const InstrumentCommand& command) {
     instrument.has_mark = true;
     instrument.mark = command.price;
   }
+  return RejectCode::none;
+}
+
+// A change of phase of an instrument that a shard matches: its engine judges it, and its answer is the command's.
+bool pass_phase(VenueState& state, const InstrumentCommand& command) {
+  const std::uint32_t number = state.find_instrument(command.instrument_id);
+  if (number == VenueState::kNoInstrument || state.instruments[number].shard == nullptr) return false;
+  Command steering = engine_command(state, CommandKind::set_phase, command.instrument_id);
+  steering.phase = narrow(command.phase);
+  pass_instrument(state, state.instruments[number], PassedKind::phase, command, steering);
+  return true;
+}
+
+Phase phase_of(const VenueState& state, const VenueInstrument& instrument) {
+  return instrument.shard == nullptr ? state.engine.instrument(instrument.id()).phase
+                                     : static_cast<Phase>(instrument.phase);
+}
+
+// What a new home of an instrument is told of it. It has seen no trade.
+void settle_in(VenueState& state, VenueInstrument& instrument, Phase phase,
+               const InstrumentCommand& command) {
+  InstrumentCommand as_it_is = instrument.definition;
+  as_it_is.phase = static_cast<std::uint16_t>(phase);
+  as_it_is.present &= static_cast<std::uint16_t>(~kHasReference);
+  if (instrument.has_reference) as_it_is.present |= kHasReference;
+  as_it_is.reference = instrument.reference;
+  const auto tell = [&](const Command& step) {
+    CM_CHECK(run(state, step) == RejectCode::none);
+    if (instrument.shard != nullptr) pass_instrument(state, instrument, PassedKind::steering, command, step);
+  };
+  tell(command_of(definition_for(state, as_it_is)));
+  if (!instrument.has_mark) return;
+  Command marking = engine_command(state, CommandKind::set_mark, instrument.id());
+  marking.price = instrument.mark;
+  marking.present = kHasPrice;
+  tell(marking);
+}
+
+RejectCode assign_shard(VenueState& state, const InstrumentCommand& command) {
+  const std::uint32_t number = state.find_instrument(command.instrument_id);
+  if (number == VenueState::kNoInstrument) return RejectCode::unknown_instrument;
+  if (command.shard > kMostShards) return RejectCode::unknown_shard;
+  VenueInstrument& instrument = state.instruments[number];
+  const ShardId present = instrument.shard == nullptr ? 0 : instrument.shard->id;
+  if (present == command.shard) return RejectCode::none;
+  if (instrument.live_orders != 0 || instrument.passed != 0) return RejectCode::instrument_in_use;
+  const Phase phase = phase_of(state, instrument);
+  if (phase != Phase::closed && phase != Phase::pre_open && phase != Phase::continuous)
+    return RejectCode::invalid_phase;
+  if (instrument.shard != nullptr) --instrument.shard->instruments;
+  instrument.shard = command.shard == 0 ? nullptr : &make_shard(state, command.shard);
+  if (instrument.shard != nullptr) ++instrument.shard->instruments;
+  instrument.phase = command.shard == 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(phase);
+  instrument.has_last = false;
+  instrument.last = 0;
+  settle_in(state, instrument, phase, command);
   return RejectCode::none;
 }
 
@@ -316,16 +374,26 @@ RejectCode simple_admin(VenueState& state, const AdminCommand& command) {
 
 void set_stage(VenueState& state, const AdminCommand& command) {
   Answer& answer = answer_to(state, Family::administration, command);
+  const auto shard = state.shards.find(command.shard);
   if (command.flag > 1) {
     answer.reject = code_of(RejectCode::invalid_field);
     return;
   }
-  const bool returns = state.away && command.flag == 0;
-  state.away = command.flag != 0;
+  if (command.shard != 0 && shard == state.shards.end()) {
+    answer.reject = code_of(RejectCode::unknown_shard);
+    return;
+  }
+  Stage& stage = command.shard == 0 ? state.local : shard->second.stage;
+  const bool returns = stage.away && command.flag == 0;
+  stage.away = command.flag != 0;
   if (!returns) return;
-  run(state, engine_command(state, CommandKind::advance_time, 0));
-  take_events(state, 0, 0, nullptr);
-  submit_queue(state);
+  if (command.shard == 0) {
+    run(state, engine_command(state, CommandKind::advance_time, 0));
+    take_events(state, 0, 0, nullptr);
+  } else {
+    run_shard_time(state, shard->second);
+  }
+  submit_queue(state, stage);
 }
 
 void run_countdowns(VenueState& state) {
@@ -338,11 +406,17 @@ void run_countdowns(VenueState& state) {
   }
 }
 
-TimeNs queue_deadline(const VenueState& state) { // after which the oldest queued order is expired
-  if (state.queue_first == 0) return kEndOfTime;
-  const TimeNs entered = state.orders[state.queue_first].entered_at;
+// After which the oldest queued order is expired.
+TimeNs queue_deadline(const VenueState& state, const Stage& stage) {
+  if (stage.queue_first == 0) return kEndOfTime;
+  const TimeNs entered = state.orders[stage.queue_first].entered_at;
   return entered > kEndOfTime - state.limits.queue_ttl - 1 ? kEndOfTime
                                                            : entered + state.limits.queue_ttl + 1;
+}
+
+void expire_queue(VenueState& state, const Stage& stage) {
+  while (queue_deadline(state, stage) <= state.clock)
+    cancel_order(state, stage.queue_first, static_cast<std::uint16_t>(VenueCancelReason::queue_ttl));
 }
 
 } // namespace
@@ -375,9 +449,14 @@ void apply_instrument(VenueState& state, const InstrumentCommand& command) {
     code = define_instrument(state, command);
     break;
   case InstrumentAction::set_phase:
+    if (pass_phase(state, command)) return;
+    [[fallthrough]];
   case InstrumentAction::set_reference:
   case InstrumentAction::set_mark:
     code = steer(state, command);
+    break;
+  case InstrumentAction::assign_shard:
+    code = assign_shard(state, command);
     break;
   }
   Answer& answer = answer_to(state, Family::instruments, command);
@@ -408,19 +487,30 @@ void run_timers(VenueState& state) {
   state.ledger.expire(state.clock);
   state.timers_run = true;
   run_countdowns(state);
-  while (queue_deadline(state) <= state.clock)
-    cancel_order(state, state.queue_first, static_cast<std::uint16_t>(VenueCancelReason::queue_ttl));
+  expire_queue(state, state.local);
+  for (const auto& [id, shard] : state.shards)
+    expire_queue(state, shard.stage);
   state.timers_run = false;
-  if (!state.away && state.engine.next_expiry() <= state.clock) {
+  if (!state.local.away && state.engine.next_expiry() <= state.clock) {
     run(state, engine_command(state, CommandKind::advance_time, 0));
     take_events(state, 0, 0, nullptr);
   }
+  for (auto& [id, shard] : state.shards)
+    run_shard_time(state, shard);
 }
 
 TimeNs next_timer(const VenueState& state) {
   const TimeNs countdown = state.countdowns.empty() ? kEndOfTime : state.countdowns.begin()->first;
-  const TimeNs expiry = state.away ? kEndOfTime : state.engine.next_expiry();
-  return std::min({state.ledger.next_expiry(), countdown, queue_deadline(state), expiry});
+  const TimeNs expiry = state.local.away ? kEndOfTime : state.engine.next_expiry();
+  TimeNs next = std::min({state.ledger.next_expiry(), countdown, queue_deadline(state, state.local), expiry});
+  for (const auto& [id, shard] : state.shards)
+    next = std::min(next, queue_deadline(state, shard.stage));
+  return std::min(next, next_shard_timer(state));
+}
+
+TimeNs next_tick(const VenueState& state) {
+  const auto expiry = state.expiries.upper_bound({state.clock, std::numeric_limits<std::uint64_t>::max()});
+  return std::min(next_timer(state), expiry == state.expiries.end() ? kEndOfTime : expiry->first);
 }
 
 } // namespace cmatch

@@ -12,6 +12,8 @@ void apply_admin(VenueState& state, const AdminCommand& command);
 // What is due at the clock, which has just moved.
 void run_timers(VenueState& state);
 TimeNs next_timer(const VenueState& state);
+// When the journal has to say that time has passed: besides, for those whose timers run elsewhere.
+TimeNs next_tick(const VenueState& state);
 
 // What an instrument is, as derived from its definition: units and rates.
 void derive(VenueInstrument& instrument, const Ledger& ledger);

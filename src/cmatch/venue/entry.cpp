@@ -2,46 +2,18 @@
 
 #include <algorithm>
 
+#include "cmatch/venue/affordable.hpp"
 #include "cmatch/venue/money.hpp"
 #include "cmatch/venue/outcomes.hpp"
 #include "cmatch/venue/reports.hpp"
 #include "cmatch/venue/requests.hpp"
+#include "cmatch/venue/shard_entry.hpp"
+#include "cmatch/venue/to_engine.hpp"
 
 namespace cmatch {
 namespace {
 
 bool has(const OrderCommand& command, std::uint16_t field) { return (command.present & field) != 0; }
-
-Command to_engine(const VenueState& state, const OrderCommand& given, CommandKind kind,
-                  std::uint64_t order_id) {
-  Command command;
-  command.timestamp = state.engine_time();
-  command.instrument_id = given.instrument_id;
-  command.kind = static_cast<std::uint8_t>(kind);
-  command.side = static_cast<std::uint8_t>(given.side);
-  command.type = static_cast<std::uint8_t>(given.type);
-  command.time_in_force = static_cast<std::uint8_t>(given.time_in_force);
-  command.order_id = order_id;
-  command.account = given.account;
-  command.qty = given.qty;
-  command.price = given.price;
-  command.present = given.present & kAllCommandFields;
-  command.flags = static_cast<std::uint8_t>(given.flags);
-  command.stp_mode = static_cast<std::uint8_t>(given.stp_mode);
-  command.peg = static_cast<std::uint8_t>(given.peg);
-  command.phase = 0;
-  command.reserved0 = 0;
-  command.stp_group = given.stp_group;
-  command.stop_price = given.stop_price;
-  command.trail = given.trail;
-  command.offset = given.offset;
-  command.display_qty = given.display_qty;
-  command.min_qty = given.min_qty;
-  command.expire_at = given.expire_at;
-  command.up_to = 0;
-  command.reserved1 = 0;
-  return command;
-}
 
 void apply_to_engine(VenueState& state, const Command& command) {
   state.events.clear();
@@ -58,6 +30,11 @@ bool is_killed(const VenueState& state, AccountSlot account, const VenueInstrume
   return state.killed || instrument.killed || state.accounts[account].killed ||
          (!state.killed_tenants.empty() &&
           state.killed_tenants.contains(state.ledger.account(account).tenant));
+}
+
+// No more is passed on to a shard that does not keep up; but for cancels, of which each order has one.
+bool is_busy(const VenueState& state, const VenueInstrument& instrument) {
+  return instrument.shard != nullptr && instrument.shard->passed.size() >= state.limits.queue_capacity;
 }
 
 // A new order on its way through the checks.
@@ -84,34 +61,11 @@ bool needs_price(const PriceTerms& terms) {
   return terms.type == OrderType::limit || terms.type == OrderType::stop_limit;
 }
 
-// What a market buy of `budget` minor units of quote may take: the displayed asks, best first, with their fees.
-Lots affordable(const VenueState& state, const VenueInstrument& instrument, Amount budget) {
-  const bool fee_in_quote = !instrument.fee_in_base(Side::buy);
-  const Lots step = instrument.definition.lot_step;
-  Wide spent = 0, due = 0;
-  Lots qty = 0;
-  for (const LevelView& level : state.engine.l2(instrument.id(), Side::sell)) {
-    const Wide unit = notional(instrument, level.price, 1);
-    const Lots room = std::min(level.qty, instrument.definition.max_qty - qty);
-    const auto total = [&](Lots lots) {
-      const Wide cost = spent + unit * lots;
-      return fee_in_quote ? cost + div_up(due + unit * lots * instrument.worst_rate, kRateUnit) : cost;
-    };
-    Lots low = 0, high = room / step;
-    while (low < high) { // the most steps that the budget pays for
-      const Lots middle = low + (high - low + 1) / 2;
-      if (total(middle * step) <= budget)
-        low = middle;
-      else
-        high = middle - 1;
-    }
-    const Lots lots = low * step;
-    qty += lots;
-    spent += unit * lots;
-    due += unit * lots * instrument.worst_rate;
-    if (lots < level.qty) break;
-  }
-  return qty;
+// The same where the book is elsewhere: at the reference price. Its shard counts again.
+Lots about_affordable(const VenueInstrument& instrument, Amount budget) {
+  const Ticks price = instrument.priced() ? instrument.market() : instrument.definition.max_price;
+  const Wide lots = budget / std::max<Wide>(notional(instrument, price, 1), 1);
+  return static_cast<Lots>(std::clamp<Wide>(lots, 1, instrument.definition.max_qty));
 }
 
 Refusal check_bounds(const VenueState& state, const VenueInstrument& instrument, const OrderCommand& command,
@@ -120,7 +74,8 @@ Refusal check_bounds(const VenueState& state, const VenueInstrument& instrument,
   plan.qty = command.qty;
   if (has(command, kHasQuoteQty)) {
     if (command.quote_qty < 1) return {RejectCode::invalid_qty};
-    plan.qty = affordable(state, instrument, command.quote_qty);
+    plan.qty = instrument.shard == nullptr ? affordable(state.engine, instrument, command.quote_qty)
+                                           : about_affordable(instrument, command.quote_qty);
   }
   if (plan.qty < 1 || plan.qty > definition.max_qty) return {RejectCode::invalid_qty};
   if (needs_price(plan.terms) && !plan.terms.has_price) return {RejectCode::price_missing};
@@ -175,11 +130,13 @@ Wide most_lots(Position& position, Side side, Lots more) {
 Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& command, Plan& plan) {
   plan.instrument = state.find_instrument(command.instrument_id);
   if (plan.instrument == VenueState::kNoInstrument) return {RejectCode::unknown_instrument};
-  const VenueInstrument& instrument = state.instruments[plan.instrument];
+  VenueInstrument& instrument = state.instruments[plan.instrument];
   if (is_killed(state, account, instrument)) return {RejectCode::killed};
-  plan.queued = state.away;
-  if (state.away && !may_queue(command)) return {RejectCode::engine_unavailable};
-  if (state.away && state.queued >= state.limits.queue_capacity) return {RejectCode::queue_full};
+  const Stage& stage = state.stage_of(instrument);
+  plan.queued = stage.away;
+  if (stage.away && !may_queue(command)) return {RejectCode::engine_unavailable};
+  if (stage.away && stage.queued >= state.limits.queue_capacity) return {RejectCode::queue_full};
+  if (!stage.away && is_busy(state, instrument)) return {RejectCode::queue_full};
   plan.terms = {static_cast<Side>(command.side), static_cast<OrderType>(command.type),
                 static_cast<TimeInForce>(command.time_in_force), has(command, kHasPrice), command.price};
   if (const Refusal refusal = check_bounds(state, instrument, command, plan)) return refusal;
@@ -222,6 +179,10 @@ VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand&
   order.reduce_only = (command.flags & kReduceOnly) != 0;
   order.has_budget = has(command, kHasQuoteQty);
   order.queue_next = 0;
+  order.queued = order.canceling = 0;
+  order.replaces = 0;
+  order.extra_lots = 0;
+  order.own_exposure = 0;
   order.order_qty = order.leaves = plan.qty;
   order.cum_qty = 0;
   order.exposure_price = plan.exposure;
@@ -252,19 +213,24 @@ VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand&
   ++position.live_orders;
   ++instrument.live_orders;
   count_in(state, order);
+  if (instrument.shard != nullptr && command.time_in_force == static_cast<std::uint16_t>(TimeInForce::gtd))
+      [[unlikely]]
+    state.expiries.emplace(order.expire_at, order.order_id);
   return slot;
 }
 
 // The price that it takes for good binds a market_to_limit order; beyond what it may pay it does not trade.
 void reprice(VenueState& state, VenueOrder& order, Ticks price) {
   count_out(state, order);
-  order.exposure_price = price;
+  order.own_exposure = price;
+  if (order.replaces == 0) order.exposure_price = price;
   count_in(state, order);
   if (order.reserve_balance != kNoSlot)
     set_reserved(state, order, to_amount(needed(state.instruments[order.instrument], order)));
 }
 
-// From the engine's `accepted` on.
+} // namespace
+
 void take_accepted(VenueState& state, VenueSlot slot) {
   VenueOrder& order = state.orders[slot];
   const Event& accepted = state.events[0];
@@ -276,11 +242,14 @@ void take_accepted(VenueState& state, VenueSlot slot) {
   order.status = static_cast<std::uint16_t>(is_stop(type) ? OrderStatus::suspended : OrderStatus::open);
   if (type == OrderType::market_to_limit && order.has_price) {
     const bool buys = order.side == static_cast<std::uint16_t>(Side::buy);
-    reprice(state, order, buys ? std::min(order.exposure_price, order.price) : order.price);
+    const Ticks own = order.replaces == 0 ? order.exposure_price : order.own_exposure;
+    reprice(state, order, buys ? std::min(own, order.price) : order.price);
   }
   report_of(state, order, ExecType::accepted);
   take_events(state, 1, 0, nullptr);
 }
+
+namespace {
 
 void note_recent(VenueState& state, const Plan& plan) {
   const Position& position = state.positions[plan.position];
@@ -294,25 +263,28 @@ void note_recent(VenueState& state, const Plan& plan) {
 
 void enqueue(VenueState& state, VenueSlot slot) {
   VenueOrder& order = state.orders[slot];
+  Stage& stage = state.stage_of(state.instruments[order.instrument]);
   order.status = static_cast<std::uint16_t>(OrderStatus::pending_new);
-  (state.queue_last == 0 ? state.queue_first : state.orders[state.queue_last].queue_next) = slot;
-  state.queue_last = slot;
-  ++state.queued;
+  order.queued = 1;
+  (stage.queue_last == 0 ? stage.queue_first : state.orders[stage.queue_last].queue_next) = slot;
+  stage.queue_last = slot;
+  ++stage.queued;
 }
 
 void dequeue(VenueState& state, VenueSlot slot) {
+  VenueOrder& order = state.orders[slot];
+  Stage& stage = state.stage_of(state.instruments[order.instrument]);
   VenueSlot before = 0;
-  for (VenueSlot at = state.queue_first; at != slot; at = state.orders[at].queue_next)
+  for (VenueSlot at = stage.queue_first; at != slot; at = state.orders[at].queue_next)
     before = at;
-  const VenueSlot next = state.orders[slot].queue_next;
-  (before == 0 ? state.queue_first : state.orders[before].queue_next) = next;
-  if (state.queue_last == slot) state.queue_last = before;
-  --state.queued;
+  (before == 0 ? stage.queue_first : state.orders[before].queue_next) = order.queue_next;
+  if (stage.queue_last == slot) stage.queue_last = before;
+  --stage.queued;
+  order.queued = 0;
 }
 
-bool is_queued(const VenueOrder& order) {
-  return order.status == static_cast<std::uint16_t>(OrderStatus::pending_new);
-}
+// Its owner cannot name it any more where it is as good as gone.
+bool is_ending(const VenueOrder& order) { return order.canceling != 0; }
 
 VenueSlot find_target(const VenueState& state, AccountSlot account, const OrderCommand& command) {
   std::uint64_t order_id = command.order_id;
@@ -325,8 +297,12 @@ VenueSlot find_target(const VenueState& state, AccountSlot account, const OrderC
     order_id = outcome.order_id;
   }
   const VenueSlot slot = order_id == 0 ? kNoSlot : state.orders.find(order_id);
-  return slot != kNoSlot && state.orders[slot].account_slot == account ? slot : kNoSlot;
+  return slot != kNoSlot && state.orders[slot].account_slot == account && !is_ending(state.orders[slot])
+             ? slot
+             : kNoSlot;
 }
+
+} // namespace
 
 // A cancel or replace that is carried out; complete() says what its retry will hear.
 ClientIds::Entry remember_done(VenueState& state, AccountSlot account, const OrderCommand& command,
@@ -359,8 +335,6 @@ void complete(VenueState& state, ClientIds::Entry entry) {
   outcome.detail_asked = report.last_qty;
 }
 
-} // namespace
-
 Refusal enter_new(VenueState& state, AccountSlot account, const OrderCommand& command) {
   Plan plan{};
   if (const Refusal refusal = check_new(state, account, command, plan)) return refusal;
@@ -376,6 +350,11 @@ Refusal enter_new(VenueState& state, AccountSlot account, const OrderCommand& co
   }
   Command engine_command = to_engine(state, command, CommandKind::new_order, state.sequence);
   engine_command.qty = plan.qty;
+  if (state.instruments[plan.instrument].shard != nullptr) [[unlikely]] {
+    pass_new(state, make_order(state, account, command, plan), command, engine_command);
+    note_recent(state, plan);
+    return {};
+  }
   apply_to_engine(state, engine_command);
   if (const RejectCode code = engine_reject(state); code != RejectCode::none) return {code};
   const VenueSlot slot = make_order(state, account, command, plan);
@@ -401,8 +380,9 @@ Refusal check_replace(VenueState& state, const VenueOrder& order, const OrderCom
     terms.leaves = 0;
   else if (has(command, kHasQty))
     terms.leaves = command.qty - order.cum_qty;
-  terms.exposure = has(command, kHasPrice) ? command.price : order.exposure_price;
-  terms.only_less = terms.leaves <= order.leaves && terms.exposure == order.exposure_price;
+  const Ticks own = order.replaces == 0 ? order.exposure_price : order.own_exposure;
+  terms.exposure = has(command, kHasPrice) ? command.price : own;
+  terms.only_less = terms.leaves <= order.leaves && terms.exposure == own;
   if (terms.leaves == 0) return {};
   if (has(command, kHasQty) && command.qty > definition.max_qty) return {RejectCode::invalid_qty};
   if (has(command, kHasPrice) &&
@@ -439,6 +419,41 @@ Refusal check_replace_limits(VenueState& state, VenueOrder& order, const OrderCo
   return refusal;
 }
 
+// What an order has reserved while this replace of it may happen: for the more of both, at the worse of both.
+Refusal check_replace_funds(const VenueState& state, const VenueOrder& order, const ReplaceTerms& terms) {
+  const VenueInstrument& instrument = state.instruments[order.instrument];
+  if (order.reserve_balance == kNoSlot || terms.leaves == 0) return {};
+  const bool passed = instrument.shard != nullptr;
+  const Lots leaves = passed ? std::max(order.counted(), terms.leaves) : terms.leaves;
+  const Ticks exposure = passed ? std::max(order.exposure_price, terms.exposure) : terms.exposure;
+  const Wide wanted = needed(instrument, static_cast<Side>(order.side), exposure, leaves, order.fee_due);
+  if (!fits_amount(wanted)) return {RejectCode::notional_overflow};
+  const Wide more = wanted - order.reserved;
+  const Amount available = state.ledger.balance(order.reserve_balance).available();
+  if (more > 0 && more > available)
+    return {RejectCode::insufficient_funds, true, available, static_cast<Amount>(more)};
+  return {};
+}
+
+} // namespace
+
+void tell_replaced(VenueState& state, VenueOrder& order, const OrderCommand& command) {
+  const Event& replaced = state.events[0];
+  if ((replaced.present & kEventPrice) != 0) {
+    order.has_price = 1;
+    order.price = replaced.price;
+  } else {
+    order.has_price = 0;
+    order.price = 0;
+  }
+  if ((replaced.present & kEventStopPrice) != 0) order.stop_price = replaced.stop_price;
+  ExecutionReport& report = report_of(state, order, ExecType::replaced);
+  if (replaced.kept != 0) report.flags |= kReportKept;
+  answer_with(state, command, state.out->reports.size() - 1);
+}
+
+namespace {
+
 // From the engine's `replaced` on.
 void take_replaced(VenueState& state, VenueSlot slot, const OrderCommand& command,
                    const ReplaceTerms& terms) {
@@ -449,20 +464,10 @@ void take_replaced(VenueState& state, VenueSlot slot, const OrderCommand& comman
   order.leaves = replaced.qty - order.cum_qty;
   CM_CHECK(order.leaves == terms.leaves);
   order.exposure_price = terms.exposure;
-  if ((replaced.present & kEventPrice) != 0) {
-    order.has_price = 1;
-    order.price = replaced.price;
-  } else {
-    order.has_price = 0;
-    order.price = 0;
-  }
-  if ((replaced.present & kEventStopPrice) != 0) order.stop_price = replaced.stop_price;
   count_in(state, order);
   if (order.reserve_balance != kNoSlot)
     CM_CHECK(set_reserved(state, order, to_amount(needed(state.instruments[order.instrument], order))));
-  ExecutionReport& report = report_of(state, order, ExecType::replaced);
-  if (replaced.kept != 0) report.flags |= kReportKept;
-  answer_with(state, command, state.out->reports.size() - 1);
+  tell_replaced(state, order, command);
 }
 
 } // namespace
@@ -471,28 +476,24 @@ Refusal enter_replace(VenueState& state, AccountSlot account, const OrderCommand
   const VenueSlot slot = find_target(state, account, command);
   if (slot == kNoSlot) return {RejectCode::unknown_order};
   VenueOrder& order = state.orders[slot];
-  const VenueInstrument& instrument = state.instruments[order.instrument];
+  VenueInstrument& instrument = state.instruments[order.instrument];
   if (instrument.id() != command.instrument_id) return {RejectCode::unknown_order};
   if (is_killed(state, account, instrument)) return {RejectCode::killed};
-  if (state.away) return {RejectCode::engine_unavailable};
+  if (state.stage_of(instrument).away) return {RejectCode::engine_unavailable};
+  if (is_busy(state, instrument)) return {RejectCode::queue_full};
   ReplaceTerms terms{};
   if (const Refusal refusal = check_replace(state, order, command, terms)) return refusal;
 
-  const Amount held = order.reserved;
-  if (order.reserve_balance != kNoSlot && terms.leaves != 0) {
-    const Wide wanted =
-        needed(instrument, static_cast<Side>(order.side), terms.exposure, terms.leaves, order.fee_due);
-    if (!fits_amount(wanted)) return {RejectCode::notional_overflow};
-    if (const Wide more = wanted - held; more > 0) {
-      const Amount available = state.ledger.balance(order.reserve_balance).available();
-      if (more > available)
-        return {RejectCode::insufficient_funds, true, available, static_cast<Amount>(more)};
-    }
-  }
+  if (const Refusal refusal = check_replace_funds(state, order, terms)) return refusal;
   if (terms.leaves != 0)
     if (const Refusal refusal = check_replace_limits(state, order, command, terms)) return refusal;
 
-  apply_to_engine(state, to_engine(state, command, CommandKind::replace, order.order_id));
+  const Command engine_command = to_engine(state, command, CommandKind::replace, order.order_id);
+  if (instrument.shard != nullptr) [[unlikely]] {
+    pass_replace(state, slot, command, terms.leaves, terms.leaves == 0 ? 0 : terms.exposure, engine_command);
+    return {};
+  }
+  apply_to_engine(state, engine_command);
   if (const RejectCode code = engine_reject(state); code != RejectCode::none) return {code};
   const std::uint64_t order_id = order.order_id;
   if (state.events[0].kind == static_cast<std::uint8_t>(EventKind::canceled)) {
@@ -512,7 +513,11 @@ Refusal enter_replace(VenueState& state, AccountSlot account, const OrderCommand
 
 void cancel_order(VenueState& state, VenueSlot slot, std::uint16_t reason) {
   VenueOrder& order = state.orders[slot];
-  if (!is_queued(order)) {
+  if (order.queued == 0) {
+    if (state.instruments[order.instrument].shard != nullptr) [[unlikely]] {
+      if (!is_ending(order)) pass_cancel(state, slot, reason, nullptr);
+      return;
+    }
     OrderCommand wanted{};
     wanted.instrument_id = state.instruments[order.instrument].id();
     wanted.account = order.account;
@@ -539,10 +544,14 @@ Refusal enter_cancel(VenueState& state, AccountSlot account, const OrderCommand&
   if (slot == kNoSlot) return {RejectCode::unknown_order};
   const VenueOrder& order = state.orders[slot];
   if (state.instruments[order.instrument].id() != command.instrument_id) return {RejectCode::unknown_order};
+  if (state.instruments[order.instrument].shard != nullptr && order.queued == 0) [[unlikely]] {
+    pass_cancel(state, slot, 0, &command);
+    return {};
+  }
   const ClientIds::Entry entry =
       remember_done(state, account, command, order.order_id, ExecType::canceled,
                     static_cast<std::uint16_t>(OrderStatus::canceled), order.order_qty);
-  if (is_queued(order)) {
+  if (order.queued != 0) {
     const std::size_t before = state.out->reports.size();
     cancel_order(state, slot, static_cast<std::uint16_t>(CancelReason::requested));
     answer_with(state, command, before);
@@ -590,6 +599,7 @@ Refusal enter_mass_cancel(VenueState& state, AccountSlot account, const OrderCom
     const VenueOrder& order = state.orders[slot];
     if (instrument != VenueState::kNoInstrument && order.instrument != instrument) return;
     if (has(command, kHasSide) && order.side != command.side) return;
+    if (is_ending(order)) return;
     state.selected.push_back(slot);
   });
   const auto count = static_cast<Lots>(state.selected.size());
@@ -608,39 +618,59 @@ Refusal enter_mass_cancel(VenueState& state, AccountSlot account, const OrderCom
   return {};
 }
 
-void submit_queue(VenueState& state) {
-  VenueSlot slot = state.queue_first;
-  state.queue_first = state.queue_last = 0;
-  state.queued = 0;
+namespace {
+
+// What a queued order asks of the engine.
+OrderCommand asked_by(const VenueState& state, const VenueOrder& order) {
+  OrderCommand given{};
+  given.instrument_id = state.instruments[order.instrument].id();
+  given.side = order.side;
+  given.type = order.type;
+  given.time_in_force = order.time_in_force;
+  given.account = order.account;
+  given.qty = order.leaves;
+  given.price = order.price;
+  given.flags = order.flags;
+  given.stp_mode = order.stp_mode;
+  given.stp_group = order.stp_group;
+  given.display_qty = order.display_qty;
+  given.expire_at = order.expire_at;
+  given.present = static_cast<std::uint16_t>(kHasPrice | (order.has_display_qty ? kHasDisplayQty : 0) |
+                                             (order.has_stp_group ? kHasStpGroup : 0) |
+                                             (order.has_expire_at ? kHasExpireAt : 0));
+  return given;
+}
+
+} // namespace
+
+void reject_queued(VenueState& state, VenueSlot slot, RejectCode code) {
+  VenueOrder& order = state.orders[slot];
+  count_out(state, order);
+  order.leaves = order.extra_lots = 0;
+  order.status = static_cast<std::uint16_t>(OrderStatus::rejected);
+  report_of(state, order, ExecType::rejected).reject = static_cast<std::uint16_t>(code);
+  end_order(state, slot, OrderStatus::rejected, 0);
+}
+
+void submit_queue(VenueState& state, Stage& stage) {
+  VenueSlot slot = stage.queue_first;
+  stage.queue_first = stage.queue_last = 0;
+  stage.queued = 0;
   while (slot != 0) {
     VenueOrder& order = state.orders[slot];
     const VenueSlot next = order.queue_next;
     order.queue_next = 0;
-    OrderCommand given{};
-    given.instrument_id = state.instruments[order.instrument].id();
-    given.side = order.side;
-    given.type = order.type;
-    given.time_in_force = order.time_in_force;
-    given.account = order.account;
-    given.qty = order.leaves;
-    given.price = order.price;
-    given.flags = order.flags;
-    given.stp_mode = order.stp_mode;
-    given.stp_group = order.stp_group;
-    given.display_qty = order.display_qty;
-    given.expire_at = order.expire_at;
-    given.present = static_cast<std::uint16_t>(kHasPrice | (order.has_display_qty ? kHasDisplayQty : 0) |
-                                               (order.has_stp_group ? kHasStpGroup : 0) |
-                                               (order.has_expire_at ? kHasExpireAt : 0));
-    apply_to_engine(state, to_engine(state, given, CommandKind::new_order, order.order_id));
-    if (const RejectCode code = engine_reject(state); code != RejectCode::none) {
-      count_out(state, order);
-      order.leaves = 0;
-      order.status = static_cast<std::uint16_t>(OrderStatus::rejected);
-      report_of(state, order, ExecType::rejected).reject = static_cast<std::uint16_t>(code);
-      end_order(state, slot, OrderStatus::rejected, 0);
+    order.queued = 0;
+    const OrderCommand given = asked_by(state, order);
+    const Command engine_command = to_engine(state, given, CommandKind::new_order, order.order_id);
+    if (state.instruments[order.instrument].shard != nullptr) {
+      pass_queued(state, slot, given, engine_command);
     } else {
-      take_accepted(state, slot);
+      apply_to_engine(state, engine_command);
+      if (const RejectCode code = engine_reject(state); code != RejectCode::none)
+        reject_queued(state, slot, code);
+      else
+        take_accepted(state, slot);
     }
     slot = next;
   }

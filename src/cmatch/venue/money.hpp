@@ -53,7 +53,8 @@ inline Wide needed(const VenueInstrument& instrument, Side side, Ticks exposure,
 }
 
 inline Wide needed(const VenueInstrument& instrument, const VenueOrder& order) {
-  return needed(instrument, static_cast<Side>(order.side), order.exposure_price, order.leaves, order.fee_due);
+  return needed(instrument, static_cast<Side>(order.side), order.exposure_price, order.counted(),
+                order.fee_due);
 }
 
 } // namespace cmatch

@@ -89,13 +89,14 @@ void move_position(Position& position, Side side, Lots qty, Wide unit_cost, cons
   CM_CHECK(!__builtin_add_overflow(position.qty, qty * sign, &position.qty));
 }
 
+// Trades are numbered as the venue takes them: its engine and those of its shards each count their own.
 void report_fill(VenueState& state, const VenueOrder& order, const Share& share, const Event& event,
                  Liquidity liquidity) {
   const VenueInstrument& instrument = state.instruments[order.instrument];
   ExecutionReport& report = report_of(state, order, ExecType::trade);
   report.last_qty = event.qty;
   report.last_price = event.price;
-  report.trade_id = event.trade_id;
+  report.trade_id = state.trades;
   report.fee = share.fee;
   report.fee_asset = state.ledger.asset(share.fee_in_base ? instrument.base : instrument.quote).id;
   report.liquidity = static_cast<std::uint16_t>(liquidity);
@@ -143,8 +144,8 @@ void on_end(VenueState& state, const Event& event, std::uint16_t reason, const O
   std::uint16_t why = expired ? 0 : event.reason;
   if (why == static_cast<std::uint16_t>(CancelReason::requested) && reason != 0) why = reason;
   CM_CHECK(event.qty == order.leaves);
-  uncount(state, order, order.leaves);
-  order.leaves = 0;
+  uncount(state, order, order.counted());
+  order.leaves = order.extra_lots = 0;
   order.status = static_cast<std::uint16_t>(status);
   ExecutionReport& report = report_of(state, order, expired ? ExecType::expired : ExecType::canceled);
   report.last_qty = event.qty;
@@ -163,7 +164,10 @@ void on_prevented(VenueState& state, std::uint64_t order_id, Lots leaves) {
   VenueOrder& order = state.orders[slot];
   const Lots lost = order.leaves - leaves;
   if (lost == 0) return;
-  uncount(state, order, lost);
+  if (order.replaces == 0)
+    uncount(state, order, lost);
+  else
+    order.extra_lots += lost; // a replace on its way may still ask for it
   order.leaves = leaves;
   order.order_qty -= lost;
   if (order.reserve_balance != kNoSlot && !order.has_budget)
@@ -190,8 +194,20 @@ void on_price(VenueState& state, const Event& event, ExecType exec_type) {
 
 } // namespace
 
-void count_in(VenueState& state, VenueOrder& order) { uncount(state, order, -order.leaves); }
-void count_out(VenueState& state, VenueOrder& order) { uncount(state, order, order.leaves); }
+namespace {
+
+// What counted of an order that ended for commands about it that are still on their way to its shard.
+void forget_passed(VenueState& state, VenueOrder& order) {
+  uncount(state, order, order.extra_lots);
+  order.extra_lots = 0;
+  if (order.time_in_force == static_cast<std::uint16_t>(TimeInForce::gtd))
+    state.expiries.erase({order.expire_at, order.order_id});
+}
+
+} // namespace
+
+void count_in(VenueState& state, VenueOrder& order) { uncount(state, order, -order.counted()); }
+void count_out(VenueState& state, VenueOrder& order) { uncount(state, order, order.counted()); }
 
 bool set_reserved(VenueState& state, VenueOrder& order, Amount amount) {
   if (amount > order.reserved) {
@@ -206,6 +222,8 @@ bool set_reserved(VenueState& state, VenueOrder& order, Amount amount) {
 void end_order(VenueState& state, VenueSlot slot, OrderStatus status, std::uint16_t cancel_reason) {
   VenueOrder& order = state.orders[slot];
   CM_CHECK(order.leaves == 0);
+  if (state.instruments[order.instrument].shard != nullptr) [[unlikely]]
+    forget_passed(state, order);
   if (order.reserve_balance != kNoSlot) set_reserved(state, order, 0);
   --state.positions[order.position].live_orders;
   --state.instruments[order.instrument].live_orders;

@@ -18,7 +18,13 @@ using Amount = std::int64_t;    // money or goods, in minor units of an asset
 using Sequence = std::uint64_t; // of the journal: one a command, from 1, gapless
 
 // The lists that a frame may hold; a frame, and so a journal record, holds commands of one family.
-enum class Family : std::uint16_t { orders = 1, ledger = 2, instruments = 3, administration = 4 };
+enum class Family : std::uint16_t {
+  orders = 1,
+  ledger = 2,
+  instruments = 3,
+  administration = 4,
+  shard_events = 8
+};
 
 enum class OrderAction : std::uint16_t { new_order = 1, replace = 2, cancel = 3, mass_cancel = 4 };
 
@@ -96,6 +102,7 @@ enum class InstrumentAction : std::uint16_t {
   set_phase = 3,
   set_reference = 4,
   set_mark = 5,
+  assign_shard = 6, // where it is matched from now on; 0: here
 };
 
 enum class InstrumentKind : std::uint16_t { spot = 1 };
@@ -140,7 +147,9 @@ struct InstrumentCommand {
   std::uint32_t session;
   std::uint32_t tenant;
   char correlation_id[40];
-  char actor[40]; // who asked
+  char actor[40];      // who asked
+  std::uint32_t shard; // assign_shard
+  std::uint32_t reserved1;
 };
 
 enum class AdminAction : std::uint16_t {
@@ -151,7 +160,7 @@ enum class AdminAction : std::uint16_t {
   lose_session = 5,
   set_countdown = 6,
   tick = 7,
-  set_stage = 8,      // the matching stage is away (flag 1) or back (flag 0)
+  set_stage = 8,      // the matching stage, or that of a shard, is away (flag 1) or back (flag 0)
   set_collateral = 9, // how an asset counts as collateral
   set_policy = 10,    // flag: ValidationPolicy
   set_solo = 11,      // flag 1: answers do not wait for a standby, 0: they do again
@@ -207,6 +216,36 @@ struct AdminCommand {
   std::uint32_t reserved;
   char correlation_id[40];
   char actor[40];
+  std::uint32_t shard; // set_stage: 0 is the core's own
+  std::uint32_t reserved2;
+};
+
+// Bits of ShardEvent::flags.
+enum ShardFlag : std::uint16_t { kShardLast = 1 << 0 }; // of what its engine made of one command
+
+// One event of a shard's engine (event.hpp), on its way into the journal.
+struct ShardEvent {
+  std::uint16_t kind;   // EventKind
+  std::uint16_t reason; // RejectCode of rejected, CancelReason of canceled
+  std::uint32_t shard;
+  std::uint64_t number;  // in the stream of the shard, from 1, gapless
+  std::uint64_t answers; // sequence of the command that was passed on; 0: time alone made it
+  std::uint32_t instrument_id;
+  std::uint16_t flags;   // ShardFlag
+  std::uint16_t present; // EventField
+  std::uint64_t order_id;
+  std::int64_t qty;    // lots
+  std::int64_t price;  // ticks
+  std::int64_t leaves; // lots
+  std::uint64_t maker_order_id;
+  std::int64_t maker_leaves; // lots
+  std::int64_t stop_price;   // ticks
+  std::uint16_t side;        // trade: the taker's, 0 in an uncross
+  std::uint16_t phase;       // Phase
+  std::uint16_t kept;        // replaced: 1 where priority was kept
+  std::uint16_t reserved;
+  std::uint32_t session; // the sequencer's, as is tenant
+  std::uint32_t tenant;
 };
 
 // FIX ExecType (150), by name.
@@ -320,8 +359,9 @@ struct Answer {
 };
 
 static_assert(sizeof(OrderCommand) == 256 && sizeof(LedgerCommand) == 136 &&
-              sizeof(InstrumentCommand) == 280);
-static_assert(sizeof(AdminCommand) == 248 && sizeof(ExecutionReport) == 256 && sizeof(Answer) == 144);
+              sizeof(InstrumentCommand) == 288);
+static_assert(sizeof(AdminCommand) == 256 && sizeof(ExecutionReport) == 256 && sizeof(Answer) == 144 &&
+              sizeof(ShardEvent) == 104);
 static_assert(std::is_trivially_copyable_v<OrderCommand> && std::is_trivially_copyable_v<ExecutionReport>);
 
 } // namespace cmatch

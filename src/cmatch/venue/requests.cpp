@@ -31,6 +31,7 @@ bool new_is_sound(const OrderCommand& command) {
 // The first answer, once more. A new order that was accepted is told as it is now, or as it ended.
 void answer_again(VenueState& state, const OrderCommand& command, ClientIds::Entry entry) {
   const RequestOutcome& outcome = state.client_ids.outcome(entry);
+  if (outcome.exec_type == 0) return; // it is on its way to a shard: the answer comes when that has decided
   const VenueSlot slot =
       outcome.action == static_cast<std::uint16_t>(OrderAction::new_order) && outcome.reject == 0
           ? state.orders.find(outcome.order_id)

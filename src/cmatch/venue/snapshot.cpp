@@ -56,7 +56,7 @@ std::vector<VenueSlot> by_order_id(const VenueState& state) {
   return slots;
 }
 
-constexpr std::size_t kOrderBytes = 161; // at least
+constexpr std::size_t kOrderBytes = 183; // at least
 
 void write_order(const VenueOrder& order, Writer& out) {
   out.put(order.order_id);
@@ -67,14 +67,15 @@ void write_order(const VenueOrder& order, Writer& out) {
     out.put(word);
   for (const std::uint8_t byte :
        {order.has_price, order.has_stop_price, order.reduce_only, order.has_budget, order.flags,
-        order.has_stp_group, order.has_display_qty, order.has_expire_at,
+        order.has_stp_group, order.has_display_qty, order.has_expire_at, order.queued, order.canceling,
         static_cast<std::uint8_t>(order.reserve_balance != kNoSlot)})
     out.put(byte);
   for (const std::int64_t value :
        {order.order_qty, order.cum_qty, order.leaves, order.price, order.stop_price, order.exposure_price,
         order.reserved, order.entered_at, order.expire_at, static_cast<std::int64_t>(order.stp_group),
-        order.display_qty})
+        order.display_qty, order.extra_lots, order.own_exposure})
     out.put(value);
+  out.put(order.replaces);
   put_wide(out, order.fee_due);
 }
 
@@ -93,7 +94,7 @@ void read_order(VenueState& state, Reader& in) {
     *word = in.get<std::uint16_t>();
   for (std::uint8_t* byte :
        {&order.has_price, &order.has_stop_price, &order.reduce_only, &order.has_budget, &order.flags,
-        &order.has_stp_group, &order.has_display_qty, &order.has_expire_at})
+        &order.has_stp_group, &order.has_display_qty, &order.has_expire_at, &order.queued, &order.canceling})
     *byte = in.get<std::uint8_t>();
   const bool reserves = in.get<std::uint8_t>() != 0;
   for (std::int64_t* value :
@@ -102,6 +103,9 @@ void read_order(VenueState& state, Reader& in) {
     *value = in.get<std::int64_t>();
   order.stp_group = in.get<std::uint64_t>();
   order.display_qty = in.get<std::int64_t>();
+  order.extra_lots = in.get<std::int64_t>();
+  order.own_exposure = in.get<std::int64_t>();
+  order.replaces = in.get<std::uint32_t>();
   order.fee_due = get_wide(in);
   require(order.instrument < state.instruments.size() && (order.side == 1 || order.side == 2) &&
               order.leaves > 0,
@@ -114,10 +118,14 @@ void read_order(VenueState& state, Reader& in) {
   require(!reserves || order.reserve_balance != kNoSlot, "an order without a balance");
   order.request = kNoSlot;
   order.queue_next = 0;
-  if (order.status != static_cast<std::uint16_t>(OrderStatus::pending_new)) return;
-  (state.queue_last == 0 ? state.queue_first : state.orders[state.queue_last].queue_next) = slot;
-  state.queue_last = slot;
-  ++state.queued;
+  const VenueInstrument& instrument = state.instruments[order.instrument];
+  if (instrument.shard != nullptr && order.time_in_force == static_cast<std::uint16_t>(TimeInForce::gtd))
+    state.expiries.emplace(order.expire_at, order.order_id);
+  if (order.queued == 0) return;
+  Stage& stage = state.stage_of(instrument);
+  (stage.queue_last == 0 ? stage.queue_first : state.orders[stage.queue_last].queue_next) = slot;
+  stage.queue_last = slot;
+  ++stage.queued;
 }
 
 void write_instruments(const VenueState& state, Writer& out) {
@@ -131,6 +139,9 @@ void write_instruments(const VenueState& state, Writer& out) {
     out.put(instrument.last);
     out.put(instrument.reference);
     out.put(instrument.mark);
+    out.put(instrument.shard == nullptr ? ShardId{0} : instrument.shard->id);
+    out.put(instrument.passed);
+    out.put(instrument.phase);
   }
 }
 
@@ -145,6 +156,14 @@ void read_instruments(VenueState& state, Reader& in) {
     instrument.last = in.get<std::int64_t>();
     instrument.reference = in.get<std::int64_t>();
     instrument.mark = in.get<std::int64_t>();
+    if (const auto id = in.get<std::uint32_t>(); id != 0) {
+      const auto found = state.shards.find(id);
+      require(found != state.shards.end(), "an instrument of a shard that is not there");
+      instrument.shard = &found->second;
+      ++found->second.instruments;
+    }
+    instrument.passed = in.get<std::uint32_t>();
+    instrument.phase = in.get<std::uint16_t>();
     const InstrumentCommand& definition = instrument.definition;
     const AssetSlot base = state.ledger.find_asset(definition.base),
                     quote = state.ledger.find_asset(definition.quote);
@@ -234,7 +253,7 @@ void read_limits(VenueState& state, Reader& in) {
 }
 
 void write_switches(const VenueState& state, Writer& out) {
-  for (const bool flag : {state.killed, state.away, state.solo})
+  for (const bool flag : {state.killed, state.local.away, state.solo})
     out.put(static_cast<std::uint8_t>(flag));
   out.put(static_cast<std::uint16_t>(state.policy));
   out.put(std::uint64_t{state.killed_tenants.size()});
@@ -262,7 +281,7 @@ void write_switches(const VenueState& state, Writer& out) {
 
 void read_switches(VenueState& state, Reader& in) {
   state.killed = in.get<std::uint8_t>() != 0;
-  state.away = in.get<std::uint8_t>() != 0;
+  state.local.away = in.get<std::uint8_t>() != 0;
   state.solo = in.get<std::uint8_t>() != 0;
   const auto policy = in.get<std::uint16_t>();
   require(policy <= static_cast<std::uint16_t>(Policy::none), "the policy");
@@ -285,6 +304,74 @@ void read_switches(VenueState& state, Reader& in) {
     get_text(in, session.name);
   }
   require(state.sessions.size() <= state.limits.max_sessions, "more sessions than its limits allow");
+}
+
+void write_shards(const VenueState& state, Writer& out) {
+  out.put(std::uint64_t{state.shards.size()});
+  for (const auto& [id, shard] : state.shards) {
+    out.put(id);
+    out.put(static_cast<std::uint8_t>(shard.stage.away));
+    out.put(shard.taken);
+    out.put(std::uint64_t{shard.passed.size()});
+    for (const Passed& passed : shard.passed)
+      put_record(out, passed);
+    out.put(std::uint64_t{shard.partial.size()});
+    for (const ShardEvent& event : shard.partial)
+      put_record(out, event);
+  }
+}
+
+void read_shards(VenueState& state, Reader& in) {
+  for (std::uint64_t left = in.get_count(29); left > 0; --left) {
+    const auto id = in.get<std::uint32_t>();
+    require(id >= 1 && id <= kMostShards && !state.shards.contains(id), "a shard");
+    Shard& shard = state.shards[id];
+    shard.id = id;
+    shard.stage.away = in.get<std::uint8_t>() != 0;
+    shard.taken = in.get<std::uint64_t>();
+    for (std::uint64_t passed = in.get_count(sizeof(Passed)); passed > 0; --passed)
+      shard.passed.push_back(get_record<Passed>(in));
+    for (std::uint64_t events = in.get_count(sizeof(ShardEvent)); events > 0; --events)
+      shard.partial.push_back(get_record<ShardEvent>(in));
+  }
+}
+
+// The engines that run here: no part of the state, which is the same where they do not.
+void write_runs(const VenueState& state, Writer& out) {
+  std::uint64_t count = 0;
+  for (const auto& [id, shard] : state.shards)
+    count += shard.run != nullptr;
+  out.put(count);
+  for (const auto& [id, shard] : state.shards) {
+    if (shard.run == nullptr) continue;
+    const std::vector<std::uint8_t> engine = shard.run->engine.snapshot();
+    out.put(id);
+    out.put(shard.run->made);
+    out.put(std::uint64_t{shard.run->outbox.size()});
+    for (const ShardEvent& event : shard.run->outbox)
+      put_record(out, event);
+    out.put(std::uint64_t{engine.size()});
+    out.bytes.insert(out.bytes.end(), engine.begin(), engine.end());
+  }
+}
+
+void read_runs(VenueState& state, Reader& in) {
+  for (std::uint64_t left = in.get_count(28); left > 0; --left) {
+    const auto found = state.shards.find(in.get<std::uint32_t>());
+    require(found != state.shards.end(), "an engine of a shard that is not there");
+    Shard& shard = found->second;
+    const auto made = in.get<std::uint64_t>();
+    std::deque<ShardEvent> outbox;
+    for (std::uint64_t events = in.get_count(sizeof(ShardEvent)); events > 0; --events)
+      outbox.push_back(get_record<ShardEvent>(in));
+    const std::span<const std::uint8_t> engine = in.take(in.get_count(1));
+    if (state.runs != kAllShards && state.runs != shard.id) continue;
+    shard.run = std::make_unique<ShardRun>(
+        ShardRun{Engine::restore(engine, state.engine_options), made, std::move(outbox), {}});
+  }
+  for (const auto& [id, shard] : state.shards)
+    if ((state.runs == kAllShards || state.runs == id) && shard.run == nullptr)
+      throw SnapshotError("the snapshot has no books of shard " + std::to_string(id));
 }
 
 void link_requests(VenueState& state) {
@@ -359,6 +446,7 @@ void put_length(Writer& out, std::size_t at, std::uint64_t length) {
 
 void write_state(const VenueState& state, Writer& out) {
   state.ledger.write(out);
+  write_shards(state, out);
   write_instruments(state, out);
   write_positions(state, out);
   const std::vector<VenueSlot> slots = by_order_id(state);
@@ -377,6 +465,7 @@ void write_state(const VenueState& state, Writer& out) {
 
 void read_state(VenueState& state, Reader& in) {
   state.ledger.read(in);
+  read_shards(state, in);
   read_instruments(state, in);
   read_positions(state, in);
   for (std::uint64_t left = in.get_count(kOrderBytes); left > 0; --left)
@@ -413,6 +502,7 @@ std::vector<std::uint8_t> Venue::snapshot() const {
   out.put(std::uint64_t{engine.size()});
   out.bytes.insert(out.bytes.end(), engine.begin(), engine.end());
   write_state(*state_, out);
+  write_runs(*state_, out);
   put_length(out, kPrefix - 8, out.bytes.size() + kDigest);
   out.put(digest(out.bytes));
   return std::move(out.bytes);
@@ -440,6 +530,7 @@ Venue Venue::restore(std::span<const std::uint8_t> bytes, const VenueOptions& op
   Venue venue(std::move(state));
   try {
     read_state(*venue.state_, in);
+    read_runs(*venue.state_, in);
     require(in.done(), "bytes follow its end");
     venue.check_invariants();
   } catch (const InvariantViolation& error) {

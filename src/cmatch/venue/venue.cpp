@@ -8,6 +8,7 @@
 #include "cmatch/venue/administration.hpp"
 #include "cmatch/venue/money.hpp"
 #include "cmatch/venue/requests.hpp"
+#include "cmatch/venue/shards.hpp"
 #include "cmatch/venue/snapshot.hpp"
 #include "cmatch/venue/venue_state.hpp"
 
@@ -62,6 +63,8 @@ void begin_batch(VenueState& state, const BatchHeader& header) {
     state.events.clear();
     state.engine.apply(retire, state.events);
   }
+  if (state.runs != 0) [[unlikely]]
+    retire_shard_ids(state);
 }
 
 // What a command will look for is not likely to be in a cache. Each pass over the next commands asks for what the one
@@ -144,6 +147,11 @@ void apply_one(VenueState& state, const AdminCommand& command) {
   apply_admin(state, command);
 }
 
+void apply_one(VenueState& state, const ShardEvent& event) {
+  state.cause = {};
+  apply_shard_event(state, event);
+}
+
 // Whatever is thrown poisons the venue.
 template <class Record>
 void apply_batch(VenueState& state, const BatchHeader& header, std::span<const Record> commands,
@@ -177,7 +185,8 @@ VenueState::VenueState(const VenueLimits& limits_in, const VenueOptions& options
                  ClientIds::kWindow, options.hash_seed),
       orders(limits.engine.max_orders, limits.ledger.max_accounts), positions(limits.max_positions),
       recent(limits.max_recent_orders), instrument_index(limits.engine.max_instruments),
-      accounts(std::size_t{limits.ledger.max_accounts} + kHouseAccounts) {
+      accounts(std::size_t{limits.ledger.max_accounts} + kHouseAccounts), runs(options.shard),
+      engine_options(options.engine) {
   instruments.reserve(limits.engine.max_instruments);
   if (!options.engine.prefault) return;
   ledger.prefault();
@@ -205,16 +214,23 @@ void Venue::apply(const BatchHeader& header, std::span<const InstrumentCommand> 
 void Venue::apply(const BatchHeader& header, std::span<const AdminCommand> commands, Output& out) {
   apply_batch(*state_, header, commands, out);
 }
+void Venue::apply(const BatchHeader& header, std::span<const ShardEvent> commands, Output& out) {
+  apply_batch(*state_, header, commands, out);
+}
 
 Sequence Venue::sequence() const { return state_->sequence; }
 std::uint64_t Venue::event_sequence() const { return state_->event_sequence; }
 std::uint64_t Venue::event_digest() const { return state_->digest; }
 TimeNs Venue::clock() const { return state_->clock; }
 std::uint64_t Venue::epoch() const { return state_->epoch; }
-TimeNs Venue::next_timer() const { return cmatch::next_timer(*state_); }
-bool Venue::away() const { return state_->away; }
+TimeNs Venue::next_timer() const { return next_tick(*state_); }
+bool Venue::away() const { return state_->local.away; }
+bool Venue::away(ShardId shard) const {
+  const auto found = state_->shards.find(shard);
+  return found != state_->shards.end() && found->second.stage.away;
+}
+std::uint32_t Venue::queue_room() const { return state_->limits.queue_capacity - state_->local.queued; }
 bool Venue::solo() const { return state_->solo; }
-std::uint32_t Venue::queue_room() const { return state_->limits.queue_capacity - state_->queued; }
 const VenueLimits& Venue::limits() const { return state_->limits; }
 const Engine& Venue::engine() const { return state_->engine; }
 const Ledger& Venue::ledger() const { return state_->ledger; }

@@ -17,6 +17,10 @@
 
 namespace cmatch {
 
+using ShardId = std::uint32_t; // from 1; 0: matched here
+inline constexpr ShardId kAllShards = 0xFFFFFFFF;
+inline constexpr ShardId kMostShards = 1024;
+
 // Reaching one is a reject, Capacity...
 struct VenueLimits {
   LedgerLimits ledger{};
@@ -35,6 +39,7 @@ struct VenueLimits {
 struct VenueOptions {
   EngineOptions engine{};      // `prefault` is the whole venue's
   std::uint64_t hash_seed = 0; // where strangers choose client order ids: one that they do not know
+  ShardId shard = 0;           // whose engine runs here too; kAllShards: those of all; 0: none
 };
 
 // The header of a journaled batch: command i of it has sequence first_sequence + i.
@@ -60,6 +65,7 @@ class Venue {
   void apply(const BatchHeader& header, std::span<const LedgerCommand> commands, Output& out);
   void apply(const BatchHeader& header, std::span<const InstrumentCommand> commands, Output& out);
   void apply(const BatchHeader& header, std::span<const AdminCommand> commands, Output& out);
+  void apply(const BatchHeader& header, std::span<const ShardEvent> commands, Output& out);
 
   Sequence sequence() const; // of the last command applied
   std::uint64_t event_sequence() const;
@@ -70,8 +76,11 @@ class Venue {
   bool away() const;           // the matching stage
   bool solo() const;           // answers do not wait for a standby
   std::uint32_t queue_room() const;
+  bool away(ShardId shard) const; // the matching stage of a shard
   const VenueLimits& limits() const;
   const Engine& engine() const;
+  // Where the instrument is matched, as far as that is here; null where it is elsewhere.
+  const Engine* engine_of(InstrumentId instrument) const;
   const Ledger& ledger() const;
 
   std::uint64_t state_hash() const;
@@ -92,6 +101,9 @@ class Venue {
   std::vector<PositionView> positions(AccountId account) const;                      // by instrument
   std::optional<Limits> limits_of(AccountId account, InstrumentId instrument) const; // those that bind
   std::vector<SessionView> sessions() const;                                         // by number
+  std::vector<ShardView> shards() const;                                             // by number
+  // What the engine of a shard that runs here made and the journal does not have yet, from that number on.
+  std::vector<ShardEvent> shard_events(ShardId shard, std::uint64_t from, std::size_t most) const;
   std::vector<InstrumentCommand> instruments() const; // as last defined, with the phase of now; by id
 
  private:

@@ -34,13 +34,20 @@ struct VenueOrder {
   Ticks price, stop_price;
   Ticks exposure_price; // at which its leaves count: the worst price of a buy
   Amount reserved;
+  Lots extra_lots;   // that a replace on its way to a shard may add: they count as its leaves do
   Wide fee_due;      // exact, 1e-9 minor units of the fee's asset
   TimeNs entered_at; // journaled
   TimeNs expire_at;  // where it is gtd, else 0
   std::uint64_t stp_group;
   std::uint16_t stp_mode;
   std::uint8_t flags, has_stp_group, has_display_qty, has_expire_at; // what a queued order is submitted with
+  std::uint8_t queued;                                               // it waits for its stage
+  std::uint8_t canceling; // a cancel of it is on its way to a shard
+  std::uint32_t replaces; // replaces of it that are on their way to a shard
   Lots display_qty;
+  Ticks own_exposure; // while there are such: what exposure_price is without them
+
+  Lots counted() const { return leaves + extra_lots; }
 };
 
 class VenueOrders {

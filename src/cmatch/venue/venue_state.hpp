@@ -16,6 +16,7 @@
 #include "cmatch/venue/limits.hpp"
 #include "cmatch/venue/positions.hpp"
 #include "cmatch/venue/recent_orders.hpp"
+#include "cmatch/venue/shards.hpp"
 #include "cmatch/venue/venue.hpp"
 #include "cmatch/venue/venue_order.hpp"
 #include "cmatch/venue/wide.hpp"
@@ -34,6 +35,9 @@ struct VenueInstrument {
   bool killed = false;
   bool has_last = false, has_reference = false, has_mark = false;
   Ticks last = 0, reference = 0, mark = 0;
+  Shard* shard = nullptr;   // where it is matched; null: here
+  std::uint32_t passed = 0; // commands about it that the shard has not answered
+  std::uint16_t phase = 0;  // there, as last told
 
   InstrumentId id() const { return definition.instrument_id; }
   bool has_collar() const { return (definition.present & kHasCollar) != 0; }
@@ -77,7 +81,10 @@ class VenueState {
   }
 
   // The engine's time stands still while the matching stage is away: what expires there waits.
-  TimeNs engine_time() const { return away || timers_run ? engine.clock() : clock; }
+  TimeNs engine_time() const { return local.away || timers_run ? engine.clock() : clock; }
+  Stage& stage_of(const VenueInstrument& instrument) {
+    return instrument.shard == nullptr ? local : instrument.shard->stage;
+  }
 
   // --- what comes out: each has its event_sequence, and is digested when the batch ends ---
   ExecutionReport& report(ExecType exec_type) {
@@ -116,11 +123,14 @@ class VenueState {
   std::set<TenantId> killed_tenants;
   std::map<SessionId, Session> sessions;
   bool killed = false;
-  bool away = false;
   bool solo = false; // answers do not wait for a standby, whatever the profile says
   Policy policy = Policy::all;
-  VenueSlot queue_first = 0, queue_last = 0; // orders that wait for the matching stage
-  std::uint32_t queued = 0;
+  Stage local;                     // the engine's
+  std::map<ShardId, Shard> shards; // never removed
+  ShardId runs;                    // VenueOptions::shard
+  EngineOptions engine_options;
+  std::set<std::pair<TimeNs, std::uint64_t>>
+      expiries; // of gtd orders that a shard matches: (expire_at, order_id)
 
   TimeNs clock = 0;
   std::uint64_t epoch = 0;

@@ -58,12 +58,14 @@ VenueStatus Venue::status() const {
   status.clock = state.clock;
   status.trades = state.trades;
   status.live_orders = state.orders.live();
-  status.queued_orders = state.queued;
+  status.queued_orders = state.local.queued;
+  for (const auto& [id, shard] : state.shards)
+    status.queued_orders += shard.stage.queued;
   status.accounts = state.ledger.accounts() - kHouseAccounts;
   status.assets = state.ledger.assets();
   status.instruments = static_cast<std::uint32_t>(state.instruments.size());
   status.client_ids = state.client_ids.size();
-  status.away = state.away;
+  status.away = state.local.away;
   status.policy = static_cast<std::uint16_t>(state.policy);
   status.killed = state.killed;
   status.solo = state.solo;
@@ -151,11 +153,42 @@ std::vector<SessionView> Venue::sessions() const {
   return views;
 }
 
+std::vector<ShardView> Venue::shards() const {
+  std::vector<ShardView> views;
+  for (const auto& [id, shard] : state_->shards)
+    views.push_back({id, shard.instruments, shard.stage.away, shard.run != nullptr, shard.stage.queued,
+                     shard.passed.size(), shard.expected(), shard.run == nullptr ? 0 : shard.run->made});
+  return views;
+}
+
+std::vector<ShardEvent> Venue::shard_events(ShardId shard, std::uint64_t from, std::size_t most) const {
+  std::vector<ShardEvent> events;
+  const auto found = state_->shards.find(shard);
+  if (found == state_->shards.end() || found->second.run == nullptr) return events;
+  const std::deque<ShardEvent>& outbox = found->second.run->outbox;
+  if (outbox.empty() || from > outbox.back().number) return events;
+  const std::uint64_t first = outbox.front().number;
+  for (std::size_t at = from > first ? from - first : 0; at < outbox.size() && events.size() < most; ++at)
+    events.push_back(outbox[at]);
+  return events;
+}
+
+const Engine* Venue::engine_of(InstrumentId instrument) const {
+  const std::uint32_t number = state_->find_instrument(instrument);
+  if (number == VenueState::kNoInstrument || state_->instruments[number].shard == nullptr)
+    return &state_->engine;
+  const Shard& shard = *state_->instruments[number].shard;
+  return shard.run == nullptr ? nullptr : &shard.run->engine;
+}
+
 std::vector<InstrumentCommand> Venue::instruments() const {
   std::vector<InstrumentCommand> all;
   for (const VenueInstrument& instrument : state_->instruments) {
     all.push_back(instrument.definition);
-    all.back().phase = static_cast<std::uint16_t>(state_->engine.instrument(instrument.id()).phase);
+    all.back().phase = instrument.shard != nullptr
+                           ? instrument.phase
+                           : static_cast<std::uint16_t>(state_->engine.instrument(instrument.id()).phase);
+    all.back().shard = instrument.shard != nullptr ? instrument.shard->id : 0;
   }
   std::sort(all.begin(), all.end(), [](const InstrumentCommand& a, const InstrumentCommand& b) {
     return a.instrument_id < b.instrument_id;

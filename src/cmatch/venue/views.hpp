@@ -54,6 +54,17 @@ struct SessionView {
   char name[40];
 };
 
+struct ShardView {
+  std::uint32_t shard;
+  std::uint32_t instruments;
+  std::uint16_t away;
+  std::uint16_t runs_here;
+  std::uint32_t queued;   // orders that wait until it is back
+  std::uint64_t passed;   // commands that were passed on and have no answer yet
+  std::uint64_t expected; // the number of the event that follows
+  std::uint64_t made;     // events that its engine has made, where it runs here
+};
+
 struct VenueStatus {
   std::uint64_t epoch;
   std::uint64_t sequence;
@@ -73,6 +84,7 @@ struct VenueStatus {
   std::uint16_t solo;
 };
 
-static_assert(sizeof(VenueOrderView) == 144 && sizeof(PositionView) == 80 && sizeof(VenueStatus) == 80);
+static_assert(sizeof(VenueOrderView) == 144 && sizeof(PositionView) == 80 && sizeof(VenueStatus) == 80 &&
+              sizeof(ShardView) == 40);
 
 } // namespace cmatch

@@ -7,6 +7,7 @@ from tests.oracle.venue.effects import fold
 from tests.oracle.venue.model import Command, VenueOrder
 from tests.oracle.venue.money import Account
 from tests.oracle.venue.order_commands import cancel_orders, submit
+from tests.oracle.venue.passing import advance
 from tests.oracle.venue.words import (
     ADMIN_ACTIONS,
     ALL_LIMIT_FIELDS,
@@ -123,9 +124,10 @@ def countdown_checks(venue: "VenueState", c: Command) -> Checks:
     yield "unknown_account", not venue.ledger.knows(c["account"], c["tenant"])
 
 
-def stage_checks(_venue: "VenueState", c: Command) -> Checks:
-    """Where the matching stage is."""
+def stage_checks(venue: "VenueState", c: Command) -> Checks:
+    """Where a matching stage is."""
     yield "invalid_field", c["flag"] not in (0, 1)
+    yield "unknown_shard", c["shard"] != 0 and c["shard"] not in venue.shards
 
 
 def policy_checks(venue: "VenueState", c: Command) -> Checks:
@@ -198,11 +200,16 @@ def set_countdown(venue: "VenueState", c: Command) -> None:
 
 def set_stage(venue: "VenueState", c: Command) -> None:
     """The matching stage goes, or is back and gets what has waited for it."""
-    was_away, venue.away = venue.away, c["flag"] == 1
-    if not was_away or venue.away:
+    shard = venue.shards.get(c["shard"])
+    stage = venue.local if shard is None else shard
+    was_away, stage.away = stage.away, c["flag"] == 1
+    if not was_away or stage.away:
         return
-    advance_engine(venue)
-    queue, venue.queue = venue.queue, []
+    if shard is None:
+        advance_engine(venue)
+    else:
+        advance(venue, shard)
+    queue, stage.queue = stage.queue, []
     for order in queue:
         if order.order_id in venue.orders:
             submit(venue, order)

@@ -73,7 +73,7 @@ def restate(venue: "VenueState", order: VenueOrder, leaves: int) -> None:
 
 def reserve_anew(venue: "VenueState", order: VenueOrder) -> None:
     """Reserves what the order needs now, no more and no less."""
-    wanted = need(order.market, order.side, order.leaves, order.worst, order.fee_due)
+    wanted = need(order.market, order.side, order.counted, order.counts_at, order.fee_due)
     venue.ledger.make(order.account, order.market.pays(order.side)).change(0, wanted - order.reserved)
     order.reserved = wanted
 
@@ -120,6 +120,7 @@ def trade(venue: "VenueState", event: Event) -> None:
     auction = event["taker_side"] is None
     cost, goods = market.notional(event["price"], qty), qty * market.lot_units
     fees: dict[int, int] = {}
+    venue.trades += 1
     for order in (maker, taker):
         venue.touch(order.account, market).count(order, -1)
         order.cum_qty += qty
@@ -149,7 +150,7 @@ def trade(venue: "VenueState", event: Event) -> None:
             "trade",
             last_qty=qty,
             last_price=event["price"],
-            trade_id=event["trade_id"],
+            trade_id=venue.trades,
             fee=fees[order.order_id],
             fee_asset=market.fee_asset(order.side),
             liquidity="auction" if auction else role,
@@ -171,6 +172,6 @@ def pay(
     elif payer.spends:
         left = payer.reserved - amount - fee
     else:
-        left = need(payer.market, payer.side, payer.leaves, payer.worst, payer.fee_due)
+        left = need(payer.market, payer.side, payer.counted, payer.counts_at, payer.fee_due)
     venue.ledger.move(payer.account, receiver.account, asset, amount, payer.reserved - left)
     payer.reserved = left

@@ -8,12 +8,15 @@ from tests.oracle.engine import BAND_FIELDS, DEFINITION_FIELDS
 from tests.oracle.venue.effects import fold
 from tests.oracle.venue.model import Command, Market
 from tests.oracle.venue.money import Asset
+from tests.oracle.venue.passing import pass_on
+from tests.oracle.venue.shards import Shard, Told, is_elsewhere, restless_words, waiting
 from tests.oracle.venue.words import (
     ALL_DEFINITION_FIELDS,
     FEE_MODES,
     HOUSE_FEES,
     INSTRUMENT_ACTIONS,
     INSTRUMENT_KINDS,
+    MAX_SHARDS,
     MAX_UNIT,
     RATE_ONE,
     fits,
@@ -34,8 +37,72 @@ def apply_instrument(venue: "VenueState", c: Command) -> None:
         define_asset(venue, c)
     elif c["kind"] == "define_instrument":
         define_instrument(venue, c)
+    elif c["kind"] == "assign_shard":
+        assign_shard(venue, c)
     else:
-        drive(venue, c, {name: c[name] for name in ("kind", "instrument_id", "price", "phase") if name in c})
+        steer(venue, c)
+
+
+def steer(venue: "VenueState", c: Command) -> None:
+    """A phase, a reference or a mark: a shard is told of its book's, and its phase is the shard's matter."""
+    id_ = c["instrument_id"]
+    command = {name: c[name] for name in ("kind", "instrument_id", "price", "phase") if name in c}
+    told = venue.told.get(id_)
+    if told is not None and c["kind"] == "set_phase":
+        pass_on(venue, "phase", venue.markets[id_], command, c=c)
+        return
+    if not drive(venue, c, command):
+        return
+    if c["kind"] == "set_reference":
+        venue.references[id_] = c["price"]
+    if told is not None:
+        setattr(told, "mark" if c["kind"] == "set_mark" else "reference", c["price"])
+        pass_on(venue, "steering", venue.markets[id_], command)
+
+
+def assign_shard(venue: "VenueState", c: Command) -> None:
+    """Moves an instrument: its new home learns what is known of it, and that it has seen no trade."""
+    id_, number = c["instrument_id"], c["shard"]
+    known = id_ in venue.markets
+    present = venue.shard_of[id_].number if id_ in venue.shard_of else 0
+    checks: list[tuple[str, bool]] = [
+        ("unknown_instrument", not known),
+        ("unknown_shard", number > MAX_SHARDS),
+    ]
+    if known and number != present:
+        market = venue.markets[id_]
+        busy = any(order.market.instrument_id == id_ for order in venue.orders.values())
+        busy = busy or any(passed.market.instrument_id == id_ for passed in waiting(venue))
+        checks += [
+            ("instrument_in_use", busy),
+            ("invalid_phase", venue.known(market).phase in restless_words()),
+        ]
+    reject = next((code for code, failed in checks if failed), None)
+    if reject is None and number != present:
+        move(venue, c, id_, number)
+    venue.answer(c, reject=reject)
+
+
+def move(venue: "VenueState", c: Command, id_: int, number: int) -> None:
+    """To another engine."""
+    before = venue.known(venue.markets[id_])
+    phase, mark, reference = before.phase, before.mark, venue.references[id_]
+    definition: dict[str, Any] = {"kind": "define_instrument", "instrument_id": id_, **venue.rules[id_]}
+    definition["phase"] = phase
+    definition.pop("reference", None)
+    definition |= {} if reference is None else {"reference": reference}
+    commands = [definition]
+    if mark is not None:
+        commands.append({"kind": "set_mark", "instrument_id": id_, "price": mark})
+    venue.shard_of.pop(id_, None)
+    venue.told.pop(id_, None)
+    if number:
+        venue.shard_of[id_] = venue.shards.setdefault(number, Shard(venue, number))
+        venue.told[id_] = Told(phase, reference, mark)
+    for command in commands:
+        assert venue.drive(command)[0]["kind"] == "accepted"
+        if number:
+            pass_on(venue, "steering", venue.markets[id_], command)
 
 
 def shape_checks(c: Command) -> Checks:
@@ -84,7 +151,12 @@ def define_instrument(venue: "VenueState", c: Command) -> None:
     command = {name: c[name] for name in (*DEFINITION_FIELDS, *BAND_FIELDS, "reference") if name in c}
     command |= {"kind": "define_instrument", "instrument_id": c["instrument_id"], "phase": c["phase"]}
     if drive(venue, c, command):
-        venue.markets[c["instrument_id"]] = market_of(venue, c)
+        market = venue.markets[c["instrument_id"]] = market_of(venue, c)
+        venue.references[c["instrument_id"]] = c.get("reference")
+        venue.rules[c["instrument_id"]] = command
+        if is_elsewhere(venue, market):
+            venue.told[c["instrument_id"]] = Told(c["phase"], c.get("reference"), None)
+            pass_on(venue, "steering", market, command)
         for name in house_balances(c):
             venue.ledger.make(*name)
 

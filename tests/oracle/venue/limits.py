@@ -129,7 +129,7 @@ def reducible(
     position = venue.position(account, market)
     open_part = -position.qty if side == "buy" else position.qty
     others = sum(
-        order.leaves
+        order.counted
         for order in venue.orders.values()
         if order.account == account
         and order.market.instrument_id == market.instrument_id

@@ -100,6 +100,11 @@ class VenueOrder:
     command: Command
     entered: int
     spends: bool = False  # a quote_qty: what it has reserved is what it may spend
+    reserved_for: int = 0  # that quote_qty
+    canceling: bool = False  # a cancel of it is on its way to a shard
+    replaces: int = 0  # of it that are on their way; until they are decided it counts with the most of all
+    most_qty: int = 0
+    most_worst: int = 0
     cum_qty: int = 0
     fee_due: Fraction = Fraction(0)
 
@@ -109,9 +114,19 @@ class VenueOrder:
         return self.order_qty - self.cum_qty
 
     @property
+    def counted(self) -> int:
+        """The lots that it counts for."""
+        return max(self.order_qty, self.most_qty if self.replaces else 0) - self.cum_qty
+
+    @property
+    def counts_at(self) -> int:
+        """The price at which they count."""
+        return max(self.worst, self.most_worst if self.replaces else 0)
+
+    @property
     def notional(self) -> int:
         """What it counts in the open notional of its position."""
-        return self.market.notional(self.worst, self.leaves)
+        return self.market.notional(self.counts_at, self.counted)
 
     def charge(self, amount: int, rate: int) -> int:
         """What the order has to pay now that a fee of rate on this amount came due: the house rounds up."""
@@ -157,7 +172,7 @@ class Position:
 
     def count(self, order: VenueOrder, sign: int) -> None:
         """Adds an order's open part, or takes it off."""
-        self.open_lots[order.side] += sign * order.leaves
+        self.open_lots[order.side] += sign * order.counted
         self.open_notional[order.side] += sign * order.notional
 
     def fill(self, lots: int, amount: int) -> None:

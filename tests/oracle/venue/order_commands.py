@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tests.oracle import views
 from tests.oracle import words as matching
 from tests.oracle.venue import limits
 from tests.oracle.venue.effects import end, ended, fold, let_go, reserve_anew
 from tests.oracle.venue.model import Accepted, Market, Position, VenueOrder, need
+from tests.oracle.venue.passing import pass_on
 from tests.oracle.venue.requests import Request, content_of
+from tests.oracle.venue.shards import Passed, is_elsewhere
+from tests.oracle.venue.spending import about_affordable, affordable
 from tests.oracle.venue.state import EMPTY_REPORT
 from tests.oracle.venue.words import (
     ALL_ORDER_FIELDS,
@@ -17,10 +19,10 @@ from tests.oracle.venue.words import (
     ORDER_ACTIONS,
     PASSING,
     POLICY_ALL,
-    RATE_ONE,
 )
 
 if TYPE_CHECKING:
+    from tests.oracle import Event
     from tests.oracle.venue.model import Command, Report
     from tests.oracle.venue.state import VenueState
 
@@ -60,7 +62,8 @@ def apply_order(venue: "VenueState", c: "Command") -> None:
     known = requests.known.get(name)
     if known is not None:
         if known.content == content_of(c):
-            handling.answer_again(known)
+            if not known.undecided:
+                handling.answer_again(known)
         else:
             handling.refuse("duplicate_id_different")
         return
@@ -90,9 +93,14 @@ def cancel_orders(venue: "VenueState", orders: Iterable[VenueOrder], reason: str
 
 def cancel_one(venue: "VenueState", order: VenueOrder, reason: str) -> None:
     """Cancels an order, wherever it is."""
-    if order in venue.queue:
-        venue.queue.remove(order)
+    queue = venue.stage_of(order.market).queue
+    if order in queue:
+        queue.remove(order)
         end(venue, order, "canceled", cancel_reason=reason)
+    elif is_elsewhere(venue, order.market):
+        if not order.canceling:
+            order.canceling = True
+            pass_on(venue, "venue_cancel", order.market, cancel_command(order), order=order, reason=reason)
     else:
         fold(venue, venue.drive(cancel_command(order)), reason)
 
@@ -108,13 +116,111 @@ def cancel_command(order: VenueOrder) -> dict[str, Any]:
 
 
 def submit(venue: "VenueState", order: VenueOrder) -> None:
-    """Gives a queued order to the engine."""
+    """Gives a queued order to the engine, or to its shard."""
+    if is_elsewhere(venue, order.market):
+        pass_on(venue, "queued", order.market, dict(order.command), order=order)
+        return
     first, *rest = venue.drive(dict(order.command))
     if first["kind"] == "rejected":
         end(venue, order, "rejected", reject=first["reason"])
     else:
         fold(venue, [first])
     fold(venue, rest)
+
+
+def decide_new(venue: "VenueState", passed: Passed, events: list["Event"]) -> None:
+    """A shard has taken a new order, or not."""
+    order, (first, *rest) = passed.order, events
+    assert order is not None
+    if first["kind"] == "rejected" and passed.kind == "queued":
+        end(venue, order, "rejected", reject=first["reason"])
+        return
+    request = venue.requests.known[order.account, order.client_order_id]
+    if first["kind"] == "rejected":
+        let_go(venue, order, "rejected")
+        request.end = {}
+        Handling(venue, passed.c).refuse_late(first["reason"], request)
+        return
+    if order.spends:
+        position = venue.positions[order.account, order.market.instrument_id]
+        position.count(order, -1)
+        order.order_qty = first["qty"]
+        position.count(order, 1)
+    order.status = "suspended" if order.type in matching.STOPS else "open"
+    order.price, order.stop_price = first["price"], first["stop_price"]
+    if order.type == "market_to_limit" and order.price is not None:
+        position = venue.positions[order.account, order.market.instrument_id]
+        position.count(order, -1)
+        order.worst = min(order.worst, order.price) if order.side == "buy" else order.price
+        position.count(order, 1)
+        if venue.reserves():
+            reserve_anew(venue, order)
+    report = venue.report(order, "accepted")
+    if passed.kind == "new":
+        request.answer = report
+    fold(venue, rest)
+
+
+def decide_replace(venue: "VenueState", passed: Passed, events: list["Event"]) -> None:
+    """A shard has changed an order, or not."""
+    order, c, (first, *rest) = passed.order, passed.c, events
+    assert order is not None
+    request = undecided(venue, passed)
+    lives = order.order_id in venue.orders
+    if first["kind"] == "rejected":
+        if lives:
+            let_replace_go(venue, order)
+        Handling(venue, c).refuse_late(first["reason"], request)
+        return
+    assert lives
+    if first["kind"] != "replaced":
+        Handling(venue, c).take_off(order, first["reason"], request)
+        fold(venue, rest)
+        return
+    position = venue.positions[order.account, order.market.instrument_id]
+    position.count(order, -1)
+    order.order_qty = first["qty"]
+    order.worst = c.get("price", order.worst)
+    order.price, order.stop_price = first["price"], first["stop_price"]
+    position.count(order, 1)
+    let_replace_go(venue, order)
+    report = venue.report_to(c, order, "replaced", kept=first["kept"])
+    decide(request, report)
+    fold(venue, rest)
+
+
+def let_replace_go(venue: "VenueState", order: VenueOrder) -> None:
+    """One replace less is on its way; without any the order counts as it is."""
+    position = venue.positions[order.account, order.market.instrument_id]
+    position.count(order, -1)
+    order.replaces -= 1
+    position.count(order, 1)
+    if venue.reserves() and not order.spends:
+        reserve_anew(venue, order)
+
+
+def decide_cancel(venue: "VenueState", passed: Passed, events: list["Event"]) -> None:
+    """A shard has cancelled an order, or it was gone."""
+    first, *rest = events
+    assert passed.order is not None
+    request = undecided(venue, passed)
+    if first["kind"] == "rejected":
+        Handling(venue, passed.c).refuse_late(first["reason"], request)
+        return
+    Handling(venue, passed.c).take_off(passed.order, "requested", request)
+    fold(venue, rest)
+
+
+def undecided(venue: "VenueState", passed: Passed) -> Request | None:
+    """What is remembered of a request, unless it was forgotten before it was decided."""
+    name = (passed.c["account"], passed.c["client_order_id"])
+    return passed.request if venue.requests.known.get(name) is passed.request else None
+
+
+def decide(request: Request | None, report: "Report") -> None:
+    """From now on a retry hears this."""
+    if request is not None:
+        request.answer, request.undecided = report, False
 
 
 class Handling:
@@ -165,6 +271,11 @@ class Handling:
         report = venue.tell(self.blank(exec_type) | fields)
         if remember and (judged or code not in PASSING):
             self.remember(report)
+
+    def refuse_late(self, code: str, request: Request | None) -> None:
+        """A shard refuses what was passed on: that was known before, and is remembered whatever the code."""
+        exec_type = "rejected" if self.c["kind"] == "new" else "cancel_rejected"
+        decide(request, self.venue.tell(self.blank(exec_type) | {"reject": code}))
 
     def blank(self, exec_type: str) -> "Report":
         """A report about what the command asks for, where there is no order to speak of."""
@@ -224,9 +335,15 @@ class Handling:
             return
         command: dict[str, Any] = {name: c[name] for name in ENGINE_FIELDS if name in c}
         command |= {"kind": "new", "order_id": venue.sequence, "qty": checks.qty}
-        if venue.away:
+        stage = venue.stage_of(checks.market)
+        if stage.away:
             order = self.accept(checks, command, "pending_new", c.get("price"), None)
-            venue.queue.append(order)
+            stage.queue.append(order)
+            return
+        if is_elsewhere(venue, checks.market):
+            prices = c.get("price"), c.get("stop_price")
+            order = self.accept(checks, command, "pending_new", *prices, told=False)
+            pass_on(venue, "new", checks.market, command, c=c, order=order)
             return
         first, *rest = venue.drive(command)
         if first["kind"] == "rejected":
@@ -243,8 +360,10 @@ class Handling:
         status: str,
         price: int | None,
         stop_price: int | None,
+        *,
+        told: bool = True,
     ) -> VenueOrder:
-        """The order lives: it reserves, counts, and is told of."""
+        """The order lives: it reserves, counts, and is told of, now or when its shard has taken it."""
         c, venue, market = self.c, self.venue, checks.market
         order = VenueOrder(
             order_id=venue.sequence,
@@ -265,6 +384,7 @@ class Handling:
             command=command,
             entered=venue.clock,
             spends="quote_qty" in c,
+            reserved_for=c.get("quote_qty", 0),
         )
         venue.orders[order.order_id] = order
         if venue.reserves():
@@ -272,7 +392,7 @@ class Handling:
                 venue.ledger.make(account, asset)
             order.reserved = checks.need
             venue.ledger.make(order.account, market.pays(order.side)).change(0, order.reserved)
-        if c["type"] == "market_to_limit" and price is not None:
+        if told and c["type"] == "market_to_limit" and price is not None:
             order.worst = min(checks.worst, price) if c["side"] == "buy" else price
             if venue.reserves():
                 reserve_anew(venue, order)
@@ -283,8 +403,10 @@ class Handling:
             position.accepted.append(
                 Accepted(venue.clock, order.side, order.type, limit_price(c), order.order_qty)
             )
-        report = venue.report(order, "accepted")
-        self.remember(report, order)
+        if told:
+            self.remember(venue.report(order, "accepted"), order)
+        else:
+            self.remember(self.blank("accepted") | {"order_id": order.order_id}, order)
         return order
 
     # --- replace and cancel -----------------------------------------------------------------------
@@ -297,7 +419,7 @@ class Handling:
         else:
             known = venue.requests.known.get((c["account"], c["orig_client_order_id"]))
             order = None if known is None else known.order
-        if order is None or order.account != c["account"]:
+        if order is None or order.account != c["account"] or order.canceling:
             return None
         return order if order.market.instrument_id == c["instrument_id"] else None
 
@@ -314,6 +436,9 @@ class Handling:
         assert order is not None
         command = cancel_command(order) | {"kind": "replace"}
         command |= {name: c[name] for name in ("qty", "price", "stop_price") if name in c}
+        if is_elsewhere(venue, order.market):
+            self.pass_replace(order, checks, command)
+            return
         first, *rest = venue.drive(command)
         if first["kind"] == "rejected":
             self.refuse(first["reason"], remember=True, judged=first["reason"] == "invalid_field")
@@ -328,8 +453,25 @@ class Handling:
                 reserve_anew(venue, order)
             self.remember(venue.report_to(c, order, "replaced", kept=first["kept"]))
         else:
-            self.take_off(order, first["reason"])
+            self.take_off(order, first["reason"], self.remember({}))
         fold(venue, rest)
+
+    def pass_replace(self, order: VenueOrder, checks: "Replacing", command: dict[str, Any]) -> None:
+        """Until its shard has decided the order counts with the most that it may be."""
+        venue = self.venue
+        request = self.remember({})
+        request.undecided = True
+        position = venue.positions[order.account, order.market.instrument_id]
+        position.count(order, -1)
+        if not order.replaces:
+            order.most_qty, order.most_worst = order.order_qty, order.worst
+        order.replaces += 1
+        order.most_qty = max(order.most_qty, order.cum_qty + max(checks.leaves, 0))
+        order.most_worst = max(order.most_worst, checks.worst)
+        position.count(order, 1)
+        if venue.reserves() and not order.spends:
+            reserve_anew(venue, order)
+        pass_on(venue, "replace", order.market, command, c=self.c, order=order, request=request)
 
     def cancel(self) -> None:
         """Takes a live order off."""
@@ -338,21 +480,28 @@ class Handling:
         if order is None:
             self.refuse("unknown_order", remember=True)
             return
-        if order in venue.queue:
-            venue.queue.remove(order)
-            self.take_off(order, "requested")
+        queue = venue.stage_of(order.market).queue
+        if order in queue:
+            queue.remove(order)
+            self.take_off(order, "requested", self.remember({}))
+            return
+        if is_elsewhere(venue, order.market):
+            order.canceling = True
+            request = self.remember({})
+            request.undecided = True
+            wanted = cancel_command(order)
+            pass_on(venue, "cancel", order.market, wanted, c=self.c, order=order, request=request)
             return
         first, *rest = venue.drive(cancel_command(order))
         assert first["kind"] == "canceled"
-        self.take_off(order, "requested")
+        self.take_off(order, "requested", self.remember({}))
         fold(venue, rest)
 
-    def take_off(self, order: VenueOrder, reason: str) -> None:
-        """The order is canceled, and that is the answer."""
-        request = self.remember({})
+    def take_off(self, order: VenueOrder, reason: str, request: Request | None) -> None:
+        """The order is canceled, and that is the answer to the request, if it is remembered."""
         let_go(self.venue, order, "canceled", reason)
         fields = ended(order) | {"cancel_reason": reason}
-        request.answer = self.venue.report_to(self.c, order, "canceled", **fields)
+        decide(request, self.venue.report_to(self.c, order, "canceled", **fields))
 
     def mass_cancel(self) -> None:
         """Takes off all orders of the account, of an instrument and a side where they are given."""
@@ -366,6 +515,7 @@ class Handling:
             if order.account == c["account"]
             and ("scope_instrument" not in c or order.market.instrument_id == c["instrument_id"])
             and ("scope_side" not in c or order.side == c["side"])
+            and not order.canceling
         ]
         report = venue.tell(self.blank("done") | {"last_qty": len(orders), "order_qty": len(orders)})
         self.remember(report)
@@ -388,11 +538,13 @@ class NewOrder:
         yield "unknown_instrument", c["instrument_id"] not in venue.markets
         self.market = venue.markets[c["instrument_id"]]
         yield "killed", venue.is_killed(c["account"], self.market)
-        if venue.away:
+        stage = venue.stage_of(self.market)
+        if stage.away:
             special = c["type"] != "limit" or c["time_in_force"] not in matching.RESTING_TIMES
             special = special or bool(c["flags"] & matching.POST_ONLY) or any(name in c for name in SPECIAL)
             yield "engine_unavailable", special
-            yield "queue_full", len(venue.queue) >= venue.sizes.queue_capacity
+            yield "queue_full", len(stage.queue) >= venue.sizes.queue_capacity
+        yield "queue_full", not stage.away and is_busy(venue, self.market)
         yield from self.bounds()
         yield from self.room()
         yield from self.funds()
@@ -411,7 +563,11 @@ class NewOrder:
         definition = self.venue.book(market).definition
         if "quote_qty" in c:
             yield "invalid_qty", c["quote_qty"] < 1
-            self.qty = affordable(self.venue, market, c["quote_qty"])
+            told = self.venue.told.get(market.instrument_id)
+            if told is None:
+                self.qty = affordable(self.venue.book(market), market, c["quote_qty"])
+            else:
+                self.qty = about_affordable(told, market, c["quote_qty"])
             yield "invalid_qty", self.qty < 1
         yield "invalid_qty", not 1 <= self.qty <= definition.max_qty
         yield "price_missing", c["type"] in LIMITED and "price" not in c
@@ -480,6 +636,7 @@ class Replacing:
         self.venue, self.c = handling.venue, handling.c
         self.detail: tuple[int, int] | None = None
         self.worst = 0
+        self.leaves = 0
 
     def all(self) -> Checks:
         """Every check, in order."""
@@ -490,9 +647,10 @@ class Replacing:
         assert order is not None
         market = order.market
         yield "killed", venue.is_killed(order.account, market)
-        yield "engine_unavailable", venue.away
+        yield "engine_unavailable", venue.stage_of(market).away
+        yield "queue_full", is_busy(venue, market)
         definition = venue.book(market).definition
-        leaves = c.get("qty", order.order_qty) - order.cum_qty
+        leaves = self.leaves = c.get("qty", order.order_qty) - order.cum_qty
         self.worst = order.worst
         if leaves <= 0:
             return
@@ -504,7 +662,10 @@ class Replacing:
         more = leaves - order.leaves
         yield "side_overflow", limits.worst_lots(venue, market, order.account, order.side, more) > MAX_INT64
         if venue.reserves():
-            needed = need(market, order.side, leaves, self.worst, order.fee_due)
+            most, highest = leaves, self.worst
+            if is_elsewhere(venue, market):
+                most, highest = max(leaves, order.counted), max(self.worst, order.counts_at)
+            needed = need(market, order.side, most, highest, order.fee_due)
             yield "notional_overflow", needed > MAX_INT64
             available = venue.ledger.balance(order.account, market.pays(order.side)).available
             self.detail = (available, needed - order.reserved)
@@ -546,38 +707,24 @@ def limit_price(c: "Command") -> int | None:
     return c["price"] if c["type"] in LIMITED else None
 
 
+def is_busy(venue: "VenueState", market: Market) -> bool:
+    """Whether its shard has as much to answer as may wait."""
+    shard = venue.shard_of.get(market.instrument_id)
+    return shard is not None and len(shard.passed) >= venue.sizes.queue_capacity
+
+
 def worst_price(venue: "VenueState", market: Market, c: "Command") -> int:
     """The price at which an order counts."""
     if c["type"] in LIMITED or (c["type"] == "pegged" and "price" in c):
         return int(c["price"])
-    book = venue.book(market)
+    book = venue.known(market)
     if c["side"] == "sell":
         reference = venue.reference(market)
         return market.max_price if reference is None else reference
-    r, collar = book.r(), book.definition.collar
+    r, collar = book.r(), venue.book(market).definition.collar
     bounded = c["type"] == "market_to_limit" or (
         c["type"] == "market" and c["time_in_force"] in ("ioc", "fok")
     )
     if bounded and r is not None and collar is not None:
         return min(market.max_price, r + collar)
     return market.max_price
-
-
-def affordable(venue: "VenueState", market: Market, quote_qty: int) -> int:
-    """How many lots the displayed asks give for so much money, fee included."""
-    book = venue.book(market)
-    step, most = book.definition.lot_step, book.definition.max_qty
-    qty, notional = 0, 0
-    for price, shown, _ in views.levels(book, "sell"):
-        for _ in range(shown):
-            if qty == most or cost_with_fee(market, notional + market.notional(price, 1)) > quote_qty:
-                return qty // step * step
-            qty, notional = qty + 1, notional + market.notional(price, 1)
-    return qty // step * step
-
-
-def cost_with_fee(market: Market, notional: int) -> int:
-    """What a buyer pays for so much notional, with the fee where it is in quote."""
-    if not market.fee_in_quote("buy"):
-        return notional
-    return notional - -notional * market.reserve_rate // RATE_ONE

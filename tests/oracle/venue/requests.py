@@ -28,6 +28,7 @@ class Request:
     order: VenueOrder | None = None  # while it lives
     end: dict[str, Any] = field(default_factory=dict)  # what the order was when it ended
     since: int | None = None  # of the ten minutes
+    undecided: bool = False  # a shard is still to answer it
 
 
 class Requests:

@@ -8,6 +8,7 @@ from tests.oracle.model import Book
 from tests.oracle.venue.model import Command, Market, Position, Report, Sizes, VenueOrder
 from tests.oracle.venue.money import Ledger
 from tests.oracle.venue.requests import Requests
+from tests.oracle.venue.shards import Shard, Stage, Told
 from tests.oracle.venue.words import DAY, POLICY_ALL, POLICY_NEITHER
 
 EMPTY_REPORT: Report = {
@@ -84,13 +85,19 @@ class VenueState:
         self.engine = Oracle(sizes.max_instruments, sizes.max_orders, 2**40)
         self.markets: dict[int, Market] = {}
         self.orders: dict[int, VenueOrder] = {}
-        self.queue: list[VenueOrder] = []
+        self.local = Stage()
+        self.shards: dict[int, Shard] = {}
+        self.shard_of: dict[int, Shard] = {}  # by instrument
+        self.told: dict[int, Told] = {}  # of instruments that a shard matches
+        self.references: dict[int, int | None] = {}  # as last set
+        self.rules: dict[int, Command] = {}  # as last defined
+        self.in_timers = False
+        self.trades = 0
         self.positions: dict[tuple[int, int], Position] = {}
         self.limits: dict[tuple[int, int], dict[str, int]] = {}
         self.killed: set[tuple[str, int]] = set()
         self.sessions: dict[int, int] = {}
         self.countdowns: dict[int, int] = {}
-        self.away = False
         self.policy = POLICY_ALL
         self.solo = False
 
@@ -167,15 +174,28 @@ class VenueState:
         asking = {"session": c["session"], "client_order_id": c["client_order_id"]}
         return self.report(order, exec_type, **fields, **asking)
 
+    @property
+    def away(self) -> bool:
+        """Whether the venue's own engine is."""
+        return self.local.away
+
     # --- look-ups ---------------------------------------------------------------------------------
 
     def book(self, market: Market) -> Book:
         """The book of an instrument."""
         return self.engine.books[market.instrument_id]
 
+    def stage_of(self, market: Market) -> Stage:
+        """Where it is matched."""
+        return self.shard_of.get(market.instrument_id, self.local)
+
+    def known(self, market: Market) -> Book | Told:
+        """Its prices and phase, as far as they are known here."""
+        return self.told.get(market.instrument_id) or self.book(market)
+
     def reference(self, market: Market) -> int | None:
         """What a price is compared with: the mark, else R."""
-        book = self.book(market)
+        book = self.known(market)
         return book.mark if book.mark is not None else book.r()
 
     def position(self, account: int, market: Market) -> Position:

@@ -10,6 +10,9 @@ from tests.oracle.venue.invariants import check_venue
 from tests.oracle.venue.ledger_commands import apply_ledger
 from tests.oracle.venue.model import Command, Report
 from tests.oracle.venue.order_commands import apply_order, cancel_orders
+from tests.oracle.venue.passing import advance
+from tests.oracle.venue.shard_events import apply_shard_event
+from tests.oracle.venue.shards import NOTHING
 from tests.oracle.venue.state import Header, VenueState
 
 Apply = Callable[[VenueState, Command], None]
@@ -19,6 +22,7 @@ APPLY: dict[str, Apply] = {
     "ledger": apply_ledger,
     "instruments": apply_instrument,
     "administration": apply_admin,
+    "shard_events": apply_shard_event,
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
     "orders": {
@@ -43,7 +47,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "reservation_id": 0,
         "sent_at": 0,
     },
-    "instruments": {"instrument_id": 0, "asset": 0},
+    "instruments": {"instrument_id": 0, "asset": 0, "shard": 0},
+    "shard_events": NOTHING | {"shard": 0, "number": 0},
     "administration": {
         "account": 0,
         "instrument_id": 0,
@@ -56,6 +61,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "haircut": 0,
         "mark": 0,
         "collateral_asset": 0,
+        "shard": 0,
     },
 }
 COMMON: dict[str, Any] = {"session": 0, "tenant": 0, "correlation_id": ""}
@@ -97,17 +103,22 @@ class Venue(VenueState):
     def do_what_is_due(self) -> None:
         """All that waited for this time."""
         self.ledger.expire(self.clock)
+        self.in_timers = True
         due = [(deadline, account) for account, deadline in self.countdowns.items() if deadline <= self.clock]
         for _, account in sorted(due):
             del self.countdowns[account]
             of_account = [order for order in self.orders.values() if order.account == account]
             cancel_orders(self, of_account, "countdown")
-        for order in list(self.queue):
-            if self.clock - order.entered > self.sizes.queue_ttl:
-                self.queue.remove(order)
-                end(self, order, "expired", cancel_reason="queue_ttl")
-        if not self.away:
+        for stage in (self.local, *(self.shards[number] for number in sorted(self.shards))):
+            for order in list(stage.queue):
+                if self.clock - order.entered > self.sizes.queue_ttl:
+                    stage.queue.remove(order)
+                    end(self, order, "expired", cancel_reason="queue_ttl")
+        self.in_timers = False
+        if not self.local.away:
             advance_engine(self)
+        for number in sorted(self.shards):
+            advance(self, self.shards[number])
 
     def check_invariants(self) -> None:
         """Raises AssertionError if the state is one that no sequence of batches may reach."""

@@ -5,6 +5,8 @@ from typing import Final
 from tests.oracle import words as matching
 
 FAMILIES: Final = ("orders", "ledger", "instruments", "administration")
+SHARD_EVENTS: Final = "shard_events"
+"""The family of what shards send, whose kinds are those of the engine's events."""
 ORDER_ACTIONS: Final = ("new", "replace", "cancel", "mass_cancel")
 LEDGER_ACTIONS: Final = ("deposit", "withdraw", "transfer", "reserve", "post", "void_hold")
 INSTRUMENT_ACTIONS: Final = (
@@ -13,6 +15,7 @@ INSTRUMENT_ACTIONS: Final = (
     "set_phase",
     "set_reference",
     "set_mark",
+    "assign_shard",
 )
 ADMIN_ACTIONS: Final = (
     "open_account",
@@ -128,6 +131,9 @@ REJECTS: Final = {
     "capacity_positions": 3014,
     **matching.REJECTS,
     "engine_unavailable": 4033,
+    "unknown_shard": 4034,
+    "unexpected_shard_event": 4035,
+    "invalid_shard_event": 4036,
 }
 """Those that the venue itself can answer with; the sessions before it have more."""
 
@@ -157,6 +163,7 @@ MAX_INT64: Final = 2**63 - 1
 MAX_SUPPLY: Final = 2**62
 """Of an asset: what external owes at most: no trade and no rebate can put more than 64 bits in a hand."""
 MAX_MAGNITUDE: Final = matching.MAX_MAGNITUDE
+MAX_SHARDS: Final = 1_024
 MAX_UNIT: Final = 10**18
 RATE_ONE: Final = 10**9
 """What a rate or a haircut of 1 is."""

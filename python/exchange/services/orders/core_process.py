@@ -39,7 +39,12 @@ from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
 from exchange.services.orders.life import Life
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import LocalMatching, MatchingStage, StageUnavailableError
+from exchange.services.orders.stage import (
+    LocalMatching,
+    MatchingStage,
+    RemoteMatching,
+    StageUnavailableError,
+)
 from exchange.services.orders.standing_by import begin_standby, stand_by
 from exchange.storage.digests import Digest, append_digest
 from exchange.storage.directory import DataDirectory
@@ -47,6 +52,7 @@ from exchange.storage.fold import starting_venue
 from exchange.storage.venue_limits import limits_of
 
 _NICENESS: Final = -15
+_RECOVERY_S: Final = 0.1  # how soon a shard that was silent is asked again
 SOCKET_NAME: Final = "core.sock"
 # A client that comes back may ask for reports this far back, if not further.
 _RESUME_BYTES: Final = 64 << 20
@@ -132,7 +138,8 @@ def main(settings: Settings) -> int:
                     return _stopped(settings, journal, venue)
                 keepers.append(fencer)
             stage = MatchingStage(LocalMatching(), CircuitBreaker(failures=StageUnavailableError))
-            life.runs(CoreLoop(core, stage, keepers=keepers)).run()
+            shards = _shards(settings, core, venue)
+            life.runs(CoreLoop(core, stage, shards=shards, keepers=keepers)).run()
             if core.fenced_by:
                 log("fenced: another core leads", epoch=core.fenced_by, sequence=venue.sequence)
                 return ExitCode.FENCED
@@ -200,12 +207,29 @@ def _sequencer(
         orders_burst=sessions.orders_burst,
         cancels_per_s=sessions.cancels_per_s,
         cancels_burst=sessions.cancels_burst,
+        shards=settings.matching.shards,
         trusts_peers=trusts_peers,
         leads=leads,
         follow_bytes=replication.memory_bytes,
         standby_timeout_ns=replication.timeout_ms * 1_000_000,
         standby=replication.standby,
     )
+
+
+def _shards(settings: Settings, core: Sequencer, venue: Venue) -> dict[int, MatchingStage]:
+    """What asks after each shard, by its number."""
+    timeout_ns = settings.matching.heartbeat_timeout_ms * 1_000_000
+    away = {int(row["shard"]): bool(row["away"]) for row in venue.shards()}
+
+    def stage(number: int) -> MatchingStage:
+        is_away = away.get(number, False)
+        port = RemoteMatching(
+            lambda: core.shard_link(number)[0], lambda: core.steady, timeout_ns, away=is_away
+        )
+        breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=_RECOVERY_S)
+        return MatchingStage(port, breaker, away=is_away)
+
+    return {number: stage(number) for number in range(1, settings.matching.shards + 1)}
 
 
 def _permit(core: Sequencer, keyring: Keyring) -> None:
@@ -216,7 +240,14 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
                 " expected its number, 0 for an operator's"
             )
         roles = principal.roles
-        core.permit(key, int(principal.tenant), "trade" in roles, "admin" in roles, "follow" in roles)
+        core.permit(
+            key,
+            int(principal.tenant),
+            "trade" in roles,
+            "admin" in roles,
+            "follow" in roles,
+            "shard" in roles,
+        )
 
 
 def _make_quiet(core: Core, realtime_priority: int) -> None:

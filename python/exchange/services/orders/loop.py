@@ -6,7 +6,7 @@ and its answer leaves when it is as durable as the profile says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cmatch._core import Sequencer
@@ -22,6 +22,7 @@ class CoreLoop:
     Args:
         sequencer: The stages.
         stage: Whether the matching stage is there.
+        shards: The same of each shard, by its number.
         keepers: Called now and then, and never wait: who lets connections in, who fences an old leader.
     """
 
@@ -30,10 +31,11 @@ class CoreLoop:
         sequencer: Sequencer,
         stage: MatchingStage,
         *,
+        shards: Mapping[int, MatchingStage] | None = None,
         keepers: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._core = sequencer
-        self._stage = stage
+        self._stages = {0: stage, **(shards or {})}
         self._keepers = keepers
         self._next_house_ns = 0
         self.stopping = False
@@ -65,7 +67,7 @@ class CoreLoop:
         core.finish()
 
     def hurry(self) -> None:
-        """The next turn looks after sessions and the stage, however lately that was done."""
+        """The next turn looks after sessions and stages, however lately that was done."""
         self._next_house_ns = 0
 
     def _keep_house(self) -> None:
@@ -73,6 +75,7 @@ class CoreLoop:
         for keep in self._keepers:
             keep()
         self._core.keep_house()
-        change = self._stage.look()
-        if change is not None:
-            self._core.set_stage(away=change)
+        for number, stage in self._stages.items():
+            change = stage.look()
+            if change is not None:
+                self._core.set_stage(change, number)

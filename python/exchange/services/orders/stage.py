@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -25,6 +26,37 @@ class MatchingPort(Protocol):
         ...
 
 
+class RemoteMatching:
+    """The matching stage in the process of a shard: there while its heartbeats come.
+
+    Args:
+        heard_at: When one came last, ns; 0: never.
+        now: The time, ns.
+        timeout_ns: How old it may be.
+        away: Whether the venue has it as away; if not, the shard has as long to come back when the core does.
+    """
+
+    def __init__(
+        self, heard_at: Callable[[], int], now: Callable[[], int], timeout_ns: int, *, away: bool = False
+    ) -> None:
+        self._heard_at = heard_at
+        self._now = now
+        self._timeout_ns = timeout_ns
+        self._expected_since: int | None = 0 if away else None
+
+    def ping(self) -> None:
+        """Returns at once.
+
+        Raises:
+            StageUnavailableError: It is silent.
+        """
+        now = self._now()
+        if self._expected_since is None:
+            self._expected_since = now
+        if now - max(self._heard_at(), self._expected_since) > self._timeout_ns:
+            raise StageUnavailableError("its shard is silent")
+
+
 class LocalMatching:
     """The matching stage in the core's own process: as long as the core runs, it does."""
 
@@ -32,16 +64,28 @@ class LocalMatching:
         """Returns."""
 
 
+def _unavailable() -> None:
+    raise StageUnavailableError("it was away when the core began")
+
+
 class MatchingStage:
     """Asks the stage through a breaker, and says when it went away or came back.
 
     The breaker opens after five failures in a row; while it is open one timed probe at a time asks again.
+
+    Args:
+        port: How it is asked.
+        breaker: Closed.
+        away: What the venue was told last: then it is asked again before it counts as back.
     """
 
-    def __init__(self, port: MatchingPort, breaker: CircuitBreaker) -> None:
+    def __init__(self, port: MatchingPort, breaker: CircuitBreaker, *, away: bool = False) -> None:
         self._port = port
         self._breaker = breaker
-        self._away = False
+        self._away = away
+        while away and breaker.state is BreakerState.CLOSED:
+            with suppress(StageUnavailableError):
+                breaker.call_sync(_unavailable)
 
     def look(self) -> bool | None:
         """Asks once.

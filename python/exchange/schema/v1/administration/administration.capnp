@@ -10,7 +10,7 @@ enum AdminAction @0x8337acde25cd8893 {
   loseSession @5;
   setCountdown @6;
   tick @7;  # time passed and nothing came
-  setStage @8;  # the matching stage is away (flag 1) or back (flag 0)
+  setStage @8;  # the matching stage, or that of a shard, is away (flag 1) or back (flag 0)
   setCollateral @9;  # how an asset counts as collateral
   setPolicy @10;  # flag: what a bad order gets
   setSolo @11;  # flag: 1 answers do not wait for a standby, 0 they do again
@@ -64,4 +64,6 @@ struct AdminCommand @0xabc12f0442959180 {
   actor2 @34 :UInt64;  # [ASCII]
   actor3 @35 :UInt64;  # [ASCII]
   actor4 @36 :UInt64;  # [ASCII]
+  shard @37 :UInt32;  # setStage: 0 is the core's own
+  reserved2 @38 :UInt32;  # zero
 }

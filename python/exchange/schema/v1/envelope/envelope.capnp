@@ -10,6 +10,7 @@ using Orders = import "../orders/orders.capnp";
 using Queries = import "../queries/queries.capnp";
 using Replication = import "../replication/replication.capnp";
 using Sessions = import "../sessions/sessions.capnp";
+using Shards = import "../shards/shards.capnp";
 
 struct BatchHeader @0xcb280f666b425b0d {
   # Where a batch stands in its stream.
@@ -37,6 +38,7 @@ struct CommandFrame @0xe995f421379f8461 {
     balanceQueries @10 :List(Queries.BalanceQuery);
     followRequests @14 :List(Replication.FollowRequest);
     followAnswers @15 :List(Replication.FollowAnswer);  # leader to follower
+    shardEvents @17 :List(Shards.ShardEvent);
   }
   epoch @11 :UInt64;
   firstSeq @12 :UInt64;  # of the journal, of the first command

@@ -8,6 +8,7 @@ enum InstrumentAction @0xac884b677d44dec7 {
   setPhase @3;
   setReference @4;
   setMark @5;
+  assignShard @6;  # where it is matched from now on
 }
 
 enum InstrumentKind @0xde5fa6467553252b {
@@ -104,4 +105,6 @@ struct InstrumentCommand @0xe559f053fd9e29a4 {
   actor2 @44 :UInt64;  # [ASCII]
   actor3 @45 :UInt64;  # [ASCII]
   actor4 @46 :UInt64;  # [ASCII]
+  shard @47 :UInt32;  # assignShard: 0 is the core itself
+  reserved1 @48 :UInt32;  # zero
 }

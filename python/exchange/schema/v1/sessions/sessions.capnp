@@ -44,6 +44,9 @@ struct SessionRequest @0x9f837f53570cc711 {
   user2 @15 :UInt64;  # [ASCII]
   user3 @16 :UInt64;  # [ASCII]
   user4 @17 :UInt64;  # [ASCII]
+  shard @18 :UInt32;  # heartbeat of a shard's process: which it is
+  reserved2 @19 :UInt32;  # zero
+  followed @20 :UInt64;  # [journal sequence] of such a heartbeat: what it has applied
 }
 
 struct SessionAnswer @0x8d6232e138e24d7d {
