@@ -116,6 +116,7 @@ void Machine::start() {
            " sequence ", process_->venue.sequence(), found.cut ? " cut" : "");
     const bool shorter = process_->journal.written_sequence() < std::exchange(written_, 0);
     oracle_.recovered(number_, disk_, found.cut ? excused_after() : UINT64_MAX, shorter);
+    suspect_ = suspect_ || (directory_.leads && found.cut); // by rot
     if (process_->standby) link_.connect(directory_.leader);
     durable_ = process_->journal.written_sequence();
     for (Sequence& sequence : vouched_)
