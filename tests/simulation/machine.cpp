@@ -17,9 +17,6 @@ constexpr TimeNs kIdle = 5 * kMillisecond;
 constexpr TimeNs kHouse = 20 * kMillisecond;
 constexpr TimeNs kChores = 100 * kMillisecond;
 constexpr TimeNs kStarting = 3 * kMillisecond;
-constexpr TimeNs kSilence = 400 * kMillisecond;
-constexpr std::uint64_t kWriteBytes = 32'768;
-constexpr std::uint32_t kBatchBytes = 2'048;
 
 constexpr TimeNs cost_of(DiskOperation operation) {
   switch (operation) {
@@ -33,64 +30,21 @@ constexpr TimeNs cost_of(DiskOperation operation) {
   }
 }
 
-// What the loop tells of itself interests nobody here; its memory is taken once.
-io::SharedStats& statistics() {
-  static io::SharedStats stats = io::SharedStats::in_memory();
-  return stats;
-}
-
 } // namespace
-
-struct Machine::Process {
-  Process(io::Disk& disk, const World& world, io::Clock& clock, Network& network,
-          std::shared_ptr<Life> life_in, std::function<TimeNs()> moment)
-      : life(std::move(life_in)), venue(small_limits()), journal(disk, kJournalDirectory, options_for(world)),
-        transport(network, life, std::move(moment)), core(make(clock, world)) {
-    io::JournalReader reader(disk, kJournalDirectory, 1);
-    const Sequence reached = core->replay(reader, journal.written_sequence());
-    if (reached != journal.written_sequence())
-      violate("machine ", life->machine, ": the journal ends with sequence ", journal.written_sequence(),
-              ", what follows from it with ", reached);
-    core->begin();
-  }
-
-  static io::JournalOptions options_for(const World& world) {
-    io::JournalOptions options;
-    options.segment_bytes = world.segment_bytes;
-    options.write_bytes = kWriteBytes;
-    options.journal_id = kJournalId;
-    options.recover_from = 1;
-    return options;
-  }
-  std::unique_ptr<io::Sequencer> make(io::Clock& clock, const World& world) {
-    // Another life of the core: what it writes is told from what was before.
-    if (journal.written_sequence() != 0) journal.raise_epoch(journal.epoch() + 1);
-    io::SequencerOptions options;
-    options.epoch = journal.epoch();
-    options.durability = world.durability;
-    options.max_frames = 256;
-    options.max_batch_bytes = kBatchBytes;
-    options.max_sessions = 16;
-    options.ring_reports = world.ring_reports;
-    options.silence_ns = kSilence;
-    return std::make_unique<io::Sequencer>(venue, journal, transport, clock, statistics(), options);
-  }
-
-  std::shared_ptr<Life> life;
-  Venue venue;
-  io::Journal journal;
-  ServerTransport transport;
-  std::unique_ptr<io::Sequencer> core;
-};
 
 Machine::Machine(Schedule& schedule, Trace& trace, Network& network, Oracle& oracle, const World& world,
                  std::uint32_t number)
     : schedule_(schedule), trace_(trace), network_(network), oracle_(oracle), world_(world), number_(number),
-      clock_(schedule) {}
+      clock_(schedule), link_(schedule, trace, network, world, number) {
+  directory_.leads = number == 0;
+  directory_.leader = number == 0 ? 1 : 0;
+}
 Machine::~Machine() = default;
 
 const Venue& Machine::venue() const { return process_->venue; }
-const io::Journal& Machine::journal() const { return process_->journal; }
+const io::Standby* Machine::standby() const {
+  return process_ != nullptr && process_->standby ? &*process_->standby : nullptr;
+}
 
 // --- time ----------------------------------------------------------------------------------------------------------------
 
@@ -141,6 +95,10 @@ void Machine::guarded(Work&& work) {
     exit_process(error.what());
   } catch (const io::DiskError& error) {
     exit_process(error.what());
+  } catch (const io::StateParted& error) {
+    if (directory_.leads) throw;
+    exit_process(error.what());
+    halted_ = true;
   }
 }
 
@@ -151,17 +109,21 @@ void Machine::start() {
     auto life = std::make_shared<Life>();
     life->machine = number_;
     life->number = oracle_.new_life(number_);
-    process_ = std::make_unique<Process>(disk_, world_, clock_, network_, life, [this] { return moment(); });
+    process_ = std::make_unique<Process>(
+        disk_, world_, clock_, network_, life, [this] { return moment(); }, directory_);
     const io::RecoveryReport& found = process_->journal.recovery();
     trace_("machine ", number_, " starts: life ", life->number, " epoch ", process_->journal.epoch(),
            " sequence ", process_->venue.sequence(), found.cut ? " cut" : "");
     const bool shorter = process_->journal.written_sequence() < std::exchange(written_, 0);
     oracle_.recovered(number_, disk_, found.cut ? excused_after() : UINT64_MAX, shorter);
+    suspect_ = suspect_ || (directory_.leads && found.cut); // by rot
+    if (process_->standby) link_.connect(directory_.leader);
     durable_ = process_->journal.written_sequence();
     for (Sequence& sequence : vouched_)
       sequence = std::min(sequence, durable_);
   });
   if (process_ == nullptr) return;
+  fences_ = 0;
   next_turn_ = kNever;
   next_house_ = 0;
   turn_at(busy_until_);
@@ -199,7 +161,10 @@ void Machine::die(const Cut& cut, TimeNs death, const char* why) {
   const bool machine_lives = cut.kind == CrashKind::kept;
   trace_("machine ", number_, machine_lives ? " is killed " : " loses power ", why);
   end_process(death, machine_lives);
-  if (!machine_lives) oracle_.power_cut(durable_);
+  if (!machine_lives) {
+    oracle_.power_cut(durable_);
+    suspect_ = suspect_ || (directory_.leads && !was_solo_);
+  }
   disk_.crash(cut.kind, cut.salt);
   planned_cut_.reset();
   start_after(cut.down + kStarting);
@@ -213,23 +178,50 @@ void Machine::exit_process(const char* why) {
 
 void Machine::arrive(Envelope&& envelope) {
   if (process_ == nullptr) return;
-  process_->transport.arrive(std::move(envelope));
+  if (!envelope.to_server) {
+    link_.arrive(std::move(envelope));
+  } else if (envelope.history) { // the replica's to answer, from the same files
+    envelope.bytes = read_history(disk_, envelope.bytes);
+    std::swap(envelope.from, envelope.to);
+    envelope.to_server = false;
+    envelope.life = process_->life;
+    envelope.sent_at = schedule_.now();
+    network_.send(std::move(envelope));
+    return;
+  } else {
+    process_->transport.arrive(std::move(envelope));
+  }
   if (!paused_) turn_at(schedule_.now() + 20 * kMicrosecond);
 }
 
 void Machine::turn() {
   next_turn_ = kNever;
   if (process_ == nullptr || paused_) return;
-  guarded([&] { run_turn(); });
+  guarded([&] {
+    if (process_->standby)
+      stand_by();
+    else
+      lead();
+  });
+  if (process_ != nullptr && process_->core->fenced_by() != 0) {
+    exit_process("another core leads");
+    halted_ = true;
+  }
   if (process_ != nullptr) turn_at(schedule_.now() + kIdle);
 }
 
+bool Machine::is_house_due() {
+  if (process_->core->steady() < next_house_) return false;
+  next_house_ = process_->core->steady() + kHouse;
+  return true;
+}
+
 // As python/exchange/services/orders/loop.py has it.
-void Machine::run_turn() {
+void Machine::lead() {
   io::Sequencer& core = *process_->core;
   core.drain();
-  if (core.steady() >= next_house_) {
-    next_house_ = core.steady() + kHouse;
+  if (is_house_due()) {
+    if (fences_ != 0) link_.fence(fences_);
     core.keep_house();
   }
   core.decode();
@@ -239,12 +231,60 @@ void Machine::run_turn() {
   }
   if (core.pending() && core.append()) {
     core.apply();
-    if (world_.durability != io::Durability::process) core.sync();
+    if (core.syncs()) core.sync();
     trace_("machine ", number_, " sequence ", process_->venue.sequence(), " digest ",
            process_->venue.event_digest());
   }
   core.answer();
   core.finish();
+  if (world_.durability == io::Durability::replica) watch_solo();
+}
+
+// Whether a standby that says it is in sync may be wrong: it cannot know that its leader went solo without it.
+void Machine::watch_solo() {
+  const io::Sequencer& core = *process_->core;
+  if (process_->venue.solo()) {
+    if (!was_solo_ && suspect_) accept_loss(0);
+    was_solo_ = true;
+    solo_until_ = process_->venue.sequence();
+    return;
+  }
+  if (!core.standby_in_sync() || core.replicated() <= solo_until_) return;
+  was_solo_ = suspect_ = false;
+}
+
+void Machine::accept_loss(Sequence kept) { oracle_.accept_loss(disk_, flips_ == 0 ? kept : 0, flips_ != 0); }
+
+// As python/exchange/services/orders/standby.py has it.
+void Machine::stand_by() {
+  io::Sequencer& core = *process_->core;
+  io::Standby& standby = *process_->standby;
+  link_.turn(*process_, [this] { return moment(); });
+  if (schedule_.now() < next_house_) return;
+  next_house_ = schedule_.now() + kHouse;
+  core.drain();
+  core.keep_house();
+  core.decode();
+  const auto asked = core.take_promotion();
+  bool leads = false;
+  if (asked) {
+    const io::FollowAnswer answer = standby.promote(asked->accepts_loss, clock_.now_ns());
+    core.answer_promotion(*asked, answer);
+    leads = answer.kind == static_cast<std::uint16_t>(io::FollowOutcome::promoted);
+    trace_("machine ", number_, leads ? " takes the lead" : " refuses the lead", " epoch ", answer.epoch,
+           " sequence ", answer.sequence, " lost ", answer.first_lost, " to ", answer.last_lost);
+    if (leads && asked->accepts_loss) accept_loss(process_->journal.written_sequence() - 1);
+  }
+  core.answer();
+  core.finish();
+  directory_.in_sync = standby.in_sync();
+  if (!leads) return;
+  directory_.leads = true;
+  led_epoch_ = fences_ = process_->journal.epoch();
+  was_solo_ = true;
+  solo_until_ = process_->venue.sequence();
+  process_->standby.reset();
+  if (flips_ == 0) oracle_.took_the_lead(disk_);
 }
 
 void Machine::feed(std::span<const Bytes> frames) {
@@ -256,7 +296,7 @@ void Machine::feed(std::span<const Bytes> frames) {
     envelope.to_server = true;
     envelope.bytes = frame;
     process_->transport.arrive(std::move(envelope));
-    guarded([&] { run_turn(); });
+    guarded([&] { lead(); });
   }
 }
 
@@ -279,105 +319,6 @@ void Machine::chores() {
     die(cut, schedule_.now(), "in the middle of a chore");
   }
   busy_until_ = busy;
-}
-
-// --- faults --------------------------------------------------------------------------------------------------------------
-
-void Machine::take(const Step& step) {
-  try {
-    strike(step);
-  } catch (const io::PowerCut&) { // a look at the disk counts, too
-    die(planned_cut_.value_or(Cut{CrashKind::kept, 0, kMillisecond}), schedule_.now(),
-        "while it was looked at");
-  }
-}
-
-void Machine::strike(const Step& step) {
-  constexpr CrashKind kPower[] = {CrashKind::lost, CrashKind::torn, CrashKind::reordered};
-  const CrashKind kind = kPower[step.salt % 3];
-  switch (step.kind) {
-  case StepKind::kill:
-    return die({CrashKind::kept, step.salt, step.length}, schedule_.now(), "from outside");
-  case StepKind::power:
-    return die({kind, step.salt, step.length}, schedule_.now(), "at once");
-  case StepKind::kill_at_operation:
-    planned_cut_ = Cut{CrashKind::kept, step.salt, step.length};
-    return disk_.cut_power_after(step.count);
-  case StepKind::power_at_operation:
-    planned_cut_ = Cut{kind, step.salt, step.length};
-    return disk_.cut_power_after(step.count);
-  case StepKind::pause:
-    if (process_ == nullptr) return;
-    paused_ = true;
-    return schedule_.after(step.length, [this, generation = generation_] {
-      if (generation != generation_) return;
-      paused_ = false;
-      next_turn_ = kNever;
-      turn_at(schedule_.now());
-    });
-  case StepKind::write_error:
-    return disk_.fail(DiskOperation::write, step.count,
-                      {.error = step.salt % 2 == 0 ? ENOSPC : EIO,
-                       .bytes = step.salt / 2 % 3 == 0 ? std::size_t{0} : std::size_t{step.salt / 8 % 700},
-                       .times = 1 + step.salt / 8'192 % 3});
-  case StepKind::sync_error:
-    return disk_.fail(DiskOperation::sync, step.count, {.error = EIO, .bytes = 0, .times = 1});
-  case StepKind::disk_full: {
-    std::uint64_t used = 0;
-    for (const std::uint64_t segment : io::list_segments(disk_, kJournalDirectory))
-      used += disk_.contents(io::segment_path(kJournalDirectory, segment)).size();
-    disk_.set_capacity(used + step.salt % 4'096);
-    return schedule_.after(step.length, [this] { disk_.set_capacity(UINT64_MAX); });
-  }
-  case StepKind::slow_disk:
-    slowness_ = step.count * 4;
-    slow_until_ = schedule_.now() + step.length;
-    return;
-  case StepKind::flip_bit:
-    return flip(step.salt);
-  case StepKind::clock_jump:
-    clock_offset_ += step.length;
-    if (step.length > 0) oracle_.clock_jumped();
-    return;
-  case StepKind::clock_freeze:
-    if (!frozen_at_) frozen_at_ = clock_now();
-    return schedule_.after(step.length, [this] { frozen_at_.reset(); });
-  default:
-    violate("step ", name_of(step.kind), " is none of a machine");
-  }
-}
-
-// A bit of what a segment holds, at rest.
-void Machine::flip(std::uint64_t salt) {
-  std::vector<std::uint64_t> segments;
-  for (const std::string& name : disk_.list(kJournalDirectory))
-    if (const auto sequence = io::segment_sequence(name)) segments.push_back(*sequence);
-  if (segments.empty()) return;
-  const std::string path = io::segment_path(kJournalDirectory, segments[salt % segments.size()]);
-  const std::vector<std::uint8_t> bytes = disk_.contents(path);
-  const auto last = std::find_if(bytes.rbegin(), bytes.rend(), [](std::uint8_t byte) { return byte != 0; });
-  const auto used = static_cast<std::uint64_t>(bytes.rend() - last);
-  if (used == 0) return;
-  ++flips_;
-  disk_.flip_bit(path, salt / 64 % (used * 8));
-}
-
-void Machine::heal() {
-  disk_.clear_faults();
-  disk_.set_capacity(UINT64_MAX);
-  slow_until_ = 0;
-  frozen_at_.reset();
-  clock_offset_ = 0;
-  if (planned_cut_) {
-    planned_cut_.reset();
-    disk_.cut_power_after(UINT64_MAX / 2);
-  }
-  if (process_ != nullptr && flips_ > 0) // what rotted is noticed when it is read
-    die({CrashKind::kept, 0, 0}, schedule_.now(), "to be looked at");
-  if (process_ == nullptr) return start_after(0);
-  if (!paused_) return;
-  paused_ = false;
-  turn_at(schedule_.now());
 }
 
 } // namespace cmatch::simulation

@@ -10,11 +10,10 @@
 #include "cmatch/io/memory_disk.hpp"
 #include "cmatch/io/sequencer.hpp"
 #include "oracle.hpp"
-#include "server_transport.hpp"
+#include "process.hpp"
 
 namespace cmatch::simulation {
 
-inline constexpr std::uint64_t kJournalId = 0x53696D756C617465ull;
 inline constexpr TimeNs kEpochStart = 1'700'000'000 * kSecond; // what clocks show when a run begins
 
 // Shows what it was last set to. Its steady time is the simulation's.
@@ -46,13 +45,22 @@ class Machine {
   void feed(std::span<const Bytes> frames);
 
   bool running() const { return process_ != nullptr && !paused_; }
-  bool halted() const { return halted_; } // it refused to start, for good
+  bool halted() const { return halted_; } // it refused to start or to go on, until somebody looks after it
+  bool leads() const { return directory_.leads; }
+  bool rotted() const { return flips_ != 0; }
+  // The highest epoch that it has begun to lead in.
+  std::uint64_t led_epoch() const { return led_epoch_; }
+  bool suspect() const { return suspect_; } // the end of its journal may be gone, and was acknowledged
+  // What is not in its journal up to `kept` need not be anywhere.
+  void accept_loss(Sequence kept);
+  bool was_solo() const { return was_solo_; } // since a standby last had everything: it may not know
+  const io::Standby* standby() const;
+  // Its disk is emptied, and it stands by for another machine.
+  void begin_anew(Endpoint leader);
   const Venue& venue() const;
-  const io::Journal& journal() const;
   io::MemoryDisk& disk() { return disk_; }
 
  private:
-  struct Process;
   struct Cut { // what becomes of the machine when its disk stops in the middle
     io::CrashKind kind;
     std::uint64_t salt;
@@ -64,7 +72,10 @@ class Machine {
   TimeNs moment() const { return turn_began_ + cost(); }
   void turn_at(TimeNs when);
   void turn();
-  void run_turn();
+  bool is_house_due();
+  void lead();
+  void stand_by();
+  void watch_solo();
   void chores();
   template <class Work>
   void guarded(Work&& work);
@@ -86,7 +97,14 @@ class Machine {
   MachineClock clock_;
   std::unique_ptr<Process> process_;
   std::optional<Cut> planned_cut_;
+  Directory directory_;
+  StandbyTurns link_;
+  std::uint64_t led_epoch_ = 0, fences_ = 0;
+  bool was_solo_ = false;        // since the standby last had everything
+  bool suspect_ = false;         // the end of its journal may be gone, and was acknowledged
+  Sequence solo_until_ = 0;      // the last one that was acknowledged without a standby
   Sequence durable_ = 0;         // whatever the power does
+  Sequence written_ = 0;         // when the last process ended
   std::uint32_t generation_ = 0; // of what is scheduled: older turns and starts are void
   TimeNs next_turn_ = kNever;
   TimeNs turn_began_ = 0, busy_until_ = 0, next_house_ = 0;

@@ -40,7 +40,7 @@ bool Network::send(Envelope envelope) {
   if (ordered_)
     send_in_order(std::move(envelope), direction);
   else
-    send_alone(envelope);
+    send_alone(envelope, direction);
   return true;
 }
 
@@ -69,10 +69,10 @@ void Network::send_in_order(Envelope&& envelope, Direction& direction) {
   deliver_at(direction.last, std::move(envelope));
 }
 
-void Network::send_alone(const Envelope& envelope) {
+void Network::send_alone(const Envelope& envelope, Direction& direction) {
   TimeNs latency = kLeastLatency + static_cast<TimeNs>(random_.below(kLatencySpread));
   std::uint32_t copies = 1;
-  bool lost = false;
+  bool lost = false, overtaken = false;
   each_disturbance(envelope, [&](const Disturbance& each) {
     switch (each.kind) {
     case StepKind::partition:
@@ -86,7 +86,9 @@ void Network::send_alone(const Envelope& envelope) {
       copies += chance(each.per_cent) ? 1 : 0;
       break;
     case StepKind::reorder:
-      if (chance(each.per_cent)) latency += static_cast<TimeNs>(random_.below(30 * kMillisecond));
+      if (!chance(each.per_cent)) break;
+      overtaken = true;
+      latency += static_cast<TimeNs>(random_.below(30 * kMillisecond));
       break;
     default:
       latency += static_cast<TimeNs>(random_.below(each.per_cent)) * kMillisecond;
@@ -97,10 +99,12 @@ void Network::send_alone(const Envelope& envelope) {
     trace_("lost ", envelope.from, " to ", envelope.to);
     return;
   }
+  TimeNs arrival = envelope.sent_at + latency;
+  if (!overtaken) arrival = direction.last = std::max(direction.last + 1, arrival);
   for (; copies > 0; --copies) {
-    ++directions_[{envelope.link, envelope.to_server}].under_way;
-    deliver_at(envelope.sent_at + latency, Envelope(envelope));
-    latency += static_cast<TimeNs>(random_.below(5 * kMillisecond));
+    ++direction.under_way;
+    deliver_at(arrival, Envelope(envelope));
+    arrival += static_cast<TimeNs>(random_.below(5 * kMillisecond));
   }
 }
 

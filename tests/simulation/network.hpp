@@ -33,6 +33,7 @@ struct Envelope {
   Link link = 0;
   bool to_server = false;           // else back to whom opened the link
   bool reset = false;               // no message: the other side of the link is gone
+  bool history = false;             // to and from the replica beside a core: records from its files
   std::shared_ptr<const Life> life; // of the server that sent it
   TimeNs sent_at = 0;
   Bytes bytes;
@@ -72,7 +73,7 @@ class Network {
 
   bool chance(std::uint32_t per_cent) { return random_.below(100) < per_cent; }
   void send_in_order(Envelope&& envelope, Direction& direction);
-  void send_alone(const Envelope& envelope);
+  void send_alone(const Envelope& envelope, Direction& direction);
   void deliver_at(TimeNs when, Envelope&& envelope);
   void deliver(Envelope&& envelope);
   template <class Visit>

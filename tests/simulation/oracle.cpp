@@ -29,13 +29,6 @@ void add_keys(const CommandFrame& frame, std::vector<std::uint64_t>& keys) {
   keys.resize(keys.size() + frame.records.count);
 }
 
-// The files of a journal on a disk of their own, so that reading them disturbs nobody.
-void copy_journal(const io::MemoryDisk& from, io::MemoryDisk& to) {
-  for (const std::string& path : from.paths())
-    if (path.starts_with(kJournalDirectory) && path.ends_with(".journal"))
-      to.set_contents(path, from.contents(path));
-}
-
 // visit(record, frame) of every record, in order. Throws what a JournalReader throws.
 template <class Visit>
 void read_journal(const io::MemoryDisk& disk, Visit&& visit) {
@@ -58,7 +51,19 @@ void read_journal(const io::MemoryDisk& disk, Visit&& visit) {
   reader.check_tail();
 }
 
+std::vector<std::uint64_t> read_keys(const io::MemoryDisk& disk) {
+  std::vector<std::uint64_t> keys;
+  read_journal(disk, [&](const io::RecordView&, const CommandFrame& frame) { add_keys(frame, keys); });
+  return keys;
+}
+
 } // namespace
+
+void copy_journal(const io::MemoryDisk& from, io::MemoryDisk& to) {
+  for (const std::string& path : from.paths())
+    if (path.starts_with(kJournalDirectory) && path.ends_with(".journal"))
+      to.set_contents(path, from.contents(path));
+}
 
 std::uint64_t key_of(const OrderCommand& command) {
   return mix(id_hash(command.client_order_id_head, command.client_order_id_tail, command.account),
@@ -95,7 +100,7 @@ std::uint32_t Oracle::new_life(std::uint32_t machine) {
 
 void Oracle::acknowledge(const Acknowledgement& acknowledgement) {
   const auto [leader, is_first] = leaders_.try_emplace(acknowledgement.epoch, acknowledgement.life);
-  if (!is_first && leader->second != acknowledgement.life && !rewound_ && cuts_.empty())
+  if (!is_first && leader->second != acknowledgement.life && !rewound_ && losses_.empty())
     violate("lives ", leader->second, " and ", acknowledgement.life, " both acknowledged in epoch ",
             acknowledgement.epoch);
   acknowledged_.push_back(acknowledgement);
@@ -103,23 +108,35 @@ void Oracle::acknowledge(const Acknowledgement& acknowledgement) {
 
 void Oracle::power_cut(Sequence durable) {
   if (world_.durability != io::Durability::process) return;
-  cuts_.push_back({static_cast<std::uint32_t>(lives_.size()), durable});
+  losses_.push_back({static_cast<std::uint32_t>(lives_.size()), durable});
 }
 
-void Oracle::recovered(std::uint32_t machine, const io::MemoryDisk& disk, Sequence excused_after) {
-  std::vector<std::uint64_t> keys;
-  read_journal(disk, [&](const io::RecordView&, const CommandFrame& frame) { add_keys(frame, keys); });
+void Oracle::recovered(std::uint32_t machine, const io::MemoryDisk& disk, Sequence excused_after,
+                       bool shorter) {
+  const std::vector<std::uint64_t> keys = read_keys(disk);
   trace_("machine ", machine, " has recovered ", keys.size(), " sequences");
+  if (world_.durability == io::Durability::replica) return; // what it lacks another machine may have
   check_kept(keys, excused_after);
+  // Reports of what is gone may have been told to others than those who asked.
+  if (shorter && (excused_after != UINT64_MAX || world_.durability == io::Durability::process)) rewound_ = true;
 }
+
+void Oracle::accept_loss(const io::MemoryDisk& disk, Sequence kept, bool rotten) {
+  trace_("loss is accepted after sequence ", kept);
+  losses_.push_back({static_cast<std::uint32_t>(lives_.size()), kept});
+  rewound_ = true;
+  if (!rotten) check_kept(read_keys(disk), UINT64_MAX);
+}
+
+void Oracle::took_the_lead(const io::MemoryDisk& disk) { check_kept(read_keys(disk), UINT64_MAX); }
 
 // What was promised is there. What need not be is forgotten once it is found missing.
 void Oracle::check_kept(const std::vector<std::uint64_t>& keys, Sequence excused_after) {
   std::erase_if(acknowledged_, [&](const Acknowledgement& told) {
     if (told.sequence <= keys.size() && keys[told.sequence - 1] == told.key) return false;
     bool may_be_gone = told.sequence > excused_after;
-    for (const PowerCut& cut : cuts_)
-      may_be_gone = may_be_gone || (told.life <= cut.life && told.sequence > cut.durable);
+    for (const Loss& loss : losses_)
+      may_be_gone = may_be_gone || (told.life <= loss.life && told.sequence > loss.kept);
     if (!may_be_gone)
       violate(told.sequence > keys.size() ? "lost" : "replaced", ": what life ", told.life,
               " acknowledged to client ", told.client, " at sequence ", told.sequence, "; the journal has ",

@@ -39,6 +39,9 @@ struct Story {
 };
 Story read_story(const io::MemoryDisk& disk);
 
+// The files of a journal on a disk of their own, so that reading them disturbs nobody.
+void copy_journal(const io::MemoryDisk& from, io::MemoryDisk& to);
+
 // Owns what was promised. One thread.
 class Oracle {
  public:
@@ -50,7 +53,13 @@ class Oracle {
   // A machine lost its power, and what was not durable on its disk.
   void power_cut(Sequence durable);
   // A core has recovered. Bits of its journal had rotted, and cost it what came after `excused_after`; else UINT64_MAX.
-  void recovered(std::uint32_t machine, const io::MemoryDisk& disk, Sequence excused_after);
+  // `shorter`: it has less than was written before.
+  void recovered(std::uint32_t machine, const io::MemoryDisk& disk, Sequence excused_after, bool shorter);
+  // An operator had a machine go on with what is on its disk, whatever else was acknowledged after `kept`. `rotten`: it
+  // cannot be read.
+  void accept_loss(const io::MemoryDisk& disk, Sequence kept, bool rotten);
+  // A standby leads from now on, and may not lack what anybody was told.
+  void took_the_lead(const io::MemoryDisk& disk);
   void clock_jumped() { jumped_ = true; }
 
   // --- what it judges at the end ---
@@ -59,15 +68,15 @@ class Oracle {
 
   bool rewound() const {
     return rewound_;
-  }                                       // clients know of what is gone, and nobody had promised to keep it
+  } // clients know of what is gone, and nobody had promised to keep it
   bool jumped() const { return jumped_; } // ids may be forgotten early
   std::size_t acknowledged() const { return acknowledged_.size(); }
   std::size_t lives() const { return lives_.size(); }
 
  private:
-  struct PowerCut { // what lives up to this one said of later sequences may be gone
+  struct Loss { // what lives up to this one said of later sequences may be gone
     std::uint32_t life;
-    Sequence durable;
+    Sequence kept;
   };
 
   void check_kept(const std::vector<std::uint64_t>& keys, Sequence excused_after);
@@ -79,7 +88,7 @@ class Oracle {
   std::vector<std::uint32_t> lives_;               // the machine of each
   std::map<std::uint64_t, std::uint32_t> leaders_; // by epoch: the life that answered in it
   std::vector<Acknowledgement> acknowledged_;
-  std::vector<PowerCut> cuts_;
+  std::vector<Loss> losses_;
   bool rewound_ = false;
   bool jumped_ = false;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "io/random.hpp"
@@ -12,13 +13,14 @@ namespace {
 
 using test::Random;
 
-constexpr std::array<const char*, 26> kNames = {
-    "orders",     "cancel",    "replace",   "mass cancel", "deposits", "again",  "reconnect",
-    "silence",    "kill",      "kill at",   "power cut",   "power at", "pause",  "write error",
-    "sync error", "disk full", "slow disk", "flip bit",    "jump",     "freeze", "partition",
-    "one way",    "loss",      "delay",     "duplicate",   "reorder",
+constexpr std::array<const char*, 29> kNames = {
+    "orders",    "cancel",      "replace",    "mass cancel", "deposits",  "again",
+    "reconnect", "silence",     "kill",       "kill at",     "power cut", "power at",
+    "pause",     "write error", "sync error", "disk full",   "slow disk", "flip bit",
+    "jump",      "freeze",      "partition",  "one way",     "loss",      "delay",
+    "duplicate", "reorder",     "promote",    "solo",        "rejoin",
 };
-static_assert(kNames.size() == static_cast<std::size_t>(StepKind::reorder) + 1);
+static_assert(kNames.size() == static_cast<std::size_t>(StepKind::rejoin) + 1);
 
 // `Weights`: how often each kind is drawn among its like.
 struct Weighted {
@@ -61,12 +63,17 @@ TimeNs between(Random& random, TimeNs least, TimeNs most) {
 World make_world(Random& random, std::uint64_t seed) {
   World world;
   world.seed = seed;
-  world.durability = random.below(5) < 3 ? io::Durability::disk : io::Durability::process;
+  constexpr io::Durability kDurabilities[] = {io::Durability::process, io::Durability::disk,
+                                              io::Durability::disk,    io::Durability::replica,
+                                              io::Durability::replica, io::Durability::replica};
+  world.durability = kDurabilities[random.below(std::size(kDurabilities))];
   world.ordered = random.below(10) < 7;
-  world.machines = 1;
+  world.machines = world.durability == io::Durability::replica ? 2 : 1;
   world.clients = static_cast<std::uint32_t>(2 + random.below(3));
   world.ring_reports = random.below(5) == 0 ? 64 : 4096;
   world.segment_bytes = random.below(2) == 0 ? 36'864 : 65'536;
+  world.follow_bytes = random.below(3) == 0 ? 4'096 : 1 << 18;
+  world.outbox_bytes = random.below(3) == 0 ? 8'192 : 1 << 18;
   world.cancels_when_lost = random.below(3) == 0;
   world.duration = between(random, 800 * kMillisecond, 3 * kSecond);
   return world;
@@ -116,6 +123,14 @@ Step make_network_fault(Random& random, const World& world) {
   return step;
 }
 
+Step make_operation(Random& random) {
+  Step step;
+  const std::uint64_t kind = random.below(10);
+  step.kind = kind < 5 ? StepKind::promote : kind < 8 ? StepKind::solo : StepKind::rejoin;
+  step.count = random.below(step.kind == StepKind::promote ? 4 : 2) == 0 ? 1 : 0;
+  return step;
+}
+
 } // namespace
 
 const char* name_of(StepKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
@@ -151,6 +166,9 @@ Plan make_plan(std::uint64_t seed) {
     add(make_machine_fault(random, plan.world));
   for (std::uint64_t i = 0; i < network_faults; ++i)
     add(make_network_fault(random, plan.world));
+  const std::uint64_t operations = plan.world.machines == 2 ? random.below(5) : 0;
+  for (std::uint64_t i = 0; i < operations; ++i)
+    add(make_operation(random));
   std::stable_sort(plan.steps.begin(), plan.steps.end(),
                    [](const Step& left, const Step& right) { return left.at < right.at; });
   return plan;

@@ -41,6 +41,10 @@ enum class StepKind : std::uint8_t {
   delay,
   duplicate,
   reorder,
+  // of the operator
+  promote, // who stands by; `count` 1: whatever is lost
+  solo,    // the leader goes on without a standby (`count` 1), or with one again (0)
+  rejoin,  // who can neither lead nor follow begins anew as the standby
 };
 
 const char* name_of(StepKind kind);
@@ -65,6 +69,8 @@ struct World {
   std::uint32_t clients = 2;
   std::uint32_t ring_reports = 4096;
   std::uint64_t segment_bytes = 0;
+  std::size_t follow_bytes = 0;   // of batches that a leader has at hand for followers
+  std::size_t outbox_bytes = 0;   // of answers that wait for the standby
   bool cancels_when_lost = false; // the sessions of clients with odd numbers
   TimeNs duration = 0;            // until when things go wrong
 

@@ -10,13 +10,14 @@ constexpr TimeNs kPatience = 20 * kSecond;        // for all answers, once nothi
 constexpr TimeNs kAftermath = 150 * kMillisecond; // for reports that are still on their way
 
 bool is_of_client(StepKind kind) { return kind <= StepKind::silence; }
-bool is_of_network(StepKind kind) { return kind >= StepKind::partition; }
+bool is_of_network(StepKind kind) { return kind >= StepKind::partition && kind <= StepKind::reorder; }
+bool is_of_operator(StepKind kind) { return kind >= StepKind::promote; }
 
 class Simulation {
  public:
   Simulation(const Plan& plan, bool keeps_lines)
       : plan_(plan), trace_(schedule_, keeps_lines), network_(schedule_, trace_, plan.world),
-        oracle_(trace_, plan.world) {
+        oracle_(trace_, plan.world), operator_(schedule_, trace_, network_, plan.world, machines_) {
     for (std::uint32_t i = 0; i < plan.world.machines; ++i) {
       machines_.push_back(std::make_unique<Machine>(schedule_, trace_, network_, oracle_, plan.world, i));
       network_.attach(i, [machine = machines_.back().get()](Envelope&& e) { machine->arrive(std::move(e)); });
@@ -32,7 +33,8 @@ class Simulation {
 
   void play() {
     trace_(plan_.world.to_string());
-    machines_[0]->start();
+    for (const auto& machine : machines_)
+      machine->start();
     machines_[0]->feed(opening(plan_.world, kEpochStart));
     for (const auto& client : clients_)
       client->start();
@@ -45,11 +47,15 @@ class Simulation {
   }
 
   void judge() {
-    if (machines_[0]->halted()) return; // it refused a rotten journal, loudly
-    const Story story = read_story(machines_[0]->disk());
-    oracle_.check(story, machines_[0]->venue());
+    if (leader().halted()) return; // it refused a rotten journal, loudly
+    const Story story = read_story(leader().disk());
+    oracle_.check(story, leader().venue());
     for (const auto& client : clients_)
       client->check(story);
+    for (const auto& machine : machines_)
+      if (machine->standby() != nullptr && machine->venue().sequence() == story.venue.sequence() &&
+          machine->venue().state_hash() != story.venue.state_hash())
+        violate("leader and standby have the same commands, and are not in the same state");
   }
 
   void report(Result& result) {
@@ -60,7 +66,7 @@ class Simulation {
     counts.acknowledged = oracle_.acknowledged();
     counts.lives = oracle_.lives();
     counts.rewound = oracle_.rewound();
-    counts.halted = machines_[0]->halted();
+    counts.halted = leader().halted();
     counts.simulated = schedule_.now();
     for (const auto& client : clients_) {
       counts.commands += client->requests();
@@ -75,6 +81,7 @@ class Simulation {
     trace_("step: ", step.to_string());
     if (is_of_client(step.kind)) return clients_[step.who]->act(step);
     if (is_of_network(step.kind)) return network_.disturb(step);
+    if (is_of_operator(step.kind)) return operator_.act(step);
     machines_[step.who]->take(step);
   }
 
@@ -97,30 +104,37 @@ class Simulation {
 
   void wait_for_answers() {
     const TimeNs deadline = schedule_.now() + kPatience;
-    for (;;) {
+    for (int calm = 0; calm < 2;) {
       run_until(schedule_.now() + kAftermath);
-      if (machines_[0]->halted()) return;
-      if (settled() && machines_[0]->running()) {
-        run_until(schedule_.now() + kAftermath);
-        if (settled() && machines_[0]->running()) return;
-      }
-      if (schedule_.now() < deadline) continue;
-      if (!machines_[0]->running()) violate("stuck: no core runs");
+      operator_.look_after();
+      if (is_over()) return;
+      calm = settled() && leader().running() && operator_.content() ? calm + 1 : 0;
+      if (schedule_.now() < deadline || calm != 0) continue;
+      if (!leader().running()) violate("stuck: no core runs");
       for (const auto& client : clients_)
         if (!client->settled()) violate("stuck: ", client->waits_for());
+      violate("stuck: the standby does not get in sync");
     }
+  }
+
+  // All that is left is a journal that rotted.
+  bool is_over() const {
+    if (!leader().halted() || !leader().rotted()) return false;
+    return std::all_of(machines_.begin(), machines_.end(), [](const auto& machine) { return machine->halted(); });
   }
 
   // Those who asked for it leave no order behind when they are gone.
   void lose_clients() {
+    if (is_over()) return;
     for (const auto& client : clients_)
       if (client->cancels_when_lost()) client->vanish();
     run_until(schedule_.now() + kSecond);
-    if (machines_[0]->halted()) return;
     for (const auto& client : clients_)
-      if (client->cancels_when_lost() && !machines_[0]->venue().open_orders(client->account()).empty())
+      if (client->cancels_when_lost() && !leader().venue().open_orders(client->account()).empty())
         violate("orders of account ", client->account(), " outlive their client");
   }
+
+  Machine& leader() const { return *machines_[operator_.leader()]; }
 
   const Plan& plan_;
   Schedule schedule_;
@@ -129,6 +143,7 @@ class Simulation {
   Oracle oracle_;
   std::vector<std::unique_ptr<Machine>> machines_;
   std::vector<std::unique_ptr<Client>> clients_;
+  Operator operator_;
 };
 
 } // namespace

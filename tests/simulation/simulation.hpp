@@ -7,6 +7,7 @@
 
 #include "client.hpp"
 #include "machine.hpp"
+#include "operator.hpp"
 
 namespace cmatch::simulation {
 

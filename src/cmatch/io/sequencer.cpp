@@ -56,6 +56,9 @@ void Sequencer::begin() {
     session.last_heard = steady_; // it has the time of a session that fell silent just now to come back
     session.silence_allowed = options_.silence_ns;
   }
+  // What it answers may be on the standby's disk alone when the power goes: nobody may write in its epoch again.
+  if (options_.durability == Durability::replica && venue_.epoch() != options_.epoch)
+    journal_at_once(AdminAction::tick);
   stats_.begin();
   stats_.set(Stat::epoch, options_.epoch);
   stats_.set(Stat::journal_sequence_written, journal_.written_sequence());
@@ -239,12 +242,18 @@ void Sequencer::lead(std::uint64_t epoch) {
   options_.epoch = epoch;
   options_.leads = true;
   look_at_clock();
+  journal_at_once(AdminAction::promote);
+  begin();
+}
+
+// A command of the sequencer's own, durable before anything else happens; nobody is told of what follows from it.
+void Sequencer::journal_at_once(AdminAction action) {
   batches_.clear();
   output_.clear();
   AdminCommand& command = batches_.administration.push();
   command = AdminCommand{};
-  command.kind = static_cast<std::uint16_t>(AdminAction::promote);
-  command.flag = 1;
+  command.kind = static_cast<std::uint16_t>(action);
+  command.flag = action == AdminAction::promote;
   command.sent_at = now_;
   batches_.extend(Family::administration, batches_.administration.size());
   if (!append()) throw JournalReadOnly("the lead cannot be journaled: " + journal_.reason());
@@ -252,7 +261,6 @@ void Sequencer::lead(std::uint64_t epoch) {
   apply();
   batches_.clear();
   output_.clear();
-  begin();
 }
 
 void Sequencer::answer_promotion(const Promotion& promotion, const FollowAnswer& answer) {

@@ -397,16 +397,19 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
     journal_session(*session, AdminAction::open_session, cancels);
     openings_.push_back(session->id);
   }
-  // Who has seen events and is not known any more was lost, and has not heard what became of its orders then.
-  const bool resumes = request.last_event_sequence != 0;
-  const bool gone = resumes && (!known || request.last_event_sequence < ring_.complete_after());
+  // Who has seen events and is not known any more was lost, and has not heard what became of its orders then; who has
+  // seen more than there are has heard of a core whose end is gone.
+  const std::uint64_t seen = request.last_event_sequence;
+  const bool gone =
+      seen != 0 && (!known || seen < ring_.complete_after() || seen > venue_.event_sequence());
+  const bool resumes = seen != 0 && !gone;
   SessionAnswer answer =
       session_answer(gone ? SessionOutcome::resync : SessionOutcome::welcome, session, RejectCode::none);
   if (gone) answer.reject = static_cast<std::uint16_t>(RejectCode::resync_required);
   replies_.push_back({frame.connection, false, answer, {}});
   session->behind = false;
   const bool skips = planted(Bug::resumes_from_wrong_event);
-  if (resumes && !gone)
+  if (resumes)
     fall_behind(*session, (skips ? venue_.event_sequence() : request.last_event_sequence) + 1);
 }
 
