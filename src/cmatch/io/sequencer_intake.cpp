@@ -324,7 +324,7 @@ SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSess
 
 bool Sequencer::find_principal(const InboundFrame& frame, Principal& principal) const {
   if (options_.trusts_peers) {
-    principal = {0, true, true, true};
+    principal = {0, true, true, true, true};
     return true;
   }
   const auto found = principals_.find(std::string(transport_.user_id(frame.connection)));
