@@ -118,7 +118,8 @@ void Oracle::recovered(std::uint32_t machine, const io::MemoryDisk& disk, Sequen
   if (world_.durability == io::Durability::replica) return; // what it lacks another machine may have
   check_kept(keys, excused_after);
   // Reports of what is gone may have been told to others than those who asked.
-  if (shorter && (excused_after != UINT64_MAX || world_.durability == io::Durability::process)) rewound_ = true;
+  if (shorter && (excused_after != UINT64_MAX || world_.durability == io::Durability::process))
+    rewound_ = true;
 }
 
 void Oracle::accept_loss(const io::MemoryDisk& disk, Sequence kept, bool rotten) {
