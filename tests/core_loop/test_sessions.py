@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from cmatch import RejectCode, frames
+from cmatch._core import DiskOperation
 from cmatch.frames import CommandList, ReportList
 from exchange.domain.enums import AdminAction
 from exchange.services.orders.stage import StageUnavailableError
-from tests.core_loop.bench_table import SECOND_NS, Bench, order
+from tests.core_loop.bench_table import ENOSPC, SECOND_NS, Bench, order
 
 _WELCOME, _RESYNC, _BYE = 1, 4, 5
 _CANCEL_ON_DISCONNECT = 1
@@ -225,3 +227,75 @@ def test_who_may_only_trade_cannot_administer() -> None:
     stranger = bench.transport.open("key-2")
     bench.send(stranger, CommandList.SESSIONS, logon)
     assert bench.took(stranger, ReportList.SESSIONS)["reject"].tolist() == [RejectCode.NOT_PERMITTED]
+
+
+def test_clock_that_is_set_back_stops_neither_heartbeats_nor_the_loss_of_sessions() -> None:
+    """An hour forward and back again: who is silent is lost by steady time, and its orders are cancelled."""
+    bench = Bench(options={"silence_ns": SECOND_NS})
+    me, other = bench.connect("me", flags=_CANCEL_ON_DISCONNECT), bench.connect("other")
+    bench.market(other)
+    start = bench.clock.now_ns()
+    bench.clock.set(start + 3_600 * SECOND_NS)
+    bench.send(me, CommandList.ORDERS, order("a"))
+    bench.clock.set(start)
+    bench.took(me, ReportList.SESSIONS)
+    live = []
+    for _ in range(4):
+        bench.turn(SECOND_NS // 2)
+        live.append(int(bench.venue.status()["live_orders"][0]))
+    assert live[-1] == 0
+    assert bench.took(me, ReportList.SESSIONS)["kind"].tolist()[-1] == _BYE
+
+
+def test_session_that_was_lost_while_the_core_restarted_is_told_to_resync() -> None:
+    """Its number may be given again: a welcome would say that it has missed nothing."""
+    bench = Bench(options={"silence_ns": SECOND_NS})
+    me = bench.connect("me", flags=_CANCEL_ON_DISCONNECT)
+    bench.market(me)
+    bench.send(me, CommandList.ORDERS, order("a"))
+    (seen,) = bench.took(me, ReportList.REPORTS)
+    bench.turn(2 * SECOND_NS)
+    assert bench.venue.status()["live_orders"][0] == 0
+    bench.journal.close()
+    again = Bench(bench.disk, clock=bench.clock)
+    back = again.connect("me", flags=_CANCEL_ON_DISCONNECT, last_event=int(seen["event_sequence"]))
+    (answer,) = again.took(back, ReportList.SESSIONS)
+    assert [answer["kind"], answer["reject"]] == [_RESYNC, RejectCode.RESYNC_REQUIRED]
+
+
+def test_client_that_has_seen_more_than_there_is_is_told_to_resync_and_misses_nothing_after() -> None:
+    """The core lost the end of its journal: what comes under those events now is others'."""
+    bench = Bench()
+    maker, taker = bench.connect("maker"), bench.connect("taker")
+    bench.market(maker)
+    bench.send(maker, CommandList.ORDERS, order("m", account=1, side=2, qty=9))
+    bench.took(maker, ReportList.REPORTS)
+    bench.transport.close(maker)
+    back = bench.connect("maker", last_event=bench.venue.event_sequence + 100)
+    assert bench.took(back, ReportList.SESSIONS)["kind"].tolist() == [_RESYNC]
+    bench.send(taker, CommandList.ORDERS, order("t", account=2, side=1, qty=3))
+    bench.turn(SECOND_NS)
+    assert bench.took(back, ReportList.REPORTS)["leaves_qty"].tolist() == [6]
+
+
+def test_session_that_is_lost_while_nothing_can_be_written_is_journaled_later() -> None:
+    """Its orders go as soon as there is room; who came meanwhile is known to the next life of the core."""
+    bench = Bench(options={"silence_ns": SECOND_NS})
+    me, other = bench.connect("me", flags=_CANCEL_ON_DISCONNECT), bench.connect("other")
+    bench.market(other)
+    bench.send(me, CommandList.ORDERS, order("a"))
+    bench.disk.fail(DiskOperation.write, 1, error=ENOSPC, times=1)
+    bench.clock.advance(2 * SECOND_NS)
+    assert bench.transport.push(other, frames.encode_commands(CommandList.SESSIONS, _heartbeat()))
+    bench.turn()  # the loss of `me`, which is refused with its batch
+    before = int(bench.venue.status()["live_orders"][0])
+    bench.turn(SECOND_NS // 2)  # there is room again
+    bench.turn(SECOND_NS // 2)
+    assert [before, int(bench.venue.status()["live_orders"][0])] == [1, 0]
+    assert bench.venue.sessions()["name"].tolist() == [b"other"]
+
+
+def _heartbeat() -> npt.NDArray[np.void]:
+    row = np.zeros(1, frames.SESSION_REQUEST_DTYPE)
+    row["kind"], row["schema_version"] = 3, frames.SCHEMA_VERSION
+    return row

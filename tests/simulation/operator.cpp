@@ -51,8 +51,8 @@ void Operator::send(std::uint32_t machine, Link link, Bytes&& bytes) {
 void Operator::promote(bool accepts_loss) {
   const io::Standby* const standby = machines_[other()]->standby();
   if (standby == nullptr) return;
-  // It cannot know of what its leader acknowledged alone.
-  if (!accepts_loss && machines_[leader()]->was_solo() && standby->in_sync()) return;
+  // It cannot know of what its leader acknowledged alone, unless it has heard of it.
+  if (!accepts_loss && machines_[leader()]->was_solo() && !machines_[other()]->venue().solo()) return;
   trace_("the operator has machine ", other(), " lead", accepts_loss ? ", whatever is lost" : "");
   io::FollowRequest request{};
   request.kind = static_cast<std::uint16_t>(io::FollowAction::promote);

@@ -116,25 +116,28 @@ void Oracle::recovered(std::uint32_t machine, const io::MemoryDisk& disk, Sequen
   const std::vector<std::uint64_t> keys = read_keys(disk);
   trace_("machine ", machine, " has recovered ", keys.size(), " sequences");
   if (world_.durability == io::Durability::replica) return; // what it lacks another machine may have
-  check_kept(keys, excused_after);
+  if (excused_after != UINT64_MAX)
+    losses_.push_back({static_cast<std::uint32_t>(lives_.size()), excused_after});
+  check_kept(keys);
   // Reports of what is gone may have been told to others than those who asked.
-  if (shorter && (excused_after != UINT64_MAX || world_.durability == io::Durability::process)) rewound_ = true;
+  if (shorter && (excused_after != UINT64_MAX || world_.durability == io::Durability::process))
+    rewound_ = true;
 }
 
 void Oracle::accept_loss(const io::MemoryDisk& disk, Sequence kept, bool rotten) {
   trace_("loss is accepted after sequence ", kept);
   losses_.push_back({static_cast<std::uint32_t>(lives_.size()), kept});
   rewound_ = true;
-  if (!rotten) check_kept(read_keys(disk), UINT64_MAX);
+  if (!rotten) check_kept(read_keys(disk));
 }
 
-void Oracle::took_the_lead(const io::MemoryDisk& disk) { check_kept(read_keys(disk), UINT64_MAX); }
+void Oracle::took_the_lead(const io::MemoryDisk& disk) { check_kept(read_keys(disk)); }
 
 // What was promised is there. What need not be is forgotten once it is found missing.
-void Oracle::check_kept(const std::vector<std::uint64_t>& keys, Sequence excused_after) {
+void Oracle::check_kept(const std::vector<std::uint64_t>& keys) {
   std::erase_if(acknowledged_, [&](const Acknowledgement& told) {
     if (told.sequence <= keys.size() && keys[told.sequence - 1] == told.key) return false;
-    bool may_be_gone = told.sequence > excused_after;
+    bool may_be_gone = false;
     for (const Loss& loss : losses_)
       may_be_gone = may_be_gone || (told.life <= loss.life && told.sequence > loss.kept);
     if (!may_be_gone)
@@ -158,7 +161,7 @@ void Oracle::check(const Story& story, const Venue& live) {
   same("the digest of events", story.venue.event_digest(), live.event_digest());
   same("the state hash", story.venue.state_hash(), live.state_hash());
   live.check_invariants();
-  check_kept(story.keys, UINT64_MAX);
+  check_kept(story.keys);
   check_once(story);
   check_money(story);
 }

@@ -79,7 +79,7 @@ class Oracle {
     Sequence kept;
   };
 
-  void check_kept(const std::vector<std::uint64_t>& keys, Sequence excused_after);
+  void check_kept(const std::vector<std::uint64_t>& keys);
   static void check_once(const Story& story);
   static void check_money(const Story& story);
 

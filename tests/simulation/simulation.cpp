@@ -117,10 +117,12 @@ class Simulation {
     }
   }
 
-  // All that is left is a journal that rotted.
+  // Who led has a journal that rotted, and nobody can take its place.
   bool is_over() const {
     if (!leader().halted() || !leader().rotted()) return false;
-    return std::all_of(machines_.begin(), machines_.end(), [](const auto& machine) { return machine->halted(); });
+    return std::none_of(machines_.begin(), machines_.end(), [&](const auto& machine) {
+      return machine.get() != &leader() && !machine->halted() && !machine->leads();
+    });
   }
 
   // Those who asked for it leave no order behind when they are gone.

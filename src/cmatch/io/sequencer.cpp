@@ -43,7 +43,7 @@ void Sequencer::fold(std::span<const std::byte> payload) {
 
 void Sequencer::look_at_clock() {
   now_ = std::max(clock_.now_ns(), venue_.clock());
-  steady_ = clock_.steady_ns();
+  steady_ = planted(Bug::goes_by_time_of_day) ? now_ : clock_.steady_ns();
 }
 
 void Sequencer::begin() {
@@ -57,7 +57,8 @@ void Sequencer::begin() {
     session.silence_allowed = options_.silence_ns;
   }
   // What it answers may be on the standby's disk alone when the power goes: nobody may write in its epoch again.
-  if (options_.durability == Durability::replica && venue_.epoch() != options_.epoch)
+  if (options_.durability == Durability::replica && venue_.epoch() != options_.epoch &&
+      !planted(Bug::reuses_epoch))
     journal_at_once(AdminAction::tick);
   stats_.begin();
   stats_.set(Stat::epoch, options_.epoch);
@@ -197,7 +198,7 @@ void Sequencer::keep_house() {
   if (journal_.state() == JournalState::read_only) journal_.try_resume();
   followers_.keep(transport_, leader());
   if (!options_.leads) return;
-  if (!read_only()) journal_overdue();
+  if (!read_only() && !planted(Bug::forgets_refused_sessions)) journal_overdue();
   for (ClientSession& session : sessions_.all()) {
     if (session.id == 0) continue;
     if (steady_ - session.last_heard > session.silence_allowed &&

@@ -142,6 +142,7 @@ class Sequencer {
   Followers::Leader leader() const;
   SendResult deliver(ConnectionId connection, std::span<const std::byte> bytes, SessionId session = 0,
                      std::uint64_t first_event = 0);
+  bool holds_answers() const; // until the standby has what they answer
   void release_answers();
   void tell_followers();
   void refuse_frame(ConnectionId connection, RejectCode code, FrameFault fault, std::uint32_t size);

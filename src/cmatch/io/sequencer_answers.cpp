@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "cmatch/io/sequencer.hpp"
+#include "cmatch/planted.hpp"
 #include "cmatch/venue/text.hpp"
 
 namespace cmatch::io {
@@ -35,19 +36,24 @@ std::uint64_t first_report(const Answer&) { return 0; } // asked for again by wh
 
 } // namespace
 
+bool Sequencer::holds_answers() const {
+  if (planted(Bug::answers_before_standby)) return false;
+  return waits_for_standby() && (!planted(Bug::releases_held_answers) || followers_.in_sync());
+}
+
 // Sends what follows from the journal, or keeps it until the standby has that too.
 SendResult Sequencer::deliver(ConnectionId connection, std::span<const std::byte> bytes, SessionId session,
                               std::uint64_t first_event) {
   if (fenced_by_ != 0) return SendResult::sent; // to nobody: what it tells may be nowhere by now
   const Sequence sequence = venue_.sequence();
-  const bool waits = waits_for_standby() && (sequence > followers_.replicated() || !outbox_.empty());
+  const bool waits = holds_answers() && (sequence > followers_.replicated() || !outbox_.empty());
   if (!waits) return transport_.send(connection, bytes);
   return outbox_.hold({sequence, connection, session, first_event}, bytes) ? SendResult::sent
                                                                            : SendResult::would_block;
 }
 
 void Sequencer::release_answers() {
-  const Sequence replicated = waits_for_standby() ? followers_.replicated() : venue_.sequence();
+  const Sequence replicated = holds_answers() ? followers_.replicated() : venue_.sequence();
   outbox_.release(replicated, transport_, [&](const HeldFrame& frame, SendResult result) {
     ClientSession* const session = sessions_.by_connection(frame.connection);
     if (session == nullptr) return;

@@ -401,7 +401,8 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   // seen more than there are has heard of a core whose end is gone.
   const std::uint64_t seen = request.last_event_sequence;
   const bool gone =
-      seen != 0 && (!known || seen < ring_.complete_after() || seen > venue_.event_sequence());
+      seen != 0 && ((!known && !planted(Bug::forgets_lost_sessions)) || seen < ring_.complete_after() ||
+                    (seen > venue_.event_sequence() && !planted(Bug::believes_future_events)));
   const bool resumes = seen != 0 && !gone;
   SessionAnswer answer =
       session_answer(gone ? SessionOutcome::resync : SessionOutcome::welcome, session, RejectCode::none);
@@ -409,8 +410,7 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   replies_.push_back({frame.connection, false, answer, {}});
   session->behind = false;
   const bool skips = planted(Bug::resumes_from_wrong_event);
-  if (resumes)
-    fall_behind(*session, (skips ? venue_.event_sequence() : request.last_event_sequence) + 1);
+  if (resumes) fall_behind(*session, (skips ? venue_.event_sequence() : request.last_event_sequence) + 1);
 }
 
 void Sequencer::log_off(ClientSession& session, SessionOutcome outcome, RejectCode code) {

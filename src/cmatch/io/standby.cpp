@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cmatch/planted.hpp"
+
 namespace cmatch::io {
 
 Standby::Standby(Sequencer& core, Venue& venue, Journal& journal, const StandbyOptions& options)
@@ -11,7 +13,10 @@ Standby::Standby(Sequencer& core, Venue& venue, Journal& journal, const StandbyO
 
 std::uint64_t Standby::next_sequence() const { return journal_.written_sequence() + staged_ + 1; }
 
-bool Standby::in_sync() const { return in_sync_ && !venue_.solo(); }
+bool Standby::in_sync() const {
+  if (planted(Bug::promotes_laggard)) return true;
+  return in_sync_ && (!venue_.solo() || planted(Bug::ignores_solo));
+}
 
 void Standby::connected() {
   if (state_ == StandbyState::streaming) ask_again();
@@ -117,7 +122,7 @@ bool Standby::write() {
     ask_again();
     return false;
   }
-  journal_.sync();
+  if (!planted(Bug::acknowledges_unsynced)) journal_.sync();
   return true;
 }
 
@@ -140,16 +145,21 @@ void Standby::fold() {
     core_.fold(std::span(batches_).subspan(at, length));
     at += length;
   }
+  if (planted(Bug::folds_twice) && state_ == StandbyState::asking) return;
   lengths_.clear();
   batches_.clear();
   CM_CHECK(staged_ == 0 && venue_.sequence() == journal_.written_sequence());
+}
+
+std::uint64_t Standby::durable_sequence() const {
+  return planted(Bug::acknowledges_unsynced) ? journal_.written_sequence() : journal_.durable_sequence();
 }
 
 std::span<const std::byte> Standby::say(std::int64_t now) {
   if (state_ == StandbyState::streaming && now - heard_at_ > options_.timeout_ns) ask_again();
   const bool due = now >= speak_at_;
   if (state_ == StandbyState::asking && due) return say(FollowAction::follow, now);
-  const std::uint64_t durable = journal_.durable_sequence();
+  const std::uint64_t durable = durable_sequence();
   if (state_ == StandbyState::streaming && (due || durable > acknowledged_)) {
     acknowledged_ = durable;
     return say(FollowAction::acknowledge, now);
@@ -161,7 +171,7 @@ std::span<const std::byte> Standby::say(FollowAction action, std::int64_t now) {
   FollowRequest request{};
   request.kind = static_cast<std::uint16_t>(action);
   request.flags = kFollowStandby;
-  request.sequence = action == FollowAction::follow ? next_sequence() - 1 : journal_.durable_sequence();
+  request.sequence = action == FollowAction::follow ? next_sequence() - 1 : durable_sequence();
   request.epoch = last_epoch_;
   request.highest_epoch = std::max(leader_epoch_, last_epoch_);
   request.sent_at = now;

@@ -70,6 +70,7 @@ class Standby {
   void take_batch(const CommandHeader& header, std::uint32_t count, std::span<const std::byte> frame);
   bool stage(const CommandHeader& header, std::uint32_t count, std::span<const std::byte> payload);
   void drop();
+  std::uint64_t durable_sequence() const;
   void ask_again();
   std::span<const std::byte> say(FollowAction action, std::int64_t now);
 
