@@ -205,8 +205,8 @@ class DiskModel:
         elif kind is Kind.RENAME:
             self._change(NameChange(operation.new_name, self._live[operation.name], operation.name))
         elif kind is Kind.REMOVE:
-            if (file := self._live[operation.name]) is not None:
-                self.removed[operation.name] = file.live
+            if (gone := self._live[operation.name]) is not None:
+                self.removed[operation.name] = gone.live
             self._change(NameChange(None, None, operation.name))
         elif kind is Kind.SYNC_NAMES:
             self._sync_names(operation.name)
