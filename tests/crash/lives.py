@@ -110,6 +110,20 @@ class Core:
         return any('event="core ready"' in line for line in self.log)
 
     @property
+    def recovered(self) -> int:
+        """The last sequence that the core found when it started."""
+        line = next(line for line in self.log if 'event="core ready"' in line)
+        found = re.search(r" sequence=(\d+)", line)
+        assert found is not None, line
+        return int(found[1])
+
+    def wait(self) -> None:
+        """Until it has ended, and all that it said is in the log."""
+        assert self.process is not None
+        self.process.wait()
+        self._ended.wait(10)
+
+    @property
     def lost(self) -> str:
         """What the core said when it was ready of what recovery cut off: `nothing`, or which sequences."""
         line = next(line for line in self.log if 'event="core ready"' in line)

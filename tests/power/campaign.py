@@ -145,7 +145,7 @@ class Round:
         self._core.environment = {}
         self._core.start()
         end = self._core.stop()
-        self._judge_recovery(self._read_directory(), said=True)
+        self._judge_recovery(self._read_directory())
         kept = requests_of(self._truth)
         gone = self._answered - kept
         _demand(not gone or self._durability == "process", f"acknowledged and lost: {sorted(gone)[:3]}")
@@ -163,13 +163,12 @@ class Round:
             self._core.environment = witness.environment
             answered, stage = self._live(life, witness)
             witness.kill_all()
-            assert self._core.process is not None
-            self._core.process.wait()
+            self._core.wait()
             model.follow(witness.read())
         unseen = differences(self._root, model.live())
         _demand(not unseen, f"the witness did not see all that was done to {unseen}")
         self._put_by(model)
-        self._judge_life(model, answered, recovered=self._core.ready)
+        self._judge_life(model, answered)
         loss = self._chance.choice(list(Loss))
         self._image = model.after(loss, self._chance)
         write_tree(self._root, self._image)
@@ -217,12 +216,10 @@ class Round:
             asking.kill()
             asking.wait()
 
-    def _judge_life(self, model: DiskModel, answered: set[Request], *, recovered: bool) -> None:
+    def _judge_life(self, model: DiskModel, answered: set[Request]) -> None:
         """After a life: what it found when it began, and what it acknowledged."""
-        written = self._journal(segments_in(model.after(Loss.KEPT, self._chance)))
-        epoch = self._truth[-1].epoch if self._truth else 0
-        if recovered or (written and written[-1].epoch > epoch):
-            self._judge_recovery(written, said=recovered)
+        if self._core.ready:
+            self._judge_recovery(self._journal(segments_in(model.after(Loss.KEPT, self._chance))))
         durable = self._journal(segments_in(model.after(Loss.LOST, self._chance)))
         self._floor = _common(durable, self._truth)
         there = requests_of(self._truth)
@@ -232,17 +229,15 @@ class Round:
             _demand(answered <= safe, f"acknowledged and not durable: {sorted(answered - safe)[:3]}")
         self._answered |= answered
 
-    def _judge_recovery(self, written: list[Record], *, said: bool) -> None:
+    def _judge_recovery(self, written: list[Record]) -> None:
         """A life went on from what the cut before it had left."""
-        epoch = self._truth[-1].epoch if self._truth else 0
-        kept = [record for record in written if record.epoch <= epoch]
+        kept = [record for record in written if record.last <= self._core.recovered]
         same = _common(kept, self._truth)
         _demand(same == len(kept), f"record {same} after the recovery is not what was written")
         _demand(same >= self._floor, f"{self._floor - same} durable records are lost")
         lost = self._truth[same:]
         self._tally.records_lost += len(lost)
-        if said:
-            self._judge_report(kept, lost)
+        self._judge_report(kept, lost)
         self._truth = written
 
     def _judge_report(self, kept: list[Record], lost: list[Record]) -> None:
@@ -338,9 +333,13 @@ def run(cuts: int, seed: int, durability: str, rate: int, *, say: bool = True) -
     tally = Tally()
     for number, first in enumerate(range(0, cuts, _CUTS_A_ROUND)):
         whole = number % _WHOLE_EVERY == _WHOLE_EVERY - 1
-        with tempfile.TemporaryDirectory(prefix="power-") as place:
-            one = Round(Path(place), seed + first, durability, whole=whole, rate=rate, tally=tally)
+        place = Path(tempfile.mkdtemp(prefix="power-"))
+        one = Round(place, seed + first, durability, whole=whole, rate=rate, tally=tally)
+        try:
             one.run(min(_CUTS_A_ROUND, cuts - first))
+        except Broken as error:
+            raise Broken(f"{error} (see {place})") from error
+        shutil.rmtree(place)
         if say:
             print(f"{sum(tally.cuts.values())}: {tally}", flush=True)
     return tally

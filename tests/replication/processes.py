@@ -15,7 +15,7 @@ from typing import Any
 from exchange.client import Client
 from tests.exchange.worlds import SMALL
 
-_WAIT_S = 60.0
+_WAIT_S = 240.0
 
 
 class Running:
