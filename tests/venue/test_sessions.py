@@ -12,8 +12,8 @@ from tests.venue.compare import Batch, Pair
 from tests.venue.core_venue import CoreVenue
 from tests.venue.sessions import Session
 
-SEEDS = range(1, 51)
-BATCHES = 250
+SEEDS = range(1, 61)
+BATCHES = 300
 
 
 @functools.cache
