@@ -12,6 +12,7 @@
 #include "cmatch/io/journal_segments.hpp"
 #include "cmatch/io/memory_disk.hpp"
 #include "cmatch/io/posix_disk.hpp"
+#include "cmatch/snapshot.hpp"
 #include "pybind11/journal_host.hpp"
 #include "pybind11/register.hpp"
 #include "shared/buffer_argument.hpp"
@@ -99,6 +100,8 @@ void translate(std::exception_ptr error) {
   } catch (const InvariantViolation&) {
     set_error_from_current_exception();
   } catch (const EngineBusy&) {
+    set_error_from_current_exception();
+  } catch (const SnapshotError&) {
     set_error_from_current_exception();
   }
 }

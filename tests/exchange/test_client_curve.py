@@ -17,6 +17,7 @@ import pytest
 from exchange.bus.curve import KeyPair, make_keys
 from exchange.client import Client, LogonRefused
 from exchange.config.private import private_directory
+from exchange.domain.enums import OrderStatus
 from exchange.errors import RpcError, SecurityError
 from tests.exchange.worlds import SMALL
 
@@ -42,6 +43,7 @@ class KeyedExchange:
             "operator": make_keys(keys, "operator", tenant="0", roles=["admin", "trade"]),
             "trader": make_keys(keys, "trader", tenant="5", roles=["trade"]),
             "stranger": make_keys(keys, "stranger", tenant="6", roles=["trade"]),
+            "shard-1": make_keys(keys, "shard-1", tenant="0", roles=["shard"]),
             "reader": make_keys(keys, "reader", tenant="5", roles=["read"]),
             "unknown": KeyPair.generate(),
         }
@@ -51,6 +53,7 @@ class KeyedExchange:
             f"endpoints.queries={self.queries}",
             "endpoints.metrics=",
             f"security.keys_directory={keys}",
+            "matching.shards=1",
         ]
         arguments = [part for setting in (*SMALL, *settings) for part in ("--set", setting)]
         command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(directory / "data"), *arguments]
@@ -105,6 +108,20 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedExchange]:
         assert [answer for answer in answers if not answer.ok] == []
     yield made
     made.close()
+
+
+def test_shard_with_a_key_of_its_role_matches(keyed: KeyedExchange) -> None:
+    """Its process is let in as a client that sends what its engine made."""
+    with keyed.client("operator", 0) as operator:
+        operator.load_instruments()
+        admin = operator.admin
+        assert admin.define_instrument(
+            2, "A-B-2", base="A", quote="B", price_scale=0, qty_scale=0, max_price=1_000
+        ).ok
+        assert admin.assign_shard("A-B-2", 1).ok
+        report = operator.limit("A-B-2", "sell", 1, 10, account=1)
+        assert report.order_status is OrderStatus.OPEN
+        assert operator.cancel(report).ok
 
 
 def test_key_of_a_trader_trades_and_asks_for_its_tenant(keyed: KeyedExchange) -> None:

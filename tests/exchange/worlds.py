@@ -166,7 +166,7 @@ SMALL = (
 class ProcessWorld:
     """`exchange up`: a supervisor with a core and a replica; each client goes through a proxy."""
 
-    def __init__(self, kind: str, directory: Path, shard: int = 0) -> None:
+    def __init__(self, kind: str, directory: Path, shard: int = 0, *settings: str) -> None:
         self.shard = shard
         self._directory = directory
         self._data = directory / "data"
@@ -176,8 +176,8 @@ class ProcessWorld:
         self._proxies: dict[str, Proxy] = {}
         self._log = (directory / "log").open("wb")
         command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(self._data)]
-        settings = (*SMALL, "endpoints.metrics=", f"matching.shards={shard}")
-        command += [word for pair in settings for word in ("--set", pair)]
+        all_settings = (*SMALL, "endpoints.metrics=", f"matching.shards={shard}", *settings)
+        command += [word for pair in all_settings for word in ("--set", pair)]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         try:
             self.until((self._run / "exchange.json").exists)
@@ -214,6 +214,11 @@ class ProcessWorld:
     def kill_core(self) -> None:
         """Kill the core process; the supervisor starts another."""
         os.kill(self.process_id("core"), signal.SIGKILL)
+
+    @property
+    def data(self) -> Path:
+        """Its data directory."""
+        return self._data
 
     def process_id(self, name: str) -> int:
         """Of one of its processes."""

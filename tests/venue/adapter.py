@@ -31,7 +31,7 @@ from tests.oracle.words import EVENT_KINDS
 Records = npt.NDArray[np.void]
 Command = Mapping[str, Any]
 
-FAMILY_NUMBERS = numbered(FAMILIES) | {SHARD_EVENTS: 8}
+FAMILY_NUMBERS = numbered(FAMILIES) | {SHARD_EVENTS: 10}
 KINDS = {family: numbered(words) for family, words in ACTIONS.items()} | {SHARD_EVENTS: numbered(EVENT_KINDS)}
 ENUMS = MATCHING_ENUMS | {
     "instrument_kind": numbered(INSTRUMENT_KINDS),

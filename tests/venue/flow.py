@@ -77,7 +77,7 @@ def fitted(name: str, value: Any) -> Any:
 class Flow:
     """An endless flow of batches for one venue."""
 
-    def __init__(self, seed: int, venue: Venue, *, mistakes: float = 0.08) -> None:
+    def __init__(self, seed: int, venue: Venue, *, mistakes: float = 0.12) -> None:
         """Flows of equal arguments are equal, as long as the venue answers alike."""
         self.rng = random.Random(seed)
         self.venue = venue
@@ -368,7 +368,7 @@ class Flow:
         near = (available, available + 1, max(1, available // 3), rng.randint(1, 300), 1)
         amount = rng.choices(near, (0.3, 0.6, 3, 3, 1))[0]
         if kind == "deposit":
-            amount = rng.randint(1, 400)
+            amount = rng.randint(1, 400) if rng.random() < 0.98 else 2**62
         command = self.ledger_command(kind, account, asset, amount)
         holds = list(self.venue.ledger.holds.items())
         if kind in ("post", "void_hold") and holds:
@@ -429,7 +429,7 @@ class Flow:
             "phase": rng.choice(("pre_open", "continuous", "continuous", "continuous")),
         }
         for name in ("collar", "static_band", "dynamic_band"):
-            if rng.random() < (0.4 if name == "collar" else 0.2):
+            if rng.random() < (0.4 if name == "collar" else 0.3):
                 rules[name] = rng.choice((1, 2, 3, 5, 9)) * step
         if rng.random() < 0.6:
             rules["reference"] = self.on_grid(rules)
@@ -474,7 +474,7 @@ class Flow:
                 return {
                     "kind": kind,
                     "asset": id_,
-                    "symbol": f"A{id_}",
+                    "symbol": f"A{id_}" if rng.random() < 0.9 else "a",
                     "asset_scale": self.scales.get(id_, 5) + (rng.random() < 0.2),
                 }
 

@@ -18,8 +18,11 @@ ELSEWHERE = {
     "bad_correlation_id",
     "unknown_command",
     "invalid_scope",
+    "unknown_shard",
+    "unexpected_shard_event",
+    "invalid_shard_event",
 }
-"""What the notation cannot say: test_faults does."""
+"""What the notation cannot say: test_faults and test_shards do."""
 
 
 @each_example

@@ -12,8 +12,8 @@ from tests.venue.compare import Batch, Pair
 from tests.venue.core_venue import CoreVenue
 from tests.venue.sessions import Session
 
-SEEDS = range(1, 51)
-BATCHES = 250
+SEEDS = range(1, 61)
+BATCHES = 300
 
 
 @functools.cache
@@ -69,6 +69,7 @@ def test_session_conserves_money_and_quantity_in_what_it_prints(seed: int) -> No
         order_id: found[3]
         for account in (1, 2, 3, 4, 5, 6)
         for order_id, found in core.open_orders(account).items()
+        if found[0] != "pending_new" or order_id in books  # nothing is told of what a shard has to answer
     }
     assert leaves == books
 
@@ -144,8 +145,8 @@ def test_session_refused_administration_leaves_the_hash_as_it_was(seed: int) -> 
         core.apply("administration", timestamp, [{"kind": "tick", "session": 0}])
         for command in commands:
             before = core.venue.state_hash()
-            (answer, *_) = core.apply(family, timestamp, [command])
-            if answer["reject"] is not None:
+            told = core.apply(family, timestamp, [command])  # nothing, where a shard has to answer
+            if told and told[0]["reject"] is not None:
                 refused += 1
                 assert core.venue.state_hash() == before, command
     assert refused >= 5

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from cmatch import SnapshotError
 from tests.oracle.venue.model import Report
 from tests.oracle.venue.words import SHARD_EVENTS
 from tests.venue.compare import Pair
+from tests.venue.core_venue import CoreVenue
 from tests.venue.desk import Desk, sizes_of
 from tests.venue.screen import Example, parts, read_examples, settings_of, told
 from tests.venue.sharded import SHARD, Sharded
@@ -325,3 +327,20 @@ def test_instrument_moves_only_while_nothing_of_it_is_on_its_way() -> None:
     assert [told(record) for record in records] == ["done"]
     [row] = desk.pair.core.venue.instruments()
     assert (int(row["phase"]), int(row["shard"])) == (6, 2)
+
+
+def test_snapshot_has_the_books_of_shards_for_those_who_run_them() -> None:
+    """Of all shards, of one, of none; where there are none, who wants them is told."""
+    desk = ShardDesk()
+    desk.ask("new o1 ann buy 100 x 2", "new o2 bob sell 101 x 2")
+    desk.deliver(1)
+    of_all = desk.pair.runner.venue.snapshot()
+    of_none = desk.pair.core.venue.snapshot()
+    one = CoreVenue.restore(of_all, SHARD)
+    assert one.outboxes()[SHARD] == desk.events()
+    assert one.venue.l2(1, 1)["qty"].tolist() == [2]
+    assert one.venue.state_hash() == desk.pair.core.venue.state_hash()
+    assert CoreVenue.restore(of_all, 2).venue.snapshot() == of_none
+    assert CoreVenue.restore(of_none).venue.l2(1, 1).size == 0
+    with pytest.raises(SnapshotError, match="no books of shard 1"):
+        CoreVenue.restore(of_none, SHARD)

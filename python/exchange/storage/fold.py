@@ -151,6 +151,10 @@ class Fold:
         """(n,) of HISTORY_FILL, the newest first."""
         return self._follower.fills(account, limit, instrument_id=instrument_id, before=before)
 
+    def shards(self) -> Records:
+        """(n,) of SHARD, by number."""
+        return self.venue.shards()
+
     def venue_status(self) -> np.void:
         """One VENUE_STATUS."""
         row: np.void = self.venue.status()[0]

@@ -23,7 +23,7 @@ enum class Family : std::uint16_t {
   ledger = 2,
   instruments = 3,
   administration = 4,
-  shard_events = 8
+  shard_events = 10
 };
 
 enum class OrderAction : std::uint16_t { new_order = 1, replace = 2, cancel = 3, mass_cancel = 4 };

@@ -45,6 +45,10 @@ class OrdersPort(Protocol):
         """Journaled time of the last command that was applied, ns."""
         ...
 
+    def shards(self) -> Records:
+        """(n,) of SHARD, by number."""
+        ...
+
     def venue_status(self) -> np.void:
         """One VENUE_STATUS."""
         ...

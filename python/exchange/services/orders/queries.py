@@ -76,7 +76,7 @@ def status(ports: OrdersPort, request: StatusRequest, caller: Caller) -> StatusR
         durability=Durability(core.durability) if core.durability else None,
         read_only=core.read_only,
         killed=bool(venue["killed"]),
-        stage_away=bool(venue["away"]),
+        stage_away=bool(venue["away"]) or bool(ports.shards()["away"].any()),
         live_orders=int(venue["live_orders"]),
         queued_orders=int(venue["queued_orders"]),
         accounts=int(venue["accounts"]),

@@ -85,7 +85,7 @@ struct ExecutionReport @0xe6458a8a4fcd50b6 {
 
 struct Answer @0x8e85379556befe57 {
   # The answer to a command of the ledger, instruments or administration.
-  family @0 :UInt16;  # [CommandList] of the command: 2 ledger, 3 instruments, 4 administration
+  family @0 :UInt16;  # [CommandList] of the command: 2 ledger, 3 instruments, 4 administration, 10 shardEvents
   kind @1 :UInt16;  # of the command: LedgerAction, InstrumentAction or AdminAction
   reject @2 :UInt16;  # [RejectCode] 0: done
   flags @3 :UInt16;  # [AnswerFlag bits]
