@@ -199,6 +199,7 @@ void define_counters(VenueClass& venue) {
   counter("epoch", [](const Venue& v) { return v.epoch(); });
   counter("next_timer", [](const Venue& v) { return v.next_timer(); });
   counter("away", [](const Venue& v) { return v.away(); });
+  counter("solo", [](const Venue& v) { return v.solo(); });
   counter("queue_room", [](const Venue& v) { return v.queue_room(); });
 }
 

@@ -100,5 +100,5 @@ class CoreVenue:
 
     def counters(self) -> View:
         """Clock and sequences."""
-        names = ("clock", "sequence", "event_sequence", "away")
+        names = ("clock", "sequence", "event_sequence", "away", "solo")
         return {name: int(getattr(self.venue, name)) for name in names}

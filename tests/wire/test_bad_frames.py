@@ -17,7 +17,7 @@ from exchange.schema.frames import FrameError, decode_commands, decode_reports
 
 ORDER = OrderCommand(kind=OrderAction.NEW_ORDER, account=7, qty=3, price=101, client_order_id="one")
 GOOD = codec.encode_command_frame(CommandFrame(records=(ORDER,)))
-ROOT, HEADER, LIST_KIND, LIST, TAG = 1, 2, 3, 7, 8  # words of GOOD
+ROOT, HEADER, LIST_KIND, LIST, TAG = 1, 2, 3, 8, 9  # words of GOOD
 
 
 def words(*values: int) -> bytes:
