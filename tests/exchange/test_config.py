@@ -104,7 +104,7 @@ def test_every_setting_can_be_set_in_each_way(tmp_path: Path, row: Row) -> None:
 def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
     """A good value that is not the default, as text and as itself."""
     if row.bounds is not None:
-        special = {"limits.segment_bytes": 2**21, "limits.client_order_ids": 2**23}
+        special = {"limits.segment_bytes": 2**23, "limits.client_order_ids": 2**23}
         value = special.get(row.key, row.bounds[1])
         return str(value), value
     if row.kind is bool:
@@ -130,8 +130,8 @@ def test_number_beyond_its_bounds_is_refused(row: Row) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("durability = 1", "durability is 1: expected process or disk"),
-        ('durability = "Disk"', "durability is 'Disk': expected process or disk"),
+        ("durability = 1", "durability is 1: expected process or disk or replica"),
+        ('durability = "Disk"', "durability is 'Disk': expected process or disk or replica"),
         ("limits = 1", "limits is 1: expected a table of settings"),
         ("[limits]\naccounts = 1.0", "limits.accounts is 1.0: expected a whole number from 1 to 16,777,216"),
         (
@@ -164,8 +164,8 @@ def test_number_beyond_its_bounds_is_refused(row: Row) -> None:
             "endpoints.queries is that of orders: expected another one",
         ),
         (
-            "[limits]\nsegment_bytes = 1048577",
-            "limits.segment_bytes is 1048577: expected a multiple of 4,096",
+            "[limits]\nsegment_bytes = 5000001",
+            "limits.segment_bytes is 5000001: expected a multiple of 4,096",
         ),
         (
             "[limits]\njournal_bytes = 2097152",
