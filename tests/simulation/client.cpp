@@ -243,7 +243,8 @@ void Client::receive(Envelope&& envelope) {
     return each_of<SessionAnswer>(frame, [&](const auto& answer) { take_session(answer); });
   case io::ReportList::refusals:
     return each_of<io::Refusal>(frame, [&](const io::Refusal& refusal) {
-      if (refusal.reject == static_cast<std::uint16_t>(RejectCode::not_logged_on))
+      const auto code = static_cast<RejectCode>(refusal.reject);
+      if (code == RejectCode::not_logged_on || code == RejectCode::not_leader)
         lose("that does not know it", 5 * kMillisecond);
     });
   case io::ReportList::order_states:

@@ -115,7 +115,7 @@ void Machine::start() {
     trace_("machine ", number_, " starts: life ", life->number, " epoch ", process_->journal.epoch(),
            " sequence ", process_->venue.sequence(), found.cut ? " cut" : "");
     const bool shorter = process_->journal.written_sequence() < std::exchange(written_, 0);
-    oracle_.recovered(number_, disk_, found.cut ? excused_after() : UINT64_MAX, shorter);
+    oracle_.recovered(number_, disk_, excused_after(), shorter);
     suspect_ = suspect_ || (directory_.leads && found.cut); // by rot
     if (process_->standby) link_.connect(directory_.leader);
     durable_ = process_->journal.written_sequence();
@@ -136,7 +136,8 @@ void Machine::start() {
 // it is reported. Each flip may cost one group.
 Sequence Machine::excused_after() const {
   if (flips_ == 0) return UINT64_MAX;
-  return flips_ > vouched_.size() ? 0 : vouched_[vouched_.size() - flips_];
+  // The last one may be of an append that never came to be.
+  return flips_ >= vouched_.size() ? 0 : vouched_[vouched_.size() - 1 - flips_];
 }
 
 void Machine::start_after(TimeNs delay) {

@@ -52,7 +52,8 @@ void Operator::promote(bool accepts_loss) {
   const io::Standby* const standby = machines_[other()]->standby();
   if (standby == nullptr) return;
   // It cannot know of what its leader acknowledged alone, unless it has heard of it.
-  if (!accepts_loss && machines_[leader()]->was_solo() && !machines_[other()]->venue().solo()) return;
+  const bool alone = machines_[leader()]->was_solo() || schedule_.now() < solo_under_way_until_;
+  if (!accepts_loss && alone && !machines_[other()]->venue().solo()) return;
   trace_("the operator has machine ", other(), " lead", accepts_loss ? ", whatever is lost" : "");
   io::FollowRequest request{};
   request.kind = static_cast<std::uint16_t>(io::FollowAction::promote);
@@ -62,6 +63,7 @@ void Operator::promote(bool accepts_loss) {
 
 void Operator::set_solo(bool on) {
   trace_("the operator sets machine ", leader(), on ? " solo" : " off solo");
+  if (on) solo_under_way_until_ = schedule_.now() + 2 * kSecond;
   const Link link = network_.open();
   io::SessionRequest logon{};
   logon.kind = static_cast<std::uint16_t>(io::SessionAction::logon);

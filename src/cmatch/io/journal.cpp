@@ -251,7 +251,6 @@ AppendResult Journal::refuse(std::string reason) {
 // Undoes what a failed write may have left. Where that fails too, what is there must not be the whole group: it would
 // be found and obeyed by the next recovery, though it was refused.
 void Journal::take_back(std::size_t bytes) {
-  if (planted(Bug::leaves_refused_write)) return;
   if (zero(tail_, bytes)) return;
   const auto* const wanted = reinterpret_cast<const std::uint8_t*>(buffer_.data());
   std::vector<std::uint8_t> there(bytes);
@@ -334,7 +333,7 @@ void Journal::sync_names() {
 
 // Afterwards all but the current segment is durable.
 void Journal::sync_previous() {
-  if (!planted(Bug::leaves_segment_unsynced)) sync_file(*previous_);
+  sync_file(*previous_);
   sync_names();
   previous_.reset();
   point_.durable_sequence = std::max(point_.durable_sequence, segment_ - 1);
