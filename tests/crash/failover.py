@@ -104,6 +104,7 @@ class Pair:
     def __init__(self, place: Path, seed: int) -> None:
         self._places = [place / "one", place / "two"]
         self._chance = Random(seed)
+        self._whole_again: Callable[[], bool] = lambda: True
         self.leader = Running.leader(self._places[0])
         self.standby = _standby(self._places[1], self.leader.data)
         self._until_in_sync()
@@ -151,6 +152,7 @@ class Pair:
     def _lose(
         self, kind: str, traders: Traders, lose: Callable[[], None], *, new_epoch: bool = False
     ) -> None:
+        self.leader.until(self._whole_again)
         time.sleep(self._chance.uniform(0.1, 0.6))
         epoch = max(trader.client.epoch for trader in traders.all)
         start = time.monotonic_ns()
@@ -161,8 +163,10 @@ class Pair:
         self.verdict.back_ms.setdefault(kind, []).append((told - start) / 1e6)
 
     def _kill(self, process: str) -> None:
-        self.leader.until(lambda: self.leader.is_there(process))
-        os.kill(self.leader.pid(process), signal.SIGKILL)
+        leader, healthy = self.leader, f'event="child healthy" name={process}'
+        before = leader.log.read_text().count(healthy)
+        os.kill(leader.pid(process), signal.SIGKILL)
+        self._whole_again = lambda: leader.log.read_text().count(healthy) > before
 
     def _lose_leader(self) -> None:
         _lose_machine(self.leader)
@@ -200,8 +204,7 @@ class Pair:
         self.standby.until(lambda: self.standby.said(_IN_SYNC))
 
     def _stop(self) -> End:
-        for process in ("core", "replica"):
-            self.leader.until(partial(self.leader.is_there, process))
+        self.leader.until(self._whole_again)
         if self.standby.stop() or self.leader.stop():
             raise Broken("an exchange does not end in order")
         return end_of(self.leader.log.read_text().splitlines())
