@@ -57,8 +57,7 @@ void Sequencer::begin() {
     session.silence_allowed = options_.silence_ns;
   }
   // What it answers may be on the standby's disk alone when the power goes: nobody may write in its epoch again.
-  if (options_.durability == Durability::replica && venue_.epoch() != options_.epoch &&
-      !planted(Bug::reuses_epoch))
+  if (options_.durability == Durability::replica && venue_.epoch() != options_.epoch)
     journal_at_once(AdminAction::tick);
   stats_.begin();
   stats_.set(Stat::epoch, options_.epoch);
