@@ -232,10 +232,10 @@ def test_who_may_only_trade_cannot_administer() -> None:
 def test_clock_that_is_set_back_stops_neither_heartbeats_nor_the_loss_of_sessions() -> None:
     """An hour forward and back again: who is silent is lost by steady time, and its orders are cancelled."""
     bench = Bench(options={"silence_ns": SECOND_NS})
-    me, other = bench.connect("me", flags=_CANCEL_ON_DISCONNECT), bench.connect("other")
-    bench.market(other)
+    bench.market(bench.connect("other"))
     start = bench.clock.now_ns()
     bench.clock.set(start + 3_600 * SECOND_NS)
+    me = bench.connect("me", flags=_CANCEL_ON_DISCONNECT)
     bench.send(me, CommandList.ORDERS, order("a"))
     bench.clock.set(start)
     bench.took(me, ReportList.SESSIONS)

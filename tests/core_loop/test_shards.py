@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,8 +27,8 @@ _BEAT, _TIMEOUT = 20 * _MS, 200 * _MS
 class Engine(Fold):
     """The fold of a shard on a disk in memory."""
 
-    def __init__(self, disk: MemoryDisk) -> None:
-        super().__init__(Path("/j"), Venue(**LIMITS, shard=1), disk=disk)
+    def __init__(self, disk: MemoryDisk, limits: dict[str, Any]) -> None:
+        super().__init__(Path("/j"), Venue(**limits, shard=1), disk=disk)
 
     def shard_expected(self) -> int:
         """The number of the event that the journal has next."""
@@ -89,7 +90,7 @@ class ShardBench(Bench):
     def live(self) -> None:
         """A new life of the shard's process: all of the journal once more."""
         self.wire = Wire(self)
-        self.engine = Engine(self.disk)
+        self.engine = Engine(self.disk, self.limits)
         self.engine.advance_to_end()
         self.link = ShardLink(1, self.engine, self.wire, _BEAT, 5 * _TIMEOUT)
 

@@ -120,7 +120,10 @@ def test_shard_with_a_key_of_its_role_matches(keyed: KeyedExchange) -> None:
         ).ok
         assert admin.assign_shard("A-B-2", 1).ok
         report = operator.limit("A-B-2", "sell", 1, 10, account=1)
-        assert report.order_status is OrderStatus.OPEN
+        deadline = time.monotonic() + 10  # it waits where the shard is not there yet
+        while [row.order_status for row in operator.query.open_orders(account=1)] != [OrderStatus.OPEN]:
+            assert time.monotonic() < deadline, report
+            time.sleep(0.05)
         assert operator.cancel(report).ok
 
 

@@ -54,6 +54,7 @@ void Operator::promote(bool accepts_loss) {
   // It cannot know of what its leader acknowledged alone, unless it has heard of it.
   const bool alone = machines_[leader()]->was_solo() || schedule_.now() < solo_under_way_until_;
   if (!accepts_loss && alone && !machines_[other()]->venue().solo()) return;
+  promotion_under_way_until_ = schedule_.now() + 2 * kSecond;
   trace_("the operator has machine ", other(), " lead", accepts_loss ? ", whatever is lost" : "");
   io::FollowRequest request{};
   request.kind = static_cast<std::uint16_t>(io::FollowAction::promote);
@@ -62,6 +63,8 @@ void Operator::promote(bool accepts_loss) {
 }
 
 void Operator::set_solo(bool on) {
+  // Whom its own promotion is about to replace must not go on alone.
+  if (on && schedule_.now() < promotion_under_way_until_) return;
   trace_("the operator sets machine ", leader(), on ? " solo" : " off solo");
   if (on) solo_under_way_until_ = schedule_.now() + 2 * kSecond;
   const Link link = network_.open();

@@ -39,7 +39,7 @@ class Operator {
   const World& world_;
   const std::vector<std::unique_ptr<Machine>>& machines_;
   TimeNs patient_until_ = 0;
-  TimeNs solo_under_way_until_ = 0; // asked for, and perhaps not there yet
+  TimeNs solo_under_way_until_ = 0, promotion_under_way_until_ = 0; // asked for, and perhaps not there yet
 };
 
 } // namespace cmatch::simulation

@@ -56,9 +56,9 @@ class CoreLoop:
         """One batch, from the socket to the last answer."""
         core = self._core
         core.drain()
-        core.decode()
-        if core.steady >= self._next_house_ns:  # after what was said: nobody who spoke is silent
+        if core.steady >= self._next_house_ns:
             self._keep_house()
+        core.decode()
         if core.pending and core.append():
             core.apply()
             if core.syncs:

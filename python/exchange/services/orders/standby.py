@@ -181,8 +181,8 @@ class StandbyLoop:
         for keep in self._keepers:
             keep()
         core.drain()
-        core.decode()
         core.keep_house()
+        core.decode()
         outcome = self._standby.promote_as_asked(self._clock.now_ns())
         core.answer()
         core.finish()
