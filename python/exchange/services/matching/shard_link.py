@@ -96,6 +96,7 @@ class ShardLink:
         self._heartbeat_ns = heartbeat_ns
         self._silence_ns = silence_ns
         self._logged_on = False
+        self._asked = True
         self._next_open_ns = 0
         self._heard_ns = 0
         self._beat_ns = 0
@@ -117,24 +118,24 @@ class ShardLink:
         self._listen(now_ns)
         if not self._logged_on:
             if now_ns >= self._next_open_ns:
-                self._open(now_ns)
+                self._connection.open()
+                self._next_open_ns, self._asked = now_ns + _LOGON_NS, False
+            if not self._asked:  # a connection takes a moment to stand, with keys a longer one
+                self._asked = self._ask(now_ns)
             return 0
         if now_ns - self._beat_ns >= self._heartbeat_ns:
             self._beat(now_ns)
         return self._send(now_ns)
 
-    def _open(self, now_ns: int) -> None:
-        self._connection.open()
-        self._next_open_ns = now_ns + _LOGON_NS
+    def _ask(self, now_ns: int) -> bool:
         request = _request(SessionAction.LOGON, now_ns)
         request["name"] = f"shard-{self._shard}".encode("ascii")
         request["user"] = b"shard"
         request["heartbeat_ms"] = self._silence_ns // _MS
-        if not self._connection.send(encode_commands(CommandList.SESSIONS, request)):
-            self._close(now_ns)
+        return self._connection.send(encode_commands(CommandList.SESSIONS, request))
 
     def _close(self, now_ns: int) -> None:
-        self._logged_on = False
+        self._logged_on, self._asked = False, True
         self._next_open_ns = now_ns + _PAUSE_NS
 
     def _beat(self, now_ns: int) -> None:
