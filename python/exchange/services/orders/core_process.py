@@ -87,9 +87,8 @@ def main(settings: Settings) -> int:
             log("refused to start", reason=error)
             return ExitCode.LOCKED
         opened.callback(journal.close)
-        if (
-            journal.written_sequence and not stands_by
-        ):  # another life of the core: what it writes is told from what was before
+        # Another life of the core: what it writes is told from what was before.
+        if journal.written_sequence and not stands_by:
             journal.raise_epoch(journal.epoch + 1)
         stats = SharedStats(str(stats_path(settings.data_directory)))
         stats.set(Stat.pid, os.getpid())
