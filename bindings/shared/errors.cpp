@@ -13,7 +13,8 @@ namespace {
 
 struct Classes {
   Ref engine_busy, invariant_violation, snapshot_error, unknown_instrument;
-  Ref journal_error, journal_read_only, journal_failed, journal_locked, journal_gap, journal_corrupt, state_parted;
+  Ref journal_error, journal_read_only, journal_failed, journal_locked, journal_gap, journal_corrupt,
+      state_parted;
 };
 
 // Never freed: exceptions may be raised until the interpreter is gone.

@@ -33,7 +33,7 @@ class Followers {
     std::uint64_t written; // sequence
     std::int64_t now;
     std::int64_t steady; // how long a follower is silent goes by this
-    bool waits; // answers wait for the standby
+    bool waits;          // answers wait for the standby
   };
 
   // A batch that is in the journal; those before it are at hand from here on.

@@ -130,7 +130,7 @@ Wide most_lots(Position& position, Side side, Lots more) {
 Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& command, Plan& plan) {
   plan.instrument = state.find_instrument(command.instrument_id);
   if (plan.instrument == VenueState::kNoInstrument) return {RejectCode::unknown_instrument};
-  VenueInstrument& instrument = state.instruments[plan.instrument];
+  const VenueInstrument& instrument = state.instruments[plan.instrument];
   if (is_killed(state, account, instrument)) return {RejectCode::killed};
   const Stage& stage = state.stage_of(instrument);
   plan.queued = stage.away;
@@ -476,7 +476,7 @@ Refusal enter_replace(VenueState& state, AccountSlot account, const OrderCommand
   const VenueSlot slot = find_target(state, account, command);
   if (slot == kNoSlot) return {RejectCode::unknown_order};
   VenueOrder& order = state.orders[slot];
-  VenueInstrument& instrument = state.instruments[order.instrument];
+  const VenueInstrument& instrument = state.instruments[order.instrument];
   if (instrument.id() != command.instrument_id) return {RejectCode::unknown_order};
   if (is_killed(state, account, instrument)) return {RejectCode::killed};
   if (state.stage_of(instrument).away) return {RejectCode::engine_unavailable};
