@@ -67,7 +67,9 @@ def release() -> dict[str, Any]:
     """Everything that this release sends: by name its bytes in hexadecimal and what they say."""
     sent: dict[str, Any] = {}
     for kind, message in messages.COMMANDS.items():
-        journaled = CommandFrame(records=(example(message),) * 2, stream=1, epoch=2, first_seq=3, ts_ns=4)
+        journaled = CommandFrame(
+            records=(example(message),) * 2, stream=1, epoch=2, first_seq=3, ts_ns=4, event_digest=5
+        )
         sent[message.__name__] = _entry(_command_bytes(kind, journaled), journaled)
     for report_kind, report in messages.REPORTS.items():
         frame = ReportFrame(

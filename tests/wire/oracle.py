@@ -23,7 +23,7 @@ DTYPES: dict[tuple[type, int], Any] = {
     (type(kind), int(kind)): dtype for kind, dtype in [*COMMAND_DTYPES.items(), *REPORT_DTYPES.items()]
 }
 HEADERS = {
-    CommandList: ("stream", "epoch", "firstSeq", "tsNs"),
+    CommandList: ("stream", "epoch", "firstSeq", "tsNs", "eventDigest"),
     ReportList: ("durability", "epoch", "sequence", "durableSequence", "tsNs"),
 }
 

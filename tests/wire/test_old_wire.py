@@ -90,12 +90,13 @@ struct CommandFrame @0xe5b0c2f4a1e6f7ca {
   union {
     unset @3 :Void;
     orders @4 :List(OrderCommand);
-    more @14 :List(OrderCommand);
+    more @15 :List(OrderCommand);
   }
   epoch @5 :UInt64;
   firstSeq @6 :UInt64;
   tsNs @7 :Int64;
-  a @8 :UInt64; b @9 :UInt64; c @10 :UInt64; d @11 :UInt16; e @12 :UInt16; f @13 :Bool;
+  eventDigest @8 :UInt64;
+  a @9 :UInt64; b @10 :UInt64; c @11 :UInt64; d @12 :UInt16; e @13 :UInt16; f @14 :Bool;
 }
 """
 
