@@ -176,7 +176,8 @@ class ProcessWorld:
         self._proxies: dict[str, Proxy] = {}
         self._log = (directory / "log").open("wb")
         command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(self._data)]
-        all_settings = (*SMALL, "endpoints.metrics=", f"matching.shards={shard}", *settings)
+        patient = "matching.heartbeat_timeout_ms=20000"  # of a shard on a machine that has much to do
+        all_settings = (*SMALL, "endpoints.metrics=", f"matching.shards={shard}", patient, *settings)
         command += [word for pair in all_settings for word in ("--set", pair)]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         try:
