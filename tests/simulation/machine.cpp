@@ -35,7 +35,7 @@ constexpr TimeNs cost_of(DiskOperation operation) {
 Machine::Machine(Schedule& schedule, Trace& trace, Network& network, Oracle& oracle, const World& world,
                  std::uint32_t number)
     : schedule_(schedule), trace_(trace), network_(network), oracle_(oracle), world_(world), number_(number),
-      clock_(schedule), link_(schedule, trace, network, world, number) {
+      clock_(schedule), link_(schedule, trace, network, number) {
   directory_.leads = number == 0;
   directory_.leader = number == 0 ? 1 : 0;
 }

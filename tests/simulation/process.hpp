@@ -44,8 +44,8 @@ struct Process {
 // Its link to the leader, as services/orders/standby.py has it: a turn takes what came, acknowledges, folds.
 class StandbyTurns {
  public:
-  StandbyTurns(Schedule& schedule, Trace& trace, Network& network, const World& world, Endpoint self)
-      : schedule_(schedule), trace_(trace), network_(network), world_(world), self_(self) {}
+  StandbyTurns(Schedule& schedule, Trace& trace, Network& network, Endpoint self)
+      : schedule_(schedule), trace_(trace), network_(network), self_(self) {}
 
   void connect(Endpoint leader);
   void arrive(Envelope&& envelope);
@@ -62,7 +62,6 @@ class StandbyTurns {
   Schedule& schedule_;
   Trace& trace_;
   Network& network_;
-  const World& world_;
   Endpoint self_;
   Endpoint leader_ = 0;
   Link link_ = 0;
