@@ -42,6 +42,14 @@ def heir_of(standby: StandbyBench, promotion: Promotion) -> Bench:
     return heir
 
 
+def back_as_standby(leader: Bench, heir: Bench) -> StandbyBench:
+    """The old leader, on its disk, follows who leads now."""
+    leader.journal.close()
+    old = StandbyBench(heir, leader.disk)
+    run(heir, old)
+    return old
+
+
 def market(leader: Bench, standby: StandbyBench, me: int) -> None:
     """The market of the bench, whose answers wait for the standby."""
     sent = leader.took
@@ -302,9 +310,7 @@ def test_old_leader_that_comes_back_as_a_standby_is_told_that_it_diverged() -> N
     promotion, _ = standby.ask()
     assert promotion is not None
     heir = heir_of(standby, promotion)
-    leader.journal.close()
-    old = StandbyBench(heir, leader.disk)
-    run(heir, old)
+    old = back_as_standby(leader, heir)
     assert old.standby.state is StandbyState.diverged
     assert old.venue.sequence == leader.venue.sequence
 
@@ -318,9 +324,7 @@ def test_old_leader_with_more_than_the_new_one_is_ahead() -> None:
     promotion, _ = standby.ask()
     assert promotion is not None
     heir = heir_of(standby, promotion)
-    leader.journal.close()
-    old = StandbyBench(heir, leader.disk)
-    run(heir, old)
+    old = back_as_standby(leader, heir)
     assert old.standby.state is StandbyState.ahead
 
 
@@ -331,9 +335,7 @@ def test_old_leader_that_has_nothing_of_its_own_follows_the_new_one() -> None:
     promotion, _ = standby.ask()
     assert promotion is not None
     heir = heir_of(standby, promotion)
-    leader.journal.close()
-    old = StandbyBench(heir, leader.disk)
-    run(heir, old)
+    old = back_as_standby(leader, heir)
     assert old.standby.state is StandbyState.streaming
     assert old.venue.state_hash() == heir.venue.state_hash()
     assert heir.core.standby_in_sync

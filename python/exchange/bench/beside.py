@@ -26,7 +26,7 @@ from cmatch import frames
 from cmatch.frames import CommandList, ReportList
 from exchange.bench.market import Market
 from exchange.bus.context import new_context
-from exchange.bus.rpc import CallPolicy, Metadata, RpcClient, SocketChannel
+from exchange.bus.rpc import NO_CONTEXT, CallPolicy, Metadata, RpcClient, SocketChannel
 from exchange.domain import queries as q
 from exchange.errors import ExchangeError, is_service_failure
 from exchange.resilience import CircuitBreaker
@@ -35,7 +35,7 @@ from exchange.schema.codec import encode_message
 
 _SCRAPES_A_SECOND: Final = 10
 _SNAPSHOT_EVERY_S: Final = 40.0
-_OPERATOR: Final = Metadata("bench", "0", "bench", "e30=")
+_OPERATOR: Final = Metadata("bench", "0", "bench", NO_CONTEXT)
 _ACCOUNTS: Final = 1_000
 _QUICK: Final = CallPolicy(timeout_ms=2_000)
 _PATIENT: Final = CallPolicy(timeout_ms=60_000)

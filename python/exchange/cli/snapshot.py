@@ -8,7 +8,7 @@ import os
 
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import CallPolicy, Metadata, RpcClient, SocketChannel
+from exchange.bus.rpc import NO_CONTEXT, CallPolicy, Metadata, RpcClient, SocketChannel
 from exchange.cli.common import add_client, settings_of
 from exchange.errors import is_service_failure
 from exchange.resilience import CircuitBreaker
@@ -18,7 +18,6 @@ DESCRIPTION = """Have the read replica take a snapshot now. It is done when this
 renamed into place and read back. Prints its sequence, event digest and state hash."""
 
 _TIMEOUT_MS = 60_000
-_NO_CONTEXT = "e30="  # Base64 of {}: rights are those of the connection
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +36,7 @@ async def _ask(options: argparse.Namespace) -> str:
     keys = KeyPair.read(options.key) if options.key else None
     context = new_context()
     channel = SocketChannel(context, settings.endpoints.queries, keys=keys, server_public=options.server_key)
-    metadata = Metadata(f"cli-{os.getpid()}", str(options.tenant), options.user, _NO_CONTEXT)
+    metadata = Metadata(f"cli-{os.getpid()}", str(options.tenant), options.user, NO_CONTEXT)
     try:
         async with RpcClient(channel, CircuitBreaker(failures=is_service_failure)) as client:
             policy = CallPolicy(timeout_ms=_TIMEOUT_MS)

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import CallPolicy, Metadata, RpcClient, SocketChannel
+from exchange.bus.rpc import NO_CONTEXT, CallPolicy, Metadata, RpcClient, SocketChannel
 from exchange.client.errors import ClientClosed
 from exchange.client.ids import Names
 from exchange.client.queries import method_of
@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 TIMEOUT_MS: Final = 5_000
 _TRIES_MAX: Final = 3
-_NO_CONTEXT: Final = "e30="  # Base64 of {}: rights are those of the connection
 
 
 class ReplicaAsker:
@@ -52,7 +51,7 @@ class ReplicaAsker:
         self._tenant = str(tenant)
         self._user = user
         self._seen = seen
-        self._security_context = security_context or _NO_CONTEXT
+        self._security_context = security_context or NO_CONTEXT
         self._context = new_context()
         channel = SocketChannel(self._context, endpoint, keys=keys, server_public=server_key)
         self._client = RpcClient(channel, CircuitBreaker(failures=is_service_failure))

@@ -15,7 +15,7 @@ from cmatch._core import JournalReader
 from cmatch.errors import JournalGap
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import Call, CallPolicy, Handler, Metadata, RpcClient, SocketChannel
+from exchange.bus.rpc import NO_CONTEXT, Call, CallPolicy, Handler, Metadata, RpcClient, SocketChannel
 from exchange.domain.replication import JournalReply, JournalRequest, SnapshotReply, SnapshotRequest
 from exchange.errors import RpcError, RpcStatus, StorageError, is_service_failure
 from exchange.resilience import CircuitBreaker
@@ -30,7 +30,6 @@ SNAPSHOT_FILE_METHOD: Final = "replica.snapshot_file"
 _PART_BYTES: Final = 2 << 20
 _LENGTH_BYTES: Final = 8
 _TIMEOUT_MS: Final = 10_000
-_NO_CONTEXT: Final = "e30="  # Base64 of {}: rights are those of the connection
 
 
 def history_handlers(directory: DataDirectory, registry: FollowerRegistry) -> dict[str, Handler]:
@@ -115,7 +114,7 @@ class LeaderHistory:
         self._name = name
         self._runner = asyncio.Runner()
         self._context = new_context()
-        self._metadata = Metadata(f"standby-{name}"[:40], str(OPERATOR), name, _NO_CONTEXT)
+        self._metadata = Metadata(f"standby-{name}"[:40], str(OPERATOR), name, NO_CONTEXT)
         self._client = self._runner.run(self._connect(endpoint, keys, server_key))
 
     async def _connect(self, endpoint: str, keys: KeyPair | None, server_key: str | None) -> RpcClient:

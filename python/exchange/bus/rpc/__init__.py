@@ -9,6 +9,7 @@ with calling(Metadata("corr-abc-123", "acme-corp", "trader-42", security_context
 
 from exchange.bus.rpc.calls import (
     HEADERS,
+    NO_CONTEXT,
     Call,
     Handler,
     Interceptor,
@@ -27,6 +28,7 @@ from exchange.bus.rpc.server import LOCAL, RpcServer
 __all__ = [
     "HEADERS",
     "LOCAL",
+    "NO_CONTEXT",
     "Breaker",
     "Call",
     "CallPolicy",

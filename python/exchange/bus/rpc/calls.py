@@ -17,6 +17,9 @@ NS_A_MS: Final = 1_000_000
 NS_A_US: Final = 1_000
 NS_A_S: Final = 1_000_000_000
 
+NO_CONTEXT: Final = "e30="
+"""The x-security-context of a caller whose rights are those of its connection: Base64 of {}."""
+
 # The headers of document 004, in its order, and the attribute of Metadata that holds each.
 HEADERS: Final[Mapping[str, str]] = {
     "x-correlation-id": "correlation_id",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cmatch._core import Clock, Sequencer, Standby, Venue
+from cmatch.frames import RECORD_BYTES
 from exchange.bus.curve import KeyPair
 from exchange.bus.dealer import OPTIONS, Dealer
 from exchange.bus.options import SocketOptions
@@ -19,7 +20,6 @@ from exchange.storage.directory import DataDirectory, sync_directory, write_whol
 from exchange.storage.retention import list_segments
 from exchange.storage.snapshots import SnapshotFile, read_snapshot, restore
 
-_BATCH_BYTES_MAX = 16 << 20  # what a record of the journal may hold
 _ORDERS = "/orders.sock"
 
 
@@ -80,7 +80,7 @@ def stand_by(
 
 
 def _link(replication: Replication) -> Dealer:
-    options = SocketOptions(message_bytes_max=_BATCH_BYTES_MAX, queue_messages_max=OPTIONS.queue_messages_max)
+    options = SocketOptions(message_bytes_max=RECORD_BYTES, queue_messages_max=OPTIONS.queue_messages_max)
     return Dealer(replication.leader, _keys(replication), replication.leader_key or None, options)
 
 
