@@ -26,7 +26,7 @@ from exchange.bench.market import instrument_rows
 from exchange.domain.enums import AdminAction, LedgerAction
 from exchange.resilience import CircuitBreaker
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import LocalMatching, MatchingPort, MatchingStage, StageUnavailableError
+from exchange.services.orders.stage import LocalStage, StagePort, WatchedStage, StageUnavailableError
 
 LIMITS: dict[str, Any] = {"max_accounts": 100, "max_client_ids": 10_000, "max_orders": 1_000}
 START_NS = 1_700_000_000_000_000_000
@@ -41,7 +41,7 @@ class Bench:
 
     disk: MemoryDisk = field(default_factory=MemoryDisk)
     durability: int = 1
-    port: MatchingPort = field(default_factory=LocalMatching)
+    port: StagePort = field(default_factory=LocalStage)
     options: dict[str, Any] = field(default_factory=dict)
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(START_NS))
     limits: dict[str, Any] = field(default_factory=lambda: dict(LIMITS))
@@ -66,7 +66,7 @@ class Bench:
         breaker = CircuitBreaker(
             failures=StageUnavailableError, recovery_time=1.0, clock=lambda: self.clock.now_ns() / 1e9
         )
-        self.loop = CoreLoop(self.core, MatchingStage(self.port, breaker))
+        self.loop = CoreLoop(self.core, WatchedStage(self.port, breaker))
         self.got: dict[int, dict[ReportList, list[Rows]]] = defaultdict(lambda: defaultdict(list))
 
     def connect(self, name: str = "me", *, flags: int = 0, last_event: int = 0, tenant: int = 0) -> int:
