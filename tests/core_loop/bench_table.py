@@ -26,7 +26,7 @@ from exchange.bench.market import instrument_rows
 from exchange.domain.enums import AdminAction, LedgerAction
 from exchange.resilience import CircuitBreaker
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import LocalStage, StagePort, WatchedStage, StageUnavailableError
+from exchange.services.orders.stage import LocalStage, StagePort, StageUnavailableError, WatchedStage
 
 LIMITS: dict[str, Any] = {"max_accounts": 100, "max_client_ids": 10_000, "max_orders": 1_000}
 START_NS = 1_700_000_000_000_000_000

@@ -14,9 +14,10 @@ from cmatch._core import MemoryDisk, Venue
 from cmatch.frames import CommandList, ReportList
 from exchange.domain.enums import InstrumentAction
 from exchange.resilience import CircuitBreaker
-from exchange.services.matching.shard_link import Records, ShardLink, ShardRefusedError
+from exchange.runtime.core_session import CoreRefusedError
+from exchange.services.matching.shard_link import Records, ShardLink
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import WatchedStage, RemoteStage, StageUnavailableError
+from exchange.services.orders.stage import RemoteStage, StageUnavailableError, WatchedStage
 from exchange.storage.fold import Fold
 from tests.core_loop.bench_table import LIMITS, Bench, Rows, order, replayed
 
@@ -297,7 +298,7 @@ def test_shard_whose_events_do_not_follow_stops() -> None:
     good = bench.engine.shard_events
     bench.engine.shard_events = lambda first, most: _spoiled(good(first, most))  # type: ignore[method-assign]
     bench.send(me, CommandList.ORDERS, order("m", account=1, side=2))
-    with pytest.raises(ShardRefusedError, match="event 2 does not follow"):
+    with pytest.raises(CoreRefusedError, match="event 2 does not follow"):
         bench.go(20)
     bench.live()
     bench.go(20)
@@ -318,5 +319,5 @@ def test_second_process_of_a_shard_ends_the_first() -> None:
     first = bench.link
     bench.live()
     bench.go(5)
-    with pytest.raises(ShardRefusedError, match="Another connection"):
+    with pytest.raises(CoreRefusedError, match="Another connection"):
         first.turn(bench.clock.now_ns())

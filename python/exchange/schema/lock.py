@@ -82,7 +82,9 @@ def _changes(where: str, old: Lock, new: Lock) -> Iterator[str]:
     for key, value in old.items():
         name = f"{where}/{key}".lstrip("/")
         if key not in new:
-            if not (key.startswith("reserved") and any(_is_same_place(value, other) for other in new.values())):
+            if not (
+                key.startswith("reserved") and any(_is_same_place(value, other) for other in new.values())
+            ):
                 yield f"{name} is gone"
         elif isinstance(value, dict):
             yield from _changes(name, value, new[key])

@@ -42,9 +42,9 @@ from exchange.services.orders.life import Life
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import (
     LocalStage,
-    WatchedStage,
     RemoteStage,
     StageUnavailableError,
+    WatchedStage,
 )
 from exchange.services.orders.standing_by import begin_standby, stand_by
 from exchange.storage.digests import Digest, append_digest
@@ -226,9 +226,7 @@ def _shards(settings: Settings, core: Sequencer, venue: Venue) -> dict[int, Watc
 
     def stage(number: int) -> WatchedStage:
         is_away = away.get(number, False)
-        port = RemoteStage(
-            lambda: core.shard_link(number)[0], lambda: core.steady, timeout_ns, away=is_away
-        )
+        port = RemoteStage(lambda: core.shard_link(number)[0], lambda: core.steady, timeout_ns, away=is_away)
         breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=_RECOVERY_S)
         return WatchedStage(port, breaker, away=is_away)
 
@@ -236,7 +234,7 @@ def _shards(settings: Settings, core: Sequencer, venue: Venue) -> dict[int, Watc
 
 
 def _judges(settings: Settings, core: Sequencer) -> dict[int, WatchedStage]:
-    """What asks after accounts and risk, where they have processes of their own; away until they are heard."""
+    """What asks after accounts and risk in processes of their own; they are away until they are heard."""
     timeout_ns = settings.stages.heartbeat_timeout_ms * 1_000_000
 
     def stage(judge: Judge) -> WatchedStage:

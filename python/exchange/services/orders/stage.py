@@ -33,7 +33,7 @@ class RemoteStage:
         heard_at: When one came last, ns; 0: never.
         now: The time, ns.
         timeout_ns: How old it may be.
-        away: Whether it counts as away until it is heard; if not, it has as long to come back when the core does.
+        away: Whether it is away until it is heard; if not, it has as long to come back when the core does.
     """
 
     def __init__(
