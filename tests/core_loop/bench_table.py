@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,6 +119,39 @@ class Bench:
         gifts["transfer_id"][:, 0] = np.arange(1, 2 * accounts + 1)
         self.send(connection, CommandList.LEDGER, gifts)
         assert not self.took(connection, ReportList.ANSWERS)["reject"].any()
+
+
+class Wire:
+    """A connection of a process beside it to a core in memory; `lose` says which frames never arrive."""
+
+    def __init__(self, bench: Bench, user: str) -> None:
+        self.bench = bench
+        self.user = user
+        self.number = 0
+        self.lose: Callable[[bytes], bool] = lambda _frame: False
+
+    def open(self) -> None:
+        """Connect."""
+        if self.number:
+            self.bench.transport.close(self.number)
+        self.number = self.bench.transport.open(self.user)
+        self.bench.followed.add(self.number)
+
+    def send(self, frame: bytes) -> bool:
+        """Send one frame, or lose it."""
+        return self.lose(frame) or bool(self.bench.transport.push(self.number, frame))
+
+    def receive(self, frames_max: int = 256) -> list[bytes]:
+        """What is there."""
+        found = []
+        while self.number and (frame := self.bench.transport.take(self.number)) is not None:
+            found.append(frame)
+        return found
+
+    @property
+    def broken(self) -> bool:
+        """It never breaks by itself."""
+        return False
 
 
 def order(name: str, account: int = 1, **values: int | bytes) -> Rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from exchange.services.matching.shard_link import Records, ShardLink
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import RemoteStage, StageUnavailableError, WatchedStage
 from exchange.storage.fold import Fold
-from tests.core_loop.bench_table import LIMITS, Bench, Rows, order, replayed
+from tests.core_loop.bench_table import LIMITS, Bench, Rows, Wire, order, replayed
 
 _MS = 1_000_000
 _BEAT, _TIMEOUT = 20 * _MS, 200 * _MS
@@ -41,45 +40,12 @@ class Engine(Fold):
         return self.venue.shard_events(1, first, most)
 
 
-class Wire:
-    """A connection of a shard to a core in memory; `lose` says which frames never arrive."""
-
-    def __init__(self, bench: ShardBench) -> None:
-        self.bench = bench
-        self.number = 0
-        self.lose: Callable[[bytes], bool] = lambda _frame: False
-
-    def open(self) -> None:
-        """Connect."""
-        if self.number:
-            self.bench.transport.close(self.number)
-        self.number = self.bench.transport.open("shard")
-        self.bench.shards.add(self.number)
-
-    def send(self, frame: bytes) -> bool:
-        """Send one frame, or lose it."""
-        return self.lose(frame) or bool(self.bench.transport.push(self.number, frame))
-
-    def receive(self, frames_max: int = 256) -> list[bytes]:
-        """What is there."""
-        found = []
-        while self.number and (frame := self.bench.transport.take(self.number)) is not None:
-            found.append(frame)
-        return found
-
-    @property
-    def broken(self) -> bool:
-        """It never breaks by itself."""
-        return False
-
-
 class ShardBench(Bench):
     """A core with one shard; `life` is the present one of its process."""
 
     def __post_init__(self) -> None:
         self.options = {"shards": 1} | self.options
         super().__post_init__()
-        self.shards: set[int] = set()
         away = any(bool(row["away"]) for row in self.venue.shards())
         port = RemoteStage(lambda: self.core.shard_link(1)[0], lambda: self.core.now, _TIMEOUT, away=away)
         seconds = lambda: self.clock.now_ns() / 1e9  # noqa: E731 (one word for the clock)
@@ -90,14 +56,10 @@ class ShardBench(Bench):
 
     def live(self) -> None:
         """A new life of the shard's process: all of the journal once more."""
-        self.wire = Wire(self)
+        self.wire = Wire(self, "shard")
         self.engine = Engine(self.disk, self.limits)
         self.engine.advance_to_end()
         self.link = ShardLink(1, self.engine, self.wire, _BEAT, 5 * _TIMEOUT)
-
-    def connections(self) -> range:
-        """Numbers of clients."""
-        return [number for number in range(1, 64) if number not in self.shards]  # type: ignore[return-value]
 
     def go(self, turns: int = 5, later_ns: int = 5 * _MS, *, silent: bool = False) -> None:
         """Turns of the shard and of the core."""
