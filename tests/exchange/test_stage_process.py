@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from cmatch.frames import Records
@@ -29,13 +30,13 @@ _SETTINGS = (
     "risk.process=true",
     "risk.approval=tests.exchange.test_stage_process:at_most_five_hundred",
     "stages.heartbeat_timeout_ms=1000",
-    "stages.proposal_timeout_ms=10000",  # of a machine that has much to do; a stage that is gone is noticed sooner
+    "stages.proposal_timeout_ms=10000",  # a stage that is gone is noticed sooner
 )
 
 
-def at_most_five_hundred(_view: RiskPort, orders: Records) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def at_most_five_hundred(_view: RiskPort, orders: Records) -> npt.NDArray[np.bool_]:
     """What the risk process of these tests approves."""
-    approved: np.ndarray[tuple[int], np.dtype[np.bool_]] = orders["qty"] <= 500 * 10**4  # lots
+    approved: npt.NDArray[np.bool_] = orders["qty"] <= 500 * 10**4  # lots
     return approved
 
 
@@ -52,7 +53,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessWorld]:
 def test_stage_that_is_gone_has_new_orders_refused_until_it_is_back(
     world: ProcessWorld, name: str, how: signal.Signals
 ) -> None:
-    """Refused with a code that may be tried again, cancelled all the same; then taken, and the money is right."""
+    """Refused with a code that may be tried again, cancels pass; then taken, and the money is right."""
     market = Market(400 + 10 * int(how) + len(name))
     set_up(world, market)
     maker, taker = (trader(world, market, account) for account in (market.first, market.second))

@@ -237,7 +237,7 @@ class ProcessWorld:
             time.sleep(0.002)
 
     def kill_core(self) -> None:
-        """Kill the core process; the supervisor starts another, which has its stages back when this returns."""
+        """Kill the core process; the supervisor starts another, which has its stages when this returns."""
         killed = self.process_id("core")
         os.kill(killed, signal.SIGKILL)
         self.until(lambda: core_values(self._data).get("pid", killed) != killed and self._has_stages())
