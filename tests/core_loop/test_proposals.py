@@ -98,7 +98,7 @@ def test_late_stage_has_its_orders_refused_and_the_rest_journaled() -> None:
     reports = bench.took(me, ReportList.REPORTS)
     unavailable = RejectCode.RISK_UNAVAILABLE
     told = reports[["exec_type", "reject", "sequence"]].tolist()
-    assert sorted(told) == [(2, unavailable, 0), (4, 0, before + 1), (8, unavailable, 0)]
+    assert sorted(told) == [(2, unavailable, 0), (4, 0, before + 1), (9, unavailable, 0)]
     assert bench.journaled()[-1][2]["client_order_id_head"].tolist() == [b"c"]
     bench.send(me, CommandList.ORDERS, order("b"))  # at once: it has not been heard since
     assert bench.took(me, ReportList.REPORTS)["reject"].tolist() == [unavailable]

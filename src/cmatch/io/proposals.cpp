@@ -22,6 +22,7 @@ RejectCode Proposals::closed() const {
 bool Proposals::hear(Judge judge, ConnectionId connection, std::int64_t steady, Sequence followed) {
   if ((judge != Judge::accounts && judge != Judge::risk) || !stage(judge).there) return false;
   RemoteStage& heard = stage(judge);
+  if (heard.connection != connection) heard.anew = true;
   heard.connection = connection;
   heard.link = {steady, followed};
   heard.late = false;
@@ -70,6 +71,7 @@ void Proposals::ask(Judge judge, Transport& transport) {
   asked_ = static_cast<std::uint16_t>(judge);
   judged_ = header_.first_seq - 1;
   RemoteStage& asked = stage(judge);
+  asked.anew = false;
   if (!closed(asked)) asked.late = !send(asked, held_, header_, transport);
 }
 
@@ -109,6 +111,7 @@ Proposals::State Proposals::proceed(Transport& transport, std::int64_t steady) {
     ask(Judge::accounts, transport);
   }
   RemoteStage& asked = stage(static_cast<Judge>(asked_));
+  if (asked.anew) ask(static_cast<Judge>(asked_), transport); // what another connection was asked is nobody's now
   if (steady >= deadline_) asked.late = true;
   return closed(asked) ? State::late : State::waits;
 }

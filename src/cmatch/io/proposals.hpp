@@ -71,6 +71,7 @@ class Proposals {
     bool there;
     bool away = true; // until the loop hears of it
     bool late = false; // it let a proposal pass: until it is heard again
+    bool anew = false; // it is heard on another connection than it was asked on
     ConnectionId connection = 0;
     StageLink link{};
   };
