@@ -64,10 +64,8 @@ io::SequencerOptions options_from(std::uint64_t epoch, std::uint16_t durability,
   options.followers = {
       .bytes = follow_bytes, .timeout_ns = standby_timeout_ns, .standby = std::move(standby)};
   options.outbox_bytes = follow_bytes;
-  options.stages = {.accounts = accounts,
-                    .risk = risk,
-                    .timeout_ns = proposal_timeout_ns,
-                    .behind = orders_behind};
+  options.stages = {
+      .accounts = accounts, .risk = risk, .timeout_ns = proposal_timeout_ns, .behind = orders_behind};
   return options;
 }
 
@@ -145,7 +143,8 @@ void register_sequencer(py::module_& module) {
           },
           "user_id"_a, "tenant"_a, "trades"_a, "administers"_a, "follows"_a = false, "shards"_a = false,
           "stages"_a = false,
-          "permit(user_id, tenant, trades, administers, follows=False, shards=False, stages=False) -> None\n\n"
+          "permit(user_id, tenant, trades, administers, follows=False, shards=False, stages=False) -> "
+          "None\n\n"
           "tenant 0: any. follows: the journal. shards: it may send what the engine of a shard made. stages: "
           "it judges\nwhat is proposed.")
       .def(

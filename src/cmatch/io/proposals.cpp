@@ -14,11 +14,6 @@ bool is_code_of_stage(std::uint16_t reject) { return reject >= 2000 && reject < 
 Proposals::Proposals(const ProposalsOptions& options)
     : options_(options), accounts_{.there = options.accounts}, risk_{.there = options.risk} {}
 
-RejectCode Proposals::closed() const {
-  if (closed(risk_)) return RejectCode::risk_unavailable;
-  return closed(accounts_) ? RejectCode::accounts_unavailable : RejectCode::none;
-}
-
 bool Proposals::hear(Judge judge, ConnectionId connection, std::int64_t steady, Sequence followed) {
   if ((judge != Judge::accounts && judge != Judge::risk) || !stage(judge).there) return false;
   RemoteStage& heard = stage(judge);
@@ -45,8 +40,9 @@ bool Proposals::send(const RemoteStage& stage, const Batches& batch, CommandHead
 }
 
 void Proposals::inform(const Batches& batch, const CommandHeader& header, Transport& transport) {
-  for (RemoteStage* const each : {&risk_, &accounts_})
-    if (each->there && !closed(*each)) send(*each, batch, header, transport); // who misses it reads the journal
+  // Who misses it reads the journal.
+  for (const RemoteStage* const each : {&risk_, &accounts_})
+    if (each->there && !closed(*each)) send(*each, batch, header, transport);
 }
 
 void Proposals::hold(Batches& batch, const CommandHeader& header, Transport& transport, std::int64_t steady) {
@@ -111,7 +107,7 @@ Proposals::State Proposals::proceed(Transport& transport, std::int64_t steady) {
     ask(Judge::accounts, transport);
   }
   RemoteStage& asked = stage(static_cast<Judge>(asked_));
-  if (asked.anew) ask(static_cast<Judge>(asked_), transport); // what another connection was asked is nobody's now
+  if (asked.anew) ask(static_cast<Judge>(asked_), transport); // who was asked is gone
   if (steady >= deadline_) asked.late = true;
   return closed(asked) ? State::late : State::waits;
 }

@@ -39,7 +39,10 @@ class Proposals {
   }
   std::int64_t deadline() const { return deadline_; }
   // Why new and replaced orders are refused at once; none: they are not.
-  RejectCode closed() const;
+  RejectCode closed() const {
+    if (closed(risk_)) return RejectCode::risk_unavailable;
+    return closed(accounts_) ? RejectCode::accounts_unavailable : RejectCode::none;
+  }
 
   // A heartbeat: where it is heard now, proposals go. False: there is no such stage.
   bool hear(Judge judge, ConnectionId connection, std::int64_t steady, Sequence followed);
@@ -69,7 +72,7 @@ class Proposals {
  private:
   struct RemoteStage {
     bool there;
-    bool away = true; // until the loop hears of it
+    bool away = true;  // until the loop hears of it
     bool late = false; // it let a proposal pass: until it is heard again
     bool anew = false; // it is heard on another connection than it was asked on
     ConnectionId connection = 0;
@@ -88,9 +91,9 @@ class Proposals {
   RemoteStage accounts_, risk_;
   Batches held_; // or, once that is released, what was collected behind it
   CommandHeader header_{};
-  Sequence last_ = 0;     // of the held batch
-  Sequence to_judge_ = 0; // up to here it has new or replaced orders
-  Sequence judged_ = 0;   // by the stage that is asked
+  Sequence last_ = 0;             // of the held batch
+  Sequence to_judge_ = 0;         // up to here it has new or replaced orders
+  Sequence judged_ = 0;           // by the stage that is asked
   std::uint16_t asked_ = kNobody; // Judge
   std::int64_t proposed_at_ = 0, deadline_ = 0, took_ = 0;
   std::vector<std::byte> frame_;

@@ -13,8 +13,8 @@ Sequencer::Sequencer(Venue& venue, Journal& journal, Transport& transport, Clock
                      const SequencerOptions& options)
     : venue_(venue), journal_(journal), transport_(transport), clock_(clock), stats_(stats), timer_(stats),
       options_(options), sessions_(options.max_sessions), ring_(options.ring_reports),
-      inbound_(options.max_frames, options.max_batch_bytes), stages_(options.stages), followers_(options.followers),
-      outbox_(options.outbox_bytes), frame_(kClientFrameBytes) {
+      inbound_(options.max_frames, options.max_batch_bytes), stages_(options.stages),
+      followers_(options.followers), outbox_(options.outbox_bytes), frame_(kClientFrameBytes) {
   ring_.start_after(venue.event_sequence());
   epochs_.start(venue.sequence(), venue.epoch());
 }

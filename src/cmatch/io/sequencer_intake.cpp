@@ -126,8 +126,10 @@ RejectCode Sequencer::admit(ClientSession& session, const OrderCommand& command)
   RateGate& gate = enters ? session.orders : session.cancels;
   if (!gate.pass(steady_)) return RejectCode::session_throttled;
   if (enters && waits_for_standby() && !followers_.in_sync()) return RejectCode::no_replica;
-  if (enters && stages_.closed() != RejectCode::none) return stages_.closed();
-  if (enters && stages_.full_behind(batches_)) return RejectCode::queue_full;
+  if (enters && stages_.any()) {
+    if (const RejectCode code = stages_.closed(); code != RejectCode::none) return code;
+    if (stages_.full_behind(batches_)) return RejectCode::queue_full;
+  }
   if (action == OrderAction::new_order && venue_.away()) {
     if (queued_here_ >= venue_.queue_room()) return RejectCode::queue_full;
     ++queued_here_;
