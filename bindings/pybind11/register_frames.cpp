@@ -68,7 +68,7 @@ py::tuple encode(const Header& header, std::uint16_t list, const py::object& rec
     const std::span<const Record> rows = bytes.records<Record>("records");
     const std::size_t most = std::min(limit, FrameWriter::largest_frame<Record>(rows.size()));
     const std::unique_ptr<std::byte[]> memory(new std::byte[most]);
-    const WrittenFrame frame = FrameWriter({memory.get(), most}).write(header, rows);
+    const WrittenFrame frame = FrameWriter({memory.get(), most}, most).write(header, rows);
     const auto* const data = reinterpret_cast<const char*>(frame.bytes.data());
     result = py::make_tuple(py::bytes(data, frame.bytes.size()), frame.count);
   });

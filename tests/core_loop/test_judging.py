@@ -259,6 +259,23 @@ def test_approval_is_asked_with_the_state_before_and_its_word_is_journaled() -> 
     agree(bench, risk)
 
 
+def test_verdicts_on_a_batch_of_any_size_are_journaled() -> None:
+    """Larger than a client's frame: each order has its own."""
+    bench = StageBench()
+    risk = Real(bench, approve=approval_of("tests.core_loop.test_judging:at_most_five"))
+    me = started(bench, risk)
+    rows = np.concatenate([order(f"o{number}", 1 + number % 3, qty=1 + number % 6) for number in range(900)])
+    for part in np.array_split(rows, 3):
+        bench.push(me, CommandList.ORDERS, part)
+    go(bench, risk)
+    assert len(bench.journaled()[-1][2]) == 900
+    reports = bench.took(me, ReportList.REPORTS)
+    told = dict(zip(reports["client_order_id_head"].tolist(), reports["reject"].tolist(), strict=True))
+    wanted = [int(RejectCode.RISK_REFUSED) * (number % 6 == 5) for number in range(900)]
+    assert [told[b"o%d" % number] for number in range(900)] == wanted
+    agree(bench, risk)
+
+
 def _raises(_view: RiskPort, _orders: Records) -> Records:
     raise ZeroDivisionError
 

@@ -111,6 +111,8 @@ def _look_into(directory: Path, verdict: Verdict) -> None:
     codes: Counter[int] = Counter()
     for record in JournalReader(str(directory / "journal"), 0):
         commands = requests_in(record.payload)
+        if not commands.size:
+            continue
         verdict.journaled += commands.size
         entering = commands[commands["kind"] == 1]
         codes.update(commands["verdict"].tolist())

@@ -586,6 +586,7 @@ class Flow:
             "symbol": ("", "a", "B B", "A" * 24),
             "client_order_id": ("", "with space", "\x7f", "c1"),
             "correlation_id": ("with space", "é"),
+            "verdict": VERDICTS,
             "kind": (0, 17),
         }
         more = {
