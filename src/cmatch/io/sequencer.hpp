@@ -12,6 +12,7 @@
 #include "cmatch/io/batches.hpp"
 #include "cmatch/io/clock.hpp"
 #include "cmatch/io/epochs.hpp"
+#include "cmatch/io/event_marks.hpp"
 #include "cmatch/io/followers.hpp"
 #include "cmatch/io/inbound.hpp"
 #include "cmatch/io/journal.hpp"
@@ -88,6 +89,8 @@ class Sequencer {
   void keep_house();
   // Tells everyone who is connected that the core goes; nothing is journaled.
   void close_sessions();
+  // Little room is left on the disk: no new or replaced order until there is more.
+  void set_disk_nearly_full(bool nearly_full) { disk_nearly_full_ = nearly_full; }
   // The matching stage of a shard, 0: the core's own, is away or back: journaled with the next turn.
   void set_stage(bool away, ShardId shard = 0);
   // When the process of a shard was last heard of, and up to which sequence it had followed; 0, 0: never.
@@ -135,7 +138,6 @@ class Sequencer {
   };
 
   void look_at_clock();
-  void journal_at_once(AdminAction action);
   void decode_frame(const InboundFrame& frame);
   void decode_standing_by(const InboundFrame& frame, const CommandFrame& command);
   void take_follower(const InboundFrame& frame, const CommandFrame& command);
@@ -163,7 +165,7 @@ class Sequencer {
   void journal_loss(ClientSession& session);
   void journal_overdue();
   void journal_session(const ClientSession& session, AdminAction action, bool flag);
-  SessionAnswer session_answer(SessionOutcome outcome, const ClientSession* session, RejectCode code) const;
+  SessionAnswer session_answer(SessionOutcome outcome, const ClientSession* session, RejectCode code);
   bool find_principal(const InboundFrame& frame, Principal& principal) const;
 
   void note_refused(const OrderCommand& command, RejectCode code);
@@ -203,8 +205,10 @@ class Sequencer {
   Followers followers_;
   Outbox outbox_;
   EpochTable epochs_;
+  EventMarks marks_; // while answers wait for the standby
   std::optional<Promotion> promotion_;
   std::uint64_t fenced_by_ = 0;
+  bool disk_nearly_full_ = false;
   std::vector<std::span<const std::byte>> appended_; // payloads of this turn, in the journal's memory
   std::int64_t now_ = 0, steady_ = 0;                // of this turn
   RecordBuffer<ExecutionReport> refused_orders_;     // never journaled

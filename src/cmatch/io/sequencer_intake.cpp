@@ -122,6 +122,7 @@ RejectCode Sequencer::admit(ClientSession& session, const OrderCommand& command)
   const bool enters = action == OrderAction::new_order || action == OrderAction::replace;
   RateGate& gate = enters ? session.orders : session.cancels;
   if (!gate.pass(steady_)) return RejectCode::session_throttled;
+  if (enters && disk_nearly_full_) return RejectCode::disk_nearly_full;
   if (enters && waits_for_standby() && !followers_.in_sync()) return RejectCode::no_replica;
   if (action == OrderAction::new_order && venue_.away()) {
     if (queued_here_ >= venue_.queue_room()) return RejectCode::queue_full;
@@ -305,7 +306,7 @@ void Sequencer::journal_session(const ClientSession& session, AdminAction action
 }
 
 SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSession* session,
-                                        RejectCode code) const {
+                                        RejectCode code) {
   SessionAnswer answer{};
   answer.kind = static_cast<std::uint16_t>(outcome);
   answer.reject = static_cast<std::uint16_t>(code);
@@ -313,7 +314,9 @@ SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSess
   answer.epoch = options_.epoch;
   answer.sequence = journal_.written_sequence();
   answer.durable_sequence = journal_.durable_sequence();
-  answer.event_sequence = venue_.event_sequence();
+  // Events that the standby may not have may be others where it leads: who has not seen them does not count them.
+  answer.event_sequence =
+      waits_for_standby() ? marks_.upto(followers_.replicated()) : venue_.event_sequence();
   answer.oldest_event_sequence = ring_.complete_after() + 1;
   answer.timestamp = now_;
   answer.durability = static_cast<std::uint16_t>(durability());
@@ -406,6 +409,9 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   SessionAnswer answer =
       session_answer(gone ? SessionOutcome::resync : SessionOutcome::welcome, session, RejectCode::none);
   if (gone) answer.reject = static_cast<std::uint16_t>(RejectCode::resync_required);
+  // What it has seen is everywhere; and who has seen nothing is not to seem new when it comes again.
+  const std::uint64_t had = resumes ? seen : 1;
+  answer.event_sequence = std::max(answer.event_sequence, std::min(had, venue_.event_sequence()));
   replies_.push_back({frame.connection, false, answer, {}});
   session->behind = false;
   const bool skips = planted(Bug::resumes_from_wrong_event);

@@ -77,7 +77,8 @@ struct StatRow {
   X(standby_in_sync, gauge, number, "1 while the standby has all that was acknowledged")                              \
   X(answers_waiting, gauge, number, "Frames that wait for the standby")                                               \
   X(solo, gauge, number, "1 while answers do not wait for a standby, by an operator's will")                          \
-  X(standing_by, gauge, number, "1 while this core follows another one")
+  X(standing_by, gauge, number, "1 while this core follows another one")                                              \
+  X(disk_nearly_full, gauge, number, "1 while little room is left, and new orders are refused")
 
 #define CM_TIMINGS(X)                                                                                                 \
   X(batch_service, nanoseconds, "From the drain of a batch to its last answer sent")                                  \

@@ -37,6 +37,7 @@ from exchange.resilience import CircuitBreaker
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
+from exchange.services.orders.disk_watch import DiskWatch
 from exchange.services.orders.life import Life
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import (
@@ -137,6 +138,14 @@ def main(settings: Settings) -> int:
                     return _stopped(settings, journal, venue)
                 keepers.append(fencer)
             stage = MatchingStage(LocalMatching(), CircuitBreaker(failures=StageUnavailableError))
+            keepers.append(
+                DiskWatch(
+                    directory.journal,
+                    settings.limits.disk_used_percent,
+                    core.set_disk_nearly_full,
+                    lambda: core.steady,
+                )
+            )
             shards = _shards(settings, core, venue)
             life.runs(CoreLoop(core, stage, shards=shards, keepers=keepers)).run()
             if core.fenced_by:
