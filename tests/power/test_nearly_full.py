@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from cmatch import RejectCode
 from exchange.bench.market import BASE, INSTRUMENT, Market
 from exchange.client import Client
+from exchange.runtime.log import LOGGER
 from exchange.services.orders.disk_watch import DiskWatch, used_percent
 from tests.crash.lives import Core, open_market
 from tests.crash.traders import TENANT
@@ -17,9 +19,11 @@ from tests.crash.traders import TENANT
 _SECOND_NS = 1_000_000_000
 
 
-def test_watch_looks_once_a_second_and_tells_each_change(capsys: pytest.CaptureFixture[str]) -> None:
+def test_watch_looks_once_a_second_and_tells_each_change(caplog: pytest.LogCaptureFixture) -> None:
     """At the limit it is not yet nearly full; above it it is, and is told once."""
     told: list[bool] = []
+    caplog.set_level(logging.INFO, logger=LOGGER.name)
+    LOGGER.addHandler(caplog.handler)
     now, used, looks = [0], [85.0], [0]
 
     def look(_: Path) -> float:
@@ -35,8 +39,8 @@ def test_watch_looks_once_a_second_and_tells_each_change(capsys: pytest.CaptureF
         now[0] += _SECOND_NS // 2
     assert told == [True, False]
     assert looks[0] == 10
-    lines = capsys.readouterr().err.splitlines()
-    assert ["nearly full" in lines[0], "room again" in lines[1], len(lines)] == [True, True, 2]
+    LOGGER.removeHandler(caplog.handler)
+    assert caplog.messages == ["disk nearly full: no new orders", "disk has room again"]
 
 
 def test_used_is_a_share_of_what_there_is(tmp_path: Path) -> None:
@@ -61,7 +65,7 @@ def test_core_on_a_nearly_full_disk_refuses_new_orders_and_takes_cancels(tmp_pat
         refused = client.limit(INSTRUMENT, "buy", 1, 1, client_order_id="again")
         assert refused.reject is not None
         assert refused.reject.number == RejectCode.DISK_NEARLY_FULL
-        assert client.cancel(rests.order_id).ok
+        assert client.cancel(rests.order_id, instrument=INSTRUMENT).ok
         assert client.balance(BASE).reserved == 0
     full.stop()
     roomy.start()
