@@ -19,11 +19,13 @@ from tests.crash.traders import TENANT
 _SECOND_NS = 1_000_000_000
 
 
-def test_watch_looks_once_a_second_and_tells_each_change(caplog: pytest.LogCaptureFixture) -> None:
+def test_watch_looks_once_a_second_and_tells_each_change(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At the limit it is not yet nearly full; above it it is, and is told once."""
     told: list[bool] = []
     caplog.set_level(logging.INFO, logger=LOGGER.name)
-    LOGGER.addHandler(caplog.handler)
+    monkeypatch.setattr(LOGGER, "propagate", True)
     now, used, looks = [0], [85.0], [0]
 
     def look(_: Path) -> float:
@@ -39,7 +41,6 @@ def test_watch_looks_once_a_second_and_tells_each_change(caplog: pytest.LogCaptu
         now[0] += _SECOND_NS // 2
     assert told == [True, False]
     assert looks[0] == 10
-    LOGGER.removeHandler(caplog.handler)
     assert caplog.messages == ["disk nearly full: no new orders", "disk has room again"]
 
 
