@@ -181,6 +181,7 @@ class Pair:
     def _follow_again(self) -> None:
         """Who stood by leads; the other place is emptied, and stands by."""
         self.leader, gone = self.standby, self.leader.data
+        self._whole_again = lambda: True
         shutil.rmtree(gone)
         self.standby = _standby(gone, self.leader.data)
         self._end_solo()

@@ -314,9 +314,11 @@ SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSess
   answer.epoch = options_.epoch;
   answer.sequence = journal_.written_sequence();
   answer.durable_sequence = journal_.durable_sequence();
-  // Events that the standby may not have may be others where it leads: who has not seen them does not count them.
-  answer.event_sequence =
-      waits_for_standby() ? marks_.upto(followers_.replicated()) : venue_.event_sequence();
+  // Events that the standby may not have may be others where it leads: who has not seen them does not count them, and is
+  // sent them as far as they are kept.
+  answer.event_sequence = waits_for_standby()
+                              ? std::max(marks_.upto(followers_.replicated()), ring_.complete_after())
+                              : venue_.event_sequence();
   answer.oldest_event_sequence = ring_.complete_after() + 1;
   answer.timestamp = now_;
   answer.durability = static_cast<std::uint16_t>(durability());
@@ -415,7 +417,8 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   replies_.push_back({frame.connection, false, answer, {}});
   session->behind = false;
   const bool skips = planted(Bug::resumes_from_wrong_event);
-  if (resumes) fall_behind(*session, (skips ? venue_.event_sequence() : request.last_event_sequence) + 1);
+  const std::uint64_t from = resumes && !skips ? seen : answer.event_sequence;
+  if (from < venue_.event_sequence()) fall_behind(*session, from + 1);
 }
 
 void Sequencer::log_off(ClientSession& session, SessionOutcome outcome, RejectCode code) {
