@@ -76,11 +76,9 @@ class Verdict:
 
     def __str__(self) -> str:
         kinds = "; ".join(f"{kind}: {_spread(times)}" for kind, times in self.back_ms.items())
-        lost = self.findings.missing if self.findings else "?"
-        twice = self.findings.repeated if self.findings else "?"
         return (
-            f"{self.answered} requests carried out, lost {lost}, repeated {twice},"
-            f" {self.reconnects} reconnects; {kinds}{''.join(f'; {each}' for each in self.complaints)}"
+            f"{self.answered} requests carried out, {self.findings}, {self.reconnects} reconnects;"
+            f" {kinds}{''.join(f'; {each}' for each in self.complaints)}"
         )
 
 

@@ -46,7 +46,7 @@ from exchange.services.orders.stage import (
     RemoteMatching,
     StageUnavailableError,
 )
-from exchange.services.orders.standing_by import begin_standby, stand_by
+from exchange.services.orders.standing_by import begin_standby, doubt, stand_by
 from exchange.storage.digests import Digest, append_digest
 from exchange.storage.directory import DataDirectory
 from exchange.storage.fold import starting_venue
@@ -88,6 +88,8 @@ def main(settings: Settings) -> int:
             log("refused to start", reason=error)
             return ExitCode.LOCKED
         opened.callback(journal.close)
+        if stands_by and journal.recovery["cut"] is not None:
+            doubt(directory)
         # Another life of the core: what it writes is told from what was before.
         if journal.written_sequence and not stands_by:
             journal.raise_epoch(journal.epoch + 1)
