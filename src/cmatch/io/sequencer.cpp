@@ -56,6 +56,9 @@ void Sequencer::begin() {
     session.last_heard = steady_; // it has the time of a session that fell silent just now to come back
     session.silence_allowed = options_.silence_ns;
   }
+  // A record that knows those before it to be durable: a bit that flips in the last of them is no torn tail any more.
+  if (options_.durability == Durability::replica && venue_.epoch() != options_.epoch)
+    journal_own(AdminAction::tick);
   marks_.note(venue_.sequence(), venue_.event_sequence());
   stats_.begin();
   stats_.set(Stat::epoch, options_.epoch);
@@ -247,20 +250,25 @@ void Sequencer::lead(std::uint64_t epoch) {
   options_.epoch = epoch;
   options_.leads = true;
   look_at_clock();
+  journal_own(AdminAction::promote);
+  marks_.settle(venue_.event_sequence()); // there is no other truth than what it has
+  begin();
+}
+
+// The first command of an epoch, and durable with it; nobody is told of what follows from it.
+void Sequencer::journal_own(AdminAction action) {
   batches_.clear();
   output_.clear();
   AdminCommand& command = batches_.administration.push();
   command = AdminCommand{};
-  command.kind = static_cast<std::uint16_t>(AdminAction::promote);
-  command.flag = 1;
+  command.kind = static_cast<std::uint16_t>(action);
+  command.flag = action == AdminAction::promote;
   command.sent_at = now_;
   batches_.extend(Family::administration, batches_.administration.size());
   if (!append()) throw JournalReadOnly("the lead cannot be journaled: " + journal_.reason());
   apply();
   batches_.clear();
-  output_.clear();                        // nobody is told of what follows from it
-  marks_.settle(venue_.event_sequence()); // there is no other truth than what it has
-  begin();
+  output_.clear();
 }
 
 void Sequencer::answer_promotion(const Promotion& promotion, const FollowAnswer& answer) {

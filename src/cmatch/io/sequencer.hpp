@@ -138,6 +138,7 @@ class Sequencer {
   };
 
   void look_at_clock();
+  void journal_own(AdminAction action);
   void decode_frame(const InboundFrame& frame);
   void decode_standing_by(const InboundFrame& frame, const CommandFrame& command);
   void take_follower(const InboundFrame& frame, const CommandFrame& command);
