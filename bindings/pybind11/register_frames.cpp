@@ -24,7 +24,7 @@ struct Records<CommandHeader> {
   template <class Act>
   static bool with(std::uint16_t list, Act&& act) {
     return any<OrderCommand, LedgerCommand, InstrumentCommand, AdminCommand, SessionRequest, OrderQuery,
-               BalanceQuery, FollowRequest, FollowAnswer, ShardEvent>(list, std::forward<Act>(act));
+               BalanceQuery, FollowRequest, FollowAnswer, ShardEvent, Verdict>(list, std::forward<Act>(act));
   }
   template <class... Record, class Act>
   static bool any(std::uint16_t list, Act&& act) {

@@ -39,11 +39,12 @@ io::SequencerOptions options_from(std::uint64_t epoch, std::uint16_t durability,
                                   std::uint32_t cancels_per_s, std::uint32_t cancels_burst,
                                   std::uint32_t shards, bool trusts_peers, bool leads,
                                   std::size_t follow_bytes, std::int64_t standby_timeout_ns,
-                                  std::string standby) {
+                                  std::string standby, bool accounts, bool risk,
+                                  std::int64_t proposal_timeout_ns, std::uint32_t orders_behind) {
   if (durability < 1 || durability > 3)
     throw py::value_error("durability is 1 (process), 2 (disk) or 3 (replica)");
   if (max_frames < 1 || max_batch_bytes < 1 || max_sessions < 1 || ring_reports < 1 || silence_ns < 1 ||
-      follow_bytes < 1 || standby_timeout_ns < 1)
+      follow_bytes < 1 || standby_timeout_ns < 1 || proposal_timeout_ns < 1 || orders_behind < 1)
     throw py::value_error("a size or a time of the sequencer is below 1");
   io::SequencerOptions options;
   options.epoch = epoch;
@@ -63,7 +64,14 @@ io::SequencerOptions options_from(std::uint64_t epoch, std::uint16_t durability,
   options.followers = {
       .bytes = follow_bytes, .timeout_ns = standby_timeout_ns, .standby = std::move(standby)};
   options.outbox_bytes = follow_bytes;
+  options.stages = {
+      .accounts = accounts, .risk = risk, .timeout_ns = proposal_timeout_ns, .behind = orders_behind};
   return options;
+}
+
+io::Judge judge_of(std::uint16_t number) {
+  if (number < 1 || number > 2) throw py::value_error("a judge is 1 (accounts) or 2 (risk)");
+  return static_cast<io::Judge>(number);
 }
 
 } // namespace
@@ -83,27 +91,32 @@ void register_sequencer(py::module_& module) {
                       std::uint32_t max_sessions, std::uint32_t ring_reports, std::int64_t silence_ns,
                       std::uint32_t orders_per_s, std::uint32_t orders_burst, std::uint32_t cancels_per_s,
                       std::uint32_t cancels_burst, std::uint32_t shards, bool trusts_peers, bool leads,
-                      std::size_t follow_bytes, std::int64_t standby_timeout_ns, std::string standby) {
+                      std::size_t follow_bytes, std::int64_t standby_timeout_ns, std::string standby,
+                      bool accounts, bool risk, std::int64_t proposal_timeout_ns,
+                      std::uint32_t orders_behind) {
             return std::make_unique<SequencerHost>(
                 std::move(venue), std::move(journal), transport, clock, stats,
                 options_from(epoch, durability, max_frames, max_batch_bytes, max_sessions, ring_reports,
                              silence_ns, orders_per_s, orders_burst, cancels_per_s, cancels_burst, shards,
-                             trusts_peers, leads, follow_bytes, standby_timeout_ns, std::move(standby)));
+                             trusts_peers, leads, follow_bytes, standby_timeout_ns, std::move(standby),
+                             accounts, risk, proposal_timeout_ns, orders_behind));
           }),
           "venue"_a, "journal"_a, "transport"_a, "clock"_a, "stats"_a, py::kw_only(), "epoch"_a = 1,
           "durability"_a = 1, "max_frames"_a = 4096, "max_batch_bytes"_a = 4u << 20, "max_sessions"_a = 4096,
           "ring_reports"_a = 1u << 18, "silence_ns"_a = 10'000'000'000, "orders_per_s"_a = 0,
           "orders_burst"_a = 1, "cancels_per_s"_a = 0, "cancels_burst"_a = 1, "shards"_a = 0,
           "trusts_peers"_a = true, "leads"_a = true, "follow_bytes"_a = std::size_t{16} << 20,
-          "standby_timeout_ns"_a = 2'000'000'000, "standby"_a = "standby", py::keep_alive<1, 4>(),
-          py::keep_alive<1, 5>(), py::keep_alive<1, 6>(),
+          "standby_timeout_ns"_a = 2'000'000'000, "standby"_a = "standby", "accounts"_a = false,
+          "risk"_a = false, "proposal_timeout_ns"_a = 500'000'000, "orders_behind"_a = 4096,
+          py::keep_alive<1, 4>(), py::keep_alive<1, 5>(), py::keep_alive<1, 6>(),
           "__init__(venue, journal, transport, clock, stats, *, epoch=1, durability=1, max_frames=4096, "
           "max_batch_bytes=4194304,\n"
           "    max_sessions=4096, ring_reports=262144, silence_ns=10000000000, orders_per_s=0, "
           "orders_burst=1,\n"
           "    cancels_per_s=0, cancels_burst=1, shards=0, trusts_peers=True, leads=True, "
           "follow_bytes=16777216,\n"
-          "    standby_timeout_ns=2000000000, standby='standby')\n\n"
+          "    standby_timeout_ns=2000000000, standby='standby', accounts=False, risk=False,\n"
+          "    proposal_timeout_ns=500000000, orders_behind=4096)\n\n"
           "Args:\n"
           "    durability: 1 process, 2 disk, 3 replica: what an acknowledgement says; the loop keeps the "
           "promise.\n"
@@ -117,15 +130,23 @@ void register_sequencer(py::module_& module) {
           "lead.\n"
           "    follow_bytes: Of batches at hand for followers, and of answers that wait for the standby.\n"
           "    standby_timeout_ns: Of a follower's silence, after which it is gone.\n"
-          "    standby: The name of the one follower that answers wait for.")
+          "    standby: The name of the one follower that answers wait for.\n"
+          "    accounts, risk: Whether the stage has a process of its own, which new and replaced orders are "
+          "proposed to.\n"
+          "    proposal_timeout_ns: For all verdicts on a batch; then its orders are refused.\n"
+          "    orders_behind: Commands behind such a batch, from which on orders are refused.")
       .def(
           "permit",
           [](SequencerHost& self, const std::string& user_id, std::uint32_t tenant, bool trades,
-             bool administers, bool follows,
-             bool shards) { self.sequencer.permit(user_id, {tenant, trades, administers, follows, shards}); },
+             bool administers, bool follows, bool shards, bool stages) {
+            self.sequencer.permit(user_id, {tenant, trades, administers, follows, shards, stages});
+          },
           "user_id"_a, "tenant"_a, "trades"_a, "administers"_a, "follows"_a = false, "shards"_a = false,
-          "permit(user_id, tenant, trades, administers, follows=False, shards=False) -> None\n\n"
-          "tenant 0: any. follows: the journal. shards: it may send what the engine of a shard made.")
+          "stages"_a = false,
+          "permit(user_id, tenant, trades, administers, follows=False, shards=False, stages=False) -> "
+          "None\n\n"
+          "tenant 0: any. follows: the journal. shards: it may send what the engine of a shard made. stages: "
+          "it judges\nwhat is proposed.")
       .def(
           "revoke", [](SequencerHost& self, const std::string& user_id) { self.sequencer.revoke(user_id); },
           "user_id"_a, "revoke(user_id) -> None")
@@ -162,6 +183,9 @@ void register_sequencer(py::module_& module) {
       .def_property_readonly(
           "pending", [](const SequencerHost& self) { return self.sequencer.pending(); },
           "Whether there are commands to be journaled.")
+      .def("propose", &stage<&io::Sequencer::propose>, Unlocked(),
+           "propose() -> bool\n\nAsks the stages that have processes of their own, without waiting for them; "
+           "True: there is a batch to append.")
       .def("append", &stage<&io::Sequencer::append>, Unlocked(),
            "append() -> bool\n\nWrites the batch ahead; False: refused, nothing of it is in the journal.\n\n"
            "Raises:\n    JournalFailed")
@@ -190,13 +214,31 @@ void register_sequencer(py::module_& module) {
       .def(
           "shard_link",
           [](SequencerHost& self, ShardId shard) {
-            const io::ShardLink link = self.sequencer.shard_link(shard);
+            const io::StageLink link = self.sequencer.shard_link(shard);
             return py::make_tuple(link.heard_at, link.followed);
           },
           "shard"_a,
           "shard_link(shard) -> tuple[int, int]\n\n"
           "When the process of a shard was last heard of, ns, and the sequence that it had followed; 0, 0: "
           "never.")
+      .def(
+          "set_judge",
+          [](SequencerHost& self, std::uint16_t judge, bool away) {
+            self.sequencer.set_judge(judge_of(judge), away);
+          },
+          "judge"_a, "away"_a,
+          "set_judge(judge, away) -> None\n\n"
+          "The process of a stage that judges orders (1 accounts, 2 risk) went away, or is back.")
+      .def(
+          "judge_link",
+          [](SequencerHost& self, std::uint16_t judge) {
+            const io::StageLink link = self.sequencer.judge_link(judge_of(judge));
+            return py::make_tuple(link.heard_at, link.followed);
+          },
+          "judge"_a, "judge_link(judge) -> tuple[int, int]\n\nThe same of the process of such a stage.")
+      .def_property_readonly(
+          "waits", [](const SequencerHost& self) { return self.sequencer.waits(); },
+          "Whether a batch is held until the stages have judged it.")
       .def_property_readonly(
           "next_timer", [](SequencerHost& self) { return self.sequencer.next_timer(); },
           "When time alone is due to change something, ns.")

@@ -37,6 +37,7 @@ class CommandList(Word):
     FOLLOW_REQUESTS = 8
     FOLLOW_ANSWERS = 9
     SHARD_EVENTS = 10
+    VERDICTS = 11
 
 
 class ReportList(Word):
@@ -130,6 +131,7 @@ BALANCE_QUERY_DTYPE = _dtype("BALANCE_QUERY")
 FOLLOW_REQUEST_DTYPE = _dtype("FOLLOW_REQUEST")
 FOLLOW_ANSWER_DTYPE = _dtype("FOLLOW_ANSWER")
 SHARD_EVENT_DTYPE = _dtype("SHARD_EVENT")
+VERDICT_DTYPE = _dtype("VERDICT")
 EXECUTION_REPORT_DTYPE = _dtype("EXECUTION_REPORT")
 ANSWER_DTYPE = _dtype("ANSWER")
 SESSION_ANSWER_DTYPE = _dtype("SESSION_ANSWER")
@@ -148,6 +150,7 @@ COMMAND_DTYPES: Final = {
     CommandList.FOLLOW_REQUESTS: FOLLOW_REQUEST_DTYPE,
     CommandList.FOLLOW_ANSWERS: FOLLOW_ANSWER_DTYPE,
     CommandList.SHARD_EVENTS: SHARD_EVENT_DTYPE,
+    CommandList.VERDICTS: VERDICT_DTYPE,
 }
 REPORT_DTYPES: Final = {
     ReportList.REPORTS: EXECUTION_REPORT_DTYPE,
@@ -157,6 +160,14 @@ REPORT_DTYPES: Final = {
     ReportList.BALANCE_STATES: BALANCE_STATE_DTYPE,
     ReportList.REFUSALS: REFUSAL_DTYPE,
 }
+
+
+def is_report_frame(frame: bytes) -> bool:
+    """Whether a frame that came from the core holds reports, not commands of its journal.
+
+    Reports have a durability, where such commands have stream 0.
+    """
+    return any(frame[18:20])
 
 
 def encode_commands(

@@ -59,7 +59,7 @@ class RejectCode(IntEnum):
     BAD_CLIENT_ORDER_ID = 1005, "A client order id is 1 to 40 printable ASCII characters.", False, 422, 99, 99
     BAD_CORRELATION_ID = 1006, "A correlation id is up to 40 printable ASCII characters.", False, 422, 99, 99
     SESSION_THROTTLED = 1007, "The session sends faster than it may.", True, 429, 99, 99
-    QUEUE_FULL = 1008, "Matching is away or behind, and no more orders wait for it.", True, 503, 2, 2
+    QUEUE_FULL = 1008, "A stage is away or behind, and no more orders wait for it.", True, 503, 2, 2
     READ_ONLY = 1009, "Nothing can be journaled now, so nothing is accepted.", True, 503, 2, 2
     DUPLICATE_ID_DIFFERENT = 1010, "The client order id named another request.", False, 409, 6, 6
     TOO_OLD = 1011, "sent_at is older than what is remembered of the account.", False, 410, 4, 99
@@ -74,7 +74,7 @@ class RejectCode(IntEnum):
     NO_REPLICA = 1020, "No standby is in sync, and answers have to wait for one.", True, 503, 2, 2
     STALE_EPOCH = 1021, "Another core has taken over the lead.", False, 409, 99, 99
     NOT_IN_SYNC = 1022, "This standby may lack what the leader has acknowledged.", False, 409, 99, 99
-    DISK_NEARLY_FULL = 1026, "Little room is left to journal in: no new orders.", True, 503, 2, 2
+    DISK_NEARLY_FULL = 1023, "Little room is left to journal in: no new orders.", True, 503, 2, 2
     UNKNOWN_ACCOUNT = 2001, "No account of this tenant has this id.", False, 404, 15, 99
     INSUFFICIENT_FUNDS = 2002, "Less is available than would be reserved.", False, 422, 3, 99
     UNKNOWN_ASSET = 2003, "No asset has this id.", False, 404, 99, 99
@@ -100,6 +100,7 @@ class RejectCode(IntEnum):
     CAPACITY_BALANCES = 2023, "There are as many balances as there may be.", True, 503, 2, 99
     CAPACITY_TRANSFERS = 2024, "No more transfers can be remembered.", True, 503, 99, 99
     CAPACITY_RESERVATIONS = 2025, "There are as many reservations as there may be.", True, 503, 99, 99
+    ACCOUNTS_UNAVAILABLE = 2026, "The accounts stage is away, or too late.", True, 503, 2, 2
     KILLED = 3001, "A kill switch is on that covers the order.", True, 403, 2, 2
     MAX_ORDER_QTY = 3002, "The order is larger than the limit, in lots.", False, 422, 3, 99
     MAX_ORDER_NOTIONAL = 3003, "The order is worth more than the limit.", False, 422, 3, 99
@@ -114,6 +115,8 @@ class RejectCode(IntEnum):
     REDUCE_ONLY = 3012, "The order would do more than reduce the position.", False, 422, 99, 99
     INVALID_LIMIT = 3013, "A limit is out of range, or a rate has no interval.", False, 422, 99, 99
     CAPACITY_POSITIONS = 3014, "There are as many positions as there may be.", True, 503, 2, 99
+    RISK_UNAVAILABLE = 3015, "The risk stage is away, too late, or failed at the order.", True, 503, 2, 2
+    RISK_REFUSED = 3016, "The risk stage does not approve the order.", False, 422, 99, 99
     UNKNOWN_COMMAND = 4001, "No command has this kind.", False, 400, 99, 99
     INVALID_FIELD = 4002, "An enum or flag is out of range, or a needed field is absent.", False, 400, 99, 99
     UNKNOWN_INSTRUMENT = 4003, "No instrument has this id.", True, 404, 1, 99

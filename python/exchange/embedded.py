@@ -49,7 +49,7 @@ from exchange.resilience import CircuitBreaker
 from exchange.runtime.caller import Caller
 from exchange.runtime.core_status import CoreStatus
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import MatchingStage, StageUnavailableError
+from exchange.services.orders.stage import StageUnavailableError, WatchedStage
 from exchange.storage.fold import Fold
 from exchange.topology import SERVICES
 
@@ -239,7 +239,7 @@ class Core:
         breaker = CircuitBreaker(
             failures=StageUnavailableError, recovery_time=1.0, clock=lambda: clock.now_ns() / _NS_A_S
         )
-        self.loop = CoreLoop(self.sequencer, MatchingStage(stage, breaker))
+        self.loop = CoreLoop(self.sequencer, WatchedStage(stage, breaker))
 
     @property
     def stage_is_away(self) -> bool:

@@ -24,17 +24,20 @@ from exchange.config import Settings, load
 from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
 from exchange.observability import MetricsServer, StatsReader, stats_path
+from exchange.runtime.beside_core import is_healthy
 from exchange.runtime.child import ChildSpec, die_with_parent
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import configure, log, log_crash
 from exchange.runtime.priority import keep_off, rank
-from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts, is_healthy
+from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts
+from exchange.runtime.replica import is_healthy as replica_is_healthy
 from exchange.runtime.spec import ServiceSpec, check_table
 from exchange.runtime.supervisor import Plan, Supervisor
 from exchange.services.accounts.service import SPEC as ACCOUNTS
 from exchange.services.matching.service import SPEC as MATCHING
 from exchange.services.orders.service import SPEC as ORDERS
+from exchange.services.risk.approval import approval_of
 from exchange.services.risk.service import SPEC as RISK
 from exchange.storage.directory import DataDirectory
 from exchange.storage.fold import starting_venue
@@ -85,9 +88,14 @@ def _shard_main(settings: Settings, number: int) -> int:
     return code
 
 
-def _shard_healthy(settings: Settings, number: int, pid: int) -> bool:
-    is_well = import_module("exchange.services.matching.shard_process").is_healthy
-    return bool(is_well(DataDirectory(settings.data_directory), number, pid))
+def _judge_main(name: str, settings: Settings, _number: int = 0) -> int:
+    keep_off(settings.core.cpu)
+    code: int = import_module(f"exchange.services.{name}.stage_process").main(settings)
+    return code
+
+
+def _well_beside_core(name: str, settings: Settings, number: int, pid: int) -> bool:
+    return is_healthy(DataDirectory(settings.data_directory), _called(name, number), pid)
 
 
 def _core_healthy(settings: Settings, _number: int, pid: int) -> bool:
@@ -110,16 +118,34 @@ PROCESSES: Final[tuple[Process, ...]] = (
         (MATCHING,),
         "matches the instruments that are assigned to it",
         _shard_main,
-        _shard_healthy,
+        partial(_well_beside_core, "shard"),
         essential=False,
         numbers=lambda settings: range(1, settings.matching.shards + 1),
+    ),
+    Process(
+        "accounts",
+        (ACCOUNTS,),
+        "judges orders by the money of their accounts",
+        partial(_judge_main, "accounts"),
+        partial(_well_beside_core, "accounts"),
+        essential=False,
+        numbers=lambda settings: (0,) * settings.accounts.process,
+    ),
+    Process(
+        "risk",
+        (RISK,),
+        "judges orders by limits, and by what `risk.approval` names",
+        partial(_judge_main, "risk"),
+        partial(_well_beside_core, "risk"),
+        essential=False,
+        numbers=lambda settings: (0,) * settings.risk.process,
     ),
     Process(
         "replica",
         SERVICES,
         "follows the journal, answers queries, takes snapshots",
         _replica_main,
-        lambda settings, _number, pid: is_healthy(DataDirectory(settings.data_directory), pid),
+        lambda settings, _number, pid: replica_is_healthy(DataDirectory(settings.data_directory), pid),
         essential=False,
     ),
 )
@@ -184,10 +210,13 @@ def run_all(settings: Settings) -> int:
     """Runs core and replica in this one process, for tests: the replica in a thread; the core's exit code.
 
     Raises:
-        ConfigError: there are shards, which are processes.
+        ConfigError: a stage has processes of its own.
     """
     if settings.matching.shards:
         raise ConfigError(f"matching.shards is {settings.matching.shards}: expected 0 for all in one process")
+    for name in ("accounts", "risk"):
+        if getattr(settings, name).process:
+            raise ConfigError(f"{name}.process is true: expected false for all in one process")
     configure("all-in-one")
     prepare(settings)
     started: list[tuple[asyncio.AbstractEventLoop, Replica]] = []
@@ -214,8 +243,10 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
 
     Raises:
         ExchangeError: it cannot start: the directory is in use, open to others, or of other limits.
+        ConfigError: `risk.approval` names nothing.
     """
     configure("supervisor")
+    approval_of(settings.risk.approval)
     keep_off(settings.core.cpu)
     directory = prepare(settings)
     supervisor = Supervisor(

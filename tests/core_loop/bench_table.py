@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +27,7 @@ from exchange.bench.market import instrument_rows
 from exchange.domain.enums import AdminAction, LedgerAction
 from exchange.resilience import CircuitBreaker
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import LocalMatching, MatchingPort, MatchingStage, StageUnavailableError
+from exchange.services.orders.stage import LocalStage, StagePort, StageUnavailableError, WatchedStage
 
 LIMITS: dict[str, Any] = {"max_accounts": 100, "max_client_ids": 10_000, "max_orders": 1_000}
 START_NS = 1_700_000_000_000_000_000
@@ -41,7 +42,7 @@ class Bench:
 
     disk: MemoryDisk = field(default_factory=MemoryDisk)
     durability: int = 1
-    port: MatchingPort = field(default_factory=LocalMatching)
+    port: StagePort = field(default_factory=LocalStage)
     options: dict[str, Any] = field(default_factory=dict)
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(START_NS))
     limits: dict[str, Any] = field(default_factory=lambda: dict(LIMITS))
@@ -66,7 +67,7 @@ class Bench:
         breaker = CircuitBreaker(
             failures=StageUnavailableError, recovery_time=1.0, clock=lambda: self.clock.now_ns() / 1e9
         )
-        self.loop = CoreLoop(self.core, MatchingStage(self.port, breaker))
+        self.loop = CoreLoop(self.core, WatchedStage(self.port, breaker))
         self.got: dict[int, dict[ReportList, list[Rows]]] = defaultdict(lambda: defaultdict(list))
 
     def connect(self, name: str = "me", *, flags: int = 0, last_event: int = 0, tenant: int = 0) -> int:
@@ -118,6 +119,39 @@ class Bench:
         gifts["transfer_id"][:, 0] = np.arange(1, 2 * accounts + 1)
         self.send(connection, CommandList.LEDGER, gifts)
         assert not self.took(connection, ReportList.ANSWERS)["reject"].any()
+
+
+class Wire:
+    """A connection of a process beside it to a core in memory; `lose` says which frames never arrive."""
+
+    def __init__(self, bench: Bench, user: str) -> None:
+        self.bench = bench
+        self.user = user
+        self.number = 0
+        self.lose: Callable[[bytes], bool] = lambda _frame: False
+
+    def open(self) -> None:
+        """Connect."""
+        if self.number:
+            self.bench.transport.close(self.number)
+        self.number = self.bench.transport.open(self.user)
+        self.bench.followed.add(self.number)
+
+    def send(self, frame: bytes) -> bool:
+        """Send one frame, or lose it."""
+        return self.lose(frame) or bool(self.bench.transport.push(self.number, frame))
+
+    def receive(self, frames_max: int = 256) -> list[bytes]:
+        """What is there."""
+        found = []
+        while self.number and (frame := self.bench.transport.take(self.number)) is not None:
+            found.append(frame)
+        return found
+
+    @property
+    def broken(self) -> bool:
+        """It never breaks by itself."""
+        return False
 
 
 def order(name: str, account: int = 1, **values: int | bytes) -> Rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,12 @@ from cmatch._core import MemoryDisk, Venue
 from cmatch.frames import CommandList, ReportList
 from exchange.domain.enums import InstrumentAction
 from exchange.resilience import CircuitBreaker
-from exchange.services.matching.shard_link import Records, ShardLink, ShardRefusedError
+from exchange.runtime.core_session import CoreRefusedError
+from exchange.services.matching.shard_link import Records, ShardLink
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import MatchingStage, RemoteMatching, StageUnavailableError
+from exchange.services.orders.stage import RemoteStage, StageUnavailableError, WatchedStage
 from exchange.storage.fold import Fold
-from tests.core_loop.bench_table import LIMITS, Bench, Rows, order, replayed
+from tests.core_loop.bench_table import LIMITS, Bench, Rows, Wire, order, replayed
 
 _MS = 1_000_000
 _BEAT, _TIMEOUT = 20 * _MS, 200 * _MS
@@ -40,63 +40,26 @@ class Engine(Fold):
         return self.venue.shard_events(1, first, most)
 
 
-class Wire:
-    """A connection of a shard to a core in memory; `lose` says which frames never arrive."""
-
-    def __init__(self, bench: ShardBench) -> None:
-        self.bench = bench
-        self.number = 0
-        self.lose: Callable[[bytes], bool] = lambda _frame: False
-
-    def open(self) -> None:
-        """Connect."""
-        if self.number:
-            self.bench.transport.close(self.number)
-        self.number = self.bench.transport.open("shard")
-        self.bench.shards.add(self.number)
-
-    def send(self, frame: bytes) -> bool:
-        """Send one frame, or lose it."""
-        return self.lose(frame) or bool(self.bench.transport.push(self.number, frame))
-
-    def receive(self, frames_max: int = 256) -> list[bytes]:
-        """What is there."""
-        found = []
-        while self.number and (frame := self.bench.transport.take(self.number)) is not None:
-            found.append(frame)
-        return found
-
-    @property
-    def broken(self) -> bool:
-        """It never breaks by itself."""
-        return False
-
-
 class ShardBench(Bench):
     """A core with one shard; `life` is the present one of its process."""
 
     def __post_init__(self) -> None:
         self.options = {"shards": 1} | self.options
         super().__post_init__()
-        self.shards: set[int] = set()
         away = any(bool(row["away"]) for row in self.venue.shards())
-        port = RemoteMatching(lambda: self.core.shard_link(1)[0], lambda: self.core.now, _TIMEOUT, away=away)
+        port = RemoteStage(lambda: self.core.shard_link(1)[0], lambda: self.core.now, _TIMEOUT, away=away)
         seconds = lambda: self.clock.now_ns() / 1e9  # noqa: E731 (one word for the clock)
         breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=0.1, clock=seconds)
-        stage = MatchingStage(port, breaker, away=away)
+        stage = WatchedStage(port, breaker, away=away)
         self.loop = CoreLoop(self.core, self.loop._stages[0], shards={1: stage})
         self.live()
 
     def live(self) -> None:
         """A new life of the shard's process: all of the journal once more."""
-        self.wire = Wire(self)
+        self.wire = Wire(self, "shard")
         self.engine = Engine(self.disk, self.limits)
         self.engine.advance_to_end()
         self.link = ShardLink(1, self.engine, self.wire, _BEAT, 5 * _TIMEOUT)
-
-    def connections(self) -> range:
-        """Numbers of clients."""
-        return [number for number in range(1, 64) if number not in self.shards]  # type: ignore[return-value]
 
     def go(self, turns: int = 5, later_ns: int = 5 * _MS, *, silent: bool = False) -> None:
         """Turns of the shard and of the core."""
@@ -297,7 +260,7 @@ def test_shard_whose_events_do_not_follow_stops() -> None:
     good = bench.engine.shard_events
     bench.engine.shard_events = lambda first, most: _spoiled(good(first, most))  # type: ignore[method-assign]
     bench.send(me, CommandList.ORDERS, order("m", account=1, side=2))
-    with pytest.raises(ShardRefusedError, match="event 2 does not follow"):
+    with pytest.raises(CoreRefusedError, match="event 2 does not follow"):
         bench.go(20)
     bench.live()
     bench.go(20)
@@ -318,5 +281,5 @@ def test_second_process_of_a_shard_ends_the_first() -> None:
     first = bench.link
     bench.live()
     bench.go(5)
-    with pytest.raises(ShardRefusedError, match="Another connection"):
+    with pytest.raises(CoreRefusedError, match="Another connection"):
         first.turn(bench.clock.now_ns())

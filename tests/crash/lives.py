@@ -28,7 +28,7 @@ ACCOUNTS: Final = 100
 SOCKETS: Final = 4
 LIVES_MAX: Final = 200  # on one directory: client order ids are of 256 runs
 SEGMENT_BYTES: Final = 16 << 20
-_LIMITS: Final = {"accounts": 1_000, "client_order_ids": 1 << 21, "orders": 1 << 18}
+LIMITS: Final = {"accounts": 1_000, "client_order_ids": 1 << 21, "orders": 1 << 18}
 _OF_NEW: Final = (ExecType.ACCEPTED, ExecType.REJECTED)
 _OF_CANCEL: Final = (ExecType.CANCELED, ExecType.CANCEL_REJECTED)
 _STOPPED: Final = re.compile(r'event="core stopped" sequence=(\d+) event_digest=(\w+) state_hash=(\w+)')
@@ -84,7 +84,7 @@ class Core:
         ]
         words += ["--data", str(self.directory)]
         settings = [f"durability={self.durability}", *self.settings]
-        settings += [f"limits.{name}={value}" for name, value in _LIMITS.items()]
+        settings += [f"limits.{name}={value}" for name, value in LIMITS.items()]
         if self.whole:
             settings += ["endpoints.metrics=", "core.snapshot_interval_s=1"]
         for each in settings:

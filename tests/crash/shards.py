@@ -10,13 +10,9 @@ engine of the shard beside, and one that does not, end as the core did.
 from __future__ import annotations
 
 import argparse
-import json
 import random
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -26,74 +22,25 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cmatch._core import ALL_SHARDS, JournalReader, LoadGenerator, ReportReader, Venue
+from cmatch._core import ALL_SHARDS, JournalReader, Venue
 from cmatch.frames import RECORD_BYTES, CommandList, decode_commands
 from cmatch.rejects import RejectCode
-from exchange.bench.flow import Load, plan_load
+from exchange.bench.flow import Load
 from exchange.bench.market import Market
 from exchange.config import load as load_settings
 from exchange.domain.enums import ExecType, OrderAction, OrderStatus, ReportFlag, TimeInForce
 from exchange.storage.venue_limits import limits_of
-from tests.crash.lives import Core
+from tests.crash.beside import Beside, strike_under_load
+from tests.crash.lives import LIMITS, Core
 
 _ACCOUNTS = 100
 _SOCKETS = 4
-_LIMITS = {"accounts": 1_000, "client_order_ids": 1 << 21, "orders": 1 << 18}
 _SETTINGS = ("matching.shards=1", "matching.heartbeat_timeout_ms=200")
 _WAIT_S = 60.0
 _ANSWERS = (ExecType.ACCEPTED, ExecType.REJECTED, ExecType.CANCEL_REJECTED)
 _ENDS = (ExecType.CANCELED, ExecType.EXPIRED)
 Name: TypeAlias = tuple[int, bytes]  # account and client order id
 Rows: TypeAlias = npt.NDArray[np.void]
-
-
-class Shard:
-    """The process of shard 1 on a data directory: started, killed, stopped for a while."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._log = (directory / "shard.log").open("ab")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Starts it; it is not waited for."""
-        words = [sys.executable, "-m", "exchange.cli", "run", "shard", "--shard", "1"]
-        words += ["--data", str(self._directory), "--set", "limits.segment_bytes=16777216"]
-        words += [word for pair in _SETTINGS for word in ("--set", pair)]
-        words += [word for name, value in _LIMITS.items() for word in ("--set", f"limits.{name}={value}")]
-        self._process = subprocess.Popen(words, stdout=self._log, stderr=self._log)
-
-    def wait_until_it_follows(self) -> None:
-        """Returns once it said so."""
-        assert self._process is not None
-        deadline = time.monotonic() + _WAIT_S
-        while time.monotonic() < deadline:
-            status = self._directory / "run" / "shard-1.json"
-            if status.exists() and json.loads(status.read_bytes())["pid"] == self._process.pid:
-                return
-            time.sleep(0.02)
-        raise AssertionError((self._directory / "shard.log").read_text())
-
-    def strike(self, kind: str, pause_s: float) -> None:
-        """Kills it and starts another after a pause, or stops it for so long."""
-        assert self._process is not None
-        if kind == "kill":
-            self._process.kill()
-            self._process.wait()
-            time.sleep(pause_s)
-            self.start()
-            return
-        self._process.send_signal(signal.SIGSTOP)
-        time.sleep(pause_s)
-        self._process.send_signal(signal.SIGCONT)
-
-    def end(self) -> int:
-        """Ends it in order; its exit code."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(60)
-        self._log.close()
-        return code
 
 
 @dataclass
@@ -126,53 +73,27 @@ def run(directory: Path, strikes: int, rate: int, seed: int) -> Verdict:
     choose = random.Random(seed)
     core = Core(directory, settings=("limits.segment_bytes=16777216", *_SETTINGS))
     core.start()
-    shard = Shard(directory)
+    shard = Beside(directory, "shard", 1, _SETTINGS)
     shard.start()
-    shard.wait_until_it_follows()
     with Market(f"ipc://{directory}/run/orders.sock", _SOCKETS) as market:
         market.define()
         market.fund(_ACCOUNTS)
         market.assign(1)
         for number in range(strikes):
-            _load(
-                market,
-                Load(rate, 2.0, choose.choice([1, 3, 10]), _ACCOUNTS, _SOCKETS, seed + number, number),
-                shard,
-                choose,
-            )
+            load = Load(rate, 2.0, choose.choice([1, 3, 10]), _ACCOUNTS, _SOCKETS, seed + number, number)
+            strike_under_load(market, load, shard, choose)
         _settle(directory)
     end = core.stop()
     code = shard.end()
     verdict = _judge(directory, strikes, end)
     if code != 0:
-        verdict.faults.append(f"the shard ended with {code}: {(directory / 'shard.log').read_text()[-500:]}")
+        verdict.faults.append(f"the shard ended with {code}: {shard.told}")
     return verdict
-
-
-def _load(market: Market, load: Load, shard: Shard, choose: random.Random) -> None:
-    planned = plan_load(load)
-    kind, after_s, pause_s = (
-        choose.choice(["kill", "stop"]),
-        choose.uniform(0.1, 1.0),
-        choose.uniform(0.05, 1.0),
-    )
-
-    def strike() -> None:
-        time.sleep(after_s)
-        shard.strike(kind, pause_s)
-
-    hand = threading.Thread(target=strike)
-    hand.start()
-    generator = LoadGenerator([socket.underlying for socket in market.sockets], owner=market.sockets)
-    generator.run(planned.plan, planned.arena, ReportReader(), linger_ns=500_000_000)
-    hand.join()
-    shard.wait_until_it_follows()
-    market.beat()
 
 
 def _settle(directory: Path) -> None:
     """Until the journal says that the shard is there and has answered all."""
-    venue = Venue(**limits_of(load_settings(data_directory=directory, limits=_LIMITS)))
+    venue = Venue(**limits_of(load_settings(data_directory=directory, limits=LIMITS)))
     reader = JournalReader(str(directory / "journal"), 0)
     deadline = time.monotonic() + _WAIT_S
     while time.monotonic() < deadline:
@@ -246,7 +167,7 @@ class Judge:
 
 
 def _judge(directory: Path, strikes: int, end: tuple[int, str, str]) -> Verdict:
-    limits = limits_of(load_settings(data_directory=directory, limits=_LIMITS))
+    limits = limits_of(load_settings(data_directory=directory, limits=LIMITS))
     venue, runner = Venue(**limits), Venue(**limits, shard=ALL_SHARDS)
     judge = Judge(strikes)
     for record in JournalReader(str(directory / "journal"), 0):

@@ -14,7 +14,7 @@ from cmatch import BadDecimal
 from exchange.client import LogonRefused, State, empty_commands
 from exchange.domain.enums import CancelReason, Durability, ExecType, Liquidity, OrderStatus, Scope
 from exchange.errors import RpcError
-from tests.exchange.worlds import EmbeddedWorld, Market, ProcessWorld, World
+from tests.exchange.worlds import STAGES, EmbeddedWorld, Market, ProcessWorld, World
 
 PRICE = "64000.00"
 _numbers = count(1)
@@ -23,12 +23,14 @@ _numbers = count(1)
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
     """Give the real processes, one exchange a kind of client, for all tests."""
-    made: dict[tuple[str, int], ProcessWorld] = {}
+    made: dict[tuple[str, str], ProcessWorld] = {}
 
-    def make(kind: str, shard: int = 0) -> World:
-        if (kind, shard) not in made:
-            made[kind, shard] = ProcessWorld(kind, tmp_path_factory.mktemp("x"), shard)
-        return made[kind, shard]
+    def make(where: str, kind: str) -> World:
+        if (where, kind) not in made:
+            settings = STAGES if where == "stages" else ()
+            directory = tmp_path_factory.mktemp("x")
+            made[where, kind] = ProcessWorld(kind, directory, int(where == "shard"), *settings)
+        return made[where, kind]
 
     yield make
     for each in made.values():
@@ -43,12 +45,14 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
         "processes-async",
         "shard-sync",
         "shard-async",
+        "stages-sync",
+        "stages-async",
     ]
 )
 def world(request: pytest.FixtureRequest, processes: Callable[..., World]) -> Iterator[World]:
     """Give an exchange, and clients of one kind."""
     where, kind = request.param.split("-")
-    made = EmbeddedWorld(kind) if where == "embedded" else processes(kind, int(where == "shard"))
+    made = EmbeddedWorld(kind) if where == "embedded" else processes(where, kind)
     yield made
     made.done()
     if where == "embedded":

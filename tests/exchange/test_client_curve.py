@@ -19,7 +19,7 @@ from exchange.client import Client, LogonRefused
 from exchange.config.private import private_directory
 from exchange.domain.enums import OrderStatus
 from exchange.errors import RpcError, SecurityError
-from tests.exchange.worlds import SMALL
+from tests.exchange.worlds import SMALL, STAGE_THERE, STAGES, core_values
 
 
 def free_ports() -> tuple[int, int]:
@@ -44,6 +44,8 @@ class KeyedExchange:
             "trader": make_keys(keys, "trader", tenant="5", roles=["trade"]),
             "stranger": make_keys(keys, "stranger", tenant="6", roles=["trade"]),
             "shard-1": make_keys(keys, "shard-1", tenant="0", roles=["shard"]),
+            "accounts": make_keys(keys, "accounts", tenant="0", roles=["stage"]),
+            "risk": make_keys(keys, "risk", tenant="0", roles=["stage"]),
             "reader": make_keys(keys, "reader", tenant="5", roles=["read"]),
             "unknown": KeyPair.generate(),
         }
@@ -55,7 +57,7 @@ class KeyedExchange:
             f"security.keys_directory={keys}",
             "matching.shards=1",
         ]
-        arguments = [part for setting in (*SMALL, *settings) for part in ("--set", setting)]
+        arguments = [part for setting in (*SMALL, *STAGES, *settings) for part in ("--set", setting)]
         command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(directory / "data"), *arguments]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         try:
@@ -63,6 +65,9 @@ class KeyedExchange:
             while not (directory / "data" / "run" / "exchange.json").exists():
                 assert time.monotonic() < deadline, (directory / "log").read_text()
                 assert self._process.poll() is None, (directory / "log").read_text()
+                time.sleep(0.01)
+            while core_values(directory / "data").get("risk_stage") != STAGE_THERE:
+                assert time.monotonic() < deadline, (directory / "log").read_text()
                 time.sleep(0.01)
         except BaseException:
             self._process.kill()

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from cmatch.frames import ReportList, decode_reports
 from exchange.client import Client
 from exchange.embedded import Exchange
+from exchange.observability import StatsReader, StatsUnavailable, stats_path
 from tests.exchange.clients import Connector
 from tests.exchange.proxy import Proxy
 
@@ -163,11 +164,33 @@ SMALL = (
 )
 
 
+STAGE_THERE, STAGE_AWAY = 1, 2
+
+
+def core_values(data: Path) -> dict[str, int]:
+    """The core's statistics; empty where there are none."""
+    try:
+        with StatsReader(stats_path(data)) as reader:
+            return dict(reader.read_values())
+    except StatsUnavailable:
+        return {}
+
+
+# Accounts and risk in processes of their own, patient with a machine that has much to do.
+STAGES = (
+    "accounts.process=true",
+    "risk.process=true",
+    "stages.heartbeat_timeout_ms=20000",
+    "stages.proposal_timeout_ms=20000",
+)
+
+
 class ProcessWorld:
     """`exchange up`: a supervisor with a core and a replica; each client goes through a proxy."""
 
     def __init__(self, kind: str, directory: Path, shard: int = 0, *settings: str) -> None:
         self.shard = shard
+        self._remote = [name for name in ("accounts", "risk") if f"{name}.process=true" in settings]
         self._directory = directory
         self._data = directory / "data"
         self._run = self._data / "run"
@@ -185,6 +208,7 @@ class ProcessWorld:
             endpoint = f"ipc://{self._run}/orders.sock"
             with Client.connect(endpoint, tenant=0, name="probe", user="probe", connect_ms=60_000) as probe:
                 probe.query.status()
+            self.until(self._has_stages)
         except BaseException:
             self._process.kill()
             self._process.wait()
@@ -213,8 +237,14 @@ class ProcessWorld:
             time.sleep(0.002)
 
     def kill_core(self) -> None:
-        """Kill the core process; the supervisor starts another."""
-        os.kill(self.process_id("core"), signal.SIGKILL)
+        """Kill the core process; the supervisor starts another, which has its stages when this returns."""
+        killed = self.process_id("core")
+        os.kill(killed, signal.SIGKILL)
+        self.until(lambda: core_values(self._data).get("pid", killed) != killed and self._has_stages())
+
+    def _has_stages(self) -> bool:
+        values = core_values(self._data)
+        return all(values.get(f"{name}_stage") == STAGE_THERE for name in self._remote)
 
     @property
     def data(self) -> Path:

@@ -88,6 +88,8 @@ void check_commands(std::span<const std::byte> bytes) {
     return check_again<FollowAnswer>(frame.records, frame.header);
   case CommandList::shard_events:
     return check_again<ShardEvent>(frame.records, frame.header);
+  case CommandList::verdicts:
+    return check_again<Verdict>(frame.records, frame.header);
   }
   FUZZ_EXPECT(false);
 }

@@ -37,6 +37,7 @@ ENUMS = MATCHING_ENUMS | {
     "instrument_kind": numbered(INSTRUMENT_KINDS),
     "fee_mode": numbered(FEE_MODES),
     "scope": numbered(SCOPES),
+    "verdict": REJECTS,
 }
 DTYPES = {
     "orders": arrays.ORDER_COMMAND,

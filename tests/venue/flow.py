@@ -36,6 +36,7 @@ ASSETS = (USD, BTC, EUR)
 ACCOUNTS = (1, 2, 3, 4)
 TENANT_OF = {1: 1, 2: 1, 3: 1, 4: 2}
 SESSIONS = (7, 8)
+VERDICTS = ("risk_refused", "max_order_qty", "risk_unavailable", "accounts_unavailable")
 TYPE_WEIGHTS = (60, 14, 6, 5, 6, 4, 4, 8)
 BIG = (-(2**63), -(2**60) - 1, -1, 0, 1, 2, 3, 7, 2**53 + 1, 2**60, 2**60 + 1, 2**62, 2**63 - 1)
 STEPS = (0, 0, 0, 0, 1, 1, 3, 10, 60, -5, -(10**12))
@@ -188,6 +189,8 @@ class Flow:
             "mass_cancel": self.mass_cancel,
             "again": self.new,
         }[kind]()
+        if command["kind"] in ("new", "replace") and self.rng.random() < 0.02:
+            command["verdict"] = self.rng.choice(VERDICTS)
         account = command["account"]
         command["tenant"] = self.rng.choice((0, TENANT_OF.get(account, 1), TENANT_OF.get(account, 1)))
         command["client_order_id"] = self.name()

@@ -210,6 +210,8 @@ class Reader:
                 c["client_order_id"] = words.pop(0)
             elif word == "on":
                 c["instrument_id"] = int(words.pop(0))
+            elif word == "verdict":
+                c["verdict"] = words.pop(0)
             elif word in FLAGS:
                 c["flags"] |= FLAGS[word]
             elif word in WORDS or word in ORDER_WORDS:

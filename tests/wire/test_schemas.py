@@ -75,6 +75,14 @@ def changed(edit: typing.Callable[[dict[str, Any]], object]) -> list[str]:
 
 
 ORDERS = "orders/orders.capnp"
+VERDICTS = "stages/stages.capnp"
+
+
+def name_reserved(new: dict[str, Any], field: list[object]) -> None:
+    """Gives what was reserved in a verdict a name."""
+    fields = new[VERDICTS]["structs"]["Verdict"]["fields"]
+    del fields["reserved"]
+    fields["named"] = field
 
 
 @pytest.mark.req("E010")
@@ -95,6 +103,14 @@ ORDERS = "orders/orders.capnp"
             f'{ORDERS}/structs/OrderCommand/fields/qty was [9, "Int64", 256, null, 0] and is',
         ),
         (
+            lambda new: new[VERDICTS]["structs"]["Verdict"]["fields"].pop("reserved"),
+            f"{VERDICTS}/structs/Verdict/fields/reserved is gone",
+        ),
+        (
+            lambda new: name_reserved(new, [3, "UInt32", 48, None, 0]),
+            f"{VERDICTS}/structs/Verdict/fields/reserved is gone",
+        ),
+        (
             lambda new: new[ORDERS]["enums"]["Side"]["members"].update(buy=2, sell=1),
             f"{ORDERS}/enums/Side/members/buy was 1 and is 2",
         ),
@@ -109,13 +125,14 @@ def test_lock_refuses_every_change_that_is_no_addition(
 
 @pytest.mark.req("E010")
 def test_lock_allows_additions() -> None:
-    """New files, structs, fields, enums and members."""
+    """New files, structs, fields, enums and members; a name for what was reserved, in its place."""
 
     def grow(new: dict[str, Any]) -> None:
         new["new/new.capnp"] = {"id": "0x9", "structs": {}, "enums": {}}
         new[ORDERS]["structs"]["New"] = {"id": "0x9", "tags": None, "fields": {}}
         new[ORDERS]["structs"]["OrderCommand"]["fields"]["added"] = [40, "UInt64", 2048, None, 0]
         new[ORDERS]["enums"]["Side"]["members"]["both"] = 3
+        name_reserved(new, [3, "enum stages.Judge", 48, None, 0])
 
     assert changed(grow) == []
 

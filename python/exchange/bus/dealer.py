@@ -21,6 +21,7 @@ from exchange.bus.options import SocketOptions, configure
 from exchange.errors import ConfigError
 
 _FRAME_BYTES_MAX: Final = 1 << 20
+_RECORD_BYTES_MAX: Final = 16 << 20
 _WATCHED: Final = (
     zmq.Event.DISCONNECTED
     | zmq.Event.HANDSHAKE_SUCCEEDED
@@ -30,6 +31,8 @@ _WATCHED: Final = (
 )
 
 OPTIONS: Final = SocketOptions(message_bytes_max=_FRAME_BYTES_MAX, queue_messages_max=10_000)
+JOURNAL_OPTIONS: Final = SocketOptions(message_bytes_max=_RECORD_BYTES_MAX, queue_messages_max=10_000)
+"""Of who is sent records of the journal."""
 
 
 class Dealer:

@@ -93,6 +93,8 @@ def text(settings: Settings, before: StatsSnapshot, after: StatsSnapshot, replic
         f"state     {values['live_orders']:,} live orders, {values['accounts']:,} accounts{closed}",
         f"sessions  {values['sessions']:,}",
     ]
+    if stages := _stages(values):
+        lines.append(f"stages    {stages}")
     if standby := _standby(values):
         lines.append(f"standby   {standby}")
     if replica:
@@ -107,6 +109,15 @@ def text(settings: Settings, before: StatsSnapshot, after: StatsSnapshot, replic
     ]
     head = ("stage of a batch", *(name for _, name in _QUANTILES), "batches")
     return "\n".join((*lines, table(head, timings)))
+
+
+def _stages(values: Mapping[str, int]) -> str:
+    """Where accounts and risk are, if one of them has a process of its own."""
+    words = ("in the core", "in a process of its own", "away: new and replaced orders are refused")
+    states = {name: values[f"{name}_stage"] for name in ("accounts", "risk")}
+    if not any(states.values()):
+        return ""
+    return "; ".join(f"{name} {words[state]}" for name, state in states.items())
 
 
 def _standby(values: Mapping[str, int]) -> str:

@@ -4,26 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from exchange.bus.connection import Connection, SocketConnection
 
-class Link(Protocol):
-    """One connection at a time; nothing here waits."""
 
-    def open(self) -> None:
-        """Connect, anew where it was connected before; where there are several places, to the next one."""
-        ...
-
-    def send(self, frame: bytes) -> bool:
-        """Send one frame; False where that is not possible now."""
-        ...
-
-    def receive(self, frames_max: int = 256) -> list[bytes]:
-        """The frames that are there, in order."""
-        ...
-
-    @property
-    def broken(self) -> bool:
-        """Whether the connection is over, as of the last `receive`."""
-        ...
+class Link(Connection, Protocol):
+    """A client's connection."""
 
     @property
     def refused(self) -> bool:
@@ -35,17 +20,8 @@ class Link(Protocol):
         ...
 
 
-class SocketLink(Link, Protocol):
-    """A link of the operating system's, on which can be waited."""
+class SocketLink(Link, SocketConnection, Protocol):
+    """A link of the operating system's."""
 
     opened: int
     """How often it was opened: each time its descriptors are others, be their numbers the same."""
-
-    def filenos(self) -> tuple[int, ...]:
-        """Descriptors that become readable when there may be something to receive."""
-        ...
-
-    @property
-    def readable(self) -> bool:
-        """Whether a frame is there. Sending may use up what a descriptor has to tell: look here after it."""
-        ...

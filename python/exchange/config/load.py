@@ -161,6 +161,11 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
             "sessions.heartbeat_timeout_ms",
             f"is {sessions.heartbeat_timeout_ms}: expected at least twice sessions.heartbeat_interval_ms",
         )
+    risk = settings.risk
+    if risk.approval and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", risk.approval, re.ASCII):
+        raise refuse("risk.approval", f"is {risk.approval!r}: expected package.module:function")
+    if risk.approval and not risk.process:
+        raise refuse("risk.approval", f"is {risk.approval!r}: expected risk.process = true beside it")
     endpoints = Endpoints(**filled, metrics=settings.endpoints.metrics)
     return replace(settings, data_directory=data_directory, endpoints=endpoints)
 

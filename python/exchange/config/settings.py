@@ -105,6 +105,35 @@ class Matching:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """The accounts stage."""
+
+    process: bool = _setting(False, "In a process of its own, which judges orders before they are journaled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """The risk stage."""
+
+    process: bool = _setting(False, "In a process of its own, which judges orders before they are journaled")
+    approval: str = _setting(
+        "", "What approves orders there, `package.module:function`; needs `process`; empty: the limits alone"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """Accounts and risk in processes of their own."""
+
+    proposal_timeout_ms: int = _setting(
+        500, "How long they have to judge a batch; then its new and replaced orders are refused", 1, 60_000
+    )
+    heartbeat_timeout_ms: int = _setting(
+        1_000, "Silence after which one is away, and new and replaced orders are refused", 20, 60_000
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """Keys."""
 
@@ -124,5 +153,8 @@ class Settings:
     core: Core = field(default_factory=Core)
     sessions: Sessions = field(default_factory=Sessions)
     matching: Matching = field(default_factory=Matching)
+    accounts: Accounts = field(default_factory=Accounts)
+    risk: Risk = field(default_factory=Risk)
+    stages: Stages = field(default_factory=Stages)
     security: Security = field(default_factory=Security)
     replication: Replication = field(default_factory=Replication)

@@ -40,6 +40,7 @@ __all__ = [
     "FrameFault",
     "InstrumentAction",
     "InstrumentKind",
+    "Judge",
     "LedgerAction",
     "LedgerField",
     "LimitField",
@@ -65,6 +66,7 @@ __all__ = [
     "StpMode",
     "TimeInForce",
     "TriggerSource",
+    "VerdictKind",
 ]
 
 
@@ -276,6 +278,20 @@ class ShardFlag(Flag):
 
     LAST = 1 << 0
     """Of what the engine made of one command."""
+
+
+class Judge(Word):
+    """A stage that says of new and replaced orders whether they may enter."""
+
+    ACCOUNTS = 1
+    RISK = 2
+
+
+class VerdictKind(Word):
+    """What a verdict says; judged: of all orders up to its sequence, those not refused may enter."""
+
+    REFUSED = 1
+    JUDGED = 2
 
 
 class SessionAction(Word):

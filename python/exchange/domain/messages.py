@@ -25,6 +25,7 @@ from exchange.domain.enums import (
     FollowOutcome,
     InstrumentAction,
     InstrumentKind,
+    Judge,
     LedgerAction,
     LedgerField,
     LimitField,
@@ -48,6 +49,7 @@ from exchange.domain.enums import (
     StpMode,
     TimeInForce,
     TriggerSource,
+    VerdictKind,
 )
 
 SCHEMA_VERSION: Final = 1
@@ -88,6 +90,7 @@ class OrderCommand:
     flags: OrderFlag = _NO_ORDER_FLAGS
     peg: Peg | None = None
     tenant: int = 0
+    verdict: int = 0
     orig_client_order_id: str = ""
     stop_price: int = 0
     trail: int = 0
@@ -207,6 +210,7 @@ class SessionRequest:
     last_event_sequence: int = 0
     tenant: int = 0
     schema_version: int = 0
+    judge: Judge | None = None
     sent_at: int = 0
     name: str = ""
     user: str = ""
@@ -238,6 +242,18 @@ class ShardEvent:
     kept: int = 0
     session: int = 0
     tenant: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a stage elsewhere says to a proposal: which order it refuses, and up to where it has judged."""
+
+    kind: VerdictKind
+    judge: Judge | None = None
+    reject: int = 0
+    epoch: int = 0
+    sequence: int = 0
+    proposed_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -426,6 +442,7 @@ Command = (
     | FollowRequest
     | FollowAnswer
     | ShardEvent
+    | Verdict
 )
 Report = ExecutionReport | Answer | SessionAnswer | OrderState | BalanceState | Refusal
 
@@ -440,6 +457,7 @@ COMMANDS: Final[dict[CommandList, type[Command]]] = {
     CommandList.FOLLOW_REQUESTS: FollowRequest,
     CommandList.FOLLOW_ANSWERS: FollowAnswer,
     CommandList.SHARD_EVENTS: ShardEvent,
+    CommandList.VERDICTS: Verdict,
 }
 REPORTS: Final[dict[ReportList, type[Report]]] = {
     ReportList.REPORTS: ExecutionReport,

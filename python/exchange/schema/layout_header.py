@@ -24,6 +24,7 @@ _TOP = """\
 #include "cmatch/io/frame_header.hpp"
 #include "cmatch/io/replication_records.hpp"
 #include "cmatch/io/session_records.hpp"
+#include "cmatch/io/stage_records.hpp"
 #include "cmatch/io/wire_field.hpp"
 #include "cmatch/venue/records.hpp"
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from exchange.schema.description import FileDescription
+from exchange.schema.description import BITS, FileDescription
 
 Lock = dict[str, Any]
 
@@ -71,7 +71,10 @@ def _separated(parts: Iterator[str]) -> list[str]:
 
 
 def changes(old: Lock, new: Lock) -> list[str]:
-    """What in `new` is neither as in `old` nor an addition to it, a sentence each."""
+    """What in `new` is neither as in `old` nor an addition to it, a sentence each.
+
+    A field called reserved is zero until it gets its name: that is an addition.
+    """
     return list(_changes("", old, new))
 
 
@@ -79,13 +82,22 @@ def _changes(where: str, old: Lock, new: Lock) -> Iterator[str]:
     for key, value in old.items():
         name = f"{where}/{key}".lstrip("/")
         if key not in new:
-            yield f"{name} is gone"
+            if not (
+                key.startswith("reserved") and any(_is_same_place(value, other) for other in new.values())
+            ):
+                yield f"{name} is gone"
         elif isinstance(value, dict):
             yield from _changes(name, value, new[key])
         elif key == "tags" and value is None:
             continue  # a union may be added
         elif value != new[key]:
             yield f"{name} was {json.dumps(value)} and is {json.dumps(new[key])}"
+
+
+def _is_same_place(old: list[Any], new: list[Any]) -> bool:
+    """Whether a field lies where the other did, with the same ordinal and width: what was zero got a name."""
+    bits = [BITS.get(field[1], 16 if field[1].startswith("enum ") else 0) for field in (old, new)]
+    return bits[0] == bits[1] and [old[0], *old[2:]] == [new[0], *new[2:]]
 
 
 def _id(number: int) -> str:

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "cmatch/io/frames.hpp"
@@ -44,6 +45,23 @@ struct Batches {
     ++runs.back().count;
   }
 
+  // Takes out those orders of which drop(order) says so.
+  template <class Drop>
+  void drop_orders(Drop&& drop) {
+    std::uint32_t kept = 0;
+    for (const Run& run : std::exchange(runs, {})) {
+      if (run.family != Family::orders) {
+        runs.push_back(run);
+        continue;
+      }
+      const std::uint32_t first = kept;
+      for (std::uint32_t i = run.first; i < run.first + run.count; ++i)
+        if (!drop(orders[i])) orders[kept++] = orders[i];
+      if (kept != first) runs.push_back({Family::orders, first, kept - first});
+    }
+    orders.resize(kept);
+  }
+
   static constexpr std::uint32_t kLongestRun = 4096;
 };
 
@@ -61,6 +79,17 @@ void visit_run(const Batches& batches, const Run& run, Visit&& visit) {
     return visit(batches.administration.view().subspan(run.first, run.count));
   case Family::shard_events:
     return visit(batches.shard_events.view().subspan(run.first, run.count));
+  }
+}
+
+// Calls visit(header, records) for each run: of the frame that is its record of the journal. `header` is that of the first
+// run; what comes before the others has not been folded, so they say nothing of it.
+template <class Visit>
+void visit_frames(const Batches& batches, CommandHeader header, Visit&& visit) {
+  for (const Run& run : batches.runs) {
+    visit_run(batches, run, [&](auto records) { visit(header, records); });
+    header.first_seq += run.count;
+    header.event_digest = 0;
   }
 }
 

@@ -171,7 +171,7 @@ WrittenFrame write_frame(std::span<std::byte> memory, Header& header, List list,
 } // namespace
 
 FrameFault decode_commands(std::span<const std::byte> bytes, CommandFrame& frame, std::size_t limit) {
-  return decode<CommandFrame, CommandHeader>(bytes, limit, CommandList::shard_events, frame);
+  return decode<CommandFrame, CommandHeader>(bytes, limit, CommandList::verdicts, frame);
 }
 
 FrameFault decode_reports(std::span<const std::byte> bytes, ReportFrame& frame, std::size_t limit) {

@@ -42,6 +42,7 @@ void Replayer::apply(std::span<const std::byte> payload, Venue& venue, Output& o
   case CommandList::follow_answers:
   case CommandList::order_queries:
   case CommandList::balance_queries:
+  case CommandList::verdicts:
     break;
   }
   throw BadPayload("a journal record holds what is never journaled");

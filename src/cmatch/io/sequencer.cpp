@@ -13,8 +13,8 @@ Sequencer::Sequencer(Venue& venue, Journal& journal, Transport& transport, Clock
                      const SequencerOptions& options)
     : venue_(venue), journal_(journal), transport_(transport), clock_(clock), stats_(stats), timer_(stats),
       options_(options), sessions_(options.max_sessions), ring_(options.ring_reports),
-      inbound_(options.max_frames, options.max_batch_bytes), followers_(options.followers),
-      outbox_(options.outbox_bytes), frame_(kClientFrameBytes) {
+      inbound_(options.max_frames, options.max_batch_bytes), stages_(options.stages),
+      followers_(options.followers), outbox_(options.outbox_bytes), frame_(kClientFrameBytes) {
   ring_.start_after(venue.event_sequence());
   epochs_.start(venue.sequence(), venue.epoch());
 }
@@ -58,7 +58,7 @@ void Sequencer::begin() {
   }
   // A record that knows those before it to be durable: a bit that flips in the last of them is no torn tail any more.
   if (options_.durability == Durability::replica && venue_.epoch() != options_.epoch)
-    journal_own(AdminAction::tick);
+    open_epoch(AdminAction::tick);
   marks_.note(venue_.sequence(), venue_.event_sequence());
   stats_.begin();
   stats_.set(Stat::epoch, options_.epoch);
@@ -70,7 +70,12 @@ void Sequencer::begin() {
 }
 
 bool Sequencer::wait(std::int64_t timeout_ns) {
-  const std::int64_t due_in = venue_.next_timer() - clock_.now_ns();
+  // A batch that is held keeps time from changing anything; one that was collected behind it is due now.
+  std::int64_t due_in = 0;
+  if (stages_.waits())
+    due_in = stages_.deadline() - clock_.steady_ns();
+  else if (!pending())
+    due_in = venue_.next_timer() - clock_.now_ns();
   const bool there = transport_.wait(std::clamp<std::int64_t>(due_in, 0, timeout_ns));
   timer_.idle();
   return there;
@@ -79,31 +84,79 @@ bool Sequencer::wait(std::int64_t timeout_ns) {
 void Sequencer::drain() {
   look_at_clock();
   transport_.drain(inbound_, options_.max_frames, options_.max_batch_bytes);
-  batches_.clear();
+  batch_at_ = now_;
+  journaled_ = false;
   output_.clear();
   refused_orders_.clear();
   refused_others_.clear();
   queries_.clear();
   replies_.clear();
-  queued_here_ = 0;
   timer_.stage(Timing::stage_drain);
 }
 
 bool Sequencer::timer_due() const { return venue_.next_timer() <= std::max(clock_.now_ns(), venue_.clock()); }
 
+void Sequencer::journal_own(const AdminCommand& command) {
+  batches_.administration.push() = command;
+  batches_.extend(Family::administration, batches_.administration.size());
+}
+
 void Sequencer::set_stage(bool away, ShardId shard) {
-  AdminCommand& command = batches_.administration.push();
-  command = AdminCommand{};
+  AdminCommand command{};
   command.kind = static_cast<std::uint16_t>(AdminAction::set_stage);
   command.flag = away;
   command.shard = shard;
   command.sent_at = now_;
-  batches_.extend(Family::administration, batches_.administration.size());
+  journal_own(command);
 }
 
-ShardLink Sequencer::shard_link(ShardId shard) const {
+StageLink Sequencer::shard_link(ShardId shard) const {
   const auto found = links_.find(shard);
-  return found == links_.end() ? ShardLink{} : found->second;
+  return found == links_.end() ? StageLink{} : found->second;
+}
+
+CommandHeader Sequencer::next_header(std::int64_t at) const {
+  CommandHeader header{};
+  header.epoch = options_.epoch;
+  header.first_seq = venue_.sequence() + 1;
+  header.ts_ns = at;
+  header.event_digest = venue_.event_digest();
+  return header;
+}
+
+bool Sequencer::propose() {
+  if (!stages_.any()) return true;
+  const bool closed = read_only() || fenced_by_ != 0; // append() refuses all
+  if (!stages_.waits()) return closed || propose_batch();
+  const Proposals::State state = stages_.proceed(transport_, steady_);
+  if (state == Proposals::State::waits && !closed) return false;
+  const CommandHeader header = stages_.release(batches_, steady_);
+  CM_CHECK(header.first_seq == venue_.sequence() + 1);
+  batch_at_ = header.ts_ns;
+  released_ = true;
+  if (state == Proposals::State::late) {
+    stats_.add(Stat::proposals_late);
+    refuse_judged_orders(stages_.closed());
+  }
+  stats_.histogram(Timing::verdicts).record(static_cast<std::uint64_t>(stages_.took()));
+  return !batches_.empty();
+}
+
+// Of a batch that is not held. False: it is held now, or nothing of it is left.
+bool Sequencer::propose_batch() {
+  const RejectCode code = stages_.closed();
+  if (code != RejectCode::none) refuse_judged_orders(code);
+  const std::span<const OrderCommand> orders = batches_.orders.view();
+  if (std::none_of(orders.begin(), orders.end(), is_judged)) {
+    batch_at_ = std::max(now_, proposed_at_);
+    stages_.inform(batches_, next_header(batch_at_), transport_);
+    return !batches_.empty();
+  }
+  proposed_at_ = std::max(now_, proposed_at_ + 1); // by its time a proposal is known
+  stages_.hold(batches_, next_header(proposed_at_), transport_, steady_);
+  queued_here_ = 0;
+  stats_.add(Stat::proposals);
+  return false;
 }
 
 bool Sequencer::append() {
@@ -111,46 +164,33 @@ bool Sequencer::append() {
     refuse_batches(read_only() ? RejectCode::read_only : RejectCode::stale_epoch);
     return false;
   }
-  Sequence first = venue_.sequence() + 1;
   appended_.clear();
-  std::uint64_t digest =
-      venue_.event_digest(); // of the first batch alone: the next ones have not been folded
-  for (const Run& run : batches_.runs) {
-    visit_run(batches_, run, [&](auto records) {
-      using Record = std::remove_const_t<typename decltype(records)::element_type>;
-      const std::size_t most = FrameWriter::largest_frame<Record>(records.size());
-      const std::span<std::uint8_t> room = journal_.reserve(most);
-      FrameWriter writer(std::as_writable_bytes(room), kRecordBytes);
-      CommandHeader header{};
-      header.epoch = options_.epoch;
-      header.first_seq = first;
-      header.ts_ns = now_;
-      header.event_digest = std::exchange(digest, 0);
-      const WrittenFrame written = writer.write<Record>(header, records);
-      CM_CHECK(written.count == records.size());
-      journal_.commit(first, run.count, now_, written.bytes.size());
-      appended_.push_back(written.bytes);
-    });
-    first += run.count;
-  }
-  const bool written = planted(Bug::answers_before_write) || journal_.write() == AppendResult::written;
-  if (written) {
+  visit_frames(batches_, next_header(batch_at_), [&](const CommandHeader& header, auto records) {
+    using Record = typename decltype(records)::value_type;
+    const std::span<std::uint8_t> room = journal_.reserve(FrameWriter::largest_frame<Record>(records.size()));
+    FrameWriter writer(std::as_writable_bytes(room), kRecordBytes);
+    const WrittenFrame written = writer.write<Record>(header, records);
+    CM_CHECK(written.count == records.size());
+    journal_.commit(header.first_seq, static_cast<std::uint32_t>(records.size()), header.ts_ns,
+                    written.bytes.size());
+    appended_.push_back(written.bytes);
+  });
+  journaled_ = planted(Bug::answers_before_write) || journal_.write() == AppendResult::written;
+  if (journaled_) {
     // From its first record on the epoch is this life's alone, also where the power goes before anything else is synced.
     if (venue_.epoch() != options_.epoch) journal_.sync();
-    openings_.clear();
-    losses_.clear();
     tell_followers();
   } else {
     refuse_batches(RejectCode::read_only);
   }
   timer_.stage(Timing::stage_journal);
-  return written;
+  return journaled_;
 }
 
 void Sequencer::apply() {
   for (const Run& run : batches_.runs)
     visit_run(batches_, run, [&](auto records) {
-      venue_.apply({options_.epoch, venue_.sequence() + 1, now_}, records, output_);
+      venue_.apply({options_.epoch, venue_.sequence() + 1, batch_at_}, records, output_);
     });
   CM_CHECK(venue_.sequence() == journal_.written_sequence() || planted(Bug::answers_before_write));
   ring_.append(output_.reports.view());
@@ -171,7 +211,7 @@ void Sequencer::finish() {
   if (planted(Bug::answers_before_write)) journal_.write();
   const std::uint32_t frames = inbound_.size();
   stats_.begin();
-  stats_.add(Stat::commands, batches_.commands());
+  if (journaled_) stats_.add(Stat::commands, batches_.commands());
   tally(stats_, output_.reports.view());
   tally(stats_, refused_orders_.view());
   tally(stats_, output_.answers.view());
@@ -196,8 +236,20 @@ void Sequencer::finish() {
   stats_.set(Stat::answers_waiting, outbox_.size());
   stats_.set(Stat::solo, status.solo);
   stats_.set(Stat::standing_by, !options_.leads);
+  stats_.set(Stat::accounts_stage, stages_.serves(Judge::accounts) + stages_.away(Judge::accounts));
+  stats_.set(Stat::risk_stage, stages_.serves(Judge::risk) + stages_.away(Judge::risk));
   stats_.end();
   timer_.finish(transport_, frames);
+  end_batch();
+}
+
+// What was collected behind a batch that was held is the batch of the next turn.
+void Sequencer::end_batch() {
+  if (std::exchange(released_, false))
+    stages_.next(batches_);
+  else if (journaled_)
+    batches_.clear();
+  if (batches_.empty()) queued_here_ = 0;
 }
 
 void Sequencer::keep_house() {
@@ -250,21 +302,21 @@ void Sequencer::lead(std::uint64_t epoch) {
   options_.epoch = epoch;
   options_.leads = true;
   look_at_clock();
-  journal_own(AdminAction::promote);
+  open_epoch(AdminAction::promote);
   marks_.settle(venue_.event_sequence()); // there is no other truth than what it has
   begin();
 }
 
 // The first command of an epoch, and durable with it; nobody is told of what follows from it.
-void Sequencer::journal_own(AdminAction action) {
+void Sequencer::open_epoch(AdminAction action) {
   batches_.clear();
   output_.clear();
-  AdminCommand& command = batches_.administration.push();
-  command = AdminCommand{};
+  AdminCommand command{};
   command.kind = static_cast<std::uint16_t>(action);
   command.flag = action == AdminAction::promote;
   command.sent_at = now_;
-  batches_.extend(Family::administration, batches_.administration.size());
+  batch_at_ = now_;
+  journal_own(command);
   if (!append()) throw JournalReadOnly("the lead cannot be journaled: " + journal_.reason());
   apply();
   batches_.clear();

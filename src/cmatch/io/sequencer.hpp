@@ -19,6 +19,7 @@
 #include "cmatch/io/journal_reader.hpp"
 #include "cmatch/io/loop_timer.hpp"
 #include "cmatch/io/outbox.hpp"
+#include "cmatch/io/proposals.hpp"
 #include "cmatch/io/replayer.hpp"
 #include "cmatch/io/report_ring.hpp"
 #include "cmatch/io/session_table.hpp"
@@ -40,6 +41,7 @@ struct SequencerOptions {
   std::uint32_t shards = 0; // that instruments may be assigned to: those with a process
   bool trusts_peers = true; // a private socket: a peer is who it says; else only whom permit() named
   bool leads = true;        // else it stands by: it takes what a Standby brings, until lead()
+  ProposalsOptions stages{};
   FollowersOptions followers{};
   std::size_t outbox_bytes = 16u << 20; // of answers that wait for the standby
 };
@@ -48,12 +50,6 @@ struct SequencerOptions {
 struct Promotion {
   ConnectionId connection;
   bool accepts_loss;
-};
-
-// The process of a shard, as its heartbeats tell.
-struct ShardLink {
-  std::int64_t heard_at = 0; // ns
-  Sequence followed = 0;
 };
 
 class Sequencer {
@@ -77,7 +73,10 @@ class Sequencer {
   bool wait(std::int64_t timeout_ns); // for a frame, at most so long, and not beyond the next timer
   void drain();                       // what is there, without waiting
   void decode(); // frames into commands; what is not to be journaled is answered at the end of the turn
-  bool pending() const { return !batches_.empty(); }
+  bool pending() const { return !batches_.empty() || stages_.waits(); }
+  // Asks the stages elsewhere, if there are any, and never waits for them. True: there is a batch to append now.
+  bool propose();
+  bool waits() const { return stages_.waits(); } // a batch is held for their verdicts
   // Writes the batch ahead. False: nothing of it is in the journal, all of it is refused.
   bool append();
   void apply();
@@ -94,7 +93,10 @@ class Sequencer {
   // The matching stage of a shard, 0: the core's own, is away or back: journaled with the next turn.
   void set_stage(bool away, ShardId shard = 0);
   // When the process of a shard was last heard of, and up to which sequence it had followed; 0, 0: never.
-  ShardLink shard_link(ShardId shard) const;
+  StageLink shard_link(ShardId shard) const;
+  // The process of a stage that judges orders is silent, or back. Not journaled: orders are refused meanwhile.
+  void set_judge(Judge judge, bool away) { stages_.set_away(judge, away); }
+  StageLink judge_link(Judge judge) const { return stages_.link(judge); }
 
   // --- the lead ---
   // Takes it: `epoch` is the first of a new term. Journals that, durably, and takes up the sessions. Between two turns.
@@ -138,7 +140,9 @@ class Sequencer {
   };
 
   void look_at_clock();
-  void journal_own(AdminAction action);
+  bool propose_batch();
+  void end_batch();
+  void open_epoch(AdminAction action);
   void decode_frame(const InboundFrame& frame);
   void decode_standing_by(const InboundFrame& frame, const CommandFrame& command);
   void take_follower(const InboundFrame& frame, const CommandFrame& command);
@@ -154,6 +158,7 @@ class Sequencer {
   void take_records(ClientSession& session, const CommandFrame& frame, RecordBuffer<Record>& records);
   void take_sessions(const InboundFrame& frame, const CommandFrame& command);
   void take_queries(ClientSession& session, const CommandFrame& frame);
+  void take_verdicts(const ClientSession& session, const InboundFrame& frame, const CommandFrame& command);
   RejectCode admit(ClientSession& session, const OrderCommand& command);
   RejectCode admit(const ClientSession& session, const AdminCommand& command) const;
   static RejectCode admit(const ClientSession& session, const LedgerCommand& command);
@@ -166,6 +171,7 @@ class Sequencer {
   void journal_loss(ClientSession& session);
   void journal_overdue();
   void journal_session(const ClientSession& session, AdminAction action, bool flag);
+  void journal_own(const AdminCommand& command);
   SessionAnswer session_answer(SessionOutcome outcome, const ClientSession* session, RejectCode code);
   bool find_principal(const InboundFrame& frame, Principal& principal) const;
 
@@ -173,9 +179,11 @@ class Sequencer {
   template <class Record>
   void note_refused(const Record& command, Family family, RejectCode code);
   void refuse_batches(RejectCode code);
+  void refuse_judged_orders(RejectCode code);
 
   Durability durability() const; // of what leaves now
   ReportHeader header() const;
+  CommandHeader next_header(std::int64_t at) const; // of what is journaled next
   template <class Record>
   bool send_rows(ClientSession& session, const Record* records, std::span<const std::uint32_t> rows);
   template <class Record>
@@ -200,7 +208,8 @@ class Sequencer {
   SessionTable sessions_;
   ReportRing ring_;
   Inbound inbound_;
-  Batches batches_;
+  Batches batches_; // collected, then journaled and applied
+  Proposals stages_;
   Output output_;
   Replayer replayer_;
   Followers followers_;
@@ -212,6 +221,10 @@ class Sequencer {
   bool disk_nearly_full_ = false;
   std::vector<std::span<const std::byte>> appended_; // payloads of this turn, in the journal's memory
   std::int64_t now_ = 0, steady_ = 0;                // of this turn
+  std::int64_t batch_at_ = 0;                        // what the batch is journaled with
+  std::int64_t proposed_at_ = 0;                     // the like, of the last proposal
+  bool journaled_ = false;                           // the batch, in this turn
+  bool released_ = false;                            // it had been held
   RecordBuffer<ExecutionReport> refused_orders_;     // never journaled
   RecordBuffer<Answer> refused_others_;
   RecordBuffer<Answer> asked_; // of this turn's answers, those that somebody waits for
@@ -221,10 +234,9 @@ class Sequencer {
   std::vector<SessionId> touched_;
   std::vector<std::byte> frame_;
   std::unordered_map<std::string, Principal> principals_;
-  std::vector<SessionId> openings_;   // that no written batch has said yet
-  std::vector<ClientSession> losses_; // the like
-  std::uint32_t queued_here_ = 0;     // orders of this turn that will wait for the matching stage
-  std::unordered_map<ShardId, ShardLink> links_;
+  std::vector<AdminCommand> overdue_; // sessions opened and lost that the journal did not take
+  std::uint32_t queued_here_ = 0;     // orders of this batch that will wait for the matching stage
+  std::unordered_map<ShardId, StageLink> links_;
 };
 
 } // namespace cmatch::io

@@ -13,11 +13,10 @@ namespace cmatch::io {
 void Sequencer::decode() {
   for (const InboundFrame& frame : inbound_.frames())
     decode_frame(frame);
-  if (options_.leads && batches_.empty() && timer_due()) {
-    AdminCommand& tick = batches_.administration.push();
-    tick = AdminCommand{};
+  if (options_.leads && !pending() && timer_due()) {
+    AdminCommand tick{};
     tick.kind = static_cast<std::uint16_t>(AdminAction::tick);
-    batches_.extend(Family::administration, batches_.administration.size());
+    journal_own(tick);
     stats_.add(Stat::ticks);
   }
   timer_.stage(Timing::stage_decode);
@@ -50,10 +49,13 @@ void Sequencer::decode_frame(const InboundFrame& frame) {
   if (session == nullptr)
     return refuse_frame(frame.connection, RejectCode::not_logged_on, FrameFault::none, frame.length);
   session->last_heard = steady_;
-  // All commands of a turn have to fit one write of the journal, at the full size of their records.
+  if (command.list == CommandList::verdicts) return take_verdicts(*session, frame, command);
+  // All commands of a batch have to fit one write of the journal, at the full size of their records.
   constexpr std::uint64_t kCommandsAtMost = 8192;
   if (batches_.commands() + command.records.count > kCommandsAtMost)
-    return refuse_frame(frame.connection, RejectCode::frame_too_large, FrameFault::none, frame.length);
+    return refuse_frame(frame.connection,
+                        stages_.waits() ? RejectCode::queue_full : RejectCode::frame_too_large,
+                        FrameFault::none, frame.length);
   switch (command.list) {
   case CommandList::orders:
     return take_orders(*session, command);
@@ -72,6 +74,7 @@ void Sequencer::decode_frame(const InboundFrame& frame) {
     return refuse_frame(frame.connection, RejectCode::bad_frame, FrameFault::list_kind, frame.length);
   case CommandList::sessions:
   case CommandList::follow_requests:
+  case CommandList::verdicts:
     return;
   }
 }
@@ -124,6 +127,10 @@ RejectCode Sequencer::admit(ClientSession& session, const OrderCommand& command)
   if (!gate.pass(steady_)) return RejectCode::session_throttled;
   if (enters && disk_nearly_full_) return RejectCode::disk_nearly_full;
   if (enters && waits_for_standby() && !followers_.in_sync()) return RejectCode::no_replica;
+  if (enters && stages_.any()) {
+    if (const RejectCode code = stages_.closed(); code != RejectCode::none) return code;
+    if (stages_.full_behind(batches_)) return RejectCode::queue_full;
+  }
   if (action == OrderAction::new_order && venue_.away()) {
     if (queued_here_ >= venue_.queue_room()) return RejectCode::queue_full;
     ++queued_here_;
@@ -138,7 +145,7 @@ void Sequencer::take_orders(ClientSession& session, const CommandFrame& frame) {
     OrderCommand& command = scratch_[i];
     command.session = session.id;
     command.tenant = session.tenant;
-    command.reserved = 0;
+    command.verdict = 0;
     if (const RejectCode code = admit(session, command); code != RejectCode::none) [[unlikely]] {
       note_refused(command, code);
       continue;
@@ -249,6 +256,20 @@ void Sequencer::take_queries(ClientSession& session, const CommandFrame& frame) 
   }
 }
 
+void Sequencer::take_verdicts(const ClientSession& session, const InboundFrame& frame,
+                              const CommandFrame& command) {
+  if (!session.stages)
+    return refuse_frame(frame.connection, RejectCode::not_permitted, FrameFault::none, frame.length);
+  for (std::uint32_t i = 0; i < command.records.count; ++i) {
+    Verdict verdict{};
+    copy_records(WireRecords{command.records.data + std::size_t{i} * command.records.words * 8, 1,
+                             command.records.words},
+                 &verdict);
+    if (!stages_.take(verdict))
+      return refuse_frame(frame.connection, RejectCode::invalid_field, FrameFault::none, frame.length);
+  }
+}
+
 // --- what is refused before it is journaled ------------------------------------------------------------------------------
 
 void Sequencer::note_refused(const OrderCommand& command, RejectCode code) {
@@ -260,6 +281,8 @@ void Sequencer::note_refused(const OrderCommand& command, RejectCode code) {
   std::memcpy(report.correlation_id_head, command.correlation_id_head, sizeof report.correlation_id_head);
   std::memcpy(report.correlation_id_tail, command.correlation_id_tail, sizeof report.correlation_id_tail);
   if (code == RejectCode::session_throttled) stats_.add(Stat::throttled);
+  if (code == RejectCode::accounts_unavailable || code == RejectCode::risk_unavailable)
+    stats_.add(Stat::orders_unjudged);
 }
 
 template <class Record>
@@ -277,6 +300,16 @@ void Sequencer::note_refused(const Record& command, Family family, RejectCode co
     std::memcpy(answer.transfer_id, command.transfer_id, sizeof answer.transfer_id);
 }
 
+void Sequencer::refuse_judged_orders(RejectCode code) {
+  batches_.drop_orders([&](const OrderCommand& command) {
+    if (!is_judged(command)) return false;
+    note_refused(command, code);
+    return true;
+  });
+}
+
+// A session that the venue does not know would not be lost, and its number would be given away; one that it thinks is there
+// would never have its orders cancelled: what is said of sessions is journaled when that is possible again.
 void Sequencer::refuse_batches(RejectCode code) {
   for (const OrderCommand& command : batches_.orders.view())
     note_refused(command, code);
@@ -284,8 +317,12 @@ void Sequencer::refuse_batches(RejectCode code) {
     note_refused(command, Family::ledger, code);
   for (const InstrumentCommand& command : batches_.instruments.view())
     note_refused(command, Family::instruments, code);
-  for (const AdminCommand& command : batches_.administration.view())
+  for (const AdminCommand& command : batches_.administration.view()) {
     note_refused(command, Family::administration, code);
+    const auto action = static_cast<AdminAction>(command.kind);
+    if (action == AdminAction::open_session || action == AdminAction::lose_session)
+      overdue_.push_back(command);
+  }
   for (const ShardEvent& event : batches_.shard_events.view())
     note_refused(event, Family::shard_events, code);
   batches_.clear();
@@ -294,15 +331,14 @@ void Sequencer::refuse_batches(RejectCode code) {
 // --- sessions ------------------------------------------------------------------------------------------------------------
 
 void Sequencer::journal_session(const ClientSession& session, AdminAction action, bool flag) {
-  AdminCommand& command = batches_.administration.push();
-  command = AdminCommand{};
+  AdminCommand command{};
   command.kind = static_cast<std::uint16_t>(action);
   command.flag = flag;
   command.tenant = session.tenant;
   command.session = session.id;
   command.sent_at = now_;
   std::memcpy(command.actor, session.name.data(), std::min(session.name.size(), sizeof command.actor));
-  batches_.extend(Family::administration, batches_.administration.size());
+  journal_own(command);
 }
 
 SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSession* session,
@@ -329,7 +365,7 @@ SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSess
 
 bool Sequencer::find_principal(const InboundFrame& frame, Principal& principal) const {
   if (options_.trusts_peers) {
-    principal = {0, true, true, true, true};
+    principal = {0, true, true, true, true, true};
     return true;
   }
   const auto found = principals_.find(std::string(transport_.user_id(frame.connection)));
@@ -354,6 +390,9 @@ void Sequencer::take_sessions(const InboundFrame& frame, const CommandFrame& com
       session->last_heard = steady_;
       if (session->shards && request.shard != 0 && request.shard <= options_.shards)
         links_[request.shard] = {steady_, request.followed};
+      if (session->stages && request.judge != 0 &&
+          !stages_.hear(static_cast<Judge>(request.judge), frame.connection, steady_, request.followed))
+        return refuse_frame(frame.connection, RejectCode::invalid_field, FrameFault::none, frame.length);
       return;
     }
     return refuse_frame(frame.connection, RejectCode::not_logged_on, FrameFault::none, frame.length);
@@ -390,6 +429,7 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   session->trades = principal.trades;
   session->administers = principal.administers;
   session->shards = principal.shards;
+  session->stages = principal.stages;
   session->orders.set(options_.orders_per_second, options_.orders_burst);
   session->cancels.set(options_.cancels_per_second, options_.cancels_burst);
   session->last_heard = steady_;
@@ -400,7 +440,6 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   if (!known || cancels != session->cancels_when_lost) {
     session->cancels_when_lost = cancels;
     journal_session(*session, AdminAction::open_session, cancels);
-    openings_.push_back(session->id);
   }
   // Who has seen events and is not known any more was lost, and has not heard what became of its orders then; who has
   // seen more than there are has heard of a core whose end is gone.
@@ -432,18 +471,12 @@ void Sequencer::log_off(ClientSession& session, SessionOutcome outcome, RejectCo
 
 void Sequencer::journal_loss(ClientSession& session) {
   journal_session(session, AdminAction::lose_session, false);
-  losses_.push_back(session);
   sessions_.remove(session);
 }
 
-// What was refused when the journal took nothing: a session that the venue does not know would not be lost, and its number
-// would be given away; one that it thinks is there would never have its orders cancelled.
 void Sequencer::journal_overdue() {
-  for (const SessionId id : openings_)
-    if (const ClientSession* const session = sessions_.by_id(id))
-      journal_session(*session, AdminAction::open_session, session->cancels_when_lost);
-  for (const ClientSession& session : losses_)
-    journal_session(session, AdminAction::lose_session, false);
+  for (const AdminCommand& command : std::exchange(overdue_, {}))
+    journal_own(command);
 }
 
 void Sequencer::lose(ClientSession& session) {

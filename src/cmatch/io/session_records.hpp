@@ -23,7 +23,7 @@ struct SessionRequest {
   std::uint64_t last_event_sequence; // logon: the last event seen; what follows is sent again
   std::uint32_t tenant;
   std::uint16_t schema_version;
-  std::uint16_t reserved;
+  std::uint16_t judge;  // Judge; heartbeat of such a stage's process: which it is
   std::int64_t sent_at; // ns
   char name[40];        // of the session: the same name takes up where it left
   char user[40];

@@ -41,6 +41,7 @@ struct Principal {
   bool administers = false;
   bool follows = false; // the journal
   bool shards = false;  // its events come from the engine of a shard
+  bool stages = false;  // it judges what is proposed
 };
 
 struct ClientSession {
@@ -52,6 +53,7 @@ struct ClientSession {
   bool administers = false;
   bool trades = false;
   bool shards = false;
+  bool stages = false;
   bool behind = false; // it gets its reports from the ring until it has caught up
   std::int64_t last_heard = 0;
   std::int64_t silence_allowed = 0;

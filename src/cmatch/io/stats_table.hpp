@@ -78,7 +78,12 @@ struct StatRow {
   X(answers_waiting, gauge, number, "Frames that wait for the standby")                                               \
   X(solo, gauge, number, "1 while answers do not wait for a standby, by an operator's will")                          \
   X(standing_by, gauge, number, "1 while this core follows another one")                                              \
-  X(disk_nearly_full, gauge, number, "1 while little room is left, and new orders are refused")
+  X(disk_nearly_full, gauge, number, "1 while little room is left, and new orders are refused")                     \
+  X(proposals, counter, number, "Batches proposed to stages in processes of their own")                               \
+  X(proposals_late, counter, number, "Proposals for which such a stage was away or too late")                         \
+  X(orders_unjudged, counter, number, "New and replaced orders refused for want of such a stage")                     \
+  X(accounts_stage, gauge, number, "Of accounts: 0 in the core, 1 in a process of its own, 2 that is away")           \
+  X(risk_stage, gauge, number, "Of risk: 0 in the core, 1 in a process of its own, 2 that is away")
 
 #define CM_TIMINGS(X)                                                                                                 \
   X(batch_service, nanoseconds, "From the drain of a batch to its last answer sent")                                  \
@@ -87,7 +92,8 @@ struct StatRow {
   X(stage_journal, nanoseconds, "Appending a batch to the journal, and making it durable where that is promised")     \
   X(stage_apply, nanoseconds, "Applying a batch: reserve, limits, match")                                             \
   X(stage_send, nanoseconds, "Encoding and sending the answers of a batch")                                           \
-  X(batch_size, number, "Frames of a batch")
+  X(batch_size, number, "Frames of a batch")                                                                          \
+  X(verdicts, nanoseconds, "From a proposal to the last verdict on it")
 // NOLINTEND(cppcoreguidelines-macro-usage)
 
 enum class Stat : std::uint16_t {

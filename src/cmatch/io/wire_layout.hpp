@@ -6,12 +6,13 @@
 #include "cmatch/io/frame_header.hpp"
 #include "cmatch/io/replication_records.hpp"
 #include "cmatch/io/session_records.hpp"
+#include "cmatch/io/stage_records.hpp"
 #include "cmatch/io/wire_field.hpp"
 #include "cmatch/venue/records.hpp"
 
 namespace cmatch::io {
 
-enum class CommandList : std::uint16_t { orders = 1, ledger = 2, instruments = 3, administration = 4, sessions = 5, order_queries = 6, balance_queries = 7, follow_requests = 8, follow_answers = 9, shard_events = 10 };
+enum class CommandList : std::uint16_t { orders = 1, ledger = 2, instruments = 3, administration = 4, sessions = 5, order_queries = 6, balance_queries = 7, follow_requests = 8, follow_answers = 9, shard_events = 10, verdicts = 11 };
 static_assert(sizeof(CommandHeader) == 48 && offsetof(CommandHeader, list) == 8);
 inline constexpr WireField kCommandHeaderFields[] = {
     CM_WIRE(CommandHeader, schema_version, 0, 'u', 2), CM_WIRE(CommandHeader, stream, 2, 'u', 2),
@@ -39,7 +40,7 @@ inline constexpr WireField kOrderCommandFields[] = {
     CM_WIRE(OrderCommand, client_order_id_head, 56, 'S', 16),
     CM_WIRE(OrderCommand, correlation_id_head, 72, 'S', 16), CM_WIRE(OrderCommand, session, 88, 'u', 4),
     CM_WIRE(OrderCommand, flags, 92, 'u', 2), CM_WIRE(OrderCommand, peg, 94, 'u', 2),
-    CM_WIRE(OrderCommand, tenant, 96, 'u', 4), CM_WIRE(OrderCommand, reserved, 100, 'u', 4),
+    CM_WIRE(OrderCommand, tenant, 96, 'u', 4), CM_WIRE(OrderCommand, verdict, 100, 'u', 4),
     CM_WIRE(OrderCommand, orig_client_order_id_head, 104, 'S', 16),
     CM_WIRE(OrderCommand, client_order_id_tail, 120, 'S', 24),
     CM_WIRE(OrderCommand, correlation_id_tail, 144, 'S', 24),
@@ -111,7 +112,7 @@ inline constexpr WireField kSessionRequestFields[] = {
     CM_WIRE(SessionRequest, kind, 0, 'u', 2), CM_WIRE(SessionRequest, flags, 2, 'u', 2),
     CM_WIRE(SessionRequest, heartbeat_ms, 4, 'u', 4), CM_WIRE(SessionRequest, last_event_sequence, 8, 'u', 8),
     CM_WIRE(SessionRequest, tenant, 16, 'u', 4), CM_WIRE(SessionRequest, schema_version, 20, 'u', 2),
-    CM_WIRE(SessionRequest, reserved, 22, 'u', 2), CM_WIRE(SessionRequest, sent_at, 24, 'i', 8),
+    CM_WIRE(SessionRequest, judge, 22, 'u', 2), CM_WIRE(SessionRequest, sent_at, 24, 'i', 8),
     CM_WIRE(SessionRequest, name, 32, 'S', 40), CM_WIRE(SessionRequest, user, 72, 'S', 40),
     CM_WIRE(SessionRequest, shard, 112, 'u', 4), CM_WIRE(SessionRequest, reserved2, 116, 'u', 4),
     CM_WIRE(SessionRequest, followed, 120, 'u', 8),
@@ -161,6 +162,14 @@ inline constexpr WireField kShardEventFields[] = {
     CM_WIRE(ShardEvent, tenant, 100, 'u', 4),
 };
 CM_WIRE_RECORD(ShardEvent, CommandHeader, CommandList::shard_events, 13, "SHARD_EVENT");
+
+inline constexpr WireField kVerdictFields[] = {
+    CM_WIRE(Verdict, kind, 0, 'u', 2), CM_WIRE(Verdict, judge, 2, 'u', 2),
+    CM_WIRE(Verdict, reject, 4, 'u', 2), CM_WIRE(Verdict, reserved, 6, 'u', 2),
+    CM_WIRE(Verdict, epoch, 8, 'u', 8), CM_WIRE(Verdict, sequence, 16, 'u', 8),
+    CM_WIRE(Verdict, proposed_at, 24, 'i', 8),
+};
+CM_WIRE_RECORD(Verdict, CommandHeader, CommandList::verdicts, 4, "VERDICT");
 
 inline constexpr WireField kExecutionReportFields[] = {
     CM_WIRE(ExecutionReport, exec_type, 0, 'u', 2), CM_WIRE(ExecutionReport, order_status, 2, 'u', 2),
@@ -265,5 +274,7 @@ static_assert(numbered_from_one(SessionAction::logon, SessionAction::logoff, Ses
 static_assert(numbered_from_one(SessionOutcome::welcome, SessionOutcome::refused, SessionOutcome::heartbeat, SessionOutcome::resync, SessionOutcome::bye));
 static_assert(numbered_from_one(Durability::process, Durability::disk, Durability::replica));
 static_assert(numbered_from_one(EventKind::accepted, EventKind::rejected, EventKind::trade, EventKind::refreshed, EventKind::prevented, EventKind::canceled, EventKind::expired, EventKind::replaced, EventKind::triggered, EventKind::repriced, EventKind::uncrossed, EventKind::phase_changed));
+static_assert(numbered_from_one(Judge::accounts, Judge::risk));
+static_assert(numbered_from_one(VerdictKind::refused, VerdictKind::judged));
 
 } // namespace cmatch::io

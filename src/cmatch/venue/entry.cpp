@@ -15,6 +15,9 @@ namespace {
 
 bool has(const OrderCommand& command, std::uint16_t field) { return (command.present & field) != 0; }
 
+// What a stage elsewhere said of it. That can refuse more than the checks here do, and never less.
+RejectCode verdict_of(const OrderCommand& command) { return static_cast<RejectCode>(command.verdict); }
+
 void apply_to_engine(VenueState& state, const Command& command) {
   state.events.clear();
   state.engine.apply(command, state.events);
@@ -156,7 +159,8 @@ Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& co
                                true};
     if (const Refusal refusal = check_limits(state, position, limited)) return refusal;
   }
-  return check_reduce_only(position, command, plan.terms.side, plan.qty);
+  if (const Refusal refusal = check_reduce_only(position, command, plan.terms.side, plan.qty)) return refusal;
+  return {verdict_of(command)};
 }
 
 // An order that was accepted: counted, its money reserved, its request remembered.
@@ -487,6 +491,7 @@ Refusal enter_replace(VenueState& state, AccountSlot account, const OrderCommand
   if (const Refusal refusal = check_replace_funds(state, order, terms)) return refusal;
   if (terms.leaves != 0)
     if (const Refusal refusal = check_replace_limits(state, order, command, terms)) return refusal;
+  if (const RejectCode code = verdict_of(command); code != RejectCode::none) return {code};
 
   const Command engine_command = to_engine(state, command, CommandKind::replace, order.order_id);
   if (instrument.shard != nullptr) [[unlikely]] {

@@ -9,6 +9,8 @@ namespace cmatch {
 constexpr bool is_passing(RejectCode code) {
   switch (code) {
   case RejectCode::unknown_account:
+  case RejectCode::accounts_unavailable:
+  case RejectCode::risk_unavailable:
   case RejectCode::killed:
   case RejectCode::order_rate:
   case RejectCode::engine_unavailable:

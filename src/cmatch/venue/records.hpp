@@ -52,7 +52,7 @@ struct OrderCommand {
   std::uint16_t flags;   // OrderFlag
   std::uint16_t peg;     // Peg
   std::uint32_t tenant;
-  std::uint32_t reserved;
+  std::uint32_t verdict; // RejectCode of the stage elsewhere that refused it, 0: none; the sequencer's
   char orig_client_order_id_head[16];
   char client_order_id_tail[24];
   char correlation_id_tail[24];

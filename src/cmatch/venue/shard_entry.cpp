@@ -96,7 +96,7 @@ void pass_instrument(VenueState& state, const VenueInstrument& instrument, Passe
                      const InstrumentCommand& command, const Command& engine_command) {
   Passed passed = passed_now(state, kind, nullptr);
   passed.command.instrument_id = instrument.id();
-  passed.command.reserved = command.asset; // the answer names it
+  passed.asset = command.asset;
   note_cause(state, passed.command);
   ++state.instruments[state.find_instrument(instrument.id())].passed;
   pass_on(state, *instrument.shard, passed, engine_command);

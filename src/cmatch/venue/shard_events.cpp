@@ -142,7 +142,7 @@ void take_phase(VenueState& state, const Passed& passed) {
   std::memcpy(answer.correlation_id, command.correlation_id_head, sizeof command.correlation_id_head);
   std::memcpy(answer.correlation_id + sizeof command.correlation_id_head, command.correlation_id_tail,
               sizeof command.correlation_id_tail);
-  answer.asset = command.reserved;
+  answer.asset = passed.asset;
   answer.reject = static_cast<std::uint16_t>(reject_of(state));
   if (answer.reject == 0) take_events(state, 0, 0, nullptr);
 }

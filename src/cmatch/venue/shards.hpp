@@ -39,8 +39,8 @@ struct Passed {
   Ticks exposure;         // new, replace: the price at which it counts
   std::uint16_t kind;     // PassedKind
   std::uint16_t reason;   // of a venue_cancel
-  std::uint32_t reserved;
-  OrderCommand command; // as it was asked; of what is no order's: session, correlation id and instrument
+  std::uint32_t asset;    // of an instrument's command, which its answer names
+  OrderCommand command;   // as it was asked; of what is no order's: session, correlation id and instrument
 };
 static_assert(sizeof(Passed) == 288);
 

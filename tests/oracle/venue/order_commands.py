@@ -556,6 +556,7 @@ class NewOrder:
             self.detail = (left[0], self.qty)
             yield "reduce_only", self.qty > left[1]
             self.detail = None
+        yield from verdict_on(c)
 
     def bounds(self) -> Checks:
         """What money depends on."""
@@ -649,11 +650,16 @@ class Replacing:
         yield "killed", venue.is_killed(order.account, market)
         yield "engine_unavailable", venue.stage_of(market).away
         yield "queue_full", is_busy(venue, market)
-        definition = venue.book(market).definition
         leaves = self.leaves = c.get("qty", order.order_qty) - order.cum_qty
         self.worst = order.worst
-        if leaves <= 0:
-            return
+        if leaves > 0:
+            yield from self.bounds(order, leaves)
+        yield from verdict_on(c)
+
+    def bounds(self, order: VenueOrder, leaves: int) -> Checks:
+        """What money depends on, and the limits, where something is left of the order."""
+        venue, c, market = self.venue, self.c, order.market
+        definition = venue.book(market).definition
         yield "invalid_qty", "qty" in c and c["qty"] > definition.max_qty
         if "price" in c:
             self.worst = c["price"]
@@ -700,6 +706,12 @@ class Replacing:
             self.detail = (left[0], leaves)
             yield "reduce_only", leaves > left[1]
             self.detail = None
+
+
+def verdict_on(c: "Command") -> Checks:
+    """What a stage elsewhere said of it, when nothing here was against it."""
+    if c["verdict"] is not None:
+        yield c["verdict"], True
 
 
 def limit_price(c: "Command") -> int | None:

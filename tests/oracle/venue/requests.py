@@ -7,7 +7,7 @@ from typing import Any
 from tests.oracle.venue.model import Command, Report, Sizes, VenueOrder
 from tests.oracle.venue.words import FORGOTTEN_AT_ONCE, MIN_INT64, REMEMBERED_FOR, REMEMBERED_IDS
 
-NOT_CONTENT = ("correlation_id", "session", "sent_at", "tenant")
+NOT_CONTENT = ("correlation_id", "session", "sent_at", "tenant", "verdict")
 Name = tuple[int, str]
 
 

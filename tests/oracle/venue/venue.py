@@ -36,6 +36,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "sent_at": 1,
         "order_id": 0,
         "client_order_id": "",
+        "verdict": None,
         "orig_client_order_id": "",
     },
     "ledger": {

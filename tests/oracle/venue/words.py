@@ -115,6 +115,7 @@ REJECTS: Final = {
     "capacity_balances": 2023,
     "capacity_transfers": 2024,
     "capacity_reservations": 2025,
+    "accounts_unavailable": 2026,
     "killed": 3001,
     "max_order_qty": 3002,
     "max_order_notional": 3003,
@@ -129,6 +130,8 @@ REJECTS: Final = {
     "reduce_only": 3012,
     "invalid_limit": 3013,
     "capacity_positions": 3014,
+    "risk_unavailable": 3015,
+    "risk_refused": 3016,
     **matching.REJECTS,
     "engine_unavailable": 4033,
     "unknown_shard": 4034,
@@ -151,6 +154,8 @@ PASSING: Final = frozenset(
         "order_rate",
         "engine_unavailable",
         "queue_full",
+        "accounts_unavailable",
+        "risk_unavailable",
         *(word for word in REJECTS if word.startswith("capacity")),
     }
 )

@@ -31,6 +31,7 @@ from exchange.bus.curve import Keyring
 from exchange.bus.endpoints import ipc_endpoint
 from exchange.bus.router import Router
 from exchange.config.settings import Core, Durability, Settings
+from exchange.domain.enums import Judge
 from exchange.errors import SecurityError, StorageError
 from exchange.observability import stats_path
 from exchange.resilience import CircuitBreaker
@@ -41,10 +42,10 @@ from exchange.services.orders.disk_watch import DiskWatch
 from exchange.services.orders.life import Life
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import (
-    LocalMatching,
-    MatchingStage,
-    RemoteMatching,
+    LocalStage,
+    RemoteStage,
     StageUnavailableError,
+    WatchedStage,
 )
 from exchange.services.orders.standing_by import begin_standby, doubt, stand_by
 from exchange.storage.digests import Digest, append_digest
@@ -53,7 +54,7 @@ from exchange.storage.fold import starting_venue
 from exchange.storage.venue_limits import limits_of
 
 _NICENESS: Final = -15
-_RECOVERY_S: Final = 0.1  # how soon a shard that was silent is asked again
+_RECOVERY_S: Final = 0.1  # how soon a stage that was silent is asked again
 SOCKET_NAME: Final = "core.sock"
 # A client that comes back may ask for reports this far back, if not further.
 _RESUME_BYTES: Final = 64 << 20
@@ -139,7 +140,6 @@ def main(settings: Settings) -> int:
                 if fencer is None:
                     return _stopped(settings, journal, venue)
                 keepers.append(fencer)
-            stage = MatchingStage(LocalMatching(), CircuitBreaker(failures=StageUnavailableError))
             keepers.append(
                 DiskWatch(
                     directory.journal,
@@ -148,8 +148,9 @@ def main(settings: Settings) -> int:
                     lambda: core.steady,
                 )
             )
-            shards = _shards(settings, core, venue)
-            life.runs(CoreLoop(core, stage, shards=shards, keepers=keepers)).run()
+            stage = WatchedStage(LocalStage(), CircuitBreaker(failures=StageUnavailableError))
+            shards, judges = _shards(settings, core, venue), _judges(settings, core)
+            life.runs(CoreLoop(core, stage, shards=shards, judges=judges, keepers=keepers)).run()
             if core.fenced_by:
                 log("fenced: another core leads", epoch=core.fenced_by, sequence=venue.sequence)
                 return ExitCode.FENCED
@@ -223,23 +224,37 @@ def _sequencer(
         follow_bytes=replication.memory_bytes,
         standby_timeout_ns=replication.timeout_ms * 1_000_000,
         standby=replication.standby,
+        accounts=settings.accounts.process,
+        risk=settings.risk.process,
+        proposal_timeout_ns=settings.stages.proposal_timeout_ms * 1_000_000,
     )
 
 
-def _shards(settings: Settings, core: Sequencer, venue: Venue) -> dict[int, MatchingStage]:
+def _shards(settings: Settings, core: Sequencer, venue: Venue) -> dict[int, WatchedStage]:
     """What asks after each shard, by its number."""
     timeout_ns = settings.matching.heartbeat_timeout_ms * 1_000_000
     away = {int(row["shard"]): bool(row["away"]) for row in venue.shards()}
 
-    def stage(number: int) -> MatchingStage:
+    def stage(number: int) -> WatchedStage:
         is_away = away.get(number, False)
-        port = RemoteMatching(
-            lambda: core.shard_link(number)[0], lambda: core.steady, timeout_ns, away=is_away
-        )
+        port = RemoteStage(lambda: core.shard_link(number)[0], lambda: core.steady, timeout_ns, away=is_away)
         breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=_RECOVERY_S)
-        return MatchingStage(port, breaker, away=is_away)
+        return WatchedStage(port, breaker, away=is_away)
 
     return {number: stage(number) for number in range(1, settings.matching.shards + 1)}
+
+
+def _judges(settings: Settings, core: Sequencer) -> dict[int, WatchedStage]:
+    """What asks after accounts and risk in processes of their own; they are away until they are heard."""
+    timeout_ns = settings.stages.heartbeat_timeout_ms * 1_000_000
+
+    def stage(judge: Judge) -> WatchedStage:
+        port = RemoteStage(lambda: core.judge_link(judge)[0], lambda: core.steady, timeout_ns, away=True)
+        breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=_RECOVERY_S)
+        return WatchedStage(port, breaker, away=True)
+
+    remote = {Judge.ACCOUNTS: settings.accounts.process, Judge.RISK: settings.risk.process}
+    return {int(judge): stage(judge) for judge, there in remote.items() if there}
 
 
 def _permit(core: Sequencer, keyring: Keyring) -> None:
@@ -257,6 +272,7 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
             "admin" in roles,
             "follow" in roles,
             "shard" in roles,
+            "stage" in roles,
         )
 
 

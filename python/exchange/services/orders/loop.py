@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cmatch._core import Sequencer
-from exchange.services.orders.stage import MatchingStage
+from exchange.services.orders.stage import WatchedStage
 
 _IDLE_NS: Final = 5_000_000  # the longest wait for a frame
 _HOUSE_NS: Final = 20_000_000  # how often sessions are looked after
@@ -23,19 +23,22 @@ class CoreLoop:
         sequencer: The stages.
         stage: Whether the matching stage is there.
         shards: The same of each shard, by its number.
+        judges: The same of accounts and risk where they have processes of their own, by Judge.
         keepers: Called now and then, and never wait: who lets connections in, who fences an old leader.
     """
 
     def __init__(
         self,
         sequencer: Sequencer,
-        stage: MatchingStage,
+        stage: WatchedStage,
         *,
-        shards: Mapping[int, MatchingStage] | None = None,
+        shards: Mapping[int, WatchedStage] | None = None,
+        judges: Mapping[int, WatchedStage] | None = None,
         keepers: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._core = sequencer
         self._stages = {0: stage, **(shards or {})}
+        self._judges = dict(judges or {})
         self._keepers = keepers
         self._next_house_ns = 0
         self.stopping = False
@@ -50,6 +53,9 @@ class CoreLoop:
             self._core.wait(_IDLE_NS)
             self.turn()
         self.turn()
+        while self._core.waits and not self._core.fenced_by:  # for verdicts, which come or are late
+            self._core.wait(_IDLE_NS)
+            self.turn()
         self._core.close_sessions()
 
     def turn(self) -> None:
@@ -59,7 +65,7 @@ class CoreLoop:
         if core.steady >= self._next_house_ns:
             self._keep_house()
         core.decode()
-        if core.pending and core.append():
+        if core.pending and core.propose() and core.append():
             core.apply()
             if core.syncs:
                 core.sync()
@@ -79,3 +85,7 @@ class CoreLoop:
             change = stage.look()
             if change is not None:
                 self._core.set_stage(change, number)
+        for judge, stage in self._judges.items():
+            change = stage.look()
+            if change is not None:
+                self._core.set_judge(judge, change)

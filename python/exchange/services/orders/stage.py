@@ -1,4 +1,4 @@
-"""The matching stage as the core sees it: there, or away behind a breaker, with orders queued meanwhile."""
+"""A stage as the core sees it: there, or away behind a breaker; then its orders are queued, or refused."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from exchange.resilience import BreakerState, CircuitBreaker
 
 
 class StageUnavailableError(Exception):
-    """The matching stage does not answer."""
+    """The stage does not answer."""
 
 
-class MatchingPort(Protocol):
-    """How the core asks whether the matching stage answers."""
+class StagePort(Protocol):
+    """How the core asks whether a stage answers."""
 
     def ping(self) -> None:
         """Returns at once.
@@ -26,14 +26,14 @@ class MatchingPort(Protocol):
         ...
 
 
-class RemoteMatching:
-    """The matching stage in the process of a shard: there while its heartbeats come.
+class RemoteStage:
+    """A stage in a process of its own: there while its heartbeats come.
 
     Args:
         heard_at: When one came last, ns; 0: never.
         now: The time, ns.
         timeout_ns: How old it may be.
-        away: Whether the venue has it as away; if not, the shard has as long to come back when the core does.
+        away: Whether it is away until it is heard; if not, it has as long to come back when the core does.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class RemoteMatching:
         if self._expected_since is None:
             self._expected_since = now
         if now - max(self._heard_at(), self._expected_since) > self._timeout_ns:
-            raise StageUnavailableError("its shard is silent")
+            raise StageUnavailableError("its process is silent")
 
 
-class LocalMatching:
-    """The matching stage in the core's own process: as long as the core runs, it does."""
+class LocalStage:
+    """A stage in the core's own process: as long as the core runs, it does."""
 
     def ping(self) -> None:
         """Returns."""
@@ -68,18 +68,18 @@ def _unavailable() -> None:
     raise StageUnavailableError("it was away when the core began")
 
 
-class MatchingStage:
-    """Asks the stage through a breaker, and says when it went away or came back.
+class WatchedStage:
+    """Asks a stage through a breaker, and says when it went away or came back.
 
     The breaker opens after five failures in a row; while it is open one timed probe at a time asks again.
 
     Args:
         port: How it is asked.
         breaker: Closed.
-        away: What the venue was told last: then it is asked again before it counts as back.
+        away: What was said of it last: then it is asked again before it counts as back.
     """
 
-    def __init__(self, port: MatchingPort, breaker: CircuitBreaker, *, away: bool = False) -> None:
+    def __init__(self, port: StagePort, breaker: CircuitBreaker, *, away: bool = False) -> None:
         self._port = port
         self._breaker = breaker
         self._away = away

@@ -15,6 +15,7 @@ import numpy as np
 
 import cmatch.frames as wire
 from cmatch._core import Clock, Sequencer, Standby, StandbyState
+from exchange.bus.connection import SocketConnection
 from exchange.domain.enums import FollowAction, FollowOutcome
 from exchange.errors import ExchangeError
 from exchange.runtime.log import log
@@ -23,36 +24,6 @@ _IDLE_MS: Final = 5
 _HOUSE_NS: Final = 20_000_000
 _REOPEN_NS: Final = 100_000_000
 _RETRY_NS: Final = 1_000_000_000
-
-
-class LeaderLink(Protocol):
-    """The connection to the leader: `exchange.bus.dealer.Dealer`."""
-
-    def open(self) -> None:
-        """Connects, anew where it was connected before."""
-        ...
-
-    def filenos(self) -> tuple[int, ...]:
-        """Descriptors that become readable when `receive` may have something."""
-        ...
-
-    def send(self, frame: bytes) -> bool:
-        """Sends one frame; False where that is not possible now."""
-        ...
-
-    def receive(self, frames_max: int = 256) -> list[bytes]:
-        """The frames that are there."""
-        ...
-
-    @property
-    def readable(self) -> bool:
-        """Whether a frame is there."""
-        ...
-
-    @property
-    def broken(self) -> bool:
-        """Whether the connection is over, as of the last `receive`."""
-        ...
 
 
 class History(Protocol):
@@ -100,7 +71,7 @@ class StandbyLoop:
         self,
         core: Sequencer,
         standby: Standby,
-        link: LeaderLink,
+        link: SocketConnection,
         history: History,
         clock: Clock,
         *,
@@ -218,7 +189,7 @@ class Fencer:
         epoch: Of who leads now.
     """
 
-    def __init__(self, link: LeaderLink, clock: Clock, epoch: int) -> None:
+    def __init__(self, link: SocketConnection, clock: Clock, epoch: int) -> None:
         self._link = link
         self._clock = clock
         request = np.zeros(1, wire.FOLLOW_REQUEST_DTYPE)

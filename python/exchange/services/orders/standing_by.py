@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cmatch._core import Clock, Sequencer, Standby, Venue
-from cmatch.frames import RECORD_BYTES
 from exchange.bus.curve import KeyPair
-from exchange.bus.dealer import OPTIONS, Dealer
-from exchange.bus.options import SocketOptions
+from exchange.bus.dealer import JOURNAL_OPTIONS, Dealer
 from exchange.config.settings import Replication
 from exchange.errors import ConfigError, RpcError, RpcStatus
 from exchange.runtime.history import LeaderHistory
@@ -96,8 +94,7 @@ def _tell(directory: DataDirectory, *, in_sync: bool) -> None:
 
 
 def _link(replication: Replication) -> Dealer:
-    options = SocketOptions(message_bytes_max=RECORD_BYTES, queue_messages_max=OPTIONS.queue_messages_max)
-    return Dealer(replication.leader, _keys(replication), replication.leader_key or None, options)
+    return Dealer(replication.leader, _keys(replication), replication.leader_key or None, JOURNAL_OPTIONS)
 
 
 def _keys(replication: Replication) -> KeyPair | None:

@@ -11,6 +11,7 @@ using Queries = import "../queries/queries.capnp";
 using Replication = import "../replication/replication.capnp";
 using Sessions = import "../sessions/sessions.capnp";
 using Shards = import "../shards/shards.capnp";
+using Stages = import "../stages/stages.capnp";
 
 struct BatchHeader @0xcb280f666b425b0d {
   # Where a batch stands in its stream.
@@ -24,6 +25,7 @@ struct BatchHeader @0xcb280f666b425b0d {
 
 struct CommandFrame @0xe995f421379f8461 {
   # Client to core, and as the payload of a journal record; a client leaves all of the header but schemaVersion zero.
+  # Followers and stages get such payloads from the core, whose other frames have a durability where these have stream 0.
   schemaVersion @0 :UInt16;  # 1
   stream @1 :UInt16;
   count @2 :UInt32;  # of the list; 0: not said
@@ -39,6 +41,7 @@ struct CommandFrame @0xe995f421379f8461 {
     followRequests @14 :List(Replication.FollowRequest);
     followAnswers @15 :List(Replication.FollowAnswer);  # leader to follower
     shardEvents @17 :List(Shards.ShardEvent);
+    verdicts @18 :List(Stages.Verdict);
   }
   epoch @11 :UInt64;
   firstSeq @12 :UInt64;  # of the journal, of the first command

@@ -76,7 +76,7 @@ struct OrderCommand @0xcb4aabab2c052522 {
   flags @17 :UInt16;  # [OrderFlag bits] post only, reduce only, hidden
   peg @18 :Peg;
   tenant @19 :UInt32;  # the sequencer's
-  reserved @20 :UInt32;  # zero
+  verdict @20 :UInt32;  # [RejectCode] the sequencer's: of the stage elsewhere that refused the order; 0: none did
   origClientOrderIdHead0 @21 :UInt64;  # [ASCII] FIX OrigClOrdID (41)
   origClientOrderIdHead1 @22 :UInt64;  # [ASCII]
   clientOrderIdTail0 @23 :UInt64;  # [ASCII]

@@ -1,6 +1,8 @@
 # Sessions: how a client and the core agree on who speaks and where they were.
 @0xdf46ea88c18af055;
 
+using Stages = import "../stages/stages.capnp";
+
 enum SessionAction @0xb0d0623bce863ac5 {
   unset @0;
   logon @1;
@@ -32,7 +34,7 @@ struct SessionRequest @0x9f837f53570cc711 {
   lastEventSequence @3 :UInt64;  # logon: the last event seen; what follows is sent again
   tenant @4 :UInt32;
   schemaVersion @5 :UInt16;
-  reserved @6 :UInt16;  # zero
+  judge @6 :Stages.Judge;  # heartbeat of such a stage's process: which it is
   sentAt @7 :Int64;  # [ns]
   name0 @8 :UInt64;  # [ASCII] of the session: the same name takes up where it left
   name1 @9 :UInt64;  # [ASCII]
