@@ -81,14 +81,14 @@ class ClientIds {
   bool live(Entry entry) const { return nodes_[entry].settled_at == kEndOfTime; }
   std::uint32_t size() const { return size_; }
   std::uint32_t live() const { return live_count_; }
-  void prefetch(AccountSlot account, const IdHead& head, const IdTail& tail) const {
+  [[gnu::always_inline]] void prefetch(AccountSlot account, const IdHead& head, const IdTail& tail) const {
     index_.prefetch(hash(account, head, tail));
   }
   // Likely the entry of that id, where there is one: for prefetching.
   Entry guess(AccountSlot account, const IdHead& head, const IdTail& tail) const {
     return index_.find(hash(account, head, tail), [](Entry) { return true; });
   }
-  void prefetch(Entry entry) const {
+  [[gnu::always_inline]] void prefetch(Entry entry) const {
     if (entry == kNoSlot) return;
     __builtin_prefetch(&entries_[entry], 1);
     __builtin_prefetch(&entries_[entry].outcome.order_qty, 1); // the second cache line

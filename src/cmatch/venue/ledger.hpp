@@ -124,7 +124,7 @@ class Ledger {
     Amount rest;
     return !__builtin_sub_overflow(balances_[slot].total, amount, &rest) && rest >= -kMostMoney;
   }
-  void prefetch(BalanceSlot slot) const { __builtin_prefetch(&balances_[slot], 1); }
+  [[gnu::always_inline]] void prefetch(BalanceSlot slot) const { __builtin_prefetch(&balances_[slot], 1); }
 
   // Fills `answer` but for sequences, timestamp, session and correlation id. kAnswerBalance: done, the balance of
   // `account`. A duplicate gets the first answer.

@@ -62,8 +62,8 @@ class VenueOrders {
   bool full() const { return live_ + 1 >= orders_.size(); }
   std::uint32_t live() const { return live_; }
   std::uint32_t live_of(AccountSlot account) const { return lists_[account].count; }
-  void prefetch(std::uint64_t order_id) const { index_.prefetch(Id{order_id}.digest()); }
-  void prefetch_slot(VenueSlot slot) const {
+  [[gnu::always_inline]] void prefetch(std::uint64_t order_id) const { index_.prefetch(Id{order_id}.digest()); }
+  [[gnu::always_inline]] void prefetch_slot(VenueSlot slot) const {
     if (slot == kNoSlot) return;
     for (std::size_t at = 0; at < sizeof(VenueOrder); at += 64)
       __builtin_prefetch(reinterpret_cast<const char*>(&orders_[slot]) + at, 1);
