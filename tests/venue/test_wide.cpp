@@ -45,5 +45,3 @@ TEST_CASE("div_half_even: any dividend and divisor, gives the nearest whole numb
       CHECK(div_half_even(a, b) == below + up);
     }
 }
-
-TEST_SUITE_END();

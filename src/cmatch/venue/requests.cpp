@@ -114,7 +114,8 @@ RejectCode check_shape(const OrderCommand& command) {
 }
 
 RequestOutcome outcome_of(const OrderCommand& command, Sequence sequence) {
-  RequestOutcome outcome{};
+  RequestOutcome outcome; // NOLINT(cppcoreguidelines-pro-type-member-init): it is the next line
+  zero(outcome);
   outcome.digest = content_digest(command);
   outcome.sequence = sequence;
   outcome.order_qty = command.qty;

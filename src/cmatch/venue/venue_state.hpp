@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <set>
@@ -88,8 +87,7 @@ class VenueState {
 
   // --- what comes out: each has its event_sequence, and is digested when the batch ends ---
   ExecutionReport& report(ExecType exec_type) {
-    ExecutionReport& report = out->reports.push();
-    std::memset(static_cast<void*>(&report), 0, sizeof report);
+    ExecutionReport& report = out->reports.push_zero();
     report.exec_type = static_cast<std::uint16_t>(exec_type);
     report.sequence = sequence;
     report.event_sequence = ++event_sequence;
@@ -97,8 +95,7 @@ class VenueState {
     return report;
   }
   Answer& answer(Family family, std::uint16_t kind) {
-    Answer& answer = out->answers.push();
-    std::memset(static_cast<void*>(&answer), 0, sizeof answer);
+    Answer& answer = out->answers.push_zero();
     answer.family = static_cast<std::uint16_t>(family);
     answer.kind = kind;
     answer.sequence = sequence;
