@@ -91,6 +91,14 @@ Refusal check_bounds(const VenueState& state, const VenueInstrument& instrument,
 Refusal check_capacity(VenueState& state, AccountSlot account, const VenueInstrument& instrument,
                        Plan& plan) {
   if (state.orders.full()) return {RejectCode::capacity_orders};
+  plan.position = state.positions.find(account, plan.instrument);
+  if (plan.position != kNoSlot) { // where there was an order before, it knows the balances
+    const Position& position = state.positions[plan.position];
+    plan.base_balance = position.base_balance;
+    plan.quote_balance = position.quote_balance;
+    if (plan.base_balance != kNoSlot && plan.quote_balance != kNoSlot) [[likely]]
+      return {};
+  }
   plan.base_balance = state.ledger.find_balance(account, instrument.base);
   plan.quote_balance = state.ledger.find_balance(account, instrument.quote);
   const std::uint32_t missing = (plan.base_balance == kNoSlot) + (plan.quote_balance == kNoSlot);
@@ -163,8 +171,10 @@ Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& co
 VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand& command, const Plan& plan) {
   VenueInstrument& instrument = state.instruments[plan.instrument];
   Position& position = state.positions[plan.position];
-  position.base_balance = state.ledger.make_balance(account, instrument.base);
-  position.quote_balance = state.ledger.make_balance(account, instrument.quote);
+  if (position.base_balance == kNoSlot)
+    position.base_balance = state.ledger.make_balance(account, instrument.base);
+  if (position.quote_balance == kNoSlot)
+    position.quote_balance = state.ledger.make_balance(account, instrument.quote);
   const VenueSlot slot = state.orders.add(state.sequence, account);
   VenueOrder& order = state.orders[slot];
   order.account = command.account;

@@ -114,7 +114,7 @@ RejectCode check_shape(const OrderCommand& command) {
 }
 
 RequestOutcome outcome_of(const OrderCommand& command, Sequence sequence) {
-  RequestOutcome outcome; // NOLINT(cppcoreguidelines-pro-type-member-init): it is the next line
+  RequestOutcome outcome;
   zero(outcome);
   outcome.digest = content_digest(command);
   outcome.sequence = sequence;
