@@ -181,9 +181,9 @@ VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand&
   order.session = command.session;
   order.instrument = plan.instrument;
   order.position = plan.position;
-  order.side = command.side;
-  order.type = command.type;
-  order.time_in_force = command.time_in_force;
+  order.side = static_cast<std::uint8_t>(command.side);
+  order.type = static_cast<std::uint8_t>(command.type);
+  order.time_in_force = static_cast<std::uint8_t>(command.time_in_force);
   order.has_price = order.has_stop_price = 0;
   order.price = order.stop_price = 0;
   order.reduce_only = (command.flags & kReduceOnly) != 0;
@@ -203,7 +203,7 @@ VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand&
   order.expire_at = order.has_expire_at ? command.expire_at : 0;
   order.has_stp_group = has(command, kHasStpGroup);
   order.stp_group = order.has_stp_group ? command.stp_group : 0;
-  order.stp_mode = command.stp_mode;
+  order.stp_mode = static_cast<std::uint8_t>(command.stp_mode);
   order.flags = static_cast<std::uint8_t>(command.flags);
   order.has_display_qty = has(command, kHasDisplayQty);
   order.display_qty = order.has_display_qty ? command.display_qty : 0;
@@ -263,7 +263,7 @@ namespace {
 
 void note_recent(VenueState& state, const Plan& plan) {
   const Position& position = state.positions[plan.position];
-  if (state.policy != Policy::all || !position.limits.has(kLimitDuplicateWindow)) return;
+  if (state.policy != Policy::all || (position.limited & kLimitDuplicateWindow) == 0) return;
   const bool priced = plan.terms.has_price && needs_price(plan.terms);
   state.recent.add({plan.position, static_cast<std::uint16_t>(plan.terms.side),
                     static_cast<std::uint16_t>(plan.terms.type), priced, priced ? plan.terms.price : 0,

@@ -11,21 +11,26 @@
 
 namespace cmatch {
 
-struct Position {
+// By cache lines: what every order looks at, in two; what a trade moves; the limits, which most have none of.
+struct alignas(64) Position {
   AccountSlot account;
   std::uint32_t instrument;                // number of its VenueInstrument
   BalanceSlot base_balance, quote_balance; // kNoSlot until made
   Lots qty;                                // bought less sold
-  Wide cost;                               // what the open part has cost, signed as qty
-  Wide realised;                           // since the day began
-  Wide base_of_day;                        // unrealised profit when the day began
-  std::int64_t day;                        // UTC days since 1970, 0: never touched
-  Wide open_notional[2];                   // of live orders: buys, sells
+  std::int64_t live_orders;
+  std::int64_t day;             // UTC days since 1970, 0: never touched
+  std::uint64_t limits_version; // of `limits`; 0: never resolved
+  std::uint64_t limited;        // LimitField, of `limits`
+  TimeNs rate_time;             // the theoretical arrival time of the rate limit
+
+  Wide open_notional[2]; // of live orders: buys, sells
   Lots open_lots[2];
   Lots reduce_only_lots[2];
-  std::int64_t live_orders;
-  TimeNs rate_time;             // the theoretical arrival time of the rate limit
-  std::uint64_t limits_version; // of `limits`; 0: never resolved
+
+  Wide cost;        // what the open part has cost, signed as qty
+  Wide realised;    // since the day began
+  Wide base_of_day; // unrealised profit when the day began
+
   Limits limits;
 
   Wide& notional_of(Side side) { return open_notional[side == Side::sell]; }
