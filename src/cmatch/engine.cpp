@@ -74,6 +74,13 @@ void Engine::prefetch_id(OrderId order_id) const { state_->storage.index.prefetc
 void Engine::prefetch_order(OrderId order_id) const {
   state_->storage.orders.prefetch(state_->storage.index.guess(order_id));
 }
+void Engine::prefetch_neighbours(OrderId order_id) const {
+  const Storage& storage = state_->storage;
+  const Order& order = storage.orders[storage.index.guess(order_id)];
+  storage.orders.prefetch(order.prev);
+  storage.orders.prefetch(order.next);
+  storage.levels.prefetch(order.level);
+}
 
 OrderId Engine::next_order_id() const { return state_->storage.index.highest() + 1; }
 TimeNs Engine::clock() const { return state_->clock; }

@@ -94,6 +94,16 @@ class ClientIds {
     __builtin_prefetch(&entries_[entry].outcome.order_qty, 1); // the second cache line
     __builtin_prefetch(&nodes_[entry], 1);
   }
+  // Those whose links change where the entry comes to rest.
+  [[gnu::always_inline]] void prefetch_neighbours(Entry entry) const {
+    const Node& node = nodes_[entry];
+    if (node.prev != 0) __builtin_prefetch(&nodes_[node.prev - 1], 1);
+    if (node.next != 0) __builtin_prefetch(&nodes_[node.next - 1], 1);
+  }
+  [[gnu::always_inline]] void prefetch_last(AccountSlot account) const {
+    const std::uint32_t last = accounts_[account].settled.last;
+    if (last != 0) __builtin_prefetch(&nodes_[last - 1], 1);
+  }
 
   void prefault() { // brings all of it into memory
     entries_.prefault(entries_.size());

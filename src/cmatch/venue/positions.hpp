@@ -58,6 +58,14 @@ class Positions {
   Position& operator[](PositionSlot slot) { return positions_[slot]; }
   const Position& operator[](PositionSlot slot) const { return positions_[slot]; }
   std::uint32_t count() const { return count_; }
+  [[gnu::always_inline]] void prefetch_index(AccountSlot account, std::uint32_t instrument) const {
+    index_.prefetch(hash_of(key(account, instrument)));
+  }
+  [[gnu::always_inline]] void prefetch(PositionSlot slot) const { // what every order looks at
+    if (slot == kNoSlot) return;
+    __builtin_prefetch(&positions_[slot], 1);
+    __builtin_prefetch(&positions_[slot].open_notional, 1);
+  }
   void prefault() {
     positions_.prefault(positions_.size());
     index_.prefault();

@@ -147,13 +147,12 @@ ExecutionReport& refuse(VenueState& state, const OrderCommand& command, const Re
   return report;
 }
 
-void apply_request(VenueState& state, const OrderCommand& command) {
+void apply_request(VenueState& state, const OrderCommand& command, AccountSlot account) {
   if (const RejectCode code = check_shape(command); code != RejectCode::none) {
     refuse(state, command, {code});
     return;
   }
-  const AccountSlot account = state.ledger.find_account(command.account, command.tenant);
-  if (account == kNoSlot) {
+  if (!state.ledger.belongs(account, command.tenant)) {
     refuse(state, command, {RejectCode::unknown_account});
     return;
   }

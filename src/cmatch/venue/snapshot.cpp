@@ -63,9 +63,9 @@ void write_order(const VenueOrder& order, Writer& out) {
   out.put(order.account_slot);
   out.put(order.session);
   out.put(order.instrument);
-  for (const std::uint16_t word : {std::uint16_t{order.side}, std::uint16_t{order.type},
-                                   std::uint16_t{order.time_in_force}, order.status,
-                                   std::uint16_t{order.stp_mode}})
+  for (const std::uint16_t word :
+       {std::uint16_t{order.side}, std::uint16_t{order.type}, std::uint16_t{order.time_in_force},
+        order.status, std::uint16_t{order.stp_mode}})
     out.put(word);
   for (const std::uint8_t byte :
        {order.has_price, order.has_stop_price, order.reduce_only, order.has_budget, order.flags,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include "cmatch/planted.hpp"
@@ -68,7 +69,8 @@ void begin_batch(VenueState& state, const BatchHeader& header) {
 }
 
 // What a command will look for is not likely to be in a cache. Each pass over the next commands asks for what the one
-// before has brought near: the places of their ids; what is known of the requests they name; those orders.
+// before has brought near: what their ids and accounts lead to; the requests and positions; the orders; whatever is linked
+// with those.
 class LookAhead {
  public:
   static constexpr std::size_t kMost = 16;
@@ -76,53 +78,103 @@ class LookAhead {
   explicit LookAhead(const VenueState& state) : state_(state) {}
 
   void begin(std::span<const OrderCommand> commands) { // at most kMost
-    for (std::size_t i = 0; i < commands.size(); ++i) {
-      const OrderCommand& command = commands[i];
-      account_[i] = state_.ledger.find_account(command.account);
-      order_[i] = 0;
-      if (account_[i] == kNoSlot) continue;
-      state_.client_ids.prefetch(account_[i], command.client_order_id_head, command.client_order_id_tail);
-      if (!names_order(command)) continue;
-      order_[i] = command.order_id;
-      if (command.order_id == 0)
-        state_.client_ids.prefetch(account_[i], command.orig_client_order_id_head,
-                                   command.orig_client_order_id_tail);
-    }
     for (std::size_t i = 0; i < commands.size(); ++i)
-      if (names_by_client_id(i, commands[i])) {
-        entry_[i] = state_.client_ids.guess(account_[i], commands[i].orig_client_order_id_head,
-                                            commands[i].orig_client_order_id_tail);
-        state_.client_ids.prefetch(entry_[i]);
-      }
-    for (std::size_t i = 0; i < commands.size(); ++i) {
-      if (names_by_client_id(i, commands[i]) && entry_[i] != kNoSlot)
-        order_[i] = state_.client_ids.outcome(entry_[i]).order_id;
-      if (order_[i] == 0) continue;
-      state_.orders.prefetch(order_[i]);
-      state_.engine.prefetch_id(order_[i]);
-    }
+      seek_ids(commands[i], ahead_[i]);
     for (std::size_t i = 0; i < commands.size(); ++i)
-      if (order_[i] != 0) {
-        state_.orders.prefetch_slot(state_.orders.find(order_[i]));
-        state_.engine.prefetch_order(order_[i]);
-      }
+      seek_entries(commands[i], ahead_[i]);
+    for (std::size_t i = 0; i < commands.size(); ++i)
+      seek_order_ids(commands[i], ahead_[i]);
+    for (std::size_t i = 0; i < commands.size(); ++i)
+      seek_orders(ahead_[i]);
+    for (std::size_t i = 0; i < commands.size(); ++i)
+      seek_neighbours(ahead_[i]);
   }
   template <class Record>
   void begin(std::span<const Record>) {}
 
+  // Of the command with that number of those that begin() was given last; kNoSlot where it is not open.
+  AccountSlot account(std::size_t i) const { return ahead_[i].account; }
+
  private:
+  struct Ahead {
+    AccountSlot account;
+    std::uint32_t instrument;
+    PositionSlot position;  // of a new order
+    ClientIds::Entry entry; // of the request that made the order
+    VenueSlot order;        // that it names
+    OrderId order_id;       // 0: it names none
+  };
+
   static bool names_order(const OrderCommand& command) {
     return command.kind == static_cast<std::uint16_t>(OrderAction::cancel) ||
            command.kind == static_cast<std::uint16_t>(OrderAction::replace);
   }
-  bool names_by_client_id(std::size_t i, const OrderCommand& command) const {
-    return account_[i] != kNoSlot && command.order_id == 0 && names_order(command);
+
+  void seek_ids(const OrderCommand& command, Ahead& ahead) const {
+    ahead.account = state_.ledger.find_account(command.account);
+    ahead.instrument = VenueState::kNoInstrument;
+    ahead.position = ahead.entry = ahead.order = kNoSlot;
+    ahead.order_id = 0;
+    if (ahead.account == kNoSlot) return;
+    state_.client_ids.prefetch(ahead.account, command.client_order_id_head, command.client_order_id_tail);
+    if (names_order(command)) {
+      ahead.order_id = command.order_id;
+      if (command.order_id == 0)
+        state_.client_ids.prefetch(ahead.account, command.orig_client_order_id_head,
+                                   command.orig_client_order_id_tail);
+    } else if (command.kind == static_cast<std::uint16_t>(OrderAction::new_order)) {
+      ahead.instrument = state_.find_instrument(command.instrument_id);
+      if (ahead.instrument != VenueState::kNoInstrument)
+        state_.positions.prefetch_index(ahead.account, ahead.instrument);
+    }
+  }
+
+  void seek_entries(const OrderCommand& command, Ahead& ahead) const {
+    if (ahead.account == kNoSlot) return;
+    state_.client_ids.prefetch_last(ahead.account);
+    if (ahead.instrument != VenueState::kNoInstrument) {
+      ahead.position = state_.positions.find(ahead.account, ahead.instrument);
+      state_.positions.prefetch(ahead.position);
+      state_.orders.prefetch_last(ahead.account);
+    } else if (names_order(command) && command.order_id == 0) {
+      ahead.entry = state_.client_ids.guess(ahead.account, command.orig_client_order_id_head,
+                                            command.orig_client_order_id_tail);
+      state_.client_ids.prefetch(ahead.entry);
+    }
+  }
+
+  void seek_order_ids(const OrderCommand& command, Ahead& ahead) const {
+    if (ahead.entry != kNoSlot) ahead.order_id = state_.client_ids.outcome(ahead.entry).order_id;
+    if (ahead.order_id != 0) {
+      state_.orders.prefetch(ahead.order_id);
+      state_.engine.prefetch_id(ahead.order_id);
+    } else if (ahead.position != kNoSlot) {
+      const Position& position = state_.positions[ahead.position];
+      const bool buys = command.side == static_cast<std::uint16_t>(Side::buy);
+      state_.ledger.prefetch(buys ? position.quote_balance : position.base_balance);
+    }
+  }
+
+  void seek_orders(Ahead& ahead) const {
+    if (ahead.entry != kNoSlot) state_.client_ids.prefetch_neighbours(ahead.entry);
+    if (ahead.order_id == 0) return;
+    ahead.order = state_.orders.find(ahead.order_id);
+    state_.orders.prefetch_slot(ahead.order);
+    state_.engine.prefetch_order(ahead.order_id);
+  }
+
+  void seek_neighbours(const Ahead& ahead) const {
+    if (ahead.order == kNoSlot) return;
+    const VenueOrder& order = state_.orders[ahead.order];
+    if (ahead.entry == kNoSlot) state_.client_ids.prefetch(order.request);
+    state_.positions.prefetch(order.position);
+    state_.ledger.prefetch(order.reserve_balance);
+    state_.orders.prefetch_neighbours(ahead.order);
+    state_.engine.prefetch_neighbours(ahead.order_id);
   }
 
   const VenueState& state_;
-  AccountSlot account_[kMost];
-  ClientIds::Entry entry_[kMost];
-  OrderId order_[kMost]; // 0: none
+  Ahead ahead_[kMost];
 };
 
 template <class Record>
@@ -130,9 +182,9 @@ Cause cause_of(const Record& command) {
   return {command.session, command.correlation_id, command.correlation_id + sizeof(IdHead)};
 }
 
-void apply_one(VenueState& state, const OrderCommand& command) {
+void apply_order(VenueState& state, const OrderCommand& command, AccountSlot account) {
   state.cause = {command.session, command.correlation_id_head, command.correlation_id_tail};
-  apply_request(state, command);
+  apply_request(state, command, account);
 }
 void apply_one(VenueState& state, const LedgerCommand& command) {
   state.cause = cause_of(command);
@@ -165,10 +217,13 @@ void apply_batch(VenueState& state, const BatchHeader& header, std::span<const R
   state.sequence = header.first_sequence - 1;
   LookAhead look_ahead(state);
   for (std::size_t i = 0; i < commands.size(); ++i) {
-    if (i % LookAhead::kMost == 0)
-      look_ahead.begin(commands.subspan(i, std::min(LookAhead::kMost, commands.size() - i)));
+    const std::size_t ahead = i % LookAhead::kMost;
+    if (ahead == 0) look_ahead.begin(commands.subspan(i, std::min(LookAhead::kMost, commands.size() - i)));
     ++state.sequence;
-    apply_one(state, commands[i]);
+    if constexpr (std::is_same_v<Record, OrderCommand>)
+      apply_order(state, commands[i], look_ahead.account(ahead));
+    else
+      apply_one(state, commands[i]);
   }
   state.cause = {};
   state.digest = digest_records(state.digest, out.reports, reports);

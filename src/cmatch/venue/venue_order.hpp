@@ -26,9 +26,9 @@ struct alignas(64) VenueOrder {
   BalanceSlot reserve_balance; // where `reserved` is held; kNoSlot where nothing ever is (policy)
   std::uint32_t request;       // ClientIds::Entry
   VenueSlot account_next, account_prev;
-  std::uint16_t status;                    // OrderStatus
-  std::uint8_t side, type, time_in_force;  // as the wire has them
-  std::uint8_t stp_mode, flags;            // what a queued order is submitted with, as are the next three
+  std::uint16_t status;                   // OrderStatus
+  std::uint8_t side, type, time_in_force; // as the wire has them
+  std::uint8_t stp_mode, flags;           // what a queued order is submitted with, as are the next three
   std::uint8_t has_stp_group, has_display_qty, has_expire_at;
   std::uint8_t has_price, has_stop_price, reduce_only, has_budget;
   std::uint8_t queued;    // it waits for its stage
@@ -66,11 +66,21 @@ class VenueOrders {
   bool full() const { return live_ + 1 >= orders_.size(); }
   std::uint32_t live() const { return live_; }
   std::uint32_t live_of(AccountSlot account) const { return lists_[account].count; }
-  [[gnu::always_inline]] void prefetch(std::uint64_t order_id) const { index_.prefetch(Id{order_id}.digest()); }
+  [[gnu::always_inline]] void prefetch(std::uint64_t order_id) const {
+    index_.prefetch(Id{order_id}.digest());
+  }
   [[gnu::always_inline]] void prefetch_slot(VenueSlot slot) const {
     if (slot == kNoSlot) return;
-    for (std::size_t at = 0; at < sizeof(VenueOrder); at += 64)
-      __builtin_prefetch(reinterpret_cast<const char*>(&orders_[slot]) + at, 1);
+    __builtin_prefetch(&orders_[slot], 1);
+    __builtin_prefetch(&orders_[slot].order_qty, 1);
+  }
+  // Those whose links change when the order goes, and when the account has another one.
+  [[gnu::always_inline]] void prefetch_neighbours(VenueSlot slot) const {
+    __builtin_prefetch(&orders_[orders_[slot].account_prev], 1);
+    __builtin_prefetch(&orders_[orders_[slot].account_next], 1);
+  }
+  [[gnu::always_inline]] void prefetch_last(AccountSlot account) const {
+    __builtin_prefetch(&orders_[lists_[account].last], 1);
   }
 
   void prefault() { // brings all of it into memory
