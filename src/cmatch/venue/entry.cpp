@@ -345,6 +345,36 @@ void complete(VenueState& state, ClientIds::Entry entry) {
   outcome.detail_asked = report.last_qty;
 }
 
+namespace {
+
+// Whom the next taker will meet is known long before it comes: who stands in front now, and behind. Each time one goes, what
+// those will need is asked for one step further.
+void seek_next_makers(const VenueState& state, const OrderCommand& taker) {
+  constexpr std::size_t kSoon = 2, kOrder = 3, kId = 4;
+  OrderId ids[kId];
+  const std::size_t count =
+      state.engine.next_makers(taker.instrument_id, opposite(static_cast<Side>(taker.side)), ids);
+  if (count == kId) {
+    state.orders.prefetch(ids[kId - 1]);
+    state.engine.prefetch_id(ids[kId - 1]);
+  }
+  if (count >= kOrder) state.orders.prefetch_slot(state.orders.find(ids[kOrder - 1]));
+  for (std::size_t i = 0; i < std::min(count, kSoon); ++i) {
+    const VenueSlot slot = state.orders.find(ids[i]);
+    if (slot == kNoSlot) continue;
+    const VenueOrder& order = state.orders[slot];
+    state.orders.prefetch_fees(slot);
+    state.orders.prefetch_neighbours(slot);
+    state.client_ids.prefetch(order.request);
+    state.client_ids.prefetch_last(order.account_slot);
+    state.positions.prefetch(order.position);
+    state.positions.prefetch_cost(order.position);
+    state.ledger.prefetch(order.reserve_balance);
+  }
+}
+
+} // namespace
+
 Refusal enter_new(VenueState& state, AccountSlot account, const OrderCommand& command) {
   Plan plan{};
   if (const Refusal refusal = check_new(state, account, command, plan)) return refusal;
@@ -370,6 +400,7 @@ Refusal enter_new(VenueState& state, AccountSlot account, const OrderCommand& co
   const VenueSlot slot = make_order(state, account, command, plan);
   note_recent(state, plan);
   take_accepted(state, slot);
+  if (state.events.size() > 1) seek_next_makers(state, command);
   return {};
 }
 

@@ -66,6 +66,9 @@ class Positions {
     __builtin_prefetch(&positions_[slot], 1);
     __builtin_prefetch(&positions_[slot].open_notional, 1);
   }
+  [[gnu::always_inline]] void prefetch_cost(PositionSlot slot) const { // what a trade moves, too
+    __builtin_prefetch(&positions_[slot].cost, 1);
+  }
   void prefault() {
     positions_.prefault(positions_.size());
     index_.prefault();

@@ -74,6 +74,9 @@ class VenueOrders {
     __builtin_prefetch(&orders_[slot], 1);
     __builtin_prefetch(&orders_[slot].order_qty, 1);
   }
+  [[gnu::always_inline]] void prefetch_fees(VenueSlot slot) const {
+    __builtin_prefetch(&orders_[slot].fee_due, 1);
+  }
   // Those whose links change when the order goes, and when the account has another one.
   [[gnu::always_inline]] void prefetch_neighbours(VenueSlot slot) const {
     __builtin_prefetch(&orders_[orders_[slot].account_prev], 1);
