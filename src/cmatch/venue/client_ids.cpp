@@ -268,7 +268,11 @@ void ClientIds::check_invariants() const {
   CM_CHECK(settled == size_ - live_count_);
 }
 
-std::uint64_t content_digest(const OrderCommand& command) {
+namespace {
+
+// `Plain`: no optional field but price and qty is present.
+template <bool Plain>
+std::uint64_t content_digest_of(const OrderCommand& command) {
   using C = OrderCommand;
   const auto action = static_cast<OrderAction>(command.kind);
   const auto word = [&](std::size_t offset) { return word_at(&command, offset); };
@@ -278,8 +282,10 @@ std::uint64_t content_digest(const OrderCommand& command) {
   const auto present = [&](std::uint16_t bit, std::int64_t value) {
     return only((command.present & bit) != 0, static_cast<std::uint64_t>(value));
   };
+  const auto rare = [&](std::uint16_t bit, std::int64_t value) {
+    return Plain ? std::uint64_t{0} : present(bit, value);
+  };
   const bool has_qty = action != OrderAction::replace || (command.present & kHasQty) != 0;
-  const std::uint64_t peg = only((command.present & kHasPeg) != 0, command.peg);
   const std::uint64_t words[] = {
       word(0), // kind, side, type, time_in_force
       word(8), // instrument_id, stp_mode, present
@@ -297,19 +303,26 @@ std::uint64_t content_digest(const OrderCommand& command) {
       word(offsetof(C, orig_client_order_id_tail)),
       word(offsetof(C, orig_client_order_id_tail) + 8),
       word(offsetof(C, orig_client_order_id_tail) + 16),
-      std::uint64_t{command.flags} << 16 | peg,
-      present(kHasStopPrice, command.stop_price),
-      present(kHasTrail, command.trail),
-      present(kHasOffset, command.offset),
-      present(kHasDisplayQty, command.display_qty),
-      present(kHasMinQty, command.min_qty),
-      present(kHasExpireAt, command.expire_at),
-      present(kHasStpGroup, static_cast<std::int64_t>(command.stp_group)),
-      present(kHasQuoteQty, command.quote_qty),
+      std::uint64_t{command.flags} << 16 | rare(kHasPeg, command.peg),
+      rare(kHasStopPrice, command.stop_price),
+      rare(kHasTrail, command.trail),
+      rare(kHasOffset, command.offset),
+      rare(kHasDisplayQty, command.display_qty),
+      rare(kHasMinQty, command.min_qty),
+      rare(kHasExpireAt, command.expire_at),
+      rare(kHasStpGroup, static_cast<std::int64_t>(command.stp_group)),
+      rare(kHasQuoteQty, command.quote_qty),
       0,
   };
   static_assert(offsetof(C, instrument_id) == 8 && offsetof(C, account) == 16);
   return words_digest(words);
+}
+
+} // namespace
+
+std::uint64_t content_digest(const OrderCommand& command) {
+  const bool plain = (command.present & ~(kHasPrice | kHasQty)) == 0;
+  return plain ? content_digest_of<true>(command) : content_digest_of<false>(command);
 }
 
 } // namespace cmatch

@@ -34,9 +34,7 @@ VenueLimits checked(const VenueLimits& limits) {
 template <class Record>
 std::uint64_t digest_records(std::uint64_t seed, const RecordBuffer<Record>& records, std::size_t from) {
   for (std::size_t i = from; i < records.size(); ++i) {
-    std::uint64_t words[sizeof(Record) / 8];
-    std::memcpy(words, &records[i], sizeof words);
-    seed = mix(seed ^ words_digest(words), 0x9E3779B97F4A7C15ull);
+    seed = mix(seed ^ record_digest(records[i]), 0x9E3779B97F4A7C15ull);
   }
   return seed;
 }
