@@ -17,15 +17,9 @@ ClientIds::ClientIds(std::uint32_t max_ids, std::uint32_t max_accounts, std::uin
   CM_CHECK(max_ids < 1u << 31 && per_account > 0 && window >= 0);
 }
 
-ClientIds::Entry ClientIds::find(AccountSlot account, const IdHead& head, const IdTail& tail) const {
-  return index_.find(hash(account, head, tail), [&](Entry entry) {
-    const Remembered& known = entries_[entry];
-    return nodes_[entry].account == account && same_id(known.head, known.tail, head, tail);
-  });
-}
-
-ClientIds::Entry ClientIds::remember(AccountSlot account, const IdHead& head, const IdTail& tail,
-                                     TimeNs sent_at, const RequestOutcome& outcome, bool live, TimeNs clock) {
+ClientIds::Entry ClientIds::remember(std::uint64_t hash, AccountSlot account, const IdHead& head,
+                                     const IdTail& tail, TimeNs sent_at, const RequestOutcome& outcome,
+                                     bool live, TimeNs clock) {
   CM_CHECK(account < accounts_.size());
   if (!live && accounts_[account].count == per_account_)
     forget_first_of(account);
@@ -41,7 +35,7 @@ ClientIds::Entry ClientIds::remember(AccountSlot account, const IdHead& head, co
   Node& node = nodes_[entry];
   node.sent_at = sent_at;
   node.account = account;
-  add_to_index(entry);
+  add_to_index(hash, entry);
   if (live) {
     node.settled_at = kEndOfTime;
     append(live_, entry);
@@ -80,13 +74,6 @@ ClientIds::Entry ClientIds::take() {
   const Entry entry = free_ - 1;
   free_ = nodes_[entry].next;
   return entry;
-}
-
-void ClientIds::add_to_index(Entry entry) {
-  const Remembered& known = entries_[entry];
-  const std::uint64_t of_id = hash(nodes_[entry].account, known.head, known.tail);
-  hashes_[entry] = static_cast<std::uint32_t>(of_id);
-  index_.insert(of_id, entry);
 }
 
 void ClientIds::append(List& list, Entry entry) {
@@ -181,8 +168,9 @@ ClientIds::Entry ClientIds::read_entry(Reader& in, std::uint32_t accounts) {
   outcome.reserved = 0;
   refuse_unless(node.account >= kHouseAccounts && node.account < accounts, "a request of no account");
   refuse_unless(is_printable_id(known.head, known.tail), "a request without a client order id");
-  refuse_unless(find(node.account, known.head, known.tail) == kNoSlot, "a client order id twice");
-  add_to_index(entry);
+  const std::uint64_t of_id = hash(node.account, known.head, known.tail);
+  refuse_unless(find(of_id, node.account, known.head, known.tail) == kNoSlot, "a client order id twice");
+  add_to_index(of_id, entry);
   return entry;
 }
 

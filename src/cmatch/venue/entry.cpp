@@ -217,8 +217,8 @@ VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand&
   outcome.order_id = order.order_id;
   outcome.order_qty = plan.qty;
   order.request =
-      state.client_ids.remember(account, command.client_order_id_head, command.client_order_id_tail,
-                                command.sent_at, outcome, true, state.clock);
+      state.client_ids.remember(state.id_hash, account, command.client_order_id_head,
+                                command.client_order_id_tail, command.sent_at, outcome, true, state.clock);
   CM_CHECK(order.request != kNoSlot);
   ++position.live_orders;
   ++instrument.live_orders;

@@ -90,11 +90,15 @@ class LookAhead {
   template <class Record>
   void begin(std::span<const Record>) {}
 
-  // Of the command with that number of those that begin() was given last; kNoSlot where it is not open.
+  // Of the command with that number of those that begin() was given last: its account, kNoSlot where it is not open; where
+  // it is, the hash of its client order id.
   AccountSlot account(std::size_t i) const { return ahead_[i].account; }
+  std::uint64_t hash(std::size_t i) const { return ahead_[i].hash; }
 
  private:
   struct Ahead {
+    std::uint64_t hash;  // of its client order id
+    std::uint64_t named; // of that of the order that it names
     AccountSlot account;
     std::uint32_t instrument;
     PositionSlot position;  // of a new order
@@ -112,14 +116,17 @@ class LookAhead {
     ahead.account = state_.ledger.find_account(command.account);
     ahead.instrument = VenueState::kNoInstrument;
     ahead.position = ahead.entry = ahead.order = kNoSlot;
-    ahead.order_id = 0;
+    ahead.hash = ahead.named = ahead.order_id = 0;
     if (ahead.account == kNoSlot) return;
-    state_.client_ids.prefetch(ahead.account, command.client_order_id_head, command.client_order_id_tail);
+    ahead.hash =
+        state_.client_ids.hash(ahead.account, command.client_order_id_head, command.client_order_id_tail);
+    state_.client_ids.prefetch_hash(ahead.hash);
     if (names_order(command)) {
       ahead.order_id = command.order_id;
-      if (command.order_id == 0)
-        state_.client_ids.prefetch(ahead.account, command.orig_client_order_id_head,
-                                   command.orig_client_order_id_tail);
+      if (command.order_id != 0) return;
+      ahead.named = state_.client_ids.hash(ahead.account, command.orig_client_order_id_head,
+                                           command.orig_client_order_id_tail);
+      state_.client_ids.prefetch_hash(ahead.named);
     } else if (command.kind == static_cast<std::uint16_t>(OrderAction::new_order)) {
       ahead.instrument = state_.find_instrument(command.instrument_id);
       if (ahead.instrument != VenueState::kNoInstrument)
@@ -135,8 +142,7 @@ class LookAhead {
       state_.positions.prefetch(ahead.position);
       state_.orders.prefetch_last(ahead.account);
     } else if (names_order(command) && command.order_id == 0) {
-      ahead.entry = state_.client_ids.guess(ahead.account, command.orig_client_order_id_head,
-                                            command.orig_client_order_id_tail);
+      ahead.entry = state_.client_ids.guess(ahead.named);
       state_.client_ids.prefetch(ahead.entry);
     }
   }
@@ -180,7 +186,8 @@ Cause cause_of(const Record& command) {
   return {command.session, command.correlation_id, command.correlation_id + sizeof(IdHead)};
 }
 
-void apply_order(VenueState& state, const OrderCommand& command, AccountSlot account) {
+void apply_order(VenueState& state, const OrderCommand& command, AccountSlot account, std::uint64_t hash) {
+  state.id_hash = hash;
   state.cause = {command.session, command.correlation_id_head, command.correlation_id_tail};
   apply_request(state, command, account);
 }
@@ -219,7 +226,7 @@ void apply_batch(VenueState& state, const BatchHeader& header, std::span<const R
     if (ahead == 0) look_ahead.begin(commands.subspan(i, std::min(LookAhead::kMost, commands.size() - i)));
     ++state.sequence;
     if constexpr (std::is_same_v<Record, OrderCommand>)
-      apply_order(state, commands[i], look_ahead.account(ahead));
+      apply_order(state, commands[i], look_ahead.account(ahead), look_ahead.hash(ahead));
     else
       apply_one(state, commands[i]);
   }

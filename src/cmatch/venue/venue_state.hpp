@@ -139,9 +139,10 @@ class VenueState {
 
   // Of the running command.
   Output* out = nullptr;
-  std::size_t answered = 0; // which report answered it
-  bool timers_run = false;  // what is due before the engine's own
-  Cause cause;              // nothing where time is
+  std::size_t answered = 0;  // which report answered it
+  std::uint64_t id_hash = 0; // of a request's client order id, as client_ids has it
+  bool timers_run = false;   // what is due before the engine's own
+  Cause cause;               // nothing where time is
   EventBuffer events;
   std::vector<VenueSlot> selected;
 };
