@@ -154,7 +154,7 @@ Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& co
   if (const Refusal refusal = reserve(state, instrument, command, plan)) return refusal;
   Position& position = state.positions[plan.position];
   touch(state, position);
-  if (state.policy == Policy::all) {
+  if (state.policy == Policy::all && position.limited != 0) {
     const LimitedOrder limited{plan.terms.side,
                                plan.terms.type,
                                plan.terms.has_price && needs_price(plan.terms),
@@ -450,7 +450,7 @@ Refusal check_replace_limits(VenueState& state, VenueOrder& order, const OrderCo
                              false};
   count_out(state, order);
   Refusal refusal;
-  if (state.policy == Policy::all) refusal = check_limits(state, position, limited);
+  if (state.policy == Policy::all && position.limited != 0) refusal = check_limits(state, position, limited);
   if (!refusal && order.reduce_only) {
     OrderCommand reducing{};
     reducing.flags = kReduceOnly;

@@ -64,7 +64,9 @@ class Ledger {
   explicit Ledger(const LedgerLimits& limits);
 
   // Slots are given in order of opening and never change. Those of the house: kExternalSlot, kFeesSlot.
-  AccountSlot find_account(AccountId id) const; // kNoSlot where it is not open
+  AccountSlot find_account(AccountId id) const {
+    return account_index_.find(id);
+  } // kNoSlot where it is not open
   // kNoSlot also for an account of the house, or of another tenant (0: any).
   AccountSlot find_account(AccountId id, TenantId tenant) const {
     const AccountSlot slot = find_account(id);
@@ -128,6 +130,7 @@ class Ledger {
     Amount rest;
     return !__builtin_sub_overflow(balances_[slot].total, amount, &rest) && rest >= -kMostMoney;
   }
+  [[gnu::always_inline]] void prefetch_account(AccountId id) const { account_index_.prefetch(hash_of(id)); }
   [[gnu::always_inline]] void prefetch(BalanceSlot slot) const {
     if (slot != kNoSlot) __builtin_prefetch(&balances_[slot], 1);
   }

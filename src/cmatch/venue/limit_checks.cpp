@@ -113,7 +113,6 @@ void touch_anew(const VenueState& state, Position& position, std::int64_t today)
 }
 
 Refusal check_limits(VenueState& state, Position& position, const LimitedOrder& order) {
-  if (position.limited == 0) return {};
   const Limits& limits = position.limits;
   const VenueInstrument& instrument = state.instruments[position.instrument];
   const Wide asked = notional(instrument, order.exposure_price, order.qty);

@@ -35,6 +35,7 @@ inline void touch(const VenueState& state, Position& position) {
     touch_anew(state, position, today);
 }
 
+// Of a position that was touched and has limits.
 Refusal check_limits(VenueState& state, Position& position, const LimitedOrder& order);
 
 // Unrealised profit at the mark, else the last or reference price, else none.

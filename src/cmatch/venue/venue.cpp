@@ -76,6 +76,8 @@ class LookAhead {
   explicit LookAhead(const VenueState& state) : state_(state) {}
 
   void begin(std::span<const OrderCommand> commands) { // at most kMost
+    for (const OrderCommand& command : commands)
+      state_.ledger.prefetch_account(command.account);
     for (std::size_t i = 0; i < commands.size(); ++i)
       seek_ids(commands[i], ahead_[i]);
     for (std::size_t i = 0; i < commands.size(); ++i)
