@@ -68,7 +68,8 @@ void begin_batch(VenueState& state, const BatchHeader& header) {
 
 // What a command will look for is not likely to be in a cache. Each pass over the next commands asks for what the one
 // before has brought near: what their ids and accounts lead to; the requests and positions; the orders; whatever is linked
-// with those.
+// with those. New orders and those that name one take turns at random: each kind has its own list, so that no pass has to
+// guess which comes next.
 class LookAhead {
  public:
   static constexpr std::size_t kMost = 16;
@@ -78,15 +79,29 @@ class LookAhead {
   void begin(std::span<const OrderCommand> commands) { // at most kMost
     for (const OrderCommand& command : commands)
       state_.ledger.prefetch_account(command.account);
+    List fresh, naming;
     for (std::size_t i = 0; i < commands.size(); ++i)
-      seek_ids(commands[i], ahead_[i]);
-    for (std::size_t i = 0; i < commands.size(); ++i)
-      seek_entries(commands[i], ahead_[i]);
-    for (std::size_t i = 0; i < commands.size(); ++i)
-      seek_order_ids(commands[i], ahead_[i]);
-    for (std::size_t i = 0; i < commands.size(); ++i)
-      seek_orders(ahead_[i]);
-    for (std::size_t i = 0; i < commands.size(); ++i)
+      seek_account(commands[i], ahead_[i], i, fresh, naming);
+
+    for (const std::uint8_t i : fresh)
+      if (ahead_[i].instrument != VenueState::kNoInstrument)
+        state_.positions.prefetch_index(ahead_[i].account, ahead_[i].instrument);
+    for (const std::uint8_t i : naming)
+      seek_named(commands[i], ahead_[i]);
+
+    for (const std::uint8_t i : fresh)
+      seek_position(ahead_[i]);
+    for (const std::uint8_t i : naming)
+      seek_entry(ahead_[i]);
+
+    for (const std::uint8_t i : fresh)
+      seek_balance(commands[i], ahead_[i]);
+    for (const std::uint8_t i : naming)
+      seek_order_id(ahead_[i]);
+
+    for (const std::uint8_t i : naming)
+      seek_order(ahead_[i]);
+    for (const std::uint8_t i : naming)
       seek_neighbours(ahead_[i]);
   }
   template <class Record>
@@ -100,68 +115,77 @@ class LookAhead {
  private:
   struct Ahead {
     std::uint64_t hash;  // of its client order id
-    std::uint64_t named; // of that of the order that it names
+    std::uint64_t named; // of that of the order that it names; 0: it does so by order_id
     AccountSlot account;
     std::uint32_t instrument;
     PositionSlot position;  // of a new order
-    ClientIds::Entry entry; // of the request that made the order
+    ClientIds::Entry entry; // of the request that made the order that it names
     VenueSlot order;        // that it names
-    OrderId order_id;       // 0: it names none
+    OrderId order_id;       // 0: not known
+  };
+  struct List { // of commands, by number
+    std::uint8_t numbers[kMost];
+    std::size_t count = 0;
+
+    void add(std::size_t number, bool counts) {
+      numbers[count] = static_cast<std::uint8_t>(number);
+      count += counts;
+    }
+    const std::uint8_t* begin() const { return numbers; }
+    const std::uint8_t* end() const { return numbers + count; }
   };
 
-  static bool names_order(const OrderCommand& command) {
-    return command.kind == static_cast<std::uint16_t>(OrderAction::cancel) ||
-           command.kind == static_cast<std::uint16_t>(OrderAction::replace);
-  }
-
-  void seek_ids(const OrderCommand& command, Ahead& ahead) const {
+  void seek_account(const OrderCommand& command, Ahead& ahead, std::size_t number, List& fresh,
+                    List& naming) const {
     ahead.account = state_.ledger.find_account(command.account);
-    ahead.instrument = VenueState::kNoInstrument;
     ahead.position = ahead.entry = ahead.order = kNoSlot;
-    ahead.hash = ahead.named = ahead.order_id = 0;
+    ahead.hash = ahead.named = 0;
     if (ahead.account == kNoSlot) return;
+    ahead.instrument = state_.find_instrument(command.instrument_id);
+    ahead.order_id = command.order_id;
     ahead.hash =
         state_.client_ids.hash(ahead.account, command.client_order_id_head, command.client_order_id_tail);
     state_.client_ids.prefetch_hash(ahead.hash);
-    if (names_order(command)) {
-      ahead.order_id = command.order_id;
-      if (command.order_id != 0) return;
-      ahead.named = state_.client_ids.hash(ahead.account, command.orig_client_order_id_head,
-                                           command.orig_client_order_id_tail);
-      state_.client_ids.prefetch_hash(ahead.named);
-    } else if (command.kind == static_cast<std::uint16_t>(OrderAction::new_order)) {
-      ahead.instrument = state_.find_instrument(command.instrument_id);
-      if (ahead.instrument != VenueState::kNoInstrument)
-        state_.positions.prefetch_index(ahead.account, ahead.instrument);
-    }
+    const auto action = static_cast<OrderAction>(command.kind);
+    fresh.add(number, action == OrderAction::new_order);
+    naming.add(number, action == OrderAction::cancel || action == OrderAction::replace);
   }
 
-  void seek_entries(const OrderCommand& command, Ahead& ahead) const {
-    if (ahead.account == kNoSlot) return;
+  void seek_named(const OrderCommand& command, Ahead& ahead) const {
+    if (ahead.order_id != 0) return;
+    ahead.named = state_.client_ids.hash(ahead.account, command.orig_client_order_id_head,
+                                         command.orig_client_order_id_tail);
+    state_.client_ids.prefetch_hash(ahead.named);
+  }
+
+  void seek_position(Ahead& ahead) const {
     state_.client_ids.prefetch_last(ahead.account);
-    if (ahead.instrument != VenueState::kNoInstrument) {
-      ahead.position = state_.positions.find(ahead.account, ahead.instrument);
-      state_.positions.prefetch(ahead.position);
-      state_.orders.prefetch_last(ahead.account);
-    } else if (names_order(command) && command.order_id == 0) {
-      ahead.entry = state_.client_ids.guess(ahead.named);
-      state_.client_ids.prefetch(ahead.entry);
-    }
+    state_.orders.prefetch_last(ahead.account);
+    if (ahead.instrument == VenueState::kNoInstrument) return;
+    ahead.position = state_.positions.find(ahead.account, ahead.instrument);
+    state_.positions.prefetch(ahead.position);
+  }
+  void seek_entry(Ahead& ahead) const {
+    state_.client_ids.prefetch_last(ahead.account);
+    if (ahead.named == 0) return;
+    ahead.entry = state_.client_ids.guess(ahead.named);
+    state_.client_ids.prefetch(ahead.entry);
   }
 
-  void seek_order_ids(const OrderCommand& command, Ahead& ahead) const {
+  void seek_balance(const OrderCommand& command, const Ahead& ahead) const {
+    if (ahead.position == kNoSlot) return;
+    const Position& position = state_.positions[ahead.position];
+    const bool buys = command.side == static_cast<std::uint16_t>(Side::buy);
+    state_.ledger.prefetch(buys ? position.quote_balance : position.base_balance);
+  }
+  void seek_order_id(Ahead& ahead) const {
     if (ahead.entry != kNoSlot) ahead.order_id = state_.client_ids.outcome(ahead.entry).order_id;
-    if (ahead.order_id != 0) {
-      state_.orders.prefetch(ahead.order_id);
-      state_.engine.prefetch_id(ahead.order_id);
-    } else if (ahead.position != kNoSlot) {
-      const Position& position = state_.positions[ahead.position];
-      const bool buys = command.side == static_cast<std::uint16_t>(Side::buy);
-      state_.ledger.prefetch(buys ? position.quote_balance : position.base_balance);
-    }
+    if (ahead.order_id == 0) return;
+    state_.orders.prefetch(ahead.order_id);
+    state_.engine.prefetch_id(ahead.order_id);
   }
 
-  void seek_orders(Ahead& ahead) const {
+  void seek_order(Ahead& ahead) const {
     if (ahead.entry != kNoSlot) state_.client_ids.prefetch_neighbours(ahead.entry);
     if (ahead.order_id == 0) return;
     ahead.order = state_.orders.find(ahead.order_id);
