@@ -206,6 +206,12 @@ void register_sequencer(py::module_& module) {
           "set_stage(away, shard=0) -> None\n\n"
           "After drain(): the matching stage of a shard (0: the core's own) went away, or is back.")
       .def(
+          "set_disk_nearly_full",
+          [](SequencerHost& self, bool nearly_full) { self.sequencer.set_disk_nearly_full(nearly_full); },
+          "nearly_full"_a,
+          "set_disk_nearly_full(nearly_full) -> None\n\n"
+          "Whether little room is left: then new and replaced orders are refused, and all else is taken.")
+      .def(
           "shard_link",
           [](SequencerHost& self, ShardId shard) {
             const io::StageLink link = self.sequencer.shard_link(shard);

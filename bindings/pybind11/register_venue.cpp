@@ -219,12 +219,6 @@ struct HoldRow {
   std::uint32_t asset;
   std::uint32_t reserved;
 };
-struct AccountRow {
-  std::uint64_t account;
-  std::uint64_t parent;
-  std::uint32_t tenant;
-  std::uint32_t reserved;
-};
 struct AssetRow {
   std::uint32_t asset;
   std::uint32_t scale;
@@ -273,14 +267,6 @@ std::vector<HoldRow> holds_of(const Venue& venue, AccountId account) {
   return rows;
 }
 
-std::vector<AccountRow> all_accounts(const Venue& venue) {
-  std::vector<AccountRow> rows;
-  const Ledger& ledger = venue.ledger();
-  for (AccountSlot slot = kHouseAccounts; slot < ledger.accounts(); ++slot)
-    rows.push_back({ledger.account(slot).id, ledger.account(slot).parent, ledger.account(slot).tenant, 0});
-  return rows;
-}
-
 std::vector<AssetRow> all_assets(const Venue& venue) {
   std::vector<AssetRow> rows;
   for (AssetSlot slot = 0; slot < venue.ledger().assets(); ++slot) {
@@ -311,7 +297,9 @@ void define_ledger_views(VenueClass& venue) {
           "account"_a, "holds(account) -> ndarray\n\nHOLD_DTYPE: its pending reservations by command.")
       .def(
           "accounts",
-          [](VenueHost& host) { return array(inside_venue(host, &all_accounts), "ACCOUNT_DTYPE"); },
+          [](VenueHost& host) {
+            return array(inside_venue(host, [](const Venue& v) { return v.accounts(); }), "ACCOUNT_DTYPE");
+          },
           "accounts() -> ndarray\n\nACCOUNT_DTYPE, in order of opening.")
       .def(
           "assets", [](VenueHost& host) { return array(inside_venue(host, &all_assets), "ASSET_DTYPE"); },
@@ -470,8 +458,9 @@ void register_venue(py::module_& module) {
   layouts["HOLD"] = layout(sizeof(HoldRow), CM_FIELD(HoldRow, transfer_id), CM_FIELD(HoldRow, account),
                            CM_FIELD(HoldRow, amount), CM_FIELD(HoldRow, expire_at), CM_FIELD(HoldRow, asset),
                            CM_FIELD(HoldRow, reserved));
-  layouts["ACCOUNT"] = layout(sizeof(AccountRow), CM_FIELD(AccountRow, account), CM_FIELD(AccountRow, parent),
-                              CM_FIELD(AccountRow, tenant), CM_FIELD(AccountRow, reserved));
+  layouts["ACCOUNT"] = layout(sizeof(AccountView), CM_FIELD(AccountView, account), CM_FIELD(AccountView, parent),
+                              CM_FIELD(AccountView, tenant), CM_FIELD(AccountView, killed),
+                              CM_FIELD(AccountView, reserved), CM_FIELD(AccountView, countdown_at));
   layouts["ASSET"] = layout(sizeof(AssetRow), CM_FIELD(AssetRow, asset), CM_FIELD(AssetRow, scale),
                             CM_FIELD(AssetRow, symbol), CM_FIELD(AssetRow, mark), CM_FIELD(AssetRow, haircut),
                             CM_FIELD(AssetRow, collateral_asset), CM_FIELD(AssetRow, reserved));

@@ -74,6 +74,7 @@ class RejectCode(IntEnum):
     NO_REPLICA = 1020, "No standby is in sync, and answers have to wait for one.", True, 503, 2, 2
     STALE_EPOCH = 1021, "Another core has taken over the lead.", False, 409, 99, 99
     NOT_IN_SYNC = 1022, "This standby may lack what the leader has acknowledged.", False, 409, 99, 99
+    DISK_NEARLY_FULL = 1023, "Little room is left to journal in: no new orders.", True, 503, 2, 2
     UNKNOWN_ACCOUNT = 2001, "No account of this tenant has this id.", False, 404, 15, 99
     INSUFFICIENT_FUNDS = 2002, "Less is available than would be reserved.", False, 422, 3, 99
     UNKNOWN_ASSET = 2003, "No asset has this id.", False, 404, 99, 99

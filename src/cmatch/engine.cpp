@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "cmatch/commands.hpp"
 #include "cmatch/engine_state.hpp"
@@ -73,6 +74,25 @@ void Engine::apply_batch(std::span<const Command> commands, EventBuffer& out) {
 void Engine::prefetch_id(OrderId order_id) const { state_->storage.index.prefetch(order_id); }
 void Engine::prefetch_order(OrderId order_id) const {
   state_->storage.orders.prefetch(state_->storage.index.guess(order_id));
+}
+void Engine::prefetch_neighbours(OrderId order_id) const {
+  const Storage& storage = state_->storage;
+  const Order& order = storage.orders[storage.index.guess(order_id)];
+  storage.orders.prefetch(order.prev);
+  storage.orders.prefetch(order.next);
+  storage.levels.prefetch(order.level);
+}
+
+std::size_t Engine::next_makers(InstrumentId instrument_id, Side side, std::span<OrderId> ids) const {
+  const Storage& storage = state_->storage;
+  const OrderBook* book = std::as_const(*state_).find_book(instrument_id);
+  if (book == nullptr || book->best(side) == kNone) return 0;
+  std::size_t count = 0;
+  Slot slot = book->level(book->best(side)).displayed.head;
+  for (; slot != kNone && count < ids.size(); slot = storage.orders[slot].next)
+    ids[count++] = storage.orders[slot].order_id;
+  storage.orders.prefetch(slot); // for the next time
+  return count;
 }
 
 OrderId Engine::next_order_id() const { return state_->storage.index.highest() + 1; }

@@ -49,9 +49,13 @@ class Engine {
   void apply(const Command& command, EventBuffer& out);
   void apply_batch(std::span<const Command> commands, EventBuffer& out);
 
-  // Hints that a command about this order comes soon: first the one, a little later the other.
+  // Hints that a command about this order comes soon: first the one, a little later the next, and so on.
   void prefetch_id(OrderId order_id) const;
   void prefetch_order(OrderId order_id) const;
+  void prefetch_neighbours(OrderId order_id) const;
+  // Of the orders at the best price of a side those that trade first, as far as they are displayed: how many of `ids` were
+  // set. O(ids). None where the instrument is not defined.
+  std::size_t next_makers(InstrumentId instrument_id, Side side, std::span<OrderId> ids) const;
 
   OrderId next_order_id() const; // highest used + 1; 0 where none is left
   TimeNs clock() const;

@@ -101,7 +101,7 @@ class OrderPool {
     free_ = slot;
   }
 
-  void prefetch(Slot slot) const { __builtin_prefetch(&orders_[slot]); }
+  [[gnu::always_inline]] void prefetch(Slot slot) const { __builtin_prefetch(&orders_[slot]); }
 
   void prefault() {
     orders_.prefault(orders_.size());

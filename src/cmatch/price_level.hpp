@@ -63,7 +63,7 @@ class LevelPool {
     free_ = level;
   }
 
-  void prefetch(std::uint32_t level) const { __builtin_prefetch(&levels_[level]); }
+  [[gnu::always_inline]] void prefetch(std::uint32_t level) const { __builtin_prefetch(&levels_[level]); }
   std::size_t bytes() const { return levels_.bytes(); }
   void prefault() { levels_.prefault(levels_.size()); }
 

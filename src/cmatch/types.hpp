@@ -136,6 +136,7 @@ enum class RejectCode : std::uint16_t {
   no_replica = 1020,
   stale_epoch = 1021,
   not_in_sync = 1022,
+  disk_nearly_full = 1023,
   unknown_account = 2001,
   insufficient_funds = 2002,
   unknown_asset = 2003,

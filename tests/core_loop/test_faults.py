@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cmatch import RejectCode
-from cmatch._core import CrashKind, DiskOperation, JournalState, MemoryDisk
+from cmatch._core import CrashKind, DiskOperation, JournalReader, JournalState, MemoryDisk
 from cmatch.errors import JournalFailed
 from cmatch.frames import CommandList, ReportList
 from tests.core_loop.bench_table import EIO, ENOSPC, SECOND_NS, Bench, order, replayed
@@ -80,6 +80,48 @@ def test_sync_that_fails_ends_the_core_before_an_answer(nth: int) -> None:
         bench.send(me, CommandList.ORDERS, order("last"))
     assert bench.transport.take(me) is None
     assert bench.journal.state is JournalState.failed
+
+
+@pytest.mark.parametrize("life", [1, 2])
+def test_epoch_of_a_life_is_never_written_in_again(life: int) -> None:
+    """Its first record survives a power cut at any durability, so that the next life takes a higher epoch."""
+    disk = MemoryDisk()
+    for epoch in range(1, life + 1):
+        bench = Bench(disk, options={"epoch": epoch})
+        bench.journal.raise_epoch(epoch)
+        for number in range(3):
+            bench.connect(f"{epoch}-{number}")
+        assert bench.venue.sequence == epoch + 2
+        disk.crash(CrashKind.lost, epoch)
+        bench.journal.close()
+    again = Bench(disk, options={"epoch": life + 1})
+    assert [record.epoch for record in JournalReader("/j", 1, disk=disk)] == list(range(1, life + 1))
+    assert again.journal.epoch == life
+    assert again.venue.sequence == life
+
+
+def test_nearly_full_disk_refuses_new_orders_and_takes_all_else() -> None:
+    """DISK_NEARLY_FULL, transient, nothing journaled; cancels, money and sessions go on; and back."""
+    bench = Bench()
+    me = bench.connect()
+    bench.market(me)
+    bench.send(me, CommandList.ORDERS, order("rest", qty=5))
+    (resting,) = bench.took(me, ReportList.REPORTS)
+    bench.core.set_disk_nearly_full(True)
+    before = bench.venue.sequence
+    target = {"order_id": int(resting["order_id"])}
+    for refused in (order("new"), order("less", kind=2, present=2, qty=3, **target)):
+        bench.send(me, CommandList.ORDERS, refused)
+        assert bench.took(me, ReportList.REPORTS)["reject"].tolist() == [RejectCode.DISK_NEARLY_FULL]
+    assert RejectCode.DISK_NEARLY_FULL.transient
+    assert bench.venue.sequence == before
+    bench.send(me, CommandList.ORDERS, order("gone", kind=3, present=0, qty=0, price=0, **target))
+    assert bench.took(me, ReportList.REPORTS)[["exec_type", "reject"]].tolist() == [(4, 0)]
+    bench.connect("another")
+    assert bench.venue.sequence == before + 2
+    bench.core.set_disk_nearly_full(False)
+    bench.send(me, CommandList.ORDERS, order("new"))
+    assert bench.took(me, ReportList.REPORTS)["reject"].tolist() == [0]
 
 
 @pytest.mark.req("A016", "B006", "B007")

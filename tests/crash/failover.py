@@ -76,11 +76,9 @@ class Verdict:
 
     def __str__(self) -> str:
         kinds = "; ".join(f"{kind}: {_spread(times)}" for kind, times in self.back_ms.items())
-        lost = self.findings.missing if self.findings else "?"
-        twice = self.findings.repeated if self.findings else "?"
         return (
-            f"{self.answered} requests carried out, lost {lost}, repeated {twice},"
-            f" {self.reconnects} reconnects; {kinds}{''.join(f'; {each}' for each in self.complaints)}"
+            f"{self.answered} requests carried out, {self.findings}, {self.reconnects} reconnects;"
+            f" {kinds}{''.join(f'; {each}' for each in self.complaints)}"
         )
 
 
@@ -181,6 +179,7 @@ class Pair:
     def _follow_again(self) -> None:
         """Who stood by leads; the other place is emptied, and stands by."""
         self.leader, gone = self.standby, self.leader.data
+        self._whole_again = lambda: True
         shutil.rmtree(gone)
         self.standby = _standby(gone, self.leader.data)
         self._end_solo()

@@ -21,9 +21,8 @@ from cmatch._core import JournalReader, LoadGenerator, ReportReader, Venue
 from cmatch.frames import RECORD_BYTES, CommandList, decode_commands
 from exchange.bench.flow import Load, Planned, plan_load
 from exchange.bench.market import Market
-from exchange.config import load as load_settings
 from exchange.domain.enums import ExecType, OrderAction, ReportFlag
-from exchange.storage.venue_limits import limits_of
+from exchange.storage.venue_limits import read_limits
 
 ACCOUNTS: Final = 100
 SOCKETS: Final = 4
@@ -253,7 +252,9 @@ def fold(directory: Path) -> Venue:
 
 
 def _empty_venue(directory: Path) -> Venue:
-    return Venue(**limits_of(load_settings(data_directory=directory, limits=LIMITS)))
+    limits = read_limits(directory)
+    assert limits is not None, f"nothing was ever started on {directory}"
+    return Venue(**limits)
 
 
 def judge(directory: Path, acknowledged: Iterable[Request], end: End) -> Findings:

@@ -350,6 +350,17 @@ def test_callback_that_waits_is_told_so_and_one_that_submits_is_not() -> None:
         assert sorted(order.order_qty for order in client.orders.live()) == [1, 2, 3]
 
 
+def test_status_has_the_hash_of_the_state_where_it_is_asked_for() -> None:
+    """The same as the core's own, and the same journal's; not computed for those who do not ask."""
+    with Exchange.embedded() as exchange:
+        open_market(exchange)
+        client = trader(exchange, 1)
+        client.limit("BTC-USD", "sell", 7, PRICE)
+        status = client.query.status(with_hash=True)
+        assert status.state_hash == exchange.venue.state_hash() == exchange.replay().state_hash
+        assert client.query.status().state_hash == 0
+
+
 def test_directory_keeps_the_exchange(tmp_path: Path) -> None:
     """An exchange in a directory is gone on with by the next program."""
     with Exchange.embedded(tmp_path / "journal") as exchange:

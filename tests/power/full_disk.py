@@ -139,6 +139,7 @@ class Campaign:
         self._chance = Random(seed)
         settings = (
             f"limits.segment_bytes={_SEGMENT_BYTES}",
+            "limits.disk_used_percent=100",
             "sessions.orders_per_s=10000000",
             "sessions.orders_burst=10000000",
         )

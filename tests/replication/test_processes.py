@@ -75,6 +75,29 @@ def test_standby_lets_nobody_in_and_is_not_promoted_out_of_sync(leader: Running,
             assert standby.stop() == 0
 
 
+def test_standby_whose_recovery_cut_something_off_does_not_lead(leader: Running, tmp_path: Path) -> None:
+    """Its last record, which it had acknowledged, is damaged while both machines are down."""
+    standby = Running.standby(tmp_path / "b", leader.data)
+    standby.until(lambda: standby.said('event="in sync"'))
+    with leader.client() as client:
+        open_market(client)
+    standby.kill()
+    leader.kill()
+    segment = max((standby.data / "journal").glob("*.journal"))
+    content = segment.read_bytes()
+    last = len(content.rstrip(b"\0")) - 1
+    segment.write_bytes(content[:last] + bytes([content[last] ^ 1]) + content[last + 1 :])
+    for _ in range(2):  # what was cut off is gone, and not forgotten
+        again = Running.standby(standby.data, leader.data)
+        try:
+            done = promote(standby.data)
+            assert done.returncode == 1
+            assert "this standby may lack what its leader has acknowledged" in done.stderr
+        finally:
+            assert again.stop() == 0
+    assert again.said("may lack what it acknowledged")
+
+
 def test_old_leader_that_lives_is_fenced(leader: Running, tmp_path: Path) -> None:
     """A promotion while the leader runs: its core stops with its own exit code, and is not started again."""
     standby = Running.standby(tmp_path / "b", leader.data)

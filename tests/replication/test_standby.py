@@ -240,6 +240,36 @@ def test_standby_in_sync_takes_the_lead_and_loses_nothing() -> None:
     assert heir.venue.status()["live_orders"][0] == 1
 
 
+def test_client_that_logs_on_while_the_standby_is_behind_misses_nothing_at_the_next_leader() -> None:
+    """A welcome counts only events that the standby has: those after them may be others where it leads."""
+    leader, standby, me = started()
+    leader.send(me, CommandList.ORDERS, order("rest", side=2, qty=9))
+    run(leader, standby)
+    (rests,) = leader.took(me, ReportList.REPORTS)
+    standby.wire.cut = True
+    for number in range(4):
+        leader.send(me, CommandList.ORDERS, order(f"held{number}"))
+    back = leader.connect("me")  # on another connection, of a program that has seen nothing
+    (welcome,) = leader.took(back, ReportList.SESSIONS)
+    assert welcome["event_sequence"] == rests["event_sequence"] < leader.venue.event_sequence
+    promotion, _ = standby.ask()
+    assert promotion is not None
+    heir = heir_of(standby, promotion)
+    row = np.zeros(1, frames.ADMIN_COMMAND_DTYPE)
+    row["kind"], row["flag"] = AdminAction.SET_SOLO, True
+    other = heir.connect("other")
+    heir.send(other, CommandList.ADMINISTRATION, row)
+    for number in range(4):
+        heir.send(other, CommandList.ORDERS, order(f"fills{number}", account=2))
+    assert heir.venue.event_sequence > leader.venue.event_sequence
+    again = heir.connect("me", last_event=int(welcome["event_sequence"]))
+    assert heir.took(again, ReportList.SESSIONS)["reject"].tolist() == [0]
+    for _ in range(3):
+        heir.turn(30_000_000)
+    fills = heir.took(again, ReportList.REPORTS)
+    assert fills[["exec_type", "leaves_qty"]].tolist() == [(3, 8), (3, 7), (3, 6), (3, 5)]
+
+
 def test_standby_that_may_lack_something_does_not_lead_unless_loss_is_accepted() -> None:
     """NOT_IN_SYNC with the range that is known to be missing; accepted, it leads and says what is lost."""
     leader = Bench(options={"standby_timeout_ns": TIMEOUT_NS})  # durability process: nobody waits

@@ -94,16 +94,18 @@ Story read_story(const io::MemoryDisk& disk) {
 // --- while things happen -------------------------------------------------------------------------------------------------
 
 std::uint32_t Oracle::new_life(std::uint32_t machine) {
-  lives_.push_back(machine);
+  lives_.push_back({machine, 0});
   return static_cast<std::uint32_t>(lives_.size());
 }
 
 void Oracle::acknowledge(const Acknowledgement& acknowledgement) {
+  acknowledged_.push_back(acknowledgement);
+  // What an earlier life wrote may be told again by one that writes nothing, and leaves its epoch to the next.
+  if (acknowledgement.sequence <= lives_[acknowledgement.life - 1].had) return;
   const auto [leader, is_first] = leaders_.try_emplace(acknowledgement.epoch, acknowledgement.life);
   if (!is_first && leader->second != acknowledgement.life && !rewound_ && losses_.empty())
     violate("lives ", leader->second, " and ", acknowledgement.life, " both acknowledged in epoch ",
             acknowledgement.epoch);
-  acknowledged_.push_back(acknowledgement);
 }
 
 void Oracle::power_cut(Sequence durable) {
@@ -115,6 +117,7 @@ void Oracle::recovered(std::uint32_t machine, const io::MemoryDisk& disk, Sequen
                        bool shorter) {
   const std::vector<std::uint64_t> keys = read_keys(disk);
   trace_("machine ", machine, " has recovered ", keys.size(), " sequences");
+  lives_.back().had = keys.size();
   if (world_.durability == io::Durability::replica) return; // what it lacks another machine may have
   if (excused_after != UINT64_MAX)
     losses_.push_back({static_cast<std::uint32_t>(lives_.size()), excused_after});

@@ -85,8 +85,12 @@ class Oracle {
 
   Trace& trace_;
   const World& world_;
-  std::vector<std::uint32_t> lives_;               // the machine of each
-  std::map<std::uint64_t, std::uint32_t> leaders_; // by epoch: the life that answered in it
+  struct LifeOfCore {
+    std::uint32_t machine;
+    Sequence had; // when it began
+  };
+  std::vector<LifeOfCore> lives_;
+  std::map<std::uint64_t, std::uint32_t> leaders_; // by epoch: the life that answered what it wrote in it
   std::vector<Acknowledgement> acknowledged_;
   std::vector<Loss> losses_;
   bool rewound_ = false;

@@ -47,7 +47,7 @@ Process::Process(io::Disk& disk, const World& world, io::Clock& clock, Network& 
   if (directory.leads) return;
   io::StandbyOptions options;
   options.timeout_ns = kStandbyTimeout;
-  options.in_sync = directory.in_sync;
+  options.in_sync = directory.in_sync && !journal.recovery().cut;
   standby.emplace(*core, venue, journal, options);
 }
 

@@ -58,7 +58,8 @@ RequestOutcome outcome_of(std::uint64_t number) {
 ClientIds::Entry remember(ClientIds& ids, AccountSlot account, std::uint64_t number, TimeNs sent_at,
                           bool live, TimeNs clock) {
   const Name name(number);
-  return ids.remember(account, name.head, name.tail, sent_at, outcome_of(number), live, clock);
+  return ids.remember(ids.hash(account, name.head, name.tail), account, name.head, name.tail, sent_at,
+                      outcome_of(number), live, clock);
 }
 
 bool knows(const ClientIds& ids, AccountSlot account, std::uint64_t number) {

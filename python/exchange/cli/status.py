@@ -82,14 +82,15 @@ def quantiles(histogram: HistogramSnapshot) -> dict[str, int]:
 def text(settings: Settings, before: StatsSnapshot, after: StatsSnapshot, replica: dict[str, int]) -> str:
     """Everything as lines."""
     values = after.values
-    read_only = ", READ ONLY" if values["read_only"] else ""
+    closed = ", READ ONLY" if values["read_only"] else ""
+    closed += ", DISK NEARLY FULL" if values["disk_nearly_full"] else ""
     written, durable = values["journal_sequence_written"], values["journal_sequence_durable"]
     megabytes = values["journal_bytes"] / 1e6
     lines = [
         f"core      process {values['pid']}, epoch {values['epoch']}, {settings.durability} durability",
         f"data      {settings.data_directory}",
         f"journal   {written:,} commands written, {durable:,} on disk, {megabytes:,.1f} MB since the start",
-        f"state     {values['live_orders']:,} live orders, {values['accounts']:,} accounts{read_only}",
+        f"state     {values['live_orders']:,} live orders, {values['accounts']:,} accounts{closed}",
         f"sessions  {values['sessions']:,}",
     ]
     if stages := _stages(values):

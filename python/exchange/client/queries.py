@@ -258,9 +258,14 @@ class QueryRequests:
 
         return Query(run)
 
-    def status(self, *, min_seq: int | None = None) -> Query[q.StatusReply]:
-        """How the exchange is."""
-        return self._one(q.StatusRequest(), q.StatusReply, min_seq, lambda reply: reply)
+    def status(self, *, with_hash: bool = False, min_seq: int | None = None) -> Query[q.StatusReply]:
+        """How the exchange is.
+
+        Args:
+            with_hash: Also the hash of its whole state, which takes the replica time that grows with it.
+            min_seq: The journal sequence that the reply must have seen.
+        """
+        return self._one(q.StatusRequest(with_hash=with_hash), q.StatusReply, min_seq, lambda reply: reply)
 
     def _one(
         self,

@@ -422,9 +422,10 @@ class AccountsReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusRequest:
-    """How the core is."""
+    """How the core is; where wanted with the hash of its state, which takes time that grows with it."""
 
     min_seq: int = 0
+    with_hash: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def health_of(stats: StatsSnapshot | None, unix_ns: int, max_age_ns: int = MAX_A
     breaker = values["breaker_state"]
     dependencies = {
         "core": Status.HEALTHY if turns else Status.UNHEALTHY,
-        "journal": Status.DEGRADED if values["read_only"] else Status.HEALTHY,
+        "journal": Status.DEGRADED if values["read_only"] or values["disk_nearly_full"] else Status.HEALTHY,
         "matching": Status.HEALTHY if breaker == BREAKER_CLOSED else Status.DEGRADED,
     }
     worst = max(dependencies.values(), key=list(Status).index)

@@ -155,6 +155,10 @@ class Fold:
         """(n,) of SHARD, by number."""
         return self.venue.shards()
 
+    def state_hash(self) -> int:
+        """Of the whole state, as of `sequence`. O(state)."""
+        return self.venue.state_hash()
+
     def venue_status(self) -> np.void:
         """One VENUE_STATUS."""
         row: np.void = self.venue.status()[0]

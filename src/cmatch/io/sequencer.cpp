@@ -56,9 +56,10 @@ void Sequencer::begin() {
     session.last_heard = steady_; // it has the time of a session that fell silent just now to come back
     session.silence_allowed = options_.silence_ns;
   }
-  // What it answers may be on the standby's disk alone when the power goes: nobody may write in its epoch again.
+  // A record that knows those before it to be durable: a bit that flips in the last of them is no torn tail any more.
   if (options_.durability == Durability::replica && venue_.epoch() != options_.epoch)
-    journal_at_once(AdminAction::tick);
+    open_epoch(AdminAction::tick);
+  marks_.note(venue_.sequence(), venue_.event_sequence());
   stats_.begin();
   stats_.set(Stat::epoch, options_.epoch);
   stats_.set(Stat::journal_sequence_written, journal_.written_sequence());
@@ -175,10 +176,13 @@ bool Sequencer::append() {
     appended_.push_back(written.bytes);
   });
   journaled_ = planted(Bug::answers_before_write) || journal_.write() == AppendResult::written;
-  if (journaled_)
+  if (journaled_) {
+    // From its first record on the epoch is this life's alone, also where the power goes before anything else is synced.
+    if (venue_.epoch() != options_.epoch) journal_.sync();
     tell_followers();
-  else
+  } else {
     refuse_batches(RejectCode::read_only);
+  }
   timer_.stage(Timing::stage_journal);
   return journaled_;
 }
@@ -190,6 +194,10 @@ void Sequencer::apply() {
     });
   CM_CHECK(venue_.sequence() == journal_.written_sequence() || planted(Bug::answers_before_write));
   ring_.append(output_.reports.view());
+  if (waits_for_standby())
+    marks_.note(venue_.sequence(), venue_.event_sequence());
+  else
+    marks_.settle(venue_.event_sequence());
   timer_.stage(Timing::stage_apply);
 }
 
@@ -221,6 +229,7 @@ void Sequencer::finish() {
   stats_.set(Stat::journal_syncs, journal_.counters().syncs);
   stats_.set(Stat::journal_spares_missed, journal_.counters().segments_made_late);
   stats_.set(Stat::read_only, read_only());
+  stats_.set(Stat::disk_nearly_full, disk_nearly_full_);
   stats_.set(Stat::journal_sequence_replicated, followers_.replicated());
   stats_.set(Stat::followers, followers_.size());
   stats_.set(Stat::standby_in_sync, followers_.in_sync());
@@ -293,12 +302,13 @@ void Sequencer::lead(std::uint64_t epoch) {
   options_.epoch = epoch;
   options_.leads = true;
   look_at_clock();
-  journal_at_once(AdminAction::promote);
+  open_epoch(AdminAction::promote);
+  marks_.settle(venue_.event_sequence()); // there is no other truth than what it has
   begin();
 }
 
-// A command of the sequencer's own, durable before anything else happens; nobody is told of what follows from it.
-void Sequencer::journal_at_once(AdminAction action) {
+// The first command of an epoch, and durable with it; nobody is told of what follows from it.
+void Sequencer::open_epoch(AdminAction action) {
   batches_.clear();
   output_.clear();
   AdminCommand command{};
@@ -308,7 +318,6 @@ void Sequencer::journal_at_once(AdminAction action) {
   batch_at_ = now_;
   journal_own(command);
   if (!append()) throw JournalReadOnly("the lead cannot be journaled: " + journal_.reason());
-  journal_.sync();
   apply();
   batches_.clear();
   output_.clear();

@@ -12,6 +12,7 @@
 #include "cmatch/io/batches.hpp"
 #include "cmatch/io/clock.hpp"
 #include "cmatch/io/epochs.hpp"
+#include "cmatch/io/event_marks.hpp"
 #include "cmatch/io/followers.hpp"
 #include "cmatch/io/inbound.hpp"
 #include "cmatch/io/journal.hpp"
@@ -87,6 +88,8 @@ class Sequencer {
   void keep_house();
   // Tells everyone who is connected that the core goes; nothing is journaled.
   void close_sessions();
+  // Little room is left on the disk: no new or replaced order until there is more.
+  void set_disk_nearly_full(bool nearly_full) { disk_nearly_full_ = nearly_full; }
   // The matching stage of a shard, 0: the core's own, is away or back: journaled with the next turn.
   void set_stage(bool away, ShardId shard = 0);
   // When the process of a shard was last heard of, and up to which sequence it had followed; 0, 0: never.
@@ -139,7 +142,7 @@ class Sequencer {
   void look_at_clock();
   bool propose_batch();
   void end_batch();
-  void journal_at_once(AdminAction action);
+  void open_epoch(AdminAction action);
   void decode_frame(const InboundFrame& frame);
   void decode_standing_by(const InboundFrame& frame, const CommandFrame& command);
   void take_follower(const InboundFrame& frame, const CommandFrame& command);
@@ -169,7 +172,7 @@ class Sequencer {
   void journal_overdue();
   void journal_session(const ClientSession& session, AdminAction action, bool flag);
   void journal_own(const AdminCommand& command);
-  SessionAnswer session_answer(SessionOutcome outcome, const ClientSession* session, RejectCode code) const;
+  SessionAnswer session_answer(SessionOutcome outcome, const ClientSession* session, RejectCode code);
   bool find_principal(const InboundFrame& frame, Principal& principal) const;
 
   void note_refused(const OrderCommand& command, RejectCode code);
@@ -212,8 +215,10 @@ class Sequencer {
   Followers followers_;
   Outbox outbox_;
   EpochTable epochs_;
+  EventMarks marks_; // while answers wait for the standby
   std::optional<Promotion> promotion_;
   std::uint64_t fenced_by_ = 0;
+  bool disk_nearly_full_ = false;
   std::vector<std::span<const std::byte>> appended_; // payloads of this turn, in the journal's memory
   std::int64_t now_ = 0, steady_ = 0;                // of this turn
   std::int64_t batch_at_ = 0;                        // what the batch is journaled with

@@ -252,9 +252,11 @@ void Sequencer::close_sessions() {
 void Sequencer::catch_up(ClientSession& session) {
   constexpr std::uint64_t kLookAtMost = 1u << 14;
   if (session.next_event <= ring_.complete_after()) {
-    send_one(session.connection,
-             session_answer(SessionOutcome::resync, &session, RejectCode::resync_required));
-    session.behind = false;
+    const SessionAnswer resync =
+        session_answer(SessionOutcome::resync, &session, RejectCode::resync_required);
+    send_one(session.connection, resync);
+    session.next_event = resync.event_sequence + 1;
+    session.behind = resync.event_sequence < venue_.event_sequence();
     return;
   }
   std::uint64_t at = ring_.position_after(session.next_event - 1);

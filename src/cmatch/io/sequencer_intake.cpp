@@ -125,6 +125,7 @@ RejectCode Sequencer::admit(ClientSession& session, const OrderCommand& command)
   const bool enters = action == OrderAction::new_order || action == OrderAction::replace;
   RateGate& gate = enters ? session.orders : session.cancels;
   if (!gate.pass(steady_)) return RejectCode::session_throttled;
+  if (enters && disk_nearly_full_) return RejectCode::disk_nearly_full;
   if (enters && waits_for_standby() && !followers_.in_sync()) return RejectCode::no_replica;
   if (enters && stages_.any()) {
     if (const RejectCode code = stages_.closed(); code != RejectCode::none) return code;
@@ -341,7 +342,7 @@ void Sequencer::journal_session(const ClientSession& session, AdminAction action
 }
 
 SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSession* session,
-                                        RejectCode code) const {
+                                        RejectCode code) {
   SessionAnswer answer{};
   answer.kind = static_cast<std::uint16_t>(outcome);
   answer.reject = static_cast<std::uint16_t>(code);
@@ -349,7 +350,11 @@ SessionAnswer Sequencer::session_answer(SessionOutcome outcome, const ClientSess
   answer.epoch = options_.epoch;
   answer.sequence = journal_.written_sequence();
   answer.durable_sequence = journal_.durable_sequence();
-  answer.event_sequence = venue_.event_sequence();
+  // Events that the standby may not have may be others where it leads: who has not seen them does not count them, and is
+  // sent them as far as they are kept.
+  answer.event_sequence = waits_for_standby()
+                              ? std::max(marks_.upto(followers_.replicated()), ring_.complete_after())
+                              : venue_.event_sequence();
   answer.oldest_event_sequence = ring_.complete_after() + 1;
   answer.timestamp = now_;
   answer.durability = static_cast<std::uint16_t>(durability());
@@ -445,10 +450,14 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   SessionAnswer answer =
       session_answer(gone ? SessionOutcome::resync : SessionOutcome::welcome, session, RejectCode::none);
   if (gone) answer.reject = static_cast<std::uint16_t>(RejectCode::resync_required);
+  // What it has seen is everywhere; and who has seen nothing is not to seem new when it comes again.
+  const std::uint64_t had = resumes ? seen : 1;
+  answer.event_sequence = std::max(answer.event_sequence, std::min(had, venue_.event_sequence()));
   replies_.push_back({frame.connection, false, answer, {}});
   session->behind = false;
   const bool skips = planted(Bug::resumes_from_wrong_event);
-  if (resumes) fall_behind(*session, (skips ? venue_.event_sequence() : request.last_event_sequence) + 1);
+  const std::uint64_t from = resumes && !skips ? seen : answer.event_sequence;
+  if (from < venue_.event_sequence()) fall_behind(*session, from + 1);
 }
 
 void Sequencer::log_off(ClientSession& session, SessionOutcome outcome, RejectCode code) {

@@ -78,6 +78,7 @@ struct StatRow {
   X(answers_waiting, gauge, number, "Frames that wait for the standby")                                               \
   X(solo, gauge, number, "1 while answers do not wait for a standby, by an operator's will")                          \
   X(standing_by, gauge, number, "1 while this core follows another one")                                              \
+  X(disk_nearly_full, gauge, number, "1 while little room is left, and new orders are refused")                       \
   X(proposals, counter, number, "Batches proposed to stages in processes of their own")                               \
   X(proposals_late, counter, number, "Proposals for which such a stage was away or too late")                         \
   X(orders_unjudged, counter, number, "New and replaced orders refused for want of such a stage")                     \

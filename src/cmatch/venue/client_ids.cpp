@@ -17,15 +17,9 @@ ClientIds::ClientIds(std::uint32_t max_ids, std::uint32_t max_accounts, std::uin
   CM_CHECK(max_ids < 1u << 31 && per_account > 0 && window >= 0);
 }
 
-ClientIds::Entry ClientIds::find(AccountSlot account, const IdHead& head, const IdTail& tail) const {
-  return index_.find(hash(account, head, tail), [&](Entry entry) {
-    const Remembered& known = entries_[entry];
-    return nodes_[entry].account == account && same_id(known.head, known.tail, head, tail);
-  });
-}
-
-ClientIds::Entry ClientIds::remember(AccountSlot account, const IdHead& head, const IdTail& tail,
-                                     TimeNs sent_at, const RequestOutcome& outcome, bool live, TimeNs clock) {
+ClientIds::Entry ClientIds::remember(std::uint64_t hash, AccountSlot account, const IdHead& head,
+                                     const IdTail& tail, TimeNs sent_at, const RequestOutcome& outcome,
+                                     bool live, TimeNs clock) {
   CM_CHECK(account < accounts_.size());
   if (!live && accounts_[account].count == per_account_)
     forget_first_of(account);
@@ -41,7 +35,7 @@ ClientIds::Entry ClientIds::remember(AccountSlot account, const IdHead& head, co
   Node& node = nodes_[entry];
   node.sent_at = sent_at;
   node.account = account;
-  add_to_index(entry);
+  add_to_index(hash, entry);
   if (live) {
     node.settled_at = kEndOfTime;
     append(live_, entry);
@@ -80,13 +74,6 @@ ClientIds::Entry ClientIds::take() {
   const Entry entry = free_ - 1;
   free_ = nodes_[entry].next;
   return entry;
-}
-
-void ClientIds::add_to_index(Entry entry) {
-  const Remembered& known = entries_[entry];
-  const std::uint64_t of_id = hash(nodes_[entry].account, known.head, known.tail);
-  hashes_[entry] = static_cast<std::uint32_t>(of_id);
-  index_.insert(of_id, entry);
 }
 
 void ClientIds::append(List& list, Entry entry) {
@@ -181,8 +168,9 @@ ClientIds::Entry ClientIds::read_entry(Reader& in, std::uint32_t accounts) {
   outcome.reserved = 0;
   refuse_unless(node.account >= kHouseAccounts && node.account < accounts, "a request of no account");
   refuse_unless(is_printable_id(known.head, known.tail), "a request without a client order id");
-  refuse_unless(find(node.account, known.head, known.tail) == kNoSlot, "a client order id twice");
-  add_to_index(entry);
+  const std::uint64_t of_id = hash(node.account, known.head, known.tail);
+  refuse_unless(find(of_id, node.account, known.head, known.tail) == kNoSlot, "a client order id twice");
+  add_to_index(of_id, entry);
   return entry;
 }
 
@@ -268,7 +256,11 @@ void ClientIds::check_invariants() const {
   CM_CHECK(settled == size_ - live_count_);
 }
 
-std::uint64_t content_digest(const OrderCommand& command) {
+namespace {
+
+// `Plain`: no optional field but price and qty is present.
+template <bool Plain>
+std::uint64_t content_digest_of(const OrderCommand& command) {
   using C = OrderCommand;
   const auto action = static_cast<OrderAction>(command.kind);
   const auto word = [&](std::size_t offset) { return word_at(&command, offset); };
@@ -278,8 +270,10 @@ std::uint64_t content_digest(const OrderCommand& command) {
   const auto present = [&](std::uint16_t bit, std::int64_t value) {
     return only((command.present & bit) != 0, static_cast<std::uint64_t>(value));
   };
+  const auto rare = [&](std::uint16_t bit, std::int64_t value) {
+    return Plain ? std::uint64_t{0} : present(bit, value);
+  };
   const bool has_qty = action != OrderAction::replace || (command.present & kHasQty) != 0;
-  const std::uint64_t peg = only((command.present & kHasPeg) != 0, command.peg);
   const std::uint64_t words[] = {
       word(0), // kind, side, type, time_in_force
       word(8), // instrument_id, stp_mode, present
@@ -297,19 +291,26 @@ std::uint64_t content_digest(const OrderCommand& command) {
       word(offsetof(C, orig_client_order_id_tail)),
       word(offsetof(C, orig_client_order_id_tail) + 8),
       word(offsetof(C, orig_client_order_id_tail) + 16),
-      std::uint64_t{command.flags} << 16 | peg,
-      present(kHasStopPrice, command.stop_price),
-      present(kHasTrail, command.trail),
-      present(kHasOffset, command.offset),
-      present(kHasDisplayQty, command.display_qty),
-      present(kHasMinQty, command.min_qty),
-      present(kHasExpireAt, command.expire_at),
-      present(kHasStpGroup, static_cast<std::int64_t>(command.stp_group)),
-      present(kHasQuoteQty, command.quote_qty),
+      std::uint64_t{command.flags} << 16 | rare(kHasPeg, command.peg),
+      rare(kHasStopPrice, command.stop_price),
+      rare(kHasTrail, command.trail),
+      rare(kHasOffset, command.offset),
+      rare(kHasDisplayQty, command.display_qty),
+      rare(kHasMinQty, command.min_qty),
+      rare(kHasExpireAt, command.expire_at),
+      rare(kHasStpGroup, static_cast<std::int64_t>(command.stp_group)),
+      rare(kHasQuoteQty, command.quote_qty),
       0,
   };
   static_assert(offsetof(C, instrument_id) == 8 && offsetof(C, account) == 16);
   return words_digest(words);
+}
+
+} // namespace
+
+std::uint64_t content_digest(const OrderCommand& command) {
+  const bool plain = (command.present & ~(kHasPrice | kHasQty)) == 0;
+  return plain ? content_digest_of<true>(command) : content_digest_of<false>(command);
 }
 
 } // namespace cmatch

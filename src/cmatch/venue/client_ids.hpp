@@ -54,7 +54,20 @@ class ClientIds {
   ClientIds(std::uint32_t max_ids, std::uint32_t max_accounts, std::uint32_t per_account = kPerAccount,
             TimeNs window = kWindow, std::uint64_t seed = 0);
 
-  Entry find(AccountSlot account, const IdHead& head, const IdTail& tail) const; // kNoSlot
+  // Of a client order id of the account, by which it is found: worked out once for all that is done about a request.
+  std::uint64_t hash(AccountSlot account, const IdHead& head, const IdTail& tail) const {
+    return id_hash(head, tail, seed_ + account * 0x9E3779B97F4A7C15ull);
+  }
+  // kNoSlot where it is not known.
+  Entry find(std::uint64_t hash, AccountSlot account, const IdHead& head, const IdTail& tail) const {
+    return index_.find(hash, [&](Entry entry) {
+      const Remembered& known = entries_[entry];
+      return nodes_[entry].account == account && same_id(known.head, known.tail, head, tail);
+    });
+  }
+  Entry find(AccountSlot account, const IdHead& head, const IdTail& tail) const {
+    return find(hash(account, head, tail), account, head, tail);
+  }
   bool too_old(AccountSlot account, TimeNs sent_at) const { return sent_at <= watermark(account); }
   TimeNs watermark(AccountSlot account) const { // the least number of all where nothing was forgotten
     return static_cast<TimeNs>(accounts_[account].raised + kLeast);
@@ -62,10 +75,10 @@ class ClientIds {
 
   // remember() would find room.
   bool has_room() const { return size_ < max_ids_ || settled_.first != 0; }
-  // An id that is not known. At most one other is forgotten for it. kNoSlot where no room is left.
+  // An id that is not known, with its hash. At most one other is forgotten for it. kNoSlot where no room is left.
   // `live`: its order lives: it is kept until ended().
-  Entry remember(AccountSlot account, const IdHead& head, const IdTail& tail, TimeNs sent_at,
-                 const RequestOutcome& outcome, bool live, TimeNs clock);
+  Entry remember(std::uint64_t hash, AccountSlot account, const IdHead& head, const IdTail& tail,
+                 TimeNs sent_at, const RequestOutcome& outcome, bool live, TimeNs clock);
   // Its order ended: its time to be forgotten starts now. May forget another of the account.
   void ended(Entry entry, TimeNs clock, OrderStatus final_status, Lots final_cum_qty,
              std::uint16_t cancel_reason = 0);
@@ -81,18 +94,26 @@ class ClientIds {
   bool live(Entry entry) const { return nodes_[entry].settled_at == kEndOfTime; }
   std::uint32_t size() const { return size_; }
   std::uint32_t live() const { return live_count_; }
-  void prefetch(AccountSlot account, const IdHead& head, const IdTail& tail) const {
-    index_.prefetch(hash(account, head, tail));
+  [[gnu::always_inline]] void prefetch_hash(std::uint64_t hash) const { index_.prefetch(hash); }
+  // Likely the entry of the id with that hash, where there is one: for prefetching.
+  Entry guess(std::uint64_t hash) const {
+    return index_.find(hash, [](Entry) { return true; });
   }
-  // Likely the entry of that id, where there is one: for prefetching.
-  Entry guess(AccountSlot account, const IdHead& head, const IdTail& tail) const {
-    return index_.find(hash(account, head, tail), [](Entry) { return true; });
-  }
-  void prefetch(Entry entry) const {
+  [[gnu::always_inline]] void prefetch(Entry entry) const {
     if (entry == kNoSlot) return;
     __builtin_prefetch(&entries_[entry], 1);
     __builtin_prefetch(&entries_[entry].outcome.order_qty, 1); // the second cache line
     __builtin_prefetch(&nodes_[entry], 1);
+  }
+  // Those whose links change where the entry comes to rest.
+  [[gnu::always_inline]] void prefetch_neighbours(Entry entry) const {
+    const Node& node = nodes_[entry];
+    if (node.prev != 0) __builtin_prefetch(&nodes_[node.prev - 1], 1);
+    if (node.next != 0) __builtin_prefetch(&nodes_[node.next - 1], 1);
+  }
+  [[gnu::always_inline]] void prefetch_last(AccountSlot account) const {
+    const std::uint32_t last = accounts_[account].settled.last;
+    if (last != 0) __builtin_prefetch(&nodes_[last - 1], 1);
   }
 
   void prefault() { // brings all of it into memory
@@ -142,11 +163,11 @@ class ClientIds {
   };
   static constexpr std::uint64_t kLeast = std::uint64_t{1} << 63;
 
-  std::uint64_t hash(AccountSlot account, const IdHead& head, const IdTail& tail) const {
-    return id_hash(head, tail, seed_ + account * 0x9E3779B97F4A7C15ull);
-  }
   Entry take(); // a free one
-  void add_to_index(Entry entry);
+  void add_to_index(std::uint64_t hash, Entry entry) {
+    hashes_[entry] = static_cast<std::uint32_t>(hash);
+    index_.insert(hash, entry);
+  }
   void append(List& list, Entry entry);
   void unlink(List& list, Entry entry);
   void settle(Entry entry, TimeNs clock); // to the end of settled_, and of its account's

@@ -94,6 +94,14 @@ Refusal check_bounds(const VenueState& state, const VenueInstrument& instrument,
 Refusal check_capacity(VenueState& state, AccountSlot account, const VenueInstrument& instrument,
                        Plan& plan) {
   if (state.orders.full()) return {RejectCode::capacity_orders};
+  plan.position = state.positions.find(account, plan.instrument);
+  if (plan.position != kNoSlot) { // where there was an order before, it knows the balances
+    const Position& position = state.positions[plan.position];
+    plan.base_balance = position.base_balance;
+    plan.quote_balance = position.quote_balance;
+    if (plan.base_balance != kNoSlot && plan.quote_balance != kNoSlot) [[likely]]
+      return {};
+  }
   plan.base_balance = state.ledger.find_balance(account, instrument.base);
   plan.quote_balance = state.ledger.find_balance(account, instrument.quote);
   const std::uint32_t missing = (plan.base_balance == kNoSlot) + (plan.quote_balance == kNoSlot);
@@ -149,7 +157,7 @@ Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& co
   if (const Refusal refusal = reserve(state, instrument, command, plan)) return refusal;
   Position& position = state.positions[plan.position];
   touch(state, position);
-  if (state.policy == Policy::all) {
+  if (state.policy == Policy::all && position.limited != 0) {
     const LimitedOrder limited{plan.terms.side,
                                plan.terms.type,
                                plan.terms.has_price && needs_price(plan.terms),
@@ -167,17 +175,19 @@ Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& co
 VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand& command, const Plan& plan) {
   VenueInstrument& instrument = state.instruments[plan.instrument];
   Position& position = state.positions[plan.position];
-  position.base_balance = state.ledger.make_balance(account, instrument.base);
-  position.quote_balance = state.ledger.make_balance(account, instrument.quote);
+  if (position.base_balance == kNoSlot)
+    position.base_balance = state.ledger.make_balance(account, instrument.base);
+  if (position.quote_balance == kNoSlot)
+    position.quote_balance = state.ledger.make_balance(account, instrument.quote);
   const VenueSlot slot = state.orders.add(state.sequence, account);
   VenueOrder& order = state.orders[slot];
   order.account = command.account;
   order.session = command.session;
   order.instrument = plan.instrument;
   order.position = plan.position;
-  order.side = command.side;
-  order.type = command.type;
-  order.time_in_force = command.time_in_force;
+  order.side = static_cast<std::uint8_t>(command.side);
+  order.type = static_cast<std::uint8_t>(command.type);
+  order.time_in_force = static_cast<std::uint8_t>(command.time_in_force);
   order.has_price = order.has_stop_price = 0;
   order.price = order.stop_price = 0;
   order.reduce_only = (command.flags & kReduceOnly) != 0;
@@ -197,7 +207,7 @@ VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand&
   order.expire_at = order.has_expire_at ? command.expire_at : 0;
   order.has_stp_group = has(command, kHasStpGroup);
   order.stp_group = order.has_stp_group ? command.stp_group : 0;
-  order.stp_mode = command.stp_mode;
+  order.stp_mode = static_cast<std::uint8_t>(command.stp_mode);
   order.flags = static_cast<std::uint8_t>(command.flags);
   order.has_display_qty = has(command, kHasDisplayQty);
   order.display_qty = order.has_display_qty ? command.display_qty : 0;
@@ -211,8 +221,8 @@ VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand&
   outcome.order_id = order.order_id;
   outcome.order_qty = plan.qty;
   order.request =
-      state.client_ids.remember(account, command.client_order_id_head, command.client_order_id_tail,
-                                command.sent_at, outcome, true, state.clock);
+      state.client_ids.remember(state.id_hash, account, command.client_order_id_head,
+                                command.client_order_id_tail, command.sent_at, outcome, true, state.clock);
   CM_CHECK(order.request != kNoSlot);
   ++position.live_orders;
   ++instrument.live_orders;
@@ -257,7 +267,7 @@ namespace {
 
 void note_recent(VenueState& state, const Plan& plan) {
   const Position& position = state.positions[plan.position];
-  if (state.policy != Policy::all || !position.limits.has(kLimitDuplicateWindow)) return;
+  if (state.policy != Policy::all || (position.limited & kLimitDuplicateWindow) == 0) return;
   const bool priced = plan.terms.has_price && needs_price(plan.terms);
   state.recent.add({plan.position, static_cast<std::uint16_t>(plan.terms.side),
                     static_cast<std::uint16_t>(plan.terms.type), priced, priced ? plan.terms.price : 0,
@@ -339,6 +349,36 @@ void complete(VenueState& state, ClientIds::Entry entry) {
   outcome.detail_asked = report.last_qty;
 }
 
+namespace {
+
+// Whom the next taker will meet is known long before it comes: who stands in front now, and behind. Each time one goes, what
+// those will need is asked for one step further.
+void seek_next_makers(const VenueState& state, const OrderCommand& taker) {
+  constexpr std::size_t kSoon = 2, kOrder = 3, kId = 4;
+  OrderId ids[kId];
+  const std::size_t count =
+      state.engine.next_makers(taker.instrument_id, opposite(static_cast<Side>(taker.side)), ids);
+  if (count == kId) {
+    state.orders.prefetch(ids[kId - 1]);
+    state.engine.prefetch_id(ids[kId - 1]);
+  }
+  if (count >= kOrder) state.orders.prefetch_slot(state.orders.find(ids[kOrder - 1]));
+  for (std::size_t i = 0; i < std::min(count, kSoon); ++i) {
+    const VenueSlot slot = state.orders.find(ids[i]);
+    if (slot == kNoSlot) continue;
+    const VenueOrder& order = state.orders[slot];
+    state.orders.prefetch_fees(slot);
+    state.orders.prefetch_neighbours(slot);
+    state.client_ids.prefetch(order.request);
+    state.client_ids.prefetch_last(order.account_slot);
+    state.positions.prefetch(order.position);
+    state.positions.prefetch_cost(order.position);
+    state.ledger.prefetch(order.reserve_balance);
+  }
+}
+
+} // namespace
+
 Refusal enter_new(VenueState& state, AccountSlot account, const OrderCommand& command) {
   Plan plan{};
   if (const Refusal refusal = check_new(state, account, command, plan)) return refusal;
@@ -364,6 +404,7 @@ Refusal enter_new(VenueState& state, AccountSlot account, const OrderCommand& co
   const VenueSlot slot = make_order(state, account, command, plan);
   note_recent(state, plan);
   take_accepted(state, slot);
+  if (state.events.size() > 1) seek_next_makers(state, command);
   return {};
 }
 
@@ -413,7 +454,7 @@ Refusal check_replace_limits(VenueState& state, VenueOrder& order, const OrderCo
                              false};
   count_out(state, order);
   Refusal refusal;
-  if (state.policy == Policy::all) refusal = check_limits(state, position, limited);
+  if (state.policy == Policy::all && position.limited != 0) refusal = check_limits(state, position, limited);
   if (!refusal && order.reduce_only) {
     OrderCommand reducing{};
     reducing.flags = kReduceOnly;

@@ -51,8 +51,6 @@ void Ledger::prefault() {
   balance_index_.prefault();
 }
 
-AccountSlot Ledger::find_account(AccountId id) const { return account_index_.find(id); }
-
 AccountSlot Ledger::add_account(const Account& account) {
   account_index_.insert(account.id, account_count_);
   accounts_[account_count_] = account;

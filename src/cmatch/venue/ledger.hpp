@@ -64,12 +64,18 @@ class Ledger {
   explicit Ledger(const LedgerLimits& limits);
 
   // Slots are given in order of opening and never change. Those of the house: kExternalSlot, kFeesSlot.
-  AccountSlot find_account(AccountId id) const; // kNoSlot where it is not open
+  AccountSlot find_account(AccountId id) const {
+    return account_index_.find(id);
+  } // kNoSlot where it is not open
   // kNoSlot also for an account of the house, or of another tenant (0: any).
   AccountSlot find_account(AccountId id, TenantId tenant) const {
     const AccountSlot slot = find_account(id);
-    if (slot < kHouseAccounts || slot == kNoSlot) return kNoSlot;
-    return tenant == 0 || accounts_[slot].tenant == tenant ? slot : kNoSlot;
+    return belongs(slot, tenant) ? slot : kNoSlot;
+  }
+  // Is it open, no account of the house, and one of that tenant (0: of any)?
+  bool belongs(AccountSlot slot, TenantId tenant) const {
+    if (slot < kHouseAccounts || slot == kNoSlot) return false;
+    return tenant == 0 || accounts_[slot].tenant == tenant;
   }
   const Account& account(AccountSlot slot) const { return accounts_[slot]; }
   std::uint32_t accounts() const { return account_count_; } // slots in use, with the house's
@@ -124,7 +130,10 @@ class Ledger {
     Amount rest;
     return !__builtin_sub_overflow(balances_[slot].total, amount, &rest) && rest >= -kMostMoney;
   }
-  void prefetch(BalanceSlot slot) const { __builtin_prefetch(&balances_[slot], 1); }
+  [[gnu::always_inline]] void prefetch_account(AccountId id) const { account_index_.prefetch(hash_of(id)); }
+  [[gnu::always_inline]] void prefetch(BalanceSlot slot) const {
+    if (slot != kNoSlot) __builtin_prefetch(&balances_[slot], 1);
+  }
 
   // Fills `answer` but for sequences, timestamp, session and correlation id. kAnswerBalance: done, the balance of
   // `account`. A duplicate gets the first answer.

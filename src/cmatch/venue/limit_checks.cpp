@@ -7,8 +7,6 @@
 namespace cmatch {
 namespace {
 
-constexpr TimeNs kDay = TimeNs{86'400} * 1'000'000'000;
-
 std::int64_t clamp(Wide value) {
   constexpr Wide kMost = std::numeric_limits<std::int64_t>::max(),
                  kLeast = std::numeric_limits<std::int64_t>::min();
@@ -100,9 +98,8 @@ Wide unrealised(const VenueInstrument& instrument, const Position& position) {
   return worth(instrument, position) - position.cost;
 }
 
-void touch(const VenueState& state, Position& position) {
+void touch_anew(const VenueState& state, Position& position, std::int64_t today) {
   const VenueInstrument& instrument = state.instruments[position.instrument];
-  const std::int64_t today = state.clock / kDay + 1; // 0 is never
   if (position.day != today) {
     position.day = today;
     position.realised = 0;
@@ -110,13 +107,13 @@ void touch(const VenueState& state, Position& position) {
   }
   if (position.limits_version != state.limit_sets.version()) {
     position.limits = state.limit_sets.resolve(state.ledger.account(position.account).id, instrument.id());
+    position.limited = position.limits.present;
     position.limits_version = state.limit_sets.version();
   }
 }
 
 Refusal check_limits(VenueState& state, Position& position, const LimitedOrder& order) {
   const Limits& limits = position.limits;
-  if (limits.present == 0) return {};
   const VenueInstrument& instrument = state.instruments[position.instrument];
   const Wide asked = notional(instrument, order.exposure_price, order.qty);
   if (const Refusal refusal = check_size(limits, position, order, asked)) return refusal;

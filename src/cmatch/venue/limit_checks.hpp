@@ -24,9 +24,18 @@ struct LimitedOrder {
   bool is_new; // else a replace: it is open already and no duplicate
 };
 
-// Brings the position to today and its limits up to date; to be called before it is read or written.
-void touch(const VenueState& state, Position& position);
+inline constexpr TimeNs kDay = TimeNs{86'400} * 1'000'000'000;
 
+void touch_anew(const VenueState& state, Position& position, std::int64_t today);
+
+// Brings the position to today and its limits up to date; to be called before it is read or written.
+inline void touch(const VenueState& state, Position& position) {
+  const std::int64_t today = state.clock / kDay + 1; // 0 is never
+  if (position.day != today || position.limits_version != state.limit_sets.version()) [[unlikely]]
+    touch_anew(state, position, today);
+}
+
+// Of a position that was touched and has limits.
 Refusal check_limits(VenueState& state, Position& position, const LimitedOrder& order);
 
 // Unrealised profit at the mark, else the last or reference price, else none.

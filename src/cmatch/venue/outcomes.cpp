@@ -145,7 +145,8 @@ void on_end(VenueState& state, const Event& event, std::uint16_t reason, const O
   if (why == static_cast<std::uint16_t>(CancelReason::requested) && reason != 0) why = reason;
   CM_CHECK(event.qty == order.leaves);
   uncount(state, order, order.counted());
-  order.leaves = order.extra_lots = 0;
+  order.leaves = 0;
+  if (order.replaces != 0) order.extra_lots = 0;
   order.status = static_cast<std::uint16_t>(status);
   ExecutionReport& report = report_of(state, order, expired ? ExecType::expired : ExecType::canceled);
   report.last_qty = event.qty;

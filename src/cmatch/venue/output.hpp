@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -12,6 +13,17 @@
 #include "cmatch/venue/records.hpp"
 
 namespace cmatch {
+
+// Zeroes a record piece by piece, which are stores of vectors. In one go GCC makes it a `rep stos`, several times as slow.
+template <class Record>
+[[gnu::always_inline]] inline void zero(Record& record) {
+  static_assert(std::is_trivially_copyable_v<Record> && sizeof record % 8 == 0);
+  constexpr std::size_t kPiece = sizeof record % 16 == 0 ? 16 : 8;
+  auto* const bytes = reinterpret_cast<unsigned char*>(&record);
+  [&]<std::size_t... piece>(std::index_sequence<piece...>) {
+    (std::memset(bytes + piece * kPiece, 0, kPiece), ...);
+  }(std::make_index_sequence<sizeof record / kPiece>());
+}
 
 // A growable array of records that is reused without being cleared to zero.
 template <class Record>
@@ -38,6 +50,11 @@ class RecordBuffer {
     if (size_ == capacity_) [[unlikely]]
       reserve(capacity_ == 0 ? 1024 : capacity_ * 2);
     return begin_[size_++];
+  }
+  Record& push_zero() { // the same, all zero
+    Record& record = push();
+    zero(record);
+    return record;
   }
   void reserve(std::size_t count) {
     if (count <= capacity_) return;

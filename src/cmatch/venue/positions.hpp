@@ -11,21 +11,26 @@
 
 namespace cmatch {
 
-struct Position {
+// By cache lines: what every order looks at, in two; what a trade moves; the limits, which most have none of.
+struct alignas(64) Position {
   AccountSlot account;
   std::uint32_t instrument;                // number of its VenueInstrument
   BalanceSlot base_balance, quote_balance; // kNoSlot until made
   Lots qty;                                // bought less sold
-  Wide cost;                               // what the open part has cost, signed as qty
-  Wide realised;                           // since the day began
-  Wide base_of_day;                        // unrealised profit when the day began
-  std::int64_t day;                        // UTC days since 1970, 0: never touched
-  Wide open_notional[2];                   // of live orders: buys, sells
+  std::int64_t live_orders;
+  std::int64_t day;             // UTC days since 1970, 0: never touched
+  std::uint64_t limits_version; // of `limits`; 0: never resolved
+  std::uint64_t limited;        // LimitField, of `limits`
+  TimeNs rate_time;             // the theoretical arrival time of the rate limit
+
+  Wide open_notional[2]; // of live orders: buys, sells
   Lots open_lots[2];
   Lots reduce_only_lots[2];
-  std::int64_t live_orders;
-  TimeNs rate_time;             // the theoretical arrival time of the rate limit
-  std::uint64_t limits_version; // of `limits`; 0: never resolved
+
+  Wide cost;        // what the open part has cost, signed as qty
+  Wide realised;    // since the day began
+  Wide base_of_day; // unrealised profit when the day began
+
   Limits limits;
 
   Wide& notional_of(Side side) { return open_notional[side == Side::sell]; }
@@ -53,6 +58,17 @@ class Positions {
   Position& operator[](PositionSlot slot) { return positions_[slot]; }
   const Position& operator[](PositionSlot slot) const { return positions_[slot]; }
   std::uint32_t count() const { return count_; }
+  [[gnu::always_inline]] void prefetch_index(AccountSlot account, std::uint32_t instrument) const {
+    index_.prefetch(hash_of(key(account, instrument)));
+  }
+  [[gnu::always_inline]] void prefetch(PositionSlot slot) const { // what every order looks at
+    if (slot == kNoSlot) return;
+    __builtin_prefetch(&positions_[slot], 1);
+    __builtin_prefetch(&positions_[slot].open_notional, 1);
+  }
+  [[gnu::always_inline]] void prefetch_cost(PositionSlot slot) const { // what a trade moves, too
+    __builtin_prefetch(&positions_[slot].cost, 1);
+  }
   void prefault() {
     positions_.prefault(positions_.size());
     index_.prefault();

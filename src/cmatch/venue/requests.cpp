@@ -114,7 +114,8 @@ RejectCode check_shape(const OrderCommand& command) {
 }
 
 RequestOutcome outcome_of(const OrderCommand& command, Sequence sequence) {
-  RequestOutcome outcome{};
+  RequestOutcome outcome;
+  zero(outcome);
   outcome.digest = content_digest(command);
   outcome.sequence = sequence;
   outcome.order_qty = command.qty;
@@ -128,8 +129,9 @@ RequestOutcome outcome_of(const OrderCommand& command, Sequence sequence) {
 
 ClientIds::Entry remember(VenueState& state, AccountSlot account, const OrderCommand& command,
                           const RequestOutcome& outcome) {
-  return state.client_ids.remember(account, command.client_order_id_head, command.client_order_id_tail,
-                                   command.sent_at, outcome, false, state.clock);
+  return state.client_ids.remember(state.id_hash, account, command.client_order_id_head,
+                                   command.client_order_id_tail, command.sent_at, outcome, false,
+                                   state.clock);
 }
 
 ExecutionReport& refuse(VenueState& state, const OrderCommand& command, const Refusal& refusal) {
@@ -146,18 +148,17 @@ ExecutionReport& refuse(VenueState& state, const OrderCommand& command, const Re
   return report;
 }
 
-void apply_request(VenueState& state, const OrderCommand& command) {
+void apply_request(VenueState& state, const OrderCommand& command, AccountSlot account) {
   if (const RejectCode code = check_shape(command); code != RejectCode::none) {
     refuse(state, command, {code});
     return;
   }
-  const AccountSlot account = state.ledger.find_account(command.account, command.tenant);
-  if (account == kNoSlot) {
+  if (!state.ledger.belongs(account, command.tenant)) {
     refuse(state, command, {RejectCode::unknown_account});
     return;
   }
-  const ClientIds::Entry known =
-      state.client_ids.find(account, command.client_order_id_head, command.client_order_id_tail);
+  const ClientIds::Entry known = state.client_ids.find(state.id_hash, account, command.client_order_id_head,
+                                                       command.client_order_id_tail);
   if (known != kNoSlot) {
     if (state.client_ids.outcome(known).digest == content_digest(command))
       answer_again(state, command, known);

@@ -8,7 +8,8 @@ namespace cmatch {
 // What can be said of a command without any state; none: nothing is wrong with it. What fails here need not be journaled.
 RejectCode check_shape(const OrderCommand& command);
 
-void apply_request(VenueState& state, const OrderCommand& command);
+// `account`: of that number, whosever it is; kNoSlot where it is not open. state.id_hash is that of the request.
+void apply_request(VenueState& state, const OrderCommand& command, AccountSlot account);
 
 // Remembers the answer to a request that made no order which lives on.
 ClientIds::Entry remember(VenueState& state, AccountSlot account, const OrderCommand& command,

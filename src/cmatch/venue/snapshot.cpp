@@ -63,7 +63,9 @@ void write_order(const VenueOrder& order, Writer& out) {
   out.put(order.account_slot);
   out.put(order.session);
   out.put(order.instrument);
-  for (const std::uint16_t word : {order.side, order.type, order.time_in_force, order.status, order.stp_mode})
+  for (const std::uint16_t word :
+       {std::uint16_t{order.side}, std::uint16_t{order.type}, std::uint16_t{order.time_in_force},
+        order.status, std::uint16_t{order.stp_mode}})
     out.put(word);
   for (const std::uint8_t byte :
        {order.has_price, order.has_stop_price, order.reduce_only, order.has_budget, order.flags,
@@ -90,8 +92,16 @@ void read_order(VenueState& state, Reader& in) {
   order.account = state.ledger.account(account).id;
   order.session = in.get<std::uint32_t>();
   order.instrument = in.get<std::uint32_t>();
-  for (std::uint16_t* word : {&order.side, &order.type, &order.time_in_force, &order.status, &order.stp_mode})
-    *word = in.get<std::uint16_t>();
+  const auto narrow = [&in] {
+    const auto word = in.get<std::uint16_t>();
+    require(word <= 0xFF, "an order");
+    return static_cast<std::uint8_t>(word);
+  };
+  order.side = narrow();
+  order.type = narrow();
+  order.time_in_force = narrow();
+  order.status = in.get<std::uint16_t>();
+  order.stp_mode = narrow();
   for (std::uint8_t* byte :
        {&order.has_price, &order.has_stop_price, &order.reduce_only, &order.has_budget, &order.flags,
         &order.has_stp_group, &order.has_display_qty, &order.has_expire_at, &order.queued, &order.canceling})

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "cmatch/venue/hash_index.hpp"
 
@@ -59,23 +60,24 @@ inline bool is_graphic_word(std::uint64_t word) {
   return (((word - kEach * '!') | (word + kEach) | word) & kEach * 0x80) == 0;
 }
 
+// Graphic characters up to the last that is not zero; one at least.
+inline bool is_graphic_end(std::uint64_t word) {
+  static_assert(std::endian::native == std::endian::little, "the first character is in the lowest byte");
+  if (word == 0) return false;
+  const int zeros = std::countl_zero(word) / 8 * 8; // bits behind its characters
+  return is_graphic_word(zeros == 0 ? word : word | 0x2121212121212121ull << (64 - zeros));
+}
+
 // 1 to 40 printable ASCII characters without a space, zeros after them.
 inline bool is_printable_id(const IdHead& head, const IdTail& tail) {
-  static_assert(std::endian::native == std::endian::little, "the first character is in the lowest byte");
-  const std::uint64_t words[] = {word_at(head, 0), word_at(head, 8), word_at(tail, 0), word_at(tail, 8),
-                                 word_at(tail, 16)};
-  if (words[0] == 0) return false;
-  std::size_t full = 0;
-  while (full < 5 && is_graphic_word(words[full]))
-    ++full;
-  if (full == 5) return true;
-  std::uint64_t behind = 0;
-  for (std::size_t i = full + 1; i < 5; ++i)
-    behind |= words[i];
-  const std::uint64_t last = words[full];
-  if (behind != 0 || last == 0) return behind == 0;
-  const int bits = 64 - std::countl_zero(last) / 8 * 8; // of its characters; fewer than eight
-  return bits < 64 && is_graphic_word(last | 0x2121212121212121ull << bits);
+  const std::uint64_t first = word_at(head, 0), second = word_at(head, 8);
+  const std::uint64_t third = word_at(tail, 0), fourth = word_at(tail, 8), fifth = word_at(tail, 16);
+  if ((third | fourth | fifth) == 0)
+    return second == 0 ? is_graphic_end(first) : is_graphic_word(first) && is_graphic_end(second);
+  if (!is_graphic_word(first) || !is_graphic_word(second)) return false;
+  if ((fourth | fifth) == 0) return is_graphic_end(third);
+  if (!is_graphic_word(third)) return false;
+  return fifth == 0 ? is_graphic_end(fourth) : is_graphic_word(fourth) && is_graphic_end(fifth);
 }
 
 inline bool same_id(const IdHead& head, const IdTail& tail, const IdHead& other_head,
@@ -112,19 +114,28 @@ inline std::uint64_t id_hash(const IdHead& head, const IdTail& tail, std::uint64
   return mix(hash ^ seed ^ 0x082EFA98EC4E6C89ull, 0xD6E8FEB86659FD93ull);
 }
 
-// A digest of words in their order, for comparing contents: two words a multiplication, four of them side by side.
+// A digest of words in their order, for comparing contents: two words a multiplication, four of them side by side. Unrolled
+// where it is used, where many a word is known to be zero.
 template <std::size_t N>
-std::uint64_t words_digest(const std::uint64_t (&words)[N]) {
+[[gnu::always_inline]] inline std::uint64_t words_digest(const std::uint64_t (&words)[N]) {
   static_assert(N % 2 == 0);
   constexpr std::uint64_t kKeys[4] = {0x13198A2E03707344ull, 0xA4093822299F31D0ull, 0x082EFA98EC4E6C89ull,
                                       0x452821E638D01377ull};
   std::uint64_t strands[4] = {0xBE5466CF34E90C6Cull, 0xC0AC29B7C97C50DDull, 0x3F84D5B5B5470917ull,
                               0x9216D5D98979FB1Bull};
-  for (std::size_t i = 0; i < N; i += 2) {
-    std::uint64_t& strand = strands[i / 2 % 4];
-    strand = mix(words[i] ^ kKeys[i / 2 % 4], words[i + 1] ^ strand);
-  }
+  [&]<std::size_t... i>(std::index_sequence<i...>) {
+    ((strands[i % 4] = mix(words[2 * i] ^ kKeys[i % 4], words[2 * i + 1] ^ strands[i % 4])), ...);
+  }(std::make_index_sequence<N / 2>());
   return mix(mix(strands[0] ^ kKeys[1], strands[1] ^ kKeys[2]) ^ strands[2], strands[3] ^ kKeys[3]);
+}
+
+// The same of all words of a record.
+template <class Record>
+[[gnu::always_inline]] inline std::uint64_t record_digest(const Record& record) {
+  return [&]<std::size_t... i>(std::index_sequence<i...>) {
+    const std::uint64_t words[] = {word_at(&record, i * 8)...};
+    return words_digest(words);
+  }(std::make_index_sequence<sizeof(Record) / 8>());
 }
 
 } // namespace cmatch

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include "cmatch/planted.hpp"
@@ -33,9 +34,7 @@ VenueLimits checked(const VenueLimits& limits) {
 template <class Record>
 std::uint64_t digest_records(std::uint64_t seed, const RecordBuffer<Record>& records, std::size_t from) {
   for (std::size_t i = from; i < records.size(); ++i) {
-    std::uint64_t words[sizeof(Record) / 8];
-    std::memcpy(words, &records[i], sizeof words);
-    seed = mix(seed ^ words_digest(words), 0x9E3779B97F4A7C15ull);
+    seed = mix(seed ^ record_digest(records[i]), 0x9E3779B97F4A7C15ull);
   }
   return seed;
 }
@@ -68,7 +67,9 @@ void begin_batch(VenueState& state, const BatchHeader& header) {
 }
 
 // What a command will look for is not likely to be in a cache. Each pass over the next commands asks for what the one
-// before has brought near: the places of their ids; what is known of the requests they name; those orders.
+// before has brought near: what their ids and accounts lead to; the requests and positions; the orders; whatever is linked
+// with those. New orders and those that name one take turns at random: each kind has its own list, so that no pass has to
+// guess which comes next.
 class LookAhead {
  public:
   static constexpr std::size_t kMost = 16;
@@ -76,53 +77,134 @@ class LookAhead {
   explicit LookAhead(const VenueState& state) : state_(state) {}
 
   void begin(std::span<const OrderCommand> commands) { // at most kMost
-    for (std::size_t i = 0; i < commands.size(); ++i) {
-      const OrderCommand& command = commands[i];
-      account_[i] = state_.ledger.find_account(command.account);
-      order_[i] = 0;
-      if (account_[i] == kNoSlot) continue;
-      state_.client_ids.prefetch(account_[i], command.client_order_id_head, command.client_order_id_tail);
-      if (!names_order(command)) continue;
-      order_[i] = command.order_id;
-      if (command.order_id == 0)
-        state_.client_ids.prefetch(account_[i], command.orig_client_order_id_head,
-                                   command.orig_client_order_id_tail);
-    }
+    for (const OrderCommand& command : commands)
+      state_.ledger.prefetch_account(command.account);
+    List fresh, naming;
     for (std::size_t i = 0; i < commands.size(); ++i)
-      if (names_by_client_id(i, commands[i])) {
-        entry_[i] = state_.client_ids.guess(account_[i], commands[i].orig_client_order_id_head,
-                                            commands[i].orig_client_order_id_tail);
-        state_.client_ids.prefetch(entry_[i]);
-      }
-    for (std::size_t i = 0; i < commands.size(); ++i) {
-      if (names_by_client_id(i, commands[i]) && entry_[i] != kNoSlot)
-        order_[i] = state_.client_ids.outcome(entry_[i]).order_id;
-      if (order_[i] == 0) continue;
-      state_.orders.prefetch(order_[i]);
-      state_.engine.prefetch_id(order_[i]);
-    }
-    for (std::size_t i = 0; i < commands.size(); ++i)
-      if (order_[i] != 0) {
-        state_.orders.prefetch_slot(state_.orders.find(order_[i]));
-        state_.engine.prefetch_order(order_[i]);
-      }
+      seek_account(commands[i], ahead_[i], i, fresh, naming);
+
+    for (const std::uint8_t i : fresh)
+      if (ahead_[i].instrument != VenueState::kNoInstrument)
+        state_.positions.prefetch_index(ahead_[i].account, ahead_[i].instrument);
+    for (const std::uint8_t i : naming)
+      seek_named(commands[i], ahead_[i]);
+
+    for (const std::uint8_t i : fresh)
+      seek_position(ahead_[i]);
+    for (const std::uint8_t i : naming)
+      seek_entry(ahead_[i]);
+
+    for (const std::uint8_t i : fresh)
+      seek_balance(commands[i], ahead_[i]);
+    for (const std::uint8_t i : naming)
+      seek_order_id(ahead_[i]);
+
+    for (const std::uint8_t i : naming)
+      seek_order(ahead_[i]);
+    for (const std::uint8_t i : naming)
+      seek_neighbours(ahead_[i]);
   }
   template <class Record>
   void begin(std::span<const Record>) {}
 
+  // Of the command with that number of those that begin() was given last: its account, kNoSlot where it is not open; where
+  // it is, the hash of its client order id.
+  AccountSlot account(std::size_t i) const { return ahead_[i].account; }
+  std::uint64_t hash(std::size_t i) const { return ahead_[i].hash; }
+
  private:
-  static bool names_order(const OrderCommand& command) {
-    return command.kind == static_cast<std::uint16_t>(OrderAction::cancel) ||
-           command.kind == static_cast<std::uint16_t>(OrderAction::replace);
+  struct Ahead {
+    std::uint64_t hash;  // of its client order id
+    std::uint64_t named; // of that of the order that it names; 0: it does so by order_id
+    AccountSlot account;
+    std::uint32_t instrument;
+    PositionSlot position;  // of a new order
+    ClientIds::Entry entry; // of the request that made the order that it names
+    VenueSlot order;        // that it names
+    OrderId order_id;       // 0: not known
+  };
+  struct List { // of commands, by number
+    std::uint8_t numbers[kMost];
+    std::size_t count = 0;
+
+    void add(std::size_t number, bool counts) {
+      numbers[count] = static_cast<std::uint8_t>(number);
+      count += counts;
+    }
+    const std::uint8_t* begin() const { return numbers; }
+    const std::uint8_t* end() const { return numbers + count; }
+  };
+
+  void seek_account(const OrderCommand& command, Ahead& ahead, std::size_t number, List& fresh,
+                    List& naming) const {
+    ahead.account = state_.ledger.find_account(command.account);
+    ahead.position = ahead.entry = ahead.order = kNoSlot;
+    ahead.hash = ahead.named = 0;
+    if (ahead.account == kNoSlot) return;
+    ahead.instrument = state_.find_instrument(command.instrument_id);
+    ahead.order_id = command.order_id;
+    ahead.hash =
+        state_.client_ids.hash(ahead.account, command.client_order_id_head, command.client_order_id_tail);
+    state_.client_ids.prefetch_hash(ahead.hash);
+    const auto action = static_cast<OrderAction>(command.kind);
+    fresh.add(number, action == OrderAction::new_order);
+    naming.add(number, action == OrderAction::cancel || action == OrderAction::replace);
   }
-  bool names_by_client_id(std::size_t i, const OrderCommand& command) const {
-    return account_[i] != kNoSlot && command.order_id == 0 && names_order(command);
+
+  void seek_named(const OrderCommand& command, Ahead& ahead) const {
+    if (ahead.order_id != 0) return;
+    ahead.named = state_.client_ids.hash(ahead.account, command.orig_client_order_id_head,
+                                         command.orig_client_order_id_tail);
+    state_.client_ids.prefetch_hash(ahead.named);
+  }
+
+  void seek_position(Ahead& ahead) const {
+    state_.client_ids.prefetch_last(ahead.account);
+    state_.orders.prefetch_last(ahead.account);
+    if (ahead.instrument == VenueState::kNoInstrument) return;
+    ahead.position = state_.positions.find(ahead.account, ahead.instrument);
+    state_.positions.prefetch(ahead.position);
+  }
+  void seek_entry(Ahead& ahead) const {
+    state_.client_ids.prefetch_last(ahead.account);
+    if (ahead.named == 0) return;
+    ahead.entry = state_.client_ids.guess(ahead.named);
+    state_.client_ids.prefetch(ahead.entry);
+  }
+
+  void seek_balance(const OrderCommand& command, const Ahead& ahead) const {
+    if (ahead.position == kNoSlot) return;
+    const Position& position = state_.positions[ahead.position];
+    const bool buys = command.side == static_cast<std::uint16_t>(Side::buy);
+    state_.ledger.prefetch(buys ? position.quote_balance : position.base_balance);
+  }
+  void seek_order_id(Ahead& ahead) const {
+    if (ahead.entry != kNoSlot) ahead.order_id = state_.client_ids.outcome(ahead.entry).order_id;
+    if (ahead.order_id == 0) return;
+    state_.orders.prefetch(ahead.order_id);
+    state_.engine.prefetch_id(ahead.order_id);
+  }
+
+  void seek_order(Ahead& ahead) const {
+    if (ahead.entry != kNoSlot) state_.client_ids.prefetch_neighbours(ahead.entry);
+    if (ahead.order_id == 0) return;
+    ahead.order = state_.orders.find(ahead.order_id);
+    state_.orders.prefetch_slot(ahead.order);
+    state_.engine.prefetch_order(ahead.order_id);
+  }
+
+  void seek_neighbours(const Ahead& ahead) const {
+    if (ahead.order == kNoSlot) return;
+    const VenueOrder& order = state_.orders[ahead.order];
+    if (ahead.entry == kNoSlot) state_.client_ids.prefetch(order.request);
+    state_.positions.prefetch(order.position);
+    state_.ledger.prefetch(order.reserve_balance);
+    state_.orders.prefetch_neighbours(ahead.order);
+    state_.engine.prefetch_neighbours(ahead.order_id);
   }
 
   const VenueState& state_;
-  AccountSlot account_[kMost];
-  ClientIds::Entry entry_[kMost];
-  OrderId order_[kMost]; // 0: none
+  Ahead ahead_[kMost];
 };
 
 template <class Record>
@@ -130,9 +212,10 @@ Cause cause_of(const Record& command) {
   return {command.session, command.correlation_id, command.correlation_id + sizeof(IdHead)};
 }
 
-void apply_one(VenueState& state, const OrderCommand& command) {
+void apply_order(VenueState& state, const OrderCommand& command, AccountSlot account, std::uint64_t hash) {
+  state.id_hash = hash;
   state.cause = {command.session, command.correlation_id_head, command.correlation_id_tail};
-  apply_request(state, command);
+  apply_request(state, command, account);
 }
 void apply_one(VenueState& state, const LedgerCommand& command) {
   state.cause = cause_of(command);
@@ -165,10 +248,13 @@ void apply_batch(VenueState& state, const BatchHeader& header, std::span<const R
   state.sequence = header.first_sequence - 1;
   LookAhead look_ahead(state);
   for (std::size_t i = 0; i < commands.size(); ++i) {
-    if (i % LookAhead::kMost == 0)
-      look_ahead.begin(commands.subspan(i, std::min(LookAhead::kMost, commands.size() - i)));
+    const std::size_t ahead = i % LookAhead::kMost;
+    if (ahead == 0) look_ahead.begin(commands.subspan(i, std::min(LookAhead::kMost, commands.size() - i)));
     ++state.sequence;
-    apply_one(state, commands[i]);
+    if constexpr (std::is_same_v<Record, OrderCommand>)
+      apply_order(state, commands[i], look_ahead.account(ahead), look_ahead.hash(ahead));
+    else
+      apply_one(state, commands[i]);
   }
   state.cause = {};
   state.digest = digest_records(state.digest, out.reports, reports);

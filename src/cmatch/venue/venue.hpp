@@ -100,6 +100,7 @@ class Venue {
                                           InstrumentId instrument = 0) const;        // by order_id
   std::vector<PositionView> positions(AccountId account) const;                      // by instrument
   std::optional<Limits> limits_of(AccountId account, InstrumentId instrument) const; // those that bind
+  std::vector<AccountView> accounts() const;                                         // in order of opening
   std::vector<SessionView> sessions() const;                                         // by number
   std::vector<ShardView> shards() const;                                             // by number
   // What the engine of a shard that runs here made and the journal does not have yet, from that number on.

@@ -2,6 +2,7 @@
 // Owns a slab, an index by order id and a list for each account, in order of entry. Not thread-safe. All O(1).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "cmatch/lazy_array.hpp"
@@ -14,7 +15,8 @@ namespace cmatch {
 using VenueSlot = std::uint32_t;    // of a VenueOrder
 using PositionSlot = std::uint32_t; // of a Position
 
-struct VenueOrder {
+// Three cache lines: what it is and whom it belongs to; what changes as it lives; what few look at.
+struct alignas(64) VenueOrder {
   std::uint64_t order_id; // 0: a free slot
   std::uint64_t account;
   AccountSlot account_slot;
@@ -24,31 +26,33 @@ struct VenueOrder {
   BalanceSlot reserve_balance; // where `reserved` is held; kNoSlot where nothing ever is (policy)
   std::uint32_t request;       // ClientIds::Entry
   VenueSlot account_next, account_prev;
-  std::uint16_t side;
-  std::uint16_t type;
-  std::uint16_t time_in_force;
-  std::uint16_t status; // OrderStatus
+  std::uint16_t status;                   // OrderStatus
+  std::uint8_t side, type, time_in_force; // as the wire has them
+  std::uint8_t stp_mode, flags;           // what a queued order is submitted with, as are the next three
+  std::uint8_t has_stp_group, has_display_qty, has_expire_at;
   std::uint8_t has_price, has_stop_price, reduce_only, has_budget;
-  std::uint32_t queue_next; // while queued: the next to be submitted
+  std::uint8_t queued;    // it waits for its stage
+  std::uint8_t canceling; // a cancel of it is on its way to a shard
+
   Lots order_qty, cum_qty, leaves;
   Ticks price, stop_price;
   Ticks exposure_price; // at which its leaves count: the worst price of a buy
   Amount reserved;
-  Lots extra_lots;   // that a replace on its way to a shard may add: they count as its leaves do
+  std::uint32_t replaces;   // replaces of it that are on their way to a shard
+  std::uint32_t queue_next; // while queued: the next to be submitted
+
   Wide fee_due;      // exact, 1e-9 minor units of the fee's asset
+  Lots extra_lots;   // that a replace on its way to a shard may add: they count as its leaves do
   TimeNs entered_at; // journaled
   TimeNs expire_at;  // where it is gtd, else 0
   std::uint64_t stp_group;
-  std::uint16_t stp_mode;
-  std::uint8_t flags, has_stp_group, has_display_qty, has_expire_at; // what a queued order is submitted with
-  std::uint8_t queued;                                               // it waits for its stage
-  std::uint8_t canceling; // a cancel of it is on its way to a shard
-  std::uint32_t replaces; // replaces of it that are on their way to a shard
   Lots display_qty;
-  Ticks own_exposure; // while there are such: what exposure_price is without them
+  Ticks own_exposure; // while replaces of it are on their way: what exposure_price is without them
 
-  Lots counted() const { return leaves + extra_lots; }
+  Lots counted() const { return replaces == 0 ? leaves : leaves + extra_lots; }
 };
+static_assert(sizeof(VenueOrder) == 192 && offsetof(VenueOrder, order_qty) == 64 &&
+              offsetof(VenueOrder, fee_due) == 128);
 
 class VenueOrders {
  public:
@@ -62,11 +66,24 @@ class VenueOrders {
   bool full() const { return live_ + 1 >= orders_.size(); }
   std::uint32_t live() const { return live_; }
   std::uint32_t live_of(AccountSlot account) const { return lists_[account].count; }
-  void prefetch(std::uint64_t order_id) const { index_.prefetch(Id{order_id}.digest()); }
-  void prefetch_slot(VenueSlot slot) const {
+  [[gnu::always_inline]] void prefetch(std::uint64_t order_id) const {
+    index_.prefetch(Id{order_id}.digest());
+  }
+  [[gnu::always_inline]] void prefetch_slot(VenueSlot slot) const {
     if (slot == kNoSlot) return;
-    for (std::size_t at = 0; at < sizeof(VenueOrder); at += 64)
-      __builtin_prefetch(reinterpret_cast<const char*>(&orders_[slot]) + at, 1);
+    __builtin_prefetch(&orders_[slot], 1);
+    __builtin_prefetch(&orders_[slot].order_qty, 1);
+  }
+  [[gnu::always_inline]] void prefetch_fees(VenueSlot slot) const {
+    __builtin_prefetch(&orders_[slot].fee_due, 1);
+  }
+  // Those whose links change when the order goes, and when the account has another one.
+  [[gnu::always_inline]] void prefetch_neighbours(VenueSlot slot) const {
+    __builtin_prefetch(&orders_[orders_[slot].account_prev], 1);
+    __builtin_prefetch(&orders_[orders_[slot].account_next], 1);
+  }
+  [[gnu::always_inline]] void prefetch_last(AccountSlot account) const {
+    __builtin_prefetch(&orders_[lists_[account].last], 1);
   }
 
   void prefault() { // brings all of it into memory

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <set>
@@ -88,8 +87,7 @@ class VenueState {
 
   // --- what comes out: each has its event_sequence, and is digested when the batch ends ---
   ExecutionReport& report(ExecType exec_type) {
-    ExecutionReport& report = out->reports.push();
-    std::memset(static_cast<void*>(&report), 0, sizeof report);
+    ExecutionReport& report = out->reports.push_zero();
     report.exec_type = static_cast<std::uint16_t>(exec_type);
     report.sequence = sequence;
     report.event_sequence = ++event_sequence;
@@ -97,8 +95,7 @@ class VenueState {
     return report;
   }
   Answer& answer(Family family, std::uint16_t kind) {
-    Answer& answer = out->answers.push();
-    std::memset(static_cast<void*>(&answer), 0, sizeof answer);
+    Answer& answer = out->answers.push_zero();
     answer.family = static_cast<std::uint16_t>(family);
     answer.kind = kind;
     answer.sequence = sequence;
@@ -142,9 +139,10 @@ class VenueState {
 
   // Of the running command.
   Output* out = nullptr;
-  std::size_t answered = 0; // which report answered it
-  bool timers_run = false;  // what is due before the engine's own
-  Cause cause;              // nothing where time is
+  std::size_t answered = 0;  // which report answered it
+  std::uint64_t id_hash = 0; // of a request's client order id, as client_ids has it
+  bool timers_run = false;   // what is due before the engine's own
+  Cause cause;               // nothing where time is
   EventBuffer events;
   std::vector<VenueSlot> selected;
 };

@@ -72,6 +72,18 @@ VenueStatus Venue::status() const {
   return status;
 }
 
+std::vector<AccountView> Venue::accounts() const {
+  std::vector<AccountView> views;
+  const VenueState& state = *state_;
+  for (AccountSlot slot = kHouseAccounts; slot < state.ledger.accounts(); ++slot) {
+    const Account& account = state.ledger.account(slot);
+    const VenueAccount& known = state.accounts[slot];
+    const bool killed = known.killed || state.killed_tenants.contains(account.tenant);
+    views.push_back({account.id, account.parent, account.tenant, killed, 0, known.deadline});
+  }
+  return views;
+}
+
 std::optional<VenueOrderView> Venue::order(std::uint64_t order_id) const {
   const VenueSlot slot = state_->orders.find(order_id);
   return slot == kNoSlot ? std::nullopt : std::optional(view_of(*state_, slot));

@@ -46,6 +46,15 @@ struct PositionView {
   std::int64_t open_sell_notional;
 };
 
+struct AccountView {
+  std::uint64_t account;
+  std::uint64_t parent;
+  std::uint32_t tenant;
+  std::uint16_t killed; // its own switch, or its tenant's
+  std::uint16_t reserved;
+  std::int64_t countdown_at; // 0: none
+};
+
 struct SessionView {
   std::uint32_t session;
   std::uint32_t tenant;

@@ -21,14 +21,28 @@ inline Amount to_amount(Wide value) {
 
 constexpr Wide wide_abs(Wide value) { return value < 0 ? -value : value; }
 
+// Two whole numbers divided, of 64 bits where both fit: nearly all do, and a division of 128 bits is a call.
+template <class Divide>
+constexpr Wide divided(Wide a, Wide b, Divide&& divide) {
+  if (fits_amount(a) && fits_amount(b)) [[likely]]
+    return divide(static_cast<Amount>(a), static_cast<Amount>(b));
+  return divide(a, b);
+}
+
 constexpr Wide div_up(Wide a, Wide b) { // b > 0
-  return a / b + (a % b > 0);
+  return divided(a, b, [](auto x, auto y) -> Wide {
+    const auto quotient = x / y;
+    return Wide{quotient} + (x - quotient * y > 0);
+  });
 }
 
 constexpr Wide div_half_even(Wide a, Wide b) { // b > 0
-  const Wide quotient = a / b, rest = wide_abs(a % b);
-  if (rest * 2 < b || (rest * 2 == b && quotient % 2 == 0)) return quotient;
-  return quotient + (a < 0 ? -1 : 1);
+  return divided(a, b, [](auto x, auto y) -> Wide {
+    const auto quotient = x / y;
+    const auto rest = x < 0 ? quotient * y - x : x - quotient * y;
+    const bool down = rest < y - rest || (rest == y - rest && quotient % 2 == 0);
+    return down ? Wide{quotient} : Wide{quotient} + (x < 0 ? -1 : 1);
+  });
 }
 
 constexpr std::int64_t pow10(unsigned exponent) { // of at most 18

@@ -33,7 +33,7 @@ class AccountsPort(Protocol):
         ...
 
     def accounts(self) -> Records:
-        """(n,) of ACCOUNT, in order of opening: account, tenant, parent."""
+        """(n,) of ACCOUNT, in order of opening: account, tenant, parent, killed, countdown_at (0: none)."""
         ...
 
     def assets(self) -> Records:

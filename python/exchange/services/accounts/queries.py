@@ -84,6 +84,8 @@ def accounts(ports: AccountsPort, request: AccountsRequest, caller: Caller) -> A
             account=int(record["account"]),
             tenant=int(record["tenant"]),
             parent=int(record["parent"]),
+            killed=bool(record["killed"]),
+            countdown_at=int(record["countdown_at"]) or None,
             open_orders=ports.open_orders(int(record["account"]), 0).size,
         )
         for record in found[:limit]

@@ -38,6 +38,7 @@ from exchange.resilience import CircuitBreaker
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
+from exchange.services.orders.disk_watch import DiskWatch
 from exchange.services.orders.life import Life
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import (
@@ -46,7 +47,7 @@ from exchange.services.orders.stage import (
     StageUnavailableError,
     WatchedStage,
 )
-from exchange.services.orders.standing_by import begin_standby, stand_by
+from exchange.services.orders.standing_by import begin_standby, doubt, stand_by
 from exchange.storage.digests import Digest, append_digest
 from exchange.storage.directory import DataDirectory
 from exchange.storage.fold import starting_venue
@@ -88,6 +89,8 @@ def main(settings: Settings) -> int:
             log("refused to start", reason=error)
             return ExitCode.LOCKED
         opened.callback(journal.close)
+        if stands_by and journal.recovery["cut"] is not None:
+            doubt(directory)
         # Another life of the core: what it writes is told from what was before.
         if journal.written_sequence and not stands_by:
             journal.raise_epoch(journal.epoch + 1)
@@ -137,6 +140,14 @@ def main(settings: Settings) -> int:
                 if fencer is None:
                     return _stopped(settings, journal, venue)
                 keepers.append(fencer)
+            keepers.append(
+                DiskWatch(
+                    directory.journal,
+                    settings.limits.disk_used_percent,
+                    core.set_disk_nearly_full,
+                    lambda: core.steady,
+                )
+            )
             stage = WatchedStage(LocalStage(), CircuitBreaker(failures=StageUnavailableError))
             shards, judges = _shards(settings, core, venue), _judges(settings, core)
             life.runs(CoreLoop(core, stage, shards=shards, judges=judges, keepers=keepers)).run()

@@ -49,6 +49,10 @@ class OrdersPort(Protocol):
         """(n,) of SHARD, by number."""
         ...
 
+    def state_hash(self) -> int:
+        """Of the whole state, as of `sequence`."""
+        ...
+
     def venue_status(self) -> np.void:
         """One VENUE_STATUS."""
         ...

@@ -81,6 +81,7 @@ def status(ports: OrdersPort, request: StatusRequest, caller: Caller) -> StatusR
         queued_orders=int(venue["queued_orders"]),
         accounts=int(venue["accounts"]),
         sessions=core.sessions,
+        state_hash=ports.state_hash() if request.with_hash else 0,
         version=cmatch.__version__,
     )
 

@@ -44,6 +44,13 @@ def begin_standby(directory: DataDirectory, replication: Replication) -> None:
     log("begins with a snapshot of the leader", sequence=sequence)
 
 
+def doubt(directory: DataDirectory) -> None:
+    """Recovery cut something off: it may have been acknowledged, and be no torn tail but damage."""
+    if directory.in_sync.exists():
+        _tell(directory, in_sync=False)
+        log("may lack what it acknowledged: not in sync until the leader says so")
+
+
 def stand_by(
     life: Life,
     core: Sequencer,
@@ -55,13 +62,6 @@ def stand_by(
     """Follows until stopped (None), or until this core leads: then what keeps its old leader away."""
     link = _link(replication)
 
-    def tell(in_sync: bool) -> None:
-        if in_sync:
-            write_whole(directory.in_sync, b"")
-        else:
-            directory.in_sync.unlink(missing_ok=True)
-            sync_directory(directory.root)
-
     with _history(replication) as history:
         standby = Standby(
             core,
@@ -69,12 +69,28 @@ def stand_by(
             timeout_ns=replication.timeout_ms * 1_000_000,
             in_sync=directory.in_sync.exists(),
         )
-        loop = StandbyLoop(core, standby, link, history, clock, keepers=[doorkeeper], tell=tell)
+        loop = StandbyLoop(
+            core,
+            standby,
+            link,
+            history,
+            clock,
+            keepers=[doorkeeper],
+            tell=lambda in_sync: _tell(directory, in_sync=in_sync),
+        )
         promotion = life.runs(loop).run()
     if promotion is None:
         return None
     write_whole(directory.leads, f"{promotion.epoch}\n".encode("ascii"))
     return Fencer(link, clock, promotion.epoch)
+
+
+def _tell(directory: DataDirectory, *, in_sync: bool) -> None:
+    if in_sync:
+        write_whole(directory.in_sync, b"")
+    else:
+        directory.in_sync.unlink(missing_ok=True)
+        sync_directory(directory.root)
 
 
 def _link(replication: Replication) -> Dealer:

@@ -424,6 +424,7 @@ struct AccountsReply @0x84e72e3b102ab863 {
 
 struct StatusRequest @0x84b8a9e133fab08b {
   minSeq @0 :UInt64;
+  withHash @1 :Bool;  # which takes time that grows with the state
 }
 
 struct StatusReply @0xb07fbb08b1c6e6cb {
@@ -440,6 +441,6 @@ struct StatusReply @0xb07fbb08b1c6e6cb {
   queuedOrders @10 :UInt64;
   accounts @11 :UInt64;
   sessions @12 :UInt64;
-  stateHash @13 :UInt64;
+  stateHash @13 :UInt64;  # at `sequence`, where it was asked for; else 0
   version @14 :Text;
 }

@@ -1,0 +1,47 @@
+// Quotients of money: the same whether they are taken in 64 bits or in 128.
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "cmatch/venue/wide.hpp"
+
+TEST_SUITE_BEGIN("test_wide");
+
+using namespace cmatch;
+
+namespace {
+
+constexpr Wide kLeast = std::numeric_limits<Amount>::min(), kMost = std::numeric_limits<Amount>::max();
+
+// About zero, about the ends of 64 bits and beyond them.
+std::vector<Wide> dividends() {
+  std::vector<Wide> values;
+  for (const Wide around : {Wide{0}, kLeast, kMost, kMost * 1'000'000'000, kLeast * 1'000'000'000})
+    for (Wide by = -12; by <= 12; ++by)
+      values.push_back(around + by);
+  return values;
+}
+
+const std::vector<Wide> kDivisors{1, 2, 3, 4, 5, 7, 10, 1'000'000'000, kMost - 1, kMost, kMost + 1};
+
+// The quotient rounded down, by definition.
+Wide floored(Wide a, Wide b) { return (a - (a % b + b) % b) / b; }
+
+} // namespace
+
+TEST_CASE("div_up: any dividend and divisor, gives the least whole number that is no less") {
+  for (const Wide a : dividends())
+    for (const Wide b : kDivisors)
+      CHECK(div_up(a, b) == -floored(-a, b));
+}
+
+TEST_CASE("div_half_even: any dividend and divisor, gives the nearest whole number, of two the even one") {
+  for (const Wide a : dividends())
+    for (const Wide b : kDivisors) {
+      const Wide below = floored(a, b), rest = a - below * b;
+      const bool up = rest > b - rest || (rest == b - rest && below % 2 != 0);
+      CHECK(div_half_even(a, b) == below + up);
+    }
+}
