@@ -560,6 +560,12 @@ class Stat(IntEnum):
     answers_waiting = 53
     solo = 54
     standing_by = 55
+    disk_nearly_full = 56
+    proposals = 57
+    proposals_late = 58
+    orders_unjudged = 59
+    accounts_stage = 60
+    risk_stage = 61
 
 class Timing(IntEnum):
     batch_service = 0
@@ -569,6 +575,7 @@ class Timing(IntEnum):
     stage_apply = 4
     stage_send = 5
     batch_size = 6
+    verdicts = 7
 
 class Inbound:
     def __init__(self, max_frames: int, max_bytes: int) -> None: ...

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from cmatch import RejectCode, frames
@@ -230,10 +231,11 @@ def test_core_that_starts_anew_has_its_stages_back() -> None:
     agree(again, risk)
 
 
-def at_most_five(view: RiskPort, orders: Records) -> Records:
+def at_most_five(view: RiskPort, orders: Records) -> npt.NDArray[np.bool_]:
     """An approval: no more than 5 lots, and none of an account that has a position."""
     held = [any(view.positions(int(account))["qty"]) for account in orders["account"]]
-    return (orders["qty"] <= 5) & ~np.array(held)
+    approved: npt.NDArray[np.bool_] = (orders["qty"] <= 5) & ~np.array(held)
+    return approved
 
 
 def test_approval_is_asked_with_the_state_before_and_its_word_is_journaled() -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -120,7 +121,8 @@ def test_approval_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
 def test_stages_of_their_own_are_processes(tmp_path: Path) -> None:
     """All in one process has none."""
     for name in ("accounts", "risk"):
-        settings = load(environment={}, data_directory=tmp_path / "x", **{name: {"process": True}})
+        values: dict[str, Any] = {"data_directory": tmp_path / "x", name: {"process": True}}
+        settings = load(environment={}, **values)
         with pytest.raises(ConfigError, match=rf"{name}\.process is true: expected false"):
             run_all(settings)
 
