@@ -95,6 +95,7 @@ def outcome(bench: Bench, reports: Rows) -> list[object]:
     return [told, balances, positions, int(status["trades"]), int(status["live_orders"])]
 
 
+@pytest.mark.req("A012", "B005")
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("remote", [(Judge.RISK,), (Judge.ACCOUNTS,), BOTH], ids=str)
 def test_one_flow_comes_to_the_same_with_stages_here_and_elsewhere(

@@ -31,7 +31,7 @@ def test_shard_killed_and_stopped_under_load_loses_and_repeats_nothing(tmp_path:
     assert verdict.queued > 0
 
 
-@pytest.mark.req("A016", "B005", "B006")
+@pytest.mark.req("B005", "B006")
 def test_stages_killed_and_stopped_under_load_lose_and_repeat_nothing(tmp_path: Path) -> None:
     """Four strikes at accounts and risk: each order in the journal once, or refused and not in it."""
     verdict = strike_stages(tmp_path / "x", strikes=4, rate=2_000, seed=3)

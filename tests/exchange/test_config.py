@@ -86,6 +86,8 @@ def test_every_setting_can_be_set_in_each_way(tmp_path: Path, row: Row) -> None:
         extra = {"limits": {"client_order_ids": 2**28}}
     if row.key == "sessions.heartbeat_interval_ms":
         extra = {"sessions": {"heartbeat_timeout_ms": 3_600_000}}
+    if row.key == "risk.approval":
+        extra = {"risk": {"process": True}}
     argument = {row.section: {row.name: value}} if row.section else {row.name: value}
     merged = extra | {
         key: extra.get(key, {}) | item if row.section else item for key, item in argument.items()
@@ -113,7 +115,8 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
         return "disk", Durability.DISK
     if row.kind is Path:
         return str(tmp_path / "other"), tmp_path / "other"
-    text = "127.0.0.1:1" if row.name == "metrics" else f"tcp://127.0.0.1:{7_000 + len(row.name)}"
+    special_text = {"metrics": "127.0.0.1:1", "approval": "desk.rules:approve"}
+    text = special_text.get(row.name, f"tcp://127.0.0.1:{7_000 + len(row.name)}")
     return text, text
 
 
