@@ -20,15 +20,14 @@ enum class Bug : std::uint8_t {
   forgets_epoch = 8,             // a new life writes under the old epoch
   forgets_client_ids = 9,        // what ended before a restart may be asked for again
   resumes_from_wrong_event = 10, // a client that comes back gets only what is new
-  believes_future_events = 11,   // a client has all up to the event that it names, though that is to come
-  answers_before_standby = 12,   // an answer does not wait for the standby
-  releases_held_answers = 13,    // what waits for a standby leaves when that is lost
-  acknowledges_unsynced = 14,    // a standby acknowledges what it has written
-  promotes_laggard = 15,         // a standby leads whatever it lacks
-  ignores_solo = 16,             // a standby leads though its leader has gone on alone
-  folds_twice = 17,              // a standby that asks again folds again
-  goes_by_time_of_day = 18,      // silence is counted by a clock that may be set
-  forgets_refused_sessions = 19, // who came or went while the journal took nothing is never journaled
+  answers_before_standby = 11,   // an answer does not wait for the standby
+  releases_held_answers = 12,    // what waits for a standby leaves when that is lost
+  acknowledges_unsynced = 13,    // a standby acknowledges what it has written
+  promotes_laggard = 14,         // a standby leads whatever it lacks
+  ignores_solo = 15,             // a standby leads though its leader has gone on alone
+  folds_twice = 16,              // a standby that asks again folds again
+  goes_by_time_of_day = 17,      // silence is counted by a clock that may be set
+  forgets_refused_sessions = 18, // who came or went while the journal took nothing is never journaled
 };
 
 #ifdef CMATCH_PLANTED_BUGS
@@ -44,7 +43,6 @@ inline constexpr std::array kBugNames = {
     "forgets_epoch",
     "forgets_client_ids",
     "resumes_from_wrong_event",
-    "believes_future_events",
     "answers_before_standby",
     "releases_held_answers",
     "acknowledges_unsynced",

@@ -272,8 +272,9 @@ void Client::take_session(const SessionAnswer& answer) {
   send_due();
 }
 
-// Reports before this event may be missing; what follows is to be all there.
+// Reports before this event may be missing; what follows is to be all there, whatever a core that is gone told of it.
 void Client::resync(std::uint64_t from) {
+  if (connected_before_) told_.erase(told_.upper_bound(from), told_.end());
   last_event_ = connected_before_ ? from : std::max(last_event_, from);
   complete_from_ = last_event_;
 }

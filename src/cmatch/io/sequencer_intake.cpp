@@ -444,8 +444,7 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   // Who has seen events and is not known any more was lost, and has not heard what became of its orders then; who has
   // seen more than there are has heard of a core whose end is gone.
   const std::uint64_t seen = request.last_event_sequence;
-  const bool gone = seen != 0 && (!known || seen < ring_.complete_after() ||
-                                  (seen > venue_.event_sequence() && !planted(Bug::believes_future_events)));
+  const bool gone = seen != 0 && (!known || seen < ring_.complete_after() || seen > venue_.event_sequence());
   const bool resumes = seen != 0 && !gone;
   SessionAnswer answer =
       session_answer(gone ? SessionOutcome::resync : SessionOutcome::welcome, session, RejectCode::none);
@@ -457,7 +456,7 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   session->behind = false;
   const bool skips = planted(Bug::resumes_from_wrong_event);
   const std::uint64_t from = resumes && !skips ? seen : answer.event_sequence;
-  if (from < venue_.event_sequence()) fall_behind(*session, from + 1);
+  if (from != venue_.event_sequence()) fall_behind(*session, from + 1);
 }
 
 void Sequencer::log_off(ClientSession& session, SessionOutcome outcome, RejectCode code) {
