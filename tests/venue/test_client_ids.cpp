@@ -299,7 +299,8 @@ class Trial {
       const bool live = below(3) == 0;
       const bool room = ids_->has_room();
       const ClientIds::Entry made =
-          ids_->remember(account, name.head, name.tail, sent_at, outcome_of(++sequence_), live, clock_);
+          ids_->remember(ids_->hash(account, name.head, name.tail), account, name.head, name.tail, sent_at,
+                         outcome_of(++sequence_), live, clock_);
       REQUIRE((made != kNoSlot) == model_.remember(key, sequence_, sent_at, live, clock_));
       REQUIRE((made != kNoSlot) == room);
       if (made != kNoSlot) sent_.push_back({key, sent_at});
@@ -458,7 +459,7 @@ TEST_CASE("content of a request: every field counts but those of the way it came
     CHECK_MESSAGE(digests.emplace(content_digest(changed), i).second, "change ", i, " does not count");
   }
   OrderCommand way = base;
-  way.sent_at = way.session = way.tenant = way.reserved = 7;
+  way.sent_at = way.session = way.tenant = way.verdict = 7;
   way.correlation_id_head[0] = way.correlation_id_tail[3] = 'x';
   way.order_id = 9; // of a new order: the sequencer's
   CHECK(content_digest(way) == digest);
