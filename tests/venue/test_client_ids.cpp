@@ -458,7 +458,7 @@ TEST_CASE("content of a request: every field counts but those of the way it came
     CHECK_MESSAGE(digests.emplace(content_digest(changed), i).second, "change ", i, " does not count");
   }
   OrderCommand way = base;
-  way.sent_at = way.session = way.tenant = way.reserved = 7;
+  way.sent_at = way.session = way.tenant = way.verdict = 7;
   way.correlation_id_head[0] = way.correlation_id_tail[3] = 'x';
   way.order_id = 9; // of a new order: the sequencer's
   CHECK(content_digest(way) == digest);
