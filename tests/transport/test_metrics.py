@@ -186,6 +186,18 @@ def test_health_is_judged_by_heartbeat_journal_and_breaker(
     }
 
 
+@pytest.mark.parametrize(("state", "said"), [(0, None), (1, "healthy"), (2, "degraded")])
+@pytest.mark.parametrize("name", ["accounts", "risk"])
+def test_health_names_a_stage_that_has_a_process_of_its_own(
+    path: Path, stats: SharedStats, name: str, state: int, said: str | None
+) -> None:
+    """There or away; nothing is said of one in the core."""
+    stats.set(Stat[f"{name}_stage"], state)
+    health = health_of(read(path, 0), 1_700_003_600 * NS)
+    assert health.dependencies.get(name) == said
+    assert health.status == (said or "healthy")
+
+
 def test_health_of_nothing_to_read_is_unhealthy() -> None:
     """No statistics, no core."""
     assert health_of(None, 0).body() == {

@@ -12,6 +12,7 @@ from exchange.observability.stats import StatsSnapshot
 MAX_AGE_NS = 2_000_000_000  # the loop turns at least once a second, idle or not
 NS = 1_000_000_000
 BREAKER_CLOSED, BREAKER_OPEN = 0, 2
+STAGE_AWAY = 2  # of accounts and risk; 0: in the core, 1: in a process of its own
 
 
 class Status(StrEnum):
@@ -77,6 +78,9 @@ def health_of(stats: StatsSnapshot | None, unix_ns: int, max_age_ns: int = MAX_A
         "journal": Status.DEGRADED if values["read_only"] or values["disk_nearly_full"] else Status.HEALTHY,
         "matching": Status.HEALTHY if breaker == BREAKER_CLOSED else Status.DEGRADED,
     }
+    for name in ("accounts", "risk"):
+        if state := values[f"{name}_stage"]:
+            dependencies[name] = Status.DEGRADED if state == STAGE_AWAY else Status.HEALTHY
     worst = max(dependencies.values(), key=list(Status).index)
     started_ns = values["started_at_ns"]
     return Health(

@@ -113,7 +113,8 @@ class Judging:
             return
         entering = np.zeros(0, np.intp)
         if kind is CommandList.ORDERS:
-            entering = np.flatnonzero(np.isin(commands["kind"], (OrderAction.NEW_ORDER, OrderAction.REPLACE)))
+            kinds = commands["kind"]
+            entering = np.flatnonzero((kinds == OrderAction.NEW_ORDER) | (kinds == OrderAction.REPLACE))
         if not entering.size:
             self._fold.apply(payload)
             return
