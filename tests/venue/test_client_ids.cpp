@@ -299,7 +299,8 @@ class Trial {
       const bool live = below(3) == 0;
       const bool room = ids_->has_room();
       const ClientIds::Entry made =
-          ids_->remember(account, name.head, name.tail, sent_at, outcome_of(++sequence_), live, clock_);
+          ids_->remember(ids_->hash(account, name.head, name.tail), account, name.head, name.tail, sent_at,
+                         outcome_of(++sequence_), live, clock_);
       REQUIRE((made != kNoSlot) == model_.remember(key, sequence_, sent_at, live, clock_));
       REQUIRE((made != kNoSlot) == room);
       if (made != kNoSlot) sent_.push_back({key, sent_at});
