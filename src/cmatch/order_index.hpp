@@ -84,7 +84,9 @@ class OrderIndex {
   // Remembered ids as maximal [first, last] ranges, ascending.
   std::vector<std::pair<OrderId, OrderId>> used_ranges() const;
 
-  [[gnu::always_inline]] void prefetch(OrderId id) const { __builtin_prefetch(&dense_[id - base_ < window_ ? id - base_ : 0]); }
+  [[gnu::always_inline]] void prefetch(OrderId id) const {
+    __builtin_prefetch(&dense_[id - base_ < window_ ? id - base_ : 0]);
+  }
   // A guess of where an id's order lives, without a branch on what the id is: for prefetching.
   Slot guess(OrderId id) const {
     const std::uint32_t entry = dense_[id - base_ < window_ ? id - base_ : 0];
