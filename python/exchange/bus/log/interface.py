@@ -7,13 +7,14 @@ instead of counting. A topic has one writer and any number of readers; a reader 
 consumer group, whose cursor is durable.
 
 Publishers number what they append to a topic: `stream` is who, `first_seq` of the first event, and the next
-batch begins where this one ended. That is how an append is idempotent: what the log has already is answered
-and not appended, what would leave a gap is refused, and who starts again asks `TopicWriter.head` how far the
-log is. Delivery is at least once; the same batch always has the same numbers, so its events have the same ids.
+batch begins where this one ended. That is how an append is idempotent: what the log has already is not
+appended again, what would leave a gap is refused, and who starts again asks `TopicWriter.head` how far the
+log is. Delivery is at least once; a batch has the same numbers whenever it comes, so its events have the same
+ids.
 
 All calls return at once but `TopicReader.wait` and appends that are synced. None belongs to an event loop: an
-engine whose client has one runs it beside. A log may be used by several threads, a writer, a reader or a group
-by one at a time.
+engine whose client has one runs it beside. A log may be used by several threads; a writer, a reader or a
+group by one at a time.
 
     with log.writer("dev.execution.trades.v1") as writer:
         head = writer.head(stream)                  # where to go on
@@ -52,7 +53,7 @@ class Batch:
         epoch: Of the publisher: who led. It never falls within a stream.
         first_seq: Of its first event, from 1; the others follow without a gap.
         count: Events in it, at least 1.
-        ts_ns: The publisher's time; for `offset_at` it never falls within a topic.
+        ts_ns: The publisher's time; where it falls, the highest before it counts for `offset_at` instead.
         schema_version: Of the payload's frame.
         payload: The frame; the log never looks into it.
         key: What a partitioned engine may spread by, up to 255 bytes of UTF-8.
@@ -197,7 +198,7 @@ class TopicReader(Protocol):
         ...
 
     def close(self) -> None:
-        """Lets its files or connections go; also wakes who waits in it, from any thread."""
+        """Lets its files or connections go."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -249,7 +250,7 @@ class ConsumerGroup(Protocol):
 
 
 class EventLog(Protocol):
-    """Topics, by the names of `exchange.bus.topics`. All methods raise LogRefused(UNKNOWN_TOPIC) for others."""
+    """Topics, by the names of `exchange.bus.topics`; others are refused by every method: UNKNOWN_TOPIC."""
 
     def writer(self, topic: str) -> TopicWriter:
         """Takes a topic to write.
