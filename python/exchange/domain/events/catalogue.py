@@ -137,7 +137,7 @@ def _check_fields(event: Event, row: EventType) -> None:
         raise LogRefused(
             LogFault.BAD_EVENT, f"the payload of {row.name} is {row.payload.__name__}, not {found}"
         )
-    if event.entity.entity_type not in {row.entity} and row is not DEAD_LETTER:
+    if event.entity.entity_type != row.entity and row is not DEAD_LETTER:
         raise LogRefused(
             LogFault.BAD_EVENT, f"{row.name} is about {row.entity}, not {event.entity.entity_type}"
         )

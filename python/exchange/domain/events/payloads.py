@@ -11,7 +11,7 @@ from exchange.domain.events.envelope import EventEnvelope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeExecuted:
-    """A match of two orders, once; in an auction (1) the buyer stands in the taker's place."""
+    """A match of two orders, once; in an auction (1) the seller stands in the taker's place."""
 
     trade_id: int = 0
     sequence: int = 0

@@ -27,8 +27,8 @@ struct EventEnvelope @0x9459e84530d85753 {
 }
 
 struct EventFrame @0xb35ef89882d820f2 {
-  # A record of the event log: events of one kind; BatchHeader is the record's own head. One unpacked segment of at
-  # most 4 MiB; rows without pointers lie in it as in the core.
+  # A record of the event log: events of one kind; BatchHeader is the record's own head. Unpacked, at most 4 MiB. Rows
+  # (all but envelopes) lie in one segment, as in the core: the root, the rows, the tenants, and nothing else.
   schemaVersion @0 :UInt16;  # 1
   reserved @1 :UInt16;  # zero
   count @2 :UInt32;  # of the list
@@ -44,7 +44,7 @@ struct EventFrame @0xb35ef89882d820f2 {
 }
 
 struct TradeExecuted @0xbf591a0a2d9a0bbd {
-  # A match of two orders, once. In an auction neither is a taker: the buyer stands in the taker's place.
+  # A match of two orders, once. In an auction neither is a taker: the seller stands in the taker's place.
   tradeId @0 :UInt64;  # from 1, gapless over the venue
   sequence @1 :UInt64;  # of the journal, of the command that caused it
   timestamp @2 :Int64;  # [ns] journaled time
