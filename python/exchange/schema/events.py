@@ -1,7 +1,7 @@
 """Events as they lie in a record of the event log, and as JSON that leaves the bus.
 
-A frame holds envelopes, or rows of a hot stream (`event_rows`). Either way it is a sequence of events with the
-same ten fields; those of rows are made when they are asked for: `eventId` from where the row stands,
+A frame holds envelopes, or rows of a hot stream (`event_rows`). Either way it is a sequence of events with
+the same ten fields; those of rows are made when they are asked for: `eventId` from where the row stands,
 `causationId` from the command that it names, `correlationId` from that where its own is empty.
 """
 
