@@ -12,7 +12,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from functools import cache
 from typing import Any, Final, overload
 
@@ -221,7 +221,7 @@ def payload_json(payload: Any) -> Any:
 
 
 def _value_json(value: Any, *, large: bool) -> Any:
-    if isinstance(value, IntEnum) and not isinstance(value, IntFlag):
+    if isinstance(value, IntEnum):
         return camel(value.name.lower())
     if value is None or isinstance(value, str | bool):
         return value

@@ -33,15 +33,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Final, Protocol, Self
 
 RECORD_BYTES_MAX: Final = 4 << 20
 """Of a batch: its payload, key and headers."""
 STREAMS_MAX: Final = 1 << 12
 """A stream's number is less: event ids have 12 bits for it."""
-
-_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +66,7 @@ class Batch:
     payload: bytes
     schema_version: int = 1
     key: str = ""
-    headers: Mapping[str, str] = field(default=_NO_HEADERS)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def last_seq(self) -> int:
