@@ -112,6 +112,14 @@ class Security:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """The event log."""
+
+    publish: bool = _setting(True, "Publish what becomes of orders, and trades, to the event log")
+    segment_bytes: int = _setting(64 * 2**20, "Size of a segment of a topic", 2**12, 2**32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of an exchange. `exchange.config.load` makes one that fits together."""
 
@@ -119,6 +127,7 @@ class Settings:
     durability: Durability = _setting(  # noqa: RUF009
         Durability.PROCESS, "What an acknowledged order survives: `process`, `disk`, `replica`"
     )
+    environment: str = _setting("dev", "The first part of the names of topics: `dev`, `staging`, `prod`")
     endpoints: Endpoints = field(default_factory=Endpoints)
     limits: Limits = field(default_factory=Limits)
     core: Core = field(default_factory=Core)
@@ -126,3 +135,4 @@ class Settings:
     matching: Matching = field(default_factory=Matching)
     security: Security = field(default_factory=Security)
     replication: Replication = field(default_factory=Replication)
+    events: Events = field(default_factory=Events)

@@ -1,4 +1,4 @@
-"""What came of each record of the journal: reports, answers and trades, with the numbers that they always have.
+"""What came of each record of the journal: reports, answers and trades, with their numbers for all time.
 
 Reports and answers share one gapless numbering, trades have another; both are part of the venue's state. So
 whoever folds the journal again, from whatever snapshot, makes the same of it.
@@ -6,9 +6,12 @@ whoever folds the journal again, from whatever snapshot, makes the same of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +20,9 @@ from cmatch._core import Disk, JournalReader, JournalRecord, Venue
 from exchange.domain.enums import ExecType, Liquidity
 from exchange.errors import StorageError
 from exchange.schema.event_rows import ROWS_MAX, TRADE_DTYPE, EventList, Records, Tenants
+from exchange.storage.directory import DataDirectory
+from exchange.storage.retention import list_segments, verified_snapshots
+from exchange.storage.snapshots import restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,7 @@ class ExecutionFold:
             raise StorageError(f"the events behind {before} are not numbered without a gap")
         is_answer = order >= len(reports)
         starts = [0, *(np.flatnonzero(np.diff(is_answer)) + 1).tolist(), len(order)]
-        for start, end in zip(starts, starts[1:], strict=False):
+        for start, end in pairwise(starts):
             for at in range(start, end, ROWS_MAX):
                 places = order[at : min(at + ROWS_MAX, end)]
                 if is_answer[at]:
@@ -212,3 +218,52 @@ class _TenantsOf:
             return np.zeros(len(accounts), np.uint32)
         places = np.minimum(np.searchsorted(self._accounts, accounts), len(self._accounts) - 1)
         return np.where(self._accounts[places] == accounts, self._tenants[places], np.uint32(0))
+
+
+def starting_fold(
+    directory: DataDirectory,
+    limits: Mapping[str, Any],
+    *,
+    executions: int,
+    trades: int,
+    passed_over: Callable[[StorageError], object] = lambda _: None,
+) -> ExecutionFold:
+    """The fold of a data directory that comes to what follows the numbers that somebody has already.
+
+    It begins with the newest snapshot that is not beyond them, or with the first record. Where nobody has
+    anything yet, and the beginning of the journal is gone, it begins with the oldest snapshot.
+
+    Args:
+        directory: Whose.
+        limits: Of an empty venue.
+        executions: Number of the last report or answer that is known; 0: none.
+        trades: Of the last trade.
+        passed_over: Told why a snapshot cannot be restored.
+
+    Raises:
+        StorageError: What follows them is no longer in the journal.
+    """
+    segments = list_segments(directory.journal)
+    whole = not segments or segments[0].first_sequence == 1
+    new = executions == 0 and trades == 0
+    oldest: Venue | None = None
+    for snapshot in reversed(verified_snapshots(directory)):
+        if not whole and snapshot.sequence + 1 < segments[0].first_sequence:
+            break
+        if whole and new:
+            break
+        try:
+            venue = restore(snapshot, partial(Venue.restore, prefault=False))
+        except StorageError as error:
+            passed_over(error)
+            continue
+        if venue.event_sequence <= executions and int(venue.status()["trades"][0]) <= trades:
+            return ExecutionFold(directory.journal, venue)
+        oldest = venue
+    if whole:
+        return ExecutionFold(directory.journal, Venue(**limits))
+    if new and oldest is not None:
+        return ExecutionFold(directory.journal, oldest)
+    raise StorageError(
+        f"{directory.journal} no longer has what follows event {executions} and trade {trades}"
+    )

@@ -67,7 +67,7 @@ def batch_of_events(
         if event.event_id != event_id(event.occurred_at, stream, seq):
             raise LogRefused(
                 LogFault.BAD_EVENT,
-                f"{event.event_type} {event.event_id} has not the id that follows from {seq} of stream {stream}",
+                f"{event.event_type} {event.event_id} has not the id of sequence {seq} of stream {stream}",
             )
     return Batch(
         stream=stream,
