@@ -8,7 +8,6 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,17 +30,6 @@ def embedded(tmp_path: Path) -> Iterator[Embedded]:
     made = Embedded(tmp_path)
     yield made
     made.close()
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A directory in memory where there is such a thing: what a kill leaves does not depend on syncs."""
-    shared = Path("/dev/shm")  # noqa: S108
-    if not shared.is_dir():
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=shared) as made:
-        yield Path(made)
 
 
 def segments(embedded: Embedded, topic: str = HOT) -> list[Path]:

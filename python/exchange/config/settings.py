@@ -115,6 +115,7 @@ class Security:
 class Events:
     """The event log."""
 
+    environment: str = _setting("dev", "The first part of the names of topics: `dev`, `staging`, `prod`")
     publish: bool = _setting(True, "Publish what becomes of orders, and trades, to the event log")
     segment_bytes: int = _setting(64 * 2**20, "Size of a segment of a topic", 2**12, 2**32)
 
@@ -127,7 +128,6 @@ class Settings:
     durability: Durability = _setting(  # noqa: RUF009
         Durability.PROCESS, "What an acknowledged order survives: `process`, `disk`, `replica`"
     )
-    environment: str = _setting("dev", "The first part of the names of topics: `dev`, `staging`, `prod`")
     endpoints: Endpoints = field(default_factory=Endpoints)
     limits: Limits = field(default_factory=Limits)
     core: Core = field(default_factory=Core)

@@ -22,10 +22,10 @@ from typing import Final
 
 from exchange.bus.log.embedded import EmbeddedLog
 from exchange.bus.log.events import batch_of_rows, stream_of
-from exchange.bus.log.interface import Batch, TopicWriter
+from exchange.bus.log.interface import Batch, EventLog, TopicWriter
 from exchange.bus.topics import Topic, TopicTable
 from exchange.config.settings import Durability, Settings
-from exchange.domain.events.catalogue import COMMAND_ANSWERED, TRADE_EXECUTED, EventType
+from exchange.domain.events.catalogue import COMMAND_ANSWERED, TRADE_EXECUTED
 from exchange.errors import LogUnavailable, StorageError
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
@@ -112,20 +112,20 @@ class ExecutionPublisher:
                 self._writers[topic].append(batches)
                 batches.clear()
 
-    def check_past(self, executions: int, trades: int) -> None:
+    def check_past(self, executions: int, trades: int | None) -> None:
         """Looks whether the journal, which was followed to its end, has all that the log had.
 
         Args:
             executions: Number of the last report or answer in the log.
-            trades: Of the last trade.
+            trades: Of the last trade; None: none.
 
         Raises:
             StorageError: It has not: they are of two pasts.
         """
-        if self._fold.executions < executions or self._fold.trades < trades:
+        if self._fold.executions < executions or self._fold.trades < (trades or 0):
             raise StorageError(
-                f"the event log has events up to {executions} and trades up to {trades}, and the journal ends"
-                f" with {self._fold.executions} and {self._fold.trades}: two pasts"
+                f"the event log ends with event {executions} and trade {trades or 0}, the journal with"
+                f" {self._fold.executions} and {self._fold.trades}: two pasts"
             )
 
 
@@ -135,7 +135,7 @@ def open_log(settings: Settings) -> EmbeddedLog:
     return EmbeddedLog(
         directory.log,
         directory.run,
-        TopicTable(settings.environment),
+        TopicTable(settings.events.environment),
         segment_bytes=settings.events.segment_bytes,
     )
 
@@ -231,15 +231,14 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
         JournalCorrupt: The journal cannot be followed.
         ExchangeError: It cannot begin, or not go on.
     """
-    directory = DataDirectory(settings.data_directory)
-    table = TopicTable(settings.environment)
+    table = TopicTable(settings.events.environment)
     with open_log(settings) as events, contextlib.ExitStack() as opened:
         names = {topic: table.full_name(topic) for topic in (TRADES, EXECUTIONS)}
         topics = {topic: table.find(name) for topic, name in names.items()}
         writers: dict[str, TopicWriter] = {
             topic: opened.enter_context(events.writer(name)) for topic, name in names.items()
         }
-        publisher, process = _begin(settings, directory, topics, writers, limit)
+        publisher, process = _begin(settings, events, topics, writers, limit)
         process.run()
         while publisher.advance(_SLICE_COMMANDS):
             pass
@@ -251,15 +250,15 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
 
 def _begin(
     settings: Settings,
-    directory: DataDirectory,
+    events: EventLog,
     topics: dict[str, Topic],
     writers: dict[str, TopicWriter],
     limit: Callable[[], int],
 ) -> tuple[ExecutionPublisher, PublisherProcess]:
     """Goes on where the log ends, and catches up with the journal."""
+    directory = DataDirectory(settings.data_directory)
     start = time.monotonic()
-    executions = _last(writers[EXECUTIONS], topics[EXECUTIONS], COMMAND_ANSWERED)
-    trades = _last(writers[TRADES], topics[TRADES], TRADE_EXECUTED)
+    executions, trades = known_of(events, topics, writers)
     fold = starting_fold(
         directory,
         limits_of(settings),
@@ -291,10 +290,17 @@ def _begin(
     return publisher, process
 
 
-def _last(writer: TopicWriter, topic: Topic, row: EventType) -> int:
-    """Number of the last event of a kind that the log has; 0: none."""
-    head = writer.head(stream_of(topic, row.producers[0]))
-    return 0 if head is None else head.last_seq
+def known_of(
+    events: EventLog, topics: dict[str, Topic], writers: dict[str, TopicWriter]
+) -> tuple[int, int | None]:
+    """Numbers of the last execution and the last trade that the log has, as of `starting_fold`."""
+    executions = writers[EXECUTIONS].head(stream_of(topics[EXECUTIONS], COMMAND_ANSWERED.producers[0]))
+    trades = writers[TRADES].head(stream_of(topics[TRADES], TRADE_EXECUTED.producers[0]))
+    if executions is None or trades is not None:
+        return executions.last_seq if executions else 0, trades.last_seq if trades else 0
+    with events.reader(writers[EXECUTIONS].topic) as reader:
+        (first,) = reader.read(records_max=1)
+    return executions.last_seq, 0 if first.batch.first_seq == 1 else None
 
 
 def is_healthy(directory: DataDirectory, pid: int) -> bool:

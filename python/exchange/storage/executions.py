@@ -225,7 +225,7 @@ def starting_fold(
     limits: Mapping[str, Any],
     *,
     executions: int,
-    trades: int,
+    trades: int | None,
     passed_over: Callable[[StorageError], object] = lambda _: None,
 ) -> ExecutionFold:
     """The fold of a data directory that comes to what follows the numbers that somebody has already.
@@ -237,7 +237,7 @@ def starting_fold(
         directory: Whose.
         limits: Of an empty venue.
         executions: Number of the last report or answer that is known; 0: none.
-        trades: Of the last trade.
+        trades: Of the last trade that is known; 0: none; None: none since it began with a snapshot.
         passed_over: Told why a snapshot cannot be restored.
 
     Raises:
@@ -245,7 +245,7 @@ def starting_fold(
     """
     segments = list_segments(directory.journal)
     whole = not segments or segments[0].first_sequence == 1
-    new = executions == 0 and trades == 0
+    new = executions == 0 and not trades
     oldest: Venue | None = None
     for snapshot in reversed(verified_snapshots(directory)):
         if not whole and snapshot.sequence + 1 < segments[0].first_sequence:
@@ -257,7 +257,8 @@ def starting_fold(
         except StorageError as error:
             passed_over(error)
             continue
-        if venue.event_sequence <= executions and int(venue.status()["trades"][0]) <= trades:
+        met = int(venue.status()["trades"][0])
+        if venue.event_sequence <= executions and (trades is None or met <= trades):
             return ExecutionFold(directory.journal, venue)
         oldest = venue
     if whole:
@@ -265,5 +266,5 @@ def starting_fold(
     if new and oldest is not None:
         return ExecutionFold(directory.journal, oldest)
     raise StorageError(
-        f"{directory.journal} no longer has what follows event {executions} and trade {trades}"
+        f"{directory.journal} no longer has what follows event {executions} and trade {trades or 0}"
     )
