@@ -15,8 +15,8 @@ class TestEmbedded(EventLogConformance):
     """In a directory of its own."""
 
     @pytest.fixture
-    def backend(self, tmp_path: Path) -> Iterator[Backend]:
+    def backend(self, memory: Path) -> Iterator[Backend]:
         """Empty."""
-        embedded = Embedded(tmp_path)
+        embedded = Embedded(memory)
         yield embedded
         embedded.close()

@@ -8,6 +8,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,9 +26,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def embedded(tmp_path: Path) -> Iterator[Embedded]:
+def embedded(memory: Path) -> Iterator[Embedded]:
     """Empty."""
-    made = Embedded(tmp_path)
+    made = Embedded(memory)
     yield made
     made.close()
 
@@ -86,6 +87,50 @@ def test_killed_at_any_step_leaves_whole_batches_and_repeats_nothing(memory: Pat
         embedded.close()
     assert kills == int(victim.stdout)
     assert kills > 25
+
+
+SLEEPER = """
+import sys
+from pathlib import Path
+from tests.event_log.backends import HOT, Embedded
+with Embedded(Path(sys.argv[1])).open() as log, log.reader(HOT) as reader:
+    assert reader.wait(30)
+    print("waited", flush=True)
+    sys.stdin.readline()
+    assert reader.wait(30)
+    while reader.read():
+        pass
+    assert not reader.wait(1)
+    print(reader.offset, flush=True)
+"""
+
+
+def test_reader_that_was_asleep_while_writers_came_and_went_goes_on(memory: Path) -> None:
+    """Wake-ups that nobody takes pile up nowhere, and abort nobody."""
+    embedded = Embedded(memory)
+    made = written(embedded, 1)
+    with subprocess.Popen(
+        [sys.executable, "-c", SLEEPER, str(embedded.root)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as sleeper:
+        assert sleeper.stdin is not None
+        assert sleeper.stdout is not None
+        with made.writer(HOT) as open_writer:
+            assert sleeper.stdout.readline() == "waited\n"
+            time.sleep(0.3)  # until it is connected
+            for seq in range(2, 1_001):
+                open_writer.append([batch(seq, size=10)])
+            time.sleep(0.3)
+        with made.writer(HOT) as open_writer:
+            open_writer.append([batch(1_001)])
+        sleeper.stdin.write("go\n")
+        sleeper.stdin.flush()
+        assert sleeper.stdout.readline() == "1001\n"
+        assert sleeper.wait(30) == 0
+    embedded.close()
 
 
 # Torn tails and rot
