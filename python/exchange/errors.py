@@ -7,6 +7,9 @@ ExchangeError
     ServiceUnavailableError     nobody is there to answer, or the circuit breaker is open
   WireError                     bytes that are no frame of ours, or a frame beyond its bounds
   StorageError                  a journal, snapshot or store that cannot be read or written
+    LogUnavailable              an event log cannot be written or read now
+    LogCorrupt                  an event log holds what cannot be read
+  LogRefused                    an event, or a use of an event log, against its rules; with a number
   ConfigError                   a setting that is missing, unknown or out of bounds
   SecurityError                 keys, permissions and identities
     AuthenticationError         nobody knows who is asking
@@ -121,6 +124,70 @@ class WireError(ExchangeError):
 
 class StorageError(ExchangeError):
     """A journal, snapshot or store cannot be read or written."""
+
+
+class LogUnavailable(StorageError):
+    """An event log cannot be written or read now: a full disk, an engine that is away."""
+
+    status = RpcStatus.UNAVAILABLE
+
+
+class LogCorrupt(StorageError):
+    """An event log holds what cannot be read, and whole records behind it."""
+
+    status = RpcStatus.DATA_LOSS
+
+
+class LogFault(IntEnum):
+    """Why an event was not published, or an event log not used: append only."""
+
+    UNKNOWN_EVENT = 7001
+    WRONG_PRODUCER = 7002
+    BAD_EVENT = 7003
+    SUNSET = 7004
+    UNKNOWN_TOPIC = 7101
+    TOPIC_IN_USE = 7102
+    GAP = 7103
+    OVERLAP = 7104
+    DIVERGED = 7105
+    FENCED = 7106
+    TOO_LARGE = 7107
+    TRUNCATED = 7108
+    GROUP_IN_USE = 7109
+    BAD_NAME = 7110
+
+    @property
+    def meaning(self) -> str:
+        """What is wrong, in words."""
+        return _LOG_FAULTS[self]
+
+
+_LOG_FAULTS = {
+    LogFault.UNKNOWN_EVENT: "its type and version are not in the catalogue",
+    LogFault.WRONG_PRODUCER: "the catalogue names others as its producers, or the topic other writers",
+    LogFault.BAD_EVENT: "a field is missing, too long, or not what the catalogue says",
+    LogFault.SUNSET: "its type was withdrawn",
+    LogFault.UNKNOWN_TOPIC: "no topic of the table has that name",
+    LogFault.TOPIC_IN_USE: "another writes it",
+    LogFault.GAP: "events are missing between what the log has of the stream and the batch",
+    LogFault.OVERLAP: "the log has a part of the batch: it was cut differently the first time",
+    LogFault.DIVERGED: "the log has the batch's sequences from another epoch: two pasts",
+    LogFault.FENCED: "the stream goes on in a later epoch than the batch's",
+    LogFault.TOO_LARGE: "the batch is larger than a record may be",
+    LogFault.TRUNCATED: "what is at the offset was removed",
+    LogFault.GROUP_IN_USE: "another consumes for the group",
+    LogFault.BAD_NAME: "no name for a group",
+}
+
+
+class LogRefused(ExchangeError):
+    """An event was not published, or an event log not used: `fault` is the number, the message says why."""
+
+    status = RpcStatus.FAILED_PRECONDITION
+
+    def __init__(self, fault: LogFault, message: str) -> None:
+        super().__init__(f"{int(fault)} {fault.name}: {message}")
+        self.fault = fault
 
 
 class ConfigError(ExchangeError):

@@ -130,7 +130,7 @@ def test_up_announces_endpoints_and_processes(up: Up) -> None:
     """The file names what runs; the log has a line an event."""
     content = up.announcement()
     assert content["supervisor"] == up.process.pid
-    assert set(content["processes"]) == {"core", "replica"}
+    assert set(content["processes"]) == {"core", "replica", "publisher"}
     assert content["endpoints"]["orders"] == f"ipc://{up.data}/run/orders.sock"
     for line in up.log.splitlines():
         assert re.match(r"(ts=\S+ level=\w+ process=\S+ event=|orders |queries |metrics |ready )", line), line
