@@ -3,8 +3,8 @@
 ExchangeError
   TransportError                sockets and calls
     RpcError                    a call that the other side answered with a status other than OK
-    DeadlineExceeded            the time of a call was used up
-    ServiceUnavailableError     nobody is there to answer, or the circuit breaker is open
+    ServiceUnavailableError     no answer: nobody is there, or the circuit breaker is open
+      DeadlineExceeded          no answer in time
   WireError                     bytes that are no frame of ours, or a frame beyond its bounds
   StorageError                  a journal, snapshot or store that cannot be read or written
   ConfigError                   a setting that is missing, unknown or out of bounds
@@ -94,14 +94,10 @@ class RpcError(TransportError):
         self.retry_after_ms = retry_after_ms
 
 
-class DeadlineExceeded(TransportError, TimeoutError):
-    """The time of the call was used up; whether the other side acted on it is unknown."""
-
-    status = RpcStatus.DEADLINE_EXCEEDED
-
-
 class ServiceUnavailableError(TransportError):
-    """Nobody answers, or the circuit breaker is open and the call was not made.
+    """There is no answer: nobody is there, the circuit breaker is open, or (its subclass) time was used up.
+
+    The one error of all clients when a service is away: who has a fallback catches this.
 
     Args:
         message: One sentence.
@@ -111,6 +107,12 @@ class ServiceUnavailableError(TransportError):
     def __init__(self, message: str, retry_after_ms: int | None = None) -> None:
         super().__init__(message)
         self.retry_after_ms = retry_after_ms
+
+
+class DeadlineExceeded(ServiceUnavailableError, TimeoutError):
+    """The time of the call was used up; whether the other side acted on it is unknown."""
+
+    status = RpcStatus.DEADLINE_EXCEEDED
 
 
 class WireError(ExchangeError):

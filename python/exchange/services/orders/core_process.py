@@ -33,19 +33,14 @@ from exchange.bus.router import Router
 from exchange.config.settings import Core, Durability, Settings
 from exchange.errors import SecurityError, StorageError
 from exchange.observability import stats_path
-from exchange.resilience import CircuitBreaker
+from exchange.resilience import Policies
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
 from exchange.services.orders.disk_watch import DiskWatch
 from exchange.services.orders.life import Life
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import (
-    LocalMatching,
-    MatchingStage,
-    RemoteMatching,
-    StageUnavailableError,
-)
+from exchange.services.orders.stage import LocalMatching, MatchingStage, RemoteMatching
 from exchange.services.orders.standing_by import begin_standby, stand_by
 from exchange.storage.digests import Digest, append_digest
 from exchange.storage.directory import DataDirectory
@@ -53,7 +48,6 @@ from exchange.storage.fold import starting_venue
 from exchange.storage.venue_limits import limits_of
 
 _NICENESS: Final = -15
-_RECOVERY_S: Final = 0.1  # how soon a shard that was silent is asked again
 SOCKET_NAME: Final = "core.sock"
 # A client that comes back may ask for reports this far back, if not further.
 _RESUME_BYTES: Final = 64 << 20
@@ -137,7 +131,8 @@ def main(settings: Settings) -> int:
                 if fencer is None:
                     return _stopped(settings, journal, venue)
                 keepers.append(fencer)
-            stage = MatchingStage(LocalMatching(), CircuitBreaker(failures=StageUnavailableError))
+            policies = Policies()
+            stage = MatchingStage(LocalMatching(), policies.of("orders", "matching"))
             keepers.append(
                 DiskWatch(
                     directory.journal,
@@ -146,7 +141,7 @@ def main(settings: Settings) -> int:
                     lambda: core.steady,
                 )
             )
-            shards = _shards(settings, core, venue)
+            shards = _shards(settings, core, venue, policies)
             life.runs(CoreLoop(core, stage, shards=shards, keepers=keepers)).run()
             if core.fenced_by:
                 log("fenced: another core leads", epoch=core.fenced_by, sequence=venue.sequence)
@@ -224,7 +219,9 @@ def _sequencer(
     )
 
 
-def _shards(settings: Settings, core: Sequencer, venue: Venue) -> dict[int, MatchingStage]:
+def _shards(
+    settings: Settings, core: Sequencer, venue: Venue, policies: Policies
+) -> dict[int, MatchingStage]:
     """What asks after each shard, by its number."""
     timeout_ns = settings.matching.heartbeat_timeout_ms * 1_000_000
     away = {int(row["shard"]): bool(row["away"]) for row in venue.shards()}
@@ -234,8 +231,8 @@ def _shards(settings: Settings, core: Sequencer, venue: Venue) -> dict[int, Matc
         port = RemoteMatching(
             lambda: core.shard_link(number)[0], lambda: core.steady, timeout_ns, away=is_away
         )
-        breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=_RECOVERY_S)
-        return MatchingStage(port, breaker, away=is_away)
+        policy = policies.of("orders", "matching", f"shard {number}")
+        return MatchingStage(port, policy, away=is_away)
 
     return {number: stage(number) for number in range(1, settings.matching.shards + 1)}
 
