@@ -7,6 +7,9 @@ ExchangeError
       DeadlineExceeded          no answer in time
   WireError                     bytes that are no frame of ours, or a frame beyond its bounds
   StorageError                  a journal, snapshot or store that cannot be read or written
+    LogUnavailable              an event log cannot be written or read now
+    LogCorrupt                  an event log holds what cannot be read
+  LogRefused                    an event, or a use of an event log, against its rules; with a number
   ConfigError                   a setting that is missing, unknown or out of bounds
   SecurityError                 keys, permissions and identities
     AuthenticationError         nobody knows who is asking
@@ -123,6 +126,61 @@ class WireError(ExchangeError):
 
 class StorageError(ExchangeError):
     """A journal, snapshot or store cannot be read or written."""
+
+
+class LogUnavailable(StorageError):
+    """An event log cannot be written or read now: a full disk, an engine that is away."""
+
+    status = RpcStatus.UNAVAILABLE
+
+
+class LogCorrupt(StorageError):
+    """An event log holds what cannot be read, and whole records behind it."""
+
+    status = RpcStatus.DATA_LOSS
+
+
+class LogFault(IntEnum):
+    """Why an event was not published, or an event log not used: append only, docs/events.md says more."""
+
+    UNKNOWN_EVENT = 7001
+    """Its type and version are not in the catalogue."""
+    WRONG_PRODUCER = 7002
+    """The catalogue names others as its producers."""
+    BAD_EVENT = 7003
+    """A field is missing, too long, or the payload is not what the catalogue says."""
+    SUNSET = 7004
+    """Its type was withdrawn."""
+    UNKNOWN_TOPIC = 7101
+    """No topic of the table has that name."""
+    TOPIC_IN_USE = 7102
+    """Another writes it."""
+    GAP = 7103
+    """Events are missing between what the log has of the stream and the batch."""
+    OVERLAP = 7104
+    """The log has a part of the batch: it was cut differently the first time."""
+    DIVERGED = 7105
+    """The log has the batch's sequences from another epoch: two pasts."""
+    FENCED = 7106
+    """The stream goes on in a later epoch than the batch's."""
+    TOO_LARGE = 7107
+    """The batch is larger than a record may be."""
+    TRUNCATED = 7108
+    """What is at the offset was removed."""
+    GROUP_IN_USE = 7109
+    """Another consumes for the group."""
+    BAD_NAME = 7110
+    """No name for a group."""
+
+
+class LogRefused(ExchangeError):
+    """An event was not published, or an event log not used: `fault` is the number, the message says why."""
+
+    status = RpcStatus.FAILED_PRECONDITION
+
+    def __init__(self, fault: LogFault, message: str) -> None:
+        super().__init__(f"{int(fault)} {fault.name}: {message}")
+        self.fault = fault
 
 
 class ConfigError(ExchangeError):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum, IntFlag
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -32,10 +32,12 @@ __all__ = [
     "MESSAGE_BYTES_MAX",
     "FrameError",
     "decode_command_frame",
+    "decode_list",
     "decode_message",
     "decode_report_frame",
     "describe",
     "encode_command_frame",
+    "encode_list",
     "encode_message",
     "encode_report_frame",
 ]
@@ -405,6 +407,48 @@ def decode_message(kind: type[Message], data: bytes) -> Message:
             return typing.cast("Message", plan.read(reader))
     except capnp.KjException:
         raise WireError(f"these bytes are no {kind.__name__}") from None
+
+
+def encode_list(root: str, field: str, rows: Sequence[object], **head: int) -> bytes:
+    """A message that is a list of others.
+
+    Args:
+        root: The struct that has the list.
+        field: The list, as the schema names it.
+        rows: Messages of one class, at least one.
+        head: Numbers beside the list, as the schema names them.
+
+    Raises:
+        WireError: As encode_message().
+    """
+    plan = _plan(type(rows[0]))
+    builder = _schemas()[root].new_message()
+    for name, value in head.items():
+        _set(f"{root}.{name}", builder, name, value)
+    made = builder.init(field, len(rows))
+    for at, row in enumerate(rows):
+        plan.write(made[at], row)
+    encoded: bytes = builder.to_bytes()
+    if len(encoded) > MESSAGE_BYTES_MAX:
+        raise WireError(f"the message has {len(encoded)} bytes, more than {MESSAGE_BYTES_MAX}")
+    return encoded
+
+
+def decode_list(root: str, field: str, kind: type[Message], data: bytes) -> tuple[Message, ...]:
+    """The messages of such a list.
+
+    Raises:
+        WireError: As decode_message(); also where a union of the root has another member.
+    """
+    plan = _plan(kind)
+    _check_segments(data)
+    try:
+        with _schemas()[root].from_bytes(
+            data, traversal_limit_in_words=2 * (len(data) // 8) + 64, nesting_limit=_NESTING_MAX
+        ) as reader:
+            return tuple(plan.read(row) for row in getattr(reader, field))
+    except capnp.KjException:
+        raise WireError(f"these bytes are no {root} with {field}") from None
 
 
 def _check_segments(data: bytes) -> None:

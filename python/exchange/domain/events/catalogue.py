@@ -1,0 +1,174 @@
+"""The catalogue: every event that there is, in one table. What is not in it cannot be published.
+
+Whom an event is for, and by what it is keyed, is its topic's (`exchange.bus.topics`). Append only: a new
+meaning is a new version, which stands beside the old one until that one's sunset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from exchange.domain.enums import ExecType
+from exchange.domain.events.envelope import Entity, Event
+from exchange.domain.events.payloads import DeadLetter, TradeExecuted
+from exchange.domain.messages import Answer, ExecutionReport
+from exchange.errors import LogFault, LogRefused
+
+TEXT_BYTES_MAX: Final = 128
+"""Of each text among the ten fields."""
+_DAY_NS: Final = 86_400_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One row.
+
+    Args:
+        name: `eventType`.
+        version: `eventVersion`.
+        payload: The message, whose schema is the struct of the same name.
+        topic: `domain.stream` of the topic that it is published to.
+        entity: `entityType`.
+        producers: The services that publish it.
+        meaning: One sentence.
+        sunset: The day, as YYYY-MM-DD, from which on it may not be published any more; None: not withdrawn.
+    """
+
+    name: str
+    version: int
+    payload: type
+    topic: str
+    entity: str
+    producers: tuple[str, ...]
+    meaning: str
+    sunset: str | None = None
+
+
+_LIFECYCLE: Final = "orders.lifecycle"
+_TRADES: Final = "execution.trades"
+DEAD_LETTERS: Final = "dlq"
+"""Of the topic of a dead letter: the consumer's service follows, `dlq.settlement`."""
+ANY_SERVICE: Final = "*"
+
+
+def _order(name: str, meaning: str) -> EventType:
+    return EventType(name, 1, ExecutionReport, _LIFECYCLE, "Order", ("orders",), meaning)
+
+
+# What became of an order, by ExecType.
+ORDER_EVENTS: Final[dict[ExecType, EventType]] = {
+    ExecType.ACCEPTED: _order("OrderPlaced", "An order was accepted."),
+    ExecType.REJECTED: _order("OrderRejected", "An order was refused, and why."),
+    ExecType.TRADE: _order("OrderFilled", "An order met another, in part or whole: one side's view."),
+    ExecType.CANCELED: _order("OrderCancelled", "An order, or what was left of it, was cancelled."),
+    ExecType.EXPIRED: _order("OrderExpired", "The time of an order was over."),
+    ExecType.REPLACED: _order("OrderReplaced", "An order has another price or quantity."),
+    ExecType.TRIGGERED: _order("OrderTriggered", "A stop was triggered."),
+    ExecType.RESTATED: _order("OrderRestated", "An order was repriced, or self-trade prevention cut it."),
+    ExecType.CANCEL_REJECTED: _order("OrderCancelRejected", "A cancel or replace was refused."),
+    ExecType.DONE: _order("OrdersMassCancelled", "A mass cancel was carried out."),
+}
+COMMAND_ANSWERED: Final = EventType(
+    "CommandAnswered",
+    1,
+    Answer,
+    _LIFECYCLE,
+    "Command",
+    ("orders",),
+    "A command of the ledger, instruments or administration was carried out or refused.",
+)
+TRADE_EXECUTED: Final = EventType(
+    "TradeExecuted", 1, TradeExecuted, _TRADES, "Trade", ("matching",), "Two orders met."
+)
+DEAD_LETTER: Final = EventType(
+    "DeadLetter",
+    1,
+    DeadLetter,
+    DEAD_LETTERS,
+    "DeadLetter",
+    (ANY_SERVICE,),
+    "A consumer could not take an event; the event itself is within.",
+)
+
+CATALOGUE: Final[tuple[EventType, ...]] = (
+    *ORDER_EVENTS.values(),
+    COMMAND_ANSWERED,
+    TRADE_EXECUTED,
+    DEAD_LETTER,
+)
+
+
+def find_event_type(name: str, version: int) -> EventType:
+    """The row of an event.
+
+    Raises:
+        LogRefused: UNKNOWN_EVENT.
+    """
+    row = _BY_NAME.get((name, version))
+    if row is None:
+        raise LogRefused(LogFault.UNKNOWN_EVENT, f"the catalogue has no {name} of version {version}")
+    return row
+
+
+def check_event(event: Event, topic: str) -> EventType:
+    """The row of an event that is about to be published to a topic (`domain.stream`).
+
+    Raises:
+        LogRefused: UNKNOWN_EVENT, WRONG_PRODUCER, SUNSET, BAD_EVENT.
+    """
+    row = find_event_type(event.event_type, event.event_version)
+    if event.producer not in row.producers and row.producers != (ANY_SERVICE,):
+        raise LogRefused(
+            LogFault.WRONG_PRODUCER,
+            f"{row.name} is published by {' and '.join(row.producers)}, not by {event.producer or 'nobody'}",
+        )
+    if row.sunset is not None and event.occurred_at >= _start_of(row.sunset):
+        raise LogRefused(LogFault.SUNSET, f"{row.name} of version {row.version} ended on {row.sunset}")
+    if topic != row.topic and not (row is DEAD_LETTER and topic.startswith(f"{DEAD_LETTERS}.")):
+        raise LogRefused(LogFault.BAD_EVENT, f"{row.name} belongs to {row.topic}, not to {topic}")
+    _check_fields(event, row)
+    return row
+
+
+def _check_fields(event: Event, row: EventType) -> None:
+    if type(event.payload) is not row.payload:
+        found = type(event.payload).__name__
+        raise LogRefused(
+            LogFault.BAD_EVENT, f"the payload of {row.name} is {row.payload.__name__}, not {found}"
+        )
+    if event.entity.entity_type != row.entity and row is not DEAD_LETTER:
+        raise LogRefused(
+            LogFault.BAD_EVENT, f"{row.name} is about {row.entity}, not {event.entity.entity_type}"
+        )
+    for name, text in _texts(event, event.entity):
+        if not 0 < len(text.encode("utf-8", "surrogatepass")) <= TEXT_BYTES_MAX or not text.isprintable():
+            raise LogRefused(
+                LogFault.BAD_EVENT,
+                f"{name} of {row.name} has to be 1 to {TEXT_BYTES_MAX} bytes of printable text",
+            )
+    if event.entity.sequence < 1 or event.occurred_at < 0:
+        raise LogRefused(LogFault.BAD_EVENT, f"{row.name} lacks a time or a sequence of its entity")
+
+
+def _texts(event: Event, entity: Entity) -> tuple[tuple[str, str], ...]:
+    return (
+        ("eventId", event.event_id),
+        ("tenantId", event.tenant_id),
+        ("correlationId", event.correlation_id),
+        ("causationId", event.causation_id),
+        ("entityType", entity.entity_type),
+        ("entityId", entity.entity_id),
+    )
+
+
+def _start_of(day: str) -> int:
+    """When a day starts, ns since 1970: the civil calendar from March on, so that leap days come last."""
+    year, month, date = (int(part) for part in day.split("-"))
+    year -= month <= 2
+    era, of_era = divmod(year, 400)
+    of_year = (153 * ((month + 9) % 12) + 2) // 5 + date - 1
+    return (era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468) * _DAY_NS
+
+
+_BY_NAME: Final = {(row.name, row.version): row for row in CATALOGUE}

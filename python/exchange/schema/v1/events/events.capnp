@@ -1,0 +1,86 @@
+# Events: the envelope that leaves the bus, what lies in a record of the event log, and payloads that are events' own.
+# Every other payload is a struct of its domain; the catalogue (docs/events.md) says which.
+@0xa9dc7c79dfd9bd2a;
+
+using Executions = import "../executions/executions.capnp";
+using Orders = import "../orders/orders.capnp";
+
+struct Entity @0x842d9671307c09d9 {
+  # What an event is about.
+  entityType @0 :Text;  # "Trade"
+  entityId @1 :Text;
+  sequence @2 :UInt64;  # grows with every event of the entity; on a hot stream it is the stream's own, without a gap
+}
+
+struct EventEnvelope @0x9459e84530d85753 {
+  # The ten fields of every event.
+  eventId @0 :Text;  # a UUID: version 7 with milliseconds, 12 bits of stream, 62 bits of sequence
+  eventType @1 :Text;  # of the catalogue, as the version
+  eventVersion @2 :UInt16;
+  occurredAt @3 :Int64;  # [ns] since 1970
+  producer @4 :Text;  # a service
+  tenantId @5 :Text;
+  correlationId @6 :Text;
+  causationId @7 :Text;  # the event or command that caused it
+  entity @8 :Entity;
+  payload @9 :Data;  # a message of the struct that the catalogue names
+}
+
+struct EventFrame @0xb35ef89882d820f2 {
+  # A record of the event log: events of one kind; BatchHeader is the record's own head. Unpacked, at most 4 MiB. Rows
+  # (all but envelopes) lie in one segment, as in the core: the root, the rows, the tenants, and nothing else.
+  schemaVersion @0 :UInt16;  # 1
+  reserved @1 :UInt16;  # zero
+  count @2 :UInt32;  # of the list
+  union {
+    unset @3 :Void;
+    envelopes @4 :List(EventEnvelope);
+    reports @5 :List(Executions.ExecutionReport);
+    answers @6 :List(Executions.Answer);
+    trades @7 :List(TradeExecuted);
+  }
+  journalSequence @8 :UInt64;  # rows: of the last command in the record of the journal that they follow from; else 0
+  tenants @9 :List(UInt32);  # reports and answers: of each; else empty
+}
+
+struct TradeExecuted @0xbf591a0a2d9a0bbd {
+  # A match of two orders, once. In an auction neither is a taker: the seller stands in the taker's place.
+  tradeId @0 :UInt64;  # from 1, gapless over the venue
+  sequence @1 :UInt64;  # of the journal, of the command that caused it
+  timestamp @2 :Int64;  # [ns] journaled time
+  price @3 :Int64;  # [ticks]
+  qty @4 :Int64;  # [lots]
+  takerOrderId @5 :UInt64;
+  makerOrderId @6 :UInt64;
+  takerAccount @7 :UInt64;
+  makerAccount @8 :UInt64;
+  takerFee @9 :Int64;  # [minor units of takerFeeAsset] negative: a rebate
+  makerFee @10 :Int64;  # [minor units of makerFeeAsset] negative: a rebate
+  instrumentId @11 :UInt32;
+  takerTenant @12 :UInt32;
+  makerTenant @13 :UInt32;
+  takerFeeAsset @14 :UInt32;
+  makerFeeAsset @15 :UInt32;
+  takerSide @16 :Orders.Side;
+  auction @17 :UInt16;  # 1: of an auction
+  correlationId0 @18 :UInt64;  # [ASCII] of the command that caused it; empty where nobody's did
+  correlationId1 @19 :UInt64;  # [ASCII]
+  correlationId2 @20 :UInt64;  # [ASCII]
+  correlationId3 @21 :UInt64;  # [ASCII]
+  correlationId4 @22 :UInt64;  # [ASCII]
+  makerLeavesQty @23 :Int64;  # [lots] what the orders had left after it
+  takerLeavesQty @24 :Int64;  # [lots]
+}
+
+struct DeadLetter @0xcd0355b88771b0b1 {
+  # An event that a consumer could not take, with why.
+  original @0 :EventEnvelope;
+  topic @1 :Text;  # where it was read
+  offset @2 :UInt64;  # of its record there
+  consumerGroup @3 :Text;
+  consumerVersion @4 :Text;  # of the program
+  reason @5 :Text;  # the class of the error: validation, transient
+  error @6 :Text;  # for people
+  attempts @7 :UInt32;
+  failedAt @8 :Int64;  # [ns] since 1970
+}
