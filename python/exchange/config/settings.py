@@ -105,6 +105,15 @@ class Matching:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What services remember in SQL."""
+
+    url: str = _setting(
+        "", "`postgresql://…`, with a schema a service; empty: SQLite files in `stores` of the data directory"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """Keys."""
 
@@ -124,5 +133,6 @@ class Settings:
     core: Core = field(default_factory=Core)
     sessions: Sessions = field(default_factory=Sessions)
     matching: Matching = field(default_factory=Matching)
+    stores: Stores = field(default_factory=Stores)
     security: Security = field(default_factory=Security)
     replication: Replication = field(default_factory=Replication)

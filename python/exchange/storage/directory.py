@@ -4,6 +4,7 @@ journal/             segments of the journal: the core writes, all others read
 snapshots/           NNN.snapshot, NNN.history of the replica; live.digest: the hashes on the way
 followers.json       who follows the journal from elsewhere, and how far each has it
 leads, in-sync       of a standby: that it leads now; that it has all that was acknowledged
+stores/              SERVICE.sqlite: what a service remembers in SQL
 run/                 private (0700): sockets, shared statistics, who runs here; nothing in it is kept
 """
 
@@ -53,6 +54,11 @@ class DataDirectory:
     def in_sync(self) -> Path:
         """That a standby has all that was acknowledged."""
         return self.root / "in-sync"
+
+    @property
+    def stores(self) -> Path:
+        """SQLite files of services."""
+        return self.root / "stores"
 
     @property
     def run(self) -> Path:

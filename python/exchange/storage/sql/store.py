@@ -107,14 +107,14 @@ _READING: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def open_store(url: str | Path, service: str, migrations: Sequence[Migration] = ()) -> Store:
+def open_store(url: str | Path, service: str, migrations: Sequence[Migration] | None = None) -> Store:
     """Opens a service's store, and makes or migrates its tables: those of inbox and outbox, and its own.
 
     Args:
         url: The directory in which the service's SQLite file lies, or `postgresql://…`, where it has a schema
             of its name.
         service: The service.
-        migrations: Of the service's own tables.
+        migrations: Of the service's own tables; None: who opens it has nothing to do with them.
 
     Raises:
         ConfigError: The URL is of another database, or its driver is not installed.
@@ -129,7 +129,8 @@ def open_store(url: str | Path, service: str, migrations: Sequence[Migration] = 
                 with engine.begin() as connection:
                     connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{service}"'))
             migrate(engine, "inbox", MIGRATIONS)
-            migrate(engine, service, migrations)
+            if migrations is not None:
+                migrate(engine, service, migrations)
     except BaseException:
         store.close()
         raise
