@@ -259,3 +259,8 @@ class World:
 def original(letter: DeadLetter) -> Event:
     """The event that is within."""
     return event_of(letter.original)
+
+
+def memory() -> str | None:
+    """A directory that lies in memory, where there is one: files are synced there at once."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 (others make their own within)

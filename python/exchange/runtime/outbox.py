@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 from exchange.bus.log.interface import RECORD_BYTES_MAX, Batch, EventLog, TopicWriter
@@ -50,8 +51,7 @@ class Outbox:
             stream = self._topics.find(full).writers.get(self._service)
             if stream is None:
                 raise LogRefused(LogFault.WRONG_PRODUCER, f"{full} is not written by {self._service}")
-            for numbered in add_events(tx, full, stream, some):
-                check_event(numbered, topic)
+            add_events(tx, full, stream, some, partial(check_event, topic=topic))
         return sum(map(len, by_topic.values()))
 
     def _topic_of(self, event: Event) -> str:

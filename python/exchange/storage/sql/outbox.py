@@ -6,7 +6,7 @@ commits, and a row that appears never has one before it that is still to come.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -34,7 +34,13 @@ class Outgoing:
     payload: bytes
 
 
-def add_events(tx: Transaction, topic: str, stream: int, events: Sequence[Event]) -> list[Event]:
+def add_events(
+    tx: Transaction,
+    topic: str,
+    stream: int,
+    events: Sequence[Event],
+    check: Callable[[Event], object] | None = None,
+) -> list[Event]:
     """Takes events to be published to a topic; as they will be, with id and sequence of their entity.
 
     Args:
@@ -43,6 +49,7 @@ def add_events(tx: Transaction, topic: str, stream: int, events: Sequence[Event]
         stream: The service's number there.
         events: In order. Ids and sequences that they have are not looked at: both follow from where an event
             stands in the stream, so that they are the same however often it is published.
+        check: Is shown each as it will be published, and may raise.
 
     Raises:
         WireError: One is larger than a record of the log may be.
@@ -53,6 +60,9 @@ def add_events(tx: Transaction, topic: str, stream: int, events: Sequence[Event]
     mine = OUTBOX_STREAMS.c.topic == topic
     first = int(tx.execute(select(OUTBOX_STREAMS.c.next_seq).where(mine).with_for_update()).scalar_one())
     numbered = [_numbered(event, stream, seq) for seq, event in enumerate(events, first)]
+    if check is not None:
+        for event in numbered:
+            check(event)
     tx.execute(update(OUTBOX_STREAMS).where(mine).values(next_seq=first + len(numbered)))
     rows = [
         {
