@@ -9,10 +9,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_parser
+from prometheus_client.parser import text_string_to_metric_families as prometheus_parser
 
 from exchange.bus.rpc import RpcClient
-from exchange.errors import ConfigError
-from exchange.resilience import EDGES, CircuitBreaker, Edge, Policies
+from exchange.errors import ConfigError, ServiceUnavailableError
+from exchange.observability.metrics import families_text
+from exchange.resilience import EDGES, CircuitBreaker, Edge, Policies, Try
+from exchange.runtime.edge_metrics import edge_families
 
 SOURCES = Path(__file__).parents[2] / "python" / "exchange"
 
@@ -161,3 +165,35 @@ def test_breaker_is_the_only_one() -> None:
         ("resilience/breaker.py", "BreakerState"),
         ("resilience/breaker.py", CircuitBreaker.__name__),
     ]
+
+
+@pytest.mark.req("C101", "D021")
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_metrics_of_every_edge_are_read_back(openmetrics: bool) -> None:
+    """Rate, errors, duration and breaker, by caller, callee and instance; by Prometheus's parsers."""
+    policies = Policies()
+    one = policies.of("orders", "matching", "shard 1")
+
+    def fail(_: Try) -> None:
+        raise ServiceUnavailableError("away")
+
+    for _ in range(6):
+        with pytest.raises(ServiceUnavailableError):
+            one.call_sync(fail)
+    policies.of("client", "replica").call_sync(lambda _: None)
+    page = families_text(edge_families(policies), openmetrics=openmetrics)
+    parse = openmetrics_parser if openmetrics else prometheus_parser
+    found = {
+        (sample.name.removeprefix("exchange_edge_"), *sample.labels.values()): sample.value
+        for family in parse(page)
+        for sample in family.samples
+    }
+    shard, replica = ("orders", "matching", "shard 1"), ("client", "replica", "")
+    assert found["calls_total", *shard, "failed"] == 5
+    assert found["calls_total", *shard, "open"] == 1
+    assert found["calls_total", *replica, "ok"] == 1
+    assert (found["tries_total", *shard], found["tries_total", *replica]) == (5, 1)
+    assert (found["breaker_state", *shard], found["breaker_state", *replica]) == (2, 0)
+    assert (found["breaker_failures", *shard], found["breaker_opened_total", *shard]) == (5, 1)
+    assert (found["under_way", *shard], found["duration_seconds_count", *shard]) == (0, 6)
+    assert found["duration_seconds_bucket", *shard, "+Inf"] == 6

@@ -28,7 +28,11 @@ def test_service_killed_at_every_point_ends_where_an_uninterrupted_one_does(stor
             text=True,
             check=True,
         )
-    whole, *killed = [json.loads(line) for line in victim.stdout.splitlines()]
+    whole, *killed, last = [json.loads(line) for line in victim.stdout.splitlines()]
+    assert (whole["point"], last["point"]) == (
+        "whole",
+        "whole",
+    )  # behind the last point nothing is left to kill
     expected = whole["outcome"]
     assert expected["applied"] == [1, 3, 4]
     assert expected["letters"] == [[2, "validation", "dead"], [2, "behind", "behind"]]
@@ -36,7 +40,7 @@ def test_service_killed_at_every_point_ends_where_an_uninterrupted_one_does(stor
     assert (expected["outbox"], expected["cursor"]) == (0, [3])
     assert [line["point"] for line in killed if line["outcome"] != expected] == []
     points = [line["point"].split(" ", 1) for line in killed]
-    assert [int(number) for number, _ in points[:-1]] == list(range(1, len(points)))
+    assert [int(number) for number, _ in points] == list(range(1, len(points) + 1))
     for what in ("commit", "append", "sync", "cursor"):
         assert {f"before {what}", f"after {what}"} <= {name for _, name in points}
     assert len(points) > 80
