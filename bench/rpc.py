@@ -1,7 +1,7 @@
 """``python -m bench.rpc``: what a call between two processes costs, by ipc and by TCP with CURVE.
 
 The server echoes, from a process of its own; every call goes through all that calls go through: headers,
-deadline, circuit breaker, two frames in Cap'n Proto. Each answer is compared with its question.
+deadline, policy of the edge, two frames in Cap'n Proto. Each answer is compared with its question.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from exchange.bus.endpoints import ipc_endpoint
 from exchange.bus.rpc import Call, Dispatcher, LocalChannel, Metadata, RpcClient, RpcServer, SocketChannel
 from exchange.bus.rpc.channels import Channel
 from exchange.bus.rpc.server import LOCAL
-from exchange.errors import is_service_failure
-from exchange.resilience import CircuitBreaker
+from exchange.resilience import Edge, Policies, Rules
 
 WAYS = ("in one process", "ipc", "TCP with CURVE")
 METADATA = Metadata("corr-abc-123", "acme-corp", "trader-42", "x" * 400)
@@ -71,7 +70,7 @@ def server_process(way: str, directory: str, keys: KeyPair, client: KeyPair) -> 
 
 async def measure(channel: Channel, calls: int, in_flight: int) -> tuple[list[int], float]:
     """Round trips in ns, sorted, and calls a second, after a tenth as many to warm up."""
-    client = RpcClient(channel, CircuitBreaker(failures=is_service_failure))
+    client = RpcClient(channel, Policies(edges={Edge("bench", "echo"): Rules()}).of("bench", "echo"))
     round_trips: list[int] = []
 
     async def caller(count: int) -> None:

@@ -45,7 +45,7 @@ from exchange.client.stepping import (
 from exchange.client.streams import Hub
 from exchange.domain import queries as q
 from exchange.errors import StorageError
-from exchange.resilience import CircuitBreaker
+from exchange.resilience import Policies, SystemClock
 from exchange.runtime.caller import Caller
 from exchange.runtime.core_status import CoreStatus
 from exchange.services.orders.loop import CoreLoop
@@ -236,10 +236,8 @@ class Core:
         )
         self.sequencer.replay(JournalReader(str(directory), disk=disk), self.journal.written_sequence)
         self.sequencer.begin()
-        breaker = CircuitBreaker(
-            failures=StageUnavailableError, recovery_time=1.0, clock=lambda: clock.now_ns() / _NS_A_S
-        )
-        self.loop = CoreLoop(self.sequencer, WatchedStage(stage, breaker))
+        policies = Policies(SystemClock(lambda: clock.now_ns() / _NS_A_S))
+        self.loop = CoreLoop(self.sequencer, WatchedStage(stage, policies.of("orders", "matching")))
 
     @property
     def stage_is_away(self) -> bool:

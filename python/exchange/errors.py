@@ -3,13 +3,14 @@
 ExchangeError
   TransportError                sockets and calls
     RpcError                    a call that the other side answered with a status other than OK
-    DeadlineExceeded            the time of a call was used up
-    ServiceUnavailableError     nobody is there to answer, or the circuit breaker is open
+    ServiceUnavailableError     no answer: nobody is there, or the circuit breaker is open
+      DeadlineExceeded          no answer in time
   WireError                     bytes that are no frame of ours, or a frame beyond its bounds
   StorageError                  a journal, snapshot or store that cannot be read or written
     LogUnavailable              an event log cannot be written or read now
     LogCorrupt                  an event log holds what cannot be read
   LogRefused                    an event, or a use of an event log, against its rules; with a number
+  InvalidEvent                  an event that its consumer can never take
   ConfigError                   a setting that is missing, unknown or out of bounds
   SecurityError                 keys, permissions and identities
     AuthenticationError         nobody knows who is asking
@@ -17,7 +18,7 @@ ExchangeError
 Only the runtime catches these; business code lets them pass.
 """
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 
@@ -97,14 +98,10 @@ class RpcError(TransportError):
         self.retry_after_ms = retry_after_ms
 
 
-class DeadlineExceeded(TransportError, TimeoutError):
-    """The time of the call was used up; whether the other side acted on it is unknown."""
-
-    status = RpcStatus.DEADLINE_EXCEEDED
-
-
 class ServiceUnavailableError(TransportError):
-    """Nobody answers, or the circuit breaker is open and the call was not made.
+    """There is no answer: nobody is there, the circuit breaker is open, or (its subclass) time was used up.
+
+    The one error of all clients when a service is away: who has a fallback catches this.
 
     Args:
         message: One sentence.
@@ -114,6 +111,12 @@ class ServiceUnavailableError(TransportError):
     def __init__(self, message: str, retry_after_ms: int | None = None) -> None:
         super().__init__(message)
         self.retry_after_ms = retry_after_ms
+
+
+class DeadlineExceeded(ServiceUnavailableError, TimeoutError):
+    """The time of the call was used up; whether the other side acted on it is unknown."""
+
+    status = RpcStatus.DEADLINE_EXCEEDED
 
 
 class WireError(ExchangeError):
@@ -190,6 +193,12 @@ class LogRefused(ExchangeError):
         self.fault = fault
 
 
+class InvalidEvent(ExchangeError):
+    """An event that its consumer can never take, however often it comes: it goes to the dead letters."""
+
+    status = RpcStatus.INVALID_ARGUMENT
+
+
 class ConfigError(ExchangeError):
     """A setting is missing, unknown or out of bounds; the message says where, which, and what is expected."""
 
@@ -206,6 +215,34 @@ class AuthenticationError(SecurityError):
     """Who is asking is not said, not true, or no longer true."""
 
     status = RpcStatus.UNAUTHENTICATED
+
+
+class ErrorClass(StrEnum):
+    """What is to be done about an event whose handling raised."""
+
+    VALIDATION = "validation"  # it would fail again: to the dead letters at once
+    TRANSIENT = "transient"  # it may succeed soon: tried again on the ladder, then to the dead letters
+    DEPENDENCY_DOWN = "dependency_down"  # nothing would succeed: held, and tried again for ever
+
+
+_CLASSES = {
+    RpcStatus.INVALID_ARGUMENT: ErrorClass.VALIDATION,
+    RpcStatus.NOT_FOUND: ErrorClass.VALIDATION,
+    RpcStatus.ALREADY_EXISTS: ErrorClass.VALIDATION,
+    RpcStatus.PERMISSION_DENIED: ErrorClass.VALIDATION,
+    RpcStatus.FAILED_PRECONDITION: ErrorClass.VALIDATION,
+    RpcStatus.OUT_OF_RANGE: ErrorClass.VALIDATION,
+    RpcStatus.UNIMPLEMENTED: ErrorClass.VALIDATION,
+    RpcStatus.UNAUTHENTICATED: ErrorClass.VALIDATION,
+    RpcStatus.UNAVAILABLE: ErrorClass.DEPENDENCY_DOWN,
+    RpcStatus.DEADLINE_EXCEEDED: ErrorClass.DEPENDENCY_DOWN,
+    RpcStatus.RESOURCE_EXHAUSTED: ErrorClass.DEPENDENCY_DOWN,
+}
+
+
+def class_of(error: BaseException) -> ErrorClass:
+    """The class of what a handler of events raised; what nobody classified may have been an accident."""
+    return _CLASSES.get(status_of(error), ErrorClass.TRANSIENT)
 
 
 def is_service_failure(error: Exception) -> bool:

@@ -25,9 +25,9 @@ from cmatch._core import (
 from cmatch.frames import CommandList, ReportList
 from exchange.bench.market import instrument_rows
 from exchange.domain.enums import AdminAction, LedgerAction
-from exchange.resilience import CircuitBreaker
+from exchange.resilience import Policies, SystemClock
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import LocalStage, StagePort, StageUnavailableError, WatchedStage
+from exchange.services.orders.stage import LocalStage, StagePort, WatchedStage
 
 LIMITS: dict[str, Any] = {"max_accounts": 100, "max_client_ids": 10_000, "max_orders": 1_000}
 START_NS = 1_700_000_000_000_000_000
@@ -64,10 +64,8 @@ class Bench:
         )
         self.core.replay(JournalReader("/j", 1, disk=self.disk), self.journal.written_sequence)
         self.core.begin()
-        breaker = CircuitBreaker(
-            failures=StageUnavailableError, recovery_time=1.0, clock=lambda: self.clock.now_ns() / 1e9
-        )
-        self.loop = CoreLoop(self.core, WatchedStage(self.port, breaker))
+        self.policies = Policies(SystemClock(lambda: self.clock.now_ns() / 1e9))
+        self.loop = CoreLoop(self.core, WatchedStage(self.port, self.policies.of("orders", "matching")))
         self.got: dict[int, dict[ReportList, list[Rows]]] = defaultdict(lambda: defaultdict(list))
 
     def connect(self, name: str = "me", *, flags: int = 0, last_event: int = 0, tenant: int = 0) -> int:

@@ -12,11 +12,10 @@ from cmatch import frames
 from cmatch._core import JournalReader, Venue
 from cmatch.frames import CommandHeader, CommandList, Records
 from exchange.domain.enums import Judge, OrderAction, SessionAction, VerdictKind
-from exchange.resilience import CircuitBreaker
 from exchange.runtime.judging import Judging, Pace
 from exchange.runtime.proposal_fold import ProposalFold
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import RemoteStage, StageUnavailableError, WatchedStage
+from exchange.services.orders.stage import RemoteStage, WatchedStage
 from exchange.storage.fold import Fold
 from tests.core_loop.bench_table import Bench, Wire
 
@@ -39,10 +38,7 @@ class StageBench(Bench):
             port = RemoteStage(
                 lambda: self.core.judge_link(judge)[0], lambda: self.core.steady, TIMEOUT, away=True
             )
-            breaker = CircuitBreaker(
-                failures=StageUnavailableError, recovery_time=0.1, clock=lambda: self.clock.now_ns() / 1e9
-            )
-            return WatchedStage(port, breaker, away=True)
+            return WatchedStage(port, self.policies.of("orders", judge.name.lower()), away=True)
 
         judges = {int(judge): watched(judge) for judge in self.remote}
         self.loop = CoreLoop(self.core, self.loop._stages[0], judges=judges)

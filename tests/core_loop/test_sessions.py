@@ -169,7 +169,7 @@ class _Flaky:
     def ping(self) -> None:
         self.asked += 1
         if self.away:
-            raise StageUnavailableError
+            raise StageUnavailableError("away")
 
 
 @pytest.mark.req("A037", "A038", "A039")

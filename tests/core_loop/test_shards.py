@@ -12,11 +12,10 @@ from cmatch import RejectCode, frames
 from cmatch._core import MemoryDisk, Venue
 from cmatch.frames import CommandList, ReportList
 from exchange.domain.enums import InstrumentAction
-from exchange.resilience import CircuitBreaker
 from exchange.runtime.core_session import CoreRefusedError
 from exchange.services.matching.shard_link import Records, ShardLink
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import RemoteStage, StageUnavailableError, WatchedStage
+from exchange.services.orders.stage import RemoteStage, WatchedStage
 from exchange.storage.fold import Fold
 from tests.core_loop.bench_table import LIMITS, Bench, Rows, Wire, order, replayed
 
@@ -48,9 +47,7 @@ class ShardBench(Bench):
         super().__post_init__()
         away = any(bool(row["away"]) for row in self.venue.shards())
         port = RemoteStage(lambda: self.core.shard_link(1)[0], lambda: self.core.now, _TIMEOUT, away=away)
-        seconds = lambda: self.clock.now_ns() / 1e9  # noqa: E731 (one word for the clock)
-        breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=0.1, clock=seconds)
-        stage = WatchedStage(port, breaker, away=away)
+        stage = WatchedStage(port, self.policies.of("orders", "matching", "shard 1"), away=away)
         self.loop = CoreLoop(self.core, self.loop._stages[0], shards={1: stage})
         self.live()
 

@@ -170,7 +170,7 @@ class Pair:
         _lose_machine(self.leader)
         dealer = Dealer(f"ipc://{self.standby.data}/run/orders.sock")
         try:
-            answer = ask(dealer, accept_loss=False)
+            answer = ask(dealer, accept_loss=False, timeout_s=10.0)
         finally:
             dealer.close()
         if answer.kind is not FollowOutcome.PROMOTED:

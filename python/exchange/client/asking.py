@@ -9,19 +9,17 @@ from typing import Any, Final, TypeVar
 
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import NO_CONTEXT, CallPolicy, Metadata, RpcClient, SocketChannel
+from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel
 from exchange.client.errors import ClientClosed
 from exchange.client.ids import Names
 from exchange.client.queries import method_of
 from exchange.domain import queries as q
-from exchange.errors import is_service_failure
-from exchange.resilience import CircuitBreaker
+from exchange.resilience import Policies
 from exchange.schema.codec import decode_message, encode_message
 
 T = TypeVar("T")
 
 TIMEOUT_MS: Final = 5_000
-_TRIES_MAX: Final = 3
 
 
 class ReplicaAsker:
@@ -54,7 +52,7 @@ class ReplicaAsker:
         self._security_context = security_context or NO_CONTEXT
         self._context = new_context()
         channel = SocketChannel(self._context, endpoint, keys=keys, server_public=server_key)
-        self._client = RpcClient(channel, CircuitBreaker(failures=is_service_failure))
+        self._client = RpcClient(channel, Policies().of("client", "replica"))
 
     @property
     def seen(self) -> int:
@@ -64,9 +62,12 @@ class ReplicaAsker:
     async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
         """The reply to one request; it is asked again where nobody answered, as questions change nothing."""
         metadata = Metadata(self._names.correlation_id(), self._tenant, self._user, self._security_context)
-        policy = CallPolicy(timeout_ms=timeout_ms or TIMEOUT_MS, tries_max=_TRIES_MAX)
         payload = await self._client.call(
-            method_of(request), encode_message(request), metadata=metadata, policy=policy
+            method_of(request),
+            encode_message(request),
+            metadata=metadata,
+            timeout_ms=timeout_ms or TIMEOUT_MS,
+            repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)
 

@@ -134,6 +134,15 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What services remember in SQL."""
+
+    url: str = _setting(
+        "", "`postgresql://…`, with a schema a service; empty: SQLite files in `stores` of the data directory"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """Keys."""
 
@@ -165,6 +174,7 @@ class Settings:
     accounts: Accounts = field(default_factory=Accounts)
     risk: Risk = field(default_factory=Risk)
     stages: Stages = field(default_factory=Stages)
+    stores: Stores = field(default_factory=Stores)
     security: Security = field(default_factory=Security)
     replication: Replication = field(default_factory=Replication)
     events: Events = field(default_factory=Events)

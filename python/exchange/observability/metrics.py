@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -67,8 +67,13 @@ def metrics_text(rows: tuple[StatRow, ...], stats: StatsSnapshot | None, *, open
         stats: What was read, or None.
         openmetrics: OpenMetrics 1.0 instead of Prometheus 0.0.4.
     """
+    return families_text(_families(rows, stats), openmetrics=openmetrics)
+
+
+def families_text(families: Iterable[Family], *, openmetrics: bool = False) -> str:
+    """Metrics as Prometheus 0.0.4 has them, or OpenMetrics 1.0."""
     lines: list[str] = []
-    for family in _families(rows, stats):
+    for family in families:
         # Prometheus takes a counter's name with its suffix, OpenMetrics without it.
         name = family.name + ("_total" if family.kind == "counter" and not openmetrics else "")
         lines.append(f"# HELP {name} {family.help}.")

@@ -1,5 +1,26 @@
 """What keeps one failing part from taking the others along."""
 
 from exchange.resilience.breaker import BreakerState, CircuitBreaker, Transition
+from exchange.resilience.clock import Clock, SystemClock
+from exchange.resilience.counts import BUCKETS_S, Counts, Outcome
+from exchange.resilience.policy import Policy, Try
+from exchange.resilience.registry import Policies
+from exchange.resilience.rules import EDGES, LADDER_S, Edge, Rules
 
-__all__ = ["BreakerState", "CircuitBreaker", "Transition"]
+__all__ = [
+    "BUCKETS_S",
+    "EDGES",
+    "LADDER_S",
+    "BreakerState",
+    "CircuitBreaker",
+    "Clock",
+    "Counts",
+    "Edge",
+    "Outcome",
+    "Policies",
+    "Policy",
+    "Rules",
+    "SystemClock",
+    "Transition",
+    "Try",
+]

@@ -164,6 +164,12 @@ class CircuitBreaker:
             self._fail(now)
         self._deliver()
 
+    def is_failure(self, error: Exception) -> bool:
+        """Whether an exception is a failure of the service, rather than an answer of it."""
+        if isinstance(self._failures, type | tuple):
+            return isinstance(error, self._failures)
+        return self._failures(error)
+
     def _admit(self) -> int:
         """The generation under which a call may be made."""
         with self._lock:
@@ -183,7 +189,7 @@ class CircuitBreaker:
 
     def _settle(self, generation: int, error: BaseException | None) -> None:
         """Take in the outcome of a call that was admitted under this generation."""
-        failed = isinstance(error, Exception) and self._counts(error)
+        failed = isinstance(error, Exception) and self.is_failure(error)
         abandoned = error is not None and not isinstance(error, Exception)
         with self._lock:
             now = self._clock()
@@ -199,11 +205,6 @@ class CircuitBreaker:
                 self._retry_at = now
                 self._move(BreakerState.OPEN, now)
         self._deliver()
-
-    def _counts(self, error: Exception) -> bool:
-        if isinstance(self._failures, type | tuple):
-            return isinstance(error, self._failures)
-        return self._failures(error)
 
     def _expire_probe(self, now: float) -> None:
         """Fail a probe whose time is over, as of the moment when it was."""

@@ -15,10 +15,10 @@ from cmatch._core import JournalReader
 from cmatch.errors import JournalGap
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import NO_CONTEXT, Call, CallPolicy, Handler, Metadata, RpcClient, SocketChannel
+from exchange.bus.rpc import NO_CONTEXT, Call, Handler, Metadata, RpcClient, SocketChannel
 from exchange.domain.replication import JournalReply, JournalRequest, SnapshotReply, SnapshotRequest
-from exchange.errors import RpcError, RpcStatus, StorageError, is_service_failure
-from exchange.resilience import CircuitBreaker
+from exchange.errors import RpcError, RpcStatus, StorageError
+from exchange.resilience import Policies
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.schema.codec import decode_message, encode_message
 from exchange.storage.directory import DataDirectory, write_whole
@@ -29,7 +29,6 @@ JOURNAL_METHOD: Final = "replica.journal"
 SNAPSHOT_FILE_METHOD: Final = "replica.snapshot_file"
 _PART_BYTES: Final = 2 << 20
 _LENGTH_BYTES: Final = 8
-_TIMEOUT_MS: Final = 10_000
 
 
 def history_handlers(directory: DataDirectory, registry: FollowerRegistry) -> dict[str, Handler]:
@@ -119,7 +118,7 @@ class LeaderHistory:
 
     async def _connect(self, endpoint: str, keys: KeyPair | None, server_key: str | None) -> RpcClient:
         channel = SocketChannel(self._context, endpoint, keys=keys, server_public=server_key)
-        return RpcClient(channel, CircuitBreaker(failures=is_service_failure))
+        return RpcClient(channel, Policies().of("standby", "replica"))
 
     def batches_after(self, sequence: int, epoch: int) -> tuple[list[bytes], bool]:
         """Some payloads of records after a sequence, and whether there are more.
@@ -151,8 +150,7 @@ class LeaderHistory:
         return sequence
 
     def _call(self, method: str, payload: bytes) -> bytes:
-        policy = CallPolicy(timeout_ms=_TIMEOUT_MS)
-        return self._runner.run(self._client.call(method, payload, metadata=self._metadata, policy=policy))
+        return self._runner.run(self._client.call(method, payload, metadata=self._metadata))
 
     def close(self) -> None:
         """Closes the connection."""

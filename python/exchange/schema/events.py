@@ -28,7 +28,7 @@ from exchange.schema.event_rows import VERSION, EventList, EventRows, decode_row
 _ROOT: Final = "EventFrame"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NS_PER_MS: Final = 1_000_000
-_ROW_MESSAGES: Final[dict[EventList, type]] = {
+ROW_MESSAGES: Final[dict[EventList, type]] = {
     EventList.REPORTS: ExecutionReport,
     EventList.ANSWERS: Answer,
     EventList.TRADES: TradeExecuted,
@@ -121,7 +121,7 @@ class EventBatch(Sequence[Event]):
         if self.rows is None:
             return event_of(self.envelopes[at])
         if self._messages is None:
-            kind = _ROW_MESSAGES[self.kind]
+            kind = ROW_MESSAGES[self.kind]
             self._messages = decode_list(_ROOT, camel(str(self.kind)), kind, self._data)
         tenant = int(self.rows.tenants[at]) if len(self.rows.tenants) else 0
         return _event_of_row(self._messages[at], tenant, self.stream, self.first_seq + at)

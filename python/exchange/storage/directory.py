@@ -5,6 +5,7 @@ snapshots/           NNN.snapshot, NNN.history of the replica; live.digest: the 
 log/                 the event log: a directory a topic
 followers.json       who follows the journal from elsewhere, and how far each has it
 leads, in-sync       of a standby: that it leads now; that it has all that was acknowledged
+stores/              SERVICE.sqlite: what a service remembers in SQL
 run/                 private (0700): sockets, shared statistics, who runs here; nothing in it is kept
 """
 
@@ -59,6 +60,11 @@ class DataDirectory:
     def in_sync(self) -> Path:
         """That a standby has all that was acknowledged."""
         return self.root / "in-sync"
+
+    @property
+    def stores(self) -> Path:
+        """SQLite files of services."""
+        return self.root / "stores"
 
     @property
     def run(self) -> Path:

@@ -2,7 +2,7 @@
 
 dispatcher = Dispatcher({"risk.approve": approve})
 server = RpcServer(context, ipc_endpoint(directory, "risk"), dispatcher)
-client = RpcClient(SocketChannel(context, server.endpoint), CircuitBreaker(failures=is_service_failure))
+client = RpcClient(SocketChannel(context, server.endpoint), policies.of("execution", "risk"))
 with calling(Metadata("corr-abc-123", "acme-corp", "trader-42", security_context), timeout_ms=200):
     answer = await client.call("risk.approve", request)
 """
@@ -20,7 +20,7 @@ from exchange.bus.rpc.calls import (
     current_scope,
 )
 from exchange.bus.rpc.channels import Channel, LocalChannel, SocketChannel
-from exchange.bus.rpc.client import Breaker, CallPolicy, RpcClient
+from exchange.bus.rpc.client import RpcClient
 from exchange.bus.rpc.dispatch import Dispatcher, DispatchLimits
 from exchange.bus.rpc.interceptors import CallRecord, log_calls, observe_calls
 from exchange.bus.rpc.server import LOCAL, RpcServer
@@ -29,9 +29,7 @@ __all__ = [
     "HEADERS",
     "LOCAL",
     "NO_CONTEXT",
-    "Breaker",
     "Call",
-    "CallPolicy",
     "CallRecord",
     "Channel",
     "DispatchLimits",

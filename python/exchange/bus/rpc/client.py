@@ -1,15 +1,13 @@
-"""The client's half of a call: headers, deadline, interceptors, circuit breaker, tries."""
+"""The client's half of a call: headers, deadline, interceptors, and the policy of its edge."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import ParamSpec, Protocol, Self, TypeVar
+from dataclasses import replace
+from typing import Protocol, Self, TypeVar
 
 from exchange.bus.rpc.calls import (
-    NS_A_MS,
     NS_A_S,
     Call,
     Interceptor,
@@ -19,61 +17,63 @@ from exchange.bus.rpc.calls import (
     deadline_after,
 )
 from exchange.bus.rpc.channels import Channel
-from exchange.errors import DeadlineExceeded, RpcError, RpcStatus, TransportError, status_of
+from exchange.errors import RpcError, RpcStatus
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
+_MS_A_S = 1_000
 
-class Breaker(Protocol):
-    """What a client needs of a circuit breaker: `exchange.resilience.CircuitBreaker` is one."""
 
-    async def call(self, func: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Await the function, or refuse with ServiceUnavailableError."""
+class Rules(Protocol):
+    """What a client needs of a policy's rules."""
+
+    @property
+    def timeout_s(self) -> float:
+        """Of a call that says nothing else, in seconds."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class CallPolicy:
-    """How long a call may take, and how often it is tried.
+class Try(Protocol):
+    """What a client needs of a try."""
 
-    Args:
-        timeout_ms: Of the call as a whole, tries and pauses included.
-        try_timeout_ms: Of one try; None: all that is left.
-        tries_max: More than 1 only for methods that may be carried out twice.
-        pauses_ms: Before each further try; the last is used again. A longer one that the server names counts.
-    """
+    @property
+    def remaining_s(self) -> float:
+        """What is left of its time, in seconds."""
+        ...
 
-    timeout_ms: int = 5_000
-    try_timeout_ms: int | None = None
-    tries_max: int = 1
-    pauses_ms: tuple[int, ...] = (10, 20, 50, 100)
 
-    def __post_init__(self) -> None:
-        if self.timeout_ms < 1 or self.tries_max < 1 or (self.try_timeout_ms or 1) < 1 or not self.pauses_ms:
-            raise ValueError(f"times and tries are at least 1, and there is a pause: {self}")
+class Policy(Protocol):
+    """What a client needs of the policy of an edge: `exchange.resilience.Policy` is one."""
+
+    @property
+    def rules(self) -> Rules:
+        """What it keeps to."""
+        ...
+
+    async def call(
+        self,
+        func: Callable[[Try], Awaitable[T]],
+        *,
+        timeout_s: float | None = None,
+        repeatable: bool = False,
+        minds_deadline: bool = False,
+    ) -> T:
+        """Await the function as often as there are tries, or refuse with ServiceUnavailableError."""
+        ...
 
 
 class RpcClient:
-    """Calls one service. Every try goes through the circuit breaker; there is no client without one.
+    """Calls one service. Every call goes through the policy of its edge; there is no client without one.
 
     Args:
         channel: The way to the service; closed with the client.
-        breaker: Asked for every try. It should count what `exchange.errors.is_service_failure` does.
-        policy: For calls that bring none.
+        policy: Of the edge, from the process's `exchange.resilience.Policies`.
         interceptors: Around every call, tries included; the first outermost.
     """
 
-    def __init__(
-        self,
-        channel: Channel,
-        breaker: Breaker,
-        policy: CallPolicy | None = None,
-        interceptors: Sequence[Interceptor] = (),
-    ) -> None:
+    def __init__(self, channel: Channel, policy: Policy, interceptors: Sequence[Interceptor] = ()) -> None:
         self._channel = channel
-        self._breaker = breaker
-        self._policy = policy or CallPolicy()
+        self._policy = policy
         self._interceptors = tuple(interceptors)
 
     async def call(
@@ -82,32 +82,49 @@ class RpcClient:
         payload: bytes = b"",
         *,
         metadata: Metadata | None = None,
-        policy: CallPolicy | None = None,
+        timeout_ms: int | None = None,
+        repeatable: bool = False,
     ) -> bytes:
         """The answer's payload.
 
         Within a handler, or a block of `calling`, headers are those of the surrounding call unless others are
         given, and the deadline is the surrounding one where that is earlier.
 
+        Args:
+            method: `service.method`.
+            payload: The request.
+            metadata: The headers, where not the surrounding call's.
+            timeout_ms: For the call as a whole; what the policy's rules say where None or longer.
+            repeatable: It may be carried out twice, so it may be tried again.
+
         Raises:
             DeadlineExceeded: The time was used up; whether the service acted is unknown.
-            ServiceUnavailableError: The breaker is open, nobody answers, or the connection broke.
+            ServiceUnavailableError: The breaker is open, too many calls are under way, nobody answers, or the
+                connection broke.
             RpcError: The service refused or failed; see its `code`. UNAUTHENTICATED or INVALID_ARGUMENT also
                 where a header is missing, before anything is sent.
             WireError: A header or the payload is beyond its bounds.
         """
-        policy = policy or self._policy
         scope = current_scope()
         if metadata is None:
             if scope is None:
                 raise RpcError(RpcStatus.UNAUTHENTICATED, "x-tenant-id is missing: the call has no headers")
             metadata = scope.metadata
         metadata.check()
+        if timeout_ms is None:
+            timeout_ms = round(self._policy.rules.timeout_s * _MS_A_S)
 
         async def tries(call: Call) -> bytes:
-            return await self._tries(call, policy)
+            async def ask(this: Try) -> bytes:
+                latest_ns = time.monotonic_ns() + round(this.remaining_s * NS_A_S)
+                reply = await self._channel.ask(replace(call, deadline_ns=min(call.deadline_ns, latest_ns)))
+                return reply.result()
 
-        call = Call(method, payload, metadata, deadline_after(policy.timeout_ms))
+            return await self._policy.call(
+                ask, timeout_s=call.remaining_ns / NS_A_S, repeatable=repeatable, minds_deadline=True
+            )
+
+        call = Call(method, payload, metadata, deadline_after(timeout_ms))
         return await chain(self._interceptors, tries)(call)
 
     async def close(self) -> None:
@@ -119,30 +136,3 @@ class RpcClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-    async def _tries(self, call: Call, policy: CallPolicy) -> bytes:
-        for number in range(policy.tries_max):
-            if call.remaining_ns <= 0:
-                raise DeadlineExceeded(f"no time was left for {call.method}")
-            try:
-                return await self._breaker.call(self._try, call, policy)
-            except TransportError as error:
-                if number + 1 == policy.tries_max or not _may_retry(error):
-                    raise
-                ladder = policy.pauses_ms[min(number, len(policy.pauses_ms) - 1)]
-                pause_ns = max(ladder, getattr(error, "retry_after_ms", None) or 0) * NS_A_MS
-                if pause_ns >= call.remaining_ns:
-                    raise
-                await asyncio.sleep(pause_ns / NS_A_S)
-        raise AssertionError("a policy has at least one try")
-
-    async def _try(self, call: Call, policy: CallPolicy) -> bytes:
-        if policy.try_timeout_ms is not None:
-            latest_ns = time.monotonic_ns() + policy.try_timeout_ms * NS_A_MS
-            call = replace(call, deadline_ns=min(call.deadline_ns, latest_ns))
-        return (await self._channel.ask(call)).result()
-
-
-def _may_retry(error: TransportError) -> bool:
-    status = status_of(error)
-    return status.transient or status is RpcStatus.DEADLINE_EXCEEDED

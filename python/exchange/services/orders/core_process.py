@@ -34,19 +34,14 @@ from exchange.config.settings import Core, Durability, Settings
 from exchange.domain.enums import Judge
 from exchange.errors import SecurityError, StorageError
 from exchange.observability import stats_path
-from exchange.resilience import CircuitBreaker
+from exchange.resilience import Policies
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
 from exchange.services.orders.disk_watch import DiskWatch
 from exchange.services.orders.life import Life
 from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import (
-    LocalStage,
-    RemoteStage,
-    StageUnavailableError,
-    WatchedStage,
-)
+from exchange.services.orders.stage import LocalStage, RemoteStage, WatchedStage
 from exchange.services.orders.standing_by import begin_standby, doubt, stand_by
 from exchange.storage.digests import Digest, append_digest
 from exchange.storage.directory import DataDirectory
@@ -54,7 +49,6 @@ from exchange.storage.fold import starting_venue
 from exchange.storage.venue_limits import limits_of
 
 _NICENESS: Final = -15
-_RECOVERY_S: Final = 0.1  # how soon a stage that was silent is asked again
 SOCKET_NAME: Final = "core.sock"
 # A client that comes back may ask for reports this far back, if not further.
 _RESUME_BYTES: Final = 64 << 20
@@ -148,8 +142,9 @@ def main(settings: Settings) -> int:
                     lambda: core.steady,
                 )
             )
-            stage = WatchedStage(LocalStage(), CircuitBreaker(failures=StageUnavailableError))
-            shards, judges = _shards(settings, core, venue), _judges(settings, core)
+            policies = Policies()
+            stage = WatchedStage(LocalStage(), policies.of("orders", "matching"))
+            shards, judges = _shards(settings, core, venue, policies), _judges(settings, core, policies)
             life.runs(CoreLoop(core, stage, shards=shards, judges=judges, keepers=keepers)).run()
             if core.fenced_by:
                 log("fenced: another core leads", epoch=core.fenced_by, sequence=venue.sequence)
@@ -230,7 +225,7 @@ def _sequencer(
     )
 
 
-def _shards(settings: Settings, core: Sequencer, venue: Venue) -> dict[int, WatchedStage]:
+def _shards(settings: Settings, core: Sequencer, venue: Venue, policies: Policies) -> dict[int, WatchedStage]:
     """What asks after each shard, by its number."""
     timeout_ns = settings.matching.heartbeat_timeout_ms * 1_000_000
     away = {int(row["shard"]): bool(row["away"]) for row in venue.shards()}
@@ -238,20 +233,18 @@ def _shards(settings: Settings, core: Sequencer, venue: Venue) -> dict[int, Watc
     def stage(number: int) -> WatchedStage:
         is_away = away.get(number, False)
         port = RemoteStage(lambda: core.shard_link(number)[0], lambda: core.steady, timeout_ns, away=is_away)
-        breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=_RECOVERY_S)
-        return WatchedStage(port, breaker, away=is_away)
+        return WatchedStage(port, policies.of("orders", "matching", f"shard {number}"), away=is_away)
 
     return {number: stage(number) for number in range(1, settings.matching.shards + 1)}
 
 
-def _judges(settings: Settings, core: Sequencer) -> dict[int, WatchedStage]:
+def _judges(settings: Settings, core: Sequencer, policies: Policies) -> dict[int, WatchedStage]:
     """What asks after accounts and risk in processes of their own; they are away until they are heard."""
     timeout_ns = settings.stages.heartbeat_timeout_ms * 1_000_000
 
     def stage(judge: Judge) -> WatchedStage:
         port = RemoteStage(lambda: core.judge_link(judge)[0], lambda: core.steady, timeout_ns, away=True)
-        breaker = CircuitBreaker(failures=StageUnavailableError, recovery_time=_RECOVERY_S)
-        return WatchedStage(port, breaker, away=True)
+        return WatchedStage(port, policies.of("orders", judge.name.lower()), away=True)
 
     remote = {Judge.ACCOUNTS: settings.accounts.process, Judge.RISK: settings.risk.process}
     return {int(judge): stage(judge) for judge, there in remote.items() if there}

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Protocol
 
 from exchange.errors import ServiceUnavailableError
-from exchange.resilience import BreakerState, CircuitBreaker
+from exchange.resilience import BreakerState, Policy, Try
 
 
-class StageUnavailableError(Exception):
+class StageUnavailableError(ServiceUnavailableError):
     """The stage does not answer."""
 
 
@@ -64,28 +64,23 @@ class LocalStage:
         """Returns."""
 
 
-def _unavailable() -> None:
-    raise StageUnavailableError("it was away when the core began")
-
-
 class WatchedStage:
-    """Asks a stage through a breaker, and says when it went away or came back.
+    """Asks a stage through the policy of its edge, and says when it went away or came back.
 
     The breaker opens after five failures in a row; while it is open one timed probe at a time asks again.
 
     Args:
         port: How it is asked.
-        breaker: Closed.
+        policy: Its breaker is closed.
         away: What was said of it last: then it is asked again before it counts as back.
     """
 
-    def __init__(self, port: StagePort, breaker: CircuitBreaker, *, away: bool = False) -> None:
+    def __init__(self, port: StagePort, policy: Policy, *, away: bool = False) -> None:
         self._port = port
-        self._breaker = breaker
+        self._policy = policy
         self._away = away
-        while away and breaker.state is BreakerState.CLOSED:
-            with suppress(StageUnavailableError):
-                breaker.call_sync(_unavailable)
+        while away and policy.breaker.state is BreakerState.CLOSED:
+            policy.breaker.record_failure()
 
     def look(self) -> bool | None:
         """Asks once.
@@ -93,10 +88,13 @@ class WatchedStage:
         Returns:
             True: it just went away; False: it is just back; None: as before.
         """
-        with suppress(StageUnavailableError, ServiceUnavailableError):
-            self._breaker.call_sync(self._port.ping)
-        away = self._breaker.state is not BreakerState.CLOSED
+        with suppress(ServiceUnavailableError):
+            self._policy.call_sync(self._ping)
+        away = self._policy.breaker.state is not BreakerState.CLOSED
         if away == self._away:
             return None
         self._away = away
         return away
+
+    def _ping(self, _: Try) -> None:
+        self._port.ping()

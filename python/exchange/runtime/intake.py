@@ -1,0 +1,368 @@
+"""One topic as a service takes it: what is new of it, in order, each event with effect once."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from exchange.bus.log.interface import ConsumerGroup, EventLog, Record
+from exchange.domain.events import Entity, EventEnvelope, event_id
+from exchange.errors import ErrorClass, LogUnavailable, RpcStatus, StorageError, WireError, class_of
+from exchange.resilience import Clock
+from exchange.runtime.event_run import runs
+from exchange.runtime.handling import Handling, Place
+from exchange.runtime.log import log
+from exchange.runtime.patience import Patience
+from exchange.schema.events import EventBatch, decode_events, envelope_of
+from exchange.storage.sql import Store, StoreUnavailable, Transaction
+from exchange.storage.sql.dead_letters import DeadLetters, EntityKey, Reason, entity_of
+from exchange.storage.sql.inbox import BATCH_TENANT, Inbox, Key
+
+UNREADABLE: Final = "Unreadable"
+"""The type of what stands for a record whose bytes are no events; its payload is those bytes."""
+_COMMIT_S: Final = 1.0  # how often the log is told how far the group is
+
+
+class StreamGap(StorageError):
+    """Events of a stream are missing from the log: nothing behind them may be taken."""
+
+    status = RpcStatus.DATA_LOSS
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some events of a record: those from `begin` to before `end`. Without a batch it cannot be read."""
+
+    record: Record
+    batch: EventBatch | None
+    begin: int
+    end: int
+    fault: str = ""
+
+    @property
+    def first_seq(self) -> int:
+        """Of its first event."""
+        return self.record.batch.first_seq + self.begin
+
+    @property
+    def last_seq(self) -> int:
+        """Of its last one."""
+        return self.record.batch.first_seq + self.end - 1
+
+    @property
+    def ends_record(self) -> bool:
+        """Whether nothing of the record comes after it."""
+        return self.end == self.record.batch.count
+
+    @property
+    def batch_key(self) -> Key:
+        """What stands for the record as a whole."""
+        batch = self.record.batch
+        return BATCH_TENANT, event_id(batch.ts_ns, batch.stream, batch.first_seq)
+
+
+class Intake:
+    """Takes one topic for a service. One thread.
+
+    Args:
+        group: The service's place at the topic.
+        event_log: Where it is read.
+        store: Of the service.
+        handling: What is done with events.
+        clock: The time.
+        now_ns: The time, ns since 1970.
+    """
+
+    def __init__(
+        self,
+        group: ConsumerGroup,
+        event_log: EventLog,
+        store: Store,
+        handling: Handling,
+        clock: Clock,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self.topic = group.topic
+        self._group = group
+        self._store = store
+        self._handling = handling
+        self._clock = clock
+        self._now_ns = now_ns
+        self._inbox = Inbox(group.name)
+        self._letters = DeadLetters(group.name)
+        with store.begin() as tx:
+            cursor = self._inbox.open(tx, self.topic, group.cursor)
+        self.reader = event_log.reader(self.topic, cursor)
+        self._done = cursor  # what the store has committed
+        self._told_at = clock.now()
+        # Parts that are taken in one transaction, those that come first at the end.
+        self._todo: list[list[Part]] = []
+        self.tries = Patience(clock)  # of the one event that fails
+        self.hold = Patience(clock)  # of everything, while a dependency is down
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def wait_s(self) -> float:
+        """How long it does nothing, as something failed; 0: nothing did."""
+        return max(self.tries.wait_s, self.hold.wait_s)
+
+    def step(self) -> bool:
+        """Takes what is there, or tries again what is due; whether it came any further.
+
+        Raises:
+            StreamGap, LogRefused, LogCorrupt: The log lacks what the service has not had.
+        """
+        if self.wait_s > 0:
+            return False
+        try:
+            if not self._todo and not self._read():
+                self.hold.succeeded()
+                self._tell()
+                return False
+            self._take(self._todo[-1])
+        except Exception as error:  # noqa: BLE001 (of a handler: any)
+            try:
+                return self._failed(error)
+            except StoreUnavailable as unavailable:
+                return self._held(unavailable)
+        self._taken()
+        return True
+
+    def close(self) -> None:
+        """Tells the log how far it is, and lets another take over."""
+        self._tell(now=True)
+        self.reader.close()
+        self._group.close()
+
+    def _read(self) -> bool:
+        parts = [_part_of(record) for record in self.reader.read()]
+        if parts:
+            self._todo.append(parts)
+        return bool(parts)
+
+    def _take(self, parts: Sequence[Part]) -> None:
+        """All of them, in one transaction."""
+        counted: Counter[str] = Counter()
+        with self._store.begin() as tx:
+            cursor = self._inbox.lock(tx, self.topic)
+            parked = self._letters.open_entities(tx)
+            for part in parts:
+                if part.record.offset < cursor:
+                    counted["duplicates"] += part.end - part.begin
+                    continue
+                counted.update(self._take_part(tx, part, parked))
+                if part.ends_record:
+                    cursor = part.record.offset + 1
+            self._inbox.move(tx, self.topic, cursor)
+        self.counts.update(counted)
+
+    def _take_part(self, tx: Transaction, part: Part, parked: set[EntityKey]) -> dict[str, int]:
+        begin, keys = self._new_of(tx, part)
+        counted = {"duplicates": part.end - part.begin - len(keys), "taken": 0, "behind": 0}
+        if begin < part.end:
+            if part.batch is None:
+                raise WireError(part.fault)
+            for first, end, behind in _stretches(part.batch, begin, part.end, set(keys), parked):
+                if behind:
+                    self._go_behind(tx, part, first, end)
+                else:
+                    for run in runs(part.batch, first, end):
+                        self._handling.handle(tx, run)
+                counted["behind" if behind else "taken"] += end - first
+        self._mark(tx, part, begin, keys)
+        return counted
+
+    def _new_of(self, tx: Transaction, part: Part) -> tuple[int, list[int]]:
+        """Where what the watermark does not have begins, and the places of the events that are new."""
+        batch = part.record.batch
+        watermark = self._inbox.watermark(tx, self.topic, batch.stream)
+        if watermark is not None and part.first_seq > watermark + 1:
+            raise StreamGap(
+                f"{self.topic} lacks events {watermark + 1} to {part.first_seq - 1} of stream {batch.stream}"
+                f" before offset {part.record.offset}"
+            )
+        begin = part.begin if watermark is None else max(part.begin, watermark + 1 - batch.first_seq)
+        if begin >= part.end:
+            return part.end, []
+        if part.batch is None or part.batch.rows is not None:
+            if self._inbox.seen(tx, [part.batch_key]):
+                return part.end, []
+            return begin, list(range(begin, part.end))
+        keys = _keys(part.batch, begin, part.end)
+        seen = self._inbox.seen(tx, keys)
+        new = []
+        for place, key in enumerate(keys, begin):
+            if key not in seen:
+                new.append(place)
+                seen.add(key)  # twice in one frame
+        return begin, new
+
+    def _mark(self, tx: Transaction, part: Part, begin: int, places: Sequence[int]) -> None:
+        if begin >= part.end:
+            return
+        batch = part.record.batch
+        if part.batch is not None and part.batch.rows is None:
+            keys = [_key(part.batch.envelopes[place]) for place in places]
+        else:
+            keys = [part.batch_key] if part.ends_record else []
+        self._inbox.mark(tx, keys, self.topic, part.last_seq, self._now_ns())
+        self._inbox.raise_watermark(tx, self.topic, batch.stream, part.last_seq)
+
+    def _go_behind(self, tx: Transaction, part: Part, first: int, end: int) -> None:
+        why = (Reason.BEHIND, "an earlier event of its entity is among the dead letters")
+        for place in range(first, end):
+            self._handling.set_aside(tx, self._place(part, place), _envelope(part, place), why, 0)
+
+    def _failed(self, error: Exception) -> bool:
+        """What is to be done next about what was not taken; whether that comes any further."""
+        kind = class_of(error)
+        if kind is ErrorClass.DEPENDENCY_DOWN:
+            return self._held(error)
+        if isinstance(error, StreamGap) or not self._todo:
+            raise error
+        self.hold.succeeded()
+        parts = self._todo[-1]
+        if halves := _halves(parts):
+            self._todo[-1:] = reversed(halves)
+            return True
+        (part,) = parts
+        if kind is ErrorClass.TRANSIENT and not self.tries.exhausted:
+            self.counts["retries"] += 1
+            self.tries.failed(error)
+            return False
+        self._set_aside(part, kind, error)
+        self._taken()
+        return True
+
+    def _set_aside(self, part: Part, kind: ErrorClass, error: Exception) -> None:
+        """The one event that is left goes to the dead letters; the stream goes on behind it."""
+        reason = Reason.VALIDATION if kind is ErrorClass.VALIDATION else Reason.EXHAUSTED
+        if part.batch is None:
+            reason = Reason.UNREADABLE
+        why = (reason, f"{type(error).__name__}: {error}")
+        with self._store.begin() as tx:
+            if part.record.offset < self._inbox.lock(tx, self.topic):
+                return
+            begin, places = self._new_of(tx, part)
+            if places:
+                at = self._place(part, part.begin)
+                self._handling.set_aside(tx, at, _envelope(part, part.begin), why, self.tries.failures + 1)
+            self._mark(tx, part, begin, places)
+            if part.ends_record:
+                self._inbox.move(tx, self.topic, part.record.offset + 1)
+        self.counts["dead"] += 1
+        log(
+            "event set aside",
+            level=logging.ERROR,
+            service=self._group.name,
+            topic=self.topic,
+            offset=part.record.offset,
+            sequence=part.first_seq,
+            reason=reason,
+            why=why[1],
+        )
+
+    def _held(self, error: Exception) -> bool:
+        if self.hold.failed(error):
+            log("events held", level=logging.WARNING, service=self._group.name, topic=self.topic, why=error)
+        return False
+
+    def _taken(self) -> None:
+        last = self._todo.pop()[-1]
+        if last.ends_record:
+            self._done = last.record.offset + 1
+        self.tries.succeeded()
+        self.hold.succeeded()
+        self._tell()
+
+    def _tell(self, *, now: bool = False) -> None:
+        """Tells the log how far the group is, for what it keeps; the store's own cursor is what counts."""
+        if self._done != self._group.cursor and (now or self._clock.now() >= self._told_at + _COMMIT_S):
+            self._told_at = self._clock.now()
+            with suppress(LogUnavailable):  # it is told again a little later
+                self._group.commit(self._done)
+
+    def _place(self, part: Part, place: int) -> Place:
+        batch = part.record.batch
+        return Place(self.topic, part.record.offset, batch.stream, batch.first_seq + place)
+
+
+def _part_of(record: Record) -> Part:
+    batch = record.batch
+    try:
+        events = decode_events(batch.payload, batch.stream, batch.first_seq)
+    except WireError as error:
+        return Part(record, None, 0, batch.count, str(error))
+    if len(events) != batch.count:
+        return Part(
+            record, None, 0, batch.count, f"it has {len(events)} events, not the {batch.count} it says"
+        )
+    return Part(record, events, 0, batch.count)
+
+
+def _halves(parts: Sequence[Part]) -> list[list[Part]]:
+    """Two halves of what failed together; none of what is one event, or cannot be read."""
+    if len(parts) > 1:
+        return [list(parts[: len(parts) // 2]), list(parts[len(parts) // 2 :])]
+    (part,) = parts
+    if part.batch is None or part.end - part.begin == 1:
+        return []
+    middle = (part.begin + part.end) // 2
+    return [
+        [Part(part.record, part.batch, part.begin, middle)],
+        [Part(part.record, part.batch, middle, part.end)],
+    ]
+
+
+def _stretches(
+    batch: EventBatch, begin: int, end: int, new: set[int], parked: set[EntityKey]
+) -> Iterator[tuple[int, int, bool]]:
+    """Stretches of new events, from and to before, and whether they go behind a dead letter."""
+    if not parked and len(new) == end - begin:
+        yield begin, end, False
+        return
+    for kind, group in groupby(range(begin, end), lambda place: _kind(batch, place, new, parked)):
+        places = list(group)
+        if kind is not None:
+            yield places[0], places[-1] + 1, kind
+
+
+def _kind(batch: EventBatch, place: int, new: set[int], parked: set[EntityKey]) -> bool | None:
+    """Whether an event goes behind a dead letter; None: it was taken before."""
+    if place not in new:
+        return None
+    event = batch[place] if batch.rows is not None else batch.envelopes[place]
+    return entity_of(event) in parked
+
+
+def _key(envelope: EventEnvelope) -> Key:
+    return envelope.tenant_id, envelope.event_id
+
+
+def _keys(batch: EventBatch, begin: int, end: int) -> list[Key]:
+    return [_key(envelope) for envelope in batch.envelopes[begin:end]]
+
+
+def _envelope(part: Part, place: int) -> EventEnvelope:
+    if part.batch is None:
+        batch = part.record.batch
+        return EventEnvelope(
+            event_id=part.batch_key[1],
+            event_type=UNREADABLE,
+            event_version=1,
+            occurred_at=batch.ts_ns,
+            entity=Entity(
+                entity_type="Record",
+                entity_id=f"{batch.stream}-{batch.first_seq}",
+                sequence=batch.first_seq,
+            ),
+            payload=batch.payload,
+        )
+    if part.batch.rows is None:
+        return part.batch.envelopes[place]
+    return envelope_of(part.batch[place])

@@ -1,0 +1,143 @@
+"""The outbox of a service: what its handlers return, on the way to the event log."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import partial
+from typing import Final
+
+from exchange.bus.log.interface import RECORD_BYTES_MAX, Batch, EventLog, TopicWriter
+from exchange.bus.topics import TopicTable
+from exchange.domain.events import DeadLetter, Event, check_event, find_event_type
+from exchange.domain.events.catalogue import DEAD_LETTERS
+from exchange.errors import ErrorClass, ExchangeError, LogFault, LogRefused, class_of
+from exchange.resilience import Clock
+from exchange.runtime.log import log
+from exchange.runtime.patience import Patience
+from exchange.storage.sql import Store, Transaction
+from exchange.storage.sql.outbox import Outgoing, add_events, outgoing, outgoing_topics, remove_published
+
+EPOCH: Final = 1
+"""Of all that an outbox publishes: it has one past, which its store keeps."""
+_BATCHES_MAX: Final = 256
+
+
+class Outbox:
+    """Takes events into the transaction in which they came to be.
+
+    Args:
+        service: Whose it is.
+        topics: The table.
+    """
+
+    def __init__(self, service: str, topics: TopicTable) -> None:
+        self._service = service
+        self._topics = topics
+
+    def add(self, tx: Transaction, events: Iterable[Event]) -> int:
+        """Takes events in order; how many. Their ids and sequences are given here.
+
+        Raises:
+            LogRefused: One may not be published: it is not in the catalogue, or not by this service.
+            WireError: One is larger than a record of the log may be.
+        """
+        by_topic: dict[str, list[Event]] = defaultdict(list)
+        for event in events:
+            by_topic[self._topic_of(event)].append(event)
+        for topic, some in by_topic.items():
+            full = self._topics.full_name(topic)
+            stream = self._topics.find(full).writers.get(self._service)
+            if stream is None:
+                raise LogRefused(LogFault.WRONG_PRODUCER, f"{full} is not written by {self._service}")
+            add_events(tx, full, stream, some, partial(check_event, topic=topic))
+        return sum(map(len, by_topic.values()))
+
+    def _topic_of(self, event: Event) -> str:
+        if isinstance(event.payload, DeadLetter):
+            return f"{DEAD_LETTERS}.{self._service}"
+        return find_event_type(event.event_type, event.event_version).topic
+
+
+class OutboxPublisher:
+    """Publishes what is in an outbox, in its order; one of a service at a time, from one thread.
+
+    What the log has for good is removed here. A crash between the two leaves rows that are appended again,
+    under the same numbers, by which the log knows them. While the log cannot be written it waits, and tries
+    again for ever.
+
+    Args:
+        store: Of the service.
+        event_log: Where to.
+        clock: The time.
+    """
+
+    def __init__(self, store: Store, event_log: EventLog, clock: Clock) -> None:
+        self._store = store
+        self._log = event_log
+        self._writers: dict[str, TopicWriter] = {}
+        self.hold = Patience(clock)
+        self.published = 0  # batches
+
+    @property
+    def wait_s(self) -> float:
+        """How long it does nothing, as the log or the store is away; 0: it is not."""
+        return self.hold.wait_s
+
+    def step(self) -> bool:
+        """Publishes some of what is there; whether there was anything.
+
+        Raises:
+            LogRefused, LogCorrupt: The log and the outbox have two pasts: somebody has to look.
+        """
+        if self.wait_s > 0:
+            return False
+        try:
+            with self._store.read() as tx:
+                topics = outgoing_topics(tx)
+            for topic in topics:
+                self._publish(topic)
+        except ExchangeError as error:
+            self._hold(error)
+            return False
+        self.hold.succeeded()
+        return bool(topics)
+
+    def close(self) -> None:
+        """Lets others write its topics."""
+        while self._writers:
+            self._writers.popitem()[1].close()
+
+    def _publish(self, topic: str) -> None:
+        with self._store.read() as tx:
+            batches = outgoing(tx, topic, _BATCHES_MAX, RECORD_BYTES_MAX)
+        if not batches:
+            return
+        if topic not in self._writers:
+            self._writers[topic] = self._log.writer(topic)
+        writer = self._writers[topic]
+        self.published += writer.append([_batch(each) for each in batches])
+        writer.sync()
+        with self._store.begin() as tx:
+            remove_published(tx, topic, batches[-1].first_seq)
+
+    def _hold(self, error: ExchangeError) -> None:
+        in_use = isinstance(error, LogRefused) and error.fault is LogFault.TOPIC_IN_USE
+        if not in_use and class_of(error) is not ErrorClass.DEPENDENCY_DOWN:
+            raise error
+        self.close()
+        if self.hold.failed(error):
+            log("outbox held", level=logging.WARNING, service=self._store.service, why=error)
+
+
+def _batch(row: Outgoing) -> Batch:
+    return Batch(
+        stream=row.stream,
+        epoch=EPOCH,
+        first_seq=row.first_seq,
+        count=row.events,
+        ts_ns=row.ts_ns,
+        payload=row.payload,
+        key=row.key,
+    )
