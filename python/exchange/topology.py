@@ -165,7 +165,9 @@ PROCESSES: Final[tuple[Process, ...]] = (
         (ORDERS, MATCHING),
         "follows the journal, publishes executions and trades to the event log",
         _publisher_main,
-        lambda settings, _number, pid: publisher.is_healthy(DataDirectory(settings.data_directory), pid),
+        lambda settings, _number, pid: is_healthy(
+            DataDirectory(settings.data_directory), publisher.NAME, pid
+        ),
         essential=False,
         numbers=lambda settings: (0,) if settings.events.publish else (),
     ),

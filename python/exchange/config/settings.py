@@ -154,7 +154,7 @@ class Events:
     """The event log."""
 
     environment: str = _setting("dev", "The first part of the names of topics: `dev`, `staging`, `prod`")
-    publish: bool = _setting(True, "Publish what becomes of orders, and trades, to the event log")
+    publish: bool = _setting(False, "Publish what becomes of orders, and trades, to the event log")
     segment_bytes: int = _setting(64 * 2**20, "Size of a segment of a topic", 2**12, 2**32)
 
 

@@ -74,15 +74,12 @@ def work_beside_core(
         signal.signal(number, stop)
     gc.collect()
     gc.freeze()
-    path = status_path(directory, name)
-    next_status_ns, pause = 0, _SHORTEST_PAUSE_S
+    status, pause = StatusFile(directory, name), _SHORTEST_PAUSE_S
     try:
         while not stopped:
             now_ns = time.monotonic_ns()
             done = work.turn(now_ns)
-            if now_ns >= next_status_ns:
-                next_status_ns = now_ns + _STATUS_NS
-                _write_status(path, work, now_ns)
+            status.say(now_ns, sequence=work.sequence, logged_on=work.logged_on)
             if done:
                 pause = _SHORTEST_PAUSE_S
                 continue
@@ -118,12 +115,23 @@ def is_healthy(directory: DataDirectory, name: str, pid: int) -> bool:
     return fresh and int(status["pid"]) == pid
 
 
-def _write_status(path: Path, work: Work, now_ns: int) -> None:
-    content = {
-        "pid": os.getpid(),
-        "sequence": work.sequence,
-        "logged_on": work.logged_on,
-        "heartbeat_ns": now_ns,
-    }
-    with contextlib.suppress(OSError):  # a full disk is the core's to report
-        replace_file(path, json.dumps(content).encode("ascii"))
+class StatusFile:
+    """Says four times a second that a process works, and how far it is.
+
+    Args:
+        directory: The data directory.
+        name: Of the process.
+    """
+
+    def __init__(self, directory: DataDirectory, name: str) -> None:
+        self._path = status_path(directory, name)
+        self._next_ns = 0
+
+    def say(self, now_ns: int, **fields: int) -> None:
+        """Writes the fields, where it is time to."""
+        if now_ns < self._next_ns:
+            return
+        self._next_ns = now_ns + _STATUS_NS
+        content = {"pid": os.getpid(), "heartbeat_ns": now_ns, **fields}
+        with contextlib.suppress(OSError):  # a full disk is the core's to report
+            replace_file(self._path, json.dumps(content).encode("ascii"))

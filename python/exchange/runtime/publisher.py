@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import logging
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -27,24 +25,23 @@ from exchange.bus.topics import Topic, TopicTable
 from exchange.config.settings import Durability, Settings
 from exchange.domain.events.catalogue import COMMAND_ANSWERED, TRADE_EXECUTED
 from exchange.errors import LogUnavailable, StorageError
+from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
-from exchange.storage.directory import DataDirectory, replace_file
+from exchange.storage.directory import DataDirectory
 from exchange.storage.executions import ExecutionFold, Outcome, Rows, starting_fold
 from exchange.storage.venue_limits import limits_of
 
+NAME: Final = "publisher"
 EXECUTIONS: Final = COMMAND_ANSWERED.topic
 TRADES: Final = TRADE_EXECUTED.topic
 
-_MS: Final = 1_000_000
 _SLICE_COMMANDS: Final = 4_096
 _EVERYTHING: Final = 1 << 62
 _SHORTEST_PAUSE_S: Final = 0.0002
 _LONGEST_PAUSE_S: Final = 0.002
 _PAUSE_WITHOUT_ROOM_S: Final = 1.0
-_STATUS_NS: Final = 250 * _MS
-_MAX_STATUS_AGE_NS: Final = 3_000 * _MS
 
 
 class ExecutionPublisher:
@@ -170,9 +167,8 @@ class PublisherProcess:
     """
 
     def __init__(self, directory: DataDirectory, publisher: ExecutionPublisher) -> None:
-        self._directory = directory
+        self._status = StatusFile(directory, NAME)
         self._publisher = publisher
-        self._next_status_ns = 0
         self.stopping = False
 
     def catch_up(self) -> int:
@@ -211,13 +207,7 @@ class PublisherProcess:
             pause = min(pause * 1.3, _LONGEST_PAUSE_S)
 
     def _say(self) -> None:
-        now_ns = time.monotonic_ns()
-        if now_ns < self._next_status_ns:
-            return
-        self._next_status_ns = now_ns + _STATUS_NS
-        content = {"pid": os.getpid(), "sequence": self._publisher.sequence, "heartbeat_ns": now_ns}
-        with contextlib.suppress(OSError):  # a full disk is the core's to report
-            replace_file(self._directory.publisher_status, json.dumps(content).encode("ascii"))
+        self._status.say(time.monotonic_ns(), sequence=self._publisher.sequence)
 
 
 def main(settings: Settings, limit: Callable[[], int]) -> int:
@@ -301,13 +291,3 @@ def known_of(
     with events.reader(writers[EXECUTIONS].topic) as reader:
         (first,) = reader.read(records_max=1)
     return executions.last_seq, 0 if first.batch.first_seq == 1 else None
-
-
-def is_healthy(directory: DataDirectory, pid: int) -> bool:
-    """Whether the publisher with this process id said a moment ago that it follows."""
-    try:
-        status = json.loads(directory.publisher_status.read_bytes())
-    except (OSError, ValueError):
-        return False
-    fresh = time.monotonic_ns() - int(status["heartbeat_ns"]) <= _MAX_STATUS_AGE_NS
-    return fresh and int(status["pid"]) == pid

@@ -82,11 +82,6 @@ class DataDirectory:
         return self.run / "replica.json"
 
     @property
-    def publisher_status(self) -> Path:
-        """How far the publisher is, as JSON."""
-        return self.run / "publisher.json"
-
-    @property
     def announcement(self) -> Path:
         """Endpoints and process ids, as JSON."""
         return self.run / "exchange.json"
