@@ -21,8 +21,9 @@ from cmatch._core import JournalReader, LoadGenerator, ReportReader, Venue
 from cmatch.frames import RECORD_BYTES, CommandList, decode_commands
 from exchange.bench.flow import Load, Planned, plan_load
 from exchange.bench.market import Market
+from exchange.config import load as load_settings
 from exchange.domain.enums import ExecType, OrderAction, ReportFlag
-from exchange.storage.venue_limits import read_limits
+from exchange.storage.venue_limits import limits_of, read_limits
 
 ACCOUNTS: Final = 100
 SOCKETS: Final = 4
@@ -252,9 +253,10 @@ def fold(directory: Path) -> Venue:
 
 
 def _empty_venue(directory: Path) -> Venue:
-    limits = read_limits(directory)
-    assert limits is not None, f"nothing was ever started on {directory}"
-    return Venue(**limits)
+    # A copy of the journal alone is one of a core here.
+    return Venue(
+        **(read_limits(directory) or limits_of(load_settings(data_directory=directory, limits=LIMITS)))
+    )
 
 
 def judge(directory: Path, acknowledged: Iterable[Request], end: End) -> Findings:

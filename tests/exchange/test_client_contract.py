@@ -507,7 +507,7 @@ def test_callback_that_blocks_too_long_costs_a_reconnect_and_no_report(
     processes: Callable[..., World], market: Market
 ) -> None:
     """A reading thread that is held up for too long loses its connection, and nothing else."""
-    world = processes("sync")
+    world = processes("processes", "sync")
     operator = set_up(world, market)
     maker = trader(world, market, market.first, heartbeat_ms=300)
     taker = trader(world, market, market.second)

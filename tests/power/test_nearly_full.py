@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from cmatch import RejectCode
 from exchange.bench.market import BASE, INSTRUMENT, Market
 from exchange.client import Client
-from exchange.runtime.log import LOGGER
+from exchange.services.orders import disk_watch
 from exchange.services.orders.disk_watch import DiskWatch, used_percent
 from tests.crash.lives import Core, open_market
 from tests.crash.traders import TENANT
@@ -19,13 +18,11 @@ from tests.crash.traders import TENANT
 _SECOND_NS = 1_000_000_000
 
 
-def test_watch_looks_once_a_second_and_tells_each_change(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_watch_looks_once_a_second_and_tells_each_change(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the limit it is not yet nearly full; above it it is, and is told once."""
     told: list[bool] = []
-    caplog.set_level(logging.INFO, logger=LOGGER.name)
-    monkeypatch.setattr(LOGGER, "propagate", True)
+    said: list[str] = []
+    monkeypatch.setattr(disk_watch, "log", lambda event, **_: said.append(event))
     now, used, looks = [0], [85.0], [0]
 
     def look(_: Path) -> float:
@@ -41,7 +38,7 @@ def test_watch_looks_once_a_second_and_tells_each_change(
         now[0] += _SECOND_NS // 2
     assert told == [True, False]
     assert looks[0] == 10
-    assert caplog.messages == ["disk nearly full: no new orders", "disk has room again"]
+    assert said == ["disk nearly full: no new orders", "disk has room again"]
 
 
 def test_used_is_a_share_of_what_there_is(tmp_path: Path) -> None:
