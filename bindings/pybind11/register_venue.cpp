@@ -458,9 +458,10 @@ void register_venue(py::module_& module) {
   layouts["HOLD"] = layout(sizeof(HoldRow), CM_FIELD(HoldRow, transfer_id), CM_FIELD(HoldRow, account),
                            CM_FIELD(HoldRow, amount), CM_FIELD(HoldRow, expire_at), CM_FIELD(HoldRow, asset),
                            CM_FIELD(HoldRow, reserved));
-  layouts["ACCOUNT"] = layout(sizeof(AccountView), CM_FIELD(AccountView, account), CM_FIELD(AccountView, parent),
-                              CM_FIELD(AccountView, tenant), CM_FIELD(AccountView, killed),
-                              CM_FIELD(AccountView, reserved), CM_FIELD(AccountView, countdown_at));
+  layouts["ACCOUNT"] =
+      layout(sizeof(AccountView), CM_FIELD(AccountView, account), CM_FIELD(AccountView, parent),
+             CM_FIELD(AccountView, tenant), CM_FIELD(AccountView, killed), CM_FIELD(AccountView, reserved),
+             CM_FIELD(AccountView, countdown_at));
   layouts["ASSET"] = layout(sizeof(AssetRow), CM_FIELD(AssetRow, asset), CM_FIELD(AssetRow, scale),
                             CM_FIELD(AssetRow, symbol), CM_FIELD(AssetRow, mark), CM_FIELD(AssetRow, haircut),
                             CM_FIELD(AssetRow, collateral_asset), CM_FIELD(AssetRow, reserved));
