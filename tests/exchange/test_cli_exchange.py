@@ -234,6 +234,7 @@ def test_log_has_what_became_of_orders(up: Up) -> None:
     """Topics, events of one from an offset on, and wrong uses."""
     up.say("order", "new", "BTC-USD", "buy", "0.1", "1", "--account", "12")
     placed: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     until = time.monotonic() + 30
     while not placed and time.monotonic() < until:
         shown = exchange("log", "show", "orders.lifecycle", "--data", str(up.data), *settings()).stdout
