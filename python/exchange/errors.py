@@ -142,36 +142,45 @@ class LogCorrupt(StorageError):
 
 
 class LogFault(IntEnum):
-    """Why an event was not published, or an event log not used: append only, docs/events.md says more."""
+    """Why an event was not published, or an event log not used: append only."""
 
     UNKNOWN_EVENT = 7001
-    """Its type and version are not in the catalogue."""
     WRONG_PRODUCER = 7002
-    """The catalogue names others as its producers."""
     BAD_EVENT = 7003
-    """A field is missing, too long, or the payload is not what the catalogue says."""
     SUNSET = 7004
-    """Its type was withdrawn."""
     UNKNOWN_TOPIC = 7101
-    """No topic of the table has that name."""
     TOPIC_IN_USE = 7102
-    """Another writes it."""
     GAP = 7103
-    """Events are missing between what the log has of the stream and the batch."""
     OVERLAP = 7104
-    """The log has a part of the batch: it was cut differently the first time."""
     DIVERGED = 7105
-    """The log has the batch's sequences from another epoch: two pasts."""
     FENCED = 7106
-    """The stream goes on in a later epoch than the batch's."""
     TOO_LARGE = 7107
-    """The batch is larger than a record may be."""
     TRUNCATED = 7108
-    """What is at the offset was removed."""
     GROUP_IN_USE = 7109
-    """Another consumes for the group."""
     BAD_NAME = 7110
-    """No name for a group."""
+
+    @property
+    def meaning(self) -> str:
+        """What is wrong, in words."""
+        return _LOG_FAULTS[self]
+
+
+_LOG_FAULTS = {
+    LogFault.UNKNOWN_EVENT: "its type and version are not in the catalogue",
+    LogFault.WRONG_PRODUCER: "the catalogue names others as its producers, or the topic other writers",
+    LogFault.BAD_EVENT: "a field is missing, too long, or not what the catalogue says",
+    LogFault.SUNSET: "its type was withdrawn",
+    LogFault.UNKNOWN_TOPIC: "no topic of the table has that name",
+    LogFault.TOPIC_IN_USE: "another writes it",
+    LogFault.GAP: "events are missing between what the log has of the stream and the batch",
+    LogFault.OVERLAP: "the log has a part of the batch: it was cut differently the first time",
+    LogFault.DIVERGED: "the log has the batch's sequences from another epoch: two pasts",
+    LogFault.FENCED: "the stream goes on in a later epoch than the batch's",
+    LogFault.TOO_LARGE: "the batch is larger than a record may be",
+    LogFault.TRUNCATED: "what is at the offset was removed",
+    LogFault.GROUP_IN_USE: "another consumes for the group",
+    LogFault.BAD_NAME: "no name for a group",
+}
 
 
 class LogRefused(ExchangeError):

@@ -24,6 +24,7 @@ from exchange.config import Settings, load
 from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
 from exchange.observability import MetricsServer, StatsReader, stats_path
+from exchange.runtime import publisher
 from exchange.runtime.child import ChildSpec, die_with_parent
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
@@ -47,6 +48,7 @@ SERVICES: Final[tuple[ServiceSpec, ...]] = (ORDERS, ACCOUNTS, RISK, MATCHING)
 # Journal that a replica folds again when it starts, so that it can tell of the orders in it.
 _HISTORY_BYTES: Final = 2 << 30
 _NICE_REPLICA: Final = 15
+_NICE_PUBLISHER: Final = 10
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,16 @@ def _replica_main(settings: Settings, _number: int = 0) -> int:
     return asyncio.run(_run_replica(settings))
 
 
+def _publisher_main(settings: Settings, _number: int = 0) -> int:
+    rank(_NICE_PUBLISHER)
+    keep_off(settings.core.cpu)
+    statistics = statistics_of(settings)
+    try:
+        return publisher.main(settings, publisher.limit_of(settings, statistics))
+    finally:
+        statistics.close()
+
+
 PROCESSES: Final[tuple[Process, ...]] = (
     Process("core", SERVICES, "sequences, journals, matches and answers", _core_main, _core_healthy),
     Process(
@@ -121,6 +133,15 @@ PROCESSES: Final[tuple[Process, ...]] = (
         _replica_main,
         lambda settings, _number, pid: is_healthy(DataDirectory(settings.data_directory), pid),
         essential=False,
+    ),
+    Process(
+        "publisher",
+        (ORDERS, MATCHING),
+        "follows the journal, publishes executions and trades to the event log",
+        _publisher_main,
+        lambda settings, _number, pid: publisher.is_healthy(DataDirectory(settings.data_directory), pid),
+        essential=False,
+        numbers=lambda settings: (0,) if settings.events.publish else (),
     ),
 )
 

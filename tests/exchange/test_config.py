@@ -113,7 +113,8 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
         return "disk", Durability.DISK
     if row.kind is Path:
         return str(tmp_path / "other"), tmp_path / "other"
-    text = "127.0.0.1:1" if row.name == "metrics" else f"tcp://127.0.0.1:{7_000 + len(row.name)}"
+    words = {"endpoints.metrics": "127.0.0.1:1", "events.environment": "staging"}
+    text = words.get(row.key, f"tcp://127.0.0.1:{7_000 + len(row.name)}")
     return text, text
 
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from exchange.domain.events.catalogue import DEAD_LETTERS
-from exchange.errors import ConfigError, LogFault, LogRefused
+from exchange.errors import LogFault, LogRefused
 
-_ENVIRONMENT: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}\.([a-z]+\.[a-z]+)\.v([1-9][0-9]?)")
 _DAY_NS: Final = 86_400_000_000_000
 _GIB: Final = 1 << 30
@@ -140,16 +139,9 @@ class TopicTable:
     Args:
         environment: The first part of their names: `dev`, `staging`, `prod`.
         topics: The table.
-
-    Raises:
-        ConfigError: The environment is no lower-case word.
     """
 
     def __init__(self, environment: str, topics: tuple[Topic, ...] = TOPICS) -> None:
-        if not _ENVIRONMENT.fullmatch(environment):
-            raise ConfigError(
-                f"environment is {environment!r}: expected a lower-case word of at most 32 characters"
-            )
         self.environment = environment
         self._topics = {topic.full_name(environment): topic for topic in topics}
 

@@ -26,6 +26,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("balances", "the balances of an account"),
     ("book", "the book of an instrument"),
     ("snapshot", "take a snapshot now"),
+    ("log", "topics and events of the event log"),
     ("dlq", "dead letters: list, show, replay, discard"),
     ("replay", "fold a journal from its start and say what came of it"),
     ("verify", "replay a journal and compare every hash that was recorded"),

@@ -145,6 +145,11 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
         raise refuse("endpoints.queries", "is that of orders: expected another one")
     if settings.endpoints.metrics and not _is_host_port(settings.endpoints.metrics):
         raise refuse("endpoints.metrics", f"is {settings.endpoints.metrics!r}: expected host:port")
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", settings.events.environment):
+        raise refuse(
+            "events.environment",
+            f"is {settings.events.environment!r}: expected a lower-case word of at most 32 characters",
+        )
     limits, sessions = settings.limits, settings.sessions
     if limits.segment_bytes % 4096:
         raise refuse("limits.segment_bytes", f"is {limits.segment_bytes}: expected a multiple of 4,096")

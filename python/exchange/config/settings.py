@@ -121,6 +121,15 @@ class Security:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """The event log."""
+
+    environment: str = _setting("dev", "The first part of the names of topics: `dev`, `staging`, `prod`")
+    publish: bool = _setting(True, "Publish what becomes of orders, and trades, to the event log")
+    segment_bytes: int = _setting(64 * 2**20, "Size of a segment of a topic", 2**12, 2**32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of an exchange. `exchange.config.load` makes one that fits together."""
 
@@ -136,3 +145,4 @@ class Settings:
     stores: Stores = field(default_factory=Stores)
     security: Security = field(default_factory=Security)
     replication: Replication = field(default_factory=Replication)
+    events: Events = field(default_factory=Events)

@@ -209,7 +209,8 @@ def decode_rows(data: bytes) -> EventRows:
     if _number(data, "count") != count:
         raise WireError("the frame counts other rows than it has")
     tenants = _tenants(data, first + 1, end, count)
-    if end + (len(tenants) + 1) // 2 != total:
+    newer = pointers > _struct("EventFrame").pointers  # what it has more lies behind
+    if end + (len(tenants) + 1) // 2 != total and not newer:
         raise WireError("there is more in the frame than its rows")
     rows = _rows(data, (head + 1) * _WORD, count, row_words * _WORD, ROW_DTYPES[kind])
     return EventRows(kind, rows, _number(data, "journalSequence"), tenants)

@@ -212,7 +212,7 @@ def payload_json(payload: Any) -> Any:
     if isinstance(payload, EventEnvelope):
         return _json_of_event(event_of(payload))
     if dataclasses.is_dataclass(payload):
-        large = _large_fields(type(payload).__name__)
+        large = large_fields(type(payload).__name__)
         return {
             camel(field.name): _value_json(getattr(payload, field.name), large=camel(field.name) in large)
             for field in dataclasses.fields(payload)
@@ -235,7 +235,7 @@ def _value_json(value: Any, *, large: bool) -> Any:
 
 
 @cache
-def _large_fields(struct: str) -> frozenset[str]:
+def large_fields(struct: str) -> frozenset[str]:
     """The fields of a struct that are numbers of 64 bits, or more: several words."""
     found = next(each for file in describe() for each in file.structs if each.name == struct)
     large = {

@@ -2,6 +2,7 @@
 
 journal/             segments of the journal: the core writes, all others read
 snapshots/           NNN.snapshot, NNN.history of the replica; live.digest: the hashes on the way
+log/                 the event log: a directory a topic
 followers.json       who follows the journal from elsewhere, and how far each has it
 leads, in-sync       of a standby: that it leads now; that it has all that was acknowledged
 stores/              SERVICE.sqlite: what a service remembers in SQL
@@ -29,6 +30,11 @@ class DataDirectory:
     def journal(self) -> Path:
         """Segments of the journal."""
         return self.root / "journal"
+
+    @property
+    def log(self) -> Path:
+        """The event log."""
+        return self.root / "log"
 
     @property
     def snapshots(self) -> Path:
@@ -74,6 +80,11 @@ class DataDirectory:
     def replica_status(self) -> Path:
         """How far the replica is, as JSON."""
         return self.run / "replica.json"
+
+    @property
+    def publisher_status(self) -> Path:
+        """How far the publisher is, as JSON."""
+        return self.run / "publisher.json"
 
     @property
     def announcement(self) -> Path:

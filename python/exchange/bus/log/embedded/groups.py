@@ -1,6 +1,7 @@
 """Consumer groups of a topic: a file each, with two slots that are written in turn, so that one is whole.
 
 Slot, 64 bytes: CRC-32 of what follows (4), zeros (4), how often it was written (8), the cursor (8), zeros.
+The second slot is written first: as long as there is nothing in the first one, the group is not yet made.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class EmbeddedGroup:
         self._file = descriptor
         try:
             content = os.pread(descriptor, _SLOT.size * _SLOTS, 0)
-            self._written, self._cursor = _newest(content, path) if content else (0, begin)
-            if not content:
+            self._written, self._cursor = _newest(content, path) or (0, begin)
+            if not self._written:
                 self.commit(begin)
                 sync_directory(path.parent)
         except OSError as error:
@@ -119,19 +120,21 @@ def read_cursors(directory: Path) -> dict[str, int]:
     """
     found = {}
     for path in sorted((directory / "groups").glob("*")):
-        content = path.read_bytes()
-        if content:  # else it is being made
-            found[path.name] = _newest(content, path)[1]
+        newest = _newest(path.read_bytes(), path)
+        if newest is not None:
+            found[path.name] = newest[1]
     return found
 
 
-def _newest(content: bytes, path: Path) -> tuple[int, int]:
-    """How often the cursor was written, and what it is."""
+def _newest(content: bytes, path: Path) -> tuple[int, int] | None:
+    """How often the cursor was written, and what it is; None: it is being made, or its maker died."""
     slots = []
     for at in range(0, len(content) - _SLOT.size + 1, _SLOT.size):
         checked, _, written, cursor = _SLOT.unpack_from(content, at)
         if written and crc32(content[at + 4 : at + _SLOT.size]) == checked:
             slots.append((written, cursor))
-    if not slots:
+    if slots:
+        return max(slots)
+    if any(content[: _SLOT.size]):
         raise LogCorrupt(f"{path} has no cursor that is whole")
-    return max(slots)
+    return None

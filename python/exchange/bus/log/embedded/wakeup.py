@@ -100,6 +100,9 @@ class WakeReceiver:
         if self._socket is None:
             socket: zmq.Socket[bytes] = self._context.socket(zmq.SUB)
             configure(socket, _OPTIONS)
+            # One message is as good as many. And where they pile up to the bound of a queue and the writer
+            # goes, libzmq aborts the process (stream_engine_base.cpp: !_io_error).
+            socket.setsockopt(zmq.CONFLATE, 1)
             socket.setsockopt(zmq.SUBSCRIBE, b"")
             socket.connect(self._endpoint)
             self._socket = socket

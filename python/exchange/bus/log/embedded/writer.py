@@ -204,9 +204,9 @@ class EmbeddedWriter:
     def close(self) -> None:
         """Lets another be the writer."""
         self._drop()
-        self._wake.close()
 
     def _drop(self) -> None:
+        self._wake.close()
         for descriptor in (self._file, self._lock):
             if descriptor >= 0:
                 os.close(descriptor)

@@ -1,0 +1,123 @@
+"""Events in an event log: checked against the catalogue on their way in, read as events on their way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from exchange.bus.log.interface import Batch, Record
+from exchange.bus.topics import Topic
+from exchange.domain.events import Event, check_event, event_id
+from exchange.domain.events.catalogue import COMMAND_ANSWERED, ORDER_EVENTS, TRADE_EXECUTED, EventType
+from exchange.errors import LogFault, LogRefused
+from exchange.schema.event_rows import VERSION, EventList, Records, Tenants, encode_rows
+from exchange.schema.events import EventBatch, decode_events, encode_events
+
+_ROW_TYPES: Final[Mapping[EventList, EventType]] = {
+    EventList.REPORTS: next(iter(ORDER_EVENTS.values())),  # the others differ in name and meaning alone
+    EventList.ANSWERS: COMMAND_ANSWERED,
+    EventList.TRADES: TRADE_EXECUTED,
+}
+
+
+def stream_of(topic: Topic, producer: str) -> int:
+    """The number of a producer's stream.
+
+    Raises:
+        LogRefused: WRONG_PRODUCER.
+    """
+    stream = topic.writers.get(producer)
+    if stream is None:
+        raise LogRefused(LogFault.WRONG_PRODUCER, f"{topic.name} is not written by {producer or 'nobody'}")
+    return stream
+
+
+def batch_of_events(
+    topic: Topic,
+    producer: str,
+    events: Sequence[Event],
+    first_seq: int,
+    *,
+    key: str,
+    epoch: int = 1,
+    headers: Mapping[str, str] | None = None,
+) -> Batch:
+    """A batch of events that are published as one.
+
+    Args:
+        topic: Where.
+        producer: The service that publishes them.
+        events: At least one, in the order of their sequences, with the ids that follow from these.
+        first_seq: Of the first, in the producer's stream.
+        key: By which an engine may spread the topic: the value of the topic's `key`.
+        epoch: Of the producer.
+        headers: Beside them.
+
+    Raises:
+        LogRefused: UNKNOWN_EVENT, WRONG_PRODUCER, SUNSET, BAD_EVENT.
+        WireError: A value does not fit its field.
+    """
+    stream = stream_of(topic, producer)
+    for seq, event in enumerate(events, first_seq):
+        check_event(event, topic.name)
+        if event.producer != producer:
+            raise LogRefused(
+                LogFault.WRONG_PRODUCER, f"{producer} publishes an event of {event.producer or 'nobody'}"
+            )
+        if event.event_id != event_id(event.occurred_at, stream, seq):
+            raise LogRefused(
+                LogFault.BAD_EVENT,
+                f"{event.event_type} {event.event_id} has not the id of sequence {seq} of stream {stream}",
+            )
+    return Batch(
+        stream=stream,
+        epoch=epoch,
+        first_seq=first_seq,
+        count=len(events),
+        ts_ns=max(event.occurred_at for event in events),
+        schema_version=VERSION,
+        payload=encode_events(events),
+        key=key,
+        headers=headers or {},
+    )
+
+
+def batch_of_rows(
+    topic: Topic,
+    kind: EventList,
+    rows: Records,
+    first_seq: int,
+    *,
+    epoch: int,
+    ts_ns: int,
+    journal_sequence: int,
+    tenants: Tenants,
+) -> Batch:
+    """A batch of a hot stream: rows that follow from one record of the journal.
+
+    Raises:
+        LogRefused: BAD_EVENT, WRONG_PRODUCER: the catalogue has such rows elsewhere.
+        WireError: More rows than a frame holds, or none.
+    """
+    row = _ROW_TYPES[kind]
+    if row.topic != topic.name:
+        raise LogRefused(LogFault.BAD_EVENT, f"{row.name} belongs to {row.topic}, not to {topic.name}")
+    return Batch(
+        stream=stream_of(topic, row.producers[0]),
+        epoch=epoch,
+        first_seq=first_seq,
+        count=len(rows),
+        ts_ns=ts_ns,
+        schema_version=VERSION,
+        payload=encode_rows(kind, rows, journal_sequence, tenants),
+    )
+
+
+def events_of(record: Record) -> EventBatch:
+    """The events of a record.
+
+    Raises:
+        WireError: It holds none, or what is not known here.
+    """
+    batch = record.batch
+    return decode_events(batch.payload, batch.stream, batch.first_seq)

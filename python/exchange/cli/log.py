@@ -1,0 +1,92 @@
+"""`exchange log`."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+from exchange.bus.log.events import events_of
+from exchange.bus.log.interface import EventLog
+from exchange.bus.topics import TopicTable
+from exchange.cli.common import add_settings, settings_of, table
+from exchange.runtime.publisher import open_log
+from exchange.schema.events import event_json, time_json
+
+DESCRIPTION = """Read the event log of a data directory, whether the exchange runs or not.
+
+  topics   what each topic holds, and who consumes it
+  show     events of a topic as JSON, a line each: from an offset, a time, or the oldest
+  tail     the newest events of a topic, and those that come"""
+
+_COUNT = 10
+_LOOK_S = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    add_settings(parser)
+    parser.add_argument("what", choices=("topics", "show", "tail"))
+    parser.add_argument("topic", nargs="?", help="domain.stream, as in execution.trades; or its whole name")
+    parser.add_argument(
+        "--from", dest="start", metavar="WHERE", help="an offset, or a time as in 2026-02-12T12:34:56Z"
+    )
+    parser.add_argument("--count", type=int, default=None, metavar="N", help="at most so many events")
+    parser.set_defaults(refuse=parser.error)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints; returns 0."""
+    settings = settings_of(options)
+    with open_log(settings) as events:
+        if options.what == "topics":
+            print(_topics(events))
+            return 0
+        if options.topic is None:
+            options.refuse(f"{options.what} needs a topic")
+        known = TopicTable(settings.events.environment)
+        topic = options.topic if options.topic in set(known) else known.full_name(options.topic)
+        if options.what == "show":
+            start = _offset(events, topic, options.start) if options.start else events.extent(topic).begin
+            _print(events, topic, start, options.count, follow=False)
+        else:
+            extent = events.extent(topic)
+            start = max(extent.begin, extent.end - (_COUNT if options.count is None else options.count))
+            _print(events, topic, start, None, follow=True)
+    return 0
+
+
+def _topics(events: EventLog) -> str:
+    rows = []
+    for topic in events.topics():
+        extent = events.extent(topic)
+        with events.reader(topic) as reader:
+            oldest = reader.read(records_max=1)
+        groups = ", ".join(
+            f"{group.name} {'lost' if group.lost else f'-{group.lag}'}" for group in events.groups(topic)
+        )
+        since = time_json(oldest[0].batch.ts_ns) if oldest else ""
+        rows.append((topic, str(extent.begin), str(extent.end), f"{extent.size:,}", since, groups))
+    return table(("topic", "begin", "end", "bytes", "oldest", "groups and their lag"), rows)
+
+
+def _offset(events: EventLog, topic: str, where: str) -> int:
+    if where.isdigit():
+        return int(where)
+    when = datetime.fromisoformat(where)
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return events.offset_at(topic, int(aware.timestamp() * 1_000) * 1_000_000)
+
+
+def _print(events: EventLog, topic: str, start: int, count: int | None, *, follow: bool) -> None:
+    left = count
+    with events.reader(topic, start) as reader:
+        while left is None or left > 0:
+            records = reader.read(records_max=16)
+            if not records:
+                if not follow:
+                    return
+                reader.wait(_LOOK_S)
+            for record in records:
+                for event in events_of(record)[:left]:
+                    print(event_json(event), flush=follow)
+                    left = None if left is None else left - 1

@@ -1,0 +1,313 @@
+"""The publisher: follows the journal and appends what came of each record to the event log.
+
+A process of its own: it needs the events that a fold makes, which the replica's does not give out; a replica
+stands still for every snapshot, and runs when nothing else does. It keeps nothing: the log says how far it
+is, and what follows is folded again from the newest snapshot before that. A record of the journal becomes one
+batch a topic, always the same one, so the log of a standby is that of its leader.
+
+Trades are appended before the executions of the same record: who knows of an execution finds its trade.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Final
+
+from exchange.bus.log.embedded import EmbeddedLog
+from exchange.bus.log.events import batch_of_rows, stream_of
+from exchange.bus.log.interface import Batch, EventLog, TopicWriter
+from exchange.bus.topics import Topic, TopicTable
+from exchange.config.settings import Durability, Settings
+from exchange.domain.events.catalogue import COMMAND_ANSWERED, TRADE_EXECUTED
+from exchange.errors import LogUnavailable, StorageError
+from exchange.runtime.core_status import CoreStatistics
+from exchange.runtime.exits import ExitCode
+from exchange.runtime.log import log
+from exchange.storage.directory import DataDirectory, replace_file
+from exchange.storage.executions import ExecutionFold, Outcome, Rows, starting_fold
+from exchange.storage.venue_limits import limits_of
+
+EXECUTIONS: Final = COMMAND_ANSWERED.topic
+TRADES: Final = TRADE_EXECUTED.topic
+
+_MS: Final = 1_000_000
+_SLICE_COMMANDS: Final = 4_096
+_EVERYTHING: Final = 1 << 62
+_SHORTEST_PAUSE_S: Final = 0.0002
+_LONGEST_PAUSE_S: Final = 0.002
+_PAUSE_WITHOUT_ROOM_S: Final = 1.0
+_STATUS_NS: Final = 250 * _MS
+_MAX_STATUS_AGE_NS: Final = 3_000 * _MS
+
+
+class ExecutionPublisher:
+    """Publishes what a fold makes. One thread.
+
+    Args:
+        fold: What is published; not beyond what the log has.
+        topics: Rows of the two topics, by `domain.stream`.
+        writers: Their writers, likewise.
+        limit: Sequence of the last command that may be published: it will not be undone.
+    """
+
+    def __init__(
+        self,
+        fold: ExecutionFold,
+        topics: dict[str, Topic],
+        writers: dict[str, TopicWriter],
+        limit: Callable[[], int],
+    ) -> None:
+        self._fold = fold
+        self._topics = topics
+        self._writers = writers
+        self._limit = limit
+        self._waiting: dict[str, list[Batch]] = {TRADES: [], EXECUTIONS: []}
+
+    @property
+    def sequence(self) -> int:
+        """Of the last command whose events were made."""
+        return self._fold.sequence
+
+    def advance(self, most_commands: int) -> int:
+        """Publishes what there is, up to so many commands, or a record more; how many it was.
+
+        Raises:
+            JournalCorrupt: The journal cannot be followed.
+            LogRefused: The log has another past.
+            LogUnavailable: The log cannot be written now; nothing is lost by trying again.
+        """
+        self._flush()
+        done, limit = 0, self._limit()
+        while done < most_commands and (outcome := self._fold.advance(limit)) is not None:
+            done += outcome.commands
+            for rows in outcome.trades:
+                self._waiting[TRADES].append(self._batch(TRADES, outcome, rows))
+            for rows in outcome.executions:
+                self._waiting[EXECUTIONS].append(self._batch(EXECUTIONS, outcome, rows))
+        self._flush()
+        return done
+
+    def _batch(self, topic: str, outcome: Outcome, rows: Rows) -> Batch:
+        return batch_of_rows(
+            self._topics[topic],
+            rows.kind,
+            rows.rows,
+            rows.first,
+            epoch=outcome.epoch,
+            ts_ns=outcome.ts_ns,
+            journal_sequence=outcome.sequence,
+            tenants=rows.tenants,
+        )
+
+    def _flush(self) -> None:
+        for topic, batches in self._waiting.items():
+            if batches:
+                self._writers[topic].append(batches)
+                batches.clear()
+
+    def check_past(self, executions: int, trades: int | None) -> None:
+        """Looks whether the journal, which was followed to its end, has all that the log had.
+
+        Args:
+            executions: Number of the last report or answer in the log.
+            trades: Of the last trade; None: none.
+
+        Raises:
+            StorageError: It has not: they are of two pasts.
+        """
+        if self._fold.executions < executions or self._fold.trades < (trades or 0):
+            raise StorageError(
+                f"the event log ends with event {executions} and trade {trades or 0}, the journal with"
+                f" {self._fold.executions} and {self._fold.trades}: two pasts"
+            )
+
+
+def open_log(settings: Settings) -> EmbeddedLog:
+    """The event log of an exchange."""
+    directory = DataDirectory(settings.data_directory)
+    return EmbeddedLog(
+        directory.log,
+        directory.run,
+        TopicTable(settings.events.environment),
+        segment_bytes=settings.events.segment_bytes,
+    )
+
+
+def limit_of(settings: Settings, statistics: CoreStatistics) -> Callable[[], int]:
+    """What may be published: what an answer may stand for. Nothing while the core does not say.
+
+    With durability `process` that is all that is written. A power cut may then leave a log that has more than
+    the journal, which is found out.
+    """
+    if settings.durability is Durability.PROCESS:
+        return lambda: _EVERYTHING
+
+    def limit() -> int:
+        values = statistics.values()
+        if not values:
+            return 0
+        durable = values["journal_sequence_durable"]
+        if settings.durability is Durability.DISK or values["solo"] or settings.replication.leader:
+            return durable
+        return min(durable, values["journal_sequence_replicated"])
+
+    return limit
+
+
+class PublisherProcess:
+    """One run of a publisher, in one thread.
+
+    Args:
+        directory: The data directory.
+        publisher: What it runs.
+    """
+
+    def __init__(self, directory: DataDirectory, publisher: ExecutionPublisher) -> None:
+        self._directory = directory
+        self._publisher = publisher
+        self._next_status_ns = 0
+        self.stopping = False
+
+    def catch_up(self) -> int:
+        """Publishes what there is; how many commands it was.
+
+        Raises:
+            JournalCorrupt: The journal cannot be followed.
+            ExchangeError: The log cannot be written, or has another past.
+        """
+        total = 0
+        while not self.stopping and (done := self._publisher.advance(_SLICE_COMMANDS)):
+            total += done
+            self._say()
+        return total
+
+    def run(self) -> None:
+        """Follows until `stopping` is set; a log that cannot be written now is tried again.
+
+        Raises:
+            JournalCorrupt: The journal cannot be followed.
+            LogRefused: The log has another past.
+        """
+        pause = _SHORTEST_PAUSE_S
+        while not self.stopping:
+            self._say()
+            try:
+                done = self._publisher.advance(_SLICE_COMMANDS)
+            except LogUnavailable as error:
+                log("the event log cannot be written", level=logging.ERROR, reason=error)
+                time.sleep(_PAUSE_WITHOUT_ROOM_S)
+                continue
+            if done:
+                pause = _SHORTEST_PAUSE_S
+                continue
+            time.sleep(pause)
+            pause = min(pause * 1.3, _LONGEST_PAUSE_S)
+
+    def _say(self) -> None:
+        now_ns = time.monotonic_ns()
+        if now_ns < self._next_status_ns:
+            return
+        self._next_status_ns = now_ns + _STATUS_NS
+        content = {"pid": os.getpid(), "sequence": self._publisher.sequence, "heartbeat_ns": now_ns}
+        with contextlib.suppress(OSError):  # a full disk is the core's to report
+            replace_file(self._directory.publisher_status, json.dumps(content).encode("ascii"))
+
+
+def main(settings: Settings, limit: Callable[[], int]) -> int:
+    """Publishes until it is told to stop; its exit code.
+
+    Args:
+        settings: Of the exchange.
+        limit: As of `limit_of`.
+
+    Raises:
+        JournalCorrupt: The journal cannot be followed.
+        ExchangeError: It cannot begin, or not go on.
+    """
+    table = TopicTable(settings.events.environment)
+    with open_log(settings) as events, contextlib.ExitStack() as opened:
+        names = {topic: table.full_name(topic) for topic in (TRADES, EXECUTIONS)}
+        topics = {topic: table.find(name) for topic, name in names.items()}
+        writers: dict[str, TopicWriter] = {
+            topic: opened.enter_context(events.writer(name)) for topic, name in names.items()
+        }
+        publisher, process = _begin(settings, events, topics, writers, limit)
+        process.run()
+        while publisher.advance(_SLICE_COMMANDS):
+            pass
+        for writer in writers.values():
+            writer.sync()
+    log("publisher stopped", sequence=publisher.sequence)
+    return ExitCode.STOPPED
+
+
+def _begin(
+    settings: Settings,
+    events: EventLog,
+    topics: dict[str, Topic],
+    writers: dict[str, TopicWriter],
+    limit: Callable[[], int],
+) -> tuple[ExecutionPublisher, PublisherProcess]:
+    """Goes on where the log ends, and catches up with the journal."""
+    directory = DataDirectory(settings.data_directory)
+    start = time.monotonic()
+    executions, trades = known_of(events, topics, writers)
+    fold = starting_fold(
+        directory,
+        limits_of(settings),
+        executions=executions,
+        trades=trades,
+        passed_over=lambda error: log("snapshot passed over", level=logging.WARNING, reason=error),
+    )
+    if fold.sequence and not executions:
+        log("the event log begins late", level=logging.WARNING, sequence=fold.sequence)
+    publisher = ExecutionPublisher(fold, topics, writers, limit)
+    process = PublisherProcess(directory, publisher)
+
+    def stop(*_: object) -> None:
+        process.stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    commands = process.catch_up()
+    if limit() == _EVERYTHING and not process.stopping:
+        publisher.check_past(executions, trades)
+    log(
+        "publisher caught up",
+        commands=commands,
+        sequence=publisher.sequence,
+        seconds=f"{time.monotonic() - start:.3f}",
+    )
+    gc.collect()
+    gc.freeze()
+    return publisher, process
+
+
+def known_of(
+    events: EventLog, topics: dict[str, Topic], writers: dict[str, TopicWriter]
+) -> tuple[int, int | None]:
+    """Numbers of the last execution and the last trade that the log has, as of `starting_fold`."""
+    executions = writers[EXECUTIONS].head(stream_of(topics[EXECUTIONS], COMMAND_ANSWERED.producers[0]))
+    trades = writers[TRADES].head(stream_of(topics[TRADES], TRADE_EXECUTED.producers[0]))
+    if executions is None or trades is not None:
+        return executions.last_seq if executions else 0, trades.last_seq if trades else 0
+    with events.reader(writers[EXECUTIONS].topic) as reader:
+        (first,) = reader.read(records_max=1)
+    return executions.last_seq, 0 if first.batch.first_seq == 1 else None
+
+
+def is_healthy(directory: DataDirectory, pid: int) -> bool:
+    """Whether the publisher with this process id said a moment ago that it follows."""
+    try:
+        status = json.loads(directory.publisher_status.read_bytes())
+    except (OSError, ValueError):
+        return False
+    fresh = time.monotonic_ns() - int(status["heartbeat_ns"]) <= _MAX_STATUS_AGE_NS
+    return fresh and int(status["pid"]) == pid

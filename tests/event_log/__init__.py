@@ -1,0 +1,1 @@
+"""The event log: what every backend must do, and what the embedded one survives."""

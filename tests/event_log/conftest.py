@@ -1,0 +1,20 @@
+"""Fixtures of the event log's tests."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """A directory in memory where there is such a thing: what a kill leaves does not depend on syncs."""
+    shared = Path("/dev/shm")  # noqa: S108
+    if not shared.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=shared) as made:
+        yield Path(made)

@@ -1,0 +1,361 @@
+"""The executions of a journal in the event log: all of them, once, in order, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cmatch._core import JournalReader, Venue
+from exchange.bus.log.embedded import EmbeddedLog
+from exchange.bus.log.events import events_of, stream_of
+from exchange.bus.log.interface import Batch
+from exchange.bus.topics import TopicTable
+from exchange.config import Settings, load
+from exchange.config.settings import Durability
+from exchange.domain.enums import ExecType, OrderStatus, Side
+from exchange.domain.events import Event, TradeExecuted, event_id, parse_event_id
+from exchange.domain.messages import Answer, ExecutionReport
+from exchange.errors import LogFault, LogRefused, StorageError
+from exchange.runtime.exits import ExitCode
+from exchange.runtime.publisher import EXECUTIONS, TRADES, ExecutionPublisher, known_of, limit_of
+from exchange.storage.digests import append_digest
+from exchange.storage.directory import DataDirectory
+from exchange.storage.executions import starting_fold
+from exchange.storage.fold import Fold
+from exchange.storage.journal import remove_segments_before
+from exchange.storage.snapshots import write_snapshot
+from exchange.storage.venue_limits import limits_of
+from exchange.topology import settings_as_json
+from tests.event_log.backends import batch
+from tests.event_log.conformance import batches_of, read_all
+from tests.exchange.journals import ALICE, BOB, CAROL, MARKET, OTHER_TENANT, TENANT, Writer
+
+EVERYTHING = 1 << 62
+SEGMENT_BYTES = 64 << 10
+TABLE = TopicTable("dev")
+NAMES = {topic: TABLE.full_name(topic) for topic in (EXECUTIONS, TRADES)}
+ROWS = {topic: TABLE.find(name) for topic, name in NAMES.items()}
+
+
+def load_settings(root: Path, **values: Any) -> Settings:
+    """Small."""
+    return load(
+        environment={},
+        data_directory=root,
+        limits={"accounts": 100, "orders": 10_000, "client_order_ids": 10_000, "segment_bytes": 8 << 20},
+        endpoints={"metrics": ""},
+        events={"segment_bytes": SEGMENT_BYTES},
+        **values,
+    )
+
+
+@dataclass
+class Exchange:
+    """A data directory with a journal, and the log beside it."""
+
+    root: Path
+    writer: Writer
+
+    @property
+    def directory(self) -> DataDirectory:
+        """Of it."""
+        return DataDirectory(self.root)
+
+    def open_log(self) -> EmbeddedLog:
+        """The log."""
+        return EmbeddedLog(self.directory.log, self.directory.run, TABLE, segment_bytes=SEGMENT_BYTES)
+
+    def publish(self, up_to: int = EVERYTHING, most: int = EVERYTHING) -> int:
+        """One life of a publisher, up to a sequence; from where it began."""
+        with self.open_log() as log, ExitStack() as opened:
+            writers = {topic: opened.enter_context(log.writer(name)) for topic, name in NAMES.items()}
+            executions, trades = known_of(log, ROWS, dict(writers))
+            limits = limits_of(load_settings(self.root))
+            fold = starting_fold(self.directory, limits, executions=executions, trades=trades)
+            start = fold.sequence
+            publisher = ExecutionPublisher(fold, ROWS, dict(writers), lambda: up_to)
+            while publisher.advance(min(most, 7)):
+                pass
+            if up_to == EVERYTHING:
+                publisher.check_past(executions, trades)
+            return start
+
+    def batches(self) -> dict[str, list[Batch]]:
+        """What the log holds, by topic."""
+        with self.open_log() as log:
+            return {topic: batches_of(log, name) for topic, name in NAMES.items()}
+
+    def events(self, topic: str) -> list[Event]:
+        """Likewise as events."""
+        with self.open_log() as log:
+            return [event for record in read_all(log, NAMES[topic]) for event in events_of(record)]
+
+    def snapshot(self, sequence: int) -> None:
+        """A verified snapshot of the state after that command."""
+        venue = Venue(**limits_of(load_settings(self.root)))
+        fold = Fold(self.directory.journal, venue)
+        while fold.sequence < sequence:
+            assert fold.advance(sequence - fold.sequence)
+        digest = fold.digest("test")
+        write_snapshot(self.directory.snapshots, digest, venue.snapshot())
+        append_digest(self.directory.digests, digest)
+
+
+@pytest.fixture
+def exchange(memory: Path) -> Iterator[Exchange]:
+    """With an open market."""
+    directory = DataDirectory(memory)
+    directory.snapshots.mkdir()
+    made = Exchange(memory, Writer(directory.journal))
+    made.writer.open_market()
+    yield made
+    made.writer.close()
+
+
+def busy(writer: Writer, seed: int = 1, count: int = 60) -> None:
+    """Orders that rest, trade, are refused and cancelled; and what makes reports and an answer at once."""
+    numbers = random.Random(seed)
+    orders, admin = writer.make.orders, writer.make.admin
+    for _ in range(count):
+        account = numbers.choice([ALICE, BOB, CAROL])
+        side = numbers.choice(["buy", "sell"])
+        price = 10_000 + numbers.randrange(-3, 4)
+        tenant = OTHER_TENANT if account == CAROL else TENANT
+        writer.write(
+            orders.limit(MARKET, side, numbers.randrange(1, 400), price, account=account), tenant=tenant
+        )
+        if numbers.random() < 0.1:
+            writer.write(orders.cancel(10**6, account=account), tenant=tenant)
+    writer.write(admin.kill("account", account=ALICE))
+    writer.write(admin.kill("account", on=False, account=ALICE))
+
+
+def folded(exchange: Exchange) -> tuple[list[tuple[int, Any]], list[tuple[Any, Any]]]:
+    """What a venue of its own makes of the journal: (sequence, row) of all events, and trades by side."""
+    venue = Venue(**limits_of(load_settings(exchange.root)))
+    events: list[tuple[int, Any]] = []
+    trades: list[tuple[Any, Any]] = []
+    for record in JournalReader(str(exchange.directory.journal), 1):
+        reports, answers = venue.apply_payload(record.payload)
+        events += [(int(row["event_sequence"]), row) for row in [*reports, *answers]]
+        sides = [row for row in reports if row["exec_type"] == int(ExecType.TRADE)]
+        trades += zip(sides[0::2], sides[1::2], strict=True)
+    return sorted(events, key=lambda each: each[0]), trades
+
+
+@pytest.mark.req("A024", "E048", "E049", "E056", "E059")
+def test_every_event_of_the_journal_is_published_once_with_its_ten_fields(exchange: Exchange) -> None:
+    """As a fold of one's own has it, in its order."""
+    busy(exchange.writer)
+    exchange.publish()
+    expected, trades = folded(exchange)
+    events = exchange.events(EXECUTIONS)
+    assert [number for number, _ in expected] == list(range(1, len(expected) + 1))
+    assert len(events) == len(expected) > 100
+    tenants = {ALICE: TENANT, BOB: TENANT, CAROL: OTHER_TENANT}
+    kinds = set()
+    for event, (number, row) in zip(events, expected, strict=True):
+        payload = event.payload
+        kinds.add(event.event_type)
+        assert payload.event_sequence == number == event.entity.sequence
+        assert payload.sequence == row["sequence"]
+        assert event.event_id == event_id(int(row["timestamp"]), 1, number)
+        assert event.occurred_at == row["timestamp"]
+        assert event.tenant_id == str(tenants.get(int(row["account"]), 0))
+        assert event.causation_id == f"cmd-{row['sequence']}"
+        assert event.correlation_id == payload.correlation_id or event.causation_id
+        assert event.producer == "orders"
+        if isinstance(payload, ExecutionReport):
+            assert payload.exec_type == row["exec_type"]
+            assert event.entity.entity_type == "Order"
+            assert event.entity.entity_id in {str(row["order_id"]), payload.client_order_id}
+        else:
+            assert isinstance(payload, Answer)
+            assert (event.event_type, event.entity.entity_type) == ("CommandAnswered", "Command")
+    assert kinds >= {"OrderPlaced", "OrderFilled", "OrderCancelled", "OrderCancelRejected", "CommandAnswered"}
+    assert len({event.event_id for event in events}) == len(events)
+
+    executed = exchange.events(TRADES)
+    assert len(executed) == len(trades) > 10
+    for number, (event, (taker, maker)) in enumerate(zip(executed, trades, strict=True), 1):
+        trade = event.payload
+        assert isinstance(trade, TradeExecuted)
+        assert (event.event_type, event.producer) == ("TradeExecuted", "matching")
+        assert parse_event_id(event.event_id)[1:] == (2, number)
+        assert (event.entity.entity_type, event.entity.entity_id) == ("Trade", str(number))
+        assert event.tenant_id == str(trade.taker_tenant) == str(tenants[trade.taker_account])
+        assert trade.maker_tenant == tenants[trade.maker_account]
+        assert trade.trade_id == taker["trade_id"] == maker["trade_id"] == number
+        assert (trade.price, trade.qty) == (taker["last_price"], taker["last_qty"])
+        assert (trade.taker_order_id, trade.maker_order_id) == (taker["order_id"], maker["order_id"])
+        assert (trade.taker_fee, trade.maker_fee) == (taker["fee"], maker["fee"])
+        assert (trade.taker_leaves_qty, trade.maker_leaves_qty) == (taker["leaves_qty"], maker["leaves_qty"])
+        assert trade.correlation_id == event.correlation_id
+        assert trade.auction == 0
+
+
+def test_trade_tells_both_sides_in_full(exchange: Exchange) -> None:
+    """A table of one trade."""
+    exchange.writer.trade(1)
+    exchange.publish()
+    (event,) = exchange.events(TRADES)
+    (placed, *_) = (each for each in exchange.events(EXECUTIONS) if each.event_type == "OrderPlaced")
+    trade = event.payload
+    assert placed.payload.order_status is OrderStatus.OPEN
+    assert trade == TradeExecuted(
+        trade_id=1,
+        sequence=exchange.writer.sequence,
+        timestamp=exchange.writer.now,
+        price=10_000,
+        qty=100,
+        taker_order_id=trade.taker_order_id,
+        maker_order_id=placed.payload.order_id,
+        taker_account=BOB,
+        maker_account=ALICE,
+        taker_fee=1_000,
+        maker_fee=0,
+        instrument_id=MARKET,
+        taker_tenant=TENANT,
+        maker_tenant=TENANT,
+        taker_fee_asset=1,
+        maker_fee_asset=2,
+        taker_side=Side.BUY,
+        correlation_id=trade.correlation_id,
+        maker_leaves_qty=100,
+    )
+
+
+@pytest.mark.req("B006", "E049")
+def test_publisher_that_starts_again_anywhere_makes_the_same_log(exchange: Exchange, memory: Path) -> None:
+    """After each record, from the start and from whatever snapshot; no batch twice, none missing."""
+    busy(exchange.writer, count=20)
+    exchange.publish()
+    whole = exchange.batches()
+    last = exchange.writer.sequence
+    for every, snapshots, begins in ((1, (), {0}), (7, (9, 14, 25), {0, 14, 25}), (3, (last,), {0})):
+        root = memory / f"every-{every}"
+        root.mkdir()
+        (root / "journal").symlink_to(exchange.directory.journal)
+        (root / "snapshots").mkdir()
+        other = Exchange(root, exchange.writer)
+        for sequence in snapshots:
+            other.snapshot(sequence)
+        starts = [other.publish(up_to) for up_to in range(every, last + every, every)]
+        assert other.batches() == whole
+        assert set(starts) == begins
+
+
+def test_publisher_of_a_shortened_journal_begins_with_a_snapshot_or_stops(memory: Path) -> None:
+    """Where the log has what is gone it goes on; a new log begins late; one in between stops loudly."""
+    exchange = Exchange(memory, Writer(memory / "journal", segment_bytes=(1 << 20) + (64 << 10)))
+    exchange.directory.snapshots.mkdir()
+    exchange.writer.open_market()
+    while len(list(exchange.directory.journal.glob("0*.journal"))) < 3:
+        exchange.writer.trade(500)
+    covered = exchange.writer.sequence - 100
+    exchange.publish(50)
+    exchange.snapshot(covered)
+    assert remove_segments_before(exchange.directory.journal, covered) > 0
+    with pytest.raises(StorageError, match="no longer has what follows"):
+        exchange.publish()
+    for path in sorted(exchange.directory.log.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert exchange.publish(covered + 50) == covered
+    assert exchange.publish() == covered
+    events = exchange.events(EXECUTIONS)
+    numbers = [event.entity.sequence for event in events]
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    assert events[0].causation_id == f"cmd-{covered + 1}"
+    assert events[-1].causation_id == f"cmd-{exchange.writer.sequence}"
+    exchange.writer.close()
+
+
+def test_nothing_is_published_that_may_be_undone(tmp_path: Path) -> None:
+    """What an answer stands for: on the disk, with the standby; nothing while nobody says."""
+    values: dict[str, int] = {}
+
+    class Statistics:
+        def values(self) -> dict[str, int]:
+            return values
+
+    def limit(durability: Durability, **more: Any) -> int:
+        return limit_of(load_settings(tmp_path, durability=durability, **more), Statistics())()  # type: ignore[arg-type]
+
+    assert (limit(Durability.PROCESS), limit(Durability.DISK), limit(Durability.REPLICA)) == (
+        EVERYTHING,
+        0,
+        0,
+    )
+    values |= {"journal_sequence_durable": 9, "journal_sequence_replicated": 7, "solo": 0}
+    assert (limit(Durability.DISK), limit(Durability.REPLICA)) == (9, 7)
+    values["journal_sequence_replicated"] = 11
+    assert limit(Durability.REPLICA) == 9
+    values |= {"solo": 1, "journal_sequence_replicated": 2}
+    assert limit(Durability.REPLICA) == 9
+
+
+def test_log_of_another_past_stops_the_publisher(exchange: Exchange, memory: Path) -> None:
+    """A journal that lost its tail, and went on in another life, is not what was published."""
+    busy(exchange.writer, count=10)
+    exchange.publish()
+    root = memory / "other"
+    root.mkdir()
+    DataDirectory(root).snapshots.mkdir()
+    other = Exchange(root, Writer(root / "journal"))
+    other.writer.open_market()
+    (root / "log").symlink_to(exchange.directory.log)
+    with pytest.raises(StorageError, match="two pasts"):
+        other.publish()
+    other.writer.journal.raise_epoch(2)
+    busy(other.writer, count=30)
+    with pytest.raises(LogRefused) as caught:
+        other.publish()
+    assert caught.value.fault is LogFault.DIVERGED
+    other.writer.close()
+
+
+@pytest.mark.req("B006", "B007")
+def test_killed_publisher_repeats_nothing_and_leaves_nothing_out(exchange: Exchange, memory: Path) -> None:
+    """The real process, killed again and again while the journal grows."""
+    settings = load_settings(exchange.root)
+    command = [sys.executable, "-m", "exchange.cli", "run", "publisher", "--shard", "0"]
+    command += ["--settings", settings_as_json(settings)]
+    (exchange.root / "run").mkdir(mode=0o700, exist_ok=True)
+    numbers = random.Random(5)
+    said = (memory / "said").open("wb")
+    for life in range(6):
+        process = subprocess.Popen(command, stderr=said)
+        until = time.monotonic() + 1.0 + numbers.random()
+        while time.monotonic() < until:
+            busy(exchange.writer, seed=life, count=20)
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    process = subprocess.Popen(command, stderr=said)
+    wanted = folded(exchange)[0][-1][0]
+    until = time.monotonic() + 60
+    while time.monotonic() < until and (exchange.batches()[EXECUTIONS] or [batch(1)])[-1].last_seq < wanted:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == ExitCode.STOPPED
+    said.close()
+    found = exchange.batches()
+    root = memory / "anew"
+    root.mkdir()
+    (root / "journal").symlink_to(exchange.directory.journal)
+    DataDirectory(root).snapshots.mkdir()
+    other = Exchange(root, exchange.writer)
+    other.publish()
+    assert other.batches() == found
+    assert stream_of(ROWS[TRADES], "matching") == 2

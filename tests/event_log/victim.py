@@ -1,0 +1,84 @@
+"""A publisher and consumer that die at a step: `python -m tests.event_log.victim ROOT TOPIC STEP`.
+
+Every call that changes a file is a step. At the one that is asked for the process is killed before it, or, if
+it writes, with half of it written. Prints how many steps there were when it comes to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.event_log.backends import Embedded, batch
+
+BATCHES = [batch(seq, size=1_500) for seq in range(1, 5)]
+
+
+class Steps:
+    """Counts steps of two kinds: before a call, and in the midst of a write."""
+
+    def __init__(self, fatal: int) -> None:
+        self.fatal = fatal
+        self.count = 0
+
+    def here(self) -> bool:
+        """Whether it is time to die."""
+        self.count += 1
+        return self.count == self.fatal
+
+    def die(self) -> None:
+        """As by kill -9."""
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def wrap(self, name: str) -> None:
+        """Makes every call of a function of `os` a step."""
+        real: Callable[..., Any] = getattr(os, name)
+
+        def step(*arguments: Any, **words: Any) -> Any:
+            if self.here():
+                self.die()
+            return real(*arguments, **words)
+
+        setattr(os, name, step)
+
+    def wrap_write(self, name: str) -> None:
+        """Two steps: before it, and half-way."""
+        real: Callable[..., int] = getattr(os, name)
+
+        def step(descriptor: int, data: bytes | Sequence[bytes], position: int) -> int:
+            if self.here():
+                self.die()
+            if self.here():
+                whole = data if isinstance(data, bytes) else b"".join(data)
+                os.lseek(descriptor, position, os.SEEK_SET)
+                os.write(descriptor, whole[: len(whole) // 2])
+                self.die()
+            return real(descriptor, data, position)
+
+        setattr(os, name, step)
+
+
+def main(root: Path, topic: str, fatal: int) -> int:
+    """Appends, and commits each batch as consumed; dies at the step."""
+    steps = Steps(fatal)
+    for name in ("fdatasync", "fsync", "ftruncate", "rename", "unlink", "mkdir"):
+        steps.wrap(name)
+    for name in ("pwritev", "pwrite"):
+        steps.wrap_write(name)
+    embedded = Embedded(root)
+    log = embedded.open()
+    with log.writer(topic) as writer, log.group("consumer", topic) as group:
+        for each in BATCHES:
+            writer.append([each])
+            group.commit(writer.end)
+    print(steps.count, flush=True)
+    embedded.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
