@@ -43,11 +43,12 @@ def percentiles(nanoseconds: list[int]) -> list[str]:
     return [f"{ordered[place] / 1e3:,.0f}" for place in places]
 
 
-def append_at(directory: Path, rate: int, size: int, seconds: float) -> tuple[list[int], float]:
+def append_at(directory: Path, rate: int, size: int, seconds: float) -> tuple[list[int], float, float]:
     """Appends batches of so many trades at so many a second; rate 0: as fast as it goes.
 
     Returns:
-        How long each append took with its frame, ns; and the trades a second that were reached.
+        How long each append took with its frame, ns; the trades a second that were reached; and what an
+        append took of the processor, us: that is the log's own, whoever else is on the machine.
     """
     rows = np.zeros(size, TRADE_DTYPE)
     rows["qty"] = 1
@@ -57,12 +58,12 @@ def append_at(directory: Path, rate: int, size: int, seconds: float) -> tuple[li
         first = 1 if known is None else known.last_seq + 1
         start = time.perf_counter_ns()
         until = start + int(seconds * 1e9)
-        sent = 0
+        sent = busy = 0
         while (now := time.perf_counter_ns()) < until:
             due = sent * 1_000_000_000 // rate + start if rate else now
             if now < due:
                 time.sleep((due - now) / 1e9)
-            began = time.perf_counter_ns()
+            began, working = time.perf_counter_ns(), time.thread_time_ns()
             rows["trade_id"] = np.arange(first, first + size)
             ts_ns = time.time_ns()
             batch = batch_of_rows(
@@ -76,10 +77,11 @@ def append_at(directory: Path, rate: int, size: int, seconds: float) -> tuple[li
                 tenants=NO_TENANTS,
             )
             writer.append([batch])
+            busy += time.thread_time_ns() - working
             spent.append(time.perf_counter_ns() - began)
             first += size
             sent += size
-        return spent, sent / ((time.perf_counter_ns() - start) / 1e9)
+        return spent, sent / ((time.perf_counter_ns() - start) / 1e9), busy / len(spent) / 1e3
 
 
 def consume(directory: Path, group: str, seconds: float) -> None:
@@ -159,15 +161,16 @@ def main() -> int:
             with consumers(directory, count, options.seconds + 1) as processes:
                 for each in processes[:stopped]:
                     os.kill(each.pid, signal.SIGSTOP)
-                spent, reached = append_at(directory, rate, options.batch, options.seconds)
+                spent, reached, busy = append_at(directory, rate, options.batch, options.seconds)
                 late = "-"
                 for each in processes[stopped:]:
                     assert each.stdout is not None
                     got, *delays = each.stdout.readline().split()
                     late = " / ".join(f"{int(delay):,}" for delay in delays)
                     assert int(got) == len(spent) * options.batch, "a consumer lacks trades"
-        rows.append([name, f"{reached:,.0f}", *percentiles(spent), late])
-    head = ["", "trades/s", "append p50 us", "p99", "p99.9", "worst", "consumer late p50 / p99 / p99.9 us"]
+        rows.append([name, f"{reached:,.0f}", f"{busy:,.0f}", *percentiles(spent), late])
+    head = ["", "trades/s", "processor us", "append p50 us", "p99", "p99.9", "worst"]
+    head.append("consumer late p50 / p99 / p99.9 us")
     print(table(head, rows))
     return 0
 

@@ -230,6 +230,26 @@ def test_status_tells_health_rates_and_latencies(up: Up) -> None:
     assert set(content["latency_ns"]["batch_service"]) == {"p50", "p90", "p99", "p99.9", "max"}
 
 
+def test_log_has_what_became_of_orders(up: Up) -> None:
+    """Topics, events of one from an offset on, and wrong uses."""
+    up.say("order", "new", "BTC-USD", "buy", "0.1", "1", "--account", "12")
+    placed: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
+    until = time.monotonic() + 30
+    while not placed and time.monotonic() < until:
+        shown = exchange("log", "show", "orders.lifecycle", "--data", str(up.data), *settings()).stdout
+        events = [json.loads(line) for line in shown.splitlines()]
+        placed = [each for each in events if each["eventType"] == "OrderPlaced"]
+    assert placed[0]["payload"]["account"] == "12"
+    assert [each["entity"]["sequence"] for each in events] == list(range(1, len(events) + 1))
+    text = exchange("log", "topics", "--data", str(up.data), *settings()).stdout
+    assert "dev.orders.lifecycle.v1" in text
+    some = ("log", "show", "dev.orders.lifecycle.v1", "--from", "3", "--count", "1", "--data", str(up.data))
+    assert json.loads(exchange(*some, *settings()).stdout) in events
+    assert "7101" in exchange("log", "show", "no.topic", "--data", str(up.data), check=1).stderr
+    up.say("order", "cancel", "--all", "--account", "12")
+
+
 def test_snapshot_by_command_is_what_verify_compares(up: Up) -> None:
     """While the exchange runs."""
     line = up.say("snapshot").strip()

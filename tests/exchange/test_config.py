@@ -115,8 +115,12 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
         return "disk", Durability.DISK
     if row.kind is Path:
         return str(tmp_path / "other"), tmp_path / "other"
-    special_text = {"metrics": "127.0.0.1:1", "approval": "desk.rules:approve"}
-    text = special_text.get(row.name, f"tcp://127.0.0.1:{7_000 + len(row.name)}")
+    words = {
+        "endpoints.metrics": "127.0.0.1:1",
+        "events.environment": "staging",
+        "risk.approval": "desk.rules:approve",
+    }
+    text = words.get(row.key, f"tcp://127.0.0.1:{7_000 + len(row.name)}")
     return text, text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,8 @@ import pytest
 from tests.inbox.world import memory
 
 ROOT = Path(__file__).parents[2]
+# The campaign has every point, CI every fifth of about two hundred.
+STEP = int(os.environ.get("CMATCH_KILL_STEP", "5"))
 
 
 @pytest.mark.req("E062", "E064", "E068", "E069", "E070", "E071")
@@ -22,7 +25,7 @@ def test_service_killed_at_every_point_ends_where_an_uninterrupted_one_does(stor
     with tempfile.TemporaryDirectory(dir=memory()) as directory:
         store = store_url if "://" in store_url else f"{directory}/stores"
         victim = subprocess.run(
-            [sys.executable, "-m", "tests.inbox.victim", store, directory],
+            [sys.executable, "-m", "tests.inbox.victim", store, directory, str(STEP)],
             stdout=subprocess.PIPE,
             cwd=ROOT,
             text=True,
@@ -40,7 +43,8 @@ def test_service_killed_at_every_point_ends_where_an_uninterrupted_one_does(stor
     assert (expected["outbox"], expected["cursor"]) == (0, [3])
     assert [line["point"] for line in killed if line["outcome"] != expected] == []
     points = [line["point"].split(" ", 1) for line in killed]
-    assert [int(number) for number, _ in points] == list(range(1, len(points) + 1))
-    for what in ("commit", "append", "sync", "cursor"):
+    assert [int(number) for number, _ in points] == [1 + STEP * at for at in range(len(points))]
+    whats = ("commit", "append", "sync", "cursor") if STEP == 1 else ("commit",)
+    for what in whats:
         assert {f"before {what}", f"after {what}"} <= {name for _, name in points}
-    assert len(points) > 80
+    assert STEP * len(points) > 150

@@ -91,13 +91,11 @@ class ConsumerMachine(RuleBasedStateMachine):
 
     def settle(self) -> None:
         """The consumer takes what there is; if something is broken it has its ladder."""
-        if "broken" in self.world.mood.always.values():
-            for pause in (0.5, 1.0, 2.0, 5.0, 10.0) * 8:
-                before = self.seen()
-                self.world.settle(pause, pace=pause)
-                if pause == 10.0 and before == self.seen():
-                    break
         self.world.settle(0.5)
+        before = None
+        while "broken" in self.world.mood.always.values() and before != self.seen():
+            before = self.seen()
+            self.world.settle(25.0, pace=2.5)  # the ladder's pauses become 2.5, 2.5, 2.5, 5 and 10 s
 
     def seen(self) -> list[Any]:
         """What there is now."""

@@ -13,7 +13,7 @@ from exchange.runtime.event_run import EventRun
 from exchange.runtime.outbox import Outbox
 from exchange.runtime.spec import ServiceSpec
 from exchange.storage.sql import Transaction
-from exchange.storage.sql.dead_letters import DeadLetters, NewLetter, Reason
+from exchange.storage.sql.dead_letters import DeadLetters, LetterContent, Reason
 
 _UNKNOWN: Final = "unknown"
 _ERROR_MAX: Final = 2_000
@@ -71,7 +71,7 @@ class Handling:
     ) -> None:
         """An event goes to the dead letters: here, and to the topic of them."""
         reason, error = why
-        letter = NewLetter(
+        letter = LetterContent(
             topic=place.topic,
             offset=place.offset,
             stream=place.stream,
@@ -89,7 +89,7 @@ class Handling:
         except WireError:  # with all that is around it, it is too large: the letter here has all of it
             self._outbox.add(tx, [self._event(letter, b"")])
 
-    def _event(self, letter: NewLetter, payload: bytes) -> Event:
+    def _event(self, letter: LetterContent, payload: bytes) -> Event:
         of = letter.envelope
         return Event(
             event_id="",

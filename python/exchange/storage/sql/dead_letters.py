@@ -69,7 +69,7 @@ class EntityKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewLetter:
+class LetterContent:
     """A letter that is written: the event, from where it came, and why it is here."""
 
     topic: str
@@ -85,7 +85,7 @@ class NewLetter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter(NewLetter):
+class Letter(LetterContent):
     """A letter as it is kept."""
 
     letter: int
@@ -128,7 +128,7 @@ class DeadLetters:
         rows = tx.execute(select(*columns).where(*self._open()).distinct())
         return {EntityKey(*row) for row in rows}
 
-    def add(self, tx: Transaction, new: NewLetter) -> int:
+    def add(self, tx: Transaction, new: LetterContent) -> int:
         """Writes a letter; its number."""
         envelope = new.envelope
         row = {
