@@ -24,6 +24,7 @@ SMALL = [
     "limits.accounts=100",
     "limits.orders=1000",
     "limits.client_order_ids=1000",
+    "events.publish=true",
 ]
 START_S = 120.0
 
