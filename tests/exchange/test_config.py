@@ -164,6 +164,10 @@ def test_number_beyond_its_bounds_is_refused(row: Row) -> None:
             '[endpoints]\norders = "tcp://127.0.0.1:7000"',
             "endpoints.orders is 'tcp://127.0.0.1:7000': expected security.keys_directory beside it",
         ),
+        (
+            '[events]\nenvironment = "Dev.1"',
+            "events.environment is 'Dev.1': expected a lower-case word of at most 32 characters",
+        ),
         ('[endpoints]\nmetrics = "9464"', "endpoints.metrics is '9464': expected host:port"),
         ('[endpoints]\nmetrics = "a:65536"', "endpoints.metrics is 'a:65536': expected host:port"),
         (
