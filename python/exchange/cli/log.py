@@ -24,9 +24,13 @@ _LOOK_S = 0.5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
+    parser.add_argument(
+        "what", choices=("topics", "show", "tail"), metavar="WHAT", help="topics, show or tail"
+    )
+    parser.add_argument(
+        "topic", nargs="?", metavar="TOPIC", help="domain.stream, as in execution.trades; or its whole name"
+    )
     add_settings(parser)
-    parser.add_argument("what", choices=("topics", "show", "tail"))
-    parser.add_argument("topic", nargs="?", help="domain.stream, as in execution.trades; or its whole name")
     parser.add_argument(
         "--from", dest="start", metavar="WHERE", help="an offset, or a time as in 2026-02-12T12:34:56Z"
     )
