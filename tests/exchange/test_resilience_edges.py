@@ -33,6 +33,7 @@ MAY_OPEN_SESSIONS = {
     "cli/promote.py",  # asks once; through the policy of its edge, see below
     "client/connecting.py",
     "demo/session.py",
+    "runtime/judge_process.py",
     "services/matching/shard_process.py",
     "services/orders/standing_by.py",
 }

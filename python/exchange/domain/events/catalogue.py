@@ -7,7 +7,6 @@ meaning is a new version, which stands beside the old one until that one's sunse
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from exchange.domain.enums import ExecType
@@ -18,6 +17,7 @@ from exchange.errors import LogFault, LogRefused
 
 TEXT_BYTES_MAX: Final = 128
 """Of each text among the ten fields."""
+_DAY_NS: Final = 86_400_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +163,12 @@ def _texts(event: Event, entity: Entity) -> tuple[tuple[str, str], ...]:
 
 
 def _start_of(day: str) -> int:
-    """When a day starts, ns since 1970."""
-    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+    """When a day starts, ns since 1970: the civil calendar from March on, so that leap days come last."""
+    year, month, date = (int(part) for part in day.split("-"))
+    year -= month <= 2
+    era, of_era = divmod(year, 400)
+    of_year = (153 * ((month + 9) % 12) + 2) // 5 + date - 1
+    return (era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468) * _DAY_NS
 
 
 _BY_NAME: Final = {(row.name, row.version): row for row in CATALOGUE}

@@ -34,7 +34,7 @@ from exchange.config.settings import Core, Durability, Settings
 from exchange.domain.enums import Judge
 from exchange.errors import SecurityError, StorageError
 from exchange.observability import stats_path
-from exchange.resilience import Policies
+from exchange.resilience import Policies, Policy
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
@@ -242,12 +242,16 @@ def _judges(settings: Settings, core: Sequencer, policies: Policies) -> dict[int
     """What asks after accounts and risk in processes of their own; they are away until they are heard."""
     timeout_ns = settings.stages.heartbeat_timeout_ms * 1_000_000
 
-    def stage(judge: Judge) -> WatchedStage:
+    def stage(judge: Judge, policy: Policy) -> WatchedStage:
         port = RemoteStage(lambda: core.judge_link(judge)[0], lambda: core.steady, timeout_ns, away=True)
-        return WatchedStage(port, policies.of("orders", judge.name.lower()), away=True)
+        return WatchedStage(port, policy, away=True)
 
-    remote = {Judge.ACCOUNTS: settings.accounts.process, Judge.RISK: settings.risk.process}
-    return {int(judge): stage(judge) for judge, there in remote.items() if there}
+    stages = {}
+    if settings.accounts.process:
+        stages[int(Judge.ACCOUNTS)] = stage(Judge.ACCOUNTS, policies.of("orders", "accounts"))
+    if settings.risk.process:
+        stages[int(Judge.RISK)] = stage(Judge.RISK, policies.of("orders", "risk"))
+    return stages
 
 
 def _permit(core: Sequencer, keyring: Keyring) -> None:
