@@ -153,15 +153,18 @@ void bench_client_ids(const Settings& settings) {
     for (std::size_t i = 0; i < requests.size(); ++i) {
       if (i + ahead < requests.size() && ahead != 0) {
         const Request& next = requests[i + ahead];
-        ids.prefetch(next.account, next.command.client_order_id_head, next.command.client_order_id_tail);
+        ids.prefetch_hash(
+            ids.hash(next.account, next.command.client_order_id_head, next.command.client_order_id_tail));
       }
       const auto& [command, account] = requests[i];
-      CM_CHECK(ids.find(account, command.client_order_id_head, command.client_order_id_tail) == kNoSlot);
+      const IdHead& head = command.client_order_id_head;
+      const IdTail& tail = command.client_order_id_tail;
+      const std::uint64_t hash = ids.hash(account, head, tail);
+      CM_CHECK(ids.find(hash, account, head, tail) == kNoSlot);
       RequestOutcome outcome{};
       outcome.digest = content_digest(command);
       clock += 10'000; // 100,000 a second
-      const ClientIds::Entry entry = ids.remember(account, command.client_order_id_head,
-                                                  command.client_order_id_tail, clock, outcome, live, clock);
+      const ClientIds::Entry entry = ids.remember(hash, account, head, tail, clock, outcome, live, clock);
       CM_CHECK(entry != kNoSlot);
       if (live) ids.ended(entry, clock, OrderStatus::filled, 1);
       ids.forget_due(clock, 2);
