@@ -4,7 +4,9 @@
 #include <pybind11/pybind11.h>
 
 #include <utility>
+#include <vector>
 
+#include "shared/arrays.hpp"
 #include "shared/engine_host.hpp"
 #include "shared/python.hpp"
 
@@ -45,6 +47,12 @@ py::object bordered(Call&& call) {
   PyObject* const result = at_the_border(std::forward<Call>(call));
   if (result == nullptr) throw py::error_already_set();
   return py::reinterpret_steal<py::object>(result);
+}
+
+// A new array of these rows; `dtype` names one of cmatch.arrays.
+template <class Record>
+py::object array(std::vector<Record> rows, const char* dtype) {
+  return bordered([&] { return array_of(std::move(rows), dtype); });
 }
 
 // What `read` takes from the engine while this thread alone is in it. Python objects are made outside: making them may

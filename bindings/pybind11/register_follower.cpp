@@ -32,11 +32,6 @@ struct FollowerHost {
   History history;
 };
 
-template <class Record>
-py::object array(std::vector<Record> rows, const char* dtype) {
-  return bordered([&] { return array_of(std::move(rows), dtype); });
-}
-
 std::uint64_t advance(FollowerHost& host, std::uint64_t most_commands) {
   VenueHost& venue = *host.venue;
   const VenueStay stay(venue);

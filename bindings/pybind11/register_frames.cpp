@@ -40,7 +40,7 @@ struct Records<ReportHeader> {
   }
 };
 
-py::tuple layout(std::size_t size, std::span<const WireField> fields) {
+py::tuple wire_layout(std::size_t size, std::span<const WireField> fields) {
   py::list rows;
   for (const WireField& field : fields) {
     const std::string array = field.count > 1 ? "(" + std::to_string(field.count) + ",)" : "";
@@ -53,7 +53,7 @@ template <class Header>
 void add_layouts(py::dict& layouts) {
   for (std::uint16_t list = 1;; ++list) {
     const auto add = [&]<class Record>(const Record&) {
-      layouts[Wire<Record>::name] = layout(sizeof(Record), Wire<Record>::fields);
+      layouts[Wire<Record>::name] = wire_layout(sizeof(Record), Wire<Record>::fields);
     };
     if (!Records<Header>::with(list, add)) return;
   }

@@ -88,7 +88,7 @@ py::bytes as_bytes(std::span<const std::uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-void translate(std::exception_ptr error) {
+void translate_journal_error(std::exception_ptr error) {
   try {
     if (error) std::rethrow_exception(error);
   } catch (const io::JournalError&) {
@@ -361,7 +361,7 @@ Raises:
           "Place in that segment, bytes.");
 }
 
-void define_words(py::module_& module) {
+void define_journal_words(py::module_& module) {
   using io::CrashKind;
   using io::DiskOperation;
   using io::JournalState;
@@ -508,8 +508,8 @@ void define_functions(py::module_& module) {
 } // namespace
 
 void register_journal(py::module_& module) {
-  py::register_local_exception_translator(&translate);
-  define_words(module);
+  py::register_local_exception_translator(&translate_journal_error);
+  define_journal_words(module);
   define_disks(module);
   JournalClass journal = define_journal(module);
   define_properties(journal);

@@ -28,7 +28,7 @@ py::bytes as_bytes(std::span<const std::byte> bytes) {
 }
 
 // A system's error is an OSError with its errno; a transport's is cmatch.errors.TransportFailed.
-void translate(std::exception_ptr error) {
+void translate_transport_error(std::exception_ptr error) {
   try {
     if (error) std::rethrow_exception(error);
   } catch (const io::TransportError& failed) {
@@ -40,7 +40,7 @@ void translate(std::exception_ptr error) {
   }
 }
 
-void define_words(py::module_& module) {
+void define_transport_words(py::module_& module) {
   py::native_enum<io::FrameKind>(module, "FrameKind", "enum.IntEnum", "What a drained frame is.")
       .value("whole", io::FrameKind::whole)
       .value("oversize", io::FrameKind::oversize)
@@ -388,8 +388,8 @@ void define_load(py::module_& module) {
 } // namespace
 
 void register_transport(py::module_& module) {
-  py::register_local_exception_translator(&translate);
-  define_words(module);
+  py::register_local_exception_translator(&translate_transport_error);
+  define_transport_words(module);
   define_inbound(module);
   define_transport(module);
   define_transports(module);

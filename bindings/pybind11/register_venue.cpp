@@ -41,18 +41,13 @@ Raises:
 )";
 
 template <class Record>
-py::object array(std::vector<Record> rows, const char* dtype) {
-  return bordered([&] { return array_of(std::move(rows), dtype); });
-}
-
-template <class Record>
-py::object array(const RecordBuffer<Record>& records, const char* dtype) {
+py::object array_of_records(const RecordBuffer<Record>& records, const char* dtype) {
   return array(std::vector<Record>(records.view().begin(), records.view().end()), dtype);
 }
 
 py::tuple outcome(const Output& output) {
-  return py::make_tuple(array(output.reports, "EXECUTION_REPORT_DTYPE"),
-                        array(output.answers, "ANSWER_DTYPE"));
+  return py::make_tuple(array_of_records(output.reports, "EXECUTION_REPORT_DTYPE"),
+                        array_of_records(output.answers, "ANSWER_DTYPE"));
 }
 
 template <class Record>

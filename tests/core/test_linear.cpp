@@ -14,7 +14,7 @@ using namespace cmatch::test;
 
 namespace {
 
-constexpr EngineLimits kLimits{.max_instruments = 1, .max_orders = 1u << 18, .max_order_ids = 1u << 20};
+constexpr EngineLimits kLinearLimits{.max_instruments = 1, .max_orders = 1u << 18, .max_order_ids = 1u << 20};
 
 // Runs `work` on a stack of 256 KiB, which a recursion of 10,000 steps would overflow.
 void on_small_stack(std::function<void()> work) {
@@ -56,7 +56,7 @@ Counts count(std::span<const Event> events) {
 
 // `n` sell stops, each of which is triggered by the trade of the one before it: one price lower every time.
 Counts cascade(OrderId n) {
-  Engine engine(kLimits);
+  Engine engine(kLinearLimits);
   EventBuffer events;
   engine.apply(define(), events);
   const auto price = [n](OrderId i) { return static_cast<Ticks>(n + 100 - i); };
@@ -73,7 +73,7 @@ Counts cascade(OrderId n) {
 
 // `n` orders at ever worse prices, and one that takes them all.
 Counts sweep(OrderId n) {
-  Engine engine(kLimits);
+  Engine engine(kLinearLimits);
   EventBuffer events;
   engine.apply(define(), events);
   for (OrderId i = 1; i <= n; ++i)

@@ -15,7 +15,7 @@ using namespace cmatch::test;
 
 namespace {
 
-constexpr EngineLimits kLimits{.max_instruments = 4, .max_orders = 4'096, .max_order_ids = 1u << 16};
+constexpr EngineLimits kSessionLimits{.max_instruments = 4, .max_orders = 4'096, .max_order_ids = 1u << 16};
 constexpr std::size_t kCommands = 20'000;
 
 bool same_bytes(std::span<const Event> a, std::span<const Event> b) {
@@ -26,14 +26,14 @@ bool same_bytes(std::span<const Event> a, std::span<const Event> b) {
 
 TEST_CASE("batch: of any size, gives the events of one command after the other") {
   const std::vector<Command> commands = Session(11).take(kCommands);
-  Engine single(kLimits);
+  Engine single(kSessionLimits);
   EventBuffer expected;
   for (const Command& command : commands)
     single.apply(command, expected);
 
   for (const std::size_t size : {std::size_t{2}, std::size_t{7}, std::size_t{1'000}, kCommands}) {
     CAPTURE(size);
-    Engine batched(kLimits);
+    Engine batched(kSessionLimits);
     EventBuffer events;
     for (std::size_t at = 0; at < commands.size(); at += size)
       batched.apply_batch(std::span(commands).subspan(at, std::min(size, commands.size() - at)), events);
@@ -45,9 +45,9 @@ TEST_CASE("batch: of any size, gives the events of one command after the other")
 
 TEST_CASE("options: none of them changes what the engine answers") {
   const std::vector<Command> commands = Session(12).take(kCommands);
-  Engine plain(kLimits);
-  Engine with_all(kLimits, {.prefault = true, .deltas = true});
-  Engine short_tape(kLimits, {.tape = 3});
+  Engine plain(kSessionLimits);
+  Engine with_all(kSessionLimits, {.prefault = true, .deltas = true});
+  Engine short_tape(kSessionLimits, {.tape = 3});
   EventBuffer plain_events;
   EventBuffer other_events;
   plain.apply_batch(commands, plain_events);
@@ -63,7 +63,7 @@ TEST_CASE("options: none of them changes what the engine answers") {
 
 TEST_CASE("events: sequences have no gap, each command has one answer, no trade is of nothing") {
   const std::vector<Command> commands = Session(13).take(kCommands);
-  Engine engine(kLimits);
+  Engine engine(kSessionLimits);
   std::uint64_t sequence = 0;
   std::uint64_t trade_id = 0;
   std::uint64_t command_sequence = 0;
@@ -92,7 +92,7 @@ TEST_CASE("events: sequences have no gap, each command has one answer, no trade 
 }
 
 TEST_CASE("quantity: what came in is filled, taken off or still live") {
-  Engine engine(kLimits);
+  Engine engine(kSessionLimits);
   EventBuffer events;
   engine.apply_batch(Session(14).take(kCommands), events);
   std::map<OrderId, Lots> open; // order_qty less what was traded or taken off, of each order that lives
@@ -145,7 +145,7 @@ TEST_CASE("quantity: what came in is filled, taken off or still live") {
 }
 
 TEST_CASE("invariants: hold after every command") {
-  Engine engine(kLimits);
+  Engine engine(kSessionLimits);
   EventBuffer events;
   for (const Command& command : Session(15).take(3'000)) {
     engine.apply(command, events);
@@ -154,7 +154,7 @@ TEST_CASE("invariants: hold after every command") {
 }
 
 TEST_CASE("reject: leaves the state as it was once the clock has moved") {
-  Engine engine(kLimits);
+  Engine engine(kSessionLimits);
   EventBuffer events;
   int rejects = 0;
   for (const Command& command : Session(16).take(5'000)) {

@@ -16,11 +16,11 @@ using namespace cmatch::test;
 
 namespace {
 
-constexpr EngineLimits kLimits{.max_instruments = 4, .max_orders = 2'048, .max_order_ids = 1u << 16};
+constexpr EngineLimits kSnapshotLimits{.max_instruments = 4, .max_orders = 2'048, .max_order_ids = 1u << 16};
 constexpr std::size_t kDigestBytes = sizeof(std::uint64_t);
 
 Engine played(std::uint64_t seed, std::size_t commands) {
-  Engine engine(kLimits);
+  Engine engine(kSnapshotLimits);
   EventBuffer events;
   engine.apply_batch(Session(seed).take(commands), events);
   return engine;
@@ -48,7 +48,7 @@ std::string refusal(std::span<const std::uint8_t> bytes) {
 
 TEST_CASE("restore: at any point of a session, goes on as if it had never stopped") {
   const std::vector<Command> commands = Session(21).take(4'000);
-  Engine engine(kLimits);
+  Engine engine(kSnapshotLimits);
   EventBuffer events;
   for (std::size_t at = 0; at < commands.size(); ++at) {
     if (at % 401 == 0) {
@@ -76,8 +76,8 @@ TEST_CASE("restore: at any point of a session, goes on as if it had never stoppe
 }
 
 TEST_CASE("snapshot: engines that came to the same state by other ways have the same bytes and hash") {
-  Engine one(kLimits);
-  Engine two(kLimits);
+  Engine one(kSnapshotLimits);
+  Engine two(kSnapshotLimits);
   for (Engine* engine : {&one, &two})
     tell(*engine, define());
   tell(one, limit(1, Side::buy, 100, 5));
@@ -117,7 +117,7 @@ TEST_CASE("restore: one flipped bit anywhere is refused") {
 }
 
 TEST_CASE("restore: a counter that is about to run over is refused") {
-  const std::vector<std::uint8_t> bytes = Engine(kLimits).snapshot();
+  const std::vector<std::uint8_t> bytes = Engine(kSnapshotLimits).snapshot();
   for (const std::size_t at : {32, 40, 72, 80}) { // sequences of commands, events and trades; arrivals
     CAPTURE(at);
     std::vector<std::uint8_t> changed = bytes;

@@ -10,10 +10,10 @@ using namespace cmatch::test;
 
 namespace {
 
-constexpr std::size_t kSteps = 30;
+constexpr std::size_t kPoweredSteps = 30;
 
 // Runs a session until the power goes. Whether it did.
-bool dies(MemoryDisk& disk, Session& session, std::uint64_t after, std::size_t steps = kSteps) {
+bool dies(MemoryDisk& disk, Session& session, std::uint64_t after, std::size_t steps = kPoweredSteps) {
   disk.cut_power_after(after);
   try {
     session.open();
@@ -64,7 +64,7 @@ TEST_CASE("power: cut at each operation; the journal is taken up, cut again, and
   MemoryDisk whole;
   Session reference(whole);
   reference.open();
-  reference.run(kSteps);
+  reference.run(kPoweredSteps);
   CHECK(reference.journal().counters().rotations > 3);
   const std::uint64_t operations = whole.operations();
   for (const CrashKind kind : {CrashKind::lost, CrashKind::torn, CrashKind::reordered, CrashKind::kept}) {

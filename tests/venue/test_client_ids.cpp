@@ -20,7 +20,7 @@ using namespace cmatch;
 
 namespace {
 
-constexpr AccountSlot kAlice = 2, kBob = 3;
+constexpr AccountSlot kAliceSlot = 2, kBobSlot = 3;
 constexpr TimeNs kSecond = 1'000'000'000;
 
 struct Name {
@@ -69,7 +69,7 @@ bool knows(const ClientIds& ids, AccountSlot account, std::uint64_t number) {
   return entry != kNoSlot;
 }
 
-std::vector<std::uint8_t> bytes_of(const ClientIds& ids) {
+std::vector<std::uint8_t> bytes_of_ids(const ClientIds& ids) {
   Writer out;
   ids.write(out);
   return std::move(out.bytes);
@@ -79,54 +79,54 @@ std::vector<std::uint8_t> bytes_of(const ClientIds& ids) {
 
 TEST_CASE("remember: is found by account and whole id, with what was kept of it") {
   ClientIds ids(16, 8);
-  const ClientIds::Entry entry = remember(ids, kAlice, 3, 50, false, 100);
+  const ClientIds::Entry entry = remember(ids, kAliceSlot, 3, 50, false, 100);
   const Name name(3);
-  CHECK(ids.find(kAlice, name.head, name.tail) == entry);
-  CHECK(ids.find(kBob, name.head, name.tail) == kNoSlot);
-  CHECK(ids.find(kAlice, name.head, Name(6).tail) == kNoSlot); // another tail only
-  CHECK(ids.find(kAlice, Name(4).head, name.tail) == kNoSlot);
+  CHECK(ids.find(kAliceSlot, name.head, name.tail) == entry);
+  CHECK(ids.find(kBobSlot, name.head, name.tail) == kNoSlot);
+  CHECK(ids.find(kAliceSlot, name.head, Name(6).tail) == kNoSlot); // another tail only
+  CHECK(ids.find(kAliceSlot, Name(4).head, name.tail) == kNoSlot);
   CHECK(ids.outcome(entry) == outcome_of(3));
   CHECK(same_id(ids.head(entry), ids.tail(entry), name.head, name.tail));
   CHECK(ids.sent_at(entry) == 50);
-  CHECK(ids.account(entry) == kAlice);
+  CHECK(ids.account(entry) == kAliceSlot);
   CHECK_FALSE(ids.live(entry));
-  CHECK_FALSE(ids.too_old(kAlice, std::numeric_limits<TimeNs>::min() + 1));
+  CHECK_FALSE(ids.too_old(kAliceSlot, std::numeric_limits<TimeNs>::min() + 1));
 }
 
 TEST_CASE("forget_due: 10 minutes after the answer, oldest first, at most as many as told") {
   ClientIds ids(16, 8);
-  remember(ids, kAlice, 1, 50, false, 0);
-  remember(ids, kBob, 2, 60, false, 0);
-  remember(ids, kAlice, 3, 40, false, 1);
+  remember(ids, kAliceSlot, 1, 50, false, 0);
+  remember(ids, kBobSlot, 2, 60, false, 0);
+  remember(ids, kAliceSlot, 3, 40, false, 1);
   ids.forget_due(600 * kSecond - 1, 99);
   CHECK(ids.size() == 3);
   ids.forget_due(600 * kSecond, 0);
   CHECK(ids.size() == 3);
   ids.forget_due(600 * kSecond, 1);
-  CHECK_FALSE(knows(ids, kAlice, 1));
-  CHECK(knows(ids, kBob, 2));
-  CHECK(ids.too_old(kAlice, 50));
-  CHECK_FALSE(ids.too_old(kAlice, 51));
-  CHECK_FALSE(ids.too_old(kBob, 50));
-  CHECK(knows(ids, kAlice, 3)); // although its sent_at is not later than the watermark
+  CHECK_FALSE(knows(ids, kAliceSlot, 1));
+  CHECK(knows(ids, kBobSlot, 2));
+  CHECK(ids.too_old(kAliceSlot, 50));
+  CHECK_FALSE(ids.too_old(kAliceSlot, 51));
+  CHECK_FALSE(ids.too_old(kBobSlot, 50));
+  CHECK(knows(ids, kAliceSlot, 3)); // although its sent_at is not later than the watermark
   ids.forget_due(600 * kSecond, 99);
-  CHECK_FALSE(knows(ids, kBob, 2));
-  CHECK(ids.too_old(kBob, 60));
-  CHECK(knows(ids, kAlice, 3));
+  CHECK_FALSE(knows(ids, kBobSlot, 2));
+  CHECK(ids.too_old(kBobSlot, 60));
+  CHECK(knows(ids, kAliceSlot, 3));
   ids.forget_due(600 * kSecond + 1, 99);
   CHECK(ids.size() == 0);
-  CHECK(ids.watermark(kAlice) == 50); // the largest forgotten, not the last
+  CHECK(ids.watermark(kAliceSlot) == 50); // the largest forgotten, not the last
   ids.check_invariants();
 }
 
 TEST_CASE("a live order's request: stays for ever; its 10 minutes start when the order ends") {
   ClientIds ids(16, 8);
-  const ClientIds::Entry entry = remember(ids, kAlice, 1, 50, true, 0);
-  remember(ids, kAlice, 2, 60, false, 0);
+  const ClientIds::Entry entry = remember(ids, kAliceSlot, 1, 50, true, 0);
+  remember(ids, kAliceSlot, 2, 60, false, 0);
   CHECK(ids.live(entry));
   ids.forget_due(10'000 * kSecond, 99);
   CHECK(ids.size() == 1);
-  CHECK(knows(ids, kAlice, 1));
+  CHECK(knows(ids, kAliceSlot, 1));
   CHECK(ids.live() == 1);
   ids.ended(entry, 20'000 * kSecond, OrderStatus::canceled, 2, 101);
   CHECK(ids.live() == 0);
@@ -134,7 +134,7 @@ TEST_CASE("a live order's request: stays for ever; its 10 minutes start when the
   CHECK(ids.outcome(entry).final_cum_qty == 2);
   CHECK(ids.outcome(entry).cancel_reason == 101);
   ids.forget_due(20'600 * kSecond - 1, 99);
-  CHECK(knows(ids, kAlice, 1));
+  CHECK(knows(ids, kAliceSlot, 1));
   ids.forget_due(20'600 * kSecond, 99);
   CHECK(ids.size() == 0);
   CHECK_THROWS_AS(ids.ended(entry, 20'600 * kSecond, OrderStatus::filled, 2), InvariantViolation);
@@ -143,49 +143,49 @@ TEST_CASE("a live order's request: stays for ever; its 10 minutes start when the
 TEST_CASE(
     "an account's bound: the 65,537th that came to rest forgets its first, no other account's, no live one") {
   ClientIds ids(1u << 18, 8);
-  remember(ids, kBob, 1, 1, false, 0);
-  remember(ids, kAlice, 1, 1, true, 0);
+  remember(ids, kBobSlot, 1, 1, false, 0);
+  remember(ids, kAliceSlot, 1, 1, true, 0);
   for (std::uint64_t number = 2; number < 2 + 65'536; ++number)
-    remember(ids, kAlice, number, static_cast<TimeNs>(number), false, 0);
-  CHECK(knows(ids, kAlice, 2));
+    remember(ids, kAliceSlot, number, static_cast<TimeNs>(number), false, 0);
+  CHECK(knows(ids, kAliceSlot, 2));
   CHECK(ids.size() == 65'538);
-  remember(ids, kAlice, 100'000, 100'000, false, 0);
-  CHECK_FALSE(knows(ids, kAlice, 2));
-  CHECK(ids.watermark(kAlice) == 2);
-  CHECK(knows(ids, kAlice, 3));
-  CHECK(knows(ids, kAlice, 1));
-  CHECK(knows(ids, kBob, 1));
+  remember(ids, kAliceSlot, 100'000, 100'000, false, 0);
+  CHECK_FALSE(knows(ids, kAliceSlot, 2));
+  CHECK(ids.watermark(kAliceSlot) == 2);
+  CHECK(knows(ids, kAliceSlot, 3));
+  CHECK(knows(ids, kAliceSlot, 1));
+  CHECK(knows(ids, kBobSlot, 1));
   CHECK(ids.size() == 65'538);
   // A live one does not count until it ends, and then forgets the first as well.
-  remember(ids, kAlice, 100'001, 100'001, true, 0);
-  CHECK(knows(ids, kAlice, 3));
+  remember(ids, kAliceSlot, 100'001, 100'001, true, 0);
+  CHECK(knows(ids, kAliceSlot, 3));
   const Name name(1);
-  ids.ended(ids.find(kAlice, name.head, name.tail), 0, OrderStatus::filled, 3);
-  CHECK_FALSE(knows(ids, kAlice, 3));
-  CHECK(knows(ids, kAlice, 1));
+  ids.ended(ids.find(kAliceSlot, name.head, name.tail), 0, OrderStatus::filled, 3);
+  CHECK_FALSE(knows(ids, kAliceSlot, 3));
+  CHECK(knows(ids, kAliceSlot, 1));
   ids.check_invariants();
 }
 
 TEST_CASE("a full table: forgets the oldest of all to make room; only live ones, and none is left") {
   ClientIds ids(3, 8);
-  remember(ids, kAlice, 1, 10, false, 0);
-  const ClientIds::Entry second = remember(ids, kBob, 2, 20, true, 0);
-  remember(ids, kBob, 3, 30, false, 0);
+  remember(ids, kAliceSlot, 1, 10, false, 0);
+  const ClientIds::Entry second = remember(ids, kBobSlot, 2, 20, true, 0);
+  remember(ids, kBobSlot, 3, 30, false, 0);
   CHECK(ids.has_room());
-  remember(ids, kBob, 4, 40, true, 1);
-  CHECK_FALSE(knows(ids, kAlice, 1));
-  CHECK(ids.too_old(kAlice, 10));
-  remember(ids, kAlice, 5, 50, true, 2);
-  CHECK_FALSE(knows(ids, kBob, 3));
+  remember(ids, kBobSlot, 4, 40, true, 1);
+  CHECK_FALSE(knows(ids, kAliceSlot, 1));
+  CHECK(ids.too_old(kAliceSlot, 10));
+  remember(ids, kAliceSlot, 5, 50, true, 2);
+  CHECK_FALSE(knows(ids, kBobSlot, 3));
   CHECK_FALSE(ids.has_room());
-  CHECK(remember(ids, kAlice, 6, 60, false, 3) == kNoSlot);
-  CHECK(remember(ids, kAlice, 6, 60, true, 3) == kNoSlot);
+  CHECK(remember(ids, kAliceSlot, 6, 60, false, 3) == kNoSlot);
+  CHECK(remember(ids, kAliceSlot, 6, 60, true, 3) == kNoSlot);
   CHECK(ids.size() == 3);
-  CHECK_FALSE(knows(ids, kAlice, 6));
+  CHECK_FALSE(knows(ids, kAliceSlot, 6));
   ids.ended(second, 4, OrderStatus::filled, 3);
   CHECK(ids.has_room());
-  CHECK(remember(ids, kAlice, 6, 60, false, 5) != kNoSlot);
-  CHECK_FALSE(knows(ids, kBob, 2));
+  CHECK(remember(ids, kAliceSlot, 6, 60, false, 5) != kNoSlot);
+  CHECK_FALSE(knows(ids, kBobSlot, 2));
   ids.check_invariants();
 }
 
@@ -193,7 +193,7 @@ TEST_CASE("for_each_live: in order of arrival, whatever ended between") {
   ClientIds ids(8, 8);
   std::vector<ClientIds::Entry> entries;
   for (std::uint64_t number = 1; number <= 5; ++number)
-    entries.push_back(remember(ids, kAlice, number, 1, true, 0));
+    entries.push_back(remember(ids, kAliceSlot, number, 1, true, 0));
   ids.ended(entries[0], 0, OrderStatus::filled, 0);
   ids.ended(entries[4], 0, OrderStatus::filled, 0);
   ids.ended(entries[2], 0, OrderStatus::filled, 0);
@@ -326,12 +326,12 @@ class Trial {
   }
 
   void restart() {
-    const std::vector<std::uint8_t> bytes = bytes_of(*ids_);
+    const std::vector<std::uint8_t> bytes = bytes_of_ids(*ids_);
     std::unique_ptr<ClientIds> restored = make();
     Reader in(bytes);
     restored->read(in, 8);
     REQUIRE(in.done());
-    REQUIRE(bytes_of(*restored) == bytes);
+    REQUIRE(bytes_of_ids(*restored) == bytes);
     ids_ = std::move(restored);
     ids_->check_invariants();
   }
@@ -388,10 +388,10 @@ TEST_CASE("client ids: restored before every step of a run, go on as the model d
 TEST_CASE("client ids: bytes that are cut, changed or of a larger table, are refused") {
   ClientIds ids(12, 8, 4, 100);
   for (std::uint64_t number = 1; number <= 9; ++number)
-    remember(ids, number % 2 == 0 ? kAlice : kBob, number, static_cast<TimeNs>(number), number % 3 == 0,
-             static_cast<TimeNs>(number));
+    remember(ids, number % 2 == 0 ? kAliceSlot : kBobSlot, number, static_cast<TimeNs>(number),
+             number % 3 == 0, static_cast<TimeNs>(number));
   ids.forget_due(103, 99);
-  const std::vector<std::uint8_t> bytes = bytes_of(ids);
+  const std::vector<std::uint8_t> bytes = bytes_of_ids(ids);
   const auto refusal = [](std::span<const std::uint8_t> some, std::uint32_t max_ids,
                           std::uint32_t per_account, std::uint32_t accounts) -> std::string {
     ClientIds read(max_ids, 8, per_account, 100);
@@ -402,8 +402,8 @@ TEST_CASE("client ids: bytes that are cut, changed or of a larger table, are ref
       return error.what();
     }
     read.check_invariants();
-    return in.done() && bytes_of(read) == std::vector<std::uint8_t>(some.begin(), some.end()) ? ""
-                                                                                              : "another";
+    return in.done() && bytes_of_ids(read) == std::vector<std::uint8_t>(some.begin(), some.end()) ? ""
+                                                                                                  : "another";
   };
   CHECK(refusal(bytes, 12, 4, 4).empty());
   for (std::size_t length = 0; length < bytes.size(); ++length)

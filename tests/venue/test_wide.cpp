@@ -13,18 +13,21 @@ using namespace cmatch;
 
 namespace {
 
-constexpr Wide kLeast = std::numeric_limits<Amount>::min(), kMost = std::numeric_limits<Amount>::max();
+constexpr Wide kLeastWide = std::numeric_limits<Amount>::min(),
+               kMostWide = std::numeric_limits<Amount>::max();
 
 // About zero, about the ends of 64 bits and beyond them.
 std::vector<Wide> dividends() {
   std::vector<Wide> values;
-  for (const Wide around : {Wide{0}, kLeast, kMost, kMost * 1'000'000'000, kLeast * 1'000'000'000})
+  for (const Wide around :
+       {Wide{0}, kLeastWide, kMostWide, kMostWide * 1'000'000'000, kLeastWide * 1'000'000'000})
     for (Wide by = -12; by <= 12; ++by)
       values.push_back(around + by);
   return values;
 }
 
-const std::vector<Wide> kDivisors{1, 2, 3, 4, 5, 7, 10, 1'000'000'000, kMost - 1, kMost, kMost + 1};
+const std::vector<Wide> kDivisors{
+    1, 2, 3, 4, 5, 7, 10, 1'000'000'000, kMostWide - 1, kMostWide, kMostWide + 1};
 
 // The quotient rounded down, by definition.
 Wide floored(Wide a, Wide b) { return (a - (a % b + b) % b) / b; }

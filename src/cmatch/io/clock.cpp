@@ -14,8 +14,10 @@ std::int64_t read(clockid_t clock) {
 
 } // namespace
 
+std::int64_t steady_ns() { return read(CLOCK_MONOTONIC); }
+
 std::int64_t SystemClock::now_ns() { return read(CLOCK_REALTIME); }
 
-std::int64_t SystemClock::steady_ns() { return read(CLOCK_MONOTONIC); }
+std::int64_t SystemClock::steady_ns() { return io::steady_ns(); }
 
 } // namespace cmatch::io

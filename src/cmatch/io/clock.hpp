@@ -19,6 +19,9 @@ class Clock {
   virtual std::int64_t steady_ns() = 0;
 };
 
+// CLOCK_MONOTONIC, where how long something took is measured and nobody sets the time.
+std::int64_t steady_ns();
+
 // CLOCK_REALTIME, CLOCK_MONOTONIC. Any thread may ask.
 class SystemClock final : public Clock {
  public:

@@ -2,24 +2,14 @@
 
 #include <stdexcept>
 
-#include <time.h> // clock_gettime is POSIX, not C. NOLINT(modernize-deprecated-headers)
+#include "cmatch/io/clock.hpp"
 
 namespace cmatch::io {
 
-namespace {
-
-std::uint64_t now_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-} // namespace
-
-LoopTimer::LoopTimer(SharedStats& stats) : stats_(&stats), last_ns_(now_ns()), started_ns_(last_ns_) {}
+LoopTimer::LoopTimer(SharedStats& stats) : stats_(&stats), last_ns_(steady_ns()), started_ns_(last_ns_) {}
 
 std::uint64_t LoopTimer::lap() {
-  const std::uint64_t now = now_ns();
+  const std::uint64_t now = steady_ns();
   const std::uint64_t took = now - last_ns_;
   last_ns_ = now;
   return took;

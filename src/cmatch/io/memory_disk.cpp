@@ -6,6 +6,14 @@
 #include <utility>
 
 namespace cmatch::io {
+
+// A change to a file that no sync has made durable yet.
+struct UnsyncedChange {
+  std::uint64_t offset = 0;
+  std::vector<std::uint8_t> bytes;
+  std::optional<std::uint64_t> new_size; // of a truncation
+};
+
 namespace {
 
 constexpr std::uint64_t kSector = 512;
@@ -21,19 +29,12 @@ std::uint64_t random_below(std::uint64_t& seed, std::uint64_t bound) {
   return bound == 0 ? 0 : value % bound;
 }
 
-// A change to a file that no sync has made durable yet.
-struct Change {
-  std::uint64_t offset = 0;
-  Bytes bytes;
-  std::optional<std::uint64_t> new_size; // of a truncation
-};
-
 void put(Bytes& image, std::uint64_t offset, std::span<const std::uint8_t> bytes) {
   if (image.size() < offset + bytes.size()) image.resize(offset + bytes.size());
   std::copy(bytes.begin(), bytes.end(), image.begin() + static_cast<std::ptrdiff_t>(offset));
 }
 
-void make(Bytes& image, const Change& change) {
+void make(Bytes& image, const UnsyncedChange& change) {
   if (change.new_size)
     image.resize(*change.new_size);
   else
@@ -41,7 +42,7 @@ void make(Bytes& image, const Change& change) {
 }
 
 // The sectors of a change that reached the disk, each by its own chance.
-void make_sectors(Bytes& image, const Change& change, std::uint64_t& seed) {
+void make_sectors(Bytes& image, const UnsyncedChange& change, std::uint64_t& seed) {
   if (change.new_size) {
     if (random_below(seed, 2) == 0) image.resize(*change.new_size);
     return;
@@ -59,16 +60,16 @@ void make_sectors(Bytes& image, const Change& change, std::uint64_t& seed) {
 struct MemoryDisk::Inode {
   Bytes live;
   Bytes durable;
-  std::vector<Change> unsynced;
+  std::vector<UnsyncedChange> unsynced;
   bool locked = false;
 
-  void change(Change what, bool tracked) {
+  void change(UnsyncedChange what, bool tracked) {
     make(live, what);
     if (tracked) unsynced.push_back(std::move(what));
   }
 
   void sync() {
-    for (const Change& one : unsynced)
+    for (const UnsyncedChange& one : unsynced)
       make(durable, one);
     unsynced.clear();
   }
@@ -79,11 +80,11 @@ struct MemoryDisk::Inode {
       for (std::uint64_t i = 0; i < whole; ++i)
         make(durable, unsynced[i]);
       if (whole < unsynced.size() && !unsynced[whole].new_size) {
-        const Change& last = unsynced[whole];
+        const UnsyncedChange& last = unsynced[whole];
         put(durable, last.offset, std::span(last.bytes).first(random_below(seed, last.bytes.size() + 1)));
       }
     } else if (kind == CrashKind::reordered) {
-      for (const Change& one : unsynced)
+      for (const UnsyncedChange& one : unsynced)
         make_sectors(durable, one, seed);
     }
     unsynced.clear();

@@ -6,7 +6,8 @@
 #include <stdexcept>
 
 #include <sys/prctl.h>
-#include <time.h> // clock_gettime is POSIX, not C. NOLINT(modernize-deprecated-headers)
+
+#include "cmatch/io/clock.hpp"
 
 namespace cmatch::io {
 
@@ -14,12 +15,6 @@ namespace {
 
 // Of one socket before the others, and the frames that are due, have their turn.
 constexpr int kMostInARow = 64;
-
-std::uint64_t now_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 void check_plan(std::span<const PlannedFrame> plan, std::size_t sockets, std::size_t arena) {
   std::uint64_t at_ns = 0, request = 0;
@@ -77,16 +72,16 @@ void LoadGenerator::start(std::span<const PlannedFrame> plan, std::span<const st
     due_ns_.insert(due_ns_.end(), frame.requests, frame.at_ns);
   latencies_.assign(due_ns_.size(), 0);
   may_have_frames_.assign(sockets_.size(), true);
-  start_ns_ = last_ns_ = now_ns();
+  start_ns_ = last_ns_ = steady_ns();
 }
 
 bool LoadGenerator::run(std::uint64_t slice_ns) {
   ::prctl(PR_SET_TIMERSLACK, 1); // the default lets every sleep be 50 us late
-  const std::uint64_t slice_end_ns = now_ns() + slice_ns;
+  const std::uint64_t slice_end_ns = steady_ns() + slice_ns;
   for (;;) {
     const bool sent_all = send_due();
     const bool heard_all = receive();
-    const std::uint64_t now = now_ns();
+    const std::uint64_t now = steady_ns();
     if (over(now)) return true;
     if (now >= slice_end_ns) return false;
     listen(sent_all && heard_all ? wake_ns(slice_end_ns) : 0);
@@ -111,7 +106,7 @@ bool LoadGenerator::send_due() {
   for (; next_ < plan_.size(); ++next_) {
     const PlannedFrame& frame = plan_[next_];
     const std::uint64_t due_ns = start_ns_ + frame.at_ns;
-    const std::uint64_t now = now_ns();
+    const std::uint64_t now = steady_ns();
     if (now < due_ns) return true;
     if (!send(frame)) {
       ++counts_.blocked;
@@ -151,7 +146,7 @@ bool LoadGenerator::receive() {
         if (zmq_.last_errno() != EINTR) zmq_.fail("receiving");
         continue;
       }
-      last_ns_ = now_ns();
+      last_ns_ = steady_ns();
       ++counts_.frames_received;
       counts_.bytes_received += message.size();
       reader_->read(i, message.bytes(), *this);
@@ -179,7 +174,7 @@ void LoadGenerator::answered(std::uint64_t request) {
 }
 
 void LoadGenerator::listen(std::uint64_t until_ns) {
-  const std::uint64_t now = now_ns();
+  const std::uint64_t now = steady_ns();
   const auto left = static_cast<std::int64_t>(until_ns <= now ? 0 : until_ns - now);
   const timespec time{.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
   const int ready = ::ppoll(descriptors_.data(), descriptors_.size(), &time, nullptr);

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "cmatch/io/descriptor.hpp"
+
 namespace cmatch::io {
 namespace {
 
@@ -24,22 +26,6 @@ auto uninterrupted(Call&& call) {
     result = call();
   return result;
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-
-  int get() const { return number_; }
-  explicit operator bool() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
 
 Descriptor open_file(const std::string& path, int flags) {
   return Descriptor(uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0600); }));

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmatch/io/descriptor.hpp"
+
 namespace cmatch::io {
 
 namespace {
@@ -79,20 +81,6 @@ std::byte* map(int descriptor) {
   return static_cast<std::byte*>(memory);
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 [[noreturn]] void fail(int error, const std::string& path) {
   throw std::system_error(error, std::generic_category(), path);
 }
@@ -110,7 +98,7 @@ SharedStats SharedStats::create(const std::string& path) {
   const std::string draft = path + "." + std::to_string(::getpid()) + ".draft";
   ::unlink(draft.c_str());
   const Descriptor file(::open(draft.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (file.get() < 0) fail(errno, draft);
+  if (!file) fail(errno, draft);
   try {
     // Allocated, not just long: on a full disk a store into a hole would kill the process.
     const int error = ::posix_fallocate(file.get(), 0, kTotalBytes);

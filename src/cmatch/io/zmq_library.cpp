@@ -12,7 +12,8 @@
 #include <link.h>
 #include <poll.h>
 #include <sys/random.h>
-#include <time.h> // clock_gettime is POSIX, not C. NOLINT(modernize-deprecated-headers)
+
+#include "cmatch/io/clock.hpp"
 
 namespace cmatch::io {
 
@@ -48,12 +49,6 @@ void find(void* handle, const std::string& path, const char* name, Function*& ou
   void* const symbol = ::dlsym(handle, name);
   if (symbol == nullptr) throw TransportError(path + " has no " + name + ": it is no libzmq of 4.2 or later");
   out = reinterpret_cast<Function*>(symbol);
-}
-
-std::int64_t monotonic_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
 
 } // namespace
@@ -132,11 +127,11 @@ int ZmqLibrary::wait_for(void* socket, int events, std::int64_t timeout_ns) cons
   if (has != 0 || timeout_ns == 0) return has;
 
   pollfd change{.fd = option(socket, kOptionFd), .events = POLLIN, .revents = 0};
-  const std::int64_t end_ns = timeout_ns < 0 ? 0 : monotonic_ns() + timeout_ns;
+  const std::int64_t end_ns = timeout_ns < 0 ? 0 : steady_ns() + timeout_ns;
   for (;;) {
     std::int64_t left_ns = 0;
     if (timeout_ns >= 0) {
-      left_ns = end_ns - monotonic_ns();
+      left_ns = end_ns - steady_ns();
       if (left_ns <= 0) return option(socket, kOptionEvents) & events;
     }
     const timespec left{.tv_sec = left_ns / 1'000'000'000, .tv_nsec = left_ns % 1'000'000'000};
