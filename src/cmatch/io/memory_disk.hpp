@@ -50,6 +50,8 @@ struct DiskFault {
   std::uint64_t times = 1; // how many in a row
 };
 
+struct UnsyncedChange; // to a file
+
 // Owns all files. Two images of each: what a reader sees, and what a power cut would leave. Any thread may use it.
 // Memory: the bytes written, twice where crashes are tracked, and a copy of every unsynced write.
 class MemoryDisk final : public Disk {
