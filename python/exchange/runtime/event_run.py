@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import overload
+from typing import Final, overload
+
+import numpy as np
 
 from exchange.domain.events import Event, EventEnvelope, find_event_type
 from exchange.errors import LogRefused
-from exchange.schema.event_rows import EventList, Records
+from exchange.schema.event_rows import EventList, Records, Tenants
 from exchange.schema.events import ROW_MESSAGES, EventBatch
+
+_NO_TENANTS: Final[Tenants] = np.zeros(0, np.uint32)
 
 
 class EventRun(Sequence[Event]):
@@ -33,6 +37,12 @@ class EventRun(Sequence[Event]):
         """(n,) of `ROW_DTYPES[kind]`, where they come from a hot stream; None: envelopes."""
         rows = self._batch.rows
         return None if rows is None else rows.rows[self._begin : self._end]
+
+    @property
+    def tenants(self) -> Tenants:
+        """(n,) of the tenant of each row; (0,) where rows say it themselves, or there are none."""
+        rows = self._batch.rows
+        return _NO_TENANTS if rows is None else rows.tenants[self._begin : self._end]
 
     def __len__(self) -> int:
         return self._end - self._begin

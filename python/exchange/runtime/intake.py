@@ -107,6 +107,11 @@ class Intake:
         self.counts: Counter[str] = Counter()
 
     @property
+    def done(self) -> int:
+        """The offset up to which the store has what came of the topic."""
+        return self._done
+
+    @property
     def wait_s(self) -> float:
         """How long it does nothing, as something failed; 0: nothing did."""
         return max(self.tries.wait_s, self.hold.wait_s)
