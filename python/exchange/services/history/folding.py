@@ -11,13 +11,16 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy import Table
 
 from cmatch.rejects import RejectCode
 from exchange.domain.enums import ExecType, ReportFlag
 from exchange.runtime.caller import OPERATOR
 from exchange.schema.event_rows import Records, Tenants
+from exchange.services.history.tables import EXECUTIONS, ORDERS
 
-Values = dict[str, Any]
+Values = tuple[Any, ...]
+"""Of a row, in the order of its table's columns."""
 
 # What changes an order, or enters it; a refused cancel and the answer to a mass cancel do not.
 _CHANGES: Final = np.array(
@@ -122,7 +125,7 @@ def _orders(
         "correlation_id": texts(first, "correlation_id"),
         **{name: _signed(last[name]) for name in _LAST_SAYS},
     }
-    return _rows(columns), renamed.tolist()
+    return _rows(ORDERS, columns), renamed.tolist()
 
 
 def _executions(reports: Records, tenants: Tenants) -> list[Values]:
@@ -133,7 +136,7 @@ def _executions(reports: Records, tenants: Tenants) -> list[Values]:
         "correlation_id": texts(reports, "correlation_id"),
         **{name: _signed(reports[name]) for name in _EXECUTION},
     }
-    return _rows(columns)
+    return _rows(EXECUTIONS, columns)
 
 
 def texts(rows: Records, name: str) -> list[str]:
@@ -153,6 +156,5 @@ def _given(rows: Records, name: str, flag: ReportFlag) -> list[int | None]:
     return [value if there else None for value, there in zip(rows[name].tolist(), is_there, strict=True)]
 
 
-def _rows(columns: dict[str, list[Any]]) -> list[Values]:
-    names = tuple(columns)
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+def _rows(of: Table, columns: dict[str, list[Any]]) -> list[Values]:
+    return list(zip(*(columns[column.name] for column in of.columns), strict=True))

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Final
 
 import numpy as np
-from sqlalchemy import insert, text, update
+from sqlalchemy import Table, update
 
 from exchange.domain.messages import ExecutionReport
 from exchange.runtime.event_run import EventRun
@@ -27,19 +27,27 @@ _RENAMES: Final = (
 )
 
 
-def _upsert(more: str = "") -> str:
-    names = [column.name for column in ORDERS.columns]
-    changes = [f"{name} = excluded.{name}" for name in _CHANGED]
-    changes += [f"{name} = orders.{name} + excluded.{name}" for name in _ADDED]
-    return (
-        f"INSERT INTO orders ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"  # noqa: S608
-        f" ON CONFLICT (order_id) DO UPDATE SET {', '.join(changes)}{more}"
-    )
+def _insert(into: Table, more: str = "") -> dict[str, str]:
+    """A statement for rows as tuples, by the placeholder of the driver.
+
+    They go to the driver as they are: SQLAlchemy takes three times as long to look at a row as it takes
+    SQLite to write it.
+    """
+    names = ", ".join(column.name for column in into.columns)
+    return {
+        style: f"INSERT INTO {into.name} ({names}) VALUES ({', '.join([mark] * len(into.columns))}){more}"  # noqa: S608
+        for style, mark in (("qmark", "?"), ("pyformat", "%s"))
+    }
 
 
-_ORDERS: Final = text(_upsert())
-_RENAMED: Final = text(_upsert(_RENAMES))
-_EXECUTIONS: Final = insert(EXECUTIONS)
+_CHANGES: Final = ", ".join(
+    [f"{name} = excluded.{name}" for name in _CHANGED]
+    + [f"{name} = orders.{name} + excluded.{name}" for name in _ADDED]
+)
+_UPDATE: Final = f" ON CONFLICT (order_id) DO UPDATE SET {_CHANGES}"
+_ORDERS: Final = _insert(ORDERS, _UPDATE)
+_RENAMED: Final = _insert(ORDERS, _UPDATE + _RENAMES)
+_EXECUTIONS: Final = _insert(EXECUTIONS)
 
 
 def take_reports(tx: Transaction, events: EventRun) -> None:
@@ -55,7 +63,7 @@ def take_reports(tx: Transaction, events: EventRun) -> None:
         (_EXECUTIONS, folded.executions),
     ):
         if rows:
-            tx.execute(statement, rows)
+            tx.exec_driver_sql(statement[tx.dialect.paramstyle], rows)
     _note(tx, int(reports["sequence"][-1]))
 
 
