@@ -26,6 +26,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("balances", "the balances of an account"),
     ("book", "the book of an instrument"),
     ("snapshot", "take a snapshot now"),
+    ("history", "every order and every execution that there ever was"),
     ("log", "topics and events of the event log"),
     ("dlq", "dead letters: list, show, replay, discard"),
     ("replay", "fold a journal from its start and say what came of it"),
