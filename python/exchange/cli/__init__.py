@@ -55,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="exchange", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"exchange {version('cmatch')}")
     chosen = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    command_given = next((word for word in given if not word.startswith("-")), None)
     for name, words in COMMANDS:
         command = chosen.add_parser(name, help=words, epilog=_EPILOG)
-        if name in given:  # the others are only listed: nothing of them need be imported
+        if name == command_given:  # the others are only listed: nothing of them need be imported
             module = import_module(f"exchange.cli.{name}")
             command.formatter_class = argparse.RawDescriptionHelpFormatter
             command.description = module.DESCRIPTION

@@ -142,10 +142,6 @@ def write_arrow(path: Path, records: Sequence[Record], names: Sequence[str]) -> 
         raise ConfigError(f"{path} cannot be written: {error}") from None
 
 
-ORDER_NAMES: Final = tuple(order_record(HistoryOrderRow(), Directory()))
-EXECUTION_NAMES: Final = tuple(execution_record(HistoryExecutionRow(), Directory()))
-
-
 def _pyarrow() -> Any:
     try:
         import pyarrow as pa
@@ -169,3 +165,7 @@ def _decimal(number: int, scale: int) -> Decimal:
 
 def _word(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+ORDER_NAMES: Final = tuple(order_record(HistoryOrderRow(), Directory()))
+EXECUTION_NAMES: Final = tuple(execution_record(HistoryExecutionRow(), Directory()))
