@@ -11,9 +11,8 @@ from exchange.storage.directory import DataDirectory
 from tests.event_log.conftest import memory
 from tests.event_log.test_publisher import Exchange
 from tests.exchange.journals import Writer
-from tests.inbox.conftest import postgres, store_url
 
-__all__ = ["exchange", "memory", "postgres", "store_url"]
+__all__ = ["exchange", "memory"]
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ from tests.exchange.journals import ALICE, BOB, CAROL, MARKET, OTHER_TENANT, TEN
 
 TABLE = TopicTable("dev")
 OPERATOR = Caller(0)
+MS = 1_000_000
 
 
 def trade_wildly(writer: Writer, seed: int, count: int) -> None:
