@@ -1,6 +1,6 @@
 """Kills and stops processes of a whole exchange at random instants under load, then audits it.
 
-    python -m tests.crash.table [--strikes 100] [--seed 1] [--short]
+    python -m tests.crash.table [--strikes 100] [--seed 1]
 
 All processes of the table run under their supervisor: core, shards, accounts, risk, replica and publisher.
 Every request that was answered is in the journal, once, with that answer; the replay is what ran last; and
@@ -202,10 +202,9 @@ def main() -> int:
     )
     parser.add_argument("--strikes", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--short", action="store_true", help="ten strikes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="table-") as directory:
-        verdict = run(Path(directory) / "x", 10 if options.short else options.strikes, options.seed)
+        verdict = run(Path(directory) / "x", options.strikes, options.seed)
     print(f"{'ok' if verdict.good else 'FAILED'}: {verdict}")
     return 0 if verdict.good else 1
 
