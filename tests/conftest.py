@@ -1,4 +1,4 @@
-"""Fixtures of all tests: the databases that stores are in."""
+"""What holds for all tests, and their fixtures: the databases that stores are in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.inbox.postgres import Server, running
+
+# How long an example takes says more about the machine than about the product.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
