@@ -2,7 +2,7 @@
 
     python -m tests.crash.table [--strikes 100] [--seed 1]
 
-All processes of the table run under their supervisor: core, shards, accounts, risk, replica and publisher.
+All processes of the table run under their supervisor, from the core to the history.
 Every request that was answered is in the journal, once, with that answer; the replay is what ran last; and
 `exchange audit` finds nothing wrong: money, orders and trades are conserved, each event published once.
 """
@@ -27,8 +27,9 @@ from typing import Final
 
 from exchange.bench.market import Market
 from exchange.bus.topics import TopicTable
+from exchange.cli.audit import audit_of
 from exchange.config import load
-from exchange.runtime.audit import Audit, audit
+from exchange.runtime.audit import Audit
 from exchange.runtime.publisher import EXECUTIONS, TRADES, open_log
 from exchange.storage.directory import DataDirectory
 from tests.crash.lives import SEGMENT_BYTES, Core, Findings, fold, judge, open_market
@@ -42,7 +43,7 @@ SETTINGS: Final = (
     "accounts.process=true",
     "risk.process=true",
     "stages.heartbeat_timeout_ms=500",
-    "events.publish=true",
+    "history.enabled=true",
 )
 _WAIT_S: Final = 120.0
 # The supervisor gives up what falls more than eight times within a minute.
@@ -167,16 +168,9 @@ def run(directory: Path, strikes: int, seed: int) -> Verdict:
         len(traders.acknowledged),
         findings,
         tuple(complaints),
-        _audit(directory, stopped=True),
+        audit_of(load(data_directory=directory, history={"enabled": True}), stopped=True),
         _unpublished(directory),
     )
-
-
-def _audit(directory: Path, *, stopped: bool) -> Audit:
-    settings = load(data_directory=directory)
-    with open_log(settings) as events:
-        topics = TopicTable(settings.events.environment)
-        return audit(directory, events=events, topics=topics, stopped=stopped)
 
 
 def _unpublished(directory: Path) -> int:

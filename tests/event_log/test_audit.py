@@ -16,7 +16,7 @@ import pytest
 from cmatch._core import Venue
 from exchange.cli import main
 from exchange.domain.enums import ExecType, OrderStatus, ReportFlag
-from exchange.runtime.audit import Audit, audit
+from exchange.runtime.audit import Audit, PublishedAudit, audit
 from exchange.runtime.audit.orders import OrdersAudit
 from exchange.runtime.publisher import EXECUTIONS, TRADES
 from exchange.storage.digests import Digest, append_digest
@@ -34,7 +34,8 @@ BATCHES = 120
 def audited(exchange: Exchange, **options: Any) -> Audit:
     """The audit of a directory with its log."""
     with exchange.open_log() as events:
-        return audit(exchange.root, events=events, topics=TABLE, **options)
+        published = [PublishedAudit(name, events, TABLE) for name in (EXECUTIONS, TRADES)]
+        return audit(exchange.root, auditors=published, **options)
 
 
 def wrong(found: Audit) -> dict[str, list[str]]:
@@ -163,7 +164,7 @@ def test_command_prints_and_exits_as_it_found(
     assert (body["good"], body["commands"]) == (False, stopped.sequence)
     assert [check["name"] for check in body["checks"] if not check["good"]] == ["replay"]
     assert main(words) == 1
-    assert capsys.readouterr().out.splitlines()[-1].startswith("audit: 1 of 7 checks WRONG (")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("audit: 1 of 5 checks WRONG (")
     assert main(["audit", "--data", str(tmp_path / "none")]) == 1
     assert "there is no journal in" in capsys.readouterr().err
 
@@ -186,8 +187,7 @@ def reports_of(seed: int) -> tuple[Venue, Venue, npt.NDArray[np.void]]:
 def look(empty: Venue, venue: Venue, reports: npt.NDArray[np.void]) -> OrdersAudit:
     """The audit of these reports."""
     orders = OrdersAudit(empty)
-    orders.take(reports)
-    orders.end_record()
+    orders.add(reports)
     orders.close(venue)
     return orders
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
+
+from cmatch._core import Venue
+from exchange.storage.executions import Outcome
 
 _TOLD_MOST: Final = 20
 
@@ -45,6 +48,23 @@ class Check:
             "wrong": self.wrong,
             "count": self.count,
         }
+
+
+class Auditor(Protocol):
+    """Looks at what came of each record of the journal, one behind the other."""
+
+    @property
+    def check(self) -> Check:
+        """What it found; it says so once it is closed."""
+        ...
+
+    def take(self, outcome: Outcome) -> None:
+        """Looks at the next record."""
+        ...
+
+    def close(self, venue: Venue) -> None:
+        """Looks at how it ended; the venue is the fold of all records."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from cmatch._core import Venue
 from exchange.domain.enums import CancelReason, ExecType, OrderStatus, ReportFlag
 from exchange.runtime.audit.check import Check
-from exchange.schema.event_rows import Records
+from exchange.schema.event_rows import EventList, Records
+from exchange.storage.executions import Outcome
 
 _AT_ONCE: Final = 1 << 16
 _ENDED: Final = [
@@ -62,15 +63,18 @@ class OrdersAudit:
         self._orders = len(self._live)
         self.check = Check("orders")
 
-    def take(self, reports: Records) -> None:
-        """Takes reports in the order in which they were made: (n,) of EXECUTION_REPORT."""
-        self._waiting.append(reports)
-        self._held += len(reports)
-
-    def end_record(self) -> None:
-        """Says that the last record of the journal ended with what was taken."""
+    def take(self, outcome: Outcome) -> None:
+        """Takes the reports of a record."""
+        for rows in outcome.executions:
+            if rows.kind is EventList.REPORTS:
+                self.add(rows.rows)
         if self._held >= _AT_ONCE:
             self._flush()
+
+    def add(self, reports: Records) -> None:
+        """Takes reports of one record in the order in which they were made: (n,) of EXECUTION_REPORT."""
+        self._waiting.append(reports)
+        self._held += len(reports)
 
     def close(self, venue: Venue) -> None:
         """Holds what is left against what rests, and sums up."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Final
 
+from cmatch._core import Venue
 from exchange.bus.log.interface import Batch, EventLog, Record
 from exchange.bus.topics import Topic, TopicTable
 from exchange.errors import LogCorrupt
 from exchange.runtime.audit.check import Check
-from exchange.runtime.publisher import batch_of
-from exchange.storage.executions import Outcome, Rows
+from exchange.runtime.publisher import TRADES, batch_of
+from exchange.storage.executions import Outcome
 
 _NOTHING: Final = -1
 
@@ -30,15 +32,19 @@ class PublishedAudit:
     def __init__(self, name: str, events: EventLog, topics: TopicTable) -> None:
         self.check = Check(name)
         full_name = topics.full_name(name)
-        self.row: Topic = topics.find(full_name)
+        self._row: Topic = topics.find(full_name)
         self._records = _records_of(events, full_name, self.check)
         self._next: Batch | None = next(self._records, None)
+        self._rows_of = attrgetter("trades" if name == TRADES else "executions")
         self._compared = self._unpublished = 0
         self._last = _NOTHING  # event that was compared last
 
-    def take(self, outcome: Outcome, rows: Rows) -> None:
-        """Compares what the fold made next."""
-        made = batch_of(self.row, outcome, rows)
+    def take(self, outcome: Outcome) -> None:
+        """Compares what comes of the next record."""
+        for rows in self._rows_of(outcome):
+            self._compare(batch_of(self._row, outcome, rows))
+
+    def _compare(self, made: Batch) -> None:
         while self._next is not None and self._next.last_seq < made.first_seq:
             if self._last != _NOTHING:
                 self.check.find(f"events {self._next.first_seq} to {self._next.last_seq} are there again")
@@ -56,7 +62,7 @@ class PublishedAudit:
         self._last = made.last_seq
         self._next = next(self._records, None)
 
-    def close(self) -> None:
+    def close(self, _venue: Venue) -> None:
         """Holds the ends against each other, and sums up."""
         if self._next is not None and self._compared:
             self.check.find(f"events from {self._next.first_seq} on are not in the journal")

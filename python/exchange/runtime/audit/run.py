@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from cmatch import InvariantViolation
 from cmatch._core import Venue
-from exchange.bus.log.interface import EventLog
-from exchange.bus.topics import TopicTable
 from exchange.errors import StorageError
-from exchange.runtime.audit.check import Audit, Check
+from exchange.runtime.audit.check import Audit, Auditor, Check
 from exchange.runtime.audit.orders import OrdersAudit
-from exchange.runtime.audit.published import PublishedAudit
-from exchange.runtime.publisher import EXECUTIONS, TRADES
-from exchange.schema.event_rows import EventList
 from exchange.storage.directory import DataDirectory
-from exchange.storage.executions import starting_fold
+from exchange.storage.executions import Outcome, starting_fold
 from exchange.storage.replay import Progress, Verdict, verify
 from exchange.storage.venue_limits import read_limits
 
@@ -30,21 +25,18 @@ _EVERYTHING: Final = 1 << 62
 def audit(
     root: Path,
     *,
-    events: EventLog | None = None,
-    topics: TopicTable | None = None,
+    auditors: Sequence[Auditor] = (),
     paid_in: Mapping[int, int] | None = None,
     stopped: bool = False,
     progress: Progress | None = None,
 ) -> Audit:
     """Replays the journal of a data directory and holds everything against it.
 
-    The journal is folded twice: as fast as it goes, for its hashes, and event by event. A log is compared
-    only where its two topics have something.
+    The journal is folded twice: as fast as it goes, for its hashes, and event by event.
 
     Args:
         root: The data directory; where its exchange runs, what it had when the audit began counts.
-        events: Its event log; None: it has none.
-        topics: The table of topics of that log.
+        auditors: Who else looks at every record: of what was published, of what services keep.
         paid_in: What whoever paid in counted, by asset, minor units; None: nobody did.
         stopped: Its exchange was stopped in order: then the hash at the very end was recorded.
         progress: Told how many commands were replayed, now and then.
@@ -56,16 +48,12 @@ def audit(
     verdict = verify(root, progress)
     venue = verdict.replayed.fold.venue
     checks = [_replay(verdict, stopped), _invariants(venue), _money(venue, paid_in)]
-    published = []
-    if events is not None and topics is not None:
-        published = [PublishedAudit(name, events, topics) for name in (EXECUTIONS, TRADES)]
-    orders, trades = _events(root, int(venue.sequence), published)
-    checks += [orders, trades, *(each.check for each in published)]
+    checks += _events(root, int(venue.sequence), auditors)
     replayed = verdict.replayed
     return Audit(
         tuple(checks),
         replayed.commands,
-        int(venue.status()["trades"][0]),
+        _trades(venue),
         replayed.digest.state_hash,
         replayed.seconds,
     )
@@ -116,30 +104,39 @@ def _money(venue: Venue, paid_in: Mapping[int, int] | None) -> Check:
     return check
 
 
-def _events(root: Path, sequence: int, published: list[PublishedAudit]) -> tuple[Check, Check]:
-    """Every event of the journal up to a sequence: in = out + resting, two sides a trade, published once."""
-    trades = Check("trades")
+class _TradesAudit:
+    """Two sides each, which the fold sees to, and as many as the venue counted."""
+
+    def __init__(self, venue: Venue) -> None:
+        self.check = Check("trades")
+        self._first = self._number = _trades(venue)
+
+    def take(self, outcome: Outcome) -> None:
+        """Counts."""
+        self._number += sum(len(rows.rows) for rows in outcome.trades)
+
+    def close(self, venue: Venue) -> None:
+        """Holds the counts against each other."""
+        if self._number != _trades(venue):
+            self.check.find(f"the journal makes {self._number:,} trades, the venue has {_trades(venue):,}")
+        self.check.says = f"{self._number - self._first:,} trades, two sides each, numbered without a gap"
+
+
+def _trades(venue: Venue) -> int:
+    return int(venue.status()["trades"][0])
+
+
+def _events(root: Path, sequence: int, auditors: Sequence[Auditor]) -> list[Check]:
+    """Shows every record of the journal up to a sequence to all who look at them."""
     fold = starting_fold(DataDirectory(root), read_limits(root) or {}, executions=0, trades=0)
-    orders = OrdersAudit(fold.venue)
-    number = first = fold.trades
+    trades = _TradesAudit(fold.venue)
+    looking: list[Auditor] = [OrdersAudit(fold.venue), trades, *auditors]
     try:
         while (outcome := fold.advance(sequence)) is not None:
-            for rows in outcome.executions:
-                if rows.kind is EventList.REPORTS:
-                    orders.take(rows.rows)
-            orders.end_record()
-            number += sum(len(rows.rows) for rows in outcome.trades)
-            for audited, made in zip(published, (outcome.executions, outcome.trades), strict=False):
-                for rows in made:
-                    audited.take(outcome, rows)
+            for auditor in looking:
+                auditor.take(outcome)
     except StorageError as error:
-        trades.find(str(error))
-    else:
-        orders.close(fold.venue)
-    for audited in published:
-        audited.close()
-    counted = int(fold.venue.status()["trades"][0])
-    if number != counted:
-        trades.find(f"the journal makes {number:,} trades, the venue counted {counted:,}")
-    trades.says = f"{number - first:,} trades, two sides each, numbered without a gap"
-    return orders.check, trades
+        trades.check.find(str(error))
+    for auditor in looking:
+        auditor.close(fold.venue)
+    return [auditor.check for auditor in looking]
