@@ -195,9 +195,12 @@ def test_schema_s_numbers_are_those_of_python() -> None:
         for name, number in schema.Status.schema.enumerants.items()
     }
     assert numbers == {"UNSET": 0} | {status.name: status.value for status in RpcStatus}
-    assert schema.FrameKind.schema.enumerants == {"unset": 0, "call": 1, "reply": 2, "cancel": 3}
+    assert schema.FrameKind.schema.enumerants == {
+        name: number
+        for number, name in enumerate(("unset", "call", "reply", "cancel", "message", "end", "credit"))
+    }
     ids = re.findall(r"^(?:enum|struct) \w+ @0x[0-9a-f]{16} \{$", SCHEMA.read_text(), re.MULTILINE)
-    assert len(ids) == 3
+    assert len(ids) == 4
 
 
 @pytest.mark.parametrize(("frame", "written"), OLD_FRAMES)
