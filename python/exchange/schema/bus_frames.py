@@ -136,7 +136,14 @@ def encode_frame(frame: Frame) -> bytes:
         check_texts(
             frame.method, frame.correlation_id, frame.tenant_id, frame.user_id, frame.security_context
         )
-        texts = (frame.method, frame.correlation_id, frame.tenant_id, frame.user_id, frame.security_context, "")
+        texts = (
+            frame.method,
+            frame.correlation_id,
+            frame.tenant_id,
+            frame.user_id,
+            frame.security_context,
+            "",
+        )
         return _written((_CALL, 0, 0, call_id, remaining, 0, frame.streaming, credit, 0), texts)
     if isinstance(frame, ReplyFrame):
         retry_ms = _number("retryAfterMs", frame.retry_after_ms or 0, RETRY_MS_MAX)
@@ -154,7 +161,9 @@ def encode_frame(frame: Frame) -> bytes:
     return _written((kind, 0, 0, call_id, 0, 0, 0, 0, sequence), None)
 
 
-def check_texts(method: str, correlation_id: str, tenant_id: str, user_id: str, security_context: str) -> None:
+def check_texts(
+    method: str, correlation_id: str, tenant_id: str, user_id: str, security_context: str
+) -> None:
     """See that the texts of a call may be sent.
 
     Raises:
@@ -227,7 +236,7 @@ def _written(numbers: tuple[int, ...], texts: tuple[str, ...] | None) -> bytes:
 
 
 def _parts(frame: bytes) -> tuple[tuple[int, ...], list[str]]:
-    """The struct's numbers and texts; what a newer writer added is passed over, what an older lacked is zero."""
+    """The numbers and texts: what a newer writer added is passed over, what an older one lacks is zero."""
     (root,) = struct.unpack_from("<Q", frame, 8)
     at = 16 + _offset(root) * 8
     data_bytes, pointers = (root >> 32 & 0xFFFF) * 8, root >> 48
@@ -249,7 +258,14 @@ def _text(frame: bytes, at: int) -> str:
     start = at + 8 + _offset(pointer) * 8
     size = pointer >> 35
     end = start + size - 1
-    if pointer & 3 != 1 or pointer >> 32 & 7 != 2 or not size or start < 16 or end >= len(frame) or frame[end]:
+    if (
+        pointer & 3 != 1
+        or pointer >> 32 & 7 != 2
+        or not size
+        or start < 16
+        or end >= len(frame)
+        or frame[end]
+    ):
         raise WireError(_INVALID)
     try:
         return frame[start:end].decode()

@@ -1,10 +1,13 @@
-"""Calls between services: unary RPC over ZeroMQ or in one process; deadlines and headers pass on.
+"""Calls between services: RPC over ZeroMQ or in one process; deadlines and headers pass on.
 
 dispatcher = Dispatcher({"risk.approve": approve})
 server = RpcServer(context, ipc_endpoint(directory, "risk"), dispatcher)
 client = RpcClient(SocketChannel(context, server.endpoint), policies.of("execution", "risk"))
 with calling(Metadata("corr-abc-123", "acme-corp", "trader-42", security_context), timeout_ms=200):
     answer = await client.call("risk.approve", request)
+    async with client.stream("risk.watch", Streaming.SERVER, request) as stream:
+        async for message in stream:
+            ...
 """
 
 from exchange.bus.rpc.calls import (
@@ -19,11 +22,15 @@ from exchange.bus.rpc.calls import (
     calling,
     current_scope,
 )
-from exchange.bus.rpc.channels import Channel, LocalChannel, SocketChannel
+from exchange.bus.rpc.channels import Channel, SocketChannel
 from exchange.bus.rpc.client import RpcClient
+from exchange.bus.rpc.client_stream import ClientStream
 from exchange.bus.rpc.dispatch import Dispatcher, DispatchLimits
 from exchange.bus.rpc.interceptors import CallRecord, log_calls, observe_calls
+from exchange.bus.rpc.local import LocalChannel
+from exchange.bus.rpc.methods import Method, bidirectional, client_streaming, server_streaming
 from exchange.bus.rpc.server import LOCAL, RpcServer
+from exchange.schema.bus_frames import Streaming
 
 __all__ = [
     "HEADERS",
@@ -32,19 +39,25 @@ __all__ = [
     "Call",
     "CallRecord",
     "Channel",
+    "ClientStream",
     "DispatchLimits",
     "Dispatcher",
     "Handler",
     "Interceptor",
     "LocalChannel",
     "Metadata",
+    "Method",
     "Reply",
     "RpcClient",
     "RpcServer",
     "Scope",
     "SocketChannel",
+    "Streaming",
+    "bidirectional",
     "calling",
+    "client_streaming",
     "current_scope",
     "log_calls",
     "observe_calls",
+    "server_streaming",
 ]
