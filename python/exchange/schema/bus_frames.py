@@ -169,7 +169,17 @@ def check_texts(
     Raises:
         WireError: One is too long, or not printable ASCII; or `method` is empty.
     """
-    _ascii("method", method, METHOD_BYTES_MAX)
+    if (
+        0 < len(method) <= METHOD_BYTES_MAX
+        and len(correlation_id) <= CORRELATION_BYTES_MAX
+        and len(tenant_id) <= IDENTITY_BYTES_MAX
+        and len(user_id) <= IDENTITY_BYTES_MAX
+        and len(security_context) <= CONTEXT_BYTES_MAX
+    ):
+        every = f"{method}{correlation_id}{tenant_id}{user_id}{security_context}"
+        if every.isascii() and every.isprintable():
+            return
+    _ascii("method", method, METHOD_BYTES_MAX)  # what is wrong, by name
     if not method:
         raise WireError("method is missing")
     _ascii("correlationId", correlation_id, CORRELATION_BYTES_MAX)

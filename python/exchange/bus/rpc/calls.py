@@ -74,6 +74,8 @@ class Metadata:
         Raises:
             RpcError: UNAUTHENTICATED where it is unknown who asks, INVALID_ARGUMENT without correlation id.
         """
+        if self.correlation_id and self.tenant_id and self.user_id and self.security_context:
+            return
         for header, name in HEADERS.items():
             if not getattr(self, name):
                 code = RpcStatus.INVALID_ARGUMENT if name == "correlation_id" else RpcStatus.UNAUTHENTICATED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -46,8 +47,12 @@ _Answer = ReplyFrame | MessageFrame | CreditFrame
 class Channel(Protocol):
     """Carries one call to a service and its answer back, until the call's deadline."""
 
-    async def ask(self, call: Call) -> Reply:
+    async def ask(self, call: Call, deadline_ns: int) -> Reply:
         """The service's answer.
+
+        Args:
+            call: What is asked.
+            deadline_ns: When this try is over, no later than the call itself; monotonic.
 
         Raises:
             DeadlineExceeded: None came in time; the service was told to stop, and may have acted.
@@ -120,15 +125,15 @@ class SocketChannel:
         self._closed = False
         self._open()
 
-    async def ask(self, call: Call) -> Reply:
+    async def ask(self, call: Call, deadline_ns: int) -> Reply:
         """See `Channel`."""
         check_payload(call)
         call_id = next(self._ids)
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         sent = False
         try:
-            async with asyncio.timeout_at(loop_time(call.deadline_ns)):
-                await self._send_frame(lambda: _frame_of(call, call_id), call.payload)
+            async with asyncio.timeout_at(loop_time(deadline_ns)):
+                await self._send_frame(lambda: _frame_of(call, deadline_ns, call_id), call.payload)
                 sent = True
                 self._waiting[call_id] = answer
                 return await answer
@@ -148,7 +153,9 @@ class SocketChannel:
         stream = self._stream(call_id, window)
         try:
             async with asyncio.timeout_at(loop_time(opening_ns)):
-                await self._send_frame(lambda: _frame_of(call, call_id, window), call.payload)
+                await self._send_frame(
+                    lambda: _frame_of(call, call.deadline_ns, call_id, window), call.payload
+                )
                 self._streams[call_id] = stream
                 await stream.accepted.wait()
         except TimeoutError:
@@ -301,12 +308,12 @@ def check_payload(call: Call) -> None:
         raise WireError(f"the payload has {len(call.payload)} bytes, more than {PAYLOAD_BYTES_MAX}")
 
 
-def _frame_of(call: Call, call_id: int, window: int = 0) -> CallFrame:
+def _frame_of(call: Call, deadline_ns: int, call_id: int, window: int = 0) -> CallFrame:
     metadata = call.metadata
     return CallFrame(
         call_id,
         call.method,
-        max(0, call.remaining_ns // NS_A_US),
+        max(0, (deadline_ns - time.monotonic_ns()) // NS_A_US),
         metadata.correlation_id,
         metadata.tenant_id,
         metadata.user_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Protocol, Self, TypeVar
 
 from exchange.bus.rpc.calls import (
@@ -125,7 +124,7 @@ class RpcClient:
         async def tries(call: Call) -> bytes:
             async def ask(this: Try) -> bytes:
                 latest_ns = time.monotonic_ns() + round(this.remaining_s * NS_A_S)
-                reply = await self._channel.ask(replace(call, deadline_ns=min(call.deadline_ns, latest_ns)))
+                reply = await self._channel.ask(call, min(call.deadline_ns, latest_ns))
                 return reply.result()
 
             return await self._policy.call(

@@ -127,7 +127,8 @@ class ClientStream:
 
     async def _end(self) -> None:
         if self._task is not None:
-            self._task.cancel()
+            if self._stream is None or not self._stream.ended.done():
+                self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._stream is not None:
             self._stream.cancel(RpcError(RpcStatus.CANCELLED, "the call was cancelled"))

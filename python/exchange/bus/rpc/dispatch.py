@@ -21,6 +21,7 @@ from exchange.bus.rpc.calls import (
     leave_scope,
     loop_time,
 )
+from exchange.bus.rpc.eager import within
 from exchange.bus.rpc.methods import Method
 from exchange.bus.rpc.streams import WINDOW_BYTES
 from exchange.errors import (
@@ -130,17 +131,22 @@ class Dispatcher:
         if not self._running[peer]:
             del self._running[peer]
 
-    async def answer(self, call: Call) -> Reply:
-        """Run one admitted call; raises only what cancels the task."""
+    async def answer(self, call: Call, deadline: asyncio.Timeout | None = None) -> Reply:
+        """Run one admitted call; raises only what cancels the task.
+
+        Args:
+            call: What is asked.
+            deadline: That of the call, where whoever asks may bring it forward.
+        """
         method = self._methods.get(call.method)
         if method is None or method.streaming is not call.streaming:
             method = _NO_METHOD
-        deadline = asyncio.timeout_at(loop_time(call.deadline_ns))
+        if deadline is None:
+            deadline = asyncio.timeout_at(loop_time(call.deadline_ns))
         scope = enter_scope(call)
         try:
             _check_identity(call)
-            async with deadline:
-                payload = _checked(await method.handler(call))
+            payload = _checked(await within(deadline, method.handler(call)))
         except Exception as error:  # noqa: BLE001 (whatever a handler raises becomes a status)
             return _late(call) if deadline.expired() else _failed(call, error)
         finally:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from exchange.bus.curve import Principal
-from exchange.bus.rpc.calls import Call, Reply
+from exchange.bus.rpc.calls import NO_DEADLINE_NS, Call, Reply, loop_time
 from exchange.bus.rpc.channels import check_payload
 from exchange.bus.rpc.dispatch import Dispatcher
 from exchange.bus.rpc.streams import Incoming, Outgoing, Stream
@@ -29,23 +29,23 @@ class LocalChannel:
         self._tasks: set[asyncio.Task[Reply]] = set()
         self._closed = False
 
-    async def ask(self, call: Call) -> Reply:
+    async def ask(self, call: Call, deadline_ns: int) -> Reply:
         """See `Channel`."""
         self._check(call)
         if (refusal := self._dispatcher.admit(self)) is not None:
             return refusal
-        deadline_ns = self._dispatcher.deadline_within(call.remaining_ns)
+        deadline_ns = min(deadline_ns, self._dispatcher.deadline_within(NO_DEADLINE_NS))
         there = Call(call.method, call.payload, call.metadata, deadline_ns, self._principal)
-        given_up = asyncio.timeout(None)
-        self._asking.add(given_up)
+        deadline = asyncio.timeout_at(loop_time(deadline_ns))
+        self._asking.add(deadline)
         try:
-            async with given_up:
-                return await self._dispatcher.answer(there)
-        except TimeoutError:
-            raise ServiceUnavailableError("the call was given up with its channel") from None
+            reply = await self._dispatcher.answer(there, deadline)
         finally:
-            self._asking.discard(given_up)
+            self._asking.discard(deadline)
             self._dispatcher.release(self)
+        if self._closed and reply.status is RpcStatus.DEADLINE_EXCEEDED:
+            raise ServiceUnavailableError("the call was given up with its channel")
+        return reply
 
     async def open(self, call: Call, window: int, opening_ns: int) -> Stream:
         """See `Channel`."""
