@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from exchange.domain.contracts.method import Streaming
 from exchange.errors import RpcStatus, WireError
 
 FRAME_BYTES_MAX: Final = 64 * 1024
@@ -39,25 +39,6 @@ _POINTERS: Final = struct.Struct(f"<{POINTERS}Q")
 _ROOT: Final = DATA.size // 8 << 32 | POINTERS << 48
 _NO_POINTERS: Final = bytes(_POINTERS.size)
 _INVALID: Final = "the frame is no valid Cap'n Proto message"
-
-
-class Streaming(IntEnum):
-    """Which side of a call sends a stream of messages; the other sends one. The wire's numbers."""
-
-    UNARY = 0
-    SERVER = 1
-    CLIENT = 2
-    BIDIRECTIONAL = 3
-
-    @property
-    def client(self) -> bool:
-        """Whether the client sends a stream."""
-        return self in (Streaming.CLIENT, Streaming.BIDIRECTIONAL)
-
-    @property
-    def server(self) -> bool:
-        """Whether the server sends a stream."""
-        return self in (Streaming.SERVER, Streaming.BIDIRECTIONAL)
 
 
 @dataclass(frozen=True, slots=True)

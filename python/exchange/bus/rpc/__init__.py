@@ -10,6 +10,7 @@ with calling(Metadata("corr-abc-123", "acme-corp", "trader-42", security_context
             ...
 """
 
+from exchange.bus.rpc.balancing import BalancedChannel, InstanceStatus
 from exchange.bus.rpc.calls import (
     HEADERS,
     NO_CONTEXT,
@@ -29,35 +30,54 @@ from exchange.bus.rpc.dispatch import Dispatcher, DispatchLimits
 from exchange.bus.rpc.interceptors import CallRecord, log_calls, observe_calls
 from exchange.bus.rpc.local import LocalChannel
 from exchange.bus.rpc.methods import Method, bidirectional, client_streaming, server_streaming
+from exchange.bus.rpc.metrics import CallMetrics, MethodCounts
 from exchange.bus.rpc.server import LOCAL, RpcServer
-from exchange.schema.bus_frames import Streaming
+from exchange.bus.rpc.stubs import (
+    MessageStream,
+    Stub,
+    serve_bidirectional,
+    serve_client_stream,
+    serve_server_stream,
+    serve_unary,
+)
+from exchange.domain.contracts.method import Streaming
 
 __all__ = [
     "HEADERS",
     "LOCAL",
     "NO_CONTEXT",
+    "BalancedChannel",
     "Call",
+    "CallMetrics",
     "CallRecord",
     "Channel",
     "ClientStream",
     "DispatchLimits",
     "Dispatcher",
     "Handler",
+    "InstanceStatus",
     "Interceptor",
     "LocalChannel",
+    "MessageStream",
     "Metadata",
     "Method",
+    "MethodCounts",
     "Reply",
     "RpcClient",
     "RpcServer",
     "Scope",
     "SocketChannel",
     "Streaming",
+    "Stub",
     "bidirectional",
     "calling",
     "client_streaming",
     "current_scope",
     "log_calls",
     "observe_calls",
+    "serve_bidirectional",
+    "serve_client_stream",
+    "serve_server_stream",
+    "serve_unary",
     "server_streaming",
 ]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from exchange.bus.curve import Principal
+from exchange.domain.contracts.method import Streaming
 from exchange.errors import DeadlineExceeded, ExchangeError, RpcError, RpcStatus, ServiceUnavailableError
-from exchange.schema.bus_frames import Streaming
 
 if TYPE_CHECKING:
     from exchange.bus.rpc.streams import Stream

@@ -47,6 +47,11 @@ _Answer = ReplyFrame | MessageFrame | CreditFrame
 class Channel(Protocol):
     """Carries one call to a service and its answer back, until the call's deadline."""
 
+    @property
+    def in_process(self) -> bool:
+        """Whether the service is in this process."""
+        ...
+
     async def ask(self, call: Call, deadline_ns: int) -> Reply:
         """The service's answer.
 
@@ -97,6 +102,8 @@ class SocketChannel:
         SecurityError: An endpoint where others may listen, without keys.
         TransportError: An `inproc` endpoint.
     """
+
+    in_process = False
 
     def __init__(
         self,

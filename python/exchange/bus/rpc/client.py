@@ -18,8 +18,8 @@ from exchange.bus.rpc.calls import (
 from exchange.bus.rpc.channels import Channel
 from exchange.bus.rpc.client_stream import ClientStream
 from exchange.bus.rpc.streams import WINDOW_BYTES, Stream
+from exchange.domain.contracts.method import Streaming
 from exchange.errors import RpcError, RpcStatus
-from exchange.schema.bus_frames import Streaming
 
 T = TypeVar("T")
 
@@ -87,6 +87,11 @@ class RpcClient:
         self._channel = channel
         self._policy = policy
         self._interceptors = tuple(interceptors)
+
+    @property
+    def in_process(self) -> bool:
+        """Whether the service is in this process, so that messages need no bytes."""
+        return self._channel.in_process
 
     async def call(
         self,

@@ -24,6 +24,7 @@ from exchange.bus.rpc.calls import (
 from exchange.bus.rpc.eager import within
 from exchange.bus.rpc.methods import Method
 from exchange.bus.rpc.streams import WINDOW_BYTES
+from exchange.domain.contracts.method import Streaming
 from exchange.errors import (
     ConfigError,
     ExchangeError,
@@ -33,7 +34,7 @@ from exchange.errors import (
     StorageError,
     status_of,
 )
-from exchange.schema.bus_frames import PAYLOAD_BYTES_MAX, Streaming
+from exchange.schema.bus_frames import PAYLOAD_BYTES_MAX
 
 _log = logging.getLogger(__name__)
 

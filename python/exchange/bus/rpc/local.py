@@ -22,6 +22,8 @@ class LocalChannel:
         principal: Who the caller is.
     """
 
+    in_process = True
+
     def __init__(self, dispatcher: Dispatcher, principal: Principal) -> None:
         self._dispatcher = dispatcher
         self._principal = principal

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from exchange.bus.rpc.calls import Call, Handler
 from exchange.bus.rpc.streams import Stream
-from exchange.schema.bus_frames import Streaming
+from exchange.domain.contracts.method import Streaming
 
 Answers = AsyncGenerator[bytes, None]
 
