@@ -249,6 +249,10 @@ def test_log_has_what_became_of_orders(up: Up) -> None:
     some = ("log", "show", "dev.orders.lifecycle.v1", "--from", "3", "--count", "1", "--data", str(up.data))
     assert json.loads(exchange(*some, *settings()).stdout) in events
     assert "7101" in exchange("log", "show", "no.topic", "--data", str(up.data), check=1).stderr
+    tail = ["log", "tail", "orders.lifecycle", "--remote", "--data", str(up.data), *settings()]
+    with started(*tail, "--count", "1") as process:  # over RPC, from the replica
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["eventType"] in {each["eventType"] for each in events}
     up.say("order", "cancel", "--all", "--account", "12")
 
 
