@@ -166,10 +166,10 @@ class RpcServer:
             return
         if isinstance(frame, CallFrame):
             self._start(peer, frame, parts[2])
-        elif (running := self._calls.get((peer, frame.call_id))) is None:
+        elif (running := self._calls.get((peer, frame.call_id))) is None or running.ending:
             self.strays += not isinstance(frame, CancelFrame)
         elif isinstance(frame, CancelFrame):
-            running.task.cancel()
+            running.end()
         elif running.stream is None:
             self.strays += 1
         else:
@@ -177,7 +177,7 @@ class RpcServer:
                 _take(running.stream, frame, parts[2])
             except RpcError as error:
                 running.refusal = Reply(error.code, b"", error.message)
-                running.task.cancel()
+                running.end()
 
     def _start(self, peer: bytes, frame: CallFrame, payload: zmq.Frame) -> None:
         key = (peer, frame.call_id)
@@ -263,7 +263,7 @@ class RpcServer:
         for (caller, _), running in self._calls.items():
             if caller == peer and not running.gone:
                 running.gone = True
-                running.task.cancel()
+                running.end()
 
     async def _send(self, peer: bytes, frame: Frame, payload: bytes = b"") -> None:
         """Send as soon as the peer's queue has room, which ends when the peer is gone.
@@ -322,6 +322,13 @@ class _Running:
     stream: Stream | None
     refusal: Reply | None = None  # why it is ended before its handler ends
     gone: bool = False  # nobody is there to be answered
+    ending: bool = False  # it was cancelled: once, as a handler may tidy up
+
+    def end(self) -> None:
+        """Cancel the handler."""
+        if not self.ending:
+            self.ending = True
+            self.task.cancel()
 
 
 def _take(stream: Stream, frame: MessageFrame | EndFrame | CreditFrame, payload: zmq.Frame) -> None:
