@@ -169,6 +169,23 @@ def check_texts(
     _ascii("securityContext", security_context, CONTEXT_BYTES_MAX)
 
 
+def split_message(message: memoryview) -> tuple[bytes, bytes]:
+    """The frame of a message and the payload behind it.
+
+    Raises:
+        WireError: It is shorter than its frame says, or either is beyond its bound.
+    """
+    if len(message) < _HEAD.size:
+        raise WireError(f"the message has {len(message)} bytes, which is no frame")
+    segments, words = struct.unpack_from("<II", message)
+    size = 8 + words * 8
+    if segments != 0 or size > len(message):
+        raise WireError("the frame is not one segment within its message")
+    if size > FRAME_BYTES_MAX or len(message) - size > PAYLOAD_BYTES_MAX:
+        raise WireError("a message is a frame of at most 64 KiB and a payload of at most 4 MiB")
+    return bytes(message[:size]), bytes(message[size:])
+
+
 def decode_frame(frame: bytes) -> Frame:
     """The frame that these bytes are.
 

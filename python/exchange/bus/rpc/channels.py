@@ -39,6 +39,7 @@ from exchange.schema.bus_frames import (
     ReplyFrame,
     decode_frame,
     encode_frame,
+    split_message,
 )
 
 _Answer = ReplyFrame | MessageFrame | CreditFrame
@@ -151,7 +152,7 @@ class SocketChannel:
         finally:
             self._waiting.pop(call_id, None)
             if sent and answer.cancelled() and self._standing.is_set() and not self._closed:
-                self._pump.try_send([encode_frame(CancelFrame(call_id)), b""])
+                self._pump.try_send([encode_frame(CancelFrame(call_id))])
 
     async def open(self, call: Call, window: int, opening_ns: int) -> Stream:
         """See `Channel`."""
@@ -206,15 +207,15 @@ class SocketChannel:
 
         def cancel() -> None:
             if self._streams.pop(call_id, None) is not None and self.standing:
-                self._pump.try_send([encode_frame(CancelFrame(call_id)), b""])
+                self._pump.try_send([encode_frame(CancelFrame(call_id))])
 
         stream = Stream(Incoming(window, grant), Outgoing(0, put), half_close, cancel)
         return stream
 
     async def _send_of(self, call_id: int, frame: Frame, payload: bytes = b"") -> None:
         """Send what belongs to a stream, while it is open: never over the next connection."""
-        encoded = encode_frame(frame)
-        while call_id in self._streams and self.standing and not self._pump.try_send([encoded, payload]):
+        message = encode_frame(frame) + payload
+        while call_id in self._streams and self.standing and not self._pump.try_send([message]):
             await self._pump.writable()
 
     async def _send_frame(self, frame: Callable[[], CallFrame], payload: bytes) -> None:
@@ -223,7 +224,7 @@ class SocketChannel:
             pump = self._pump
             if not self._standing.is_set():
                 await self._standing.wait()
-            elif pump.try_send([encode_frame(frame()), payload]):
+            elif pump.try_send([encode_frame(frame()) + payload]):
                 return
             else:
                 await pump.writable()
@@ -248,18 +249,18 @@ class SocketChannel:
 
     def _on_message(self, parts: list[zmq.Frame]) -> None:
         try:
-            frame = _reply_frame(parts)
+            frame, payload = _answer_of(parts)
         except WireError:
             self.bad_frames += 1
             return
         answer = self._waiting.get(frame.call_id)
         if answer is not None:
             if isinstance(frame, ReplyFrame) and not answer.done():
-                answer.set_result(_reply_of(frame, parts[1]))
+                answer.set_result(_reply_of(frame, payload))
         elif (stream := self._streams.get(frame.call_id)) is not None:
-            self._take(stream, frame, parts[1])
+            self._take(stream, frame, payload)
 
-    def _take(self, stream: Stream, frame: _Answer, payload: zmq.Frame) -> None:
+    def _take(self, stream: Stream, frame: _Answer, payload: bytes) -> None:
         """What the server sent on a stream; whatever comes says that it is open."""
         if isinstance(frame, ReplyFrame):
             del self._streams[frame.call_id]
@@ -268,7 +269,7 @@ class SocketChannel:
             stream.outgoing.granted(frame.credit)
         else:
             try:
-                stream.incoming.put(frame.sequence, payload.bytes)
+                stream.incoming.put(frame.sequence, payload)
             except RpcError as error:
                 stream.cancel(error)
         stream.accepted.set()
@@ -292,17 +293,21 @@ class SocketChannel:
             stream.finish(Reply(RpcStatus.UNAVAILABLE, b"", why))
 
 
-def _reply_frame(parts: list[zmq.Frame]) -> _Answer:
-    if len(parts) != 2 or len(parts[0]) > FRAME_BYTES_MAX or len(parts[1]) > PAYLOAD_BYTES_MAX:
+def _answer_of(parts: list[zmq.Frame]) -> tuple[_Answer, bytes]:
+    if len(parts) == 1:
+        encoded, payload = split_message(parts[0].buffer)
+    elif len(parts[0]) > FRAME_BYTES_MAX or len(parts[1]) > PAYLOAD_BYTES_MAX:
         raise WireError("a reply is a frame of at most 64 KiB and a payload of at most 4 MiB")
-    frame = decode_frame(parts[0].bytes)
+    else:
+        encoded, payload = parts[0].bytes, parts[1].bytes
+    frame = decode_frame(encoded)
     if isinstance(frame, CallFrame | CancelFrame | EndFrame):
         raise WireError("clients take replies, messages and credit only")
-    return frame
+    return frame, payload
 
 
-def _reply_of(frame: ReplyFrame, payload: zmq.Frame) -> Reply:
-    return Reply(frame.status, payload.bytes, frame.message, frame.retry_after_ms)
+def _reply_of(frame: ReplyFrame, payload: bytes) -> Reply:
+    return Reply(frame.status, payload, frame.message, frame.retry_after_ms)
 
 
 def check_payload(call: Call) -> None:

@@ -1,4 +1,9 @@
-"""Calls from a ROUTER socket to a dispatcher and back."""
+"""Calls from a ROUTER socket to a dispatcher and back.
+
+What is sent has one part, frame and payload together. libzmq 4.3.5 ends the process (session_base.cpp:233)
+when a connection breaks while its socket closes and a message of several parts is half sent, as to a slow
+reader.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +43,7 @@ from exchange.schema.bus_frames import (
     ReplyFrame,
     decode_frame,
     encode_frame,
+    split_message,
 )
 
 # Whoever reaches a socket in a private directory, or in this process, is the user who runs it.
@@ -159,13 +165,13 @@ class RpcServer:
     def _on_message(self, parts: list[zmq.Frame]) -> None:
         peer = parts[0].bytes
         try:
-            frame = _request(parts)
+            frame, payload = _request(parts)
         except WireError as error:
             self.bad_frames += 1
             self._reply(peer, 0, Reply(RpcStatus.INVALID_ARGUMENT, b"", str(error)))
             return
         if isinstance(frame, CallFrame):
-            self._start(peer, frame, parts[2])
+            self._start(peer, frame, payload, parts[-1])
         elif (running := self._calls.get((peer, frame.call_id))) is None or running.ending:
             self.strays += not isinstance(frame, CancelFrame)
         elif isinstance(frame, CancelFrame):
@@ -174,12 +180,12 @@ class RpcServer:
             self.strays += 1
         else:
             try:
-                _take(running.stream, frame, parts[2])
+                _take(running.stream, frame, payload)
             except RpcError as error:
                 running.refusal = Reply(error.code, b"", error.message)
                 running.end()
 
-    def _start(self, peer: bytes, frame: CallFrame, payload: zmq.Frame) -> None:
+    def _start(self, peer: bytes, frame: CallFrame, payload: bytes, part: zmq.Frame) -> None:
         key = (peer, frame.call_id)
         if self._closing:
             refusal: Reply | None = Reply(RpcStatus.UNAVAILABLE, b"", "the service is closing")
@@ -192,10 +198,10 @@ class RpcServer:
             return
         call = Call(
             frame.method,
-            payload.bytes,
+            payload,
             Metadata(frame.correlation_id, frame.tenant_id, frame.user_id, frame.security_context),
             self._dispatcher.deadline_within(frame.remaining_us * NS_A_US, frame.streaming),
-            LOCAL if self._authenticator is None else self._authenticator.principal(payload),
+            LOCAL if self._authenticator is None else self._authenticator.principal(part),
             frame.streaming,
             self._stream(key, frame) if frame.streaming else None,
         )
@@ -284,7 +290,7 @@ class RpcServer:
         if self._pump.closed:
             raise ServiceUnavailableError("the service is closed")
         try:
-            return self._pump.try_send([peer, encode_frame(frame), payload])
+            return self._pump.try_send([peer, encode_frame(frame) + payload])
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
@@ -304,7 +310,7 @@ class RpcServer:
             self._post(peer, frame, reply.payload)
             return
         try:
-            sent = self._pump.try_send([peer, encode_frame(frame), reply.payload])
+            sent = self._pump.try_send([peer, encode_frame(frame) + reply.payload])
         except zmq.ZMQError as error:
             # The peer is gone, and with it whoever waited.
             if error.errno != zmq.EHOSTUNREACH:
@@ -312,6 +318,9 @@ class RpcServer:
             sent = False
         if not sent:
             self.replies_lost += 1
+
+
+_Request = CallFrame | CancelFrame | MessageFrame | EndFrame | CreditFrame
 
 
 @dataclass(slots=True)
@@ -331,13 +340,13 @@ class _Running:
             self.task.cancel()
 
 
-def _take(stream: Stream, frame: MessageFrame | EndFrame | CreditFrame, payload: zmq.Frame) -> None:
+def _take(stream: Stream, frame: MessageFrame | EndFrame | CreditFrame, payload: bytes) -> None:
     """What a client sent on a stream."""
     incoming = stream.incoming
     if isinstance(frame, CreditFrame):
         stream.outgoing.granted(frame.credit)
     elif isinstance(frame, MessageFrame):
-        incoming.put(frame.sequence, payload.bytes)
+        incoming.put(frame.sequence, payload)
     elif frame.sequence == incoming.received:
         incoming.end()
     else:
@@ -345,10 +354,14 @@ def _take(stream: Stream, frame: MessageFrame | EndFrame | CreditFrame, payload:
         raise RpcError(RpcStatus.DATA_LOSS, lost)
 
 
-def _request(parts: list[zmq.Frame]) -> CallFrame | CancelFrame | MessageFrame | EndFrame | CreditFrame:
-    if len(parts) != 3 or len(parts[1]) > FRAME_BYTES_MAX or len(parts[2]) > PAYLOAD_BYTES_MAX:
+def _request(parts: list[zmq.Frame]) -> tuple[_Request, bytes]:
+    if len(parts) == 2:
+        encoded, payload = split_message(parts[1].buffer)
+    elif len(parts) != 3 or len(parts[1]) > FRAME_BYTES_MAX or len(parts[2]) > PAYLOAD_BYTES_MAX:
         raise WireError("a message is a frame of at most 64 KiB and a payload of at most 4 MiB")
-    frame = decode_frame(parts[1].bytes)
+    else:
+        encoded, payload = parts[1].bytes, parts[2].bytes
+    frame = decode_frame(encoded)
     if isinstance(frame, ReplyFrame):
         raise WireError("servers take no replies")
-    return frame
+    return frame, payload

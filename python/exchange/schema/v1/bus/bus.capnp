@@ -1,7 +1,7 @@
 @0x8c31ddaf3e0319ae;
 
-# Calls between services. A message is two parts: one Frame (at most 64 KiB), then the payload (at most 4 MiB),
-# whose schema the method names. Append only. Either side of a stream sends messages only within what the other granted:
+# Calls between services. A message is one Frame (at most 64 KiB) and behind it the payload (at most 4 MiB), whose schema
+# the method names; in one part, or the payload in a second one. Append only. Either side of a stream sends messages only within what the other granted:
 # each takes its payload's bytes and 64 more, and may be sent while anything is left.
 
 enum FrameKind @0xc5a11c773994f9a6 {
