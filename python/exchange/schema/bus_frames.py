@@ -255,14 +255,17 @@ def _parts(frame: bytes) -> tuple[tuple[int, ...], list[str]]:
         data = DATA.unpack_from(frame, at)
     else:
         data = DATA.unpack(frame[at:first].ljust(DATA.size, b"\0"))
-    return data, [_text(frame, first + 8 * place) if place < pointers else "" for place in range(POINTERS)]
+    if pointers >= POINTERS:
+        found = _POINTERS.unpack_from(frame, first)
+    else:
+        found = _POINTERS.unpack(frame[first : first + pointers * 8].ljust(_POINTERS.size, b"\0"))
+    return data, [
+        _text(frame, first + 8 * place, pointer) if pointer else "" for place, pointer in enumerate(found)
+    ]
 
 
-def _text(frame: bytes, at: int) -> str:
-    """The text to which the pointer at a byte of the frame points."""
-    (pointer,) = struct.unpack_from("<Q", frame, at)
-    if not pointer:
-        return ""
+def _text(frame: bytes, at: int, pointer: int) -> str:
+    """The text to which a pointer, which lies at this byte of the frame, points."""
     start = at + 8 + _offset(pointer) * 8
     size = pointer >> 35
     end = start + size - 1
