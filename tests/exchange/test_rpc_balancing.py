@@ -184,7 +184,6 @@ def test_call_without_a_healthy_instance_waits_until_its_deadline_and_says_so(tm
     run(play())
 
 
-@pytest.mark.req("E012")
 def test_metrics_count_calls_by_method_and_status(tmp_path: Path) -> None:
     """In flight, durations, and unknown methods under one name, that no caller makes rows."""
 

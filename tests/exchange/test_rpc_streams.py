@@ -171,7 +171,7 @@ def test_client_streams_and_half_closes_and_gets_one_answer(way: str, tmp_path: 
     run(play())
 
 
-@pytest.mark.req("E009", "E007")
+@pytest.mark.req("E009")
 @over_each_way
 def test_both_stream_at_once_and_the_server_goes_on_behind_the_client_s_end(way: str, tmp_path: Path) -> None:
     """Half-close ends one direction only; a server that ends early ends the call."""
@@ -351,7 +351,6 @@ def test_stream_that_fails_gives_what_came_before_and_then_its_status(way: str, 
     run(play())
 
 
-@pytest.mark.req("E012")
 @over_each_way
 def test_interceptors_stand_around_the_whole_life_of_a_stream(way: str, tmp_path: Path) -> None:
     """On both sides; a cancelled one is CANCELLED to both, one that ended well OK."""

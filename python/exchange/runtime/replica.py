@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from exchange.bus.context import Context, new_context
 from exchange.bus.log.interface import EventLog
-from exchange.bus.rpc import Call, Dispatcher, RpcServer
+from exchange.bus.rpc import Call, CallMetrics, Dispatcher, RpcServer
 from exchange.bus.rpc.stubs import Handlers
 from exchange.errors import ExchangeError, RpcError, RpcStatus
 from exchange.runtime.caller import OPERATOR, Caller
@@ -78,7 +78,7 @@ class ReplicaPlan:
 
 
 class Replica:
-    """One run of a plan, in one event loop."""
+    """One run of a plan, in one event loop. `calls` counts those that it answered."""
 
     def __init__(self, plan: ReplicaPlan) -> None:
         self._plan = plan
@@ -87,6 +87,7 @@ class Replica:
         self._registry = FollowerRegistry(plan.directory.followers)
         self._stop = asyncio.Event()
         self._ready = False
+        self.calls = CallMetrics()
 
     def stop(self) -> None:
         """Asks for an orderly stop; may be called from a signal handler of the loop."""
@@ -122,7 +123,10 @@ class Replica:
         handlers[SNAPSHOT_METHOD] = self._snapshot
         handlers |= history_handlers(plan.directory, self._registry)
         tails = Tails(plan.events) if plan.events is not None else None
-        dispatcher = Dispatcher(handlers | tails.handlers if tails is not None else handlers)
+        if tails is not None:
+            handlers |= tails.handlers
+        self.calls = CallMetrics(frozenset(handlers))
+        dispatcher = Dispatcher(handlers, [self.calls.interceptor])
         async with plan.serve(context, plan.endpoint, dispatcher):
             follow = asyncio.create_task(self._follower.run())
             beside = [asyncio.create_task(self._tell()), asyncio.create_task(self._snapshots())]
