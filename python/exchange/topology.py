@@ -20,6 +20,7 @@ from cmatch._core import ALL_SHARDS
 from exchange.bus.context import Context
 from exchange.bus.curve import Authenticator, KeyPair, Keyring
 from exchange.bus.rpc import Dispatcher, RpcServer
+from exchange.bus.topics import TopicTable
 from exchange.config import Settings, load
 from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
@@ -47,11 +48,15 @@ from exchange.storage.retention import make_room
 from exchange.storage.venue_limits import fix_limits, limits_of
 
 SERVICES: Final[tuple[ServiceSpec, ...]] = (ORDERS, ACCOUNTS, RISK, MATCHING)
+"""The kernels: what the core process is made of, and the replica answers for."""
+SQL_SERVICES: Final = ("history",)
+"""Those with a store. Who hosts one imports it: the others do without SQLAlchemy."""
 
 # Journal that a replica folds again when it starts, so that it can tell of the orders in it.
 _HISTORY_BYTES: Final = 2 << 30
 _NICE_REPLICA: Final = 15
 _NICE_PUBLISHER: Final = 10
+_NICE_SERVICE: Final = 10
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Process:
 
     Args:
         name: As in `exchange run NAME`.
-        hosts: The services whose part it plays.
+        hosts: The services whose part it plays, by name.
         does: What, in a few words.
         main: Runs it until it is told to stop, with the number of its shard or 0; its exit code.
         healthy: Whether the process with that number and this id answers for itself.
@@ -69,7 +74,7 @@ class Process:
     """
 
     name: str
-    hosts: tuple[ServiceSpec, ...]
+    hosts: tuple[str, ...]
     does: str
     main: Callable[[Settings, int], int]
     healthy: Callable[[Settings, int, int], bool]
@@ -123,11 +128,34 @@ def _publisher_main(settings: Settings, _number: int = 0) -> int:
         statistics.close()
 
 
+def _service_main(name: str, settings: Settings, _number: int = 0) -> int:
+    rank(_NICE_SERVICE)
+    keep_off(settings.core.cpu)
+    host, sql = import_module("exchange.runtime.service_host"), import_module("exchange.storage.sql")
+    spec = spec_of(name)
+    with (
+        publisher.open_log(settings) as events,
+        sql.open_store(host.store_url(settings), name, spec.tables) as store,
+    ):
+        plan = host.HostPlan(
+            spec=spec,
+            store=store,
+            event_log=events,
+            topics=TopicTable(settings.events.environment),
+            directory=DataDirectory(settings.data_directory),
+            endpoint=getattr(settings.endpoints, name),
+            serve=partial(_serve, settings),
+        )
+        asyncio.run(host.host_until_told(plan))
+    return ExitCode.STOPPED
+
+
+_KERNELS: Final = tuple(spec.name for spec in SERVICES)
 PROCESSES: Final[tuple[Process, ...]] = (
-    Process("core", SERVICES, "sequences, journals, matches and answers", _core_main, _core_healthy),
+    Process("core", _KERNELS, "sequences, journals, matches and answers", _core_main, _core_healthy),
     Process(
         "shard",
-        (MATCHING,),
+        ("matching",),
         "matches the instruments that are assigned to it",
         _shard_main,
         partial(_well_beside_core, "shard"),
@@ -136,7 +164,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "accounts",
-        (ACCOUNTS,),
+        ("accounts",),
         "judges orders by the money of their accounts",
         partial(_judge_main, "accounts"),
         partial(_well_beside_core, "accounts"),
@@ -145,7 +173,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "risk",
-        (RISK,),
+        ("risk",),
         "judges orders by limits, and by what `risk.approval` names",
         partial(_judge_main, "risk"),
         partial(_well_beside_core, "risk"),
@@ -154,7 +182,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "replica",
-        SERVICES,
+        _KERNELS,
         "follows the journal, answers queries, takes snapshots",
         _replica_main,
         lambda settings, _number, pid: replica_is_healthy(DataDirectory(settings.data_directory), pid),
@@ -162,7 +190,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "publisher",
-        (ORDERS, MATCHING),
+        ("orders", "matching"),
         "follows the journal, publishes executions and trades to the event log",
         _publisher_main,
         lambda settings, _number, pid: is_healthy(
@@ -171,9 +199,24 @@ PROCESSES: Final[tuple[Process, ...]] = (
         essential=False,
         numbers=lambda settings: (0,) if settings.events.publish else (),
     ),
+    Process(
+        "history",
+        ("history",),
+        "keeps every order and every execution in a store, answers for them",
+        partial(_service_main, "history"),
+        partial(_well_beside_core, "history"),
+        essential=False,
+        numbers=lambda settings: (0,) if settings.history.enabled else (),
+    ),
 )
 
 check_table(SERVICES, outside=("core.commands",))
+
+
+def spec_of(name: str) -> ServiceSpec:
+    """A service of the table, which is imported for it."""
+    spec: ServiceSpec = import_module(f"exchange.services.{name}.service").SPEC
+    return spec
 
 
 def prepare(settings: Settings) -> DataDirectory:
@@ -292,6 +335,8 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
 def endpoints_of(settings: Settings) -> dict[str, str]:
     """Where to connect, by name."""
     endpoints = {"orders": settings.endpoints.orders, "queries": settings.endpoints.queries}
+    if settings.history.enabled:
+        endpoints["history"] = settings.endpoints.history
     if settings.endpoints.metrics:
         endpoints["metrics"] = f"http://{settings.endpoints.metrics}/metrics"
     return endpoints
