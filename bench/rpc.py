@@ -1,7 +1,8 @@
-"""``python -m bench.rpc``: what a call between two processes costs, by ipc and by TCP with CURVE.
+"""``python -m bench.rpc``: what a unary call costs in one process, by ipc and by TCP with CURVE.
 
 The server echoes, from a process of its own; every call goes through all that calls go through: headers,
-deadline, policy of the edge, two frames in Cap'n Proto. Each answer is compared with its question.
+deadline, policy of the edge, two frames in Cap'n Proto. Each answer is compared with its question. Beside it:
+a bare echo of pyzmq over asyncio with messages of the same two parts, and how often its time a call takes.
 """
 
 from __future__ import annotations
@@ -12,24 +13,50 @@ import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 import zmq
+import zmq.asyncio
 
 from bench.measure import machine, table
 from exchange.bus.curve import Authenticator, KeyPair, Keyring, Principal
 from exchange.bus.endpoints import ipc_endpoint
-from exchange.bus.rpc import Call, Dispatcher, LocalChannel, Metadata, RpcClient, RpcServer, SocketChannel
-from exchange.bus.rpc.channels import Channel
-from exchange.bus.rpc.server import LOCAL
+from exchange.bus.rpc import (
+    LOCAL,
+    Call,
+    Channel,
+    Dispatcher,
+    LocalChannel,
+    Metadata,
+    RpcClient,
+    RpcServer,
+    SocketChannel,
+    Stub,
+    serve_unary,
+)
+from exchange.domain.contracts import GET_TRADE
+from exchange.domain.contracts.execution import GetTradeRequest, TradeState
 from exchange.resilience import Edge, Policies, Rules
 
-WAYS = ("in one process", "ipc", "TCP with CURVE")
+WAYS = ("in one process", "bare echo, ipc", "ipc", "TCP with CURVE")
 METADATA = Metadata("corr-abc-123", "acme-corp", "trader-42", "x" * 400)
 PAYLOAD = bytes(128)
+FRAME = bytes(576)  # as long as that of such a call
+TRADE = TradeState(trade_id="t-1", symbol="EUR/USD")
+Ask = Callable[[], Awaitable[None]]
+
+
+class Figure(NamedTuple):
+    """What was measured one way: p50, p99 and p99.9 in microseconds, and calls a second."""
+
+    way: str
+    in_flight: int
+    marks_us: tuple[float, ...]
+    rate: float
 
 
 async def echo(call: Call) -> bytes:
@@ -37,10 +64,28 @@ async def echo(call: Call) -> bytes:
     return call.payload
 
 
+async def get_trade(_: GetTradeRequest, __: Call) -> TradeState:
+    """The same trade always."""
+    return TRADE
+
+
+async def echo_bare(directory: str, told: Connection) -> None:
+    """What pyzmq takes with nothing around it."""
+    context = zmq.asyncio.Context()
+    socket = context.socket(zmq.ROUTER)
+    endpoint = f"ipc://{directory}/bare"
+    socket.bind(endpoint)
+    told.send(endpoint)
+    while True:
+        await socket.send_multipart(await socket.recv_multipart())
+
+
 def serve(way: str, directory: str, keys: KeyPair, client: KeyPair, told: Connection) -> None:
     """A server, until its process is ended; tells where it listens."""
 
     async def run() -> None:
+        if way == WAYS[1]:
+            await echo_bare(directory, told)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         dispatcher = Dispatcher({"bench.echo": echo})
         if way == "ipc":
@@ -68,15 +113,14 @@ def server_process(way: str, directory: str, keys: KeyPair, client: KeyPair) -> 
         process.join()
 
 
-async def measure(channel: Channel, calls: int, in_flight: int) -> tuple[list[int], float]:
+async def measure(ask: Ask, calls: int, in_flight: int) -> tuple[list[int], float]:
     """Round trips in ns, sorted, and calls a second, after a tenth as many to warm up."""
-    client = RpcClient(channel, Policies(edges={Edge("bench", "echo"): Rules()}).of("bench", "echo"))
     round_trips: list[int] = []
 
     async def caller(count: int) -> None:
         for _ in range(count):
             start_ns = time.perf_counter_ns()
-            assert await client.call("bench.echo", PAYLOAD, metadata=METADATA) == PAYLOAD
+            await ask()
             round_trips.append(time.perf_counter_ns() - start_ns)
 
     await caller(calls // 10)
@@ -87,24 +131,58 @@ async def measure(channel: Channel, calls: int, in_flight: int) -> tuple[list[in
     return sorted(round_trips), len(round_trips) / taken
 
 
-async def figures(way: str, endpoint: str, keys: KeyPair, client: KeyPair, calls: int) -> list[list[str]]:
-    """The rows of one way, with 1 and with 64 calls under way."""
-    rows = []
+@asynccontextmanager
+async def asking(way: str, endpoint: str, keys: KeyPair, client_keys: KeyPair) -> AsyncIterator[Ask]:
+    """What makes one call that way and compares its answer."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    for in_flight in (1, 64):
-        channel: Channel
-        if way == WAYS[0]:
-            channel = LocalChannel(Dispatcher({"bench.echo": echo}), LOCAL)
-        elif way == "ipc":
-            channel = SocketChannel(context, endpoint)
-        else:
-            channel = SocketChannel(context, endpoint, keys=client, server_public=keys.public)
-        times, rate = await measure(channel, calls, in_flight)
-        await channel.close()
-        marks = [times[int(len(times) * share)] / 1_000 for share in (0.5, 0.99, 0.999)]
-        rows.append([way, f"{in_flight}", *(f"{mark:,.0f}" for mark in marks), f"{rate:,.0f}"])
+    channel: Channel
+    if way == WAYS[1]:
+        with zmq.asyncio.Context() as loop_context, loop_context.socket(zmq.DEALER) as socket:
+            socket.linger = 0
+            socket.connect(endpoint)
+
+            async def ask_bare() -> None:
+                await socket.send_multipart([FRAME, PAYLOAD])
+                assert await socket.recv_multipart() == [FRAME, PAYLOAD]
+
+            yield ask_bare
+        return
+    if way == WAYS[0]:
+        channel = LocalChannel(Dispatcher(serve_unary(GET_TRADE, get_trade)), LOCAL)
+    elif way == "ipc":
+        channel = SocketChannel(context, endpoint)
+    else:
+        channel = SocketChannel(context, endpoint, keys=client_keys, server_public=keys.public)
+    client = RpcClient(channel, Policies(edges={Edge("bench", "echo"): Rules()}).of("bench", "echo"))
+    stub = Stub(client)
+
+    async def ask_stub() -> None:
+        assert await stub.ask(GET_TRADE, GetTradeRequest(trade_id="t-1"), metadata=METADATA) is TRADE
+
+    async def ask() -> None:
+        assert await client.call("bench.echo", PAYLOAD, metadata=METADATA) == PAYLOAD
+
+    yield ask_stub if way == WAYS[0] else ask
+    await client.close()
     context.term()
-    return rows
+
+
+async def figures(way: str, endpoint: str, keys: KeyPair, client: KeyPair, calls: int) -> list[Figure]:
+    """The figures of one way, with 1 and with 64 calls under way; the bare echo has one at a time."""
+    found = []
+    for in_flight in (1,) if way == WAYS[1] else (1, 64):
+        async with asking(way, endpoint, keys, client) as ask:
+            times, rate = await measure(ask, calls, in_flight)
+        marks = tuple(times[int(len(times) * share)] / 1_000 for share in (0.5, 0.99, 0.999))
+        found.append(Figure(way, in_flight, marks, rate))
+    return found
+
+
+def row(figure: Figure, bare_us: float) -> list[str]:
+    """A row of the table."""
+    ratio = f"{figure.marks_us[0] / bare_us:.2f}" if figure.in_flight == 1 else ""
+    marks = (f"{mark:,.0f}" for mark in figure.marks_us)
+    return [figure.way, f"{figure.in_flight}", *marks, f"{figure.rate:,.0f}", ratio]
 
 
 def main() -> None:
@@ -113,15 +191,17 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=20_000, help="calls a row (default: %(default)s)")
     calls = parser.parse_args().calls
     keys, client = KeyPair.generate(), KeyPair.generate()
-    rows = []
+    found: list[Figure] = []
     for way in WAYS:
         with tempfile.TemporaryDirectory() as directory:
             if way == WAYS[0]:
-                rows += asyncio.run(figures(way, "", keys, client, calls))
+                found += asyncio.run(figures(way, "", keys, client, calls))
                 continue
             with server_process(way, directory, keys, client) as endpoint:
-                rows += asyncio.run(figures(way, endpoint, keys, client, calls))
-    titles = ["way", "in flight", "p50 us", "p99 us", "p99.9 us", "calls a second"]
+                found += asyncio.run(figures(way, endpoint, keys, client, calls))
+    (bare_us,) = [figure.marks_us[0] for figure in found if figure.way == WAYS[1]]
+    rows = [row(figure, bare_us) for figure in found]
+    titles = ["way", "in flight", "p50 us", "p99 us", "p99.9 us", "calls a second", "p50 / bare p50"]
     sys.stdout.write(f"{machine()}\n\n{table(titles, rows)}\n")
 
 

@@ -398,6 +398,7 @@ def _make_replica(settings: Settings) -> Replica:
             standby=settings.replication.standby,
             snapshot_interval_s=settings.core.snapshot_interval_s,
             tidy=lambda: make_room(directory, limits.journal_bytes, remove_before),
+            events=publisher.open_log(settings),
         )
     )
 

@@ -21,6 +21,7 @@ from exchange.bus.rpc import (
     Interceptor,
     LocalChannel,
     Metadata,
+    Method,
     RpcClient,
     RpcServer,
     SocketChannel,
@@ -96,7 +97,7 @@ async def channel_to(
 async def service(
     way: str,
     path: Path,
-    handlers: Mapping[str, Handler],
+    handlers: Mapping[str, Handler | Method],
     *,
     interceptors: Sequence[Interceptor] = (),
     client_interceptors: Sequence[Interceptor] = (),

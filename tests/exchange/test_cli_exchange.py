@@ -259,6 +259,14 @@ def test_log_has_what_became_of_orders(up: Up) -> None:
     some = ("log", "show", "dev.orders.lifecycle.v1", "--from", "3", "--count", "1", "--data", str(up.data))
     assert json.loads(exchange(*some, *settings()).stdout) in events
     assert "7101" in exchange("log", "show", "no.topic", "--data", str(up.data), check=1).stderr
+    tail = ["log", "tail", "orders.lifecycle", "--remote", "--data", str(up.data), *settings()]
+    words = [sys.executable, "-m", "exchange.cli", *tail, "--count", "1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:  # over RPC, from the replica
+        try:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["entity"]["entityType"] == "Order"
+        finally:
+            process.kill()
     up.say("order", "cancel", "--all", "--account", "12")
 
 

@@ -44,6 +44,7 @@ from exchange.schema.bus_frames import (
     ReplyFrame,
     decode_frame,
     encode_frame,
+    split_message,
 )
 from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, policy_of, run
 
@@ -79,6 +80,12 @@ asyncio.run(serve())
 async def echo(call: Call) -> bytes:
     """The request again."""
     return call.payload
+
+
+def parted(message: list[bytes]) -> tuple[bytes, bytes]:
+    """The frame and the payload of what came over a bare socket."""
+    (part,) = message
+    return split_message(memoryview(part))
 
 
 def client_of(channel: SocketChannel) -> RpcClient:
@@ -275,8 +282,8 @@ def test_answer_that_came_before_the_connection_broke_is_taken(tmp_path: Path) -
                 channel = SocketChannel(sockets, endpoint)
                 async with client_of(channel) as client:
                     task = asyncio.create_task(client.call("a.b", metadata=METADATA))
-                    peer, request, _ = await server.recv_multipart()
-                    reply = encode_frame(ReplyFrame(decode_frame(request).call_id, RpcStatus.OK))
+                    peer, request = await server.recv_multipart()
+                    reply = encode_frame(ReplyFrame(decode_frame(parted([request])[0]).call_id, RpcStatus.OK))
                     sending = server.send_multipart([peer, reply, b"in time"])
                     assert channel._socket.poll(PATIENCE_MS) == zmq.POLLIN  # the loop stands still meanwhile
                     broke = int(zmq.EVENT_DISCONNECTED).to_bytes(2, sys.byteorder) + bytes(4)
@@ -311,7 +318,12 @@ def test_deadline_of_a_caller_is_cut_to_what_the_server_gives(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ([b""], "a message is a frame of at most 64 KiB and a payload of at most 4 MiB"),
+        ([b""], "the message has 0 bytes, which is no frame"),
+        ([b"\xff" * 24], "the frame is not one segment within its message"),
+        (
+            [encode_frame(CALL) + bytes(PAYLOAD_BYTES_MAX + 1)],
+            "a message is a frame of at most 64 KiB and a payload of at most 4 MiB",
+        ),
         ([b"", b""], "the frame has 0 bytes, which is no whole message"),
         ([b"1234567", b""], "the frame has 7 bytes, which is no whole message"),
         ([b"\xff" * 16, b""], "the frame is not one segment of its own length"),
@@ -339,9 +351,9 @@ def test_server_answers_bad_frames_and_goes_on(tmp_path: Path, parts: list[bytes
             raw_peer(sockets, server.endpoint) as peer,
         ):
             await peer.send_multipart(parts)
-            refusal, _ = await peer.recv_multipart()
+            refusal, _ = parted(await peer.recv_multipart())
             await peer.send_multipart([encode_frame(CALL), b"payload"])
-            frame, payload = await peer.recv_multipart()
+            frame, payload = parted(await peer.recv_multipart())
             return decode_frame(refusal), (decode_frame(frame), payload), server.bad_frames
 
     assert run(play()) == (
@@ -362,7 +374,7 @@ def test_server_drops_messages_of_many_parts_and_goes_on(tmp_path: Path) -> None
         ):
             await peer.send_multipart([encode_frame(CALL), b"", *[b"x"] * 500])
             await peer.send_multipart([encode_frame(CALL), b"payload"])
-            frame, payload = await peer.recv_multipart()
+            frame, payload = parted(await peer.recv_multipart())
             return decode_frame(frame), payload
 
     assert run(play()) == (ReplyFrame(1, RpcStatus.OK), b"payload")
@@ -396,7 +408,7 @@ def test_server_refuses_a_call_that_lacks_a_header(
         ):
             values = {name: getattr(CALL, name) for name in CALL.__slots__} | {field: ""}
             await peer.send_multipart([encode_frame(CallFrame(**values)), b""])
-            frame, _ = await peer.recv_multipart()
+            frame, _ = parted(await peer.recv_multipart())
             return decode_frame(frame)
 
     assert run(play()) == ReplyFrame(1, status, message)
@@ -454,8 +466,8 @@ def test_client_passes_over_replies_that_are_none_and_takes_its_own(tmp_path: Pa
                 channel = SocketChannel(sockets, endpoint)
                 async with client_of(channel) as client:
                     task = asyncio.create_task(client.call("a.b", b"x", metadata=METADATA))
-                    peer, request, _ = await server.recv_multipart()
-                    call = decode_frame(request)
+                    peer, request = await server.recv_multipart()
+                    call = decode_frame(parted([request])[0])
                     for parts in (
                         [b"junk", b""],
                         [encode_frame(CALL), b""],
@@ -488,7 +500,7 @@ def test_server_survives_any_frame(frame: bytes, flips: list[tuple[int, int]]) -
                 for part in (frame, bytes(spoiled), encode_frame(last)):
                     await peer.send_multipart([part, b"payload"])
                 while True:
-                    answer, payload = await peer.recv_multipart()
+                    answer, payload = parted(await peer.recv_multipart())
                     reply = decode_frame(answer)
                     if reply.call_id == last.call_id:
                         return payload

@@ -8,11 +8,20 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from exchange.domain.contracts import SERVICES
 from exchange.schema.description import FieldDescription, camel
 from tests.wire.oracle import HEADERS, List, Row, record_of, structs
 
 _GRAPHIC = st.characters(min_codepoint=0x21, max_codepoint=0x7E)
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+def contract_messages() -> list[type[Any]]:
+    """What the services of the table ask and answer, each once, by name."""
+    found = {
+        kind for service in SERVICES for method in service.methods for kind in (method.request, method.reply)
+    }
+    return sorted(found, key=lambda kind: kind.__name__)
 
 
 def numbers(bits: int, *, signed: bool) -> st.SearchStrategy[int]:
@@ -56,7 +65,11 @@ def _value(
     kind = typing.get_args(hint)[0] if optional else hint
     nothing: st.SearchStrategy[Any] = st.none() if optional else st.nothing()
     words = [field for field in fields if field.rstrip("0123456789") in {schema_name + end for end in _ENDS}]
+    if kind is bytes:
+        return st.binary(max_size=20)
     if typing.get_origin(kind) is tuple:
+        if typing.get_args(kind)[0] is str:
+            return st.lists(_TEXT, max_size=3).map(tuple)
         return st.lists(messages(typing.get_args(kind)[0]), max_size=3).map(tuple)
     if dataclasses.is_dataclass(kind):
         return nothing | messages(typing.cast("type[Any]", kind))

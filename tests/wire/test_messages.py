@@ -14,7 +14,7 @@ from exchange.errors import WireError
 from exchange.schema import codec, description
 from tests.wire import strategies
 
-MESSAGES = [*queries.QUERIES, *queries.QUERIES.values()]
+MESSAGES = [*queries.QUERIES, *queries.QUERIES.values(), *strategies.contract_messages()]
 each_message = pytest.mark.parametrize("message", MESSAGES, ids=lambda message: str(message.__name__))
 quick = settings(max_examples=25)
 

@@ -18,6 +18,7 @@ from exchange.schema import description, generate, lock
 from exchange.schema.codec import describe
 from exchange.schema.description import camel, snake
 from exchange.schema.layout_header import layout_header
+from tests.wire.strategies import contract_messages
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = [
@@ -25,6 +26,7 @@ MESSAGES = [
     *messages.REPORTS.values(),
     *queries.QUERIES,
     *queries.QUERIES.values(),
+    *contract_messages(),
 ]
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import zmq
 
-from exchange.schema.bus_frames import PAYLOAD_BYTES_MAX
+from exchange.schema.bus_frames import FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX
 
 # What CURVE adds to a part of a message; libzmq measures it with that.
 _CIPHER_BYTES: Final = 1_024
@@ -36,7 +36,7 @@ class SocketOptions:
             over a connection that broke and was not read yet; where those count, watch the connection.
     """
 
-    message_bytes_max: int = PAYLOAD_BYTES_MAX + _CIPHER_BYTES
+    message_bytes_max: int = FRAME_BYTES_MAX + PAYLOAD_BYTES_MAX + _CIPHER_BYTES
     queue_messages_max: int = 1_000
     heartbeat_interval_ms: int = 1_000
     heartbeat_timeout_ms: int = 3_000

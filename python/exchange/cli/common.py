@@ -83,6 +83,14 @@ def add_client(parser: argparse.ArgumentParser, *, account: bool = False) -> Non
         metavar="ENDPOINT",
         help="where the core is (default: as configured); may be repeated: tried in turn until one leads",
     )
+    add_identity(parser)
+    if account:
+        parser.add_argument("--account", type=int, required=True, metavar="N", help="the account")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def add_identity(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say who speaks."""
     who = parser.add_argument_group("who speaks")
     who.add_argument("--tenant", type=int, default=OPERATOR, metavar="N", help="tenant (0, the operator)")
     who.add_argument(
@@ -90,9 +98,6 @@ def add_client(parser: argparse.ArgumentParser, *, account: bool = False) -> Non
     )
     who.add_argument("--key", type=Path, metavar="FILE", help="CURVE keys of this client, for TCP")
     who.add_argument("--server-key", metavar="KEY", help="the exchange's public key, for TCP")
-    if account:
-        parser.add_argument("--account", type=int, required=True, metavar="N", help="the account")
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
 def connect(options: argparse.Namespace, *, account: int | None = None) -> Client:

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
 from datetime import UTC, datetime
 
+from exchange.bus.context import new_context
+from exchange.bus.curve import KeyPair
 from exchange.bus.log.events import events_of
 from exchange.bus.log.interface import EventLog
+from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel, Stub
 from exchange.bus.topics import TopicTable
-from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.common import add_identity, add_settings, settings_of, table
+from exchange.config import Settings
+from exchange.domain.contracts import TAIL_EVENTS
+from exchange.domain.contracts.event_log import TailEventsRequest
+from exchange.domain.enums import TailStart
+from exchange.resilience import Policies
 from exchange.runtime.publisher import open_log
+from exchange.runtime.tail import record_of
 from exchange.schema.events import event_json, time_json
 
 DESCRIPTION = """Read the event log of a data directory, whether the exchange runs or not.
 
   topics   what each topic holds, and who consumes it
   show     events of a topic as JSON, a line each: from an offset, a time, or the oldest
-  tail     the newest events of a topic, and those that come"""
+  tail     the newest events of a topic, and those that come
+
+With --remote the events come from the read replica over RPC, so the data directory may be elsewhere: `tail`
+alone, and for the operator alone."""
 
 _COUNT = 10
 _LOOK_S = 0.5
@@ -35,12 +49,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", dest="start", metavar="WHERE", help="an offset, or a time as in 2026-02-12T12:34:56Z"
     )
     parser.add_argument("--count", type=int, default=None, metavar="N", help="at most so many events")
+    parser.add_argument(
+        "--remote", action="store_true", help="ask the read replica (endpoints.queries), which has to run"
+    )
+    add_identity(parser)
     parser.set_defaults(refuse=parser.error)
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints; returns 0."""
     settings = settings_of(options)
+    if options.remote:
+        if options.what != "tail" or options.topic is None or options.start:
+            options.refuse("--remote is for tail, with a topic and without --from")
+        asyncio.run(_tail_remote(options, settings))
+        return 0
     with open_log(settings) as events:
         if options.what == "topics":
             print(_topics(events))
@@ -57,6 +80,27 @@ def run(options: argparse.Namespace) -> int:
             start = max(extent.begin, extent.end - (_COUNT if options.count is None else options.count))
             _print(events, topic, start, None, follow=True)
     return 0
+
+
+async def _tail_remote(options: argparse.Namespace, settings: Settings) -> None:
+    """Prints a topic as the replica sends it, until interrupted or the replica goes."""
+    known = TopicTable(settings.events.environment)
+    topic = options.topic if options.topic in set(known) else known.full_name(options.topic)
+    back = _COUNT if options.count is None else options.count
+    request = TailEventsRequest(topic=topic, start=TailStart.NEWEST, back=back)
+    keys = KeyPair.read(options.key) if options.key else None
+    metadata = Metadata(f"cli-{os.getpid()}", str(options.tenant), options.user, NO_CONTEXT)
+    context = new_context()
+    channel = SocketChannel(context, settings.endpoints.queries, keys=keys, server_public=options.server_key)
+    try:
+        async with RpcClient(channel, Policies().of("cli", "replica")) as client:
+            tail = Stub(client).stream(TAIL_EVENTS, request, metadata=metadata)
+            async with tail as batches:
+                async for batch in batches:
+                    for event in events_of(record_of(batch)):
+                        print(event_json(event), flush=True)
+    finally:
+        context.destroy(linger=0)
 
 
 def _topics(events: EventLog) -> str:

@@ -53,18 +53,25 @@ __all__ = [
     "OrderType",
     "Peg",
     "Phase",
+    "QuoteAction",
+    "QuoteNotice",
     "RejectCode",
     "ReportFlag",
     "ReportList",
+    "RfqStatus",
+    "RfqUpdateKind",
     "Scope",
     "SessionAction",
     "SessionFlag",
     "SessionOutcome",
+    "SettlementStatus",
     "ShardFlag",
     "Side",
     "StopWrongSide",
     "StpMode",
+    "TailStart",
     "TimeInForce",
+    "TradeStatus",
     "TriggerSource",
     "VerdictKind",
 ]
@@ -364,3 +371,75 @@ class FollowAnswerFlag(Flag):
 
     IN_SYNC = 1 << 0
     WAITS = 1 << 1
+
+
+class RfqStatus(Word):
+    """How far a request for quote is."""
+
+    OPEN = 1
+    ACCEPTED = 2  # a quote was accepted, and its provider may still look
+    FILLED = 3
+    CANCELLED = 4
+    EXPIRED = 5
+    REJECTED = 6  # the provider declined at its last look
+
+
+class RfqUpdateKind(Word):
+    """What happened to a request for quote."""
+
+    STATE = 1  # how it is now: the first of every watch
+    NEW_QUOTE = 2
+    QUOTE_WITHDRAWN = 3
+    ACCEPTED = 4
+    FILLED = 5
+    CANCELLED = 6
+    EXPIRED = 7
+    REJECTED = 8
+
+
+class QuoteAction(Word):
+    """What a liquidity provider does."""
+
+    QUOTE = 1  # a new one, or another in place of that with the same quoteId
+    WITHDRAW = 2
+    CONFIRM = 3  # last look: taken
+    DECLINE = 4  # last look: not taken
+
+
+class QuoteNotice(Word):
+    """What a liquidity provider is told."""
+
+    WANTED = 1  # a request for quote to answer
+    CLOSED = 2  # no quotes are taken any more
+    LAST_LOOK = 3  # a quote was accepted: confirm or decline it
+    FILLED = 4
+    REFUSED = 5  # the quote was not taken; reason says why
+
+
+class TradeStatus(Word):
+    """How far a requested trade is."""
+
+    PENDING = 1  # risk decides, or a quote's provider may still look
+    WORKING = 2  # an order of it is in the book
+    EXECUTED = 3
+    REJECTED = 4
+    CANCELLED = 5  # what was not executed; see cumQty
+
+
+class SettlementStatus(Word):
+    """How far the settlement of a trade is."""
+
+    PENDING = 1
+    CONFIRMED = 2
+    SETTLED = 3
+    FAILED = 4
+    CANCELLED = 5
+
+
+class TailStart(Word):
+    """Where a tail of the event log begins."""
+
+    OLDEST = 1
+    NEWEST = 2  # what comes from now on, and `back` records before
+    OFFSET = 3
+    TIME = 4

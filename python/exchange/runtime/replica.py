@@ -17,7 +17,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from exchange.bus.context import Context, new_context
-from exchange.bus.rpc import Call, Dispatcher, RpcServer
+from exchange.bus.log.interface import EventLog
+from exchange.bus.rpc import Call, CallMetrics, Dispatcher, RpcServer
+from exchange.bus.rpc.stubs import Handlers
 from exchange.errors import ExchangeError, RpcError, RpcStatus
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.core_status import CoreStatistics, CoreStatus
@@ -27,6 +29,7 @@ from exchange.runtime.log import log
 from exchange.runtime.queries import handlers_of
 from exchange.runtime.snapshotter import Snapshotter
 from exchange.runtime.spec import ServiceSpec
+from exchange.runtime.tail import Tails
 from exchange.storage.directory import DataDirectory, replace_file
 from exchange.storage.fold import Fold
 from exchange.storage.followers import FollowerRegistry
@@ -60,6 +63,7 @@ class ReplicaPlan:
         standby: the name of the follower that answers wait for.
         snapshot_interval_s: how often a snapshot is taken; 0: on request only.
         tidy: called after each, in a thread: removes what is not needed any more.
+        events: the event log, which the operator may tail; closed with the replica. None: it is not served.
     """
 
     directory: DataDirectory
@@ -70,10 +74,11 @@ class ReplicaPlan:
     standby: str
     snapshot_interval_s: int
     tidy: Callable[[], object]
+    events: EventLog | None = None
 
 
 class Replica:
-    """One run of a plan, in one event loop."""
+    """One run of a plan, in one event loop. `calls` counts those that it answered."""
 
     def __init__(self, plan: ReplicaPlan) -> None:
         self._plan = plan
@@ -82,6 +87,7 @@ class Replica:
         self._registry = FollowerRegistry(plan.directory.followers)
         self._stop = asyncio.Event()
         self._ready = False
+        self.calls = CallMetrics()
 
     def stop(self) -> None:
         """Asks for an orderly stop; may be called from a signal handler of the loop."""
@@ -108,13 +114,19 @@ class Replica:
             await self._serve(context)
         finally:
             context.term()
+            if self._plan.events is not None:
+                self._plan.events.close()
 
     async def _serve(self, context: Context) -> None:
         plan = self._plan
-        handlers = handlers_of(plan.services, plan.ports, self._follower)
+        handlers: Handlers = {**handlers_of(plan.services, plan.ports, self._follower)}
         handlers[SNAPSHOT_METHOD] = self._snapshot
         handlers |= history_handlers(plan.directory, self._registry)
-        dispatcher = Dispatcher(handlers)
+        tails = Tails(plan.events) if plan.events is not None else None
+        if tails is not None:
+            handlers |= tails.handlers
+        self.calls = CallMetrics(frozenset(handlers))
+        dispatcher = Dispatcher(handlers, [self.calls.interceptor])
         async with plan.serve(context, plan.endpoint, dispatcher):
             follow = asyncio.create_task(self._follower.run())
             beside = [asyncio.create_task(self._tell()), asyncio.create_task(self._snapshots())]
@@ -131,6 +143,8 @@ class Replica:
                 for task in (*beside, stop, follow):
                     task.cancel()
                 await asyncio.gather(*beside, stop, follow, return_exceptions=True)
+        if tails is not None:
+            tails.close()
         digest = await self._snapshotter.note_digest()
         self._plan.directory.replica_status.unlink(missing_ok=True)
         log("replica stopped", sequence=digest.sequence, state_hash=f"{digest.state_hash:016x}")

@@ -199,6 +199,8 @@ def _slot(message: type[Any], names: frozenset[str], field: str, hint: Any) -> _
     optional = isinstance(hint, types.UnionType)
     kind = typing.get_args(hint)[0] if optional else hint
     if typing.get_origin(kind) is tuple:
+        if typing.get_args(kind)[0] is str:
+            return _texts_slot(where, name)
         return _list_slot(name, _plan(typing.get_args(kind)[0]))
     if dataclasses.is_dataclass(kind):
         return _struct_slot(name, _plan(typing.cast("type[Any]", kind)))
@@ -259,6 +261,26 @@ def _text_slot(where: str, name: str) -> _Slot:
             setattr(builder, name, value)
         except UnicodeEncodeError:
             raise WireError(f"{where} is no text that can be sent") from None
+
+    return _Slot(read, write)
+
+
+def _texts_slot(where: str, name: str) -> _Slot:
+    def read(reader: Any) -> tuple[str, ...]:
+        try:
+            return tuple(str(text) for text in getattr(reader, name))
+        except UnicodeDecodeError:
+            raise WireError(f"{where} is no UTF-8") from None
+
+    def write(builder: Any, value: Any) -> None:
+        rows = builder.init(name, len(value))
+        for at, text in enumerate(value):
+            if not isinstance(text, str):
+                raise WireError(f"{where} must have texts, not {type(text).__name__}")
+            try:
+                rows[at] = text
+            except UnicodeEncodeError:
+                raise WireError(f"{where} has a text that cannot be sent") from None
 
     return _Slot(read, write)
 
@@ -376,7 +398,7 @@ def _set(where: str, builder: Any, name: str, value: int) -> None:
 
 
 def encode_message(message: object) -> bytes:
-    """A message of `exchange.domain.queries` as bytes.
+    """A message of an RPC as bytes.
 
     Raises:
         WireError: A value does not fit its field, or all of it is larger than MESSAGE_BYTES_MAX.
@@ -391,7 +413,7 @@ def encode_message(message: object) -> bytes:
 
 
 def decode_message(kind: type[Message], data: bytes) -> Message:
-    """The message of `exchange.domain.queries` that these bytes are.
+    """The message of an RPC that these bytes are.
 
     Fields that a newer writer added are ignored.
 

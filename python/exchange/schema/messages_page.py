@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from exchange.domain.contracts import SERVICES
 from exchange.schema.description import Comment, EnumDescription, FileDescription, StructDescription
 
 _TOP = """\
@@ -23,7 +24,24 @@ def messages_page(files: tuple[FileDescription, ...], comments: Mapping[str, Map
         files: The schemas.
         comments: By path of the file, as `description.comments` gives them.
     """
-    return _TOP + "".join(line + "\n" for file in files for line in _file(file, comments[file.path]))
+    lines = [*_services(), *(line for file in files for line in _file(file, comments[file.path]))]
+    return _TOP + "".join(line + "\n" for line in lines)
+
+
+def _services() -> Iterator[str]:
+    yield ""
+    yield "## Services"
+    yield ""
+    yield "A call names `service.method` ([RPC](rpc.md)); *twice* says whether it may be tried again."
+    yield ""
+    yield "| service | method | streams | request | reply | twice |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for service in SERVICES:
+        for method in service.methods:
+            streams = method.streaming.name.lower() if method.streaming else ""
+            twice = "yes" if method.idempotent else "no"
+            request, reply = method.request.__name__, method.reply.__name__
+            yield f"| {service.name} | {method.name} | {streams} | {request} | {reply} | {twice} |"
 
 
 def _file(file: FileDescription, comments: Mapping[str, Comment]) -> Iterator[str]:

@@ -6,16 +6,22 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from exchange.bus.curve import Principal
-from exchange.errors import DeadlineExceeded, RpcError, RpcStatus, ServiceUnavailableError
+from exchange.domain.contracts.method import Streaming
+from exchange.errors import DeadlineExceeded, ExchangeError, RpcError, RpcStatus, ServiceUnavailableError
+
+if TYPE_CHECKING:
+    from exchange.bus.rpc.streams import Stream
 
 NS_A_MS: Final = 1_000_000
 NS_A_US: Final = 1_000
 NS_A_S: Final = 1_000_000_000
+NO_DEADLINE_NS: Final = 2**62
+"""The deadline of a stream that goes on until somebody ends it, on the monotonic clock."""
 
 NO_CONTEXT: Final = "e30="
 """The x-security-context of a caller whose rights are those of its connection: Base64 of {}."""
@@ -68,6 +74,8 @@ class Metadata:
         Raises:
             RpcError: UNAUTHENTICATED where it is unknown who asks, INVALID_ARGUMENT without correlation id.
         """
+        if self.correlation_id and self.tenant_id and self.user_id and self.security_context:
+            return
         for header, name in HEADERS.items():
             if not getattr(self, name):
                 code = RpcStatus.INVALID_ARGUMENT if name == "correlation_id" else RpcStatus.UNAUTHENTICATED
@@ -84,6 +92,8 @@ class Call:
         metadata: The headers.
         deadline_ns: When the caller's time is over, on this process's monotonic clock.
         principal: Who the connection is, on a server; None on a client.
+        streaming: Which side sends a stream.
+        stream: The server's side of it, on a server.
     """
 
     method: str
@@ -91,6 +101,8 @@ class Call:
     metadata: Metadata
     deadline_ns: int
     principal: Principal | None = None
+    streaming: Streaming = Streaming.UNARY
+    stream: Stream | None = None
 
     @property
     def remaining_ns(self) -> int:
@@ -115,11 +127,15 @@ class Reply:
         """
         if self.status is RpcStatus.OK:
             return self.payload
+        raise self.error()
+
+    def error(self) -> ExchangeError:
+        """What is raised for a call that did not go well."""
         if self.status is RpcStatus.DEADLINE_EXCEEDED:
-            raise DeadlineExceeded(self.message)
+            return DeadlineExceeded(self.message)
         if self.status is RpcStatus.UNAVAILABLE:
-            raise ServiceUnavailableError(self.message, self.retry_after_ms)
-        raise RpcError(self.status, self.message, self.retry_after_ms)
+            return ServiceUnavailableError(self.message, self.retry_after_ms)
+        return RpcError(self.status, self.message, self.retry_after_ms)
 
 
 Handler = Callable[[Call], Awaitable[bytes]]
@@ -158,14 +174,19 @@ def calling(metadata: Metadata, timeout_ms: int | None = None) -> Iterator[Scope
         _scope.reset(token)
 
 
-def enter_scope(call: Call) -> None:
-    """Let what the running task calls from now on be caused by `call`."""
-    _scope.set(Scope(call.metadata, call.deadline_ns))
+def enter_scope(call: Call) -> Token[Scope | None]:
+    """Let what the running task calls be caused by `call`, until `leave_scope`."""
+    return _scope.set(Scope(call.metadata, call.deadline_ns))
 
 
-def deadline_after(timeout_ms: int) -> int:
+def leave_scope(token: Token[Scope | None]) -> None:
+    """What was before `enter_scope` counts again."""
+    _scope.reset(token)
+
+
+def deadline_after(timeout_ms: int | None) -> int:
     """When a call that starts now is out of time, no later than the surrounding one; monotonic ns."""
-    deadline_ns = time.monotonic_ns() + timeout_ms * NS_A_MS
+    deadline_ns = NO_DEADLINE_NS if timeout_ms is None else time.monotonic_ns() + timeout_ms * NS_A_MS
     earlier = _earlier(deadline_ns, _scope.get())
     return deadline_ns if earlier is None else earlier
 

@@ -1,23 +1,26 @@
-"""Two ways to a service: a DEALER socket, and a dispatcher in the same process."""
+"""The way to a service: what a channel is, and the one over a DEALER socket."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from typing import Protocol
 
 import zmq
 
-from exchange.bus.curve import KeyPair, Principal, connect_with
+from exchange.bus.curve import KeyPair, connect_with
 from exchange.bus.endpoints import check_reach
 from exchange.bus.monitor import event_of, monitor
 from exchange.bus.options import SocketOptions, configure
 from exchange.bus.pump import Pump
 from exchange.bus.rpc.calls import NS_A_US, Call, Reply, loop_time
-from exchange.bus.rpc.dispatch import Dispatcher
+from exchange.bus.rpc.streams import Incoming, Outgoing, Stream
 from exchange.errors import (
     DeadlineExceeded,
+    RpcError,
     RpcStatus,
     SecurityError,
     ServiceUnavailableError,
@@ -29,22 +32,51 @@ from exchange.schema.bus_frames import (
     PAYLOAD_BYTES_MAX,
     CallFrame,
     CancelFrame,
+    CreditFrame,
+    EndFrame,
+    Frame,
+    MessageFrame,
     ReplyFrame,
     decode_frame,
     encode_frame,
+    split_message,
 )
+
+_Answer = ReplyFrame | MessageFrame | CreditFrame
 
 
 class Channel(Protocol):
     """Carries one call to a service and its answer back, until the call's deadline."""
 
-    async def ask(self, call: Call) -> Reply:
+    @property
+    def in_process(self) -> bool:
+        """Whether the service is in this process."""
+        ...
+
+    async def ask(self, call: Call, deadline_ns: int) -> Reply:
         """The service's answer.
+
+        Args:
+            call: What is asked.
+            deadline_ns: When this try is over, no later than the call itself; monotonic.
 
         Raises:
             DeadlineExceeded: None came in time; the service was told to stop, and may have acted.
             ServiceUnavailableError: The call did not get there, or the connection broke before an answer.
             WireError: The call is beyond the bounds of a frame.
+        """
+        ...
+
+    async def open(self, call: Call, window: int, opening_ns: int) -> Stream:
+        """The client's side of a call with streams, which the service has taken.
+
+        Args:
+            call: What is asked. Its deadline is the stream's, and the caller's to keep.
+            window: What the service may send before it is read; bytes.
+            opening_ns: By when it has to be open; monotonic.
+
+        Raises:
+            DeadlineExceeded, ServiceUnavailableError, WireError: As `ask`.
         """
         ...
 
@@ -72,6 +104,8 @@ class SocketChannel:
         TransportError: An `inproc` endpoint.
     """
 
+    in_process = False
+
     def __init__(
         self,
         context: zmq.Context[zmq.Socket[bytes]],
@@ -94,19 +128,20 @@ class SocketChannel:
         self._options = replace(options or SocketOptions(), immediate=False)
         self._ids = count(1)
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._streams: dict[int, Stream] = {}
         self._standing = asyncio.Event()  # a connection stands, or none ever will again
         self._closed = False
         self._open()
 
-    async def ask(self, call: Call) -> Reply:
+    async def ask(self, call: Call, deadline_ns: int) -> Reply:
         """See `Channel`."""
-        _check_payload(call)
+        check_payload(call)
         call_id = next(self._ids)
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         sent = False
         try:
-            async with asyncio.timeout_at(loop_time(call.deadline_ns)):
-                await self._send(call, call_id)
+            async with asyncio.timeout_at(loop_time(deadline_ns)):
+                await self._send_frame(lambda: _frame_of(call, deadline_ns, call_id), call.payload)
                 sent = True
                 self._waiting[call_id] = answer
                 return await answer
@@ -117,7 +152,39 @@ class SocketChannel:
         finally:
             self._waiting.pop(call_id, None)
             if sent and answer.cancelled() and self._standing.is_set() and not self._closed:
-                self._pump.try_send([encode_frame(CancelFrame(call_id)), b""])
+                self._pump.try_send([encode_frame(CancelFrame(call_id))])
+
+    async def open(self, call: Call, window: int, opening_ns: int) -> Stream:
+        """See `Channel`."""
+        check_payload(call)
+        call_id = next(self._ids)
+        stream = self._stream(call_id, window)
+        try:
+            async with asyncio.timeout_at(loop_time(opening_ns)):
+                await self._send_frame(
+                    lambda: _frame_of(call, call.deadline_ns, call_id, window), call.payload
+                )
+                self._streams[call_id] = stream
+                await stream.accepted.wait()
+        except TimeoutError:
+            sent = call_id in self._streams
+            late = DeadlineExceeded(f"{call.method} was not opened in time")
+            stream.cancel(late)
+            raise late if sent else ServiceUnavailableError(f"nobody answers at {self.endpoint}") from None
+        except BaseException:
+            stream.cancel(ServiceUnavailableError("the call was given up"))
+            raise
+        return stream
+
+    @property
+    def standing(self) -> bool:
+        """Whether a connection stands."""
+        return self._standing.is_set() and not self._closed
+
+    @property
+    def under_way(self) -> int:
+        """Calls that have not ended, streams included."""
+        return len(self._waiting) + len(self._streams)
 
     async def close(self) -> None:
         """See `Channel`."""
@@ -128,13 +195,36 @@ class SocketChannel:
         self._fail(f"the channel to {self.endpoint} was closed")
         self._shut()
 
-    async def _send(self, call: Call, call_id: int) -> None:
-        """Send as soon as a connection stands and has room."""
+    def _stream(self, call_id: int, window: int) -> Stream:
+        async def grant(credit: int) -> None:
+            await self._send_of(call_id, CreditFrame(call_id, credit))
+
+        async def put(sequence: int, payload: bytes) -> None:
+            await self._send_of(call_id, MessageFrame(call_id, sequence), payload)
+
+        async def half_close() -> None:
+            await self._send_of(call_id, EndFrame(call_id, stream.outgoing.sent))
+
+        def cancel() -> None:
+            if self._streams.pop(call_id, None) is not None and self.standing:
+                self._pump.try_send([encode_frame(CancelFrame(call_id))])
+
+        stream = Stream(Incoming(window, grant), Outgoing(0, put), half_close, cancel)
+        return stream
+
+    async def _send_of(self, call_id: int, frame: Frame, payload: bytes = b"") -> None:
+        """Send what belongs to a stream, while it is open: never over the next connection."""
+        message = encode_frame(frame) + payload
+        while call_id in self._streams and self.standing and not self._pump.try_send([message]):
+            await self._pump.writable()
+
+    async def _send_frame(self, frame: Callable[[], CallFrame], payload: bytes) -> None:
+        """Send a call as soon as a connection stands and has room."""
         while not self._closed:
             pump = self._pump
             if not self._standing.is_set():
                 await self._standing.wait()
-            elif pump.try_send([encode_frame(_frame_of(call, call_id)), call.payload]):
+            elif pump.try_send([encode_frame(frame()) + payload]):
                 return
             else:
                 await pump.writable()
@@ -159,13 +249,30 @@ class SocketChannel:
 
     def _on_message(self, parts: list[zmq.Frame]) -> None:
         try:
-            frame = _reply_frame(parts)
+            frame, payload = _answer_of(parts)
         except WireError:
             self.bad_frames += 1
             return
         answer = self._waiting.get(frame.call_id)
-        if answer is not None and not answer.done():
-            answer.set_result(Reply(frame.status, parts[1].bytes, frame.message, frame.retry_after_ms))
+        if answer is not None:
+            if isinstance(frame, ReplyFrame) and not answer.done():
+                answer.set_result(_reply_of(frame, payload))
+        elif (stream := self._streams.get(frame.call_id)) is not None:
+            self._take(stream, frame, payload)
+
+    def _take(self, stream: Stream, frame: _Answer, payload: bytes) -> None:
+        """What the server sent on a stream; whatever comes says that it is open."""
+        if isinstance(frame, ReplyFrame):
+            del self._streams[frame.call_id]
+            stream.finish(_reply_of(frame, payload), frame.sequence)
+        elif isinstance(frame, CreditFrame):
+            stream.outgoing.granted(frame.credit)
+        else:
+            try:
+                stream.incoming.put(frame.sequence, payload)
+            except RpcError as error:
+                stream.cancel(error)
+        stream.accepted.set()
 
     def _on_event(self, parts: list[zmq.Frame]) -> None:
         if event_of(parts) == zmq.EVENT_HANDSHAKE_SUCCEEDED:
@@ -181,80 +288,48 @@ class SocketChannel:
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_result(Reply(RpcStatus.UNAVAILABLE, b"", why))
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            stream.finish(Reply(RpcStatus.UNAVAILABLE, b"", why))
 
 
-class LocalChannel:
-    """The same within one process: bounds, deadlines, headers and statuses are those of the socket.
-
-    Args:
-        dispatcher: What answers.
-        principal: Who the caller is.
-    """
-
-    def __init__(self, dispatcher: Dispatcher, principal: Principal) -> None:
-        self._dispatcher = dispatcher
-        self._principal = principal
-        self._tasks: set[asyncio.Task[Reply]] = set()
-        self._closed = False
-
-    async def ask(self, call: Call) -> Reply:
-        """See `Channel`."""
-        if self._closed:
-            raise ServiceUnavailableError("the channel is closed")
-        _check_payload(call)
-        encode_frame(_frame_of(call, 1))  # refuses what the wire would
-        if (refusal := self._dispatcher.admit(self)) is not None:
-            return refusal
-        deadline_ns = self._dispatcher.deadline_within(call.remaining_ns)
-        there = Call(call.method, call.payload, call.metadata, deadline_ns, self._principal)
-        task = asyncio.get_running_loop().create_task(self._dispatcher.answer(there), name=call.method)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        try:
-            async with asyncio.timeout_at(loop_time(call.deadline_ns)):
-                await asyncio.wait({task})
-        except TimeoutError:
-            raise DeadlineExceeded(f"{call.method} was not answered in time") from None
-        finally:
-            task.cancel()
-        if task.cancelled():
-            raise ServiceUnavailableError("the call was given up with its channel")
-        return task.result()
-
-    async def close(self) -> None:
-        """See `Channel`."""
-        self._closed = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _ended(self, task: asyncio.Task[Reply]) -> None:
-        self._tasks.discard(task)
-        self._dispatcher.release(self)
-
-
-def _reply_frame(parts: list[zmq.Frame]) -> ReplyFrame:
-    if len(parts) != 2 or len(parts[0]) > FRAME_BYTES_MAX or len(parts[1]) > PAYLOAD_BYTES_MAX:
+def _answer_of(parts: list[zmq.Frame]) -> tuple[_Answer, bytes]:
+    if len(parts) == 1:
+        encoded, payload = split_message(parts[0].buffer)
+    elif len(parts[0]) > FRAME_BYTES_MAX or len(parts[1]) > PAYLOAD_BYTES_MAX:
         raise WireError("a reply is a frame of at most 64 KiB and a payload of at most 4 MiB")
-    frame = decode_frame(parts[0].bytes)
-    if not isinstance(frame, ReplyFrame):
-        raise WireError("clients take replies only")
-    return frame
+    else:
+        encoded, payload = parts[0].bytes, parts[1].bytes
+    frame = decode_frame(encoded)
+    if isinstance(frame, CallFrame | CancelFrame | EndFrame):
+        raise WireError("clients take replies, messages and credit only")
+    return frame, payload
 
 
-def _check_payload(call: Call) -> None:
+def _reply_of(frame: ReplyFrame, payload: bytes) -> Reply:
+    return Reply(frame.status, payload, frame.message, frame.retry_after_ms)
+
+
+def check_payload(call: Call) -> None:
+    """Refuse what no frame may carry.
+
+    Raises:
+        WireError: The payload is longer.
+    """
     if len(call.payload) > PAYLOAD_BYTES_MAX:
         raise WireError(f"the payload has {len(call.payload)} bytes, more than {PAYLOAD_BYTES_MAX}")
 
 
-def _frame_of(call: Call, call_id: int) -> CallFrame:
+def _frame_of(call: Call, deadline_ns: int, call_id: int, window: int = 0) -> CallFrame:
     metadata = call.metadata
     return CallFrame(
         call_id,
         call.method,
-        max(0, call.remaining_ns // NS_A_US),
+        max(0, (deadline_ns - time.monotonic_ns()) // NS_A_US),
         metadata.correlation_id,
         metadata.tenant_id,
         metadata.user_id,
         metadata.security_context,
+        call.streaming,
+        window,
     )

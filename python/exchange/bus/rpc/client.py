@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Protocol, Self, TypeVar
 
 from exchange.bus.rpc.calls import (
@@ -17,6 +16,9 @@ from exchange.bus.rpc.calls import (
     deadline_after,
 )
 from exchange.bus.rpc.channels import Channel
+from exchange.bus.rpc.client_stream import ClientStream
+from exchange.bus.rpc.streams import WINDOW_BYTES, Stream
+from exchange.domain.contracts.method import Streaming
 from exchange.errors import RpcError, RpcStatus
 
 T = TypeVar("T")
@@ -62,6 +64,16 @@ class Policy(Protocol):
         ...
 
 
+def _headers(metadata: Metadata | None) -> Metadata:
+    """Those given, or the surrounding call's."""
+    if metadata is None:
+        if (scope := current_scope()) is None:
+            raise RpcError(RpcStatus.UNAUTHENTICATED, "x-tenant-id is missing: the call has no headers")
+        metadata = scope.metadata
+    metadata.check()
+    return metadata
+
+
 class RpcClient:
     """Calls one service. Every call goes through the policy of its edge; there is no client without one.
 
@@ -75,6 +87,11 @@ class RpcClient:
         self._channel = channel
         self._policy = policy
         self._interceptors = tuple(interceptors)
+
+    @property
+    def in_process(self) -> bool:
+        """Whether the service is in this process, so that messages need no bytes."""
+        return self._channel.in_process
 
     async def call(
         self,
@@ -105,19 +122,14 @@ class RpcClient:
                 where a header is missing, before anything is sent.
             WireError: A header or the payload is beyond its bounds.
         """
-        scope = current_scope()
-        if metadata is None:
-            if scope is None:
-                raise RpcError(RpcStatus.UNAUTHENTICATED, "x-tenant-id is missing: the call has no headers")
-            metadata = scope.metadata
-        metadata.check()
+        metadata = _headers(metadata)
         if timeout_ms is None:
             timeout_ms = round(self._policy.rules.timeout_s * _MS_A_S)
 
         async def tries(call: Call) -> bytes:
             async def ask(this: Try) -> bytes:
                 latest_ns = time.monotonic_ns() + round(this.remaining_s * NS_A_S)
-                reply = await self._channel.ask(replace(call, deadline_ns=min(call.deadline_ns, latest_ns)))
+                reply = await self._channel.ask(call, min(call.deadline_ns, latest_ns))
                 return reply.result()
 
             return await self._policy.call(
@@ -126,6 +138,51 @@ class RpcClient:
 
         call = Call(method, payload, metadata, deadline_after(timeout_ms))
         return await chain(self._interceptors, tries)(call)
+
+    def stream(
+        self,
+        method: str,
+        streaming: Streaming,
+        payload: bytes = b"",
+        *,
+        metadata: Metadata | None = None,
+        timeout_ms: int | None = None,
+        repeatable: bool = False,
+        window: int = WINDOW_BYTES,
+    ) -> ClientStream:
+        """A call with streams; `async with` opens it and, where it has not ended, cancels it.
+
+        Headers and deadline are handed down as those of `call`. Opening it goes through the policy of the
+        edge: its time-outs, its tries where `repeatable`, its breaker. One that is open is not tried again.
+
+        Args:
+            method: `service.method`.
+            streaming: Which side sends a stream.
+            payload: The request, where the client sends none.
+            metadata: The headers, where not the surrounding call's.
+            timeout_ms: For the stream as a whole; None: it goes on, at most as long as the server lets it.
+            repeatable: It may be opened twice.
+            window: What the server may send before it is read; bytes.
+        """
+        call = Call(method, payload, _headers(metadata), deadline_after(timeout_ms), streaming=streaming)
+        opening_s = self._policy.rules.timeout_s
+
+        async def opened() -> Stream:
+            async def open_once(this: Try) -> Stream:
+                latest_ns = time.monotonic_ns() + round(this.remaining_s * NS_A_S)
+                stream = await self._channel.open(call, window, min(call.deadline_ns, latest_ns))
+                if stream.ended.done() and (reply := stream.ended.result()).status is RpcStatus.UNAVAILABLE:
+                    raise reply.error()  # refused before anything was done: it may be tried again
+                return stream
+
+            return await self._policy.call(
+                open_once,
+                timeout_s=min(opening_s, call.remaining_ns / NS_A_S),
+                repeatable=repeatable,
+                minds_deadline=True,
+            )
+
+        return ClientStream(call, opened, self._interceptors)
 
     async def close(self) -> None:
         """Close the channel; calls under way fail."""

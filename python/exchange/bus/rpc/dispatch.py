@@ -8,8 +8,23 @@ import time
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from exchange.bus.rpc.calls import NS_A_MS, Call, Handler, Interceptor, Reply, chain, enter_scope, loop_time
+from exchange.bus.rpc.calls import (
+    NS_A_MS,
+    Call,
+    Handler,
+    Interceptor,
+    Reply,
+    chain,
+    enter_scope,
+    leave_scope,
+    loop_time,
+)
+from exchange.bus.rpc.eager import within
+from exchange.bus.rpc.methods import Method
+from exchange.bus.rpc.streams import WINDOW_BYTES
+from exchange.domain.contracts.method import Streaming
 from exchange.errors import (
     ConfigError,
     ExchangeError,
@@ -23,6 +38,9 @@ from exchange.schema.bus_frames import PAYLOAD_BYTES_MAX
 
 _log = logging.getLogger(__name__)
 
+HEALTH_METHOD: Final = "health.check"
+"""Asks whether a service takes calls; every dispatcher answers it."""
+
 
 @dataclass(frozen=True, slots=True)
 class DispatchLimits:
@@ -32,17 +50,24 @@ class DispatchLimits:
         calls_max: Calls under way at once, of all peers.
         peer_calls_max: Calls under way at once of one peer, that none keeps out the others.
         timeout_ms_max: The longest time that a caller is given.
+        stream_timeout_ms_max: The longest time that a stream is given; whoever wants more opens it anew.
+        window_bytes: What a client may send of a stream before the handler has read it.
         retry_after_ms: What a refused caller is told to wait.
     """
 
     calls_max: int = 256
     peer_calls_max: int = 128
     timeout_ms_max: int = 60_000
+    stream_timeout_ms_max: int = 86_400_000
+    window_bytes: int = WINDOW_BYTES
     retry_after_ms: int = 50
 
 
 class Dispatcher:
     """Answers calls by method name, however they came in. Used from one loop.
+
+    A plain handler serves unary calls; see `exchange.bus.rpc.methods` for streams. `health.check` is there
+    always: OK, or UNAVAILABLE once the dispatcher is closing.
 
     A handler is cancelled when its caller's deadline is over. Its exceptions become statuses: those of
     `exchange.errors` their own, any other INTERNAL, whose text stays in the log of this process.
@@ -55,13 +80,16 @@ class Dispatcher:
 
     def __init__(
         self,
-        handlers: Mapping[str, Handler],
+        handlers: Mapping[str, Handler | Method],
         interceptors: Sequence[Interceptor] = (),
         limits: DispatchLimits | None = None,
     ) -> None:
         self.limits = limits or DispatchLimits()
         self.refused = 0
-        self._handlers = {method: chain(interceptors, handler) for method, handler in handlers.items()}
+        self._methods = {HEALTH_METHOD: Method(Streaming.UNARY, _health)}
+        for name, handler in handlers.items():
+            method = handler if isinstance(handler, Method) else Method(Streaming.UNARY, handler)
+            self._methods[name] = Method(method.streaming, chain(interceptors, method.handler))
         self._running: Counter[Hashable] = Counter()
         self._running_total = 0
         self.closing = False
@@ -75,9 +103,11 @@ class Dispatcher:
         """Refuse every call from now on; those under way go on."""
         self.closing = True
 
-    def deadline_within(self, remaining_ns: int) -> int:
+    def deadline_within(self, remaining_ns: int, streaming: Streaming = Streaming.UNARY) -> int:
         """When a call that comes in now is out of time, as its caller says or the bound; monotonic ns."""
-        return time.monotonic_ns() + min(remaining_ns, self.limits.timeout_ms_max * NS_A_MS)
+        limits = self.limits
+        most_ms = limits.stream_timeout_ms_max if streaming else limits.timeout_ms_max
+        return time.monotonic_ns() + min(remaining_ns, most_ms * NS_A_MS)
 
     def admit(self, peer: Hashable) -> Reply | None:
         """Take up one call of a peer, to be given back by `release`; or the refusal that it gets."""
@@ -102,17 +132,26 @@ class Dispatcher:
         if not self._running[peer]:
             del self._running[peer]
 
-    async def answer(self, call: Call) -> Reply:
-        """Run one admitted call in a task of its own; raises only what cancels the task."""
-        handler = self._handlers.get(call.method, _no_method)
-        deadline = asyncio.timeout_at(loop_time(call.deadline_ns))
+    async def answer(self, call: Call, deadline: asyncio.Timeout | None = None) -> Reply:
+        """Run one admitted call; raises only what cancels the task.
+
+        Args:
+            call: What is asked.
+            deadline: That of the call, where whoever asks may bring it forward.
+        """
+        method = self._methods.get(call.method)
+        if method is None or method.streaming is not call.streaming:
+            method = _NO_METHOD
+        if deadline is None:
+            deadline = asyncio.timeout_at(loop_time(call.deadline_ns))
+        scope = enter_scope(call)
         try:
             _check_identity(call)
-            enter_scope(call)
-            async with deadline:
-                payload = _checked(await handler(call))
+            payload = _checked(await within(deadline, method.handler(call)))
         except Exception as error:  # noqa: BLE001 (whatever a handler raises becomes a status)
             return _late(call) if deadline.expired() else _failed(call, error)
+        finally:
+            leave_scope(scope)
         if deadline.expired():
             return _late(call)
         return Reply(RpcStatus.OK, payload)
@@ -127,8 +166,16 @@ def _checked(payload: object) -> bytes:
     return payload
 
 
+async def _health(_: Call) -> bytes:
+    return b""  # one that is closing admits no call
+
+
 async def _no_method(call: Call) -> bytes:
-    raise RpcError(RpcStatus.UNIMPLEMENTED, f"there is no method {call.method}")
+    kind = f"{call.streaming.name.lower()} " if call.streaming else ""
+    raise RpcError(RpcStatus.UNIMPLEMENTED, f"there is no {kind}method {call.method}")
+
+
+_NO_METHOD = Method(Streaming.UNARY, _no_method)
 
 
 def _check_identity(call: Call) -> None:

@@ -21,6 +21,13 @@ class CallRecord:
     duration_ns: int
 
 
+def status_of_end(call: Call, error: BaseException) -> RpcStatus:
+    """How a call ended that raised, cancelled ones included."""
+    if isinstance(error, asyncio.CancelledError):
+        return RpcStatus.DEADLINE_EXCEEDED if call.remaining_ns <= 0 else RpcStatus.CANCELLED
+    return RpcStatus.DEADLINE_EXCEEDED if isinstance(error, TimeoutError) else status_of(error)
+
+
 def observe_calls(observe: Callable[[CallRecord], None]) -> Interceptor:
     """Tell `observe` of every call that ended, cancelled ones included; it must not raise."""
 
@@ -30,13 +37,8 @@ def observe_calls(observe: Callable[[CallRecord], None]) -> Interceptor:
         try:
             payload = await proceed(call)
             status = RpcStatus.OK
-        except asyncio.CancelledError:
-            if call.remaining_ns <= 0:
-                status = RpcStatus.DEADLINE_EXCEEDED
-            raise
-        except Exception as error:
-            late = isinstance(error, TimeoutError)
-            status = RpcStatus.DEADLINE_EXCEEDED if late else status_of(error)
+        except (Exception, asyncio.CancelledError) as error:
+            status = status_of_end(call, error)
             raise
         finally:
             observe(CallRecord(call, status, time.monotonic_ns() - start_ns))

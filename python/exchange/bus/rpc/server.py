@@ -1,9 +1,15 @@
-"""Calls from a ROUTER socket to a dispatcher and back."""
+"""Calls from a ROUTER socket to a dispatcher and back.
+
+What is sent has one part, frame and payload together. libzmq 4.3.5 ends the process (session_base.cpp:233)
+when a connection breaks while its socket closes and a message of several parts is half sent, as to a slow
+reader.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, Self
 
 import zmq
@@ -15,16 +21,29 @@ from exchange.bus.options import SocketOptions, configure
 from exchange.bus.pump import Pump
 from exchange.bus.rpc.calls import NS_A_US, Call, Metadata, Reply
 from exchange.bus.rpc.dispatch import Dispatcher
-from exchange.errors import RpcStatus, SecurityError, TransportError, WireError
+from exchange.bus.rpc.streams import Incoming, Outgoing, Stream
+from exchange.errors import (
+    RpcError,
+    RpcStatus,
+    SecurityError,
+    ServiceUnavailableError,
+    TransportError,
+    WireError,
+)
 from exchange.schema.bus_frames import (
     FRAME_BYTES_MAX,
     PAYLOAD_BYTES_MAX,
     RETRY_MS_MAX,
     CallFrame,
     CancelFrame,
+    CreditFrame,
+    EndFrame,
+    Frame,
+    MessageFrame,
     ReplyFrame,
     decode_frame,
     encode_frame,
+    split_message,
 )
 
 # Whoever reaches a socket in a private directory, or in this process, is the user who runs it.
@@ -32,6 +51,10 @@ LOCAL = Principal("local", None, frozenset({"service"}))
 
 # How long answers that were given last may take to leave; nobody waits for it but the end of the context.
 _LINGER_MS: Final = 200
+# How often the peers of streams are looked for, and how long a full queue is left alone.
+_PROBE_S: Final = 0.5
+_FULL_S: Final = 0.002
+_ARE_YOU_THERE: Final = CreditFrame(0, 0)
 
 
 class RpcServer:
@@ -70,7 +93,9 @@ class RpcServer:
         self.replies_lost = 0
         self._dispatcher = dispatcher
         self._authenticator = authenticator
-        self._calls: dict[tuple[bytes, int], asyncio.Task[Reply]] = {}
+        self.strays = 0
+        self._calls: dict[tuple[bytes, int], _Running] = {}
+        self._probe: asyncio.TimerHandle | None = None
         self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -103,10 +128,12 @@ class RpcServer:
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_ms / 1000):
                 await self._idle.wait()
-        tasks = list(self._calls.values())
+        tasks = [running.task for running in self._calls.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._probe is not None:
+            self._probe.cancel()
         if not self._pump.closed:
             await self._leave()
             self._pump.close()
@@ -138,18 +165,27 @@ class RpcServer:
     def _on_message(self, parts: list[zmq.Frame]) -> None:
         peer = parts[0].bytes
         try:
-            frame = _request(parts)
+            frame, payload = _request(parts)
         except WireError as error:
             self.bad_frames += 1
             self._reply(peer, 0, Reply(RpcStatus.INVALID_ARGUMENT, b"", str(error)))
             return
-        if isinstance(frame, CancelFrame):
-            if (task := self._calls.get((peer, frame.call_id))) is not None:
-                task.cancel()
-            return
-        self._start(peer, frame, parts[2])
+        if isinstance(frame, CallFrame):
+            self._start(peer, frame, payload, parts[-1])
+        elif (running := self._calls.get((peer, frame.call_id))) is None or running.ending:
+            self.strays += not isinstance(frame, CancelFrame)
+        elif isinstance(frame, CancelFrame):
+            running.end()
+        elif running.stream is None:
+            self.strays += 1
+        else:
+            try:
+                _take(running.stream, frame, payload)
+            except RpcError as error:
+                running.refusal = Reply(error.code, b"", error.message)
+                running.end()
 
-    def _start(self, peer: bytes, frame: CallFrame, payload: zmq.Frame) -> None:
+    def _start(self, peer: bytes, frame: CallFrame, payload: bytes, part: zmq.Frame) -> None:
         key = (peer, frame.call_id)
         if self._closing:
             refusal: Reply | None = Reply(RpcStatus.UNAVAILABLE, b"", "the service is closing")
@@ -162,41 +198,119 @@ class RpcServer:
             return
         call = Call(
             frame.method,
-            payload.bytes,
+            payload,
             Metadata(frame.correlation_id, frame.tenant_id, frame.user_id, frame.security_context),
-            self._dispatcher.deadline_within(frame.remaining_us * NS_A_US),
-            LOCAL if self._authenticator is None else self._authenticator.principal(payload),
+            self._dispatcher.deadline_within(frame.remaining_us * NS_A_US, frame.streaming),
+            LOCAL if self._authenticator is None else self._authenticator.principal(part),
+            frame.streaming,
+            self._stream(key, frame) if frame.streaming else None,
         )
         task = asyncio.get_running_loop().create_task(self._dispatcher.answer(call), name=frame.method)
-        self._calls[key] = task
+        self._calls[key] = _Running(task, call.stream)
         self._idle.clear()
         task.add_done_callback(lambda done: self._ended(key, done))
 
+    def _stream(self, key: tuple[bytes, int], frame: CallFrame) -> Stream:
+        """The server's side of a call with streams; the client is told that it is open."""
+        peer, call_id = key
+        window = self._dispatcher.limits.window_bytes if frame.streaming.client else 0
+
+        async def grant(credit: int) -> None:
+            await self._send(peer, CreditFrame(call_id, credit))
+
+        async def put(sequence: int, payload: bytes) -> None:
+            await self._send(peer, MessageFrame(call_id, sequence), payload)
+
+        async def half_close() -> None:
+            """A server closes its side with its reply."""
+
+        self._post(peer, CreditFrame(call_id, window))
+        if self._probe is None:
+            self._probe = asyncio.get_running_loop().call_later(_PROBE_S, self._look_for_peers)
+        return Stream(Incoming(window, grant), Outgoing(frame.credit, put), half_close, lambda: None)
+
     def _ended(self, key: tuple[bytes, int], task: asyncio.Task[Reply]) -> None:
         peer, call_id = key
-        del self._calls[key]
+        running = self._calls.pop(key)
         self._dispatcher.release(peer)
         if not self._calls:
             self._idle.set()
-        if task.cancelled():
+        if running.gone:
+            reply = None
+        elif running.refusal is not None:
+            reply = running.refusal
+        elif task.cancelled():
             code = RpcStatus.UNAVAILABLE if self._closing else RpcStatus.CANCELLED
             reply = Reply(code, b"", "the service is closing" if self._closing else "the call was cancelled")
         elif task.exception() is not None:
             reply = Reply(RpcStatus.INTERNAL, b"", "internal error")
         else:
             reply = task.result()
-        self._reply(peer, call_id, reply)
+        sent = None
+        if running.stream is not None:
+            sent = running.stream.outgoing.sent
+            over = ServiceUnavailableError("the call has ended")
+            running.stream.incoming.fail(over)
+            running.stream.outgoing.fail(over)
+        if reply is not None:
+            self._reply(peer, call_id, reply, sent)
 
-    def _reply(self, peer: bytes, call_id: int, reply: Reply) -> None:
+    def _look_for_peers(self) -> None:
+        """Give up the calls of those who are gone: nothing else tells that a stream's reader has vanished."""
+        streaming = {peer for (peer, _), running in self._calls.items() if running.stream is not None}
+        for peer in streaming:
+            self._notify(peer, _ARE_YOU_THERE)
+        self._probe = None
+        if streaming:
+            self._probe = asyncio.get_running_loop().call_later(_PROBE_S, self._look_for_peers)
+
+    def _lost(self, peer: bytes) -> None:
+        """A peer is gone: so are its calls."""
+        for (caller, _), running in self._calls.items():
+            if caller == peer and not running.gone:
+                running.gone = True
+                running.end()
+
+    async def _send(self, peer: bytes, frame: Frame, payload: bytes = b"") -> None:
+        """Send as soon as the peer's queue has room, which ends when the peer is gone.
+
+        Raises:
+            ServiceUnavailableError: It is gone.
+        """
+        while not self._notify(peer, frame, payload):  # noqa: ASYNC110 (nothing tells of a peer's queue)
+            await asyncio.sleep(_FULL_S)
+
+    def _post(self, peer: bytes, frame: Frame, payload: bytes = b"") -> None:
+        """Send now or, where the peer's queue is full, as soon as it is not."""
+        if not self._pump.closed and not self._notify(peer, frame, payload):
+            asyncio.get_running_loop().call_later(_FULL_S, self._post, peer, frame, payload)
+
+    def _notify(self, peer: bytes, frame: Frame, payload: bytes = b"") -> bool:
+        """Send, unless the peer's queue is full; one that is gone loses its calls."""
+        if self._pump.closed:
+            raise ServiceUnavailableError("the service is closed")
+        try:
+            return self._pump.try_send([peer, encode_frame(frame) + payload])
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self._lost(peer)
+            return True
+
+    def _reply(self, peer: bytes, call_id: int, reply: Reply, streamed: int | None = None) -> None:
+        """Answer a call; that of a stream waits for room behind the stream's messages."""
         if self._pump.closed:
             self.replies_lost += 1
             return
         retry_after_ms = reply.retry_after_ms
         if retry_after_ms is not None:
             retry_after_ms = min(max(0, retry_after_ms), RETRY_MS_MAX)
-        frame = encode_frame(ReplyFrame(call_id, reply.status, reply.message, retry_after_ms))
+        frame = ReplyFrame(call_id, reply.status, reply.message, retry_after_ms, streamed or 0)
+        if streamed is not None:
+            self._post(peer, frame, reply.payload)
+            return
         try:
-            sent = self._pump.try_send([peer, frame, reply.payload])
+            sent = self._pump.try_send([peer, encode_frame(frame) + reply.payload])
         except zmq.ZMQError as error:
             # The peer is gone, and with it whoever waited.
             if error.errno != zmq.EHOSTUNREACH:
@@ -206,10 +320,48 @@ class RpcServer:
             self.replies_lost += 1
 
 
-def _request(parts: list[zmq.Frame]) -> CallFrame | CancelFrame:
-    if len(parts) != 3 or len(parts[1]) > FRAME_BYTES_MAX or len(parts[2]) > PAYLOAD_BYTES_MAX:
+_Request = CallFrame | CancelFrame | MessageFrame | EndFrame | CreditFrame
+
+
+@dataclass(slots=True)
+class _Running:
+    """A call under way."""
+
+    task: asyncio.Task[Reply]
+    stream: Stream | None
+    refusal: Reply | None = None  # why it is ended before its handler ends
+    gone: bool = False  # nobody is there to be answered
+    ending: bool = False  # it was cancelled: once, as a handler may tidy up
+
+    def end(self) -> None:
+        """Cancel the handler."""
+        if not self.ending:
+            self.ending = True
+            self.task.cancel()
+
+
+def _take(stream: Stream, frame: MessageFrame | EndFrame | CreditFrame, payload: bytes) -> None:
+    """What a client sent on a stream."""
+    incoming = stream.incoming
+    if isinstance(frame, CreditFrame):
+        stream.outgoing.granted(frame.credit)
+    elif isinstance(frame, MessageFrame):
+        incoming.put(frame.sequence, payload)
+    elif frame.sequence == incoming.received:
+        incoming.end()
+    else:
+        lost = f"{frame.sequence} messages were sent and {incoming.received} came"
+        raise RpcError(RpcStatus.DATA_LOSS, lost)
+
+
+def _request(parts: list[zmq.Frame]) -> tuple[_Request, bytes]:
+    if len(parts) == 2:
+        encoded, payload = split_message(parts[1].buffer)
+    elif len(parts) != 3 or len(parts[1]) > FRAME_BYTES_MAX or len(parts[2]) > PAYLOAD_BYTES_MAX:
         raise WireError("a message is a frame of at most 64 KiB and a payload of at most 4 MiB")
-    frame = decode_frame(parts[1].bytes)
+    else:
+        encoded, payload = parts[1].bytes, parts[2].bytes
+    frame = decode_frame(encoded)
     if isinstance(frame, ReplyFrame):
         raise WireError("servers take no replies")
-    return frame
+    return frame, payload

@@ -1,0 +1,110 @@
+"""The services that are called by RPC: their methods, what each asks and answers, and which side streams.
+
+Document 004's five have exactly its methods; what we add has services of its own. Who serves a method is
+another matter: one that nobody serves answers UNIMPLEMENTED.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from exchange.domain.contracts import admin, event_log, execution, marketdata, posttrade, rfq
+from exchange.domain.contracts.method import Bidirectional, RpcMethod, ServerStreaming, Unary
+
+MARKET_DATA: Final = "MarketDataService"
+GET_SNAPSHOT: Final = Unary(
+    MARKET_DATA, "GetSnapshot", marketdata.GetSnapshotRequest, marketdata.GetSnapshotReply, idempotent=True
+)
+GET_HISTORY: Final = Unary(
+    MARKET_DATA, "GetHistory", marketdata.GetHistoryRequest, marketdata.GetHistoryReply, idempotent=True
+)
+STREAM_TICKS: Final = ServerStreaming(
+    MARKET_DATA, "StreamTicks", marketdata.StreamTicksRequest, marketdata.MarketTick, idempotent=True
+)
+
+RFQ: Final = "RFQService"
+CREATE_RFQ: Final = Unary(RFQ, "CreateRFQ", rfq.CreateRfqRequest, rfq.RfqState, idempotent=True)
+GET_RFQ: Final = Unary(RFQ, "GetRFQ", rfq.GetRfqRequest, rfq.RfqState, idempotent=True)
+ACCEPT_QUOTE: Final = Unary(RFQ, "AcceptQuote", rfq.AcceptQuoteRequest, rfq.AcceptQuoteReply, idempotent=True)
+CANCEL_RFQ: Final = Unary(RFQ, "CancelRFQ", rfq.CancelRfqRequest, rfq.RfqState, idempotent=True)
+STREAM_QUOTES: Final = Bidirectional(RFQ, "StreamQuotes", rfq.ProviderQuote, rfq.ProviderNotice)
+WATCH_RFQ: Final = ServerStreaming(RFQ, "WatchRFQ", rfq.WatchRfqRequest, rfq.RfqUpdate, idempotent=True)
+
+EXECUTION: Final = "ExecutionService"
+EXECUTE_TRADE: Final = Unary(
+    EXECUTION, "ExecuteTrade", execution.ExecuteTradeRequest, execution.TradeState, idempotent=True
+)
+GET_TRADE: Final = Unary(
+    EXECUTION, "GetTrade", execution.GetTradeRequest, execution.TradeState, idempotent=True
+)
+
+POST_TRADE: Final = "PostTradeService"
+GET_SETTLEMENT: Final = Unary(
+    POST_TRADE, "GetSettlement", posttrade.GetSettlementRequest, posttrade.Settlement, idempotent=True
+)
+LIST_SETTLEMENTS: Final = Unary(
+    POST_TRADE,
+    "ListSettlements",
+    posttrade.ListSettlementsRequest,
+    posttrade.ListSettlementsReply,
+    idempotent=True,
+)
+UPDATE_SETTLEMENT_STATUS: Final = Unary(
+    POST_TRADE,
+    "UpdateSettlementStatus",
+    posttrade.UpdateSettlementStatusRequest,
+    posttrade.Settlement,
+    idempotent=True,
+)
+
+ADMIN: Final = "AdminService"
+UPSERT_INSTRUMENT: Final = Unary(
+    ADMIN, "UpsertInstrument", admin.UpsertInstrumentRequest, admin.InstrumentRecord
+)
+LIST_INSTRUMENTS: Final = Unary(
+    ADMIN, "ListInstruments", admin.ListInstrumentsRequest, admin.ListInstrumentsReply, idempotent=True
+)
+UPSERT_TENANT: Final = Unary(ADMIN, "UpsertTenant", admin.UpsertTenantRequest, admin.TenantRecord)
+LIST_TENANTS: Final = Unary(
+    ADMIN, "ListTenants", admin.ListTenantsRequest, admin.ListTenantsReply, idempotent=True
+)
+SET_LIMITS: Final = Unary(ADMIN, "SetLimits", admin.SetLimitsRequest, admin.LimitSet)
+GET_LIMITS: Final = Unary(ADMIN, "GetLimits", admin.GetLimitsRequest, admin.LimitSet, idempotent=True)
+
+EVENT_LOG: Final = "EventLogService"
+TAIL_EVENTS: Final = ServerStreaming(
+    EVENT_LOG, "TailEvents", event_log.TailEventsRequest, event_log.LoggedBatch, idempotent=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service, the schema that has its messages, and its methods."""
+
+    name: str
+    schema: str
+    methods: tuple[RpcMethod[Any, Any], ...]
+
+
+SERVICES: Final = (
+    Service(MARKET_DATA, "marketdata/marketdata.capnp", (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS)),
+    Service(
+        RFQ,
+        "rfq/rfq.capnp",
+        (CREATE_RFQ, GET_RFQ, ACCEPT_QUOTE, CANCEL_RFQ, STREAM_QUOTES, WATCH_RFQ),
+    ),
+    Service(EXECUTION, "execution/execution.capnp", (EXECUTE_TRADE, GET_TRADE)),
+    Service(
+        POST_TRADE,
+        "posttrade/posttrade.capnp",
+        (GET_SETTLEMENT, LIST_SETTLEMENTS, UPDATE_SETTLEMENT_STATUS),
+    ),
+    Service(
+        ADMIN,
+        "admin/admin.capnp",
+        (UPSERT_INSTRUMENT, LIST_INSTRUMENTS, UPSERT_TENANT, LIST_TENANTS, SET_LIMITS, GET_LIMITS),
+    ),
+    Service(EVENT_LOG, "eventlog/eventlog.capnp", (TAIL_EVENTS,)),
+)
+"""The one table of them."""
