@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from exchange.observability.metrics import families_text
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as prometheus_parser
 
 from exchange.bus.rpc import RpcClient
 from exchange.errors import ConfigError, ServiceUnavailableError
-from exchange.observability.metrics import families_text
 from exchange.resilience import EDGES, CircuitBreaker, Edge, Policies, Try
 from exchange.runtime.edge_metrics import edge_families
 

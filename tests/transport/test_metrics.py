@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from exchange.observability.metrics import edges, seconds
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
@@ -24,7 +25,6 @@ from exchange.observability import (
     metrics_text,
 )
 from exchange.observability import metrics as metrics_module
-from exchange.observability.metrics import edges, seconds
 from exchange.observability.stats import StatUnit, bucket_limits
 
 NS = 1_000_000_000
