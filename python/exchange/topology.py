@@ -40,7 +40,7 @@ from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts
 from exchange.runtime.replica import is_healthy as replica_is_healthy
 from exchange.runtime.spec import ServiceSpec, check_table
 from exchange.runtime.supervisor import Plan, Supervisor
-from exchange.runtime.vitals import Vitals, telling
+from exchange.runtime.vitals import Vitals, serving, telling
 from exchange.services.accounts.service import SPEC as ACCOUNTS
 from exchange.services.matching.service import SPEC as MATCHING
 from exchange.services.orders.service import SPEC as ORDERS
@@ -282,6 +282,12 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
     approval_of(settings.risk.approval)
     keep_off(settings.core.cpu)
     directory = prepare(settings)
+    vitals = Vitals(SUPERVISOR)
+
+    def chore() -> None:
+        vitals.beat()
+        prepare_spare(directory.journal, settings.limits.segment_bytes)
+
     supervisor = Supervisor(
         Plan(
             directory=directory,
@@ -291,8 +297,8 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
                 for number in process.numbers(settings)
             ],
             endpoints=endpoints_of(settings),
-            servers=[partial(_overview, settings)],
-            chore=partial(prepare_spare, directory.journal, settings.limits.segment_bytes),
+            servers=[partial(_overview, settings, vitals)],
+            chore=chore,
             on_ready=on_ready,
         )
     )
@@ -345,13 +351,13 @@ def _child(process: Process, settings: Settings, number: int) -> ChildSpec:
 
 
 @contextmanager
-def _overview(settings: Settings) -> Iterator[None]:
+def _overview(settings: Settings, vitals: Vitals) -> Iterator[None]:
     """What the supervisor serves of all processes, and the heartbeat of the core."""
     directory = DataDirectory(settings.data_directory)
     names = [_called(each.name, number) for each in PROCESSES for number in each.numbers(settings)]
     hosted = {each.name: tuple(spec.name for spec in each.hosts) for each in PROCESSES}
     with ExitStack() as opened:
-        vitals = opened.enter_context(telling(settings, SUPERVISOR))
+        opened.enter_context(serving(settings, vitals))
         overview = Overview(directory, stats_path(settings.data_directory), names, vitals)
         opened.callback(overview.close)
         events = open_log(settings)

@@ -6,7 +6,6 @@ import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +17,10 @@ from typing import Any, Final, Self
 REQUEST_TIMEOUT_S: Final = 5
 POLL_S: Final = 0.25  # how soon close() is heard
 MAX_REQUESTS: Final = 16  # at a time; further ones are closed at once
+
+OK: Final = 200
+NOT_FOUND: Final = 404
+UNAVAILABLE: Final = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Request:
 class Answer:
     """What is answered."""
 
-    status: HTTPStatus
+    status: int
     kind: str
     text: str
 
@@ -188,6 +191,6 @@ def ask(path: Path, page: str, accept: str = "", timeout_s: float = 2.0) -> Answ
             connection.request("GET", page, headers={"Accept": accept})
             answer = connection.getresponse()
             kind = answer.getheader("Content-Type", "")
-            return Answer(HTTPStatus(answer.status), kind, answer.read().decode())
+            return Answer(answer.status, kind, answer.read().decode())
         except (OSError, HTTPException, ValueError):
             return None

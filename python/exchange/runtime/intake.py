@@ -13,6 +13,8 @@ from typing import Final
 from exchange.bus.log.interface import ConsumerGroup, EventLog, Record
 from exchange.domain.events import Entity, EventEnvelope, event_id
 from exchange.errors import ErrorClass, LogUnavailable, RpcStatus, StorageError, WireError, class_of
+from exchange.observability.correlation import correlated
+from exchange.observability.tracing import Attributes, Kind, span
 from exchange.resilience import Clock
 from exchange.runtime.event_run import runs
 from exchange.runtime.handling import Handling, Place
@@ -111,6 +113,11 @@ class Intake:
         """How long it does nothing, as something failed; 0: nothing did."""
         return max(self.tries.wait_s, self.hold.wait_s)
 
+    @property
+    def position(self) -> int:
+        """The offset of the first record that the store does not have whole."""
+        return self._done
+
     def step(self) -> bool:
         """Takes what is there, or tries again what is due; whether it came any further.
 
@@ -148,7 +155,11 @@ class Intake:
     def _take(self, parts: Sequence[Part]) -> None:
         """All of them, in one transaction."""
         counted: Counter[str] = Counter()
-        with self._store.begin() as tx:
+        about: Attributes = {
+            "messaging.destination.name": self.topic,
+            "messaging.batch.message_count": len(parts),
+        }
+        with span(f"consume {self.topic}", Kind.CONSUMER, attributes=about), self._store.begin() as tx:
             cursor = self._inbox.lock(tx, self.topic)
             parked = self._letters.open_entities(tx)
             for part in parts:
@@ -256,16 +267,18 @@ class Intake:
             if part.ends_record:
                 self._inbox.move(tx, self.topic, part.record.offset + 1)
         self.counts["dead"] += 1
-        log(
-            "event set aside",
-            level=logging.ERROR,
-            service=self._group.name,
-            topic=self.topic,
-            offset=part.record.offset,
-            sequence=part.first_seq,
-            reason=reason,
-            why=why[1],
-        )
+        envelope = _envelope(part, part.begin)
+        with correlated(envelope.correlation_id, envelope.tenant_id):
+            log(
+                "event set aside",
+                level=logging.ERROR,
+                service=self._group.name,
+                topic=self.topic,
+                offset=part.record.offset,
+                sequence=part.first_seq,
+                reason=reason,
+                why=why[1],
+            )
 
     def _held(self, error: Exception) -> bool:
         if self.hold.failed(error):

@@ -1,4 +1,4 @@
-"""What the event log holds, and how far its groups and consumers are, as metrics."""
+"""What the event log holds, and how far its groups are, as metrics."""
 
 from __future__ import annotations
 

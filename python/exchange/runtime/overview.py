@@ -12,12 +12,10 @@ not answer in time is `exchange_process_up 0`.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -32,10 +30,11 @@ from exchange.observability.openmetrics import (
     merged,
 )
 from exchange.observability.process_metrics import build_families, process_families
-from exchange.observability.server import Answer, Request, ask
+from exchange.observability.server import OK, Answer, Request, ask
 from exchange.observability.stats import StatRow, StatsReader, StatsSnapshot, StatsUnavailable
 from exchange.runtime.edge_metrics import edges_path, read_edges
 from exchange.runtime.registry import Instance, Membership, Registry, instances_directory
+from exchange.runtime.supervisor import read_announcement
 from exchange.runtime.vitals import (
     Vitals,
     health_families,
@@ -90,7 +89,7 @@ class Overview:
         if request.path == "/metrics":
             openmetrics = wants_openmetrics(request)
             kind = OPENMETRICS if openmetrics else PROMETHEUS
-            return Answer(HTTPStatus.OK, kind, self.metrics(openmetrics=openmetrics))
+            return Answer(OK, kind, self.metrics(openmetrics=openmetrics))
         answer = health_page(request.path, self.health())
         if answer is None and request.path.startswith("/health/"):
             name, _, rest = request.path.removeprefix("/health/").partition("/")
@@ -142,6 +141,7 @@ class Overview:
                 status=health.status,
                 ready=health.ready,
                 dependencies=health.dependencies,
+                protocol="frames",
             )
         )
 
@@ -154,20 +154,20 @@ class Overview:
         with ThreadPoolExecutor(min(_ASKED_MAX, len(self._others) + 1)) as pool:
             asked = {name: pool.submit(self._ask, name, openmetrics) for name in self._others}
             texts = [text(self._core_families(), CORE), text(self._vitals.families(), SUPERVISOR)]
-            restarts = self._restarts()
+            announced = read_announcement(self._directory)
             for name, answer in asked.items():
                 said = answer.result()
                 texts.append(said or text([METRICS["exchange_process_up"].one(0)], name))
         texts += [
             text([METRICS["exchange_process_restarts"].one(number)], name)
-            for name, number in restarts.items()
+            for name, number in (announced.restarts if announced else {}).items()
         ]
         return merged(texts, openmetrics=openmetrics)
 
     def _ask(self, name: str, openmetrics: bool) -> str:
         path = socket_path(self._directory, name)
         answer = ask(path, "/metrics", OPENMETRICS if openmetrics else PROMETHEUS, _ASK_S)
-        return answer.text if answer and answer.status is HTTPStatus.OK else ""
+        return answer.text if answer and answer.status is OK else ""
 
     def _core_families(self) -> Iterator[Family]:
         rows, stats = self._read()
@@ -177,13 +177,6 @@ class Overview:
             yield from build_families()
             yield from process_families(stats.values["pid"])
             yield from read_edges(edges_path(self._stats))
-
-    def _restarts(self) -> dict[str, int]:
-        try:
-            content = json.loads(self._directory.announcement.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return {name: int(number) for name, number in content.get("restarts", {}).items()}
 
     def _read(self) -> tuple[tuple[StatRow, ...], StatsSnapshot | None]:
         with self._reading:

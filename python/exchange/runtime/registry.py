@@ -43,6 +43,7 @@ class Instance:
         ready: Whether it does its work.
         dependencies: How what it needs is, by name.
         lag: Commands or events that it has not taken yet; None: it follows nothing.
+        protocol: What is spoken at its endpoint: `rpc`, or `frames` of the core.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Instance:
     ready: bool = False
     dependencies: Mapping[str, Status] = field(default_factory=dict)
     lag: int | None = None
+    protocol: str = "rpc"
 
     def health(self, unix_ns: int) -> Health:
         """What it says of itself, as `/health` has it."""
@@ -97,13 +99,17 @@ class Registry:
         return found if found and self._fresh(found) else None
 
     def endpoints(self, service: str) -> list[str]:
-        """Where a service is asked: those that are ready, the healthy ones first; else what the table says.
+        """Where a service is asked, by RPC: who is ready, the healthy ones first; else what the table says.
 
         Raises:
             ConfigError: Nobody hosts it and the table has no line of it.
         """
         there = sorted(
-            (each for each in self.instances(service) if each.endpoint and each.ready),
+            (
+                each
+                for each in self.instances(service)
+                if each.endpoint and each.ready and each.protocol == "rpc"
+            ),
             key=lambda each: list(Status).index(each.status),
         )
         if there:

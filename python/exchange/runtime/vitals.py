@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +22,7 @@ from exchange.observability.catalogue import METRICS
 from exchange.observability.health import SHARES, Health, Status, distribution_version, worst
 from exchange.observability.openmetrics import OPENMETRICS, PROMETHEUS, Family, families_text
 from exchange.observability.process_metrics import build_families, interpreter_families, process_families
-from exchange.observability.server import Answer, PageServer, Request
+from exchange.observability.server import NOT_FOUND, OK, UNAVAILABLE, Answer, PageServer, Request
 from exchange.runtime.log import log, log_families
 from exchange.runtime.registry import BEAT_S, Instance, Membership, instances_directory
 from exchange.storage.directory import DataDirectory
@@ -154,7 +153,7 @@ class Vitals:
         if request.path == "/metrics":
             openmetrics = wants_openmetrics(request)
             return Answer(
-                HTTPStatus.OK,
+                OK,
                 OPENMETRICS if openmetrics else PROMETHEUS,
                 self.metrics(openmetrics=openmetrics),
             )
@@ -189,13 +188,13 @@ def health_page(path: str, health: Health) -> Answer | None:
 
 def json_page(body: Mapping[str, object], *, good: bool) -> Answer:
     """200, or 503."""
-    status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+    status = OK if good else UNAVAILABLE
     return Answer(status, "application/json", json.dumps(body) + "\n")
 
 
 def no_such_page() -> Answer:
     """404."""
-    return Answer(HTTPStatus.NOT_FOUND, "application/json", '{"error": "no such page"}\n')
+    return Answer(NOT_FOUND, "application/json", '{"error": "no such page"}\n')
 
 
 def socket_path(directory: DataDirectory, name: str) -> Path:
@@ -207,21 +206,21 @@ def socket_path(directory: DataDirectory, name: str) -> Path:
 def telling(
     settings: Settings, name: str, services: Iterable[str] = (), endpoint: str = ""
 ) -> Iterator[Vitals]:
-    """The vitals of this process, served until the block ends.
+    """The vitals of this process, served until the block ends; see `Vitals` and `serving`."""
+    with serving(settings, Vitals(name, services, endpoint)) as vitals:
+        yield vitals
+
+
+@contextmanager
+def serving(settings: Settings, vitals: Vitals) -> Iterator[Vitals]:
+    """Serves vitals until the block ends.
 
     A socket that cannot be had is a line of the log: the process works without.
-
-    Args:
-        settings: Of the exchange.
-        name: Of the process.
-        services: Those whose part it plays.
-        endpoint: Where it is asked.
     """
     directory = DataDirectory(settings.data_directory)
-    vitals = Vitals(name, services, endpoint)
     with ExitStack() as opened:
         pulse = opened.enter_context(_pulse(settings, vitals))
-        addresses: list[Path | tuple[str, int]] = [socket_path(directory, name)]
+        addresses: list[Path | tuple[str, int]] = [socket_path(directory, vitals.name)]
         if settings.endpoints.process_metrics:
             host, _, port = settings.endpoints.process_metrics.rpartition(":")
             addresses.append((host, int(port)))
