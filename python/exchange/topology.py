@@ -20,6 +20,7 @@ from cmatch._core import ALL_SHARDS
 from exchange.bus.context import Context
 from exchange.bus.curve import Authenticator, KeyPair, Keyring
 from exchange.bus.rpc import Dispatcher, RpcServer
+from exchange.bus.topics import TopicTable
 from exchange.config import Settings, load
 from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
@@ -53,11 +54,15 @@ from exchange.storage.retention import make_room
 from exchange.storage.venue_limits import fix_limits, limits_of
 
 SERVICES: Final[tuple[ServiceSpec, ...]] = (ORDERS, ACCOUNTS, RISK, MATCHING)
+"""The kernels: what the core process is made of, and the replica answers for."""
+SQL_SERVICES: Final = ("history",)
+"""Those with a store. Who hosts one imports it: the others do without SQLAlchemy."""
 
 # Journal that a replica folds again when it starts, so that it can tell of the orders in it.
 _HISTORY_BYTES: Final = 2 << 30
 _NICE_REPLICA: Final = 15
 _NICE_PUBLISHER: Final = 10
+_NICE_SERVICE: Final = 10
 
 SETTINGS_VARIABLE: Final = "CMATCH_SETTINGS"
 """Where a supervisor gives a process all settings at once."""
@@ -69,7 +74,7 @@ class Process:
 
     Args:
         name: As in `exchange run NAME`.
-        hosts: The services whose part it plays.
+        hosts: The services whose part it plays, by name.
         does: What, in a few words.
         main: Runs it until it is told to stop, with the number of its shard or 0; its exit code.
         healthy: Whether the process with that number and this id answers for itself.
@@ -78,7 +83,7 @@ class Process:
     """
 
     name: str
-    hosts: tuple[ServiceSpec, ...]
+    hosts: tuple[str, ...]
     does: str
     main: Callable[[Settings, int], int]
     healthy: Callable[[Settings, int, int], bool]
@@ -132,11 +137,36 @@ def _publisher_main(settings: Settings, _number: int = 0) -> int:
         statistics.close()
 
 
+def _service_main(name: str, settings: Settings, _number: int = 0) -> int:
+    rank(_NICE_SERVICE)
+    keep_off(settings.core.cpu)
+    host, sql = import_module("exchange.runtime.service_host"), import_module("exchange.storage.sql")
+    spec = spec_of(name)
+    with (
+        publisher.open_log(settings) as events,
+        sql.open_store(host.store_url(settings), name, spec.tables) as store,
+        telling(settings, name, [name], getattr(settings.endpoints, name)) as vitals,
+    ):
+        plan = host.HostPlan(
+            spec=spec,
+            store=store,
+            event_log=events,
+            topics=TopicTable(settings.events.environment),
+            directory=DataDirectory(settings.data_directory),
+            endpoint=getattr(settings.endpoints, name),
+            serve=partial(_serve, settings),
+            vitals=vitals,
+        )
+        asyncio.run(host.host_until_told(plan))
+    return ExitCode.STOPPED
+
+
+_KERNELS: Final = tuple(spec.name for spec in SERVICES)
 PROCESSES: Final[tuple[Process, ...]] = (
-    Process("core", SERVICES, "sequences, journals, matches and answers", _core_main, _core_healthy),
+    Process("core", _KERNELS, "sequences, journals, matches and answers", _core_main, _core_healthy),
     Process(
         "shard",
-        (MATCHING,),
+        ("matching",),
         "matches the instruments that are assigned to it",
         _shard_main,
         partial(_well_beside_core, "shard"),
@@ -145,7 +175,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "accounts",
-        (ACCOUNTS,),
+        ("accounts",),
         "judges orders by the money of their accounts",
         partial(_judge_main, "accounts"),
         partial(_well_beside_core, "accounts"),
@@ -154,7 +184,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "risk",
-        (RISK,),
+        ("risk",),
         "judges orders by limits, and by what `risk.approval` names",
         partial(_judge_main, "risk"),
         partial(_well_beside_core, "risk"),
@@ -163,7 +193,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "replica",
-        SERVICES,
+        _KERNELS,
         "follows the journal, answers queries, takes snapshots",
         _replica_main,
         lambda settings, _number, pid: replica_is_healthy(DataDirectory(settings.data_directory), pid),
@@ -171,7 +201,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "publisher",
-        (ORDERS, MATCHING),
+        ("orders", "matching"),
         "follows the journal, publishes executions and trades to the event log",
         _publisher_main,
         lambda settings, _number, pid: is_healthy(
@@ -180,9 +210,24 @@ PROCESSES: Final[tuple[Process, ...]] = (
         essential=False,
         numbers=lambda settings: (0,) if settings.events.publish else (),
     ),
+    Process(
+        "history",
+        ("history",),
+        "keeps every order and every execution in a store, answers for them",
+        partial(_service_main, "history"),
+        partial(_well_beside_core, "history"),
+        essential=False,
+        numbers=lambda settings: (0,) if settings.history.enabled else (),
+    ),
 )
 
 check_table(SERVICES, outside=("core.commands",))
+
+
+def spec_of(name: str) -> ServiceSpec:
+    """A service of the table, which is imported for it."""
+    spec: ServiceSpec = import_module(f"exchange.services.{name}.service").SPEC
+    return spec
 
 
 def prepare(settings: Settings) -> DataDirectory:
@@ -308,6 +353,8 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
 def endpoints_of(settings: Settings) -> dict[str, str]:
     """Where to connect, by name."""
     endpoints = {"orders": settings.endpoints.orders, "queries": settings.endpoints.queries}
+    if settings.history.enabled:
+        endpoints["history"] = settings.endpoints.history
     if settings.endpoints.metrics:
         endpoints["metrics"] = f"http://{settings.endpoints.metrics}/metrics"
     return endpoints
@@ -355,7 +402,7 @@ def _overview(settings: Settings, vitals: Vitals) -> Iterator[None]:
     """What the supervisor serves of all processes, and the heartbeat of the core."""
     directory = DataDirectory(settings.data_directory)
     names = [_called(each.name, number) for each in PROCESSES for number in each.numbers(settings)]
-    hosted = {each.name: tuple(spec.name for spec in each.hosts) for each in PROCESSES}
+    hosted = {each.name: each.hosts for each in PROCESSES}
     with ExitStack() as opened:
         opened.enter_context(serving(settings, vitals))
         overview = Overview(directory, stats_path(settings.data_directory), names, vitals)
@@ -433,8 +480,7 @@ async def _serve(
 
 
 async def _run_replica(settings: Settings) -> int:
-    hosted = [spec.name for spec in SERVICES]
-    with telling(settings, "replica", hosted, settings.endpoints.queries) as vitals:
+    with telling(settings, "replica", _KERNELS, settings.endpoints.queries) as vitals:
         return await _follow(_make_replica(settings, vitals))
 
 

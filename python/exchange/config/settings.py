@@ -32,6 +32,7 @@ class Endpoints:
 
     orders: str = _setting("", "The core: orders, cancels, administration; `ipc://…`, or `tcp://…` with keys")
     queries: str = _setting("", "The read replica; `ipc://…`, or `tcp://…` with keys")
+    history: str = _setting("", "The order history; `ipc://…`, or `tcp://…` with keys")
     metrics: str = _setting(
         "127.0.0.1:9464", "HTTP for metrics and health of all processes, `host:port`; empty: none"
     )
@@ -176,6 +177,15 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The order history."""
+
+    enabled: bool = _setting(
+        False, "Keep every order and every execution in a store; publishes events, if nothing else is said"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tracing:
     """Spans of OpenTelemetry; needs the extra `otel`."""
 
@@ -219,3 +229,4 @@ class Settings:
     registry: Registry = field(default_factory=Registry)
     log: Log = field(default_factory=Log)
     tracing: Tracing = field(default_factory=Tracing)
+    history: History = field(default_factory=History)

@@ -38,7 +38,7 @@ def consumer_families(consumer: Consumer, events: EventLog, now_ns: Callable[[],
     lags = {}
     with suppress(ExchangeError, OSError):
         lags = {
-            (service, intake.topic): lag_of(events, intake.topic, intake.position, now_ns())
+            (service, intake.topic): lag_of(events, intake.topic, intake.done, now_ns())
             for intake in consumer.intakes
         }
     yield METRICS["exchange_consumer_lag_records"].family((key, of.records) for key, of in lags.items())

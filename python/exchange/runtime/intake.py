@@ -16,7 +16,7 @@ from exchange.errors import ErrorClass, LogUnavailable, RpcStatus, StorageError,
 from exchange.observability.correlation import correlated
 from exchange.observability.tracing import Attributes, Kind, span
 from exchange.resilience import Clock
-from exchange.runtime.event_run import runs
+from exchange.runtime.event_run import EventRun, follows, joined, runs
 from exchange.runtime.handling import Handling, Place
 from exchange.runtime.log import log
 from exchange.runtime.patience import Patience
@@ -27,6 +27,7 @@ from exchange.storage.sql.inbox import BATCH_TENANT, Inbox, Key
 
 UNREADABLE: Final = "Unreadable"
 """The type of what stands for a record whose bytes are no events; its payload is those bytes."""
+_RECORDS_MAX: Final = 1_024  # of one transaction
 _COMMIT_S: Final = 1.0  # how often the log is told how far the group is
 
 
@@ -62,10 +63,91 @@ class Part:
         return self.end == self.record.batch.count
 
     @property
+    def is_whole(self) -> bool:
+        """Whether one key stands for the whole record: of a hot stream, or of what cannot be read."""
+        return self.batch is None or self.batch.rows is not None
+
+    def keys(self, begin: int) -> list[Key]:
+        """By what its events from a place on are known."""
+        if self.batch is None or self.batch.rows is not None:
+            return [self.batch_key]
+        return _keys(self.batch, begin, self.end)
+
+    @property
     def batch_key(self) -> Key:
         """What stands for the record as a whole."""
         batch = self.record.batch
         return BATCH_TENANT, event_id(batch.ts_ns, batch.stream, batch.first_seq)
+
+
+class _Known:
+    """What a group has taken of a topic, as of a transaction: looked up and written once for all its parts.
+
+    Args:
+        tx: The transaction.
+        inbox: Of the group.
+        topic: Which.
+    """
+
+    def __init__(self, tx: Transaction, inbox: Inbox, topic: str) -> None:
+        self._tx = tx
+        self._inbox = inbox
+        self._topic = topic
+        self._watermarks: dict[int, int | None] = {}
+        self._seen: set[Key] = set()
+        self._raised: set[int] = set()
+        self._taken: list[tuple[Key, int]] = []
+
+    def look(self, parts: Sequence[Part]) -> None:
+        """Looks up all that these parts may be known by."""
+        for stream in {part.record.batch.stream for part in parts}:
+            self._watermarks[stream] = self._inbox.watermark(self._tx, self._topic, stream)
+        keys = [key for part in parts for key in part.keys(part.begin)]
+        self._seen = self._inbox.seen(self._tx, keys)
+
+    def new_of(self, part: Part) -> tuple[int, list[int]]:
+        """Where what the watermark does not have begins, and the places of the events that are new.
+
+        Raises:
+            StreamGap: Some of its stream are missing before it.
+        """
+        batch = part.record.batch
+        watermark = self._watermarks[batch.stream]
+        if watermark is not None and part.first_seq > watermark + 1:
+            raise StreamGap(
+                f"{self._topic} lacks events {watermark + 1} to {part.first_seq - 1} of stream {batch.stream}"
+                f" before offset {part.record.offset}"
+            )
+        begin = part.begin if watermark is None else max(part.begin, watermark + 1 - batch.first_seq)
+        if begin >= part.end:
+            return part.end, []
+        keys = part.keys(begin)
+        if part.is_whole:
+            return (part.end, []) if keys[0] in self._seen else (begin, list(range(begin, part.end)))
+        new = []
+        for place, key in enumerate(keys, begin):
+            if key not in self._seen:
+                new.append(place)
+                self._seen.add(key)  # twice in these parts
+        return begin, new
+
+    def mark(self, part: Part, begin: int, places: Sequence[int]) -> None:
+        """These places are taken, and all of the part is done with."""
+        if begin >= part.end:
+            return
+        if part.is_whole:
+            keys = part.keys(begin) if part.ends_record else []
+        else:
+            keys = [part.keys(place)[0] for place in places]
+        self._taken += [(key, part.last_seq) for key in keys]
+        self._watermarks[part.record.batch.stream] = part.last_seq
+        self._raised.add(part.record.batch.stream)
+
+    def write(self, now_ns: int) -> None:
+        """Writes what was marked."""
+        self._inbox.mark(self._tx, self._taken, self._topic, now_ns)
+        for stream in sorted(self._raised):
+            self._inbox.raise_watermark(self._tx, self._topic, stream, self._watermarks[stream] or 0)
 
 
 class Intake:
@@ -109,14 +191,14 @@ class Intake:
         self.counts: Counter[str] = Counter()
 
     @property
+    def done(self) -> int:
+        """The offset up to which the store has what came of the topic."""
+        return self._done
+
+    @property
     def wait_s(self) -> float:
         """How long it does nothing, as something failed; 0: nothing did."""
         return max(self.tries.wait_s, self.hold.wait_s)
-
-    @property
-    def position(self) -> int:
-        """The offset of the first record that the store does not have whole."""
-        return self._done
 
     def step(self) -> bool:
         """Takes what is there, or tries again what is due; whether it came any further.
@@ -147,7 +229,7 @@ class Intake:
         self._group.close()
 
     def _read(self) -> bool:
-        parts = [_part_of(record) for record in self.reader.read()]
+        parts = [_part_of(record) for record in self.reader.read(_RECORDS_MAX)]
         if parts:
             self._todo.append(parts)
         return bool(parts)
@@ -161,68 +243,48 @@ class Intake:
         }
         with span(f"consume {self.topic}", Kind.CONSUMER, attributes=about), self._store.begin() as tx:
             cursor = self._inbox.lock(tx, self.topic)
+            fresh = [part for part in parts if part.record.offset >= cursor]
+            known = _Known(tx, self._inbox, self.topic)
+            known.look(fresh)
             parked = self._letters.open_entities(tx)
-            for part in parts:
-                if part.record.offset < cursor:
-                    counted["duplicates"] += part.end - part.begin
-                    continue
-                counted.update(self._take_part(tx, part, parked))
+            waiting: list[EventRun] = []  # what is handled at once
+            for part in fresh:
+                counted.update(self._take_part(tx, part, known, parked, waiting))
                 if part.ends_record:
                     cursor = part.record.offset + 1
+            self._hand_on(tx, waiting)
+            known.write(self._now_ns())
             self._inbox.move(tx, self.topic, cursor)
+            new = sum(part.end - part.begin for part in fresh)
+            counted["duplicates"] += sum(part.end - part.begin for part in parts) - new
         self.counts.update(counted)
 
-    def _take_part(self, tx: Transaction, part: Part, parked: set[EntityKey]) -> dict[str, int]:
-        begin, keys = self._new_of(tx, part)
-        counted = {"duplicates": part.end - part.begin - len(keys), "taken": 0, "behind": 0}
+    def _take_part(
+        self, tx: Transaction, part: Part, known: _Known, parked: set[EntityKey], waiting: list[EventRun]
+    ) -> dict[str, int]:
+        begin, places = known.new_of(part)
+        counted = {"duplicates": part.end - part.begin - len(places), "taken": 0, "behind": 0}
         if begin < part.end:
             if part.batch is None:
                 raise WireError(part.fault)
-            for first, end, behind in _stretches(part.batch, begin, part.end, set(keys), parked):
+            for first, end, behind in _stretches(part.batch, begin, part.end, set(places), parked):
                 if behind:
+                    self._hand_on(tx, waiting)
                     self._go_behind(tx, part, first, end)
                 else:
                     for run in runs(part.batch, first, end):
-                        self._handling.handle(tx, run)
+                        self._hand_on(tx, waiting, run)
                 counted["behind" if behind else "taken"] += end - first
-        self._mark(tx, part, begin, keys)
+        known.mark(part, begin, places)
         return counted
 
-    def _new_of(self, tx: Transaction, part: Part) -> tuple[int, list[int]]:
-        """Where what the watermark does not have begins, and the places of the events that are new."""
-        batch = part.record.batch
-        watermark = self._inbox.watermark(tx, self.topic, batch.stream)
-        if watermark is not None and part.first_seq > watermark + 1:
-            raise StreamGap(
-                f"{self.topic} lacks events {watermark + 1} to {part.first_seq - 1} of stream {batch.stream}"
-                f" before offset {part.record.offset}"
-            )
-        begin = part.begin if watermark is None else max(part.begin, watermark + 1 - batch.first_seq)
-        if begin >= part.end:
-            return part.end, []
-        if part.batch is None or part.batch.rows is not None:
-            if self._inbox.seen(tx, [part.batch_key]):
-                return part.end, []
-            return begin, list(range(begin, part.end))
-        keys = _keys(part.batch, begin, part.end)
-        seen = self._inbox.seen(tx, keys)
-        new = []
-        for place, key in enumerate(keys, begin):
-            if key not in seen:
-                new.append(place)
-                seen.add(key)  # twice in one frame
-        return begin, new
-
-    def _mark(self, tx: Transaction, part: Part, begin: int, places: Sequence[int]) -> None:
-        if begin >= part.end:
-            return
-        batch = part.record.batch
-        if part.batch is not None and part.batch.rows is None:
-            keys = [_key(part.batch.envelopes[place]) for place in places]
-        else:
-            keys = [part.batch_key] if part.ends_record else []
-        self._inbox.mark(tx, keys, self.topic, part.last_seq, self._now_ns())
-        self._inbox.raise_watermark(tx, self.topic, batch.stream, part.last_seq)
+    def _hand_on(self, tx: Transaction, waiting: list[EventRun], run: EventRun | None = None) -> None:
+        """Has what waits handled, unless `run` can be handled with it; then that waits, too."""
+        if waiting and (run is None or not follows(waiting[0], run)):
+            self._handling.handle(tx, joined(waiting))
+            waiting.clear()
+        if run is not None:
+            waiting.append(run)
 
     def _go_behind(self, tx: Transaction, part: Part, first: int, end: int) -> None:
         why = (Reason.BEHIND, "an earlier event of its entity is among the dead letters")
@@ -259,11 +321,14 @@ class Intake:
         with self._store.begin() as tx:
             if part.record.offset < self._inbox.lock(tx, self.topic):
                 return
-            begin, places = self._new_of(tx, part)
+            known = _Known(tx, self._inbox, self.topic)
+            known.look([part])
+            begin, places = known.new_of(part)
             if places:
                 at = self._place(part, part.begin)
                 self._handling.set_aside(tx, at, _envelope(part, part.begin), why, self.tries.failures + 1)
-            self._mark(tx, part, begin, places)
+            known.mark(part, begin, places)
+            known.write(self._now_ns())
             if part.ends_record:
                 self._inbox.move(tx, self.topic, part.record.offset + 1)
         self.counts["dead"] += 1

@@ -83,13 +83,17 @@ _ROWS: Final = (
                 (
                     (
                         "p99",
-                        "histogram_quantile(0.99, sum by (le)"
-                        " (rate(exchange_core_stage_apply_seconds_bucket[1m])))",
+                        (
+                            "histogram_quantile(0.99, sum by (le)"
+                            " (rate(exchange_core_stage_apply_seconds_bucket[1m])))"
+                        ),
                     ),
                     (
                         "p50",
-                        "histogram_quantile(0.5, sum by (le)"
-                        " (rate(exchange_core_stage_apply_seconds_bucket[1m])))",
+                        (
+                            "histogram_quantile(0.5, sum by (le)"
+                            " (rate(exchange_core_stage_apply_seconds_bucket[1m])))"
+                        ),
                     ),
                 ),
             ),
@@ -125,13 +129,17 @@ _ROWS: Final = (
                 (
                     (
                         "{{caller}} to {{callee}}",
-                        "histogram_quantile(0.99, sum by (le, caller, callee)"
-                        " (rate(exchange_edge_duration_seconds_bucket[1m])))",
+                        (
+                            "histogram_quantile(0.99, sum by (le, caller, callee)"
+                            " (rate(exchange_edge_duration_seconds_bucket[1m])))"
+                        ),
                     ),
                     (
                         "served: {{method}}",
-                        "histogram_quantile(0.99, sum by (le, method)"
-                        " (rate(exchange_rpc_server_duration_seconds_bucket[1m])))",
+                        (
+                            "histogram_quantile(0.99, sum by (le, method)"
+                            " (rate(exchange_rpc_server_duration_seconds_bucket[1m])))"
+                        ),
                     ),
                 ),
             ),
