@@ -166,17 +166,19 @@ METRICS: Final[dict[str, Metric]] = {
         Metric("exchange_outbox_published", "counter", "Batches appended to the log", labels=("service",)),
         Metric("exchange_outbox_held", "gauge", "Whether nothing can be published", labels=("service",)),
         # The event log
-        Metric("exchange_log_begin_offset", "gauge", "Offset of the oldest record", labels=("topic",)),
-        Metric("exchange_log_end_offset", "gauge", "Offset that the next record gets", labels=("topic",)),
-        Metric("exchange_log_size_bytes", "gauge", "Of its segments", "bytes", ("topic",)),
+        Metric("exchange_event_log_begin_offset", "gauge", "Offset of the oldest record", labels=("topic",)),
         Metric(
-            "exchange_log_group_lag_records",
+            "exchange_event_log_end_offset", "gauge", "Offset that the next record gets", labels=("topic",)
+        ),
+        Metric("exchange_event_log_size_bytes", "gauge", "Of its segments", "bytes", ("topic",)),
+        Metric(
+            "exchange_event_log_group_lag_records",
             "gauge",
             "Records that a consumer group has not committed",
             labels=("topic", "group"),
         ),
         Metric(
-            "exchange_log_group_lost",
+            "exchange_event_log_group_lost",
             "gauge",
             "Whether records were removed before the group had them",
             labels=("topic", "group"),

@@ -19,8 +19,12 @@ def log_extent_families(events: EventLog) -> Iterator[Family]:
         for topic in events.topics():
             extents[topic] = events.extent(topic)
             groups |= {(topic, group.name): group for group in events.groups(topic)}
-    yield METRICS["exchange_log_begin_offset"].family(((topic,), of.begin) for topic, of in extents.items())
-    yield METRICS["exchange_log_end_offset"].family(((topic,), of.end) for topic, of in extents.items())
-    yield METRICS["exchange_log_size_bytes"].family(((topic,), of.size) for topic, of in extents.items())
-    yield METRICS["exchange_log_group_lag_records"].family((key, of.lag) for key, of in groups.items())
-    yield METRICS["exchange_log_group_lost"].family((key, int(of.lost)) for key, of in groups.items())
+    yield METRICS["exchange_event_log_begin_offset"].family(
+        ((topic,), of.begin) for topic, of in extents.items()
+    )
+    yield METRICS["exchange_event_log_end_offset"].family(((topic,), of.end) for topic, of in extents.items())
+    yield METRICS["exchange_event_log_size_bytes"].family(
+        ((topic,), of.size) for topic, of in extents.items()
+    )
+    yield METRICS["exchange_event_log_group_lag_records"].family((key, of.lag) for key, of in groups.items())
+    yield METRICS["exchange_event_log_group_lost"].family((key, int(of.lost)) for key, of in groups.items())

@@ -159,9 +159,9 @@ _ROWS: Final = (
         "Followers and the event log",
         (
             ("Lag of followers", "short", (("{{process}}", "exchange_follower_lag_commands"),)),
-            ("End of topics", "short", (("{{topic}}", "rate(exchange_log_end_offset[1m])"),)),
-            ("Size of topics", "bytes", (("{{topic}}", "exchange_log_size_bytes"),)),
-            ("Lag of groups", "short", (("{{group}} at {{topic}}", "exchange_log_group_lag_records"),)),
+            ("End of topics", "short", (("{{topic}}", "rate(exchange_event_log_end_offset[1m])"),)),
+            ("Size of topics", "bytes", (("{{topic}}", "exchange_event_log_size_bytes"),)),
+            ("Lag of groups", "short", (("{{group}} at {{topic}}", "exchange_event_log_group_lag_records"),)),
             ("Lag of consumers", "s", (("{{service}} at {{topic}}", "exchange_consumer_lag_seconds"),)),
             (
                 "Events taken",
