@@ -65,9 +65,11 @@ class _NoSpan:
 class _RealSpan:
     def __init__(self, of: Any) -> None:
         self._of = of
+        self.has_failed = False
 
     def failed(self, why: str) -> None:
         """It ended badly."""
+        self.has_failed = True
         from opentelemetry.trace import Status, StatusCode
 
         self._of.set_status(Status(StatusCode.ERROR, why))
@@ -111,10 +113,22 @@ def span(
         about["exchange.correlation_id"] = correlation.correlation_id
         about["exchange.tenant"] = correlation.tenant
     context = TraceContextTextMapPropagator().extract({TRACEPARENT: parent}) if parent else None
+    # The text of an error stays in the log, where it is looked through for passwords.
     with tracer.start_as_current_span(
-        name, context=context, kind=getattr(SpanKind, kind.value), attributes=about
+        name,
+        context=context,
+        kind=getattr(SpanKind, kind.value),
+        attributes=about,
+        record_exception=False,
+        set_status_on_exception=False,
     ) as it:
-        yield _RealSpan(it)
+        real = _RealSpan(it)
+        try:
+            yield real
+        except Exception as error:
+            if not real.has_failed:
+                real.failed(type(error).__name__)
+            raise
 
 
 def of_correlation(correlation_id: str) -> str:
