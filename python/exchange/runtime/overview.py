@@ -47,7 +47,7 @@ from exchange.storage.directory import DataDirectory
 
 CORE: Final = "core"
 SUPERVISOR: Final = "supervisor"
-_ASK_S: Final = 2.0
+_ASK_S: Final = 3.0
 _ASKED_MAX: Final = 16  # at a time
 
 
