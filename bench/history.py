@@ -1,8 +1,8 @@
 """What the order history takes: events a second from the log into its store, by how many a record has.
 
-``python -m bench.history [--directory DIR] [--url URL] [--orders N] [--batches N ...]`` makes a flow of orders
-(half of them rest, half trade with one that does: three reports and one trade for two orders), puts it into a
-log, has the service's consumer take all of it, and prints orders a second. 20,000 are asked for.
+``python -m bench.history [--directory DIR] [--url URL] [--orders N] [--batches N ...]`` makes a flow of
+orders (half of them rest, half take one of those: four reports for two orders), puts it into a log, has the
+service's consumer take all of it, and prints orders a second. 20,000 are asked for.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ def reports(orders: int) -> Records:
     rows["last_qty"][:, 2:], rows["last_price"][:, 2:] = 100, 10_000
     rows["liquidity"][:, 2:] = [int(Liquidity.TAKER), int(Liquidity.MAKER)]
     rows["trade_id"][:, 2:] = (maker + 1)[:, None] // 2
-    rows = rows.reshape(-1)
+    return _numbered(rows.reshape(-1))
+
+
+def _numbered(rows: Records) -> Records:
+    """With sequences, times and client order ids."""
     rows["sequence"] = np.arange(len(rows)) // 4 * 2 + 2
     rows["event_sequence"] = np.arange(1, len(rows) + 1)
     rows["timestamp"] = START_NS + rows["event_sequence"].astype(np.int64) * 1_000

@@ -64,7 +64,7 @@ _NICE_REPLICA: Final = 15
 _NICE_PUBLISHER: Final = 10
 _NICE_SERVICE: Final = 10
 
-SETTINGS_VARIABLE: Final = "CMATCH_SETTINGS"
+SETTINGS_VARIABLE: Final = "EXCHANGE_RUN_SETTINGS"
 """Where a supervisor gives a process all settings at once."""
 
 
@@ -384,14 +384,15 @@ def _called(name: str, number: int) -> str:
 
 def _child(process: Process, settings: Settings, number: int) -> ChildSpec:
     arguments = [sys.executable, "-m", "exchange.cli", "run", process.name, "--shard", str(number)]
-    arguments += ["--settings", "-", "--supervisor", str(os.getpid())]
+    arguments += ["--supervisor", str(os.getpid())]
     healthy = partial(process.healthy, settings, number)
-    # Under a supervisor a process has its socket alone. Not as arguments, which anybody can read.
+    # Under a supervisor a process has its socket alone.
     own = replace(settings, endpoints=replace(settings.endpoints, process_metrics=""))
     return ChildSpec(
         _called(process.name, number),
         arguments,
         healthy,
+        # Every user of the machine can read a command line: a setting may hold a password.
         environment={SETTINGS_VARIABLE: settings_as_json(own)},
         essential=process.essential,
     )

@@ -41,7 +41,7 @@ def test_json_line_has_its_fields_in_order_and_its_values_as_they_are() -> None:
     with correlated("c-81", "acme"):
         log("order\nasked", qty=3, share=0.5, good=True, why=None, how=Durability.DISK, ts="theirs")
     log("alone", level=logging.WARNING)
-    log_crash(KeyError, KeyError("it's"), None)  # type: ignore[arg-type]
+    log_crash(KeyError, KeyError("it's"), None)
     first, second, third = lines_of(stream)
     assert list(first)[:6] == ["ts", "level", "process", "event", "correlation_id", "tenant"]
     assert str(first.pop("ts")).endswith("Z")
@@ -170,7 +170,7 @@ def test_level_and_form_are_refused_where_they_are_none() -> None:
         ("tracing", "endpoint", "collector:4318", "expected http://host:port/v1/traces"),
     ):
         with pytest.raises(ConfigError, match=f"{section}.{name} .*{words}"):
-            load(environment={}, **{section: {name: value}})
+            load(environment={}, **{section: {name: value}})  # type: ignore[arg-type]
     stream = io.StringIO()
     configure("core", stream, settings=Log(level="error"))
     log("quiet")

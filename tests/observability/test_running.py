@@ -89,7 +89,7 @@ def test_metrics_of_all_processes_are_one_page(up: Up) -> None:
         return text if all(answered) else ""
 
     text = until(whole, "not all answer")
-    families = {family.name: family for family in parse_openmetrics(text)}
+    families = {family.name: family for family in parse_openmetrics(text)}  # type: ignore[no-untyped-call]
     known = {family.name: family for family, _ in described()}
     assert set(families) <= set(known)
     for name, family in families.items():
@@ -250,7 +250,7 @@ asyncio.run(main())
         name: Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
         for name, pid in up.announcement()["processes"].items()
     }
-    assert all("--settings -" in line for line in arguments.values())
+    assert all("--supervisor" in line for line in arguments.values())
     pages = [get(page)[2] for page in ("/metrics", "/health")]
     written = [up.log, alone.stdout, alone.stderr, *arguments.values(), *pages]
     written += [path.read_text() for path in (up.data / "run").rglob("*.json")]

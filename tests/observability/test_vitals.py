@@ -86,7 +86,8 @@ def test_pages_of_a_process_are_served_on_its_socket(settings: Settings) -> None
         metrics = ask(path, "/metrics", "application/openmetrics-text; version=1.0.0")
         assert metrics is not None
         assert metrics.kind == "application/openmetrics-text; version=1.0.0; charset=utf-8"
-        samples = {s.name: s for family in parse_openmetrics(metrics.text) for s in family.samples}
+        families = parse_openmetrics(metrics.text)  # type: ignore[no-untyped-call]
+        samples = {sample.name: sample for family in families for sample in family.samples}
         assert {sample.labels["process"] for sample in samples.values()} == {"risk"}
         assert samples["exchange_process_ready"].value == 0
         assert samples["process_resident_memory_bytes"].value > 1 << 20

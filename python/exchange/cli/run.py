@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--settings",
         metavar="JSON",
-        help=f"all settings at once, as a supervisor gives them; -: of the variable {SETTINGS_VARIABLE}",
+        help=f"all settings at once (a supervisor gives them in {SETTINGS_VARIABLE})",
     )
     parser.add_argument(
         "--supervisor", type=int, metavar="PID", help="stop when the process with this id is gone"
@@ -31,6 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs until stopped; returns the exit code of the process."""
-    given = os.environ.get(SETTINGS_VARIABLE, "") if options.settings == "-" else options.settings
-    settings = settings_of(options) if given is None else settings_of_json(given)
+    given = options.settings or (os.environ.get(SETTINGS_VARIABLE) if options.supervisor else None)
+    settings = settings_of_json(given) if given else settings_of(options)
     return run_process(options.process, settings, options.supervisor, options.shard)

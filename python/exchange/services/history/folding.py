@@ -97,7 +97,8 @@ def _orders(
     replaced = reports["exec_type"] == int(ExecType.REPLACED)
     named = firsts.copy()
     named[of[replaced]] = np.flatnonzero(replaced)
-    renamed = named != firsts
+    renamed = np.zeros(count, np.bool_)
+    renamed[of[replaced]] = True
     entered = np.isin(first["exec_type"], [int(ExecType.ACCEPTED), int(ExecType.REJECTED)])
 
     client_order_ids = texts(reports[named], "client_order_id")
