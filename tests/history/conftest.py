@@ -9,7 +9,7 @@ import pytest
 
 from exchange.storage.directory import DataDirectory
 from tests.event_log.conftest import memory
-from tests.event_log.test_publisher import Exchange
+from tests.event_log.published import Exchange
 from tests.exchange.journals import Writer
 
 __all__ = ["exchange", "memory"]

@@ -34,7 +34,7 @@ from exchange.runtime.consumer import Consumer
 from exchange.services.history import queries
 from exchange.services.history.service import SPEC
 from exchange.storage.sql import Store
-from tests.event_log.test_publisher import Exchange
+from tests.event_log.published import Exchange
 from tests.exchange.journals import ALICE, BOB, CAROL, MARKET, OTHER_TENANT, TENANT, Writer
 
 TABLE = TopicTable("dev")

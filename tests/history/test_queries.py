@@ -18,7 +18,7 @@ from exchange.runtime.caller import Caller
 from exchange.services.history import queries
 from exchange.services.history.service import SPEC
 from exchange.storage.sql import Store, open_store
-from tests.event_log.test_publisher import Exchange
+from tests.event_log.published import Exchange
 from tests.exchange.journals import ALICE, BOB, CAROL, MARKET, OTHER_TENANT, START_NS, TENANT
 from tests.history.oracle import MS, History, consume, stored, trade_wildly
 

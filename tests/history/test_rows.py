@@ -19,7 +19,7 @@ from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import open_store
 from exchange.storage.venue_limits import limits_of
 from tests.event_log.conformance import read_all
-from tests.event_log.test_publisher import NAMES, Exchange, load_settings
+from tests.event_log.published import NAMES, Exchange, load_settings
 from tests.exchange.journals import ALICE, BOB, CAROL, OTHER_TENANT, TENANT
 from tests.history.oracle import History, consume, history_of, stored, trade_wildly
 
