@@ -174,9 +174,9 @@ def test_pages_do_not_move_while_orders_come(exchange: Exchange, store: Store) -
 )
 def test_question_that_makes_no_sense_is_refused(tmp_path: Path, request_: Asked, words: str) -> None:
     """INVALID_ARGUMENT, with a sentence."""
-    with open_store(tmp_path, SPEC.name, SPEC.tables) as store:
-        with pytest.raises(RpcError, match=words) as caught:
-            ask(store, request_, Caller(0))
+    store = open_store(tmp_path, SPEC.name, SPEC.tables)
+    with store, pytest.raises(RpcError, match=words) as caught:
+        ask(store, request_, Caller(0))
     assert caught.value.code is RpcStatus.INVALID_ARGUMENT
 
 
