@@ -91,7 +91,7 @@ def kill_history(up: Up, before: int) -> int:
     return now
 
 
-@pytest.mark.req("A024", "E064", "E069")
+@pytest.mark.req("C029", "E068")
 def test_history_killed_under_load_loses_nothing_and_has_nothing_twice(up: Up) -> None:
     """SIGKILL, again and again, while orders come; then its rows are the fold of the journal."""
     pid = up.announcement()["processes"]["history"]

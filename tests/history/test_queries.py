@@ -127,7 +127,6 @@ def test_answers_are_what_a_look_at_every_row_finds(store: Store) -> None:
     assert found > 500
 
 
-@pytest.mark.req("A022")
 def test_tenant_finds_nothing_of_another_one_not_even_that_it_is_there(store: Store) -> None:
     """By account, order or client order id the answer is that of what never was."""
     history = stored(store)

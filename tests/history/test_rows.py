@@ -45,7 +45,7 @@ def test_tables_are_those_of_the_code(store_url: str) -> None:
             assert {name: empty for name, empty in columns.items() if name not in keys} == wanted, name
 
 
-@pytest.mark.req("E065", "E068")
+@pytest.mark.req("E064", "E065")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_rows_are_the_fold_of_the_journal_whatever_is_redelivered(
     exchange: Exchange, store_url: str, memory: Path, seed: int
