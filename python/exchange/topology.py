@@ -9,9 +9,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
 from typing import Final
@@ -24,18 +24,24 @@ from exchange.bus.topics import TopicTable
 from exchange.config import Settings, load
 from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
-from exchange.observability import MetricsServer, StatsReader, stats_path
+from exchange.observability import PageServer, StatsReader, stats_path
+from exchange.observability.tracing import start_tracing
 from exchange.runtime import publisher
 from exchange.runtime.beside_core import is_healthy
 from exchange.runtime.child import ChildSpec, die_with_parent
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import configure, log, log_crash
+from exchange.runtime.log_metrics import log_extent_families
+from exchange.runtime.overview import CORE, SUPERVISOR, Overview
 from exchange.runtime.priority import keep_off, rank
+from exchange.runtime.publisher import open_log
+from exchange.runtime.registry import Membership, instances_directory
 from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts
 from exchange.runtime.replica import is_healthy as replica_is_healthy
 from exchange.runtime.spec import ServiceSpec, check_table
 from exchange.runtime.supervisor import Plan, Supervisor
+from exchange.runtime.vitals import Vitals, serving, telling
 from exchange.services.accounts.service import SPEC as ACCOUNTS
 from exchange.services.matching.service import SPEC as MATCHING
 from exchange.services.orders.service import SPEC as ORDERS
@@ -57,6 +63,9 @@ _HISTORY_BYTES: Final = 2 << 30
 _NICE_REPLICA: Final = 15
 _NICE_PUBLISHER: Final = 10
 _NICE_SERVICE: Final = 10
+
+SETTINGS_VARIABLE: Final = "EXCHANGE_RUN_SETTINGS"
+"""Where a supervisor gives a process all settings at once."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +145,7 @@ def _service_main(name: str, settings: Settings, _number: int = 0) -> int:
     with (
         publisher.open_log(settings) as events,
         sql.open_store(host.store_url(settings), name, spec.tables) as store,
+        telling(settings, name, [name], getattr(settings.endpoints, name)) as vitals,
     ):
         plan = host.HostPlan(
             spec=spec,
@@ -145,6 +155,7 @@ def _service_main(name: str, settings: Settings, _number: int = 0) -> int:
             directory=DataDirectory(settings.data_directory),
             endpoint=getattr(settings.endpoints, name),
             serve=partial(_serve, settings),
+            vitals=vitals,
         )
         asyncio.run(host.host_until_told(plan))
     return ExitCode.STOPPED
@@ -254,13 +265,14 @@ def run_process(name: str, settings: Settings, supervisor: int | None = None, nu
         number: of the shard.
     """
     process = next(each for each in PROCESSES if each.name == name)
-    configure(_called(name, number))
+    configure(_called(name, number), settings=settings.log)
     sys.excepthook = log_crash
     if supervisor is not None:
         die_with_parent(supervisor)
     try:
         prepare(settings)
-        return process.main(settings, number)
+        with _tracing(settings, _called(name, number)):
+            return process.main(settings, number)
     except (ConfigError, SecurityError) as error:
         log("refused to start", reason=error)
         return ExitCode.CONFIG
@@ -283,12 +295,12 @@ def run_all(settings: Settings) -> int:
     for name in ("accounts", "risk"):
         if getattr(settings, name).process:
             raise ConfigError(f"{name}.process is true: expected false for all in one process")
-    configure("all-in-one")
+    configure("all-in-one", settings=settings.log)
     prepare(settings)
     started: list[tuple[asyncio.AbstractEventLoop, Replica]] = []
 
     async def replica() -> None:
-        made = _make_replica(settings)
+        made = _make_replica(settings, Vitals("replica"))
         started.append((asyncio.get_running_loop(), made))
         await made.run()
 
@@ -311,10 +323,16 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
         ExchangeError: it cannot start: the directory is in use, open to others, or of other limits.
         ConfigError: `risk.approval` names nothing.
     """
-    configure("supervisor")
+    configure(SUPERVISOR, settings=settings.log)
     approval_of(settings.risk.approval)
     keep_off(settings.core.cpu)
     directory = prepare(settings)
+    vitals = Vitals(SUPERVISOR)
+
+    def chore() -> None:
+        vitals.beat()
+        prepare_spare(directory.journal, settings.limits.segment_bytes)
+
     supervisor = Supervisor(
         Plan(
             directory=directory,
@@ -324,8 +342,8 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
                 for number in process.numbers(settings)
             ],
             endpoints=endpoints_of(settings),
-            servers=[partial(_metrics, settings)] if settings.endpoints.metrics else [],
-            chore=partial(prepare_spare, directory.journal, settings.limits.segment_bytes),
+            servers=[partial(_overview, settings, vitals)],
+            chore=chore,
             on_ready=on_ready,
         )
     )
@@ -366,18 +384,60 @@ def _called(name: str, number: int) -> str:
 
 def _child(process: Process, settings: Settings, number: int) -> ChildSpec:
     arguments = [sys.executable, "-m", "exchange.cli", "run", process.name, "--shard", str(number)]
-    arguments += ["--settings", settings_as_json(settings), "--supervisor", str(os.getpid())]
+    arguments += ["--supervisor", str(os.getpid())]
     healthy = partial(process.healthy, settings, number)
-    return ChildSpec(_called(process.name, number), arguments, healthy, essential=process.essential)
+    # Under a supervisor a process has its socket alone.
+    own = replace(settings, endpoints=replace(settings.endpoints, process_metrics=""))
+    return ChildSpec(
+        _called(process.name, number),
+        arguments,
+        healthy,
+        # Every user of the machine can read a command line: a setting may hold a password.
+        environment={SETTINGS_VARIABLE: settings_as_json(own)},
+        essential=process.essential,
+    )
 
 
-def _metrics(settings: Settings) -> AbstractContextManager[object]:
-    host, _, port = settings.endpoints.metrics.rpartition(":")
-    path = stats_path(settings.data_directory)
-    return MetricsServer(lambda: StatsReader(path), host, int(port))
+@contextmanager
+def _overview(settings: Settings, vitals: Vitals) -> Iterator[None]:
+    """What the supervisor serves of all processes, and the heartbeat of the core."""
+    directory = DataDirectory(settings.data_directory)
+    names = [_called(each.name, number) for each in PROCESSES for number in each.numbers(settings)]
+    hosted = {each.name: each.hosts for each in PROCESSES}
+    with ExitStack() as opened:
+        opened.enter_context(serving(settings, vitals))
+        overview = Overview(directory, stats_path(settings.data_directory), names, vitals)
+        opened.callback(overview.close)
+        events = open_log(settings)
+        opened.callback(events.close)
+        vitals.tells(families=partial(log_extent_families, events))
+        if settings.registry.heartbeats:
+            membership = Membership(instances_directory(directory), CORE)
+            opened.callback(membership.leave)
+            vitals.beats(
+                partial(overview.speak_for_core, membership, hosted[CORE], settings.endpoints.orders)
+            )
+        if settings.endpoints.metrics:
+            host, _, port = settings.endpoints.metrics.rpartition(":")
+            opened.enter_context(PageServer(overview.pages, (host, int(port))))
+        yield
 
 
-def _make_replica(settings: Settings) -> Replica:
+@contextmanager
+def _tracing(settings: Settings, process: str) -> Iterator[None]:
+    """Spans of this process, where they are asked for; the core has no time for them."""
+    tracing = settings.tracing
+    if not tracing.endpoint or process == CORE:
+        yield
+        return
+    end = start_tracing(process, tracing.endpoint, tracing.sample_percent)
+    try:
+        yield
+    finally:
+        end()
+
+
+def _make_replica(settings: Settings, vitals: Vitals) -> Replica:
     directory = DataDirectory(settings.data_directory)
     limits = settings.limits
     ports = ReplicaPorts(
@@ -399,6 +459,7 @@ def _make_replica(settings: Settings) -> Replica:
             snapshot_interval_s=settings.core.snapshot_interval_s,
             tidy=lambda: make_room(directory, limits.journal_bytes, remove_before),
             events=publisher.open_log(settings),
+            vitals=vitals,
         )
     )
 
@@ -421,7 +482,11 @@ async def _serve(
 
 
 async def _run_replica(settings: Settings) -> int:
-    replica = _make_replica(settings)
+    with telling(settings, "replica", _KERNELS, settings.endpoints.queries) as vitals:
+        return await _follow(_make_replica(settings, vitals))
+
+
+async def _follow(replica: Replica) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, replica.stop)

@@ -293,7 +293,7 @@ def test_exchange_through_a_crash_and_a_stop_loses_nothing(tmp_path: Path) -> No
         with_port.say("admin", "open-account", "11", "--of", "1")
         with_port.say("admin", "deposit", "11", "BTC", "1.5")
         url = with_port.announcement()["endpoints"]["metrics"]
-        assert b"exchange_core_up 1" in fetch(url)
+        assert b'exchange_core_up{process="core"} 1' in fetch(url)
         assert json.loads(fetch(url.replace("/metrics", "/health")))["status"] == "healthy"
         core = with_port.announcement()["processes"]["core"]
         os.kill(core, signal.SIGKILL)

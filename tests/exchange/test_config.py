@@ -106,7 +106,11 @@ def test_every_setting_can_be_set_in_each_way(tmp_path: Path, row: Row) -> None:
 def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
     """A good value that is not the default, as text and as itself."""
     if row.bounds is not None:
-        special = {"limits.segment_bytes": 2**23, "limits.client_order_ids": 2**23}
+        special = {
+            "limits.segment_bytes": 2**23,
+            "limits.client_order_ids": 2**23,
+            "tracing.sample_percent": 10,
+        }
         value = special.get(row.key, row.bounds[1])
         return str(value), value
     if row.kind is bool:
@@ -117,7 +121,11 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
         return str(tmp_path / "other"), tmp_path / "other"
     words = {
         "endpoints.metrics": "127.0.0.1:1",
+        "endpoints.process_metrics": "127.0.0.1:1",
         "events.environment": "staging",
+        "log.format": "json",
+        "log.level": "warning",
+        "tracing.endpoint": "http://127.0.0.1:4318/v1/traces",
         "risk.approval": "desk.rules:approve",
     }
     text = words.get(row.key, f"tcp://127.0.0.1:{7_000 + len(row.name)}")

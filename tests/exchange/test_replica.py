@@ -32,6 +32,7 @@ from exchange.runtime.replica import (
     is_healthy,
     read_status,
 )
+from exchange.runtime.vitals import Vitals
 from exchange.schema.codec import decode_message, encode_message
 from exchange.storage.digests import read_digests
 from exchange.storage.directory import DataDirectory
@@ -99,7 +100,9 @@ async def running(root: Path, venue: Venue | None = None) -> AsyncIterator[World
     ports.statistics = CoreStatistics(no_statistics, Durability.PROCESS)
     endpoint = f"ipc://{directory.run}/queries.sock"
     replica = Replica(
-        ReplicaPlan(directory, ports, SERVICES, endpoint, RpcServer, "standby", 0, lambda: None)
+        ReplicaPlan(
+            directory, ports, SERVICES, endpoint, RpcServer, "standby", 0, lambda: None, Vitals("replica")
+        )
     )
     task = asyncio.create_task(replica.run())
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

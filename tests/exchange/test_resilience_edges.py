@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 
 from exchange.bus.rpc import RpcClient
 from exchange.errors import ConfigError, ServiceUnavailableError
-from exchange.observability.metrics import families_text
+from exchange.observability.openmetrics import families_text
 from exchange.resilience import EDGES, CircuitBreaker, Edge, Policies, Try
 from exchange.runtime.edge_metrics import edge_families
 
@@ -25,7 +25,7 @@ NETWORK = {"socket", "http", "urllib", "httpx", "requests", "aiohttp", "ssl", "x
 MAY_USE_NETWORK = {
     "bench/beside.py": "reads /metrics as Prometheus would, from outside of the exchange",
     "cli/bench.py": "looks for a free port for that",
-    "observability/metrics.py": "serves",
+    "observability/server.py": "serves; a supervisor asks its own processes for their pages",
 }
 # Who opens a session with a core or a leader: a stream of frames, not calls.
 MAY_OPEN_SESSIONS = {

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,16 +17,20 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pro
 
 from cmatch._core import SharedStats, Stat, Timing
 from exchange.observability import (
-    MetricsServer,
+    PageServer,
     StatsReader,
     StatsSnapshot,
-    StatsUnavailable,
     health_of,
     metrics_text,
 )
-from exchange.observability import metrics as metrics_module
-from exchange.observability.metrics import edges, seconds
+from exchange.observability import server as server_module
+from exchange.observability.core_metrics import edges
+from exchange.observability.openmetrics import seconds
+from exchange.observability.server import Answer
 from exchange.observability.stats import StatUnit, bucket_limits
+from exchange.runtime.overview import Overview
+from exchange.runtime.vitals import Vitals
+from exchange.storage.directory import DataDirectory
 
 NS = 1_000_000_000
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -223,33 +228,49 @@ class Asked:
             connection.close()
 
 
+@contextmanager
+def serving(path: Path, port: int = 0) -> Iterator[PageServer]:
+    """What a supervisor serves, of a core alone; a heartbeat of any age is alive."""
+    overview = Overview(DataDirectory(path.parent), path, ["core"], Vitals("supervisor"), max_age_ns=2**63)
+    try:
+        with PageServer(overview.pages, ("127.0.0.1", port)) as server:
+            yield server
+    finally:
+        overview.close()
+
+
 @pytest.fixture
-def server(path: Path) -> Iterator[MetricsServer]:
-    """Over the file, whether it is there or not; a heartbeat of any age is alive."""
-    with MetricsServer(lambda: StatsReader(path), max_age_ns=2**63) as server:
+def server(path: Path) -> Iterator[PageServer]:
+    """Over the file, whether it is there or not."""
+    with serving(path) as server:
         yield server
 
 
-def test_server_pages_are_metrics_health_and_ready(stats: SharedStats, server: MetricsServer) -> None:
+def core(name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """A metric of the core, as it is called in samples."""
+    return f"exchange_core_{name}", (("process", "core"),)
+
+
+def test_server_pages_are_metrics_health_and_ready(stats: SharedStats, server: PageServer) -> None:
     """Each path has its body, and the format is the one asked for."""
     plain = Asked(server.port, "/metrics")
     assert (plain.status, plain.kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
-    assert samples_of(plain.text, openmetrics=False)["exchange_core_orders_total", ()] == 12
+    assert samples_of(plain.text, openmetrics=False)[core("orders_total")] == 12
     opened = Asked(server.port, "/metrics?x=1", Accept="application/openmetrics-text;version=1.0.0,*/*;q=0.1")
     assert opened.kind.startswith("application/openmetrics-text; version=1.0.0")
-    assert samples_of(opened.text, openmetrics=True)["exchange_core_orders_total", ()] == 12
+    assert samples_of(opened.text, openmetrics=True)[core("orders_total")] == 12
     health = Asked(server.port, "/health")
     assert (health.status, health.kind) == (200, "application/json")
     assert json.loads(health.text)["status"] == "healthy"
     assert list(json.loads(health.text)) == ["status", "dependencies", "uptime", "version", "ready"]
-    assert Asked(server.port, "/ready").text == '{"ready": true}\n'
+    assert Asked(server.port, "/health/ready").text == '{"ready": true}\n'
     stats.set(Stat.ready, 0)
-    late = Asked(server.port, "/ready")
+    late = Asked(server.port, "/health/ready")
     assert (late.status, late.text) == (503, '{"ready": false}\n')
     assert Asked(server.port, "/health").status == 200
 
 
-def test_server_other_paths_and_methods_are_refused(server: MetricsServer) -> None:
+def test_server_other_paths_and_methods_are_refused(server: PageServer) -> None:
     """Nothing else is there; HEAD has no body."""
     assert Asked(server.port, "/").status == 404
     assert Asked(server.port, "/metrics", "POST").status == 501
@@ -257,31 +278,31 @@ def test_server_other_paths_and_methods_are_refused(server: MetricsServer) -> No
     assert (head.status, head.text) == (200, "")
 
 
-def test_server_without_a_core_says_so_and_finds_the_next_one(path: Path, server: MetricsServer) -> None:
+def test_server_without_a_core_says_so_and_finds_the_next_one(path: Path, server: PageServer) -> None:
     """The pages are there before the core, between two, and after it."""
-    assert samples_of(Asked(server.port, "/metrics").text, openmetrics=False)["exchange_core_up", ()] == 0
+    assert samples_of(Asked(server.port, "/metrics").text, openmetrics=False)[core("up")] == 0
     assert Asked(server.port, "/health").status == 503
-    assert Asked(server.port, "/ready").status == 503
+    assert Asked(server.port, "/health/ready").status == 503
     for orders in (1, 2):
         stats = SharedStats(str(path))
         stats.add(Stat.orders, orders)
         text = Asked(server.port, "/metrics").text
-        assert samples_of(text, openmetrics=False)["exchange_core_orders_total", ()] == orders
+        assert samples_of(text, openmetrics=False)[core("orders_total")] == orders
         path.unlink()
         assert Asked(server.port, "/health").status == 503
 
 
 def test_server_clients_that_say_nothing_hold_up_nobody_below_the_limit(
-    stats: SharedStats, server: MetricsServer, monkeypatch: pytest.MonkeyPatch
+    stats: SharedStats, server: PageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Up to the limit of requests others are answered; beyond it a connection is closed at once."""
     assert stats.get(Stat.orders) == 12
     silent = [
         socket.create_connection(("127.0.0.1", server.port), timeout=20)
-        for _ in range(metrics_module.MAX_REQUESTS - 1)
+        for _ in range(server_module.MAX_REQUESTS - 1)
     ]
     try:
-        assert Asked(server.port, "/ready").status == 200
+        assert Asked(server.port, "/health/ready").status == 200
         refused = 0
         while not refused:
             silent.append(socket.create_connection(("127.0.0.1", server.port), timeout=20))
@@ -289,7 +310,7 @@ def test_server_clients_that_say_nothing_hold_up_nobody_below_the_limit(
             try:
                 refused += silent[-1].recv(1) == b""
             except TimeoutError:
-                assert len(silent) <= metrics_module.MAX_REQUESTS + 1
+                assert len(silent) <= server_module.MAX_REQUESTS + 1
     finally:
         for one in silent:
             one.close()
@@ -298,24 +319,20 @@ def test_server_clients_that_say_nothing_hold_up_nobody_below_the_limit(
 def test_server_that_is_closed_leaves_no_thread_and_no_port(path: Path) -> None:
     """The supervisor can stop it and start another in its place."""
     before = threading.active_count()
-    with MetricsServer(lambda: StatsReader(path)) as server:
+    with serving(path) as server:
         port = server.port
-        assert Asked(port, "/ready").status == 503
-    with MetricsServer(lambda: StatsReader(path), port=port) as server:
-        assert Asked(server.port, "/ready").status == 503
+        assert Asked(port, "/health/ready").status == 503
+    with serving(path, port) as server:
+        assert Asked(server.port, "/health/ready").status == 503
     assert threading.active_count() <= before
     with pytest.raises(ConnectionRefusedError):
-        Asked(port, "/ready")
+        Asked(port, "/health/ready")
 
 
 def test_server_never_started_can_be_closed(path: Path) -> None:
     """A start that failed elsewhere still lets go of the port."""
-
-    def none() -> StatsReader:
-        raise StatsUnavailable("none")
-
-    server = MetricsServer(none)
+    server = PageServer(lambda _: Answer(200, "text/plain", ""), ("127.0.0.1", 0))
     port = server.port
     server.close()
-    with MetricsServer(lambda: StatsReader(path), port=port) as second:
+    with serving(path, port) as second:
         assert second.port == port

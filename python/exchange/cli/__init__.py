@@ -21,6 +21,8 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("solo", "let answers leave without a standby"),
     ("demo", "run a market on a new exchange, and audit it at the end"),
     ("status", "how the exchange is: health, rates, latency"),
+    ("ps", "the processes: state, uptime, processor, memory, restarts, lag"),
+    ("services", "the services: instances, endpoints, health, version"),
     ("admin", "assets, instruments, accounts, money, limits, switches"),
     ("order", "enter, change, cancel and list orders"),
     ("balances", "the balances of an account"),

@@ -9,8 +9,8 @@ from exchange.cli.common import add_settings, settings_of
 from exchange.topology import endpoints_of, run_all, supervise
 
 DESCRIPTION = """Run an exchange on a data directory until it is told to stop (Ctrl-C, SIGTERM): a core
-process and a read replica under a supervisor, which starts again what falls over and serves /metrics,
-/health and /ready. One line of the log an event goes to standard error; where to connect is printed, and
+process and a read replica under a supervisor, which starts again what falls over and serves /metrics
+and /health. One line of the log an event goes to standard error; where to connect is printed, and
 written to DIR/run/exchange.json. A second `up` on the same directory is refused."""
 
 

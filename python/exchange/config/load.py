@@ -6,18 +6,20 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from exchange.config.settings import Durability, Endpoints, Events, Settings
+from exchange.config.settings import Durability, Events, Settings
 from exchange.config.table import FILE_VARIABLE, VARIABLE_PREFIX, Row, rows, sections
 from exchange.errors import ConfigError
 
 _FILE_BYTES_MAX: Final = 1 << 20
 # What the kernel's socket address holds, less its closing zero.
 _SOCKET_PATH_BYTES_MAX: Final = 107
+_LOG_FORMATS: Final = ("text", "json")
+_LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -124,7 +126,12 @@ def _value(row: Row, value: object, source: str) -> object:
         return Path(value).expanduser()
     if row.kind is Durability and value in set(Durability):
         return Durability(str(value))
-    raise ConfigError(f"{source}: {row.key} is {value!r}: expected {row.expected}")
+    raise ConfigError(f"{source}: {row.key} is {_shown(value)}: expected {row.expected}")
+
+
+def _shown(value: object) -> str:
+    """A value as a message may repeat it: an address without its password."""
+    return re.sub(r"(?<=://)([^\s:/@]*):[^\s/]+@", r"\1:***@", repr(value))
 
 
 def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
@@ -144,13 +151,29 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
         other = next(each for each in filled if filled[each] == endpoint)
         if other != name:
             raise refuse(f"endpoints.{name}", f"is that of {other}: expected another one")
-    if settings.endpoints.metrics and not _is_host_port(settings.endpoints.metrics):
-        raise refuse("endpoints.metrics", f"is {settings.endpoints.metrics!r}: expected host:port")
+    for name in ("metrics", "process_metrics"):
+        address = getattr(settings.endpoints, name)
+        if address and not _is_host_port(address):
+            raise refuse(f"endpoints.{name}", f"is {address!r}: expected host:port")
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", settings.events.environment):
         raise refuse(
             "events.environment",
             f"is {settings.events.environment!r}: expected a lower-case word of at most 32 characters",
         )
+    _check_telling(settings, refuse)
+    _check_limits(settings, refuse)
+    risk = settings.risk
+    if risk.approval and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", risk.approval, re.ASCII):
+        raise refuse("risk.approval", f"is {risk.approval!r}: expected package.module:function")
+    if risk.approval and not risk.process:
+        raise refuse("risk.approval", f"is {risk.approval!r}: expected risk.process = true beside it")
+    endpoints = replace(settings.endpoints, **filled)
+    return replace(
+        settings, data_directory=data_directory, endpoints=endpoints, events=_events(settings, sources)
+    )
+
+
+def _check_limits(settings: Settings, refuse: Callable[[str, str], ConfigError]) -> None:
     limits, sessions = settings.limits, settings.sessions
     if limits.segment_bytes % 4096:
         raise refuse("limits.segment_bytes", f"is {limits.segment_bytes}: expected a multiple of 4,096")
@@ -167,15 +190,16 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
             "sessions.heartbeat_timeout_ms",
             f"is {sessions.heartbeat_timeout_ms}: expected at least twice sessions.heartbeat_interval_ms",
         )
-    risk = settings.risk
-    if risk.approval and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", risk.approval, re.ASCII):
-        raise refuse("risk.approval", f"is {risk.approval!r}: expected package.module:function")
-    if risk.approval and not risk.process:
-        raise refuse("risk.approval", f"is {risk.approval!r}: expected risk.process = true beside it")
-    endpoints = Endpoints(**filled, metrics=settings.endpoints.metrics)
-    return replace(
-        settings, data_directory=data_directory, endpoints=endpoints, events=_events(settings, sources)
-    )
+
+
+def _check_telling(settings: Settings, refuse: Callable[[str, str], ConfigError]) -> None:
+    """Of log, tracing and registry."""
+    if settings.log.format not in _LOG_FORMATS:
+        raise refuse("log.format", f"is {settings.log.format!r}: expected text or json")
+    if settings.log.level not in _LOG_LEVELS:
+        raise refuse("log.level", f"is {settings.log.level!r}: expected {', '.join(_LOG_LEVELS)}")
+    if not re.fullmatch(r"(https?://[^\s/]+/\S*)?", settings.tracing.endpoint, re.ASCII):
+        raise refuse("tracing.endpoint", "is no address: expected http://host:port/v1/traces, or https://…")
 
 
 def _events(settings: Settings, sources: Mapping[str, str]) -> Events:

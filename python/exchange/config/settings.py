@@ -33,7 +33,13 @@ class Endpoints:
     orders: str = _setting("", "The core: orders, cancels, administration; `ipc://…`, or `tcp://…` with keys")
     queries: str = _setting("", "The read replica; `ipc://…`, or `tcp://…` with keys")
     history: str = _setting("", "The order history; `ipc://…`, or `tcp://…` with keys")
-    metrics: str = _setting("127.0.0.1:9464", "HTTP for metrics and health, `host:port`; empty: none")
+    metrics: str = _setting(
+        "127.0.0.1:9464", "HTTP for metrics and health of all processes, `host:port`; empty: none"
+    )
+    process_metrics: str = _setting(
+        "",
+        "HTTP for those of one process that runs by itself (`exchange run`); each also has a socket in `run`",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +166,44 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What the processes write to standard error."""
+
+    format: str = _setting("text", "`text`: key=value, for people; `json`: one object a line")
+    level: str = _setting("info", "The least that is written: `debug`, `info`, `warning`, `error`")
+    repeats_max: int = _setting(
+        100, "Lines of one event in ten seconds; further ones are counted, not written; 0: all", 0, 1_000_000
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """The order history."""
 
     enabled: bool = _setting(
         False, "Keep every order and every execution in a store; publishes events, if nothing else is said"
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracing:
+    """Spans of OpenTelemetry; needs the extra `otel`."""
+
+    endpoint: str = _setting(
+        "", "OTLP over HTTP, `http://host:4318/v1/traces`; empty: no spans, and nothing of it is loaded"
+    )
+    sample_percent: int = _setting(100, "Of the traces that are recorded", 0, 100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """Where services are that no running process of this exchange hosts; empty: nowhere."""
+
+    heartbeats: bool = _setting(True, "Processes say in `run/instances` that they live, and are found there")
+    market_data: str = _setting("http://localhost:8001", "Market data")
+    regime_detection: str = _setting("http://localhost:8002", "The regime of the market")
+    risk_management: str = _setting("http://localhost:8003", "Approval of trades")
+    execution: str = _setting("http://localhost:8004", "Trade requests")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,4 +226,7 @@ class Settings:
     security: Security = field(default_factory=Security)
     replication: Replication = field(default_factory=Replication)
     events: Events = field(default_factory=Events)
+    registry: Registry = field(default_factory=Registry)
+    log: Log = field(default_factory=Log)
+    tracing: Tracing = field(default_factory=Tracing)
     history: History = field(default_factory=History)

@@ -1,7 +1,8 @@
 """What the processes tell of themselves: shared statistics, metrics, health."""
 
+from exchange.observability.core_metrics import metrics_text
 from exchange.observability.health import Health, Status, health_of
-from exchange.observability.metrics import MetricsServer, metrics_text
+from exchange.observability.server import PageServer
 from exchange.observability.stats import (
     HistogramSnapshot,
     StatKind,
@@ -16,7 +17,7 @@ from exchange.observability.stats import (
 __all__ = [
     "Health",
     "HistogramSnapshot",
-    "MetricsServer",
+    "PageServer",
     "StatKind",
     "StatRow",
     "StatUnit",

@@ -1,10 +1,11 @@
-"""Is the core process alive, well, and ready for orders? Judged from its statistics alone."""
+"""Is a process alive, well, and ready? The core is judged from its statistics alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from exchange.observability.stats import StatsSnapshot
@@ -32,7 +33,8 @@ class Health:
         dependencies: Status of each thing that it needs, by name.
         uptime: Whole seconds since the process started; 0 of one that is not there.
         version: Of the distribution.
-        ready: Whether orders are taken.
+        ready: Whether it does its work: of the core, whether orders are taken.
+        live: Whether it turns at all; one that does not is to be started again. Not of the body.
     """
 
     status: Status
@@ -40,6 +42,7 @@ class Health:
     uptime: int
     version: str
     ready: bool
+    live: bool = True
 
     def body(self) -> dict[str, object]:
         """As JSON has it."""
@@ -52,6 +55,16 @@ class Health:
         }
 
 
+SHARES = {Status.HEALTHY: 1.0, Status.DEGRADED: 0.5, Status.UNHEALTHY: 0.0}
+"""What metrics say of a status."""
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The worst of them; healthy where there are none."""
+    return max(statuses, key=list(Status).index, default=Status.HEALTHY)
+
+
+@cache
 def distribution_version() -> str:
     """Of the installed distribution; empty where there is none."""
     try:
@@ -69,7 +82,9 @@ def health_of(stats: StatsSnapshot | None, unix_ns: int, max_age_ns: int = MAX_A
         max_age_ns: A loop that has not turned for longer hangs, or is gone.
     """
     if stats is None:
-        return Health(Status.UNHEALTHY, {"core": Status.UNHEALTHY}, 0, distribution_version(), ready=False)
+        return Health(
+            Status.UNHEALTHY, {"core": Status.UNHEALTHY}, 0, distribution_version(), ready=False, live=False
+        )
     values = stats.values
     turns = stats.heartbeat_age_ns <= max_age_ns
     breaker = values["breaker_state"]
@@ -81,12 +96,12 @@ def health_of(stats: StatsSnapshot | None, unix_ns: int, max_age_ns: int = MAX_A
     for name in ("accounts", "risk"):
         if state := values[f"{name}_stage"]:
             dependencies[name] = Status.DEGRADED if state == STAGE_AWAY else Status.HEALTHY
-    worst = max(dependencies.values(), key=list(Status).index)
     started_ns = values["started_at_ns"]
     return Health(
-        status=worst,
+        status=worst(dependencies.values()),
         dependencies=dependencies,
         uptime=max(0, unix_ns - started_ns) // NS if started_ns else 0,
         version=distribution_version(),
         ready=turns and bool(values["ready"]) and not values["read_only"],
+        live=turns,
     )

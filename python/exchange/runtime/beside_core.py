@@ -20,6 +20,7 @@ from exchange.config.settings import Settings
 from exchange.runtime.core_session import CoreRefusedError
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
+from exchange.runtime.vitals import Vitals
 from exchange.storage.directory import DataDirectory, replace_file
 
 _MS: Final = 1_000_000
@@ -52,14 +53,14 @@ class Work(Protocol):
 
 
 def work_beside_core(
-    name: str, directory: DataDirectory, work: Work, wait: Callable[[float], object] = time.sleep
+    directory: DataDirectory, work: Work, vitals: Vitals, wait: Callable[[float], object] = time.sleep
 ) -> int:
     """Works until told to stop; the exit code.
 
     Args:
-        name: Of the process.
         directory: The data directory.
         work: What it does.
+        vitals: Of this process.
         wait: Until there may be something to do, at most so many seconds.
 
     Raises:
@@ -74,11 +75,12 @@ def work_beside_core(
         signal.signal(number, stop)
     gc.collect()
     gc.freeze()
-    status, pause = StatusFile(directory, name), _SHORTEST_PAUSE_S
+    status, pause = StatusFile(directory, vitals.name), _SHORTEST_PAUSE_S
     try:
         while not stopped:
             now_ns = time.monotonic_ns()
             done = work.turn(now_ns)
+            vitals.beat(now_ns)
             status.say(now_ns, sequence=work.sequence, logged_on=work.logged_on)
             if done:
                 pause = _SHORTEST_PAUSE_S

@@ -88,6 +88,11 @@ class Consumer:
             raise
 
     @property
+    def service(self) -> str:
+        """Whose it is."""
+        return self._spec.name
+
+    @property
     def counts(self) -> Mapping[str, int]:
         """Events until now: taken, duplicates, behind, dead; and retries."""
         # Copied at once: the thread that consumes counts on.

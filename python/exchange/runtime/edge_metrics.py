@@ -1,70 +1,100 @@
-"""What the policies of a process counted of its calls to others, as metrics."""
+"""What the policies of a process counted of its calls, as metrics: rate, errors, duration, breaker."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import accumulate
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
 from typing import Final
 
-from exchange.observability.metrics import Family
+from exchange.observability.catalogue import METRICS, Buckets
+from exchange.observability.openmetrics import Family
 from exchange.resilience import BUCKETS_S, BreakerState, Edge, Policies, Policy
+from exchange.storage.directory import replace_file
 
-_PREFIX: Final = "exchange_edge_"
 _STATES: Final = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
+_WRITE_NS: Final = 1_000_000_000
 
-Sample = tuple[str, str, str]
+Key = tuple[Edge, str]
 
 
 def edge_families(policies: Policies) -> Iterator[Family]:
-    """Rate, errors and duration of every edge that was used, and its breaker."""
-    made = policies.all()
-    calls = [
-        ("_total", _labels(key, f'outcome="{outcome}"'), str(number))
-        for key, policy in made.items()
-        for outcome, number in policy.counts.outcomes.items()
+    """Of every edge that was used."""
+    made = {_labels(key): policy for key, policy in policies.all().items()}
+    counts = {labels: policy.counts for labels, policy in made.items()}
+
+    def each(name: str, read: Callable[[Policy], int]) -> Family:
+        return METRICS[name].family((labels, read(policy)) for labels, policy in made.items())
+
+    yield METRICS["exchange_edge_calls"].family(
+        ((*labels, str(outcome)), number)
+        for labels, of in counts.items()
+        for outcome, number in of.outcomes.items()
+    )
+    yield METRICS["exchange_edge_duration_seconds"].histogram(
+        (labels, Buckets(BUCKETS_S, of.durations, of.duration_s)) for labels, of in counts.items()
+    )
+    yield each("exchange_edge_tries", lambda policy: policy.counts.tries)
+    yield each("exchange_edge_under_way", lambda policy: policy.counts.under_way)
+    yield each("exchange_edge_breaker_state", lambda policy: _STATES[policy.breaker.state])
+    yield each("exchange_edge_breaker_failures", lambda policy: policy.breaker.failure_count)
+    yield each("exchange_edge_breaker_opened", lambda policy: policy.counts.opened)
+
+
+class EdgeFile:
+    """Writes the metrics of edges once a second, for a process that has no thread to serve them: the core.
+
+    Args:
+        path: Beside the statistics, in memory-backed storage.
+        policies: Of the process.
+        now_ns: The monotonic clock.
+    """
+
+    def __init__(self, path: Path, policies: Policies, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._path = path
+        self._policies = policies
+        self._now_ns = now_ns
+        self._due_ns = 0
+
+    def __call__(self) -> None:
+        """Writes, where it is time to."""
+        now_ns = self._now_ns()
+        if now_ns >= self._due_ns:
+            self._due_ns = now_ns + _WRITE_NS
+            with contextlib.suppress(OSError):
+                content = [asdict(family) for family in edge_families(self._policies)]
+                replace_file(self._path, json.dumps(content).encode())
+
+
+def edges_path(stats: Path) -> Path:
+    """Where the core writes its edges: beside its statistics."""
+    return stats.with_name(f"{stats.name}.edges")
+
+
+def read_edges(path: Path) -> list[Family]:
+    """What was written; nothing where there is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return []
+    return [
+        Family(
+            each["name"],
+            each["kind"],
+            each["unit"],
+            each["help"],
+            [
+                (suffix, tuple((name, value) for name, value in labels), value)
+                for suffix, labels, value in each["samples"]
+            ],
+        )
+        for each in content
     ]
-    yield Family(f"{_PREFIX}calls", "counter", "", "Calls that ended, by how", calls)
-    durations = [sample for key, policy in made.items() for sample in _durations(key, policy)]
-    yield Family(f"{_PREFIX}duration_seconds", "histogram", "seconds", "How long calls took", durations)
-    yield _of_each(made, "tries", "counter", "Tries that reached the callee", lambda each: each.counts.tries)
-    yield _of_each(made, "under_way", "gauge", "Calls under way", lambda each: each.counts.under_way)
-    yield _of_each(
-        made,
-        "breaker_state",
-        "gauge",
-        "The breaker: 0 closed, 1 half open, 2 open",
-        lambda each: _STATES[each.breaker.state],
-    )
-    yield _of_each(
-        made,
-        "breaker_failures",
-        "gauge",
-        "Failures in a row",
-        lambda each: each.breaker.failure_count,
-    )
-    yield _of_each(
-        made, "breaker_opened", "counter", "How often the breaker opened", lambda each: each.counts.opened
-    )
 
 
-def _of_each(
-    made: Mapping[tuple[Edge, str], Policy], name: str, kind: str, words: str, read: Callable[[Policy], int]
-) -> Family:
-    suffix = "_total" if kind == "counter" else ""
-    samples = [(suffix, _labels(key), str(read(policy))) for key, policy in made.items()]
-    return Family(f"{_PREFIX}{name}", kind, "", words, samples)
-
-
-def _durations(key: tuple[Edge, str], policy: Policy) -> Iterator[Sample]:
-    counts = policy.counts
-    limits = [*(f"{limit:g}" for limit in BUCKETS_S), "+Inf"]
-    for limit, number in zip(limits, accumulate(counts.durations), strict=True):
-        yield "_bucket", _labels(key, f'le="{limit}"'), str(number)
-    yield "_sum", _labels(key), f"{counts.duration_s:.9f}"
-    yield "_count", _labels(key), str(sum(counts.durations))
-
-
-def _labels(key: tuple[Edge, str], *more: str) -> str:
+def _labels(key: Key) -> tuple[str, str, str]:
     (caller, callee), instance = key
-    labels = [f'caller="{caller}"', f'callee="{callee}"', f'instance="{instance}"', *more]
-    return "{" + ",".join(labels) + "}"
+    return caller, callee, instance

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
 from exchange.domain.events import DeadLetter, Entity, Event, EventEnvelope
 from exchange.domain.events.catalogue import DEAD_LETTER, TEXT_BYTES_MAX
 from exchange.errors import WireError
+from exchange.observability.correlation import correlated
 from exchange.runtime.event_run import EventRun
 from exchange.runtime.outbox import Outbox
 from exchange.runtime.spec import ServiceSpec
@@ -57,7 +59,11 @@ class Handling:
     def handle(self, tx: Transaction, run: EventRun) -> None:
         """One stretch of events; a type without a handler is passed over."""
         handler = self._spec.handlers.get(run.payload)
-        if handler is not None:
+        if handler is None:
+            return
+        with ExitStack() as scope:
+            if len(run) == 1:  # more than one are of as many requests
+                scope.enter_context(correlated(run[0].correlation_id, run[0].tenant_id))
             events: Iterable[Event] = handler(tx, run) or ()
             self._outbox.add(tx, events)
 

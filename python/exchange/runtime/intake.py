@@ -12,6 +12,8 @@ from typing import Final
 from exchange.bus.log.interface import ConsumerGroup, EventLog, Record
 from exchange.domain.events import Entity, EventEnvelope
 from exchange.errors import ErrorClass, LogUnavailable, WireError, class_of
+from exchange.observability.correlation import correlated
+from exchange.observability.tracing import Attributes, Kind, span
 from exchange.resilience import Clock
 from exchange.runtime.event_run import EventRun, follows, joined, runs
 from exchange.runtime.handling import Handling, Place
@@ -116,7 +118,11 @@ class Intake:
     def _take(self, parts: Sequence[Part]) -> None:
         """All of them, in one transaction."""
         counted: Counter[str] = Counter()
-        with self._store.begin() as tx:
+        about: Attributes = {
+            "messaging.destination.name": self.topic,
+            "messaging.batch.message_count": len(parts),
+        }
+        with span(f"consume {self.topic}", Kind.CONSUMER, attributes=about), self._store.begin() as tx:
             cursor = self._inbox.lock(tx, self.topic)
             fresh = [part for part in parts if part.record.offset >= cursor]
             known = Known(tx, self._inbox, self.topic)
@@ -207,16 +213,18 @@ class Intake:
             if part.ends_record:
                 self._inbox.move(tx, self.topic, part.record.offset + 1)
         self.counts["dead"] += 1
-        log(
-            "event set aside",
-            level=logging.ERROR,
-            service=self._group.name,
-            topic=self.topic,
-            offset=part.record.offset,
-            sequence=part.first_seq,
-            reason=reason,
-            why=why[1],
-        )
+        envelope = _envelope(part, part.begin)
+        with correlated(envelope.correlation_id, envelope.tenant_id):
+            log(
+                "event set aside",
+                level=logging.ERROR,
+                service=self._group.name,
+                topic=self.topic,
+                offset=part.record.offset,
+                sequence=part.first_seq,
+                reason=reason,
+                why=why[1],
+            )
 
     def _held(self, error: Exception) -> bool:
         if self.hold.failed(error):

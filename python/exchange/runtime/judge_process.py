@@ -12,9 +12,11 @@ from exchange.bus.dealer import JOURNAL_OPTIONS, Dealer
 from exchange.config.settings import Settings
 from exchange.domain.enums import Judge
 from exchange.runtime.beside_core import keys_beside_core, work_beside_core
+from exchange.runtime.follower_metrics import tell_progress
 from exchange.runtime.judging import Codes, Judging, Pace, Records
 from exchange.runtime.log import log
 from exchange.runtime.proposal_fold import ProposalFold
+from exchange.runtime.vitals import telling
 from exchange.storage.directory import DataDirectory
 from exchange.storage.fold import Fold, starting_venue
 from exchange.storage.venue_limits import limits_of
@@ -59,9 +61,11 @@ def run_judge(
         if not dealer.readable:
             select.select(dealer.filenos(), (), (), seconds)
 
-    try:
-        pace = Pace(timeout_ns // 10, 5 * timeout_ns)
-        work = Judging(judge, ProposalFold(begin, records_from), dealer, pace, approve)
-        return work_beside_core(name, directory, work, wait)
-    finally:
-        dealer.close()
+    with telling(settings, name, [name]) as vitals:
+        try:
+            pace = Pace(timeout_ns // 10, 5 * timeout_ns)
+            work = Judging(judge, ProposalFold(begin, records_from), dealer, pace, approve)
+            tell_progress(vitals, settings, lambda: work.sequence, lambda: work.logged_on)
+            return work_beside_core(directory, work, vitals, wait)
+        finally:
+            dealer.close()

@@ -13,6 +13,7 @@ from exchange.bus.topics import TopicTable
 from exchange.domain.events import DeadLetter, Event, check_event, find_event_type
 from exchange.domain.events.catalogue import DEAD_LETTERS
 from exchange.errors import ErrorClass, ExchangeError, LogFault, LogRefused, class_of
+from exchange.observability.tracing import Attributes, Kind, span
 from exchange.resilience import Clock
 from exchange.runtime.log import log
 from exchange.runtime.patience import Patience
@@ -117,8 +118,13 @@ class OutboxPublisher:
         if topic not in self._writers:
             self._writers[topic] = self._log.writer(topic)
         writer = self._writers[topic]
-        self.published += writer.append([_batch(each) for each in batches])
-        writer.sync()
+        about: Attributes = {
+            "messaging.destination.name": topic,
+            "messaging.batch.message_count": len(batches),
+        }
+        with span(f"publish {topic}", Kind.PRODUCER, attributes=about):
+            self.published += writer.append([_batch(each) for each in batches])
+            writer.sync()
         with self._store.begin() as tx:
             remove_published(tx, topic, batches[-1].first_seq)
 

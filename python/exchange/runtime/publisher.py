@@ -28,7 +28,9 @@ from exchange.errors import LogUnavailable, StorageError
 from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
+from exchange.runtime.follower_metrics import tell_progress
 from exchange.runtime.log import log
+from exchange.runtime.vitals import Vitals, telling
 from exchange.storage.directory import DataDirectory
 from exchange.storage.executions import ExecutionFold, Outcome, Rows, starting_fold
 from exchange.storage.venue_limits import limits_of
@@ -166,9 +168,11 @@ class PublisherProcess:
     Args:
         directory: The data directory.
         publisher: What it runs.
+        vitals: Of this process.
     """
 
-    def __init__(self, directory: DataDirectory, publisher: ExecutionPublisher) -> None:
+    def __init__(self, directory: DataDirectory, publisher: ExecutionPublisher, vitals: Vitals) -> None:
+        self._vitals = vitals
         self._status = StatusFile(directory, NAME)
         self._publisher = publisher
         self.stopping = False
@@ -209,6 +213,7 @@ class PublisherProcess:
             pause = min(pause * 1.3, _LONGEST_PAUSE_S)
 
     def _say(self) -> None:
+        self._vitals.beat()
         self._status.say(time.monotonic_ns(), sequence=self._publisher.sequence)
 
 
@@ -224,13 +229,17 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
         ExchangeError: It cannot begin, or not go on.
     """
     table = TopicTable(settings.events.environment)
-    with open_log(settings) as events, contextlib.ExitStack() as opened:
+    with (
+        telling(settings, NAME, ["orders", "matching"]) as vitals,
+        open_log(settings) as events,
+        contextlib.ExitStack() as opened,
+    ):
         names = {topic: table.full_name(topic) for topic in (TRADES, EXECUTIONS)}
         topics = {topic: table.find(name) for topic, name in names.items()}
         writers: dict[str, TopicWriter] = {
             topic: opened.enter_context(events.writer(name)) for topic, name in names.items()
         }
-        publisher, process = _begin(settings, events, topics, writers, limit)
+        publisher, process = _begin(settings, events, topics, writers, limit, vitals)
         process.run()
         while publisher.advance(_SLICE_COMMANDS):
             pass
@@ -246,6 +255,7 @@ def _begin(
     topics: dict[str, Topic],
     writers: dict[str, TopicWriter],
     limit: Callable[[], int],
+    vitals: Vitals,
 ) -> tuple[ExecutionPublisher, PublisherProcess]:
     """Goes on where the log ends, and catches up with the journal."""
     directory = DataDirectory(settings.data_directory)
@@ -261,7 +271,8 @@ def _begin(
     if fold.sequence and not executions:
         log("the event log begins late", level=logging.WARNING, sequence=fold.sequence)
     publisher = ExecutionPublisher(fold, topics, writers, limit)
-    process = PublisherProcess(directory, publisher)
+    tell_progress(vitals, settings, lambda: publisher.sequence)
+    process = PublisherProcess(directory, publisher, vitals)
 
     def stop(*_: object) -> None:
         process.stopping = True

@@ -12,24 +12,28 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from exchange.bus.context import Context, new_context
 from exchange.bus.log.interface import EventLog
-from exchange.bus.rpc import Call, CallMetrics, Dispatcher, RpcServer
+from exchange.bus.rpc import Call, Dispatcher, RpcServer
 from exchange.bus.rpc.stubs import Handlers
 from exchange.errors import ExchangeError, RpcError, RpcStatus
+from exchange.observability.openmetrics import Family
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.core_status import CoreStatistics, CoreStatus
 from exchange.runtime.follow import JournalFollower
+from exchange.runtime.follower_metrics import follower_families
 from exchange.runtime.history import history_handlers
 from exchange.runtime.log import log
 from exchange.runtime.queries import handlers_of
+from exchange.runtime.rpc_metrics import ServedCalls
 from exchange.runtime.snapshotter import Snapshotter
 from exchange.runtime.spec import ServiceSpec
 from exchange.runtime.tail import Tails
+from exchange.runtime.vitals import Vitals
 from exchange.storage.directory import DataDirectory, replace_file
 from exchange.storage.fold import Fold
 from exchange.storage.followers import FollowerRegistry
@@ -64,6 +68,7 @@ class ReplicaPlan:
         snapshot_interval_s: how often a snapshot is taken; 0: on request only.
         tidy: called after each, in a thread: removes what is not needed any more.
         events: the event log, which the operator may tail; closed with the replica. None: it is not served.
+        vitals: of this process.
     """
 
     directory: DataDirectory
@@ -74,11 +79,12 @@ class ReplicaPlan:
     standby: str
     snapshot_interval_s: int
     tidy: Callable[[], object]
+    vitals: Vitals
     events: EventLog | None = None
 
 
 class Replica:
-    """One run of a plan, in one event loop. `calls` counts those that it answered."""
+    """One run of a plan, in one event loop."""
 
     def __init__(self, plan: ReplicaPlan) -> None:
         self._plan = plan
@@ -87,7 +93,8 @@ class Replica:
         self._registry = FollowerRegistry(plan.directory.followers)
         self._stop = asyncio.Event()
         self._ready = False
-        self.calls = CallMetrics()
+        self._behind = 0
+        plan.vitals.tells(families=self._progress, lag=lambda: self._behind)
 
     def stop(self) -> None:
         """Asks for an orderly stop; may be called from a signal handler of the loop."""
@@ -125,8 +132,9 @@ class Replica:
         tails = Tails(plan.events) if plan.events is not None else None
         if tails is not None:
             handlers |= tails.handlers
-        self.calls = CallMetrics(frozenset(handlers))
-        dispatcher = Dispatcher(handlers, [self.calls.interceptor])
+        served = ServedCalls(frozenset(handlers))
+        dispatcher = Dispatcher(handlers, [served])
+        plan.vitals.tells(families=served.families)
         async with plan.serve(context, plan.endpoint, dispatcher):
             follow = asyncio.create_task(self._follower.run())
             beside = [asyncio.create_task(self._tell()), asyncio.create_task(self._snapshots())]
@@ -173,6 +181,7 @@ class Replica:
     async def _tell(self) -> None:
         """Says how far it is, for health and status, and how far the standby."""
         while True:
+            self._plan.vitals.beat()
             self._write_status()
             replicated = self._plan.ports.statistics.status().replicated_sequence
             if replicated:
@@ -180,14 +189,18 @@ class Replica:
                     self._registry.note(self._plan.standby, replicated)
             await asyncio.sleep(_STATUS_INTERVAL_S)
 
+    def _progress(self) -> Iterator[Family]:
+        yield from follower_families(self._plan.ports.sequence, self._behind)
+
     def _write_status(self) -> None:
         ports = self._plan.ports
         written = ports.statistics.status().written_sequence
+        self._behind = max(written - ports.sequence, 0) if written else 0
         content = {
             "pid": os.getpid(),
             "ready": self._ready,
             "sequence": ports.sequence,
-            "behind": max(written - ports.sequence, 0) if written else 0,
+            "behind": self._behind,
             "orders_remembered": ports.orders_remembered,
             "snapshots": self._snapshotter.taken,
             "heartbeat_ns": time.monotonic_ns(),

@@ -25,11 +25,15 @@ from exchange.bus.rpc import Call, Dispatcher, Handler, RpcServer
 from exchange.bus.topics import TopicTable
 from exchange.config.settings import Settings
 from exchange.domain.queries import Request
+from exchange.observability.health import Status
 from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.caller import Caller
 from exchange.runtime.consumer import Consumer
+from exchange.runtime.consumer_metrics import consumer_families
 from exchange.runtime.log import log
+from exchange.runtime.rpc_metrics import ServedCalls
 from exchange.runtime.spec import Query, ServiceSpec
+from exchange.runtime.vitals import Vitals
 from exchange.schema.codec import decode_message, encode_message
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import Store
@@ -56,6 +60,7 @@ class HostPlan:
         directory: The data directory; says in `run/NAME.json` how it is.
         endpoint: Where it answers queries.
         serve: Makes the server; the endpoint's protection is its matter.
+        vitals: Of this process.
     """
 
     spec: ServiceSpec
@@ -65,6 +70,7 @@ class HostPlan:
     directory: DataDirectory
     endpoint: str
     serve: Callable[[Context, str, Dispatcher], AbstractAsyncContextManager[RpcServer]]
+    vitals: Vitals
 
 
 class ServiceHost:
@@ -94,7 +100,14 @@ class ServiceHost:
         context: Context = new_context()
         with Consumer(plan.spec, plan.store, plan.event_log, plan.topics) as consumer:
             self.consumer = consumer
-            dispatcher = Dispatcher(handlers_of_store(plan.spec, plan.store))
+            served = ServedCalls()
+            dispatcher = Dispatcher(handlers_of_store(plan.spec, plan.store), [served])
+            plan.vitals.tells(
+                families=lambda: consumer_families(consumer, plan.event_log, time.time_ns),
+                needs=lambda: dict.fromkeys(consumer.held, Status.DEGRADED),
+                lag=lambda: consumer.behind,
+            )
+            plan.vitals.tells(families=served.families)
             try:
                 async with plan.serve(context, plan.endpoint, dispatcher) as server:
                     log("service ready", endpoint=plan.endpoint, after_s=f"{time.monotonic() - started:.3f}")
@@ -124,6 +137,7 @@ class ServiceHost:
         """Says four times a second that it works, and how far it is behind the log."""
         status, said = StatusFile(self._plan.directory, self._plan.spec.name), ""
         while True:
+            self._plan.vitals.beat()
             behind = await asyncio.to_thread(lambda: consumer.behind)
             held = "; ".join(f"{place}: {why}" for place, why in consumer.held.items())
             taken = consumer.counts.get("taken", 0)

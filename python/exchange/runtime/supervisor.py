@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from exchange.errors import ExchangeError
 from exchange.runtime.backoff import Backoff
@@ -48,6 +48,31 @@ class Plan:
     chore: Callable[[], object] | None = None
     on_ready: Callable[[], None] | None = None
     backoff: Callable[[], Backoff] = Backoff
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a supervisor says of its processes, for others to read.
+
+    Args:
+        supervisor: Its own process id.
+        processes: Those of its children by name; None: it has none at the moment.
+        restarts: How often it started each again.
+        endpoints: Where to connect, by name.
+    """
+
+    supervisor: int
+    processes: Mapping[str, int | None]
+    restarts: Mapping[str, int]
+    endpoints: Mapping[str, str]
+
+
+def read_announcement(directory: DataDirectory) -> Announcement | None:
+    """What the supervisor of a data directory said last; None where none runs."""
+    try:
+        return Announcement(**json.loads(directory.announcement.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 class Supervisor:
@@ -178,13 +203,13 @@ class Supervisor:
 
     def _announce(self) -> None:
         self._pids = {child.spec.name: child.pid for child in self._children}
-        content = {
-            "supervisor": os.getpid(),
-            "processes": self._pids,
-            "restarts": {child.spec.name: child.restarts for child in self._children},
-            "endpoints": dict(self._plan.endpoints),
-        }
-        write_whole(self._plan.directory.announcement, json.dumps(content, indent=2).encode())
+        content = Announcement(
+            supervisor=os.getpid(),
+            processes=self._pids,
+            restarts={child.spec.name: child.restarts for child in self._children},
+            endpoints=dict(self._plan.endpoints),
+        )
+        write_whole(self._plan.directory.announcement, json.dumps(asdict(content), indent=2).encode())
 
     def _signalled(self, number: signal.Signals) -> None:
         log("signal received", signal=number.name)

@@ -13,7 +13,9 @@ from exchange.bus.dealer import Dealer
 from exchange.config.settings import Settings
 from exchange.errors import ConfigError
 from exchange.runtime.beside_core import keys_beside_core, work_beside_core
+from exchange.runtime.follower_metrics import tell_progress
 from exchange.runtime.log import log
+from exchange.runtime.vitals import Vitals, telling
 from exchange.services.matching.shard_link import Records, ShardLink
 from exchange.storage.directory import DataDirectory
 from exchange.storage.fold import Fold, starting_venue
@@ -95,6 +97,11 @@ def main(settings: Settings, shard: int) -> int:
         raise ConfigError(
             f"there is no shard {shard}: expected 1 to matching.shards, {settings.matching.shards}"
         )
+    with telling(settings, f"shard-{shard}", ["matching"]) as vitals:
+        return _run(settings, shard, vitals)
+
+
+def _run(settings: Settings, shard: int, vitals: Vitals) -> int:
     directory = DataDirectory(settings.data_directory)
     start = time.monotonic()
     fold = ShardFold(directory, settings, shard)
@@ -105,11 +112,11 @@ def main(settings: Settings, shard: int) -> int:
         sequence=fold.sequence,
         seconds=f"{time.monotonic() - start:.3f}",
     )
-    name = f"shard-{shard}"
     timeout_ns = settings.matching.heartbeat_timeout_ms * _MS
-    dealer = Dealer(settings.endpoints.orders, *keys_beside_core(settings, name))
+    dealer = Dealer(settings.endpoints.orders, *keys_beside_core(settings, vitals.name))
     try:
         link = ShardLink(shard, fold, dealer, timeout_ns // 10, 5 * timeout_ns)
-        return work_beside_core(name, directory, ShardWork(fold, link))
+        tell_progress(vitals, settings, lambda: fold.sequence, lambda: link.logged_on)
+        return work_beside_core(directory, ShardWork(fold, link), vitals)
     finally:
         dealer.close()

@@ -35,6 +35,7 @@ from exchange.domain.enums import Judge
 from exchange.errors import SecurityError, StorageError
 from exchange.observability import stats_path
 from exchange.resilience import Policies, Policy
+from exchange.runtime.edge_metrics import EdgeFile, edges_path
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
@@ -145,6 +146,7 @@ def main(settings: Settings) -> int:
             policies = Policies()
             stage = WatchedStage(LocalStage(), policies.of("orders", "matching"))
             shards, judges = _shards(settings, core, venue, policies), _judges(settings, core, policies)
+            keepers += _edge_file(settings, policies)
             life.runs(CoreLoop(core, stage, shards=shards, judges=judges, keepers=keepers)).run()
             if core.fenced_by:
                 log("fenced: another core leads", epoch=core.fenced_by, sequence=venue.sequence)
@@ -252,6 +254,13 @@ def _judges(settings: Settings, core: Sequencer, policies: Policies) -> dict[int
     if settings.risk.process:
         stages[int(Judge.RISK)] = stage(Judge.RISK, policies.of("orders", "risk"))
     return stages
+
+
+def _edge_file(settings: Settings, policies: Policies) -> list[Callable[[], object]]:
+    """What tells of the edges, where stages are elsewhere; the one in this process tells nothing."""
+    if len(policies.all()) == 1:
+        return []
+    return [EdgeFile(edges_path(stats_path(settings.data_directory)), policies)]
 
 
 def _permit(core: Sequencer, keyring: Keyring) -> None:

@@ -1,0 +1,1 @@
+"""Health, metrics, logs, spans and the registry of running processes."""

@@ -1,0 +1,171 @@
+"""What one process tells: its health over its life, its pages over a real socket, its heartbeat."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+
+from exchange.config import Settings, load
+from exchange.observability import PageServer, Status
+from exchange.observability.server import Answer, Request, ask
+from exchange.runtime.overview import Overview
+from exchange.runtime.registry import Membership, Registry, instances_directory
+from exchange.runtime.vitals import Vitals, socket_path, telling
+from exchange.storage.directory import DataDirectory
+
+NS = 1_000_000_000
+
+
+def body(answer: Answer | None) -> dict[str, object]:
+    """Of a page that is JSON."""
+    assert answer is not None
+    content: dict[str, object] = json.loads(answer.text)
+    return content
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Of an exchange whose directories are there."""
+    made = load(environment={}, data_directory=tmp_path)
+    DataDirectory(tmp_path).run.mkdir(mode=0o700)
+    return made
+
+
+@pytest.mark.req("C080", "C098", "D074", "D075", "D076")
+def test_health_follows_a_process_from_its_start_to_its_end() -> None:
+    """Starting, working, without what it needs, hanging: liveness and readiness are told apart."""
+    now, needs = [10 * NS], {"core": Status.HEALTHY}
+    vitals = Vitals("shard-1", ["matching"], now_ns=lambda: now[0])
+    vitals.tells(needs=lambda: needs, lag=lambda: 7)
+
+    def say() -> tuple[str, bool, bool]:
+        health = vitals.health()
+        return str(health.status), health.live, health.ready
+
+    assert say() == ("healthy", True, False)
+    now[0] += 100 * NS  # folds a long journal
+    assert say() == ("healthy", True, False)
+    vitals.beat()
+    assert say() == ("healthy", True, True)
+    needs["core"] = Status.DEGRADED
+    assert say() == ("degraded", True, True)
+    needs["core"] = Status.UNHEALTHY
+    assert say() == ("degraded", True, False)
+    assert list(vitals.health().body()) == ["status", "dependencies", "uptime", "version", "ready"]
+    assert vitals.health().body()["dependencies"] == {"core": "unhealthy"}
+    now[0] += 3 * NS + 1
+    assert say() == ("unhealthy", False, False)
+    vitals.beat()
+    needs["core"] = Status.HEALTHY
+    assert say() == ("healthy", True, True)
+    assert vitals.instance().lag == 7
+
+
+@pytest.mark.req("C098", "D074")
+def test_pages_of_a_process_are_served_on_its_socket(settings: Settings) -> None:
+    """Each with its code; a socket left behind by a process that was killed is in nobody's way."""
+    directory = DataDirectory(settings.data_directory)
+    path = socket_path(directory, "risk")
+    path.write_bytes(b"left behind")
+    needs = {"core": Status.HEALTHY}
+    with telling(settings, "risk", ["risk"]) as vitals:
+        vitals.tells(needs=lambda: needs)
+        starting = [ask(path, page) for page in ("/health", "/health/live", "/health/ready")]
+        assert [answer and answer.status for answer in starting] == [200, 200, 503]
+        vitals.beat()
+        ready = ask(path, "/health/ready?x=1")
+        assert (ready and ready.status, body(ready)) == (200, {"ready": True})
+        assert body(ask(path, "/health"))["dependencies"] == {"core": "healthy"}
+        needs["core"] = Status.UNHEALTHY
+        away = [ask(path, page) for page in ("/health", "/health/live", "/health/ready", "/nothing")]
+        assert [answer and answer.status for answer in away] == [200, 200, 503, 404]
+        metrics = ask(path, "/metrics", "application/openmetrics-text; version=1.0.0")
+        assert metrics is not None
+        assert metrics.kind == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        families = parse_openmetrics(metrics.text)  # type: ignore[no-untyped-call]
+        samples = {sample.name: sample for family in families for sample in family.samples}
+        assert {sample.labels["process"] for sample in samples.values()} == {"risk"}
+        assert samples["exchange_process_ready"].value == 0
+        assert samples["process_resident_memory_bytes"].value > 1 << 20
+        assert samples["exchange_build_info"].labels["version"] == vitals.health().version
+    assert ask(path, "/health") is None
+    assert not path.exists()
+
+
+def test_process_that_runs_by_itself_also_serves_where_the_settings_say(tmp_path: Path) -> None:
+    """And a port that is taken is a line of the log, not the end of the process."""
+    with PageServer(lambda _: Answer(200, "text/plain", "other"), ("127.0.0.1", 0)) as other:
+        taken = load(
+            environment={},
+            data_directory=tmp_path,
+            endpoints={"process_metrics": f"127.0.0.1:{other.port}"},
+        )
+        DataDirectory(tmp_path).run.mkdir(mode=0o700)
+        with telling(taken, "replica", ["orders"]):
+            assert ask(socket_path(DataDirectory(tmp_path), "replica"), "/health/live") is not None
+
+
+def test_heartbeat_is_there_while_the_process_is(settings: Settings) -> None:
+    """Written at once, anew every second, gone with it; none where the settings want none."""
+    directory = DataDirectory(settings.data_directory)
+    registry = Registry({}, instances_directory(directory))
+    with telling(settings, "replica", ["orders", "risk"], "ipc:///q") as vitals:
+        (first,) = registry.instances("risk")
+        assert (first.name, first.endpoint, first.ready) == ("replica", "ipc:///q", False)
+        vitals.beat()
+        deadline = time.monotonic() + 60
+        while not registry.instances("risk")[0].ready:
+            assert time.monotonic() < deadline
+            vitals.beat()
+            time.sleep(0.05)
+    assert registry.instances() == []
+    silent = load(environment={}, data_directory=settings.data_directory, registry={"heartbeats": False})
+    with telling(silent, "replica"):
+        assert registry.instances() == []
+
+
+@pytest.mark.req("C098")
+def test_health_of_the_exchange_names_every_process(tmp_path: Path) -> None:
+    """One that is away degrades the whole; the core alone decides whether it lives."""
+    directory = DataDirectory(tmp_path)
+    directory.run.mkdir(mode=0o700)
+    supervisor = Vitals("supervisor")
+    overview = Overview(directory, tmp_path / "stats", ["core", "replica", "shard-1"], supervisor)
+    replica = Vitals("replica", ["orders"])
+    replica.beat()
+    Membership(instances_directory(directory), "replica").beat(replica.instance())
+    content = body(overview.pages(Request("/health")))
+    assert content["dependencies"] == {"replica": "healthy", "shard-1": "unhealthy", "core": "unhealthy"}
+    codes = {
+        page: overview.pages(Request(page)).status
+        for page in (
+            "/health",
+            "/health/live",
+            "/health/replica",
+            "/health/replica/live",
+            "/health/replica/ready",
+            "/health/shard-1",
+            "/health/core/ready",
+            "/health/supervisor/live",
+            "/health/nobody",
+            "/health/replica/nothing",
+        )
+    }
+    assert codes == {
+        "/health": 503,
+        "/health/live": 503,
+        "/health/replica": 200,
+        "/health/replica/live": 200,
+        "/health/replica/ready": 200,
+        "/health/shard-1": 503,
+        "/health/core/ready": 503,
+        "/health/supervisor/live": 200,
+        "/health/nobody": 404,
+        "/health/replica/nothing": 404,
+    }
+    assert overview.pages(Request("/metrics")).text.count('exchange_process_up{process="shard-1"} 0') == 1
+    overview.close()
