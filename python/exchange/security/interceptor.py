@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Protocol, TypeVar
 
-from exchange.errors import AuthenticationError
+from exchange.errors import AuthenticationError, SecurityFault
 from exchange.security.context import SecurityContext, SecurityContextSerializer
 
 
@@ -69,7 +69,10 @@ def authenticate(
         headers = call.metadata
         context = serializer.decode(headers.security_context, now_ms())
         if (context.tenant_id, context.user_id) != (headers.tenant_id, headers.user_id):
-            raise AuthenticationError("x-tenant-id and x-user-id are not those of the security context")
+            raise AuthenticationError(
+                "x-tenant-id and x-user-id are not those of the security context",
+                SecurityFault.CONTEXT_FOREIGN,
+            )
         token = _context.set(context)
         try:
             return await proceed(call)
