@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.errors import StorageError
-from exchange.storage.directory import sync_directory
+from exchange.config.private import sync_directory
 
 
 @dataclass(frozen=True, slots=True, order=True)

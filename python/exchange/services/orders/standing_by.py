@@ -14,7 +14,8 @@ from exchange.runtime.log import log
 from exchange.services.orders.life import Life
 from exchange.services.orders.standby import Fencer, StandbyLoop
 from exchange.storage.digests import append_digest
-from exchange.storage.directory import DataDirectory, sync_directory, write_whole
+from exchange.config.private import sync_directory
+from exchange.storage.directory import DataDirectory, write_whole
 from exchange.storage.retention import list_segments
 from exchange.storage.snapshots import SnapshotFile, read_snapshot, restore
 
