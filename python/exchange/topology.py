@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -14,17 +15,19 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from cmatch._core import ALL_SHARDS
 from exchange.bus.context import Context
-from exchange.bus.curve import Authenticator, KeyPair, Keyring
+from exchange.bus.curve import Authenticator, KeyPair, Keyring, KeyringWatch
 from exchange.bus.rpc import Dispatcher, RpcServer
 from exchange.config import Settings, load
 from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
 from exchange.observability import MetricsServer, StatsReader, stats_path
 from exchange.runtime import publisher
+from exchange.runtime.auditing import ProcessAudit, Refusal, key_store
 from exchange.runtime.beside_core import is_healthy
 from exchange.runtime.child import ChildSpec, die_with_parent
 from exchange.runtime.core_status import CoreStatistics
@@ -35,6 +38,7 @@ from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts
 from exchange.runtime.replica import is_healthy as replica_is_healthy
 from exchange.runtime.spec import ServiceSpec, check_table
 from exchange.runtime.supervisor import Plan, Supervisor
+from exchange.security import StoredContexts
 from exchange.services.accounts.service import SPEC as ACCOUNTS
 from exchange.services.matching.service import SPEC as MATCHING
 from exchange.services.orders.service import SPEC as ORDERS
@@ -50,6 +54,7 @@ SERVICES: Final[tuple[ServiceSpec, ...]] = (ORDERS, ACCOUNTS, RISK, MATCHING)
 
 # Journal that a replica folds again when it starts, so that it can tell of the orders in it.
 _HISTORY_BYTES: Final = 2 << 30
+_KEYS_INTERVAL_S: Final = 1.0
 _NICE_REPLICA: Final = 15
 _NICE_PUBLISHER: Final = 10
 
@@ -343,13 +348,17 @@ def _make_replica(settings: Settings) -> Replica:
     )
     ports.statistics = statistics_of(settings)
     remove_before = partial(remove_segments_before, directory.journal)
+    keys = key_store(settings)
+    audit = ProcessAudit(directory.audit, "replica", keys.head_signer)
     return Replica(
         ReplicaPlan(
             directory=directory,
             ports=ports,
             services=SERVICES,
             endpoint=settings.endpoints.queries,
-            serve=partial(_serve, settings),
+            serve=partial(_serve, settings, audit),
+            contexts=StoredContexts(keys),
+            audit=audit,
             standby=settings.replication.standby,
             snapshot_interval_s=settings.core.snapshot_interval_s,
             tidy=lambda: make_room(directory, limits.journal_bytes, remove_before),
@@ -359,7 +368,7 @@ def _make_replica(settings: Settings) -> Replica:
 
 @asynccontextmanager
 async def _serve(
-    settings: Settings, context: Context, endpoint: str, dispatcher: Dispatcher
+    settings: Settings, audit: ProcessAudit, context: Context, endpoint: str, dispatcher: Dispatcher
 ) -> AsyncIterator[RpcServer]:
     keys = settings.security.keys_directory
     if endpoint.startswith("ipc://") or keys is None:
@@ -367,11 +376,31 @@ async def _serve(
             yield server
         return
     with Authenticator(context, Keyring.read(keys / "clients")) as authenticator:
+        authenticator.on_refused = lambda key: audit.refuse(Refusal(action="logon", target=key or "no key"))
         server_keys = KeyPair.read(keys / "server.key")
-        async with RpcServer(
-            context, endpoint, dispatcher, authenticator=authenticator, keys=server_keys
-        ) as server:
-            yield server
+        watching = asyncio.create_task(_watch_keys(keys / "clients", authenticator))
+        try:
+            async with RpcServer(
+                context, endpoint, dispatcher, authenticator=authenticator, keys=server_keys
+            ) as server:
+                yield server
+        finally:
+            watching.cancel()
+
+
+async def _watch_keys(directory: Path, authenticator: Authenticator) -> None:
+    """Has revoked keys no longer recognised, and new ones let in, within a second or two."""
+    watch = KeyringWatch(directory)
+    while True:
+        await asyncio.sleep(_KEYS_INTERVAL_S)
+        try:
+            keyring = watch.changed()
+        except SecurityError as error:
+            log("keys cannot be read", level=logging.ERROR, reason=error)
+            continue
+        if keyring is not None:
+            authenticator.keyring = keyring
+            log("keys were changed", principals=len(keyring))
 
 
 async def _run_replica(settings: Settings) -> int:

@@ -22,6 +22,7 @@ from exchange.domain import queries as q
 from exchange.domain.enums import Liquidity, OrderStatus, Side
 from exchange.errors import DeadlineExceeded, RpcError, RpcStatus
 from exchange.observability import StatsUnavailable
+from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime import log as logs
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.replica import (
@@ -33,6 +34,7 @@ from exchange.runtime.replica import (
     read_status,
 )
 from exchange.schema.codec import decode_message, encode_message
+from exchange.security import KeyStore, StoredContexts
 from exchange.storage.digests import read_digests
 from exchange.storage.directory import DataDirectory
 from exchange.storage.replay import replay, verify

@@ -32,7 +32,8 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("verify", "replay a journal and compare every hash that was recorded"),
     ("bench", "load an exchange and draw its latencies"),
     ("doctor", "what this machine lacks for low latency, and how to get it"),
-    ("keygen", "make CURVE keys for TCP"),
+    ("keys", "keys: create, list, show, rotate, revoke, export"),
+    ("audit", "check the audit log, show it, export it"),
     ("run", "run one process of an exchange"),
 )
 

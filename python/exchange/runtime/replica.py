@@ -17,8 +17,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from exchange.bus.context import Context, new_context
-from exchange.bus.rpc import Call, Dispatcher, RpcServer
-from exchange.errors import ExchangeError, RpcError, RpcStatus
+from exchange.bus.rpc import NO_CONTEXT, Call, Dispatcher, RpcServer
+from exchange.errors import AuditUnavailable, ExchangeError, RpcError, RpcStatus, SecurityError
+from exchange.runtime.auditing import ProcessAudit, Refusal
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.core_status import CoreStatistics, CoreStatus
 from exchange.runtime.follow import JournalFollower
@@ -27,6 +28,8 @@ from exchange.runtime.log import log
 from exchange.runtime.queries import handlers_of
 from exchange.runtime.snapshotter import Snapshotter
 from exchange.runtime.spec import ServiceSpec
+from exchange.security import StoredContexts, authorized
+from exchange.security.interceptor import CallOfSomebody
 from exchange.storage.directory import DataDirectory, replace_file
 from exchange.storage.fold import Fold
 from exchange.storage.followers import FollowerRegistry
@@ -34,6 +37,7 @@ from exchange.storage.retention import list_segments
 
 SNAPSHOT_METHOD = "replica.snapshot"
 _STATUS_INTERVAL_S = 0.25
+_AUDIT_INTERVAL_S = 1.0
 _MAX_STATUS_AGE_NS = 3_000_000_000
 
 
@@ -60,6 +64,8 @@ class ReplicaPlan:
         standby: the name of the follower that answers wait for.
         snapshot_interval_s: how often a snapshot is taken; 0: on request only.
         tidy: called after each, in a thread: removes what is not needed any more.
+        contexts: by which keys security contexts are read.
+        audit: where snapshots that are asked for, and calls that are refused, are recorded.
     """
 
     directory: DataDirectory
@@ -70,6 +76,8 @@ class ReplicaPlan:
     standby: str
     snapshot_interval_s: int
     tidy: Callable[[], object]
+    contexts: StoredContexts
+    audit: ProcessAudit
 
 
 class Replica:
@@ -114,10 +122,14 @@ class Replica:
         handlers = handlers_of(plan.services, plan.ports, self._follower)
         handlers[SNAPSHOT_METHOD] = self._snapshot
         handlers |= history_handlers(plan.directory, self._registry)
-        dispatcher = Dispatcher(handlers)
+        permit = authorized(
+            plan.contexts.serializer, without_context=NO_CONTEXT, on_refused=self._note_refused
+        )
+        dispatcher = Dispatcher(handlers, [permit])
         async with plan.serve(context, plan.endpoint, dispatcher):
             follow = asyncio.create_task(self._follower.run())
             beside = [asyncio.create_task(self._tell()), asyncio.create_task(self._snapshots())]
+            beside.append(asyncio.create_task(self._keep_audit()))
             stop = asyncio.create_task(self._stop.wait())
             self._ready = True
             log("replica ready", endpoint=plan.endpoint)
@@ -131,6 +143,7 @@ class Replica:
                 for task in (*beside, stop, follow):
                     task.cancel()
                 await asyncio.gather(*beside, stop, follow, return_exceptions=True)
+                await asyncio.to_thread(plan.audit.close)
         digest = await self._snapshotter.note_digest()
         self._plan.directory.replica_status.unlink(missing_ok=True)
         log("replica stopped", sequence=digest.sequence, state_hash=f"{digest.state_hash:016x}")
@@ -139,8 +152,43 @@ class Replica:
         """The method `replica.snapshot`: takes one; the answer is its digest line."""
         if Caller.of_tenant(call.metadata.tenant_id).tenant != OPERATOR:
             raise RpcError(RpcStatus.PERMISSION_DENIED, "only the operator may ask for a snapshot")
-        digest = await asyncio.shield(asyncio.create_task(self._snapshotter.take()))
+        metadata = call.metadata
+        recorded = self._plan.audit.action(
+            "replica.snapshot",
+            "snapshot",
+            tenant=metadata.tenant_id,
+            user=metadata.user_id,
+            correlation_id=metadata.correlation_id,
+        )
+        await asyncio.to_thread(recorded.__enter__)
+        try:
+            digest = await asyncio.shield(asyncio.create_task(self._snapshotter.take()))
+        except BaseException as error:
+            with contextlib.suppress(type(error)):
+                recorded.__exit__(type(error), error, error.__traceback__)
+            raise
+        await asyncio.to_thread(recorded.__exit__, None, None, None)
         return str(digest).encode("ascii")
+
+    def _note_refused(self, call: CallOfSomebody, error: SecurityError) -> None:
+        reason = f"{int(error.fault)} {error.fault.name}" if error.fault else "SecurityError"
+        self._plan.audit.refuse(
+            Refusal(
+                action="call",
+                tenant=call.metadata.tenant_id,
+                user=call.metadata.user_id,
+                target=call.method,
+                reason=reason,
+            )
+        )
+
+    async def _keep_audit(self) -> None:
+        while True:
+            await asyncio.sleep(_AUDIT_INTERVAL_S)
+            try:
+                await asyncio.to_thread(self._plan.audit.keep)
+            except (AuditUnavailable, SecurityError) as error:
+                log("the audit log cannot be written", level=logging.ERROR, reason=error)
 
     async def _snapshots(self) -> None:
         while True:

@@ -1,12 +1,24 @@
-"""Who asks, and what they may: the security context that travels with every call."""
+"""Who asks, and what they may: keys, security contexts, roles, and the record of what was done."""
 
 from exchange.security.context import ContextKeys, SecurityContext, SecurityContextSerializer
-from exchange.security.interceptor import authenticate, current_security_context
+from exchange.security.interceptor import authenticate, authorized, current_security_context
+from exchange.security.keys import KeyKind, KeyRecord, KeyStatus, KeyStore, StoredContexts
+from exchange.security.roles import ROLES, RULES, SERVICE_ACCOUNTS, Permission
 
 __all__ = [
+    "ROLES",
+    "RULES",
+    "SERVICE_ACCOUNTS",
     "ContextKeys",
+    "KeyKind",
+    "KeyRecord",
+    "KeyStatus",
+    "KeyStore",
+    "Permission",
     "SecurityContext",
     "SecurityContextSerializer",
+    "StoredContexts",
     "authenticate",
+    "authorized",
     "current_security_context",
 ]
