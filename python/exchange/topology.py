@@ -26,7 +26,7 @@ from exchange.config import Settings, load
 from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
 from exchange.observability import MetricsServer, StatsReader, stats_path
-from exchange.runtime import publisher
+from exchange.runtime import audit_follower, publisher
 from exchange.runtime.auditing import ProcessAudit, Refusal, key_store
 from exchange.runtime.beside_core import is_healthy
 from exchange.runtime.child import ChildSpec, die_with_parent
@@ -57,6 +57,7 @@ _HISTORY_BYTES: Final = 2 << 30
 _KEYS_INTERVAL_S: Final = 1.0
 _NICE_REPLICA: Final = 15
 _NICE_PUBLISHER: Final = 10
+_NICE_AUDIT: Final = 15
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Process:
         main: Runs it until it is told to stop, with the number of its shard or 0; its exit code.
         healthy: Whether the process with that number and this id answers for itself.
         essential: Whether the exchange stops where it cannot be kept running.
+        awaited: Whether the exchange is ready only when it is.
         numbers: Those that run beside each other, by the settings.
     """
 
@@ -79,6 +81,7 @@ class Process:
     main: Callable[[Settings, int], int]
     healthy: Callable[[Settings, int, int], bool]
     essential: bool = True
+    awaited: bool = True
     numbers: Callable[[Settings], Iterable[int]] = lambda _settings: (0,)
 
 
@@ -124,6 +127,16 @@ def _publisher_main(settings: Settings, _number: int = 0) -> int:
     statistics = statistics_of(settings)
     try:
         return publisher.main(settings, publisher.limit_of(settings, statistics))
+    finally:
+        statistics.close()
+
+
+def _audit_main(settings: Settings, _number: int = 0) -> int:
+    rank(_NICE_AUDIT)
+    keep_off(settings.core.cpu)
+    statistics = statistics_of(settings)
+    try:
+        return audit_follower.main(settings, publisher.limit_of(settings, statistics))
     finally:
         statistics.close()
 
@@ -175,6 +188,18 @@ PROCESSES: Final[tuple[Process, ...]] = (
         ),
         essential=False,
         numbers=lambda settings: (0,) if settings.events.publish else (),
+    ),
+    Process(
+        "audit",
+        (ORDERS,),
+        "follows the journal, records what administrators did in the audit log",
+        _audit_main,
+        lambda settings, _number, pid: is_healthy(
+            DataDirectory(settings.data_directory), audit_follower.NAME, pid
+        ),
+        essential=False,
+        awaited=False,
+        numbers=lambda settings: (0,) if settings.security.audit else (),
     ),
 )
 
@@ -328,7 +353,13 @@ def _child(process: Process, settings: Settings, number: int) -> ChildSpec:
     arguments = [sys.executable, "-m", "exchange.cli", "run", process.name, "--shard", str(number)]
     arguments += ["--settings", settings_as_json(settings), "--supervisor", str(os.getpid())]
     healthy = partial(process.healthy, settings, number)
-    return ChildSpec(_called(process.name, number), arguments, healthy, essential=process.essential)
+    return ChildSpec(
+        _called(process.name, number),
+        arguments,
+        healthy,
+        essential=process.essential,
+        awaited=process.awaited,
+    )
 
 
 def _metrics(settings: Settings) -> AbstractContextManager[object]:

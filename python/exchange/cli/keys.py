@@ -12,7 +12,7 @@ from exchange.bus.curve import KeyPair, Principal, let_in
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, as_json, settings_of, table
 from exchange.config import Settings
-from exchange.errors import ConfigError
+from exchange.errors import ConfigError, SecurityError
 from exchange.runtime.auditing import key_store
 from exchange.security.keys import KeyKind, KeyRecord, KeyStore, new_key_id
 from exchange.security.roles import SERVICE_ACCOUNTS, check_roles, service_of
@@ -109,8 +109,13 @@ def _create_curve(options: argparse.Namespace, store: KeyStore, kind: str, name:
         public=pair.public,
         created_ms=store.now_ms(),
     )
-    pair.write(store.directory / f"{name}.key")
-    store.add(record)
+    path = store.directory / f"{name}.key"
+    pair.write(path)
+    try:
+        store.add(record)
+    except SecurityError:
+        path.unlink()
+        raise
     _let_in(store, name)
     return record
 

@@ -144,9 +144,12 @@ class Stores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """Keys."""
+    """Keys and the audit log."""
 
-    keys_directory: Path | None = _setting(None, "CURVE keys: `server.key` and `clients/NAME.toml`; for TCP")  # noqa: RUF009
+    keys_directory: Path | None = _setting(  # noqa: RUF009
+        None, "The store of keys (`exchange keys`); where it is set, CURVE protects TCP; empty: `keys` of the data"
+    )
+    audit: bool = _setting(True, "Record what administrators did, from the journal: a process of its own")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,8 +36,10 @@ ROLES: Final[Mapping[str, frozenset[Permission]]] = {
     "shard": frozenset({Permission.MATCH}),
     "stage": frozenset({Permission.JUDGE}),
     # Whoever reaches a socket in the private directory runs as our own user, who may read every file anyway.
+    # No key has it.
     "service": frozenset(Permission),
 }
+LOCAL_ROLE: Final = "service"
 
 # Our own processes, and what each may do where keys protect the way to others. The rest need no key.
 SERVICE_ACCOUNTS: Final[Mapping[str, frozenset[str]]] = {
@@ -87,15 +89,16 @@ def authorize(method: str, permissions: frozenset[Permission]) -> None:
 
 
 def check_roles(roles: Iterable[str]) -> None:
-    """See that all of them are roles.
+    """See that all of them are roles that a key may have.
 
     Raises:
         SecurityError: UNKNOWN_ROLE.
     """
     for role in roles:
-        if role not in ROLES:
+        if role not in ROLES or role == LOCAL_ROLE:
+            expected = ", ".join(each for each in ROLES if each != LOCAL_ROLE)
             raise SecurityError(
-                f"there is no role {role!r}: expected {', '.join(ROLES)}", SecurityFault.UNKNOWN_ROLE
+                f"there is no role {role!r} for a key: expected {expected}", SecurityFault.UNKNOWN_ROLE
             )
 
 

@@ -116,7 +116,7 @@ class AuditChain:
         self._size = 0
         self._seq, self._hash = 0, FIRST_PREVIOUS
         self._last: AuditRecord | None = None
-        self._position = self._signed_seq = self._signed_ns = 0
+        self._position = self._signed_seq = self._signed_ns = self._marked = 0
         self._lock = _locked(self._path / "lock", wait_s)
         try:
             self._recover()
@@ -139,6 +139,11 @@ class AuditChain:
         """Up to which sequence of the journal the last head says the chain was derived."""
         return self._position
 
+    @property
+    def marked(self) -> int:
+        """The `sequence` in the details of the last record of the last files that has one; 0: none."""
+        return self._marked
+
     def append(self, entries: Iterable[AuditEntry]) -> int:
         """Append records, all of them in one write and one sync; the number of the last.
 
@@ -158,23 +163,25 @@ class AuditChain:
         self._seq, self._hash, self._last = seq, previous, last
         return seq
 
-    def keep(self, position: int = 0) -> None:
+    def keep(self, position: int | None = None) -> None:
         """Sign the head where a minute has passed since the last one and something is new.
 
+        Args:
+            position: Up to which sequence of the journal the chain was derived; None: as before.
+
         Raises:
             AuditUnavailable: It cannot be written.
         """
-        new = (self._seq, position) != (self._signed_seq, self._position)
-        if new and self._now_ns() - self._signed_ns >= HEAD_INTERVAL_NS:
+        if self._is_new(position) and self._now_ns() - self._signed_ns >= HEAD_INTERVAL_NS:
             self.sign(position)
 
-    def sign(self, position: int = 0) -> Head:
-        """Sign the head now.
+    def sign(self, position: int | None = None) -> Head:
+        """Sign the head now; `position` as for `keep`.
 
         Raises:
             AuditUnavailable: It cannot be written.
         """
-        position = max(position, self._position)
+        position = self._position if position is None else position
         now_ns = self._now_ns()
         head = self._signer.sign(self.name, self._seq, self._hash, position, now_ns)
         try:
@@ -190,7 +197,7 @@ class AuditChain:
         self._signed_seq, self._signed_ns, self._position = self._seq, now_ns, position
         return head
 
-    def close(self, position: int = 0) -> None:
+    def close(self, position: int | None = None) -> None:
         """Sign the head where something is new, and give the lock back.
 
         Raises:
@@ -199,7 +206,7 @@ class AuditChain:
         if self._segment < 0:
             return
         try:
-            if (self._seq, max(position, self._position)) != (self._signed_seq, self._position):
+            if self._is_new(position):
                 self.sign(position)
         finally:
             self._release()
@@ -236,7 +243,7 @@ class AuditChain:
             )
         self._signed_seq = 0 if head is None else head.seq
         self._signed_ns = 0 if head is None else head.ts_ns
-        self._position = max((each.position for each in heads), default=0)
+        self._position = heads[-1].position if heads else 0
         if torn:
             self._record_cut(torn)
 
@@ -256,6 +263,7 @@ class AuditChain:
         for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
             record = self._checked(path, number, line)
             self._seq, self._hash, self._last = record.seq, record.hash, record
+            self._marked = int(record.entry.details.get("sequence", self._marked))
 
     def _checked(self, path: Path, number: int, line: bytes) -> AuditRecord:
         where = f"{path}, line {number}"
@@ -286,6 +294,9 @@ class AuditChain:
     def _record_cut(self, torn: bytes) -> None:
         cut: dict[str, str | int] = {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
         self.append([self._own("audit.recovered", f"after record {self._seq}", cut)])
+
+    def _is_new(self, position: int | None) -> bool:
+        return self._seq != self._signed_seq or position not in (None, self._position)
 
     def _own(self, action: str, target: str, details: dict[str, str | int]) -> AuditEntry:
         return AuditEntry(

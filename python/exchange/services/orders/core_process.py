@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 import resource
 import signal
@@ -38,6 +39,7 @@ from exchange.resilience import Policies, Policy
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
+from exchange.security.roles import Permission, check_roles, permissions_of
 from exchange.services.orders.disk_watch import DiskWatch
 from exchange.services.orders.life import Life
 from exchange.services.orders.loop import CoreLoop
@@ -113,6 +115,7 @@ def main(settings: Settings) -> int:
         )
         if router.keyring is not None:
             _permit(core, router.keyring)
+        doorkeeper = _Doorkeeper(router, core)
         replayed = _replay(directory, core, venue, journal)
         core.begin()
         router.bind(settings.endpoints.orders or ipc_endpoint(directory.run, SOCKET_NAME))
@@ -128,9 +131,9 @@ def main(settings: Settings) -> int:
         )
         _make_quiet(settings.core, realtime_priority)
         try:
-            keepers: list[Callable[[], object]] = [router.answer]
+            keepers: list[Callable[[], object]] = [doorkeeper]
             if stands_by:
-                fencer = stand_by(life, core, clock, directory, settings.replication, router.answer)
+                fencer = stand_by(life, core, clock, directory, settings.replication, doorkeeper)
                 if fencer is None:
                     return _stopped(settings, journal, venue)
                 keepers.append(fencer)
@@ -261,16 +264,43 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
                 f"the tenant of {principal.name} is {principal.tenant!r}:"
                 " expected its number, 0 for an operator's"
             )
-        roles = principal.roles
+        check_roles(principal.roles)
+        may = permissions_of(principal.roles)
         core.permit(
             key,
             int(principal.tenant),
-            "trade" in roles,
-            "admin" in roles,
-            "follow" in roles,
-            "shard" in roles,
-            "stage" in roles,
+            Permission.TRADE in may,
+            Permission.ADMINISTER in may,
+            Permission.FOLLOW in may,
+            Permission.MATCH in may,
+            Permission.JUDGE in may,
         )
+
+
+class _Doorkeeper:
+    """Lets in who knocks, and takes keys that were made, replaced or revoked meanwhile. Never waits for long."""
+
+    def __init__(self, router: Router, core: Sequencer) -> None:
+        self._router = router
+        self._core = core
+
+    def __call__(self) -> None:
+        before = self._router.keyring
+        try:
+            keyring = self._router.keys_changed()
+            if keyring is not None:
+                _permit(self._core, keyring)
+        except SecurityError as error:
+            log("keys cannot be taken", level=logging.ERROR, reason=error)
+            keyring = None
+        if before is not None and keyring is not None:
+            kept = {key for key, _ in keyring.items()}
+            for key, _ in before.items():
+                if key not in kept:
+                    self._core.revoke(key)
+            self._router.take_keys(keyring)
+            log("keys were changed", principals=len(keyring))
+        self._router.answer()
 
 
 def _make_quiet(core: Core, realtime_priority: int) -> None:
