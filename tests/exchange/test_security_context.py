@@ -177,7 +177,9 @@ def test_text_that_is_no_context_is_refused(text: str, message: str) -> None:
 def test_context_counts_until_it_expires() -> None:
     """To the millisecond."""
     assert SERIALIZER.decode(HEADER, 60_999) == CONTEXT
-    with pytest.raises(AuthenticationError, match=r"^8005 CONTEXT_EXPIRED: the security context has expired$"):
+    with pytest.raises(
+        AuthenticationError, match=r"^8005 CONTEXT_EXPIRED: the security context has expired$"
+    ):
         SERIALIZER.decode(HEADER, 61_000)
 
 

@@ -124,7 +124,10 @@ def test_any_single_change_removal_swap_or_cut_is_found(
     elif what == "cut":
         left = lines.index((file, number))
         for segment in list_segments(path):
-            edit(segment, lambda all_lines, s=segment: all_lines.__delitem__(slice(_kept(lines, s, left), None)))
+            edit(
+                segment,
+                lambda all_lines, s=segment: all_lines.__delitem__(slice(_kept(lines, s, left), None)),
+            )
     else:
         edit(file, lambda all_lines: all_lines.__setitem__(number, all_lines[number].rstrip(b"\n") + b" \n"))
     assert check(root).findings, what
@@ -298,9 +301,7 @@ def test_second_writer_is_refused_or_waits(tmp_path: Path) -> None:
     open_chain(tmp_path, wait_s=1.0).close()
 
 
-def test_full_disk_refuses_and_leaves_no_half_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_refuses_and_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that fails in its midst, a sync that fails: the file is as before, and goes on with room again."""
     real_write, real_sync = os.write, os.fdatasync
     with open_chain(tmp_path) as chain:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exchange.errors import AuthenticationError, SecurityError, SecurityFault
 from exchange.security import KeyKind, KeyStatus, KeyStore, SecurityContext, SecurityContextSerializer
-from exchange.security.audit.heads import Head
+from exchange.security.audit.heads import Position
 
 HOUR_MS = 3_600_000
 
@@ -56,7 +57,14 @@ def test_api_key_is_known_by_its_secret_alone(tmp_path: Path) -> None:
     assert store.used_ms(record.key_id) is None
     assert store.verify_api(secret) == record
     assert store.used_ms(record.key_id) == clock.ms
-    wrong = [secret[:-3] + "AA=", f"{other.key_id}.{secret.partition('.')[2]}", record.key_id, "", "x.y", "é.é"]
+    wrong = [
+        secret[:-3] + "AA=",
+        f"{other.key_id}.{secret.partition('.')[2]}",
+        record.key_id,
+        "",
+        "x.y",
+        "é.é",
+    ]
     for text in wrong:
         with pytest.raises(AuthenticationError) as refused:
             store.verify_api(text)
@@ -110,11 +118,11 @@ def test_key_of_the_audit_log_is_made_when_it_is_needed_and_rotated(tmp_path: Pa
     store = KeyStore(tmp_path / "keys")
     first = store.head_signer()
     assert store.head_signer() == first
-    head = first.sign("core", 3, "0" * 64, 0, 5)
+    head = first.sign("core", 3, "0" * 64, Position(), 5)
     new = store.rotate_signing(first.key_id)
     assert store.head_signer().key_id == new.key_id
     assert store.audit_keys().fault_of(head) is None
-    forged = Head("core", 4, "0" * 64, 0, 5, head.key_id, head.signature)
+    forged = replace(head, seq=4)
     assert store.audit_keys().fault_of(forged) == f"is not what {first.key_id} has signed"
 
 

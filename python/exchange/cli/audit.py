@@ -190,7 +190,9 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
             for path in list_chains(directory)
         ]
     if options.json:
-        print(json.dumps([{"chain": e.chain, "files": e.files, "first": e.first, "last": e.last} for e in done]))
+        print(
+            json.dumps([{"chain": e.chain, "files": e.files, "first": e.first, "last": e.last} for e in done])
+        )
         return 0
     for each in done:
         what = f"records {each.first} to {each.last}, {each.files} files" if each.files else "nothing is full"

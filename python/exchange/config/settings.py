@@ -147,7 +147,8 @@ class Security:
     """Keys and the audit log."""
 
     keys_directory: Path | None = _setting(  # noqa: RUF009
-        None, "The store of keys (`exchange keys`); where it is set, CURVE protects TCP; empty: `keys` of the data"
+        None,
+        "The store of keys (`exchange keys`); where it is set, CURVE protects TCP; empty: `keys` of the data",
     )
     audit: bool = _setting(True, "Record what administrators did, from the journal: a process of its own")
 

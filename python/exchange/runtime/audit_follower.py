@@ -33,6 +33,7 @@ from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.schema.codec import decode_command_frame
 from exchange.security.audit import AuditChain, AuditEntry, Outcome
+from exchange.security.audit.heads import Position
 from exchange.storage.directory import DataDirectory
 from exchange.storage.retention import list_segments, verified_snapshots
 from exchange.storage.snapshots import restore
@@ -82,13 +83,14 @@ class AuditFollower:
         self._chain = chain
         self._limit = limit
         # Records may be ahead of the last head that says how far they were derived.
-        self._known = max(chain.position, chain.marked)
-        self._venue = _venue_before(directory, limits, self._known)
+        self._known = max(chain.position, chain.marked, key=_later)
+        self._venue = _venue_before(directory, limits, self._known.sequence)
+        self._at = Position(self._venue.sequence, int(self._venue.status()["epoch"][0]))
         self._reader = JournalReader(str(directory.journal), self._venue.sequence + 1)
         self._next: JournalRecord | None = None
-        if self._venue.sequence > self._known:
-            self._say_gap(self._known + 1, self._venue.sequence)
-            self._known = self._venue.sequence
+        if self._at.sequence > self._known.sequence:
+            self._say_gap(self._known.sequence + 1, self._at.sequence)
+            self._known = self._at
 
     @property
     def sequence(self) -> int:
@@ -109,20 +111,13 @@ class AuditFollower:
             entries += self._of(record)
         if entries:
             self._chain.append(entries)
-        self._chain.keep(self.sequence)
+        self._chain.keep(self.position)
         return done
 
-    def check_past(self) -> None:
-        """Looks whether the journal, which was followed to its end, has all that was recorded of it.
-
-        A machine that lost power may have lost the end of a journal that was not synced; then the sequences
-        behind it come again, with other commands, and that is recorded.
-        """
-        if self.sequence < self._known and self._limit() >= self._known:
-            details: dict[str, str | int] = {"sequence": self.sequence, "recorded": self._known}
-            self._chain.append([_own("journal.rewound", f"to sequence {self.sequence}", details)])
-            self._chain.sign(self.sequence)
-            self._known = self.sequence
+    @property
+    def position(self) -> Position:
+        """Up to where the chain is derived."""
+        return max(self._at, self._known, key=_later)
 
     def _take(self, limit: int) -> JournalRecord | None:
         record, self._next = self._next or self._reader.next(), None
@@ -132,25 +127,49 @@ class AuditFollower:
 
     def _of(self, record: JournalRecord) -> Iterator[AuditEntry]:
         last = record.first_sequence + record.commands - 1
-        commands = _administrative(record.payload) if last > self._known else ()
+        if record.first_sequence <= self._known.sequence and record.epoch > self._known.epoch:
+            yield self._rewind(record)
+        commands = _administrative(record.payload) if last > self._known.sequence else ()
         names = self._session_names() if commands else {}
         _, answers = self._venue.apply_payload(record.payload)
+        self._at = Position(last, record.epoch)
         if not commands:
             return
         rejects = dict(zip(answers["sequence"].tolist(), answers["reject"].tolist(), strict=True))
         for place, command in commands:
             sequence = record.first_sequence + place
-            if sequence > self._known:
-                yield _entry(command, sequence, record.ts_ns, rejects.get(sequence), names)
+            if sequence > self._known.sequence:
+                yield _entry(
+                    command, Position(sequence, record.epoch), record.ts_ns, rejects.get(sequence), names
+                )
 
     def _session_names(self) -> dict[int, str]:
         rows = self._venue.sessions()
         return {int(row["session"]): row["name"].decode("ascii", "replace") for row in rows}
 
+    def _rewind(self, record: JournalRecord) -> AuditEntry:
+        """A machine lost power, and the unsynced end of its journal: its sequences came again in a later epoch."""
+        recorded, last = self._known, record.first_sequence - 1
+        # No position behind this one counts any more; the epoch of this record is the next one's to say.
+        self._known = Position(last, record.epoch)
+        details: dict[str, str | int] = {
+            "sequence": last,
+            "epoch": record.epoch,
+            "recorded": recorded.sequence,
+            "recorded_epoch": recorded.epoch,
+        }
+        log("the journal was rewound", level=logging.ERROR, **details)
+        return _own("journal.rewound", f"to sequence {last}", details)
+
     def _say_gap(self, first: int, last: int) -> None:
-        details: dict[str, str | int] = {"sequence": last, "first": first}
+        details: dict[str, str | int] = {"sequence": last, "epoch": self._at.epoch, "first": first}
         self._chain.append([_own("journal.gap", f"sequences {first} to {last}", details)])
         log("the audit log has a gap", level=logging.ERROR, first=first, last=last)
+
+
+def _later(position: Position) -> tuple[int, int]:
+    """Of two places the one of the later epoch is later: what was written before may have been lost."""
+    return position.epoch, position.sequence
 
 
 def _administrative(payload: bytes) -> tuple[tuple[int, Command], ...]:
@@ -170,7 +189,7 @@ def _administrative(payload: bytes) -> tuple[tuple[int, Command], ...]:
 
 
 def _entry(
-    command: Command, sequence: int, ts_ns: int, reject: int | None, names: dict[int, str]
+    command: Command, at: Position, ts_ns: int, reject: int | None, names: dict[int, str]
 ) -> AuditEntry:
     name = names.get(command.session, "")
     said = {
@@ -178,7 +197,12 @@ def _entry(
         for field in fields(command)
         if field.name not in _WHO and (value := getattr(command, field.name)) != field.default
     }
-    details: dict[str, str | int] = {"sequence": sequence, "session": command.session, **said}
+    details: dict[str, str | int] = {
+        "sequence": at.sequence,
+        "epoch": at.epoch,
+        "session": command.session,
+        **said,
+    }
     if name:
         details["session_name"] = name
     if reject:
@@ -212,9 +236,7 @@ def _target(command: Command) -> str:
     if isinstance(command, LedgerCommand):
         return f"account {command.account}"
     if isinstance(command, InstrumentCommand):
-        return (
-            f"instrument {command.instrument_id}" if command.instrument_id else f"asset {command.asset}"
-        )
+        return f"instrument {command.instrument_id}" if command.instrument_id else f"asset {command.asset}"
     for name in ("account", "instrument_id", "asset", "shard"):
         if value := getattr(command, name):
             return f"{name.removesuffix('_id')} {value}"
@@ -292,7 +314,6 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
                 continue
             if not caught_up:
                 caught_up = True
-                follower.check_past()
                 gc.collect()
                 gc.freeze()
                 log("audit caught up", sequence=follower.sequence, records=chain.seq)
@@ -300,6 +321,6 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)
         while follower.advance(_SLICE_COMMANDS):
             pass
-        chain.close(follower.sequence)
+        chain.close(follower.position)
     log("audit stopped", sequence=follower.sequence)
     return ExitCode.STOPPED

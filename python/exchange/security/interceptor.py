@@ -139,9 +139,7 @@ def authorized(
     return checked
 
 
-def _context_of(
-    call: CallWithHeaders, serializer: SecurityContextSerializer, now_ms: int
-) -> SecurityContext:
+def _context_of(call: CallWithHeaders, serializer: SecurityContextSerializer, now_ms: int) -> SecurityContext:
     headers = call.metadata
     context = serializer.decode(headers.security_context, now_ms)
     if (context.tenant_id, context.user_id) != (headers.tenant_id, headers.user_id):

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from exchange.config.private import private_directory, sync_directory
 from exchange.errors import AuditUnavailable, SecurityError, SecurityFault
-from exchange.security.audit.heads import Head, HeadSigner, read_head
+from exchange.security.audit.heads import Head, HeadSigner, Position, read_head
 from exchange.security.audit.record import (
     FIRST_PREVIOUS,
     AuditEntry,
@@ -116,7 +116,8 @@ class AuditChain:
         self._size = 0
         self._seq, self._hash = 0, FIRST_PREVIOUS
         self._last: AuditRecord | None = None
-        self._position = self._signed_seq = self._signed_ns = self._marked = 0
+        self._signed_seq = self._signed_ns = 0
+        self._position = self._marked = Position()
         self._lock = _locked(self._path / "lock", wait_s)
         try:
             self._recover()
@@ -135,13 +136,13 @@ class AuditChain:
         return self._last
 
     @property
-    def position(self) -> int:
-        """Up to which sequence of the journal the last head says the chain was derived."""
+    def position(self) -> Position:
+        """Up to where in the journal the last head says the chain was derived."""
         return self._position
 
     @property
-    def marked(self) -> int:
-        """The `sequence` in the details of the last record of the last files that has one; 0: none."""
+    def marked(self) -> Position:
+        """The `sequence` and `epoch` in the details of the last record of the last files that has them."""
         return self._marked
 
     def append(self, entries: Iterable[AuditEntry]) -> int:
@@ -163,11 +164,11 @@ class AuditChain:
         self._seq, self._hash, self._last = seq, previous, last
         return seq
 
-    def keep(self, position: int | None = None) -> None:
+    def keep(self, position: Position | None = None) -> None:
         """Sign the head where a minute has passed since the last one and something is new.
 
         Args:
-            position: Up to which sequence of the journal the chain was derived; None: as before.
+            position: Up to where in the journal the chain was derived; None: as before.
 
         Raises:
             AuditUnavailable: It cannot be written.
@@ -175,7 +176,7 @@ class AuditChain:
         if self._is_new(position) and self._now_ns() - self._signed_ns >= HEAD_INTERVAL_NS:
             self.sign(position)
 
-    def sign(self, position: int | None = None) -> Head:
+    def sign(self, position: Position | None = None) -> Head:
         """Sign the head now; `position` as for `keep`.
 
         Raises:
@@ -197,7 +198,7 @@ class AuditChain:
         self._signed_seq, self._signed_ns, self._position = self._seq, now_ns, position
         return head
 
-    def close(self, position: int | None = None) -> None:
+    def close(self, position: Position | None = None) -> None:
         """Sign the head where something is new, and give the lock back.
 
         Raises:
@@ -243,7 +244,7 @@ class AuditChain:
             )
         self._signed_seq = 0 if head is None else head.seq
         self._signed_ns = 0 if head is None else head.ts_ns
-        self._position = heads[-1].position if heads else 0
+        self._position = Position(heads[-1].position, heads[-1].epoch) if heads else Position()
         if torn:
             self._record_cut(torn)
 
@@ -263,7 +264,9 @@ class AuditChain:
         for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
             record = self._checked(path, number, line)
             self._seq, self._hash, self._last = record.seq, record.hash, record
-            self._marked = int(record.entry.details.get("sequence", self._marked))
+            said = record.entry.details
+            if "sequence" in said and "epoch" in said:
+                self._marked = Position(int(said["sequence"]), int(said["epoch"]))
 
     def _checked(self, path: Path, number: int, line: bytes) -> AuditRecord:
         where = f"{path}, line {number}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from exchange.config.private import private_directory, replace_private_file, sync_directory
 from exchange.errors import AuditUnavailable, SecurityError, SecurityFault
 from exchange.security.audit.chain import BASE, HEADS, list_segments, read_base, read_heads
-from exchange.security.audit.heads import HeadSigner, PublicKeys
+from exchange.security.audit.heads import HeadSigner, Position, PublicKeys
 from exchange.security.audit.record import read_record
 from exchange.security.audit.verify import verify_chain
 
@@ -66,7 +66,7 @@ def export_chain(chain: Path, archive: Path, signer: HeadSigner, keys: PublicKey
         heads = b"".join(head.line for head in read_heads(chain) if head.seq <= last.seq)
         replace_private_file(target / HEADS, heads)
         sync_directory(target)
-        begins = signer.sign(chain.name, last.seq, last.hash, 0, time.time_ns())
+        begins = signer.sign(chain.name, last.seq, last.hash, Position(), time.time_ns())
         replace_private_file(chain / BASE, begins.line)
         for segment in segments:
             segment.unlink()

@@ -6,8 +6,8 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
@@ -16,7 +16,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from exchange.errors import SecurityError, SecurityFault
 from exchange.security.audit.record import canonical
 
-_FIELDS: Final = frozenset({"chain", "seq", "hash", "position", "ts_ns", "key_id", "signature"})
+_FIELDS: Final = frozenset({"chain", "seq", "hash", "position", "epoch", "ts_ns", "key_id", "signature"})
+
+
+class Position(NamedTuple):
+    """A place in the journal.
+
+    Args:
+        sequence: Of a command; 0: before the first.
+        epoch: Of who wrote it.
+    """
+
+    sequence: int = 0
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,7 @@ class Head:
         seq: Number of its last record; 0: none.
         hash: Of that record.
         position: Up to which sequence of the journal it was derived; 0 where it is not.
+        epoch: Of who wrote that in the journal.
         ts_ns: When it was signed, Unix time.
         key_id: By which key.
         signature: Of all that, Base64.
@@ -37,6 +50,7 @@ class Head:
     seq: int
     hash: str
     position: int
+    epoch: int
     ts_ns: int
     key_id: str
     signature: str
@@ -57,6 +71,7 @@ class Head:
             "seq": self.seq,
             "hash": self.hash,
             "position": self.position,
+            "epoch": self.epoch,
             "ts_ns": self.ts_ns,
             "key_id": self.key_id,
         }
@@ -91,12 +106,12 @@ class HeadSigner:
     key_id: str
     secret: bytes = field(repr=False)
 
-    def sign(self, chain: str, seq: int, record_hash: str, position: int, ts_ns: int) -> Head:
+    def sign(self, chain: str, seq: int, record_hash: str, position: Position, ts_ns: int) -> Head:
         """The signed head."""
-        head = Head(chain, seq, record_hash, position, ts_ns, self.key_id, "")
+        head = Head(chain, seq, record_hash, position.sequence, position.epoch, ts_ns, self.key_id, "")
         key = Ed25519PrivateKey.from_private_bytes(self.secret)
         signature = base64.b64encode(key.sign(head.signed)).decode("ascii")
-        return Head(chain, seq, record_hash, position, ts_ns, self.key_id, signature)
+        return replace(head, signature=signature)
 
 
 def new_pair() -> tuple[bytes, str]:

@@ -187,7 +187,9 @@ class _Verifier:
         for lost in range(self._expected, min(seq, self._expected + 1_000)):
             self._missing[lost] = where
         if seq == self._expected and self._previous and record.previous != self._previous:
-            self._find(Wrong.CHANGED, where, seq, f"it follows another record {seq - 1} than the one before it")
+            self._find(
+                Wrong.CHANGED, where, seq, f"it follows another record {seq - 1} than the one before it"
+            )
         report.first = report.first or seq
         report.last, report.records = seq, report.records + 1
         self._hashes[seq] = record.hash
