@@ -54,6 +54,7 @@ SERVICES: Final[tuple[ServiceSpec, ...]] = (ORDERS, ACCOUNTS, RISK, MATCHING)
 
 # Journal that a replica folds again when it starts, so that it can tell of the orders in it.
 _HISTORY_BYTES: Final = 2 << 30
+SETTINGS_VARIABLE: Final = "EXCHANGE_RUN_SETTINGS"
 _KEYS_INTERVAL_S: Final = 1.0
 _NICE_REPLICA: Final = 15
 _NICE_PUBLISHER: Final = 10
@@ -351,12 +352,14 @@ def _called(name: str, number: int) -> str:
 
 def _child(process: Process, settings: Settings, number: int) -> ChildSpec:
     arguments = [sys.executable, "-m", "exchange.cli", "run", process.name, "--shard", str(number)]
-    arguments += ["--settings", settings_as_json(settings), "--supervisor", str(os.getpid())]
+    arguments += ["--supervisor", str(os.getpid())]
     healthy = partial(process.healthy, settings, number)
     return ChildSpec(
         _called(process.name, number),
         arguments,
         healthy,
+        # Every user of the machine can read a command line: a setting may hold a password.
+        environment={SETTINGS_VARIABLE: settings_as_json(settings)},
         essential=process.essential,
         awaited=process.awaited,
     )

@@ -22,8 +22,8 @@ from exchange.domain import queries as q
 from exchange.domain.enums import Liquidity, OrderStatus, Side
 from exchange.errors import DeadlineExceeded, RpcError, RpcStatus
 from exchange.observability import StatsUnavailable
-from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime import log as logs
+from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.replica import (
     SNAPSHOT_METHOD,
@@ -100,8 +100,20 @@ async def running(root: Path, venue: Venue | None = None) -> AsyncIterator[World
     ports = ReplicaPorts(directory.journal, venue or Venue())
     ports.statistics = CoreStatistics(no_statistics, Durability.PROCESS)
     endpoint = f"ipc://{directory.run}/queries.sock"
+    keys = KeyStore(directory.keys)
     replica = Replica(
-        ReplicaPlan(directory, ports, SERVICES, endpoint, RpcServer, "standby", 0, lambda: None)
+        ReplicaPlan(
+            directory,
+            ports,
+            SERVICES,
+            endpoint,
+            RpcServer,
+            "standby",
+            0,
+            lambda: None,
+            StoredContexts(keys),
+            ProcessAudit(directory.audit, "replica", keys.head_signer),
+        )
     )
     task = asyncio.create_task(replica.run())
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

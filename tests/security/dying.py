@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 STEPS = ("fdatasync", "fsync", "ftruncate", "rename", "replace", "unlink", "mkdir")
@@ -23,7 +24,7 @@ def die_at(step: int, work: Callable[[Callable[[int], None]], None]) -> tuple[bo
     if child == 0:
         try:
             _arm(step)
-            work(lambda number: _plain_write(writing, f"{number}\n".encode()))
+            work(partial(_say, writing))
             _plain_write(writing, b"end\n")
         except BaseException as error:  # noqa: BLE001 (the parent tells)
             _plain_write(writing, f"error {error!r}\n".encode())
@@ -40,6 +41,10 @@ def die_at(step: int, work: Callable[[Callable[[int], None]], None]) -> tuple[bo
 
 
 _plain_write = os.write
+
+
+def _say(writing: int, number: int) -> None:
+    _plain_write(writing, f"{number}\n".encode())
 
 
 def _arm(fatal: int) -> None:
@@ -68,4 +73,4 @@ def _arm(fatal: int) -> None:
 
     for name in STEPS:
         setattr(os, name, wrap(getattr(os, name)))
-    os.write = write  # type: ignore[assignment]  (as it is called here)
+    setattr(os, "write", write)  # noqa: B010 (no type checker takes it as an assignment)

@@ -90,7 +90,7 @@ def edit(file: Path, change: Any) -> None:
     file.write_bytes(b"".join(lines))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_single_change_removal_swap_or_cut_is_found(
     written: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -302,7 +302,7 @@ def test_second_writer_is_refused_or_waits(tmp_path: Path) -> None:
 
 
 def test_full_disk_refuses_and_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that fails in its midst, a sync that fails: the file is as before, and goes on with room again."""
+    """A write that fails in its midst, a sync that fails: the file is as before, and goes on afterwards."""
     real_write, real_sync = os.write, os.fdatasync
     with open_chain(tmp_path) as chain:
         chain.append([entry(1)])

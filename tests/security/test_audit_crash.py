@@ -1,4 +1,4 @@
-"""kill -9 at each step towards the disk: what was acknowledged is there, nothing was done without its record."""
+"""kill -9 at each step towards the disk: what was acknowledged is there, nothing was done unrecorded."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ class Clock:
         self.ms = 1_000_000_000_000
 
     def __call__(self) -> int:
+        """Unix time, ms."""
         return self.ms
 
 

@@ -3,7 +3,7 @@
 A directory of keys has the server's own pair as `server.key` and one file for each client that may come in:
 
     clients/NAME.toml     public_key = "…"     tenant = "acme"     roles = ["service"]     accounts = [1, 2]
-                          former_public_keys = ["…"], which still come in while a key is being replaced
+                          former_public_keys = ["…"], which come in while a key is being replaced
 
 libzmq lets *any* key in where CURVE is on and nobody answers its questions. Here CURVE is turned on for a
 server by `Authenticator.protect` only, with a domain that libzmq then enforces: without an authenticator
@@ -328,7 +328,7 @@ def make_keys(directory: Path, name: str, *, tenant: str | None = None, roles: I
 
 
 def let_in(directory: Path, principal: Principal, public_keys: Sequence[str]) -> None:
-    """Write `clients/NAME.toml`: these keys, the newest first, come in as a principal; without any, none does.
+    """Write `clients/NAME.toml`: these keys, the newest first, come in as a principal; without any, nobody.
 
     Raises:
         SecurityError: The directory is not private, or the file cannot be written.

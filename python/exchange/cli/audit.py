@@ -22,8 +22,8 @@ from exchange.security.audit.verify import ChainReport, records_of, verify_log
 from exchange.security.keys import KeyStore
 from exchange.storage.directory import DataDirectory
 
-DESCRIPTION = """The audit log: every administrative and security action, each record chained to the one before by
-SHA-256, the end signed each minute. Each process that writes has a chain of its own in DATA/audit.
+DESCRIPTION = """The audit log: every administrative and security action, each record chained to the one
+before by SHA-256, the end signed each minute. Each process that writes has a chain of its own in DATA/audit.
 
   --log [DIR]             check all chains: every record, every signature; says what is wrong and where
   --show [DIR]            the records, by time; --who, --action, --target, --outcome, --since, --until

@@ -1,4 +1,4 @@
-"""How a command that changes something is recorded: in the chain `operator` of the audit log, before it begins."""
+"""How a command that changes something is recorded before it begins: in the chain `operator`."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from exchange.bus.curve import KeyPair, Principal, let_in
 from exchange.cli.auditing import audited
-from exchange.cli.common import add_settings, as_json, settings_of, table
+from exchange.cli.common import add_settings, settings_of, table
 from exchange.config import Settings
 from exchange.errors import ConfigError, SecurityError
 from exchange.runtime.auditing import key_store
@@ -72,7 +73,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _create(options: argparse.Namespace, settings: Settings, store: KeyStore) -> int:
     kind, name = _kind_and_name(options)
-    check_roles(options.role)
     with audited(settings, "keys.create", f"{kind} {name}".strip(), user=options.user, **_said(options)):
         if kind == "api":
             record, secret = store.create_api(
@@ -98,6 +98,7 @@ def _create_curve(options: argparse.Namespace, store: KeyStore, kind: str, name:
         tenant, roles = "0", SERVICE_ACCOUNTS[account]
     else:
         tenant, roles = ("" if kind == SERVER else _tenant(options)), frozenset(options.role)
+        check_roles(roles, tenant)
     pair = KeyPair.generate()
     record = KeyRecord(
         key_id=new_key_id(KeyKind.CURVE),
@@ -160,7 +161,7 @@ def _revoke(options: argparse.Namespace, settings: Settings, store: KeyStore) ->
         record = store.revoke(key_id, options.reason)
         if record.kind is KeyKind.CURVE:
             _let_in(store, record.name)
-    print(as_json(_row(store, record)) if options.json else f"{key_id} counts no more")
+    print(json.dumps(_row(store, record), indent=2) if options.json else f"{key_id} counts no more")
     return 0
 
 
@@ -180,7 +181,7 @@ def _list(options: argparse.Namespace, settings: Settings, store: KeyStore) -> i
     now_ms = store.now_ms()
     found = [each for each in store.records() if options.all or each.counts(now_ms)]
     if options.json:
-        print(as_json([_row(store, each) for each in found]))
+        print(json.dumps([_row(store, each) for each in found], indent=2))
         return 0
     if not found:
         print("no keys")
@@ -195,7 +196,7 @@ def _list(options: argparse.Namespace, settings: Settings, store: KeyStore) -> i
 def _show(options: argparse.Namespace, settings: Settings, store: KeyStore) -> int:
     row = _row(store, store.find(_key(options)))
     if options.json:
-        print(as_json(row))
+        print(json.dumps(row, indent=2))
         return 0
     for name, value in row.items():
         print(f"{name.replace('_', ' '):<13} {value or '-'}")
@@ -205,13 +206,13 @@ def _show(options: argparse.Namespace, settings: Settings, store: KeyStore) -> i
 def _export(options: argparse.Namespace, settings: Settings, store: KeyStore) -> int:
     record = store.find(_key(options))
     public = record.public if record.kind in (KeyKind.CURVE, KeyKind.AUDIT) else ""
-    print(as_json(_row(store, record) | {"public": public}))
+    print(json.dumps(_row(store, record) | {"public": public}, indent=2))
     return 0
 
 
 def _made(options: argparse.Namespace, store: KeyStore, record: KeyRecord, secret: str) -> int:
     if options.json:
-        print(as_json(_row(store, record) | ({"secret": secret} if secret else {})))
+        print(json.dumps(_row(store, record) | ({"secret": secret} if secret else {}), indent=2))
         return 0
     print(f"{record.key_id} is made")
     if secret:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from exchange.cli.common import add_settings, settings_of
-from exchange.topology import PROCESSES, run_process, settings_of_json
+from exchange.topology import PROCESSES, SETTINGS_VARIABLE, run_process, settings_of_json
 
 DESCRIPTION = "Run one process of an exchange, in this process and without a supervisor:\n" + "\n".join(
     f"  {process.name:<10}{process.does}" for process in PROCESSES
@@ -18,7 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("process", choices=names, metavar="PROCESS", help=f"one of: {', '.join(names)}")
     add_settings(parser)
     parser.add_argument("--shard", type=int, default=0, metavar="N", help="which, where PROCESS is shard")
-    parser.add_argument("--settings", metavar="JSON", help="all settings at once, as a supervisor gives them")
+    parser.add_argument(
+        "--settings",
+        metavar="JSON",
+        help=f"all settings at once (a supervisor gives them in {SETTINGS_VARIABLE})",
+    )
     parser.add_argument(
         "--supervisor", type=int, metavar="PID", help="stop when the process with this id is gone"
     )
@@ -26,5 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs until stopped; returns the exit code of the process."""
-    settings = settings_of_json(options.settings) if options.settings else settings_of(options)
+    given = options.settings or (os.environ.get(SETTINGS_VARIABLE) if options.supervisor else None)
+    settings = settings_of_json(given) if given else settings_of(options)
     return run_process(options.process, settings, options.supervisor, options.shard)

@@ -78,7 +78,7 @@ def write_private_file(path: Path, content: bytes) -> None:
 
 
 def replace_private_file(path: Path, content: bytes) -> None:
-    """Replace a file of mode 0600, or make it, so that a crash at any moment leaves the old or the new, whole.
+    """Replace a file of mode 0600, or make it, so that a crash leaves the old or the new one, whole.
 
     Raises:
         SecurityError: It cannot be written; the old one is as it was.

@@ -1,9 +1,9 @@
 """The audit follower: what administrators told the core, read from the journal, in the chain `core`.
 
 A process of its own: the core does nothing else, and what came of a command only a fold tells. The core has
-answered when a record is made here; nothing is lost all the same, because the journal has the command: the signed
-heads say up to which sequence the chain was derived, and what follows is folded again from the newest snapshot
-before that. The same journal gives the same records, with its own times.
+answered when a record is made here; nothing is lost all the same, because the journal has the command: the
+signed heads say up to which sequence the chain was derived, and what follows is folded again from the newest
+snapshot before that. The same journal gives the same records, with its own times.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cmatch.frames import CommandList, decode_commands
 from cmatch.rejects import RejectCode
 from exchange.config.settings import Settings
 from exchange.domain.enums import AdminAction
-from exchange.domain.messages import AdminCommand, Answer, CommandFrame, InstrumentCommand, LedgerCommand
+from exchange.domain.messages import AdminCommand, CommandFrame, InstrumentCommand, LedgerCommand
 from exchange.errors import AuditUnavailable, StorageError
 from exchange.runtime.auditing import key_store
 from exchange.runtime.beside_core import StatusFile
@@ -148,7 +148,7 @@ class AuditFollower:
         return {int(row["session"]): row["name"].decode("ascii", "replace") for row in rows}
 
     def _rewind(self, record: JournalRecord) -> AuditEntry:
-        """A machine lost power, and the unsynced end of its journal: its sequences came again in a later epoch."""
+        """A machine lost power, and the unsynced end of its journal: what came again is of a later epoch."""
         recorded, last = self._known, record.first_sequence - 1
         # No position behind this one counts any more; the epoch of this record is the next one's to say.
         self._known = Position(last, record.epoch)
@@ -158,7 +158,7 @@ class AuditFollower:
             "recorded": recorded.sequence,
             "recorded_epoch": recorded.epoch,
         }
-        log("the journal was rewound", level=logging.ERROR, **details)
+        log("the journal was rewound", level=logging.ERROR, to=last, recorded=recorded.sequence)
         return _own("journal.rewound", f"to sequence {last}", details)
 
     def _say_gap(self, first: int, last: int) -> None:
@@ -255,7 +255,7 @@ def _own(action: str, target: str, details: dict[str, str | int]) -> AuditEntry:
 
 
 def _venue_before(directory: DataDirectory, limits: dict[str, Any], sequence: int) -> Venue:
-    """The venue of the newest snapshot that is not beyond a sequence; of the oldest that joins the journal."""
+    """The venue of the newest snapshot that is not beyond a sequence; else of the oldest that there is."""
     segments = list_segments(directory.journal)
     begins = segments[0].first_sequence if segments else 1
     oldest: Venue | None = None

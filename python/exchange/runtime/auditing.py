@@ -1,4 +1,4 @@
-"""The audit log as our processes write it: one chain a process, refusals gathered, actions before they begin."""
+"""The audit log as our processes write it: a chain a process; an action is in it before it begins."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class Refusal:
 class ProcessAudit:
     """The chain of one process that serves. Threads may share it.
 
-    What is refused is gathered and written once a second, so that a flood of refusals costs one record a second
-    for each of at most 64 kinds; further kinds are counted together. An action of ours is in the log before it
-    begins, and does not begin where it cannot be recorded.
+    What is refused is gathered and written once a second, so that a flood of refusals costs one record a
+    second for each of at most 64 kinds; further kinds are counted together. An action of ours is in the log
+    before it begins, and does not begin where it cannot be recorded.
 
     Args:
         directory: Of the audit log.

@@ -1,4 +1,4 @@
-"""Checks who calls and what the caller may, before any handler is asked: without a rule, nobody may anything."""
+"""Checks who calls and what the caller may, before any handler is asked: without a rule, nobody may."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def authorized(
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     on_refused: Callable[[CallOfSomebody, SecurityError], object] = lambda _call, _error: None,
 ) -> Callable[[OwnedCallT, Callable[[OwnedCallT], Awaitable[bytes]]], Awaitable[bytes]]:
-    """An interceptor that lets a call through where the table of roles has its caller permitted what it needs.
+    """An interceptor that lets a call through where the table of roles permits its caller what it needs.
 
     Who speaks for a user, with a security context, may what the connection's roles, the user's roles and the
     credential's scopes all allow; who speaks for itself, what the connection's roles allow.

@@ -1,4 +1,4 @@
-"""The store of keys: which there are, whose, since when and until when; secrets in files of their own, or nowhere.
+"""The store of keys: which there are, whose, until when; secrets in files of their own, or nowhere.
 
 KEYS/                   private (0700), every file 0600
   store.json            what is known of each key, with its public half, or the hash of its secret
@@ -6,8 +6,8 @@ KEYS/                   private (0700), every file 0600
   server.key            CURVE pair of the exchange; NAME.key: of a client; clients/NAME.toml lets it in
   used/KEY_ID           whose time is when the key was used last, to the minute
 
-The secret of an API key is printed once and kept nowhere: the store has its scrypt hash. It is 256 random bits,
-so no hash need be slow; scrypt is in the standard library, and slow enough for a store that leaks one day.
+The secret of an API key is printed once and kept nowhere: the store has its scrypt hash. It is 256 random
+bits, so no hash need be slow; scrypt is in the standard library, and slow enough for a store that leaks.
 """
 
 from __future__ import annotations
@@ -139,13 +139,14 @@ class KeyStore:
         content = read_private_file(path, secret=True)
         try:
             table = json.loads(content)
-            if table["version"] != _VERSION:
-                raise ValueError
-            return [_record(row) for row in table["keys"]]
+            known, records = table["version"] == _VERSION, [_record(row) for row in table["keys"]]
         except (ValueError, TypeError, KeyError):
+            known, records = False, []
+        if not known:
             raise SecurityError(
                 f"{path} is no store of keys of version {_VERSION}", SecurityFault.BAD_KEY_STORE
-            ) from None
+            )
+        return records
 
     def find(self, key_id: str) -> KeyRecord:
         """One key.
@@ -167,7 +168,7 @@ class KeyStore:
         Raises:
             SecurityError: KEY_EXISTS: a live key of that kind has the name; UNKNOWN_ROLE.
         """
-        check_roles(record.roles)
+        check_roles(record.roles, record.tenant)
         with self._changing() as records:
             _check_free(records, record, self.now_ms())
             records.append(record)
@@ -199,7 +200,7 @@ class KeyStore:
         Raises:
             SecurityError: KEY_EXISTS: a live one has the name; UNKNOWN_ROLE.
         """
-        check_roles(roles)
+        check_roles(roles, tenant)
         key_id = new_key_id(KeyKind.API)
         secret = secrets.token_bytes(_SECRET_BYTES)
         record = KeyRecord(

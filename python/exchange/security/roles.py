@@ -40,6 +40,9 @@ ROLES: Final[Mapping[str, frozenset[Permission]]] = {
     "service": frozenset(Permission),
 }
 LOCAL_ROLE: Final = "service"
+# What they allow is not of one tenant: no key of a tenant's has them.
+OPERATOR_ROLES: Final = frozenset({"admin", "follow", "shard", "stage"})
+OPERATOR_TENANT: Final = "0"
 
 # Our own processes, and what each may do where keys protect the way to others. The rest need no key.
 SERVICE_ACCOUNTS: Final[Mapping[str, frozenset[str]]] = {
@@ -88,17 +91,22 @@ def authorize(method: str, permissions: frozenset[Permission]) -> None:
         raise SecurityError(f"{method} needs the permission {rule}", SecurityFault.NOT_PERMITTED)
 
 
-def check_roles(roles: Iterable[str]) -> None:
-    """See that all of them are roles that a key may have.
+def check_roles(roles: Iterable[str], tenant: str) -> None:
+    """See that all of them are roles that a key of a tenant may have.
 
     Raises:
-        SecurityError: UNKNOWN_ROLE.
+        SecurityError: UNKNOWN_ROLE; NOT_PERMITTED: one is an operator's alone.
     """
     for role in roles:
         if role not in ROLES or role == LOCAL_ROLE:
             expected = ", ".join(each for each in ROLES if each != LOCAL_ROLE)
             raise SecurityError(
                 f"there is no role {role!r} for a key: expected {expected}", SecurityFault.UNKNOWN_ROLE
+            )
+        if role in OPERATOR_ROLES and tenant != OPERATOR_TENANT:
+            raise SecurityError(
+                f"the role {role} is an operator's: it needs tenant 0, not {tenant}",
+                SecurityFault.NOT_PERMITTED,
             )
 
 

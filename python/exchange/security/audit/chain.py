@@ -1,7 +1,7 @@
-"""The writer of one chain of the audit log: it has a lock, and what it appends is on the disk when it returns.
+"""The writer of one chain of the audit log: it has a lock, and what it appended is on the disk.
 
-A crash leaves a torn last line at most. Who opens the chain next cuts it off and records that; a line that was
-written whole and does not check is damage, and nobody appends to that.
+A crash leaves a torn last line at most. Who opens the chain next cuts it off and records that; a line that
+was written whole and does not check is damage, and nobody appends to that.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ class AuditChain:
         torn = b""
         try:
             if segments:
-                # A rotation that was cut short leaves a last file without a record: the one before has the end.
+                # A rotation that was cut short leaves a last file without a record: the one before ends it.
                 for path in segments[-2:-1]:
                     self._read(path, _whole(path.read_bytes())[0])
                 torn = self._open(segments[-1])
@@ -298,7 +298,7 @@ class AuditChain:
         cut: dict[str, str | int] = {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
         self.append([self._own("audit.recovered", f"after record {self._seq}", cut)])
 
-    def _is_new(self, position: int | None) -> bool:
+    def _is_new(self, position: Position | None) -> bool:
         return self._seq != self._signed_seq or position not in (None, self._position)
 
     def _own(self, action: str, target: str, details: dict[str, str | int]) -> AuditEntry:

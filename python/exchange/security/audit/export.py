@@ -1,4 +1,4 @@
-"""Retention: the files of a chain that are full move to an archive; a signed base says where the rest begins."""
+"""Retention: full files of a chain move to an archive; a signed base says where the rest begins."""
 
 from __future__ import annotations
 

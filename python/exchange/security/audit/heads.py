@@ -1,4 +1,4 @@
-"""Signed heads: that a chain had so many records, and which, at a time. Ed25519, so that who checks cannot sign."""
+"""Signed heads: that a chain had so many records, and which. Ed25519, so that who checks cannot sign."""
 
 from __future__ import annotations
 

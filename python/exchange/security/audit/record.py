@@ -1,4 +1,4 @@
-"""One record of the audit log, and the one line that it is: canonical JSON with the hash of the line before."""
+"""One record of the audit log, and the line that it is: canonical JSON with the hash of the one before."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class AuditRecord:
 
 
 def read_record(line: bytes) -> AuditRecord:
-    """The record that a line, without its end, is: in the one form that is written, with the hash that it has.
+    """The record that a line, without its end, is: in the one form that is written, with its true hash.
 
     Raises:
         SecurityError: AUDIT_DAMAGED: it is none.

@@ -264,7 +264,7 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
                 f"the tenant of {principal.name} is {principal.tenant!r}:"
                 " expected its number, 0 for an operator's"
             )
-        check_roles(principal.roles)
+        check_roles(principal.roles, principal.tenant)
         may = permissions_of(principal.roles)
         core.permit(
             key,
@@ -278,7 +278,7 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
 
 
 class _Doorkeeper:
-    """Lets in who knocks, and takes keys that were made, replaced or revoked meanwhile. Never waits for long."""
+    """Lets in who knocks, and takes keys that were made, replaced or revoked. Never waits for long."""
 
     def __init__(self, router: Router, core: Sequencer) -> None:
         self._router = router
@@ -294,10 +294,8 @@ class _Doorkeeper:
             log("keys cannot be taken", level=logging.ERROR, reason=error)
             keyring = None
         if before is not None and keyring is not None:
-            kept = {key for key, _ in keyring.items()}
-            for key, _ in before.items():
-                if key not in kept:
-                    self._core.revoke(key)
+            for key in {key for key, _ in before.items()} - {key for key, _ in keyring.items()}:
+                self._core.revoke(key)
             self._router.take_keys(keyring)
             log("keys were changed", principals=len(keyring))
         self._router.answer()
