@@ -15,7 +15,8 @@ from exchange.cli.common import add_settings, settings_of, table
 from exchange.config import Settings
 from exchange.errors import ConfigError, SecurityError
 from exchange.runtime.auditing import key_store
-from exchange.security.keys import KeyKind, KeyRecord, KeyStore, new_key_id
+from exchange.security.key_records import KeyKind, KeyRecord, new_key_id
+from exchange.security.keys import KeyStore
 from exchange.security.roles import SERVICE_ACCOUNTS, check_roles, service_of
 
 DESCRIPTION = """The keys of an exchange: who may come in, and what signs.

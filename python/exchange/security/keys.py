@@ -22,10 +22,9 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from exchange.config.private import (
     private_directory,
@@ -35,79 +34,24 @@ from exchange.config.private import (
 )
 from exchange.errors import AuthenticationError, SecurityError, SecurityFault
 from exchange.security.audit.heads import HeadSigner, PublicKeys, new_pair
-from exchange.security.context import ContextKeys, SecurityContextSerializer
+from exchange.security.context import ContextKeys
+from exchange.security.key_records import (
+    KeyKind,
+    KeyRecord,
+    KeyStatus,
+    check_free,
+    found,
+    new_key_id,
+    record_of,
+)
 from exchange.security.roles import check_roles
 
 _VERSION: Final = 1
 _SECRET_BYTES: Final = 32
 _SCRYPT: Final = {"n": 2**14, "r": 8, "p": 1, "maxmem": 64 << 20}
 _SALT_BYTES: Final = 16
-_LOOK_NS: Final = 1_000_000_000
 _USED_NS: Final = 60_000_000_000
 _NS_A_MS: Final = 1_000_000
-
-
-class KeyKind(StrEnum):
-    """What a key is for."""
-
-    CURVE = "curve"  # a connection over TCP: of the exchange itself, of a client, of one of our processes
-    CONTEXT = "context"  # signs security contexts
-    AUDIT = "audit"  # signs heads of the audit log
-    API = "api"  # a user or a service account, by a secret
-
-
-class KeyStatus(StrEnum):
-    """Whether a key counts."""
-
-    LIVE = "live"
-    RETIRING = "retiring"  # replaced by a newer one, and still taken
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRecord:
-    """What is known of a key.
-
-    Args:
-        key_id: Names it for ever.
-        kind: What it is for.
-        name: Whose: a client, a user, a process of ours.
-        tenant: For whom it speaks; empty: not for one.
-        roles: What it may do, see `exchange.security.roles`.
-        accounts: The accounts that it may use; empty stands for all of its tenant's.
-        public: Its public half, or `scrypt$SALT$HASH` of its secret; empty where it has neither.
-        created_ms: Since when, Unix time.
-        expires_ms: Until when; None: for ever.
-        replaced_by: The key that took its place; it still counts until it is revoked or expires.
-        revoked_ms: Since when it does not count; None: it does.
-        reason: Why it was revoked.
-    """
-
-    key_id: str
-    kind: KeyKind
-    name: str
-    tenant: str = ""
-    roles: tuple[str, ...] = ()
-    accounts: tuple[int, ...] = ()
-    public: str = field(default="", repr=False)
-    created_ms: int
-    expires_ms: int | None = None
-    replaced_by: str = ""
-    revoked_ms: int | None = None
-    reason: str = ""
-
-    def status(self, now_ms: int) -> KeyStatus:
-        """Whether it counts at a time."""
-        if self.revoked_ms is not None:
-            return KeyStatus.REVOKED
-        if self.expires_ms is not None and now_ms >= self.expires_ms:
-            return KeyStatus.EXPIRED
-        return KeyStatus.RETIRING if self.replaced_by else KeyStatus.LIVE
-
-    def counts(self, now_ms: int) -> bool:
-        """Whether it is taken at a time."""
-        return self.status(now_ms) in (KeyStatus.LIVE, KeyStatus.RETIRING)
 
 
 class KeyStore:
@@ -139,7 +83,7 @@ class KeyStore:
         content = read_private_file(path, secret=True)
         try:
             table = json.loads(content)
-            known, records = table["version"] == _VERSION, [_record(row) for row in table["keys"]]
+            known, records = table["version"] == _VERSION, [record_of(row) for row in table["keys"]]
         except (ValueError, TypeError, KeyError):
             known, records = False, []
         if not known:
@@ -154,7 +98,7 @@ class KeyStore:
         Raises:
             SecurityError: UNKNOWN_KEY.
         """
-        return _found(self.records(), key_id)
+        return found(self.records(), key_id)
 
     def used_ms(self, key_id: str) -> int | None:
         """When a key was used last, Unix time, to the minute; None: never."""
@@ -170,7 +114,7 @@ class KeyStore:
         """
         check_roles(record.roles, record.tenant)
         with self._changing() as records:
-            _check_free(records, record, self.now_ms())
+            check_free(records, record, self.now_ms())
             records.append(record)
         return record
 
@@ -182,7 +126,7 @@ class KeyStore:
         """
         with self._changing() as records:
             record = self._signing(kind, expires_ms)
-            _check_free(records, record, self.now_ms())
+            check_free(records, record, self.now_ms())
             records.append(record)
         return record
 
@@ -215,7 +159,7 @@ class KeyStore:
             expires_ms=expires_ms,
         )
         with self._changing() as records:
-            _check_free(records, record, self.now_ms())
+            check_free(records, record, self.now_ms())
             records.append(record)
         return record, f"{key_id}.{base64.urlsafe_b64encode(secret).decode('ascii')}"
 
@@ -249,7 +193,7 @@ class KeyStore:
             SecurityError: UNKNOWN_KEY; KEY_REVOKED; KEY_EXISTS: it was replaced already.
         """
         with self._changing() as records:
-            old = _found(records, key_id)
+            old = found(records, key_id)
             if old.revoked_ms is not None:
                 raise SecurityError(f"{key_id} was revoked", SecurityFault.KEY_REVOKED)
             if old.replaced_by:
@@ -267,7 +211,7 @@ class KeyStore:
             SecurityError: UNKNOWN_KEY; KEY_REVOKED: it is already.
         """
         with self._changing() as records:
-            old = _found(records, key_id)
+            old = found(records, key_id)
             if old.revoked_ms is not None:
                 raise SecurityError(f"{key_id} was revoked already", SecurityFault.KEY_REVOKED)
             new = replace(old, revoked_ms=self.now_ms(), reason=reason)
@@ -384,69 +328,6 @@ class KeyStore:
             replace_private_file(self.directory / "store.json", json.dumps(table, indent=1).encode("ascii"))
         finally:
             os.close(descriptor)
-
-
-class StoredContexts:
-    """Reads and writes security contexts by the keys of a store, as they are now: looked at once a second.
-
-    Args:
-        store: The keys.
-        now_ns: A steady clock.
-    """
-
-    def __init__(self, store: KeyStore, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        self._store = store
-        self._now_ns = now_ns
-        self._next_ns = 0
-        self._serializer: SecurityContextSerializer | None = None
-
-    def serializer(self) -> SecurityContextSerializer:
-        """By the keys that count.
-
-        Raises:
-            AuthenticationError: CONTEXT_KEY: there is none.
-        """
-        now_ns = self._now_ns()
-        if self._serializer is None or now_ns >= self._next_ns:
-            self._next_ns = now_ns + _LOOK_NS
-            try:
-                self._serializer = SecurityContextSerializer(self._store.context_keys())
-            except SecurityError as error:
-                self._serializer = None
-                raise AuthenticationError(error.message, SecurityFault.CONTEXT_KEY) from None
-        return self._serializer
-
-
-def new_key_id(kind: KeyKind) -> str:
-    """A name that no key has: `api-3f9a12cd5e6f`."""
-    return f"{kind}-{secrets.token_hex(6)}"
-
-
-def _found(records: list[KeyRecord], key_id: str) -> KeyRecord:
-    for record in records:
-        if record.key_id == key_id:
-            return record
-    raise SecurityError(f"there is no key {key_id}", SecurityFault.UNKNOWN_KEY)
-
-
-def _check_free(records: list[KeyRecord], new: KeyRecord, now_ms: int) -> None:
-    for record in records:
-        if (record.kind, record.name) == (new.kind, new.name) and record.counts(now_ms):
-            raise SecurityError(
-                f"{record.key_id} is {new.name}'s already: rotate it, or revoke it first",
-                SecurityFault.KEY_EXISTS,
-            )
-
-
-def _record(row: dict[str, Any]) -> KeyRecord:
-    values = dict(row)
-    values["kind"] = KeyKind(str(row["kind"]))
-    for name in ("roles", "accounts"):
-        given = row[name]
-        if not isinstance(given, list):
-            raise TypeError
-        values[name] = tuple(given)
-    return KeyRecord(**values)
 
 
 def _hash(secret: bytes, salt: bytes) -> str:
