@@ -19,7 +19,7 @@ TENANT: Final = 1
 _MID: Final = 50_000
 _PAUSE_S: Final = 0.001
 _LAST_REPORTS_S: Final = 0.3  # what the last answers did to others' orders is on its way
-_NOT_NOW: Final = ("read_only", "no_replica")
+_NOT_NOW: Final = ("read_only", "no_replica", "accounts_unavailable", "risk_unavailable")
 Connect = Callable[[str, int], Client]
 
 

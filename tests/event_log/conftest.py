@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from exchange.storage.directory import DataDirectory
+from tests.event_log.published import Exchange
+from tests.exchange.journals import Writer
+
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[Path]:
@@ -18,3 +22,14 @@ def memory(tmp_path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(dir=shared) as made:
         yield Path(made)
+
+
+@pytest.fixture
+def exchange(memory: Path) -> Iterator[Exchange]:
+    """With an open market."""
+    directory = DataDirectory(memory)
+    directory.snapshots.mkdir()
+    made = Exchange(memory, Writer(directory.journal))
+    made.writer.open_market()
+    yield made
+    made.writer.close()

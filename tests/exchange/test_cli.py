@@ -81,7 +81,7 @@ def test_help_of_every_administrative_command_names_its_options(
         (("keys", "revoke", "api-1"), 78, "exchange keys revoke takes a --reason"),
         (("keys", "show", "api-1"), 78, "8201 UNKNOWN_KEY: there is no key api-1"),
         (("audit", "--log", "/nowhere"), 1, "there is no audit log in /nowhere"),
-        (("audit",), 2, "one of the arguments --log --show --heads --export is required"),
+        (("audit", "--log", "--show"), 2, "argument --show: not allowed with argument --log"),
         (("demo", "--rate", "0"), 78, "--rate is 0: expected 1 or more"),
         (("replay", "/nowhere"), 1, "there is no journal in /nowhere/journal"),
         (("verify", "/nowhere"), 1, "there is no journal in /nowhere/journal"),

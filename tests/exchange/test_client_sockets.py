@@ -209,7 +209,7 @@ def test_no_answer_raises_request_timeout_and_may_be_asked_again(
 ) -> None:
     """An accident is raised with the request; asking again is safe."""
     client = connector.connect(
-        endpoint, tenant=1, name="bot", user="ann", account=7, timeout_ms=200, retry_ms=80
+        endpoint, tenant=1, name="bot", user="ann", account=7, timeout_ms=2_000, retry_ms=80
     )
     core.logic.tamper = without_reports
     with pytest.raises(RequestTimeout) as caught:

@@ -201,6 +201,4 @@ class BreakerMachine(RuleBasedStateMachine):
 
 def test_breaker_in_any_course_of_events_is_what_the_model_says() -> None:
     """Hypothesis looks for a course in which they differ."""
-    run_state_machine_as_test(
-        BreakerMachine, settings=settings(max_examples=150, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(BreakerMachine, settings=settings(max_examples=150, stateful_step_count=40))

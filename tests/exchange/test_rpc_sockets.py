@@ -469,7 +469,7 @@ def test_client_passes_over_replies_that_are_none_and_takes_its_own(tmp_path: Pa
     assert run(play()) == (b"own", 2)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(frame=st.binary(max_size=300), flips=st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 255))))
 def test_server_survives_any_frame(frame: bytes, flips: list[tuple[int, int]]) -> None:
     """Random bytes, and a good call with random bytes changed: one answer or none, and it goes on."""

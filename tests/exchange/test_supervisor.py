@@ -232,8 +232,22 @@ async def test_child_that_does_not_stop_is_killed(directory: DataDirectory, line
     task = asyncio.create_task(supervisor.run())
     await settle(directory.announcement.exists)
     supervisor.stop()
-    assert await task == ExitCode.STOPPED
+    assert await task == ExitCode.FAILED
     assert "child does not stop: killed" in lines.getvalue()
+
+
+@asynchronous
+async def test_child_that_is_told_to_stop_while_it_starts_stops_in_order(
+    directory: DataDirectory, lines: io.StringIO
+) -> None:
+    """It may not hear us yet: SIGTERM ends it, and loses nothing."""
+    beginner = replace(child(directory, "replica", "time.sleep(600)"), essential=False)
+    supervisor = Supervisor(Plan(directory, [child(directory, "core", WAITS), beginner]))
+    task = asyncio.create_task(supervisor.run())
+    await settle(lambda: 'event="child started" name=replica' in lines.getvalue())
+    supervisor.stop()
+    assert await task == ExitCode.STOPPED
+    assert 'level=info process=test event="child ended" name=replica' in lines.getvalue()
 
 
 @asynchronous

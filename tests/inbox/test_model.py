@@ -186,6 +186,4 @@ class ConsumerMachine(RuleBasedStateMachine):
 
 def test_consumer_in_any_course_of_events_is_what_the_model_says() -> None:
     """Hypothesis looks for a course in which they differ."""
-    run_state_machine_as_test(
-        ConsumerMachine, settings=settings(max_examples=15, stateful_step_count=10, deadline=None)
-    )
+    run_state_machine_as_test(ConsumerMachine, settings=settings(max_examples=15, stateful_step_count=10))

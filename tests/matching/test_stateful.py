@@ -227,7 +227,6 @@ class Engines(RuleBasedStateMachine):
 Engines.TestCase.settings = settings(
     max_examples=80,
     stateful_step_count=40,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

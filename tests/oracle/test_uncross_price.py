@@ -67,7 +67,7 @@ def literal(orders: list[Limit], reference: int | None) -> tuple[int, int, int] 
     return chosen, volume, at[chosen][0] - at[chosen][1]
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400, derandomize=True)
 @given(orders=ORDERS, reference=st.none() | TICKS)
 def test_uncross_price_of_any_call_is_that_of_the_literal_rule(
     orders: list[Limit], reference: int | None

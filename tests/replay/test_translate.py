@@ -147,7 +147,7 @@ def own_ids(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return (row[0], row[1], row[2] + shift, *row[3:7], taker, row[8])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(ROWS, min_size=1, max_size=60))
 def test_any_tape_gives_commands_that_do_just_what_was_foretold(rows: list[tuple[Any, ...]]) -> None:
     """No reject, just the foretold trades, just the foretold orders at the end: whatever the venue claims."""
@@ -159,7 +159,7 @@ def test_any_tape_gives_commands_that_do_just_what_was_foretold(rows: list[tuple
     outcome.engine.check_invariants()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.tuples(SIDES, st.integers(1, 30), SIZES), min_size=1, max_size=12),
     st.lists(st.tuples(SIDES, SIZES), max_size=2),

@@ -20,7 +20,7 @@ from tests.wire import oracle, strategies
 from tests.wire.oracle import LISTS, List, Row
 
 each_list = pytest.mark.parametrize("kind", LISTS, ids=lambda kind: f"{type(kind).__name__}-{kind}")
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 
 
 def encode(kind: List, records: Records, header: Row) -> bytes:

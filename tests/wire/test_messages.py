@@ -16,7 +16,7 @@ from tests.wire import strategies
 
 MESSAGES = [*queries.QUERIES, *queries.QUERIES.values()]
 each_message = pytest.mark.parametrize("message", MESSAGES, ids=lambda message: str(message.__name__))
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 
 
 @pytest.mark.req("E010")

@@ -30,10 +30,10 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("dlq", "dead letters: list, show, replay, discard"),
     ("replay", "fold a journal from its start and say what came of it"),
     ("verify", "replay a journal and compare every hash that was recorded"),
+    ("audit", "hold all against the journal; --log: check the log of administrative actions"),
     ("bench", "load an exchange and draw its latencies"),
     ("doctor", "what this machine lacks for low latency, and how to get it"),
     ("keys", "keys: create, list, show, rotate, revoke, export"),
-    ("audit", "check the audit log, show it, export it"),
     ("run", "run one process of an exchange"),
 )
 

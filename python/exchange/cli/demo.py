@@ -12,7 +12,6 @@ from exchange.cli.common import add_settings, settings_of
 from exchange.cli.launch import data_directory, running
 from exchange.client import Client, Reject
 from exchange.config import Settings
-from exchange.demo.audit import audit
 from exchange.demo.flow import Flow
 from exchange.demo.market import TENANT, Plan, Traders, set_up
 from exchange.demo.sample import load
@@ -20,6 +19,7 @@ from exchange.demo.session import ArraySession
 from exchange.demo.view import Camera, open_view, show_while
 from exchange.errors import ConfigError
 from exchange.observability import stats_path
+from exchange.runtime.audit import audit
 from exchange.storage.directory import DataDirectory
 
 DESCRIPTION = """Run a market: starts an exchange, defines ten instruments, funds 1,000 accounts, and
@@ -61,12 +61,9 @@ def run(options: argparse.Namespace) -> int:
             _say("stopping the exchange")
         _say("auditing: replaying the whole journal")
         expected = {plan.assets[symbol]: amount for symbol, amount in plan.total.items()}
-        found = audit(data, expected)
-        replayed = found.verdict.replayed
-        _say(f"replayed {replayed.commands:,} commands in {replayed.seconds:.2f} s")
-        if found.verdict.parting:
-            print(found.verdict.parting)
-        print(found.line(), flush=True)
+        found = audit(data, paid_in=expected, stopped=True)
+        _say(f"replayed {found.commands:,} commands in {found.seconds:.2f} s")
+        print(*found.lines(), sep="\n", flush=True)
     return int(not found.good)
 
 

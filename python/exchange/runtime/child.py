@@ -68,6 +68,7 @@ class Child:
         self._backoff = backoff
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
+        self._told = asyncio.Event()  # how the process ended
 
     @property
     def pid(self) -> int | None:
@@ -105,12 +106,12 @@ class Child:
             )
             await asyncio.sleep(pause)
 
-    async def stop(self) -> None:
-        """Asks the process to stop in order, waits for it, and kills it where it does not."""
+    async def stop(self) -> bool:
+        """Asks the process to stop in order, waits for it, and kills it where it does not; whether it did."""
         self._stopping = True
         process = self._process
         if process is None or process.returncode is not None:
-            return
+            return self.last_code == ExitCode.STOPPED
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
@@ -119,13 +120,20 @@ class Child:
             log("child does not stop: killed", level=logging.ERROR, name=self.spec.name, pid=process.pid)
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+        await self._told.wait()
+        return self._in_order(self.last_code)
+
+    def _in_order(self, code: int) -> bool:
+        """Whether it ended as it should; told to stop as it starts, it may not have heard us yet."""
+        deaf = self._stopping and not self.healthy.is_set() and code == -signal.SIGTERM
+        return code == ExitCode.STOPPED or deaf
 
     def _stopped(self) -> bool:
         return self._stopping
 
     async def _once(self) -> int:
         spec = self.spec
+        self._told.clear()
         self._process = process = await asyncio.create_subprocess_exec(
             *spec.arguments,
             env={**os.environ, **spec.environment},
@@ -142,8 +150,9 @@ class Child:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
         self.last_code = code
-        level = logging.INFO if code == ExitCode.STOPPED else logging.ERROR
+        level = logging.INFO if self._in_order(code) else logging.ERROR
         log("child ended", level=level, name=spec.name, pid=process.pid, code=code, meaning=describe(code))
+        self._told.set()
         return code
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:

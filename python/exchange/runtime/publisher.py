@@ -44,6 +44,20 @@ _LONGEST_PAUSE_S: Final = 0.002
 _PAUSE_WITHOUT_ROOM_S: Final = 1.0
 
 
+def batch_of(topic: Topic, outcome: Outcome, rows: Rows) -> Batch:
+    """What is published of one record of the journal in a topic: the same whenever it is made."""
+    return batch_of_rows(
+        topic,
+        rows.kind,
+        rows.rows,
+        rows.first,
+        epoch=outcome.epoch,
+        ts_ns=outcome.ts_ns,
+        journal_sequence=outcome.sequence,
+        tenants=rows.tenants,
+    )
+
+
 class ExecutionPublisher:
     """Publishes what a fold makes. One thread.
 
@@ -85,23 +99,11 @@ class ExecutionPublisher:
         while done < most_commands and (outcome := self._fold.advance(limit)) is not None:
             done += outcome.commands
             for rows in outcome.trades:
-                self._waiting[TRADES].append(self._batch(TRADES, outcome, rows))
+                self._waiting[TRADES].append(batch_of(self._topics[TRADES], outcome, rows))
             for rows in outcome.executions:
-                self._waiting[EXECUTIONS].append(self._batch(EXECUTIONS, outcome, rows))
+                self._waiting[EXECUTIONS].append(batch_of(self._topics[EXECUTIONS], outcome, rows))
         self._flush()
         return done
-
-    def _batch(self, topic: str, outcome: Outcome, rows: Rows) -> Batch:
-        return batch_of_rows(
-            self._topics[topic],
-            rows.kind,
-            rows.rows,
-            rows.first,
-            epoch=outcome.epoch,
-            ts_ns=outcome.ts_ns,
-            journal_sequence=outcome.sequence,
-            tenants=rows.tenants,
-        )
 
     def _flush(self) -> None:
         for topic, batches in self._waiting.items():

@@ -138,9 +138,8 @@ class Supervisor:
                 code = code or ExitCode.FAILED
         log("exchange stopping")
         for child in self._children:
-            await child.stop()
-            if child.last_code != ExitCode.STOPPED:
-                code = code or ExitCode.FAILED  # it did not stop in order
+            if not await child.stop():
+                code = code or ExitCode.FAILED
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

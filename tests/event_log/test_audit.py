@@ -1,0 +1,219 @@
+"""`exchange audit`: what is right is found right, and whatever is not is found."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from cmatch._core import Venue
+from exchange.cli import main
+from exchange.domain.enums import ExecType, OrderStatus, ReportFlag
+from exchange.runtime.audit import Audit, audit
+from exchange.runtime.audit.orders import OrdersAudit
+from exchange.runtime.publisher import EXECUTIONS, TRADES
+from exchange.storage.digests import Digest, append_digest
+from exchange.storage.replay import replay
+from tests.event_log.published import NAMES, TABLE, Exchange, busy
+from tests.exchange.journals import BTC, USD
+from tests.oracle.venue.model import Sizes
+from tests.venue.adapter import FAMILY_NUMBERS, rows
+from tests.venue.sessions import Session
+
+PAID_IN = {BTC: 30 * 10**8, USD: 3_000_000 * 10**6}
+BATCHES = 120
+
+
+def audited(exchange: Exchange, **options: Any) -> Audit:
+    """The audit of a directory with its log."""
+    with exchange.open_log() as events:
+        return audit(exchange.root, events=events, topics=TABLE, **options)
+
+
+def wrong(found: Audit) -> dict[str, list[str]]:
+    """What is wrong, by check."""
+    return {check.name: check.wrong for check in found.checks if not check.good}
+
+
+def stop(exchange: Exchange) -> Digest:
+    """Writes down where the journal ends, as a core that stops in order does."""
+    end = replay(exchange.root).digest
+    append_digest(exchange.directory.digests, Digest(end.sequence, end.event_digest, end.state_hash))
+    return end
+
+
+@pytest.mark.req("B006", "B007")
+def test_honest_exchange_is_right(exchange: Exchange) -> None:
+    """Every check says what it counted; what was paid in is what the accounts hold."""
+    busy(exchange.writer)
+    exchange.publish()
+    end = stop(exchange)
+    found = audited(exchange, paid_in=PAID_IN, stopped=True)
+    trades = len(exchange.events(TRADES))
+    published = len(exchange.events(EXECUTIONS))
+    assert wrong(found) == {}
+    assert (found.good, found.commands, found.trades) == (True, end.sequence, trades)
+    says = {check.name: check.says for check in found.checks}
+    assert list(says) == ["replay", "invariants", "money", "orders", "trades", EXECUTIONS, TRADES]
+    assert says["replay"] == (
+        f"{end.sequence:,} commands to sequence {end.sequence:,}, hash {end.state_hash:016x};"
+        " 1 recorded live, the end among them"
+    )
+    assert says["money"] == "balances = deposits - withdrawals in 2 assets"
+    assert says["trades"] == f"{trades} trades, two sides each, numbered without a gap"
+    assert says[EXECUTIONS] == f"{published} events as the journal makes them, each once"
+    assert says[TRADES] == f"{trades} events as the journal makes them, each once"
+    assert list(found.lines())[-1] == f"audit: all is right ({trades} trades, hash {end.state_hash:016x})"
+
+
+def test_what_is_not_published_yet_is_counted(exchange: Exchange) -> None:
+    """A publisher that is behind, or none at all, is nothing wrong."""
+    busy(exchange.writer, count=20)
+    exchange.publish()
+    before = len(exchange.events(EXECUTIONS))
+    busy(exchange.writer, seed=2, count=20)
+    found = audited(exchange)
+    assert found.good
+    says = {check.name: check.says for check in found.checks}[EXECUTIONS]
+    assert says.startswith(f"{before} events as the journal makes them, each once; ")
+    assert says.endswith(" not published")
+
+
+def test_log_that_begins_later_is_compared_from_there(exchange: Exchange) -> None:
+    """Retention removes the oldest segments; the rest is as right as the whole."""
+    busy(exchange.writer, count=200)
+    exchange.publish()
+    whole = exchange.batches()[EXECUTIONS]
+    first, *others = sorted((exchange.directory.log / NAMES[EXECUTIONS]).glob("*.log"))
+    assert others
+    first.unlink()
+    left = exchange.batches()[EXECUTIONS]
+    assert 0 < len(left) < len(whole)
+    found = audited(exchange)
+    assert wrong(found) == {}
+    says = {check.name: check.says for check in found.checks}[EXECUTIONS]
+    assert says == f"{sum(each.count for each in left):,} events as the journal makes them, each once"
+
+
+@pytest.mark.parametrize("topic", [EXECUTIONS, TRADES])
+def test_event_that_the_journal_does_not_make_is_found(exchange: Exchange, topic: str) -> None:
+    """One byte of a batch, and what goes beyond the journal."""
+    busy(exchange.writer, count=30)
+    exchange.publish()
+    honest = exchange.batches()[topic]
+    directory = exchange.directory.log / NAMES[topic]
+    for segment in directory.glob("*.log"):
+        segment.unlink()
+    changed = replace(honest[-1], payload=honest[-1].payload[:-1] + b"\x7f")
+    beyond = replace(honest[-1], first_seq=honest[-1].last_seq + 1)
+    with exchange.open_log() as events, events.writer(NAMES[topic]) as writer:
+        writer.append([*honest[:-1], changed, beyond])
+    assert wrong(audited(exchange)) == {
+        topic: [
+            f"events {changed.first_seq} to {changed.last_seq} are others than the journal makes",
+            f"events from {beyond.first_seq} on are not in the journal",
+        ]
+    }
+
+
+def test_money_that_was_never_paid_in_is_found(exchange: Exchange) -> None:
+    """Somebody counted other deposits than the ledger."""
+    found = audited(exchange, paid_in={**PAID_IN, USD: 1})
+    assert wrong(found) == {"money": [f"asset {USD}: accounts hold {PAID_IN[USD]:,}, 1 was due"]}
+
+
+def test_state_that_was_not_live_is_found(exchange: Exchange) -> None:
+    """One bit of the recorded hash is enough."""
+    busy(exchange.writer, count=10)
+    end = replay(exchange.root).digest
+    append_digest(exchange.directory.digests, Digest(end.sequence, end.event_digest, end.state_hash ^ 1))
+    ((name, (sentence,)),) = wrong(audited(exchange)).items()
+    assert name == "replay"
+    assert "state part at or before sequence" in sentence
+
+
+def test_stop_without_a_hash_is_found(exchange: Exchange) -> None:
+    """An exchange that was to stop in order and did not prove its end; one that runs need not."""
+    assert audited(exchange).good
+    assert wrong(audited(exchange, stopped=True)) == {"replay": ["no hash was recorded at the end"]}
+
+
+def test_command_prints_and_exits_as_it_found(
+    exchange: Exchange, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Lines or JSON; 0 and 1; a directory without a journal is an error."""
+    busy(exchange.writer, count=10)
+    words = ["audit", "--data", str(exchange.root)]
+    assert main(words) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("audit: all is right (")
+    stopped = stop(exchange)
+    digests = exchange.directory.digests
+    digests.write_text(
+        digests.read_text().replace(f"{stopped.state_hash:016x}", f"{stopped.state_hash ^ 1:016x}")
+    )
+    assert main([*words, "--json"]) == 1
+    body = json.loads(capsys.readouterr().out)
+    assert (body["good"], body["commands"]) == (False, stopped.sequence)
+    assert [check["name"] for check in body["checks"] if not check["good"]] == ["replay"]
+    assert main(words) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("audit: 1 of 7 checks WRONG (")
+    assert main(["audit", "--data", str(tmp_path / "none")]) == 1
+    assert "there is no journal in" in capsys.readouterr().err
+
+
+@cache
+def reports_of(seed: int) -> tuple[Venue, Venue, npt.NDArray[np.void]]:
+    """An empty venue, the same at the end of a random session, and all reports of it."""
+    session = Session(seed)
+    history = session.run(BATCHES).history
+    sizes = {field.name: getattr(session.sizes, field.name) for field in fields(Sizes)}
+    venue = Venue(**sizes)
+    found = []
+    for family, timestamp, commands in history:
+        first = venue.sequence + 1
+        reports, _ = venue.apply(FAMILY_NUMBERS[family], first, timestamp, rows(family, commands, first))
+        found.append(reports)
+    return Venue(**sizes), venue, np.concatenate(found)
+
+
+def look(empty: Venue, venue: Venue, reports: npt.NDArray[np.void]) -> OrdersAudit:
+    """The audit of these reports."""
+    orders = OrdersAudit(empty)
+    orders.take(reports)
+    orders.end_record()
+    orders.close(venue)
+    return orders
+
+
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_orders_of_random_sessions_are_conserved(seed: int) -> None:
+    """Every kind of order, queue, shard, kill and mistake: in = out + resting."""
+    assert look(*reports_of(seed)).check.wrong == []
+
+
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_report_that_is_changed_or_missing_is_found(seed: int) -> None:
+    """A quantity one higher, or no report of what happened, whichever it is."""
+    empty, venue, reports = reports_of(seed)
+    numbers = random.Random(seed)
+    moving = [int(each) for each in (ExecType.ACCEPTED, ExecType.TRADE, ExecType.CANCELED, ExecType.EXPIRED)]
+    moves = np.isin(reports["exec_type"], moving) & ((reports["flags"] & int(ReportFlag.DUPLICATE)) == 0)
+    # What two sessions were told is told twice, and so is what was queued: one of them may go.
+    moves &= reports["order_status"] != int(OrderStatus.PENDING_NEW)
+    told = reports[["order_id", "exec_type", "last_qty", "leaves_qty"]]
+    once = np.array([np.sum(told == row) == 1 for row in told])
+    places = np.flatnonzero(moves & once).tolist()
+    for place in numbers.sample(places, min(30, len(places))):
+        for name in ("leaves_qty", "cum_qty"):
+            changed = reports.copy()
+            changed[name][place] += 1
+            assert look(empty, venue, changed).check.count > 0, (seed, place, name)
+        missing = np.delete(reports, place)
+        assert look(empty, venue, missing).check.count > 0, (seed, place, reports[place])
