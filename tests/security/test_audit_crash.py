@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ from exchange.errors import AuditUnavailable
 from exchange.runtime import log as logs
 from exchange.runtime.audit_follower import AuditFollower
 from exchange.runtime.auditing import ProcessAudit, Refusal
+from exchange.runtime.refusals import RefusedFile
 from exchange.security.audit import AuditEntry, Outcome
 from exchange.security.audit.verify import records_of
 from exchange.storage.directory import DataDirectory
@@ -203,6 +205,31 @@ def test_follower_that_is_killed_at_any_step_derives_the_same_records(tmp_path: 
         if not died:
             break
     assert step > 25
+
+
+def test_keys_that_the_core_refused_are_recorded_with_their_count(tmp_path: Path) -> None:
+    """Once for each news, at most one a second; a follower that begins again says it again."""
+    write_journal(tmp_path)
+    directory = DataDirectory(tmp_path)
+    directory.run.mkdir()
+    now = [0]
+    said = RefusedFile(directory, lambda: now[0])
+    for _ in range(2):
+        with open_chain(tmp_path) as chain:
+            follower = AuditFollower(directory, LIMITS, chain, lambda: EVERYTHING)
+            while follower.advance(1):
+                pass
+            for total in range(1, 6):
+                said.say(total, f"key {total}")
+                follower.note_refused()
+                now[0] += 600_000_000
+    records = [each for each in administrative(tmp_path) if each.action == "logon.refused"]
+    assert [(each.details["total"], each.target) for each in records][:3] == [
+        (1, "key 1"),
+        (3, "key 3"),
+        (5, "key 5"),
+    ]
+    assert {each.details["core_pid"] for each in records} == {os.getpid()}
 
 
 def test_follower_says_that_a_journal_was_rewound_and_goes_on(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_every_query_and_command_of_every_service_has_a_rule_and_no_other_has(tm
         authorize("orders.Everything", frozenset(Permission))
 
 
-@pytest.mark.req("C082", "C084")
+@pytest.mark.req("C084")
 def test_every_role_is_refused_what_is_not_its_own_by_the_service_itself(tmp_path: Path) -> None:
     """Each role and none, for each method: called or not, by the dispatcher that the replica has."""
     refused: list[tuple[str, SecurityFault | None]] = []
@@ -144,7 +144,6 @@ def test_who_speaks_for_a_user_may_what_connection_roles_and_scopes_all_allow(tm
     assert [context.user_id for context in seen] == ["olivia"]
 
 
-@pytest.mark.req("C082")
 def test_every_process_has_the_service_account_that_it_needs_and_nothing_more() -> None:
     """Those of the table that have a way to the core through keys; none may trade or administer."""
     names = {process.name for process in PROCESSES}

@@ -31,6 +31,7 @@ from exchange.runtime.auditing import key_store
 from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
+from exchange.runtime.refusals import Refused, read_refused
 from exchange.schema.codec import decode_command_frame
 from exchange.security.audit import AuditChain, AuditEntry, Outcome
 from exchange.security.audit.heads import Position
@@ -82,6 +83,8 @@ class AuditFollower:
     ) -> None:
         self._chain = chain
         self._limit = limit
+        self._directory = directory
+        self._refused: Refused | None = None
         # Records may be ahead of the last head that says how far they were derived.
         self._known = max(chain.position, chain.marked, key=_later)
         self._venue = _venue_before(directory, limits, self._known.sequence)
@@ -118,6 +121,27 @@ class AuditFollower:
     def position(self) -> Position:
         """Up to where the chain is derived."""
         return max(self._at, self._known, key=_later)
+
+    def note_refused(self) -> None:
+        """Records how many keys the core has refused, where that is news.
+
+        Raises:
+            AuditUnavailable: The chain cannot be written now.
+        """
+        refused = read_refused(self._directory)
+        if refused is None or refused == self._refused:
+            return
+        details: dict[str, str | int] = {"total": refused.total, "core_pid": refused.pid}
+        entry = AuditEntry(
+            action="logon.refused",
+            outcome=Outcome.REFUSED,
+            ts_ns=time.time_ns(),
+            process="core",
+            target=refused.last_key or "no key",
+            details=details,
+        )
+        self._chain.append([entry])
+        self._refused = refused
 
     def _take(self, limit: int) -> JournalRecord | None:
         record, self._next = self._next or self._reader.next(), None
@@ -301,6 +325,7 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
             status.say(time.monotonic_ns(), sequence=follower.sequence)
             try:
                 done = follower.advance(_SLICE_COMMANDS)
+                follower.note_refused()
             except AuditUnavailable as error:
                 # What was folded is not in the chain: it is derived again by who comes next.
                 log("the audit log cannot be written", level=logging.ERROR, reason=error)

@@ -39,6 +39,7 @@ from exchange.resilience import Policies, Policy
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
+from exchange.runtime.refusals import RefusedFile
 from exchange.security.roles import Permission, check_roles, permissions_of
 from exchange.services.orders.disk_watch import DiskWatch
 from exchange.services.orders.life import Life
@@ -115,7 +116,7 @@ def main(settings: Settings) -> int:
         )
         if router.keyring is not None:
             _permit(core, router.keyring)
-        doorkeeper = _Doorkeeper(router, core)
+        doorkeeper = _Doorkeeper(router, core, directory)
         replayed = _replay(directory, core, venue, journal)
         core.begin()
         router.bind(settings.endpoints.orders or ipc_endpoint(directory.run, SOCKET_NAME))
@@ -280,9 +281,10 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
 class _Doorkeeper:
     """Lets in who knocks, and takes keys that were made, replaced or revoked. Never waits for long."""
 
-    def __init__(self, router: Router, core: Sequencer) -> None:
+    def __init__(self, router: Router, core: Sequencer, directory: DataDirectory) -> None:
         self._router = router
         self._core = core
+        self._refused = RefusedFile(directory)
 
     def __call__(self) -> None:
         before = self._router.keyring
@@ -299,6 +301,7 @@ class _Doorkeeper:
             self._router.take_keys(keyring)
             log("keys were changed", principals=len(keyring))
         self._router.answer()
+        self._refused.say(*self._router.refused)
 
 
 def _make_quiet(core: Core, realtime_priority: int) -> None:
