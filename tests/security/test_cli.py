@@ -136,3 +136,23 @@ def test_log_is_exported_with_a_record_of_it(capsys: pytest.CaptureFixture[str],
         str(tmp_path / "archive"),
         "done",
     )
+
+
+def test_command_for_an_exchange_elsewhere_leaves_nothing_here(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Without a data directory nothing is made for the record of a command that cannot do anything."""
+    gone = tmp_path / "gone"
+    code, _, err = say(capsys, "solo", "--data", str(gone))
+    assert (code, "no exchange runs on" in err) == (1, True)
+    assert not gone.exists()
+
+
+def test_solo_that_was_refused_is_recorded(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Requested and refused, with the reason."""
+    assert say(capsys, "solo", "--user", "ann", "--data", str(tmp_path))[0] == 1
+    done = ask(capsys, "audit", "--show", "--data", str(tmp_path))
+    assert [(each["action"], each["target"], each["outcome"], each["user"]) for each in done] == [
+        ("replication.solo", "on", "requested", "ann"),
+        ("replication.solo", "on", "refused", "ann"),
+    ]

@@ -27,17 +27,25 @@ def local_user() -> str:
 
 @contextmanager
 def audited(
-    settings: Settings, action: str, target: str, *, user: str | None = None, **details: str | int
+    settings: Settings,
+    action: str,
+    target: str,
+    *,
+    user: str | None = None,
+    begins: bool = False,
+    **details: str | int,
 ) -> Iterator[None]:
     """Record that an action was requested, have the block do it, and record what became of it.
 
-    Another command that is recorded at the same time is waited for.
+    Another command that is recorded at the same time is waited for. Where there is no data directory, as for
+    an exchange on another machine, nothing is recorded here: what it does is in that one's journal.
 
     Args:
         settings: Of the exchange.
         action: What, `area.verb`.
         target: To what.
         user: Who, as they say; None: as the machine says.
+        begins: Whether a data directory may begin with this action.
         details: Further words, no secrets.
 
     Raises:
@@ -46,6 +54,9 @@ def audited(
         StorageError: There is no place for it.
     """
     directory = DataDirectory(settings.data_directory)
+    if not begins and not directory.root.exists():
+        yield
+        return
     try:
         directory.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:

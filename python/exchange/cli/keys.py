@@ -74,7 +74,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _create(options: argparse.Namespace, settings: Settings, store: KeyStore) -> int:
     kind, name = _kind_and_name(options)
-    with audited(settings, "keys.create", f"{kind} {name}".strip(), user=options.user, **_said(options)):
+    recorded = audited(
+        settings, "keys.create", f"{kind} {name}".strip(), user=options.user, begins=True, **_said(options)
+    )
+    with recorded:
         if kind == "api":
             record, secret = store.create_api(
                 name,
