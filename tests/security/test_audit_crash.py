@@ -207,6 +207,31 @@ def test_follower_that_is_killed_at_any_step_derives_the_same_records(tmp_path: 
     assert step > 25
 
 
+def test_follower_without_room_goes_on_when_there_is_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it could not write waits; nothing is lost, nothing comes twice."""
+    write_journal(tmp_path / "whole")
+    follow(tmp_path / "whole")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    write_journal(tmp_path / "tight")
+    with open_chain(tmp_path / "tight") as chain:
+        directory = DataDirectory(tmp_path / "tight")
+        follower = AuditFollower(directory, LIMITS, chain, lambda: EVERYTHING)
+        follower.advance(3)
+        with monkeypatch.context() as patch:
+            patch.setattr("os.fdatasync", full)
+            for _ in range(3):
+                with pytest.raises(AuditUnavailable):
+                    follower.advance(3)
+        while follower.advance(3):
+            pass
+    assert administrative(tmp_path / "tight") == administrative(tmp_path / "whole")
+
+
 def test_keys_that_the_core_refused_are_recorded_with_their_count(tmp_path: Path) -> None:
     """Once for each news, at most one a second; a follower that begins again says it again."""
     write_journal(tmp_path)

@@ -85,6 +85,7 @@ class AuditFollower:
         self._limit = limit
         self._directory = directory
         self._refused: Refused | None = None
+        self._waiting: list[AuditEntry] = []
         # Records may be ahead of the last head that says how far they were derived.
         self._known = max(chain.position, chain.marked, key=_later)
         self._venue = _venue_before(directory, limits, self._known.sequence)
@@ -105,15 +106,14 @@ class AuditFollower:
 
         Raises:
             JournalCorrupt: The journal cannot be followed.
-            AuditUnavailable: The chain cannot be written now: nothing is lost by ending, and beginning again.
+            AuditUnavailable: The chain cannot be written now; nothing is lost by trying again.
         """
+        self._flush()
         done, limit = 0, self._limit()
-        entries: list[AuditEntry] = []
         while done < most_commands and (record := self._take(limit)) is not None:
             done += record.commands
-            entries += self._of(record)
-        if entries:
-            self._chain.append(entries)
+            self._waiting += self._of(record)
+        self._flush()
         self._chain.keep(self.position)
         return done
 
@@ -121,6 +121,11 @@ class AuditFollower:
     def position(self) -> Position:
         """Up to where the chain is derived."""
         return max(self._at, self._known, key=_later)
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._chain.append(self._waiting)
+            self._waiting.clear()
 
     def note_refused(self) -> None:
         """Records how many keys the core has refused, where that is news.
@@ -327,10 +332,9 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
                 done = follower.advance(_SLICE_COMMANDS)
                 follower.note_refused()
             except AuditUnavailable as error:
-                # What was folded is not in the chain: it is derived again by who comes next.
                 log("the audit log cannot be written", level=logging.ERROR, reason=error)
                 time.sleep(_PAUSE_WITHOUT_ROOM_S)
-                return ExitCode.FAILED
+                continue
             except JournalGap as error:
                 log("the journal was removed before it was read", level=logging.ERROR, reason=error)
                 return ExitCode.FAILED
