@@ -44,7 +44,7 @@ from exchange.client.stepping import (
 )
 from exchange.client.streams import Hub
 from exchange.domain import queries as q
-from exchange.errors import StorageError
+from exchange.errors import RpcError, RpcStatus, StorageError
 from exchange.resilience import Policies, SystemClock
 from exchange.runtime.caller import Caller
 from exchange.runtime.core_status import CoreStatus
@@ -291,7 +291,9 @@ class Replica:
             RpcError: It was refused.
         """
         kind = type(request)
-        service = next(spec for spec in SERVICES if spec.name == SERVICE_OF[kind])
+        service = next((spec for spec in SERVICES if spec.name == SERVICE_OF[kind]), None)
+        if service is None:
+            raise RpcError(RpcStatus.UNIMPLEMENTED, f"an embedded exchange has no {SERVICE_OF[kind]}")
         reply: q.Reply = service.queries[kind](self._exchange.ports, request, self._caller)
         return reply
 

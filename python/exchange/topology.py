@@ -22,6 +22,7 @@ from cmatch._core import ALL_SHARDS
 from exchange.bus.context import Context
 from exchange.bus.curve import Authenticator, KeyPair, Keyring, KeyringWatch
 from exchange.bus.rpc import Dispatcher, RpcServer
+from exchange.bus.topics import TopicTable
 from exchange.config import Settings, load
 from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
@@ -51,6 +52,9 @@ from exchange.storage.retention import make_room
 from exchange.storage.venue_limits import fix_limits, limits_of
 
 SERVICES: Final[tuple[ServiceSpec, ...]] = (ORDERS, ACCOUNTS, RISK, MATCHING)
+"""The kernels: what the core process is made of, and the replica answers for."""
+SQL_SERVICES: Final = ("history",)
+"""Those with a store. Who hosts one imports it: the others do without SQLAlchemy."""
 
 # Journal that a replica folds again when it starts, so that it can tell of the orders in it.
 _HISTORY_BYTES: Final = 2 << 30
@@ -59,6 +63,7 @@ _KEYS_INTERVAL_S: Final = 1.0
 _NICE_REPLICA: Final = 15
 _NICE_PUBLISHER: Final = 10
 _NICE_AUDIT: Final = 15
+_NICE_SERVICE: Final = 10
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Process:
 
     Args:
         name: As in `exchange run NAME`.
-        hosts: The services whose part it plays.
+        hosts: The services whose part it plays, by name.
         does: What, in a few words.
         main: Runs it until it is told to stop, with the number of its shard or 0; its exit code.
         healthy: Whether the process with that number and this id answers for itself.
@@ -77,7 +82,7 @@ class Process:
     """
 
     name: str
-    hosts: tuple[ServiceSpec, ...]
+    hosts: tuple[str, ...]
     does: str
     main: Callable[[Settings, int], int]
     healthy: Callable[[Settings, int, int], bool]
@@ -142,11 +147,37 @@ def _audit_main(settings: Settings, _number: int = 0) -> int:
         statistics.close()
 
 
+def _service_main(name: str, settings: Settings, _number: int = 0) -> int:
+    rank(_NICE_SERVICE)
+    keep_off(settings.core.cpu)
+    host, sql = import_module("exchange.runtime.service_host"), import_module("exchange.storage.sql")
+    spec, keys = spec_of(name), key_store(settings)
+    audit = ProcessAudit(DataDirectory(settings.data_directory).audit, name, keys.head_signer)
+    with (
+        publisher.open_log(settings) as events,
+        sql.open_store(host.store_url(settings), name, spec.tables) as store,
+    ):
+        plan = host.HostPlan(
+            spec=spec,
+            store=store,
+            event_log=events,
+            topics=TopicTable(settings.events.environment),
+            directory=DataDirectory(settings.data_directory),
+            endpoint=getattr(settings.endpoints, name),
+            serve=partial(_serve, settings, audit),
+            contexts=StoredContexts(keys),
+            audit=audit,
+        )
+        asyncio.run(host.host_until_told(plan))
+    return ExitCode.STOPPED
+
+
+_KERNELS: Final = tuple(spec.name for spec in SERVICES)
 PROCESSES: Final[tuple[Process, ...]] = (
-    Process("core", SERVICES, "sequences, journals, matches and answers", _core_main, _core_healthy),
+    Process("core", _KERNELS, "sequences, journals, matches and answers", _core_main, _core_healthy),
     Process(
         "shard",
-        (MATCHING,),
+        ("matching",),
         "matches the instruments that are assigned to it",
         _shard_main,
         partial(_well_beside_core, "shard"),
@@ -155,7 +186,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "accounts",
-        (ACCOUNTS,),
+        ("accounts",),
         "judges orders by the money of their accounts",
         partial(_judge_main, "accounts"),
         partial(_well_beside_core, "accounts"),
@@ -164,7 +195,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "risk",
-        (RISK,),
+        ("risk",),
         "judges orders by limits, and by what `risk.approval` names",
         partial(_judge_main, "risk"),
         partial(_well_beside_core, "risk"),
@@ -173,7 +204,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "replica",
-        SERVICES,
+        _KERNELS,
         "follows the journal, answers queries, takes snapshots",
         _replica_main,
         lambda settings, _number, pid: replica_is_healthy(DataDirectory(settings.data_directory), pid),
@@ -181,7 +212,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "publisher",
-        (ORDERS, MATCHING),
+        ("orders", "matching"),
         "follows the journal, publishes executions and trades to the event log",
         _publisher_main,
         lambda settings, _number, pid: is_healthy(
@@ -192,7 +223,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "audit",
-        (ORDERS,),
+        ("orders",),
         "follows the journal, records what administrators did in the audit log",
         _audit_main,
         lambda settings, _number, pid: is_healthy(
@@ -202,9 +233,24 @@ PROCESSES: Final[tuple[Process, ...]] = (
         awaited=False,
         numbers=lambda settings: (0,) if settings.security.audit else (),
     ),
+    Process(
+        "history",
+        ("history",),
+        "keeps every order and every execution in a store, answers for them",
+        partial(_service_main, "history"),
+        partial(_well_beside_core, "history"),
+        essential=False,
+        numbers=lambda settings: (0,) if settings.history.enabled else (),
+    ),
 )
 
 check_table(SERVICES, outside=("core.commands",))
+
+
+def spec_of(name: str) -> ServiceSpec:
+    """A service of the table, which is imported for it."""
+    spec: ServiceSpec = import_module(f"exchange.services.{name}.service").SPEC
+    return spec
 
 
 def prepare(settings: Settings) -> DataDirectory:
@@ -323,6 +369,8 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
 def endpoints_of(settings: Settings) -> dict[str, str]:
     """Where to connect, by name."""
     endpoints = {"orders": settings.endpoints.orders, "queries": settings.endpoints.queries}
+    if settings.history.enabled:
+        endpoints["history"] = settings.endpoints.history
     if settings.endpoints.metrics:
         endpoints["metrics"] = f"http://{settings.endpoints.metrics}/metrics"
     return endpoints

@@ -16,7 +16,15 @@ from exchange.cli.common import plain, settings_of, table
 from exchange.config import Settings
 from exchange.domain.enums import Side
 from exchange.domain.queries import LevelRow
-from exchange.topology import PROCESSES, SERVICES, settings_as_json, settings_of_json
+from exchange.runtime.spec import check_table
+from exchange.topology import (
+    PROCESSES,
+    SERVICES,
+    SQL_SERVICES,
+    settings_as_json,
+    settings_of_json,
+    spec_of,
+)
 
 
 def say(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -149,8 +157,10 @@ def test_settings_of_a_supervisor_reach_its_children_whole(tmp_path: Path) -> No
 
 def test_topology_hosts_every_service_and_each_query_has_one_service() -> None:
     """A request that two services answer would be two truths."""
-    assert {spec.name for process in PROCESSES for spec in process.hosts} == {spec.name for spec in SERVICES}
-    requests = [request for spec in SERVICES for request in spec.queries]
+    every = (*SERVICES, *(spec_of(name) for name in SQL_SERVICES))
+    assert {name for process in PROCESSES for name in process.hosts} == {spec.name for spec in every}
+    check_table(every, outside=("core.commands", "orders.lifecycle"))
+    requests = [request for spec in every for request in spec.queries]
     assert len(requests) == len(set(requests))
 
 

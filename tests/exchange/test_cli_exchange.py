@@ -162,6 +162,16 @@ def shown(up: Up, chain: str) -> list[dict[str, Any]]:
     return [each for each in up.ask("audit", "--show") if each["chain"] == chain]
 
 
+def test_history_that_is_not_kept_is_told_with_the_setting_that_keeps_it(up: Up) -> None:
+    """And what that implies."""
+    done = exchange("history", "orders", "--data", str(up.data), *settings(), check=1)
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"exchange: the exchange on {up.data} keeps no history:"
+        " start it with --set history.enabled=true (which publishes events, too)\n"
+    )
+
+
 def test_second_up_on_the_same_directory_is_refused_with_a_sentence(up: Up) -> None:
     """And the first one does not notice."""
     done = exchange("up", "--data", str(up.data), *settings(), check=73)

@@ -7,24 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.inbox.postgres import Server, running
 from tests.inbox.world import World
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """One server for all tests."""
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of an empty database."""
-    if request.param == "sqlite":
-        return str(tmp_path / "stores")
-    server: Server = request.getfixturevalue("postgres")
-    return server.database()
 
 
 @pytest.fixture

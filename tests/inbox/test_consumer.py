@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from exchange.errors import LogFault, LogRefused
-from exchange.runtime.intake import StreamGap
+from exchange.runtime.taken import StreamGap
 from exchange.storage.sql.inbox import BATCH_TENANT
 from tests.inbox.world import DEAD, ORDERS, START_NS, TRADES, World, original, placed
 

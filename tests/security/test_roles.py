@@ -34,7 +34,7 @@ from exchange.security import (
 from exchange.security.roles import LOCAL_ROLE, authorize, permissions_of, service_of
 from exchange.storage.directory import DataDirectory
 from exchange.storage.followers import FollowerRegistry
-from exchange.topology import PROCESSES, SERVICES
+from exchange.topology import PROCESSES
 from tests.core_loop.bench_table import Bench
 
 HOUR_MS = 3_600_000
@@ -49,6 +49,8 @@ ACCOUNT_QUERIES = {
     "accounts.AccountsRequest",
     "risk.PositionsRequest",
     "risk.LimitsRequest",
+    "history.HistoryOrdersRequest",
+    "history.HistoryExecutionsRequest",
 }
 MARKET_QUERIES = {
     f"matching.{name}Request" for name in ("BookTop", "BookLevels", "BookOrders", "Trades", "Instruments")
@@ -70,8 +72,9 @@ def methods(tmp_path: Path) -> set[str]:
     """All that a replica answers: of the specs, and its own."""
     directory = DataDirectory(tmp_path)
     own = history_handlers(directory, FollowerRegistry(directory.followers))
-    specs = {f"{spec.name}.{kind.__name__}" for spec in SERVICES for kind in (*spec.queries, *spec.commands)}
-    return specs | set(own) | {SNAPSHOT_METHOD}
+    specs = (*SERVICES, *(spec_of(name) for name in SQL_SERVICES))
+    of_specs = {f"{spec.name}.{kind.__name__}" for spec in specs for kind in (*spec.queries, *spec.commands)}
+    return of_specs | set(own) | {SNAPSHOT_METHOD}
 
 
 def call_of(method: str, roles: frozenset[str], header: str = NO_CONTEXT, tenant: str = "7") -> Call:

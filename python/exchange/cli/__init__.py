@@ -26,6 +26,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("balances", "the balances of an account"),
     ("book", "the book of an instrument"),
     ("snapshot", "take a snapshot now"),
+    ("history", "every order and every execution that there ever was"),
     ("log", "topics and events of the event log"),
     ("dlq", "dead letters: list, show, replay, discard"),
     ("replay", "fold a journal from its start and say what came of it"),
@@ -55,9 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="exchange", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"exchange {version('cmatch')}")
     chosen = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    command_given = next((word for word in given if not word.startswith("-")), None)
     for name, words in COMMANDS:
         command = chosen.add_parser(name, help=words, epilog=_EPILOG)
-        if name in given:  # the others are only listed: nothing of them need be imported
+        if name == command_given:  # the others are only listed: nothing of them need be imported
             module = import_module(f"exchange.cli.{name}")
             command.formatter_class = argparse.RawDescriptionHelpFormatter
             command.description = module.DESCRIPTION

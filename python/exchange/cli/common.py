@@ -104,7 +104,7 @@ def connect(options: argparse.Namespace, *, account: int | None = None) -> Clien
     """
     settings = settings_of(options)
     endpoints: list[str] = options.orders or [settings.endpoints.orders]
-    if not any(_may_be_there(endpoint) for endpoint in endpoints):
+    if not any(may_be_there(endpoint) for endpoint in endpoints):
         root = settings.data_directory
         raise ServiceUnavailableError(
             f"no exchange runs on {root}: start one with `exchange up --data {root}`"
@@ -116,6 +116,7 @@ def connect(options: argparse.Namespace, *, account: int | None = None) -> Clien
         user=options.user,
         account=account,
         queries=settings.endpoints.queries,
+        history=settings.endpoints.history,
         keys=KeyPair.read(options.key) if options.key else None,
         server_key=options.server_key,
     )
@@ -127,7 +128,8 @@ def connect(options: argparse.Namespace, *, account: int | None = None) -> Clien
     return client
 
 
-def _may_be_there(endpoint: str) -> bool:
+def may_be_there(endpoint: str) -> bool:
+    """Whether somebody may listen at an endpoint; of TCP nobody knows without asking."""
     return not endpoint.startswith("ipc://") or Path(endpoint.removeprefix("ipc://")).exists()
 
 

@@ -15,8 +15,8 @@ from exchange.bus.topics import SERVICES
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
 from exchange.errors import ConfigError, ExchangeError
+from exchange.runtime.service_host import store_url
 from exchange.schema.events import event_json, event_of
-from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import Store, open_store
 from exchange.storage.sql.dead_letters import OPEN, Action, DeadLetters, Letter, LetterStatus
 from exchange.storage.sql.store import stored_services
@@ -175,8 +175,7 @@ def _await(options: argparse.Namespace) -> int:
 
 
 def _url(options: argparse.Namespace) -> str:
-    settings = settings_of(options)
-    return settings.stores.url or str(DataDirectory(settings.data_directory).stores)
+    return store_url(settings_of(options))
 
 
 def _store(options: argparse.Namespace, service: str) -> AbstractContextManager[Store]:

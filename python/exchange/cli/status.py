@@ -19,6 +19,7 @@ from exchange.observability import (
     health_of,
     stats_path,
 )
+from exchange.runtime.beside_core import status_of
 from exchange.runtime.replica import read_status
 from exchange.storage.directory import DataDirectory
 
@@ -51,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
     except (StatsUnavailable, OSError):
         raise ServiceUnavailableError(f"no exchange runs on {settings.data_directory}") from None
     health = health_of(after, time.time_ns())
-    replica = read_status(DataDirectory(settings.data_directory))
+    directory = DataDirectory(settings.data_directory)
+    replica, history = read_status(directory), status_of(directory, "history")
     if options.json:
         content = {
             "health": health.body(),
@@ -59,10 +61,11 @@ def run(options: argparse.Namespace) -> int:
             "rates": rates(before, after),
             "latency_ns": {name: quantiles(of) for name, of in after.histograms.items()},
             "replica": replica,
+            "history": history,
         }
         print(json.dumps(content, indent=2))
     else:
-        print(text(settings, before, after, replica))
+        print(text(settings, before, after, replica, history))
         print(f"health    {health.status}" + ("" if health.ready else ", not ready for orders"))
     sys.stdout.flush()
     return int(health.status == "unhealthy")
@@ -79,7 +82,13 @@ def quantiles(histogram: HistogramSnapshot) -> dict[str, int]:
     return {name: histogram.percentile(parts) for parts, name in _QUANTILES}
 
 
-def text(settings: Settings, before: StatsSnapshot, after: StatsSnapshot, replica: dict[str, int]) -> str:
+def text(
+    settings: Settings,
+    before: StatsSnapshot,
+    after: StatsSnapshot,
+    replica: dict[str, int],
+    history: dict[str, int],
+) -> str:
     """Everything as lines."""
     values = after.values
     closed = ", READ ONLY" if values["read_only"] else ""
@@ -99,6 +108,9 @@ def text(settings: Settings, before: StatsSnapshot, after: StatsSnapshot, replic
         lines.append(f"standby   {standby}")
     if replica:
         lines.append(f"replica   process {replica['pid']}, {replica['behind']:,} commands behind")
+    if history:
+        held = ", STANDS STILL" if history["held"] else ""
+        lines.append(f"history   process {history['pid']}, {history['behind']:,} records behind{held}")
     counted = {name: rate for name, rate in rates(before, after).items() if "bytes" not in name}
     per_second = ", ".join(f"{rate:,.0f} {name}" for name, rate in counted.items())
     lines.append(f"a second  {per_second}")

@@ -204,6 +204,8 @@ class AsyncQuestions:
     instruments = _query(QueryRequests.instruments)
     accounts = _query(QueryRequests.accounts)
     status = _query(QueryRequests.status)
+    past_orders = _query(QueryRequests.past_orders)
+    past_executions = _query(QueryRequests.past_executions)
 
 
 class AsyncReportStream(AsyncIterator[ExecutionReport]):
@@ -284,6 +286,7 @@ class AsyncClient(Face):
         user: str,
         account: int | None = None,
         queries: str | None = None,
+        history: str | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -304,7 +307,7 @@ class AsyncClient(Face):
             timeout_ms=timeout_ms,
             retry_ms=retry_ms,
         )
-        place = Place(endpoints_of(endpoint), queries, keys, server_key, security_context)
+        place = Place(endpoints_of(endpoint), queries, history, keys, server_key, security_context)
         made = parts(settings, place, account, after)
         runner = LoopRunner(made.session, made.dealer, made.hub)
         client = cls(runner, TaskInquirer(made.make_asker, made.makers.query), made.makers)

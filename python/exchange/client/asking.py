@@ -14,6 +14,7 @@ from exchange.client.errors import ClientClosed
 from exchange.client.ids import Names
 from exchange.client.queries import method_of
 from exchange.domain import queries as q
+from exchange.errors import ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.schema.codec import decode_message, encode_message
 
@@ -23,11 +24,14 @@ TIMEOUT_MS: Final = 5_000
 
 
 class ReplicaAsker:
-    """Asks a replica. Belongs to the asyncio loop in which it is made; every call carries the four headers.
+    """Asks a replica, and the history. Belongs to the asyncio loop in which it is made.
+
+    Every call carries the four headers.
 
     Args:
         endpoint: Of the replica.
-        keys: This client's CURVE keys, with the replica's public key `server_key`.
+        history: Of the history; None where none is known.
+        keys: This client's CURVE keys, with the exchange's public key `server_key`.
         names: Makes correlation ids.
         tenant: On whose behalf; `user` who.
         seen: The last journal sequence of which the client saw an answer.
@@ -37,6 +41,7 @@ class ReplicaAsker:
     def __init__(
         self,
         endpoint: str,
+        history: str | None,
         keys: KeyPair | None,
         server_key: str | None,
         names: Names,
@@ -52,7 +57,12 @@ class ReplicaAsker:
         self._security_context = security_context or NO_CONTEXT
         self._context = new_context()
         channel = SocketChannel(self._context, endpoint, keys=keys, server_public=server_key)
-        self._client = RpcClient(channel, Policies().of("client", "replica"))
+        policies = Policies()
+        self._replica = RpcClient(channel, policies.of("client", "replica"))
+        self._history: RpcClient | None = None
+        if history is not None:
+            channel = SocketChannel(self._context, history, keys=keys, server_public=server_key)
+            self._history = RpcClient(channel, policies.of("client", "history"))
 
     @property
     def seen(self) -> int:
@@ -62,8 +72,9 @@ class ReplicaAsker:
     async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
         """The reply to one request; it is asked again where nobody answered, as questions change nothing."""
         metadata = Metadata(self._names.correlation_id(), self._tenant, self._user, self._security_context)
-        payload = await self._client.call(
-            method_of(request),
+        method = method_of(request)
+        payload = await self._who_answers(method).call(
+            method,
             encode_message(request),
             metadata=metadata,
             timeout_ms=timeout_ms or TIMEOUT_MS,
@@ -71,9 +82,21 @@ class ReplicaAsker:
         )
         return decode_message(q.QUERIES[type(request)], payload)
 
+    def _who_answers(self, method: str) -> RpcClient:
+        if not method.startswith("history."):
+            return self._replica
+        if self._history is None:
+            raise ServiceUnavailableError(
+                "no history is known: give its endpoint to connect(..., history=...);"
+                " an exchange keeps one where history.enabled is true"
+            )
+        return self._history
+
     async def close(self) -> None:
         """Give up what is under way."""
-        await self._client.close()
+        for client in (self._replica, self._history):
+            if client is not None:
+                await client.close()
         self._context.destroy(linger=0)
 
 

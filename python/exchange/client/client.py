@@ -127,7 +127,7 @@ class Admin:
 
 
 class Questions:
-    """Questions to the read replica; each waits for its answer."""
+    """Questions to the read replica and the history; each waits for its answer."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -146,6 +146,8 @@ class Questions:
     instruments = _query(QueryRequests.instruments)
     accounts = _query(QueryRequests.accounts)
     status = _query(QueryRequests.status)
+    past_orders = _query(QueryRequests.past_orders)
+    past_executions = _query(QueryRequests.past_executions)
 
 
 class Client(Face):
@@ -178,6 +180,7 @@ class Client(Face):
         user: str,
         account: int | None = None,
         queries: str | None = None,
+        history: str | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -198,6 +201,7 @@ class Client(Face):
             user: Who speaks, for the exchange's records.
             account: Used where a request names none.
             queries: Of the read replica; by default the `queries.sock` beside the first ipc `orders.sock`.
+            history: Of the order history; by default the `history.sock` there.
             keys: This client's CURVE keys.
             server_key: The exchange's public key, with `keys`.
             cancel_on_disconnect: The core cancels this session's orders when it is lost.
@@ -221,7 +225,7 @@ class Client(Face):
             timeout_ms=timeout_ms,
             retry_ms=retry_ms,
         )
-        place = Place(endpoints_of(endpoint), queries, keys, server_key, security_context)
+        place = Place(endpoints_of(endpoint), queries, history, keys, server_key, security_context)
         made = parts(settings, place, account, after)
         runner = ThreadRunner(made.session, made.dealer, made.hub, made.lock)
         inquirer = ThreadInquirer(name, made.make_asker, made.makers.query)

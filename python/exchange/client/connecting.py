@@ -27,12 +27,14 @@ class Place:
     Args:
         endpoints: Of the core, and of those that may take its place; tried in turn.
         queries: Of the replica; None: the `queries.sock` beside the first ipc `orders.sock`, else none.
+        history: Of the history; None: the `history.sock` there.
         keys: This client's CURVE keys, with the exchange's public key `server_key`.
         security_context: For the header of questions.
     """
 
     endpoints: tuple[str, ...]
     queries: str | None = None
+    history: str | None = None
     keys: KeyPair | None = None
     server_key: str | None = None
     security_context: str | None = None
@@ -40,10 +42,17 @@ class Place:
     @property
     def replica(self) -> str | None:
         """The endpoint of the replica; None where none is known."""
+        return self.queries or self._beside("queries")
+
+    @property
+    def orders_kept(self) -> str | None:
+        """The endpoint of the history; None where none is known."""
+        return self.history or self._beside("history")
+
+    def _beside(self, name: str) -> str | None:
         own = (each for each in self.endpoints if each.startswith("ipc://") and each.endswith(_OWN_SOCKET))
-        if self.queries is None and (first := next(own, None)) is not None:
-            return first.removesuffix(_OWN_SOCKET) + "/queries.sock"
-        return self.queries
+        first = next(own, None)
+        return None if first is None else f"{first.removesuffix(_OWN_SOCKET)}/{name}.sock"
 
     def dealer(self) -> Dealer:
         """A connection to the core, not yet opened.
@@ -81,6 +90,7 @@ def parts(settings: Settings, place: Place, account: int | None, after: int) -> 
         make_asker = functools.partial(
             ReplicaAsker,
             place.replica,
+            place.orders_kept,
             place.keys,
             place.server_key,
             names,

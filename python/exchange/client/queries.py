@@ -1,4 +1,4 @@
-"""Questions to the read replica: what they ask, how they are asked, and how their pages are put together."""
+"""Questions to the read replica and the history: what they ask, how, and how pages are put together."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from exchange.client.instruments import Asset, Directory, Instrument
 from exchange.domain import queries as q
-from exchange.domain.enums import OrderStatus
+from exchange.domain.enums import Liquidity, OrderStatus, Side
 from exchange.errors import RpcError, RpcStatus
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
-PageT = TypeVar("PageT", q.OpenOrdersReply, q.OrderHistoryReply, q.TradesReply, q.AccountsReply)
+PageT = TypeVar(
+    "PageT",
+    q.OpenOrdersReply,
+    q.OrderHistoryReply,
+    q.TradesReply,
+    q.AccountsReply,
+    q.HistoryOrdersReply,
+    q.HistoryExecutionsReply,
+)
 ReplyT = TypeVar("ReplyT", bound=q.Reply)
 RequestT = TypeVar("RequestT", bound=q.Request)
 
@@ -32,6 +40,8 @@ SERVICES: Final[dict[type[q.Request], str]] = {
     q.BookOrdersRequest: "matching",
     q.TradesRequest: "matching",
     q.InstrumentsRequest: "matching",
+    q.HistoryOrdersRequest: "history",
+    q.HistoryExecutionsRequest: "history",
 }
 
 
@@ -266,6 +276,132 @@ class QueryRequests:
             min_seq: The journal sequence that the reply must have seen.
         """
         return self._one(q.StatusRequest(with_hash=with_hash), q.StatusReply, min_seq, lambda reply: reply)
+
+    def past_orders(
+        self,
+        *,
+        account: int = 0,
+        instrument: int | str = 0,
+        order_id: int = 0,
+        client_order_id: str = "",
+        order_status: OrderStatus | None = None,
+        side: Side | None = None,
+        from_ns: int = 0,
+        to_ns: int = 0,
+        oldest_first: bool = False,
+        after: int = 0,
+        most: int | None = 100,
+        min_seq: int = 0,
+    ) -> Query[tuple[q.HistoryOrderRow, ...]]:
+        """Orders of the history, which has every order there ever was, the newest first.
+
+        Args:
+            account: Whose; 0 is all that the caller may see.
+            instrument: Its id or symbol; 0 is all.
+            order_id: Only this one; 0 is all. A rejected order has none.
+            client_order_id: Only orders that have this id, or had it before a replace.
+            order_status: Only orders that are this now.
+            side: Only of this side.
+            from_ns: Entered at that journaled time or later, ns.
+            to_ns: Entered before that, ns; 0 is now.
+            oldest_first: The other way round.
+            after: The `entered_sequence` of the last row that is known already.
+            most: How many at most; None is all.
+            min_seq: The journal sequence that the reply must have seen; 0 takes what is there. (Not all
+                that a client hears of has an event: the default of other questions might be waited for.)
+        """
+        request = q.HistoryOrdersRequest(
+            account=account,
+            instrument_id=self._instrument(instrument),
+            order_id=order_id,
+            client_order_id=client_order_id,
+            order_status=order_status,
+            side=side,
+            from_ns=from_ns,
+            to_ns=to_ns,
+            oldest_first=oldest_first,
+            after=after,
+            limit=most or 0,
+        )
+
+        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.HistoryOrderRow, ...]:
+            rows, _ = await _paged(
+                asker,
+                request,
+                q.HistoryOrdersReply,
+                lambda reply: reply.orders,
+                lambda row: row.entered_sequence,
+                min_seq,
+                timeout_ms,
+                most,
+            )
+            return rows
+
+        return Query(run)
+
+    def past_executions(
+        self,
+        *,
+        account: int = 0,
+        instrument: int | str = 0,
+        order_id: int = 0,
+        client_order_id: str = "",
+        trade_id: int = 0,
+        side: Side | None = None,
+        liquidity: Liquidity | None = None,
+        from_ns: int = 0,
+        to_ns: int = 0,
+        oldest_first: bool = False,
+        after: int = 0,
+        most: int | None = 100,
+        min_seq: int = 0,
+    ) -> Query[tuple[q.HistoryExecutionRow, ...]]:
+        """Executions of the history, one side of a trade each, the newest first.
+
+        Args:
+            account: Whose; 0 is all that the caller may see.
+            instrument: Its id or symbol; 0 is all.
+            order_id: Only of this order; 0 is all.
+            client_order_id: Only of orders that have this id, or had it before a replace.
+            trade_id: Only of this trade; 0 is all.
+            side: Only of this side.
+            liquidity: Only makers, takers, or those of an auction.
+            from_ns: At that journaled time or later, ns.
+            to_ns: Before that, ns; 0 is now.
+            oldest_first: The other way round.
+            after: The `exec_id` of the last row that is known already.
+            most: How many at most; None is all.
+            min_seq: As of `past_orders`.
+        """
+        request = q.HistoryExecutionsRequest(
+            account=account,
+            instrument_id=self._instrument(instrument),
+            order_id=order_id,
+            client_order_id=client_order_id,
+            trade_id=trade_id,
+            side=side,
+            liquidity=liquidity,
+            from_ns=from_ns,
+            to_ns=to_ns,
+            oldest_first=oldest_first,
+            after=after,
+            limit=most or 0,
+        )
+
+        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.HistoryExecutionRow, ...]:
+            rows, _ = await _paged(
+                asker,
+                request,
+                q.HistoryExecutionsReply,
+                lambda reply: reply.executions,
+                lambda row: row.exec_id,
+                min_seq,
+                timeout_ms,
+                most,
+            )
+            return rows
+
+        return Query(run)
 
     def _one(
         self,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from exchange.config.settings import Durability, Endpoints, Settings
+from exchange.config.settings import Durability, Endpoints, Events, Settings
 from exchange.config.table import FILE_VARIABLE, VARIABLE_PREFIX, Row, rows, sections
 from exchange.errors import ConfigError
 
@@ -137,12 +137,13 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
     run = data_directory / "run"
     filled = {
         name: getattr(settings.endpoints, name) or f"ipc://{run / name}.sock"
-        for name in ("orders", "queries")
+        for name in ("orders", "queries", "history")
     }
     for name, endpoint in filled.items():
         _check_endpoint(endpoint, f"endpoints.{name}", settings, sources)
-    if filled["orders"] == filled["queries"]:
-        raise refuse("endpoints.queries", "is that of orders: expected another one")
+        other = next(each for each in filled if filled[each] == endpoint)
+        if other != name:
+            raise refuse(f"endpoints.{name}", f"is that of {other}: expected another one")
     if settings.endpoints.metrics and not _is_host_port(settings.endpoints.metrics):
         raise refuse("endpoints.metrics", f"is {settings.endpoints.metrics!r}: expected host:port")
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", settings.events.environment):
@@ -172,7 +173,18 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
     if risk.approval and not risk.process:
         raise refuse("risk.approval", f"is {risk.approval!r}: expected risk.process = true beside it")
     endpoints = Endpoints(**filled, metrics=settings.endpoints.metrics)
-    return replace(settings, data_directory=data_directory, endpoints=endpoints)
+    return replace(
+        settings, data_directory=data_directory, endpoints=endpoints, events=_events(settings, sources)
+    )
+
+
+def _events(settings: Settings, sources: Mapping[str, str]) -> Events:
+    """Those of the settings; where the history is wanted they are published, for they are what feeds it."""
+    if not settings.history.enabled or settings.events.publish:
+        return settings.events
+    if source := sources.get("events.publish"):
+        raise ConfigError(f"{source}: events.publish is false: expected true beside history.enabled = true")
+    return replace(settings.events, publish=True)
 
 
 def _check_endpoint(endpoint: str, key: str, settings: Settings, sources: Mapping[str, str]) -> None:

@@ -35,6 +35,7 @@ class Endpoints:
 
     orders: str = _setting("", "The core: orders, cancels, administration; `ipc://…`, or `tcp://…` with keys")
     queries: str = _setting("", "The read replica; `ipc://…`, or `tcp://…` with keys")
+    history: str = _setting("", "The order history; `ipc://…`, or `tcp://…` with keys")
     metrics: str = _setting("127.0.0.1:9464", "HTTP for metrics and health, `host:port`; empty: none")
 
 
@@ -168,6 +169,15 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The order history."""
+
+    enabled: bool = _setting(
+        False, "Keep every order and every execution in a store; publishes events, if nothing else is said"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of an exchange. `exchange.config.load` makes one that fits together."""
 
@@ -187,3 +197,4 @@ class Settings:
     security: Security = field(default_factory=Security)
     replication: Replication = field(default_factory=Replication)
     events: Events = field(default_factory=Events)
+    history: History = field(default_factory=History)

@@ -1,4 +1,4 @@
-"""Queries to the read replica, and their replies: the messages of its RPC.
+"""Queries to the read replica and to the history, and their replies: the messages of their RPC.
 
 `min_seq` is the journal sequence that the reply must have seen (0: any), `sequence` the one that it has seen.
 `after` is the last key of the page before (0: the first page), `limit` the most rows (0: as many as the
@@ -449,6 +449,122 @@ class StatusReply:
     version: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryOrderRow:
+    """An order as the history has it, as of `sequence`; its key is `entered_sequence`."""
+
+    entered_sequence: int = 0
+    order_id: int = 0
+    client_order_id: str = ""
+    orig_client_order_id: str = ""
+    tenant: int = 0
+    account: int = 0
+    instrument_id: int = 0
+    side: Side | None = None
+    type: OrderType | None = None
+    time_in_force: TimeInForce | None = None
+    order_status: OrderStatus | None = None
+    order_qty: int = 0
+    cum_qty: int = 0
+    leaves_qty: int = 0
+    price: int | None = None
+    stop_price: int | None = None
+    fills: int = 0
+    notional_high: int = 0
+    notional_low: int = 0
+    reject: int = 0
+    cancel_reason: CancelReason | None = None
+    entered_at: int = 0
+    updated_at: int = 0
+    sequence: int = 0
+    correlation_id: str = ""
+
+    @property
+    def notional(self) -> int:
+        """Of all its executions together, ticks x lots; exact."""
+        return (self.notional_high << 32) + self.notional_low
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryOrdersRequest:
+    """Every order, a page at a time, the newest first unless `oldest_first`, with what they must match."""
+
+    min_seq: int = 0
+    account: int = 0
+    instrument_id: int = 0
+    order_id: int = 0
+    client_order_id: str = ""
+    order_status: OrderStatus | None = None
+    side: Side | None = None
+    from_ns: int = 0
+    to_ns: int = 0
+    oldest_first: bool = False
+    after: int = 0
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryOrdersReply:
+    """A page of orders."""
+
+    sequence: int = 0
+    orders: tuple[HistoryOrderRow, ...] = ()
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryExecutionRow:
+    """One side of a trade; its key is `exec_id`."""
+
+    exec_id: int = 0
+    trade_id: int = 0
+    order_id: int = 0
+    client_order_id: str = ""
+    tenant: int = 0
+    account: int = 0
+    instrument_id: int = 0
+    side: Side | None = None
+    liquidity: Liquidity | None = None
+    order_status: OrderStatus | None = None
+    last_qty: int = 0
+    last_price: int = 0
+    cum_qty: int = 0
+    leaves_qty: int = 0
+    fee: int = 0
+    fee_asset: int = 0
+    timestamp: int = 0
+    sequence: int = 0
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryExecutionsRequest:
+    """Every execution, a page at a time, the newest first unless `oldest_first`, with what it must match."""
+
+    min_seq: int = 0
+    account: int = 0
+    instrument_id: int = 0
+    order_id: int = 0
+    client_order_id: str = ""
+    trade_id: int = 0
+    side: Side | None = None
+    liquidity: Liquidity | None = None
+    from_ns: int = 0
+    to_ns: int = 0
+    oldest_first: bool = False
+    after: int = 0
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryExecutionsReply:
+    """A page of executions."""
+
+    sequence: int = 0
+    executions: tuple[HistoryExecutionRow, ...] = ()
+    more: bool = False
+
+
 Request = (
     OpenOrdersRequest
     | OrderHistoryRequest
@@ -463,6 +579,8 @@ Request = (
     | InstrumentsRequest
     | AccountsRequest
     | StatusRequest
+    | HistoryOrdersRequest
+    | HistoryExecutionsRequest
 )
 Reply = (
     OpenOrdersReply
@@ -478,6 +596,8 @@ Reply = (
     | InstrumentsReply
     | AccountsReply
     | StatusReply
+    | HistoryOrdersReply
+    | HistoryExecutionsReply
 )
 
 QUERIES: Final[dict[type[Request], type[Reply]]] = {
@@ -494,5 +614,7 @@ QUERIES: Final[dict[type[Request], type[Reply]]] = {
     InstrumentsRequest: InstrumentsReply,
     AccountsRequest: AccountsReply,
     StatusRequest: StatusReply,
+    HistoryOrdersRequest: HistoryOrdersReply,
+    HistoryExecutionsRequest: HistoryExecutionsReply,
 }
 """What is asked, and what answers it."""

@@ -72,6 +72,7 @@ EDGES: Final[Mapping[Edge, Rules]] = MappingProxyType(
         Edge("orders", "risk"): _STAGE,
         # A caller of these says how long it waits; the longest that a server gives is a minute.
         Edge("client", "replica"): _QUESTIONS,
+        Edge("client", "history"): _QUESTIONS,
         Edge("cli", "replica"): _QUESTIONS,
         Edge("bench", "replica"): _QUESTIONS,
         Edge("standby", "replica"): Rules(try_timeout_s=10.0),

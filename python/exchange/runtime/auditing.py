@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from exchange.bus.rpc import NO_CONTEXT, Interceptor
 from exchange.config.settings import Settings
 from exchange.errors import AuditUnavailable, ExchangeError, SecurityError, StorageError
 from exchange.runtime.log import log
+from exchange.security import StoredContexts, authorized
 from exchange.security.audit import AuditChain, AuditEntry, HeadSigner, Outcome
+from exchange.security.interceptor import CallOfSomebody
 from exchange.security.keys import KeyStore
 from exchange.storage.directory import DataDirectory
 
@@ -49,6 +52,22 @@ class Refusal:
     user: str = ""
     target: str = ""
     reason: str = ""
+
+
+def guard(contexts: StoredContexts, audit: ProcessAudit) -> Interceptor:
+    """What lets a call through by the table of roles, and has refusals recorded.
+
+    Args:
+        contexts: By which keys security contexts are read.
+        audit: Where refusals go.
+    """
+
+    def note(call: CallOfSomebody, error: SecurityError) -> None:
+        reason = f"{int(error.fault)} {error.fault.name}" if error.fault else "SecurityError"
+        tenant, user = call.metadata.tenant_id, call.metadata.user_id
+        audit.refuse(Refusal(action="call", tenant=tenant, user=user, target=call.method, reason=reason))
+
+    return authorized(contexts.serializer, without_context=NO_CONTEXT, on_refused=note)
 
 
 class ProcessAudit:
@@ -109,6 +128,13 @@ class ProcessAudit:
             if self._chain is not None:
                 self._chain.keep()
 
+    def keep_or_say(self) -> None:
+        """As `keep`; what cannot be written is said in the log, and tried again."""
+        try:
+            self.keep()
+        except (AuditUnavailable, SecurityError) as error:
+            log("the audit log cannot be written", level=logging.ERROR, reason=error)
+
     @contextlib.contextmanager
     def action(
         self,
@@ -155,10 +181,7 @@ class ProcessAudit:
 
     def close(self) -> None:
         """Write what is left, sign the head, give the chain back; what cannot be is said in the log."""
-        try:
-            self.keep()
-        except (AuditUnavailable, SecurityError) as error:
-            log("the audit log cannot be written", level=logging.ERROR, reason=error)
+        self.keep_or_say()
         with self._lock:
             if self._chain is not None:
                 with contextlib.suppress(AuditUnavailable):

@@ -107,12 +107,18 @@ def status_path(directory: DataDirectory, name: str) -> Path:
 
 def is_healthy(directory: DataDirectory, name: str, pid: int) -> bool:
     """Whether the process with this id said a moment ago that it works."""
+    status = status_of(directory, name)
+    fresh = bool(status) and time.monotonic_ns() - status["heartbeat_ns"] <= _MAX_STATUS_AGE_NS
+    return fresh and status["pid"] == pid
+
+
+def status_of(directory: DataDirectory, name: str) -> dict[str, int]:
+    """What it said last; empty where there is none."""
     try:
-        status = json.loads(status_path(directory, name).read_bytes())
+        content = json.loads(status_path(directory, name).read_bytes())
     except (OSError, ValueError):
-        return False
-    fresh = time.monotonic_ns() - int(status["heartbeat_ns"]) <= _MAX_STATUS_AGE_NS
-    return fresh and int(status["pid"]) == pid
+        return {}
+    return {key: int(value) for key, value in content.items()}
 
 
 class StatusFile:

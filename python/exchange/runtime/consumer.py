@@ -68,6 +68,7 @@ class Consumer:
     ) -> None:
         self._spec = spec
         self._store = store
+        self._log = event_log
         self._clock = clock or SystemClock()
         self._now_ns = now_ns
         self._pruned_at = self._clock.now()
@@ -89,7 +90,13 @@ class Consumer:
     @property
     def counts(self) -> Mapping[str, int]:
         """Events until now: taken, duplicates, behind, dead; and retries."""
-        return sum((intake.counts for intake in self.intakes), Counter())
+        # Copied at once: the thread that consumes counts on.
+        return sum((intake.counts.copy() for intake in self.intakes), Counter())
+
+    @property
+    def behind(self) -> int:
+        """Records that the log has and that are not taken yet. May be asked by any thread."""
+        return sum(max(self._log.extent(each.topic).end - each.done, 0) for each in self.intakes)
 
     @property
     def held(self) -> Mapping[str, str]:

@@ -6,64 +6,27 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
 from exchange.bus.log.interface import ConsumerGroup, EventLog, Record
-from exchange.domain.events import Entity, EventEnvelope, event_id
-from exchange.errors import ErrorClass, LogUnavailable, RpcStatus, StorageError, WireError, class_of
+from exchange.domain.events import Entity, EventEnvelope
+from exchange.errors import ErrorClass, LogUnavailable, WireError, class_of
 from exchange.resilience import Clock
-from exchange.runtime.event_run import runs
+from exchange.runtime.event_run import EventRun, follows, joined, runs
 from exchange.runtime.handling import Handling, Place
 from exchange.runtime.log import log
 from exchange.runtime.patience import Patience
+from exchange.runtime.taken import Known, Part, StreamGap
 from exchange.schema.events import EventBatch, decode_events, envelope_of
 from exchange.storage.sql import Store, StoreUnavailable, Transaction
 from exchange.storage.sql.dead_letters import DeadLetters, EntityKey, Reason, entity_of
-from exchange.storage.sql.inbox import BATCH_TENANT, Inbox, Key
+from exchange.storage.sql.inbox import Inbox
 
 UNREADABLE: Final = "Unreadable"
 """The type of what stands for a record whose bytes are no events; its payload is those bytes."""
+_RECORDS_MAX: Final = 1_024  # of one transaction
 _COMMIT_S: Final = 1.0  # how often the log is told how far the group is
-
-
-class StreamGap(StorageError):
-    """Events of a stream are missing from the log: nothing behind them may be taken."""
-
-    status = RpcStatus.DATA_LOSS
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some events of a record: those from `begin` to before `end`. Without a batch it cannot be read."""
-
-    record: Record
-    batch: EventBatch | None
-    begin: int
-    end: int
-    fault: str = ""
-
-    @property
-    def first_seq(self) -> int:
-        """Of its first event."""
-        return self.record.batch.first_seq + self.begin
-
-    @property
-    def last_seq(self) -> int:
-        """Of its last one."""
-        return self.record.batch.first_seq + self.end - 1
-
-    @property
-    def ends_record(self) -> bool:
-        """Whether nothing of the record comes after it."""
-        return self.end == self.record.batch.count
-
-    @property
-    def batch_key(self) -> Key:
-        """What stands for the record as a whole."""
-        batch = self.record.batch
-        return BATCH_TENANT, event_id(batch.ts_ns, batch.stream, batch.first_seq)
 
 
 class Intake:
@@ -107,6 +70,11 @@ class Intake:
         self.counts: Counter[str] = Counter()
 
     @property
+    def done(self) -> int:
+        """The offset up to which the store has what came of the topic."""
+        return self._done
+
+    @property
     def wait_s(self) -> float:
         """How long it does nothing, as something failed; 0: nothing did."""
         return max(self.tries.wait_s, self.hold.wait_s)
@@ -140,7 +108,7 @@ class Intake:
         self._group.close()
 
     def _read(self) -> bool:
-        parts = [_part_of(record) for record in self.reader.read()]
+        parts = [_part_of(record) for record in self.reader.read(_RECORDS_MAX)]
         if parts:
             self._todo.append(parts)
         return bool(parts)
@@ -150,68 +118,48 @@ class Intake:
         counted: Counter[str] = Counter()
         with self._store.begin() as tx:
             cursor = self._inbox.lock(tx, self.topic)
+            fresh = [part for part in parts if part.record.offset >= cursor]
+            known = Known(tx, self._inbox, self.topic)
+            known.look(fresh)
             parked = self._letters.open_entities(tx)
-            for part in parts:
-                if part.record.offset < cursor:
-                    counted["duplicates"] += part.end - part.begin
-                    continue
-                counted.update(self._take_part(tx, part, parked))
+            waiting: list[EventRun] = []  # what is handled at once
+            for part in fresh:
+                counted.update(self._take_part(tx, part, known, parked, waiting))
                 if part.ends_record:
                     cursor = part.record.offset + 1
+            self._hand_on(tx, waiting)
+            known.write(self._now_ns())
             self._inbox.move(tx, self.topic, cursor)
+            new = sum(part.end - part.begin for part in fresh)
+            counted["duplicates"] += sum(part.end - part.begin for part in parts) - new
         self.counts.update(counted)
 
-    def _take_part(self, tx: Transaction, part: Part, parked: set[EntityKey]) -> dict[str, int]:
-        begin, keys = self._new_of(tx, part)
-        counted = {"duplicates": part.end - part.begin - len(keys), "taken": 0, "behind": 0}
+    def _take_part(
+        self, tx: Transaction, part: Part, known: Known, parked: set[EntityKey], waiting: list[EventRun]
+    ) -> dict[str, int]:
+        begin, places = known.new_of(part)
+        counted = {"duplicates": part.end - part.begin - len(places), "taken": 0, "behind": 0}
         if begin < part.end:
             if part.batch is None:
                 raise WireError(part.fault)
-            for first, end, behind in _stretches(part.batch, begin, part.end, set(keys), parked):
+            for first, end, behind in _stretches(part.batch, begin, part.end, set(places), parked):
                 if behind:
+                    self._hand_on(tx, waiting)
                     self._go_behind(tx, part, first, end)
                 else:
                     for run in runs(part.batch, first, end):
-                        self._handling.handle(tx, run)
+                        self._hand_on(tx, waiting, run)
                 counted["behind" if behind else "taken"] += end - first
-        self._mark(tx, part, begin, keys)
+        known.mark(part, begin, places)
         return counted
 
-    def _new_of(self, tx: Transaction, part: Part) -> tuple[int, list[int]]:
-        """Where what the watermark does not have begins, and the places of the events that are new."""
-        batch = part.record.batch
-        watermark = self._inbox.watermark(tx, self.topic, batch.stream)
-        if watermark is not None and part.first_seq > watermark + 1:
-            raise StreamGap(
-                f"{self.topic} lacks events {watermark + 1} to {part.first_seq - 1} of stream {batch.stream}"
-                f" before offset {part.record.offset}"
-            )
-        begin = part.begin if watermark is None else max(part.begin, watermark + 1 - batch.first_seq)
-        if begin >= part.end:
-            return part.end, []
-        if part.batch is None or part.batch.rows is not None:
-            if self._inbox.seen(tx, [part.batch_key]):
-                return part.end, []
-            return begin, list(range(begin, part.end))
-        keys = _keys(part.batch, begin, part.end)
-        seen = self._inbox.seen(tx, keys)
-        new = []
-        for place, key in enumerate(keys, begin):
-            if key not in seen:
-                new.append(place)
-                seen.add(key)  # twice in one frame
-        return begin, new
-
-    def _mark(self, tx: Transaction, part: Part, begin: int, places: Sequence[int]) -> None:
-        if begin >= part.end:
-            return
-        batch = part.record.batch
-        if part.batch is not None and part.batch.rows is None:
-            keys = [_key(part.batch.envelopes[place]) for place in places]
-        else:
-            keys = [part.batch_key] if part.ends_record else []
-        self._inbox.mark(tx, keys, self.topic, part.last_seq, self._now_ns())
-        self._inbox.raise_watermark(tx, self.topic, batch.stream, part.last_seq)
+    def _hand_on(self, tx: Transaction, waiting: list[EventRun], run: EventRun | None = None) -> None:
+        """Has what waits handled, unless `run` can be handled with it; then that waits, too."""
+        if waiting and (run is None or not follows(waiting[0], run)):
+            self._handling.handle(tx, joined(waiting))
+            waiting.clear()
+        if run is not None:
+            waiting.append(run)
 
     def _go_behind(self, tx: Transaction, part: Part, first: int, end: int) -> None:
         why = (Reason.BEHIND, "an earlier event of its entity is among the dead letters")
@@ -248,11 +196,14 @@ class Intake:
         with self._store.begin() as tx:
             if part.record.offset < self._inbox.lock(tx, self.topic):
                 return
-            begin, places = self._new_of(tx, part)
+            known = Known(tx, self._inbox, self.topic)
+            known.look([part])
+            begin, places = known.new_of(part)
             if places:
                 at = self._place(part, part.begin)
                 self._handling.set_aside(tx, at, _envelope(part, part.begin), why, self.tries.failures + 1)
-            self._mark(tx, part, begin, places)
+            known.mark(part, begin, places)
+            known.write(self._now_ns())
             if part.ends_record:
                 self._inbox.move(tx, self.topic, part.record.offset + 1)
         self.counts["dead"] += 1
@@ -338,14 +289,6 @@ def _kind(batch: EventBatch, place: int, new: set[int], parked: set[EntityKey]) 
         return None
     event = batch[place] if batch.rows is not None else batch.envelopes[place]
     return entity_of(event) in parked
-
-
-def _key(envelope: EventEnvelope) -> Key:
-    return envelope.tenant_id, envelope.event_id
-
-
-def _keys(batch: EventBatch, begin: int, end: int) -> list[Key]:
-    return [_key(envelope) for envelope in batch.envelopes[begin:end]]
 
 
 def _envelope(part: Part, place: int) -> EventEnvelope:

@@ -17,9 +17,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from exchange.bus.context import Context, new_context
-from exchange.bus.rpc import NO_CONTEXT, Call, Dispatcher, RpcServer
-from exchange.errors import AuditUnavailable, ExchangeError, RpcError, RpcStatus, SecurityError
-from exchange.runtime.auditing import ProcessAudit, Refusal
+from exchange.bus.rpc import Call, Dispatcher, RpcServer
+from exchange.errors import ExchangeError, RpcError, RpcStatus
+from exchange.runtime.auditing import ProcessAudit, guard
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.core_status import CoreStatistics, CoreStatus
 from exchange.runtime.follow import JournalFollower
@@ -28,8 +28,7 @@ from exchange.runtime.log import log
 from exchange.runtime.queries import handlers_of
 from exchange.runtime.snapshotter import Snapshotter
 from exchange.runtime.spec import ServiceSpec
-from exchange.security import StoredContexts, authorized
-from exchange.security.interceptor import CallOfSomebody
+from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory, replace_file
 from exchange.storage.fold import Fold
 from exchange.storage.followers import FollowerRegistry
@@ -122,10 +121,7 @@ class Replica:
         handlers = handlers_of(plan.services, plan.ports, self._follower)
         handlers[SNAPSHOT_METHOD] = self._snapshot
         handlers |= history_handlers(plan.directory, self._registry)
-        permit = authorized(
-            plan.contexts.serializer, without_context=NO_CONTEXT, on_refused=self._note_refused
-        )
-        dispatcher = Dispatcher(handlers, [permit])
+        dispatcher = Dispatcher(handlers, [guard(plan.contexts, plan.audit)])
         async with plan.serve(context, plan.endpoint, dispatcher):
             follow = asyncio.create_task(self._follower.run())
             beside = [asyncio.create_task(self._tell()), asyncio.create_task(self._snapshots())]
@@ -170,25 +166,10 @@ class Replica:
         await asyncio.to_thread(recorded.__exit__, None, None, None)
         return str(digest).encode("ascii")
 
-    def _note_refused(self, call: CallOfSomebody, error: SecurityError) -> None:
-        reason = f"{int(error.fault)} {error.fault.name}" if error.fault else "SecurityError"
-        self._plan.audit.refuse(
-            Refusal(
-                action="call",
-                tenant=call.metadata.tenant_id,
-                user=call.metadata.user_id,
-                target=call.method,
-                reason=reason,
-            )
-        )
-
     async def _keep_audit(self) -> None:
         while True:
             await asyncio.sleep(_AUDIT_INTERVAL_S)
-            try:
-                await asyncio.to_thread(self._plan.audit.keep)
-            except (AuditUnavailable, SecurityError) as error:
-                log("the audit log cannot be written", level=logging.ERROR, reason=error)
+            await asyncio.to_thread(self._plan.audit.keep_or_say)
 
     async def _snapshots(self) -> None:
         while True:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exchange.runtime.caller import Caller
 
-# What answers a query: `query(ports, request, caller) -> reply`, messages of `domain.queries`. It runs
-# between two batches of the follower, on one state, and must not block.
+if TYPE_CHECKING:  # SQLAlchemy is for those who have a store
+    from exchange.storage.sql import Migration
+
+# What answers a query: `query(ports, request, caller) -> reply`, messages of `domain.queries`. Of a kernel it
+# runs between two batches of the follower, on one state, and must not block; of a service with a store its
+# `ports` are a transaction that reads, and it runs in a thread.
 Query = Callable[[Any, Any, Caller], Any]
 # What takes a batch of events: `handle(tx, events) -> events`.
 Handler = Callable[[Any, Any], Any]
@@ -25,7 +29,7 @@ class ServiceSpec:
         name: The service, as in `exchange run NAME` and in the documents.
         reads: Streams that it follows.
         writes: Streams that it appends to.
-        store: What it remembers in; None where its state is a fold of the journal.
+        tables: Of its store, as numbered steps; empty where its state is a fold of the journal.
         handlers: By type of event.
         queries: By type of request message; each is called as `NAME.RequestType`.
         commands: By type of request message: what becomes a journaled command.
@@ -35,7 +39,7 @@ class ServiceSpec:
     name: str
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
-    store: type | None = None
+    tables: tuple[Migration, ...] = ()
     handlers: Mapping[type, Handler] = field(default_factory=dict)
     queries: Mapping[type, Query] = field(default_factory=dict)
     commands: Mapping[type, Command] = field(default_factory=dict)

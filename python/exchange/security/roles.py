@@ -67,6 +67,8 @@ RULES: Final[Mapping[str, Permission]] = {
     "matching.BookOrdersRequest": Permission.READ_MARKET,
     "matching.TradesRequest": Permission.READ_MARKET,
     "matching.InstrumentsRequest": Permission.READ_MARKET,
+    "history.HistoryOrdersRequest": Permission.READ_ACCOUNTS,
+    "history.HistoryExecutionsRequest": Permission.READ_ACCOUNTS,
     "replica.snapshot": Permission.SNAPSHOT,
     "replica.journal": Permission.FOLLOW,
     "replica.snapshot_file": Permission.FOLLOW,

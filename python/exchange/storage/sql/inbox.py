@@ -92,9 +92,9 @@ class Inbox:
             found.update((tenant, event) for tenant, event in rows)
         return found
 
-    def mark(self, tx: Transaction, keys: Sequence[Key], topic: str, last_seq: int, now_ns: int) -> None:
-        """These are taken."""
-        if not keys:
+    def mark(self, tx: Transaction, taken: Sequence[tuple[Key, int]], topic: str, now_ns: int) -> None:
+        """These are taken; each with the last sequence of what it stands for."""
+        if not taken:
             return
         rows = [
             {
@@ -105,7 +105,7 @@ class Inbox:
                 "last_seq": last_seq,
                 "processed_at": now_ns,
             }
-            for tenant, event in keys
+            for (tenant, event), last_seq in taken
         ]
         tx.execute(insert(PROCESSED), rows)
 

@@ -1,5 +1,5 @@
 # Queries. The first four structs go over the order socket and are answered by the core: one order, one balance. All
-# others are messages of an RPC to the read replica. There `minSeq` is the journal sequence that the answer must have
+# others are messages of an RPC: those that begin with History to the history service, the rest to the read replica. There `minSeq` is the journal sequence that the answer must have
 # seen (0: any), and `sequence` the one that it has seen; `after` is the last key of the page before (0: the first page),
 # `limit` the most rows (0: as many as the server gives), and `more` says that another page follows.
 @0xaceb0f2d089f0aa5;
@@ -443,4 +443,106 @@ struct StatusReply @0xb07fbb08b1c6e6cb {
   sessions @12 :UInt64;
   stateHash @13 :UInt64;  # at `sequence`, where it was asked for; else 0
   version @14 :Text;
+}
+
+# Order history: every order and every execution
+
+struct HistoryOrderRow @0xa1b7991193e3fd74 {
+  enteredSequence @0 :UInt64;  # [eventSequence] of the report that entered it: the key of pages
+  orderId @1 :UInt64;  # 0: it was rejected when it came
+  clientOrderId @2 :Text;  # of the order as it is now
+  origClientOrderId @3 :Text;  # the first one, where a replace gave it another
+  tenant @4 :UInt32;
+  account @5 :UInt64;
+  instrumentId @6 :UInt32;
+  side @7 :Orders.Side;
+  type @8 :Orders.OrderType;
+  timeInForce @9 :Orders.TimeInForce;
+  orderStatus @10 :Executions.OrderStatus;
+  orderQty @11 :Int64;  # [lots]
+  cumQty @12 :Int64;  # [lots]
+  leavesQty @13 :Int64;  # [lots]
+  price :union {
+    unset @14 :Void;
+    ticks @15 :Int64;  # [ticks]
+  }
+  stopPrice :union {
+    unset @16 :Void;
+    ticks @17 :Int64;  # [ticks]
+  }
+  fills @18 :UInt32;  # how many executions
+  notionalHigh @19 :Int64;  # [ticks x lots] of all executions, exactly: notionalHigh x 2^32 + notionalLow
+  notionalLow @20 :UInt32;
+  reject @21 :UInt16;  # [RejectCode] of a rejected order
+  cancelReason @22 :UInt16;  # [CancelReason] of a canceled order
+  enteredAt @23 :Int64;  # [ns] journaled time
+  updatedAt @24 :Int64;  # [ns] journaled time
+  sequence @25 :UInt64;  # of the last command that changed it
+  correlationId @26 :Text;  # of the request that entered it
+}
+
+struct HistoryOrdersRequest @0xc5d451d0cb3fe5b7 {
+  minSeq @0 :UInt64;
+  account @1 :UInt64;  # 0: all that the caller may see
+  instrumentId @2 :UInt32;  # 0: all
+  orderId @3 :UInt64;  # 0: any
+  clientOrderId @4 :Text;  # empty: any; the order's first or its newest
+  orderStatus @5 :Executions.OrderStatus;  # unset: any
+  side @6 :Orders.Side;  # unset: both
+  fromNs @7 :Int64;  # [ns] enteredAt, at least
+  toNs @8 :Int64;  # [ns] enteredAt, below; 0: now
+  oldestFirst @9 :Bool;
+  after @10 :UInt64;  # [enteredSequence] of the last row of the page before
+  limit @11 :UInt32;
+}
+
+struct HistoryOrdersReply @0xa64f099f1041b237 {
+  sequence @0 :UInt64;
+  orders @1 :List(HistoryOrderRow);
+  more @2 :Bool;
+}
+
+struct HistoryExecutionRow @0xd051e5a646866516 {
+  # One side of a trade.
+  execId @0 :UInt64;  # [eventSequence] of its report: the key of pages
+  tradeId @1 :UInt64;
+  orderId @2 :UInt64;
+  clientOrderId @3 :Text;
+  tenant @4 :UInt32;
+  account @5 :UInt64;
+  instrumentId @6 :UInt32;
+  side @7 :Orders.Side;
+  liquidity @8 :Executions.Liquidity;
+  orderStatus @9 :Executions.OrderStatus;  # after it
+  lastQty @10 :Int64;  # [lots]
+  lastPrice @11 :Int64;  # [ticks]
+  cumQty @12 :Int64;  # [lots]
+  leavesQty @13 :Int64;  # [lots]
+  fee @14 :Int64;  # [minor units of feeAsset] below zero: a rebate
+  feeAsset @15 :UInt32;
+  timestamp @16 :Int64;  # [ns] journaled time
+  sequence @17 :UInt64;  # of the command that made it
+  correlationId @18 :Text;  # of that command, where it is the order's session's
+}
+
+struct HistoryExecutionsRequest @0xd3c49054ca49e119 {
+  minSeq @0 :UInt64;
+  account @1 :UInt64;  # 0: all that the caller may see
+  instrumentId @2 :UInt32;  # 0: all
+  orderId @3 :UInt64;  # 0: any
+  clientOrderId @4 :Text;  # empty: any; of the order, its first or its newest
+  tradeId @5 :UInt64;  # 0: any
+  side @6 :Orders.Side;  # unset: both
+  liquidity @7 :Executions.Liquidity;  # unset: any
+  fromNs @8 :Int64;  # [ns] timestamp, at least
+  toNs @9 :Int64;  # [ns] timestamp, below; 0: now
+  oldestFirst @10 :Bool;
+  after @11 :UInt64;  # [execId] of the last row of the page before
+  limit @12 :UInt32;
+}
+
+struct HistoryExecutionsReply @0xe704252f33e7467d {
+  sequence @0 :UInt64;
+  executions @1 :List(HistoryExecutionRow);
+  more @2 :Bool;
 }

@@ -1,0 +1,161 @@
+"""What a stretch of execution reports comes to: rows of orders and of executions. A pure function of arrays.
+
+The rules are those of the replica's own history (`src/cmatch/venue/history.cpp`), which has an order's last
+report stand for it: a report says what the order is after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Table
+
+from cmatch.rejects import RejectCode
+from exchange.domain.enums import ExecType, ReportFlag
+from exchange.runtime.caller import OPERATOR
+from exchange.schema.event_rows import Records, Tenants
+from exchange.services.history.tables import EXECUTIONS, ORDERS
+
+Values = tuple[Any, ...]
+"""Of a row, in the order of its table's columns."""
+
+# What changes an order, or enters it; a refused cancel and the answer to a mass cancel do not.
+_CHANGES: Final = np.array(
+    [int(kind) for kind in ExecType if kind not in {ExecType.CANCEL_REJECTED, ExecType.DONE}],
+    np.uint16,
+)
+_NAMELESS: Final = np.uint64(1 << 63)  # above every order id, so that each rejected order stands for itself
+_LAST_SAYS: Final = (
+    "order_status", "order_qty", "cum_qty", "leaves_qty", "type", "time_in_force", "reject", "cancel_reason",
+    "sequence",
+)  # fmt: skip
+_EXECUTION: Final = (
+    "trade_id", "order_id", "account", "instrument_id", "side", "liquidity", "order_status", "last_qty",
+    "last_price", "cum_qty", "leaves_qty", "fee", "fee_asset", "timestamp", "sequence",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Rows to write, in the order of their keys.
+
+    Args:
+        orders: As if each were new; `fills` and notional are what was added.
+        renamed: Likewise, of those that a replace gave another client order id.
+        executions: New ones.
+    """
+
+    orders: list[Values]
+    renamed: list[Values]
+    executions: list[Values]
+
+
+def fold(reports: Records, tenants: Tenants) -> Folded:
+    """What becomes of orders by a stretch of reports, in their order.
+
+    Args:
+        reports: (n,) of ROW_DTYPES[EventList.REPORTS].
+        tenants: (n,), whose each is.
+    """
+    mine = np.isin(reports["exec_type"], _CHANGES) & (reports["flags"] & int(ReportFlag.DUPLICATE) == 0)
+    # Who named an account that is not theirs, or none, is not to be found among its orders.
+    unknown = reports["reject"] == int(RejectCode.UNKNOWN_ACCOUNT)
+    tenants = np.where(unknown, np.uint32(OPERATOR), tenants)
+    reports, tenants = reports[mine], tenants[mine]
+    if not len(reports):
+        return Folded([], [], [])
+    trades = reports["exec_type"] == int(ExecType.TRADE)
+    orders, is_renamed = _orders(reports, tenants, trades)
+    return Folded(
+        [row for row, other in zip(orders, is_renamed, strict=True) if not other],
+        [row for row, other in zip(orders, is_renamed, strict=True) if other],
+        _executions(reports[trades], tenants[trades]),
+    )
+
+
+def _orders(
+    reports: Records, tenants: Tenants, trades: npt.NDArray[np.bool_]
+) -> tuple[list[Values], list[bool]]:
+    """A row an order, by the place of its first report; and whether a replace renamed it."""
+    ids = reports["order_id"]
+    keys = np.where(ids > 0, ids, reports["event_sequence"].astype(np.uint64) | _NAMELESS)
+    _, firsts, of = np.unique(keys, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(firsts))  # of each key, among the first reports
+    of, count = rank[of.reshape(-1)], len(firsts)
+    firsts = np.sort(firsts)
+    lasts = np.zeros(count, np.intp)
+    lasts[of] = np.arange(len(reports))  # the last one that is written stays
+    first, last = reports[firsts], reports[lasts]
+
+    notional = reports["last_qty"][trades] * reports["last_price"][trades]
+    high, low = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    np.add.at(high, of[trades], notional >> 32)
+    np.add.at(low, of[trades], notional & 0xFFFF_FFFF)
+    replaced = reports["exec_type"] == int(ExecType.REPLACED)
+    named = firsts.copy()
+    named[of[replaced]] = np.flatnonzero(replaced)
+    renamed = np.zeros(count, np.bool_)
+    renamed[of[replaced]] = True
+    entered = np.isin(first["exec_type"], [int(ExecType.ACCEPTED), int(ExecType.REJECTED)])
+
+    client_order_ids = texts(reports[named], "client_order_id")
+    columns: dict[str, list[Any]] = {
+        "entered_sequence": _signed(first["event_sequence"]),
+        "order_id": [number or None for number in _signed(first["order_id"])],
+        "client_order_id": client_order_ids,
+        "orig_client_order_id": [
+            text if is_other and is_whole else None
+            for text, is_other, is_whole in zip(
+                texts(first, "client_order_id"), renamed.tolist(), entered.tolist(), strict=True
+            )
+        ],
+        "tenant": tenants[firsts].tolist(),
+        "account": _signed(first["account"]),
+        "instrument_id": first["instrument_id"].tolist(),
+        "side": first["side"].tolist(),
+        "price": _given(last, "price", ReportFlag.PRICE),
+        "stop_price": _given(last, "stop_price", ReportFlag.STOP_PRICE),
+        "fills": np.bincount(of[trades], minlength=count).tolist(),
+        "notional_high": high.tolist(),
+        "notional_low": low.tolist(),
+        "entered_at": first["timestamp"].tolist(),
+        "updated_at": last["timestamp"].tolist(),
+        "correlation_id": texts(first, "correlation_id"),
+        **{name: _signed(last[name]) for name in _LAST_SAYS},
+    }
+    return _rows(ORDERS, columns), renamed.tolist()
+
+
+def _executions(reports: Records, tenants: Tenants) -> list[Values]:
+    columns: dict[str, list[Any]] = {
+        "exec_id": _signed(reports["event_sequence"]),
+        "client_order_id": texts(reports, "client_order_id"),
+        "tenant": tenants.tolist(),
+        "correlation_id": texts(reports, "correlation_id"),
+        **{name: _signed(reports[name]) for name in _EXECUTION},
+    }
+    return _rows(EXECUTIONS, columns)
+
+
+def texts(rows: Records, name: str) -> list[str]:
+    """A text whose head and tail are fields of their own. What is no ASCII, or 0, is replaced."""
+    whole = np.char.add(rows[f"{name}_head"], rows[f"{name}_tail"]).tolist()
+    return [text.decode("ascii", "replace").replace("\0", "\ufffd") for text in whole]
+
+
+def _signed(numbers: npt.NDArray[Any]) -> list[int]:
+    """As columns of 64 bits have them."""
+    found: list[int] = numbers.astype(np.int64).tolist()
+    return found
+
+
+def _given(rows: Records, name: str, flag: ReportFlag) -> list[int | None]:
+    is_there = (rows["flags"] & int(flag) != 0).tolist()
+    return [value if there else None for value, there in zip(rows[name].tolist(), is_there, strict=True)]
+
+
+def _rows(of: Table, columns: dict[str, list[Any]]) -> list[Values]:
+    return list(zip(*(columns[column.name] for column in of.columns), strict=True))

@@ -1,0 +1,1 @@
+"""The order history: rows, queries, processes."""
