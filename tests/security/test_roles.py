@@ -34,7 +34,7 @@ from exchange.security import (
 from exchange.security.roles import LOCAL_ROLE, authorize, permissions_of, service_of
 from exchange.storage.directory import DataDirectory
 from exchange.storage.followers import FollowerRegistry
-from exchange.topology import PROCESSES
+from exchange.topology import PROCESSES, SERVICES, SQL_SERVICES, spec_of
 from tests.core_loop.bench_table import Bench
 
 HOUR_MS = 3_600_000
