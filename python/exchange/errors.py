@@ -9,10 +9,11 @@ ExchangeError
   StorageError                  a journal, snapshot or store that cannot be read or written
     LogUnavailable              an event log cannot be written or read now
     LogCorrupt                  an event log holds what cannot be read
+    AuditUnavailable            the audit log cannot be written now: what had to be recorded is not done
   LogRefused                    an event, or a use of an event log, against its rules; with a number
   InvalidEvent                  an event that its consumer can never take
   ConfigError                   a setting that is missing, unknown or out of bounds
-  SecurityError                 keys, permissions and identities
+  SecurityError                 keys, permissions and identities; with a number where a caller may act on it
     AuthenticationError         nobody knows who is asking
 
 Only the runtime catches these; business code lets them pass.
@@ -141,6 +142,12 @@ class LogCorrupt(StorageError):
     status = RpcStatus.DATA_LOSS
 
 
+class AuditUnavailable(StorageError):
+    """The audit log cannot be written now; what had to be recorded first is not done."""
+
+    status = RpcStatus.UNAVAILABLE
+
+
 class LogFault(IntEnum):
     """Why an event was not published, or an event log not used: append only."""
 
@@ -205,10 +212,68 @@ class ConfigError(ExchangeError):
     status = RpcStatus.FAILED_PRECONDITION
 
 
+class SecurityFault(IntEnum):
+    """Why a credential, a key or a record of the audit log was not taken: append only."""
+
+    CONTEXT_MALFORMED = 8001
+    CONTEXT_VERSION = 8002
+    CONTEXT_KEY = 8003
+    CONTEXT_FORGED = 8004
+    CONTEXT_EXPIRED = 8005
+    CONTEXT_FOREIGN = 8006
+    NOT_PERMITTED = 8101
+    NO_RULE = 8102
+    UNKNOWN_ROLE = 8103
+    UNKNOWN_KEY = 8201
+    WRONG_SECRET = 8202
+    KEY_REVOKED = 8203
+    KEY_EXPIRED = 8204
+    KEY_EXISTS = 8205
+    BAD_KEY_STORE = 8206
+    AUDIT_DAMAGED = 8301
+    AUDIT_IN_USE = 8302
+
+    @property
+    def meaning(self) -> str:
+        """What is wrong, in words."""
+        return _SECURITY_FAULTS[self]
+
+
+_SECURITY_FAULTS = {
+    SecurityFault.CONTEXT_MALFORMED: "the security context cannot be read, or its fields are out of bounds",
+    SecurityFault.CONTEXT_VERSION: "it is of another version",
+    SecurityFault.CONTEXT_KEY: "it is signed by a key that is not known here, or no longer",
+    SecurityFault.CONTEXT_FORGED: "it is not what was signed",
+    SecurityFault.CONTEXT_EXPIRED: "its time is over",
+    SecurityFault.CONTEXT_FOREIGN: "the call names another tenant or user than it does",
+    SecurityFault.NOT_PERMITTED: "the caller's roles do not have the permission that the method needs",
+    SecurityFault.NO_RULE: "the method has no rule, so nobody may call it",
+    SecurityFault.UNKNOWN_ROLE: "no role of the table has that name",
+    SecurityFault.UNKNOWN_KEY: "the store has no key with that id",
+    SecurityFault.WRONG_SECRET: "the secret is not that of any key",
+    SecurityFault.KEY_REVOKED: "the key was revoked",
+    SecurityFault.KEY_EXPIRED: "the key's time is over",
+    SecurityFault.KEY_EXISTS: "a live key has that name",
+    SecurityFault.BAD_KEY_STORE: "the store of keys cannot be read as one",
+    SecurityFault.AUDIT_DAMAGED: "the audit log is not what was written",
+    SecurityFault.AUDIT_IN_USE: "another process writes the chain",
+}
+
+
 class SecurityError(ExchangeError):
-    """A key, a permission or an identity is not what it has to be."""
+    """A key, a permission or an identity is not what it has to be.
+
+    Args:
+        message: One sentence, without any secret.
+        fault: Its number, where there is one.
+    """
 
     status = RpcStatus.PERMISSION_DENIED
+
+    def __init__(self, message: str, fault: SecurityFault | None = None) -> None:
+        super().__init__(message if fault is None else f"{int(fault)} {fault.name}: {message}")
+        self.message = message
+        self.fault = fault
 
 
 class AuthenticationError(SecurityError):

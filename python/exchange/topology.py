@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -14,11 +15,12 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from cmatch._core import ALL_SHARDS
 from exchange.bus.context import Context
-from exchange.bus.curve import Authenticator, KeyPair, Keyring
+from exchange.bus.curve import Authenticator, KeyPair, Keyring, KeyringWatch
 from exchange.bus.rpc import Dispatcher, RpcServer
 from exchange.bus.topics import TopicTable
 from exchange.config import Settings, load
@@ -26,7 +28,8 @@ from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
 from exchange.observability import PageServer, StatsReader, stats_path
 from exchange.observability.tracing import start_tracing
-from exchange.runtime import publisher
+from exchange.runtime import audit_follower, publisher
+from exchange.runtime.auditing import ProcessAudit, Refusal, key_store
 from exchange.runtime.beside_core import is_healthy
 from exchange.runtime.child import ChildSpec, die_with_parent
 from exchange.runtime.core_status import CoreStatistics
@@ -42,6 +45,7 @@ from exchange.runtime.replica import is_healthy as replica_is_healthy
 from exchange.runtime.spec import ServiceSpec, check_table
 from exchange.runtime.supervisor import Plan, Supervisor
 from exchange.runtime.vitals import Vitals, serving, telling
+from exchange.security import StoredContexts
 from exchange.services.accounts.service import SPEC as ACCOUNTS
 from exchange.services.matching.service import SPEC as MATCHING
 from exchange.services.orders.service import SPEC as ORDERS
@@ -60,8 +64,10 @@ SQL_SERVICES: Final = ("history",)
 
 # Journal that a replica folds again when it starts, so that it can tell of the orders in it.
 _HISTORY_BYTES: Final = 2 << 30
+_KEYS_INTERVAL_S: Final = 1.0
 _NICE_REPLICA: Final = 15
 _NICE_PUBLISHER: Final = 10
+_NICE_AUDIT: Final = 15
 _NICE_SERVICE: Final = 10
 
 SETTINGS_VARIABLE: Final = "EXCHANGE_RUN_SETTINGS"
@@ -79,6 +85,7 @@ class Process:
         main: Runs it until it is told to stop, with the number of its shard or 0; its exit code.
         healthy: Whether the process with that number and this id answers for itself.
         essential: Whether the exchange stops where it cannot be kept running.
+        awaited: Whether the exchange is ready only when it is.
         numbers: Those that run beside each other, by the settings.
     """
 
@@ -88,6 +95,7 @@ class Process:
     main: Callable[[Settings, int], int]
     healthy: Callable[[Settings, int, int], bool]
     essential: bool = True
+    awaited: bool = True
     numbers: Callable[[Settings], Iterable[int]] = lambda _settings: (0,)
 
 
@@ -137,11 +145,22 @@ def _publisher_main(settings: Settings, _number: int = 0) -> int:
         statistics.close()
 
 
+def _audit_main(settings: Settings, _number: int = 0) -> int:
+    rank(_NICE_AUDIT)
+    keep_off(settings.core.cpu)
+    statistics = statistics_of(settings)
+    try:
+        return audit_follower.main(settings, publisher.limit_of(settings, statistics))
+    finally:
+        statistics.close()
+
+
 def _service_main(name: str, settings: Settings, _number: int = 0) -> int:
     rank(_NICE_SERVICE)
     keep_off(settings.core.cpu)
     host, sql = import_module("exchange.runtime.service_host"), import_module("exchange.storage.sql")
-    spec = spec_of(name)
+    spec, keys = spec_of(name), key_store(settings)
+    audit = ProcessAudit(DataDirectory(settings.data_directory).audit, name, keys.head_signer)
     with (
         publisher.open_log(settings) as events,
         sql.open_store(host.store_url(settings), name, spec.tables) as store,
@@ -154,8 +173,10 @@ def _service_main(name: str, settings: Settings, _number: int = 0) -> int:
             topics=TopicTable(settings.events.environment),
             directory=DataDirectory(settings.data_directory),
             endpoint=getattr(settings.endpoints, name),
-            serve=partial(_serve, settings),
+            serve=partial(_serve, settings, audit),
             vitals=vitals,
+            contexts=StoredContexts(keys),
+            audit=audit,
         )
         asyncio.run(host.host_until_told(plan))
     return ExitCode.STOPPED
@@ -209,6 +230,18 @@ PROCESSES: Final[tuple[Process, ...]] = (
         ),
         essential=False,
         numbers=lambda settings: (0,) if settings.events.publish else (),
+    ),
+    Process(
+        "audit",
+        ("orders",),
+        "follows the journal, records what administrators did in the audit log",
+        _audit_main,
+        lambda settings, _number, pid: is_healthy(
+            DataDirectory(settings.data_directory), audit_follower.NAME, pid
+        ),
+        essential=False,
+        awaited=False,
+        numbers=lambda settings: (0,) if settings.security.audit else (),
     ),
     Process(
         "history",
@@ -395,6 +428,7 @@ def _child(process: Process, settings: Settings, number: int) -> ChildSpec:
         # Every user of the machine can read a command line: a setting may hold a password.
         environment={SETTINGS_VARIABLE: settings_as_json(own)},
         essential=process.essential,
+        awaited=process.awaited,
     )
 
 
@@ -448,13 +482,17 @@ def _make_replica(settings: Settings, vitals: Vitals) -> Replica:
     )
     ports.statistics = statistics_of(settings)
     remove_before = partial(remove_segments_before, directory.journal)
+    keys = key_store(settings)
+    audit = ProcessAudit(directory.audit, "replica", keys.head_signer)
     return Replica(
         ReplicaPlan(
             directory=directory,
             ports=ports,
             services=SERVICES,
             endpoint=settings.endpoints.queries,
-            serve=partial(_serve, settings),
+            serve=partial(_serve, settings, audit),
+            contexts=StoredContexts(keys),
+            audit=audit,
             standby=settings.replication.standby,
             snapshot_interval_s=settings.core.snapshot_interval_s,
             tidy=lambda: make_room(directory, limits.journal_bytes, remove_before),
@@ -466,7 +504,7 @@ def _make_replica(settings: Settings, vitals: Vitals) -> Replica:
 
 @asynccontextmanager
 async def _serve(
-    settings: Settings, context: Context, endpoint: str, dispatcher: Dispatcher
+    settings: Settings, audit: ProcessAudit, context: Context, endpoint: str, dispatcher: Dispatcher
 ) -> AsyncIterator[RpcServer]:
     keys = settings.security.keys_directory
     if endpoint.startswith("ipc://") or keys is None:
@@ -474,11 +512,31 @@ async def _serve(
             yield server
         return
     with Authenticator(context, Keyring.read(keys / "clients")) as authenticator:
+        authenticator.on_refused = lambda key: audit.refuse(Refusal(action="logon", target=key or "no key"))
         server_keys = KeyPair.read(keys / "server.key")
-        async with RpcServer(
-            context, endpoint, dispatcher, authenticator=authenticator, keys=server_keys
-        ) as server:
-            yield server
+        watching = asyncio.create_task(_watch_keys(keys / "clients", authenticator))
+        try:
+            async with RpcServer(
+                context, endpoint, dispatcher, authenticator=authenticator, keys=server_keys
+            ) as server:
+                yield server
+        finally:
+            watching.cancel()
+
+
+async def _watch_keys(directory: Path, authenticator: Authenticator) -> None:
+    """Has revoked keys no longer recognised, and new ones let in, within a second or two."""
+    watch = KeyringWatch(directory)
+    while True:
+        await asyncio.sleep(_KEYS_INTERVAL_S)
+        try:
+            keyring = watch.changed()
+        except SecurityError as error:
+            log("keys cannot be read", level=logging.ERROR, reason=error)
+            continue
+        if keyring is not None:
+            authenticator.keyring = keyring
+            log("keys were changed", principals=len(keyring))
 
 
 async def _run_replica(settings: Settings) -> int:

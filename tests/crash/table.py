@@ -30,8 +30,13 @@ from exchange.bus.topics import TopicTable
 from exchange.cli.audit import audit_of
 from exchange.config import load
 from exchange.runtime.audit import Audit
+from exchange.runtime.audit_follower import CHAIN, AuditFollower
 from exchange.runtime.publisher import EXECUTIONS, TRADES, open_log
+from exchange.security import KeyStore
+from exchange.security.audit import AuditChain
+from exchange.security.audit.verify import records_of, verify_log
 from exchange.storage.directory import DataDirectory
+from exchange.storage.venue_limits import limits_of
 from tests.crash.lives import SEGMENT_BYTES, Core, Findings, fold, judge, open_market
 from tests.crash.stall import connect
 from tests.crash.traders import Traders
@@ -61,6 +66,7 @@ class Verdict:
         complaints: Answers that the journal contradicts.
         audit: Of the data directory, after an orderly stop.
         unpublished: Events of the journal that the log does not have.
+        unaudited: What is wrong with the audit log.
     """
 
     strikes: Counter[str]
@@ -69,19 +75,22 @@ class Verdict:
     complaints: tuple[str, ...]
     audit: Audit
     unpublished: int
+    unaudited: tuple[str, ...]
 
     @property
     def good(self) -> bool:
         """Whether nothing was lost, nothing done twice, and all is accounted for."""
-        return self.findings.good and self.audit.good and not self.complaints and self.unpublished == 0
+        whole = self.unpublished == 0 and not self.unaudited
+        return self.findings.good and self.audit.good and not self.complaints and whole
 
     def __str__(self) -> str:
         struck = ", ".join(f"{name} {count}" for name, count in sorted(self.strikes.items()))
+        wrong = "".join(f"; {each}" for each in (*self.complaints, *self.unaudited))
         counts = (
             f"{self.strikes.total()} strikes ({struck}), {self.answered} requests answered,"
             f" {self.findings.commands} commands, {self.findings.trades} trades;"
             f" missing {self.findings.missing}, repeated {self.findings.repeated},"
-            f" unpublished {self.unpublished}{''.join(f'; {each}' for each in self.complaints)}"
+            f" unpublished {self.unpublished}{wrong}"
         )
         return "\n".join([counts, *self.audit.lines()])
 
@@ -170,7 +179,30 @@ def run(directory: Path, strikes: int, seed: int) -> Verdict:
         tuple(complaints),
         audit_of(load(data_directory=directory, history={"enabled": True}), stopped=True),
         _unpublished(directory),
+        tuple(_unaudited(directory)),
     )
+
+
+def _unaudited(directory: Path) -> list[str]:
+    """What is wrong with the audit log: by itself, and held against another one that the journal gives."""
+    data = DataDirectory(directory)
+    store = KeyStore(data.keys)
+    wrong = [
+        f"{finding.where}: {finding.text}"
+        for report in verify_log(data.audit, store.audit_keys())
+        for finding in report.findings
+    ]
+    with tempfile.TemporaryDirectory(prefix="audit-") as place:
+        with AuditChain(Path(place) / "audit", CHAIN, store.head_signer(), process="again") as chain:
+            limits = limits_of(load(data_directory=directory))
+            follower = AuditFollower(data, limits, chain, lambda: 1 << 62)
+            while follower.advance(1 << 16):
+                pass
+        again = [record.entry for record in records_of(Path(place) / "audit" / CHAIN)]
+    told = [record.entry for record in records_of(data.audit / CHAIN)]
+    if [entry for entry in told if entry.action != "audit.recovered"] != again:
+        wrong.append(f"{len(told)} records, and the journal gives {len(again)}")
+    return wrong
 
 
 def _unpublished(directory: Path) -> int:

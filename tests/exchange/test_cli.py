@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from exchange.bus.curve import KeyPair, Keyring
 from exchange.cli import COMMANDS, main
 from exchange.cli.admin import WHATS
 from exchange.cli.common import plain, settings_of, table
@@ -86,7 +84,12 @@ def test_help_of_every_administrative_command_names_its_options(
         (("status", "--set", "durability=hope"), 78, "durability is 'hope': expected process or disk"),
         (("status", "--set", "limits.orders=many"), 78, "limits.orders is 'many': expected a whole number"),
         (("up", "--config", "/nowhere.toml"), 78, "/nowhere.toml cannot be read"),
-        (("keygen",), 78, "exchange keygen takes the NAME of a client, or --server"),
+        (("keys", "create"), 78, "exchange keys create takes server, client, service, api, context, audit"),
+        (("keys", "create", "client"), 78, "exchange keys create client takes one NAME"),
+        (("keys", "revoke", "api-1"), 78, "exchange keys revoke takes a --reason"),
+        (("keys", "show", "api-1"), 78, "8201 UNKNOWN_KEY: there is no key api-1"),
+        (("audit", "--log", "/nowhere"), 1, "there is no audit log in /nowhere"),
+        (("audit", "--log", "--show"), 2, "argument --show: not allowed with argument --log"),
         (("demo", "--rate", "0"), 78, "--rate is 0: expected 1 or more"),
         (("replay", "/nowhere"), 1, "there is no journal in /nowhere/journal"),
         (("verify", "/nowhere"), 1, "there is no journal in /nowhere/journal"),
@@ -118,24 +121,6 @@ def test_doctor_prints_a_line_a_topic_and_a_sum(capsys: pytest.CaptureFixture[st
     assert code == int(any(line.startswith("fail") for line in lines))
     assert found == int(any(finding["level"] == "fail" for finding in findings))
     assert out.splitlines()[-1].endswith(" fail")
-
-
-def test_keygen_makes_keys_that_let_a_client_in(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Secrets are readable by their owner alone and never printed; nothing is replaced."""
-    keys = tmp_path / "keys"
-    code, out, _ = say(capsys, "keygen", "--server", "--keys", str(keys))
-    server = KeyPair.read(keys / "server.key")
-    assert (code, server.public in out, server.secret in out) == (0, True, False)
-    code, out, _ = say(capsys, "keygen", "bot", "--keys", str(keys), "--tenant", "7", "--role", "trade")
-    client = KeyPair.read(keys / "bot.key")
-    assert (code, client.secret in out) == (0, False)
-    principal = Keyring.read(keys / "clients").find(client.public)
-    assert principal is not None
-    assert (principal.name, principal.tenant, principal.roles) == ("bot", "7", frozenset({"trade"}))
-    assert stat.S_IMODE((keys / "bot.key").stat().st_mode) == 0o600
-    again, _, err = say(capsys, "keygen", "bot", "--keys", str(keys))
-    assert (again, err.count("\n")) == (78, 1)
-    assert KeyPair.read(keys / "bot.key") == client
 
 
 def test_interrupted_command_ends_with_130(

@@ -131,10 +131,35 @@ def test_up_announces_endpoints_and_processes(up: Up) -> None:
     """The file names what runs; the log has a line an event."""
     content = up.announcement()
     assert content["supervisor"] == up.process.pid
-    assert set(content["processes"]) == {"core", "replica", "publisher"}
+    assert set(content["processes"]) == {"core", "replica", "publisher", "audit"}
     assert content["endpoints"]["orders"] == f"ipc://{up.data}/run/orders.sock"
     for line in up.log.splitlines():
         assert re.match(r"(ts=\S+ level=\w+ process=\S+ event=|orders |queries |metrics |ready )", line), line
+
+
+def test_audit_log_has_what_administrators_did_and_no_command_line_has_a_setting(up: Up) -> None:
+    """The market that was made, a refused withdrawal, a snapshot; settings are not for all to read."""
+    up.say("admin", "withdraw", "11", "USD", "9000000", check=1)
+    up.say("snapshot")
+    until(lambda: len(shown(up, "core")) == 10, "the records of the core did not come")
+    core = shown(up, "core")
+    assert [(each["action"], each["outcome"]) for each in core[-2:]] == [
+        ("ledger.deposit", "done"),
+        ("ledger.withdraw", "refused"),
+    ]
+    assert core[-1]["details"]["reject"] == "2002 INSUFFICIENT_FUNDS"
+    assert [(each["action"], each["outcome"]) for each in shown(up, "replica")] == [
+        ("replica.snapshot", "requested"),
+        ("replica.snapshot", "done"),
+    ]
+    assert up.ask("audit", "--log")["ok"]
+    for pid in up.announcement()["processes"].values():
+        assert b"data_directory" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def shown(up: Up, chain: str) -> list[dict[str, Any]]:
+    """The records of one chain."""
+    return [each for each in up.ask("audit", "--show") if each["chain"] == chain]
 
 
 def test_history_that_is_not_kept_is_told_with_the_setting_that_keeps_it(up: Up) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from exchange.bus.curve import KeyPair, make_keys
+from exchange.bus.curve import KeyPair, Principal, let_in, make_keys
 from exchange.client import Client, LogonRefused
 from exchange.config.private import private_directory
 from exchange.domain.enums import OrderStatus
-from exchange.errors import RpcError, SecurityError
+from exchange.errors import RpcError, RpcStatus, SecurityError, ServiceUnavailableError
 from tests.exchange.worlds import SMALL, STAGE_THERE, STAGES, core_values
 
 
@@ -36,7 +36,7 @@ class KeyedExchange:
     def __init__(self, directory: Path) -> None:
         orders, queries = free_ports()
         self.orders, self.queries = f"tcp://127.0.0.1:{orders}", f"tcp://127.0.0.1:{queries}"
-        keys = private_directory(directory / "keys")
+        keys = self.directory = private_directory(directory / "keys")
         self.server = KeyPair.generate()
         self.server.write(keys / "server.key")
         self.keys = {
@@ -88,6 +88,23 @@ class KeyedExchange:
             timeout_ms=20_000,
             **options,
         )
+
+    def until(self, who: str, outcome: str) -> None:
+        """Wait for what comes of a new session of `who` that asks one question."""
+        deadline = time.monotonic() + 60
+        while (found := self._try(who)) != outcome:
+            assert time.monotonic() < deadline, (who, found)
+            time.sleep(0.1)
+
+    def _try(self, who: str) -> str:
+        try:
+            with self.client(who, 5) as client:
+                client.query.status()
+        except (SecurityError, LogonRefused):
+            return "refused"
+        except ServiceUnavailableError:
+            return "not answered"
+        return "answered"
 
     def close(self) -> None:
         """Stop in an orderly way."""
@@ -187,3 +204,29 @@ def test_no_key_at_all_is_refused_before_anything_is_sent(keyed: KeyedExchange) 
     """Over TCP there is no client without keys."""
     with pytest.raises(SecurityError, match="can be reached by other users"):
         Client.connect(keyed.orders, tenant=5, name="bare", user="bare")
+
+
+def test_key_that_is_let_in_and_revoked_while_the_exchange_runs(keyed: KeyedExchange) -> None:
+    """A new key trades within seconds, without a restart; a revoked one is refused by core and replica."""
+    keyed.keys["late"] = KeyPair.generate()
+    late = Principal("late", "5", frozenset({"trade"}))
+    let_in(keyed.directory, late, [keyed.keys["late"].public])
+    keyed.until("late", "answered")
+    with keyed.client("late", 5) as client:
+        assert client.query.status().sequence > 0
+        let_in(keyed.directory, late, [])
+        keyed.until("late", "refused")
+        deadline = time.monotonic() + 60
+        while (outcome := asked(client)) is RpcStatus.OK:
+            assert time.monotonic() < deadline
+        assert outcome is RpcStatus.UNAUTHENTICATED
+
+
+def asked(client: Client) -> RpcStatus:
+    """What comes of a question over a connection that there is."""
+    time.sleep(0.05)  # keys are looked at once a second
+    try:
+        client.query.status()
+    except RpcError as refused:
+        return refused.code
+    return RpcStatus.OK

@@ -23,6 +23,7 @@ from exchange.domain.enums import Liquidity, OrderStatus, Side
 from exchange.errors import DeadlineExceeded, RpcError, RpcStatus
 from exchange.observability import StatsUnavailable
 from exchange.runtime import log as logs
+from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.replica import (
     SNAPSHOT_METHOD,
@@ -34,6 +35,7 @@ from exchange.runtime.replica import (
 )
 from exchange.runtime.vitals import Vitals
 from exchange.schema.codec import decode_message, encode_message
+from exchange.security import KeyStore, StoredContexts
 from exchange.storage.digests import read_digests
 from exchange.storage.directory import DataDirectory
 from exchange.storage.replay import replay, verify
@@ -99,9 +101,20 @@ async def running(root: Path, venue: Venue | None = None) -> AsyncIterator[World
     ports = ReplicaPorts(directory.journal, venue or Venue())
     ports.statistics = CoreStatistics(no_statistics, Durability.PROCESS)
     endpoint = f"ipc://{directory.run}/queries.sock"
+    keys = KeyStore(directory.keys)
     replica = Replica(
         ReplicaPlan(
-            directory, ports, SERVICES, endpoint, RpcServer, "standby", 0, lambda: None, Vitals("replica")
+            directory,
+            ports,
+            SERVICES,
+            endpoint,
+            RpcServer,
+            "standby",
+            0,
+            lambda: None,
+            Vitals("replica"),
+            StoredContexts(keys),
+            ProcessAudit(directory.audit, "replica", keys.head_signer),
         )
     )
     task = asyncio.create_task(replica.run())

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.bus.rpc import Call, Metadata
-from exchange.errors import AuthenticationError, RpcError, SecurityError
+from exchange.errors import AuthenticationError, RpcError, SecurityError, SecurityFault
 from exchange.security import (
     ContextKeys,
     SecurityContext,
@@ -30,6 +30,8 @@ CONTEXT = SecurityContext(
     "acme-corp", "trader-42", frozenset({"trader"}), frozenset({"trade", "read"}), "api_key", 1_000, 61_000
 )
 HEADER = SERIALIZER.encode(CONTEXT)
+FOREIGN = "x-tenant-id and x-user-id are not those of the security context"
+REFUSALS = tuple(fault for fault in SecurityFault if fault.name.startswith("CONTEXT_"))
 NAMES = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=64)
 
 
@@ -94,6 +96,22 @@ def test_context_with_any_character_changed_is_refused(at: int, character: str) 
 
 
 @pytest.mark.req("E026")
+def test_context_with_any_one_bit_flipped_is_refused() -> None:
+    """Each bit of the header, and each bit of the JSON beneath its Base64, with a number of the table."""
+    raw = base64.b64decode(HEADER)
+    for content, text_of in (
+        (HEADER.encode(), lambda data: data.decode("latin-1")),
+        (raw, lambda data: base64.b64encode(data).decode()),
+    ):
+        for bit in range(8 * len(content)):
+            flipped = bytearray(content)
+            flipped[bit // 8] ^= 1 << bit % 8
+            with pytest.raises(AuthenticationError) as refused:
+                SERIALIZER.decode(text_of(bytes(flipped)), 2_000)
+            assert refused.value.fault in REFUSALS
+
+
+@pytest.mark.req("E026")
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -123,7 +141,9 @@ def test_context_with_a_field_changed_is_refused(
     """Each with its reason."""
     with pytest.raises(AuthenticationError) as refused:
         SERIALIZER.decode(header_of(change(table_of(HEADER))), 2_000)
-    assert str(refused.value) == f"the security context {message}"
+    assert refused.value.message == f"the security context {message}"
+    assert refused.value.fault in REFUSALS
+    assert str(refused.value).startswith(f"{int(refused.value.fault)} {refused.value.fault.name}: ")
 
 
 @pytest.mark.parametrize(
@@ -150,13 +170,17 @@ def test_text_that_is_no_context_is_refused(text: str, message: str) -> None:
     """Size first, then Base64, JSON, spelling; a doubled field too."""
     with pytest.raises(AuthenticationError) as refused:
         SERIALIZER.decode(text, 2_000)
-    assert str(refused.value) == f"the security context {message}"
+    assert refused.value.message == f"the security context {message}"
+    assert refused.value.fault in REFUSALS
+    assert str(refused.value).startswith(f"{int(refused.value.fault)} {refused.value.fault.name}: ")
 
 
 def test_context_counts_until_it_expires() -> None:
     """To the millisecond."""
     assert SERIALIZER.decode(HEADER, 60_999) == CONTEXT
-    with pytest.raises(AuthenticationError, match=r"^the security context has expired$"):
+    with pytest.raises(
+        AuthenticationError, match=r"^8005 CONTEXT_EXPIRED: the security context has expired$"
+    ):
         SERIALIZER.decode(HEADER, 61_000)
 
 
@@ -240,10 +264,10 @@ def test_handler_gets_the_context_of_its_call_and_no_other_call_reaches_it(way: 
 
     assert run(play()) == [
         "ok",
-        "UNAUTHENTICATED: x-tenant-id and x-user-id are not those of the security context",
-        "UNAUTHENTICATED: x-tenant-id and x-user-id are not those of the security context",
-        "UNAUTHENTICATED: the security context has an unknown field 'v'",
-        "UNAUTHENTICATED: the security context has expired",
+        f"UNAUTHENTICATED: 8006 CONTEXT_FOREIGN: {FOREIGN}",
+        f"UNAUTHENTICATED: 8006 CONTEXT_FOREIGN: {FOREIGN}",
+        "UNAUTHENTICATED: 8001 CONTEXT_MALFORMED: the security context has an unknown field 'v'",
+        "UNAUTHENTICATED: 8005 CONTEXT_EXPIRED: the security context has expired",
     ]
     assert seen == [CONTEXT]
     with pytest.raises(AuthenticationError):

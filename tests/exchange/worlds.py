@@ -161,6 +161,7 @@ SMALL = (
     "limits.orders=65536",
     "limits.client_order_ids=131072",
     "limits.segment_bytes=16777216",
+    "security.audit=false",
 )
 
 

@@ -3,6 +3,7 @@
 A directory of keys has the server's own pair as `server.key` and one file for each client that may come in:
 
     clients/NAME.toml     public_key = "…"     tenant = "acme"     roles = ["service"]     accounts = [1, 2]
+                          former_public_keys = ["…"], which come in while a key is being replaced
 
 libzmq lets *any* key in where CURVE is on and nobody answers its questions. Here CURVE is turned on for a
 server by `Authenticator.protect` only, with a domain that libzmq then enforces: without an authenticator
@@ -12,8 +13,9 @@ nobody comes in.
 from __future__ import annotations
 
 import asyncio
+import time
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -21,13 +23,19 @@ from typing import Final, Self
 import zmq
 from zmq.utils import z85
 
-from exchange.config.private import private_directory, read_private_file, write_private_file
+from exchange.config.private import (
+    private_directory,
+    read_private_file,
+    replace_private_file,
+    write_private_file,
+)
 from exchange.errors import ConfigError, SecurityError
 
 _ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
 _DOMAIN: Final = "exchange"
 _KEY_BYTES: Final = 40
-_PRINCIPAL_KEYS: Final = frozenset({"public_key", "tenant", "roles", "accounts"})
+_PRINCIPAL_KEYS: Final = frozenset({"public_key", "former_public_keys", "tenant", "roles", "accounts"})
+_LOOK_NS: Final = 1_000_000_000
 # More questions than this at once wait for the next turn.
 _ANSWERS_A_TURN: Final = 64
 
@@ -107,9 +115,9 @@ class Keyring:
                 raise SecurityError(
                     f"the public key of {principal.name} is none: expected 40 characters of Z85"
                 )
-        names = [principal.name for principal in principals.values()]
-        if len(set(names)) != len(names):
-            raise SecurityError("two public keys stand for one name")
+        for principal in principals.values():
+            if any(each.name == principal.name and each != principal for each in principals.values()):
+                raise SecurityError(f"{principal.name} stands for two principals")
         self._principals = dict(principals)
 
     @classmethod
@@ -127,10 +135,11 @@ class Keyring:
         private_directory(directory)
         principals: dict[str, Principal] = {}
         for path in sorted(directory.glob("*.toml")):
-            key, principal = _read_principal(path)
-            if key in principals:
-                raise SecurityError(f"{path} has the public key of {principals[key].name} again")
-            principals[key] = principal
+            keys, principal = _read_principal(path)
+            for key in keys:
+                if key in principals:
+                    raise SecurityError(f"{path} has the public key of {principals[key].name} again")
+                principals[key] = principal
         return cls(principals)
 
     def find(self, public_key: str) -> Principal | None:
@@ -150,6 +159,43 @@ class Keyring:
         return len(self._principals)
 
 
+class KeyringWatch:
+    """Sees when the files of a keyring's directory were changed, and reads them again. Never waits for long.
+
+    Args:
+        directory: As of `Keyring.read`.
+        now_ns: A steady clock.
+    """
+
+    def __init__(self, directory: Path, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._directory = directory
+        self._now_ns = now_ns
+        self._next_ns = 0
+        self._seen = self._stamp()
+
+    def changed(self) -> Keyring | None:
+        """The keyring, where it is another than before: looked at once a second; None: it is not.
+
+        Raises:
+            SecurityError: It cannot be read; it is looked at again when its files change again.
+        """
+        now_ns = self._now_ns()
+        if now_ns < self._next_ns:
+            return None
+        self._next_ns = now_ns + _LOOK_NS
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return None
+        self._seen = stamp
+        return Keyring.read(self._directory)
+
+    def _stamp(self) -> int:
+        try:
+            return self._directory.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+
 class Authenticator:
     """Answers libzmq's question who may come in (ZAP, RFC 27), for all protected sockets of one context.
 
@@ -167,6 +213,8 @@ class Authenticator:
         self.keyring = keyring
         self.admitted = 0
         self.refused = 0
+        # Told of every key that is refused; "" where none was shown.
+        self.on_refused: Callable[[str], object] = lambda _key: None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd = -1
         self.socket: zmq.Socket[bytes] = context.socket(zmq.REP)
@@ -240,6 +288,7 @@ class Authenticator:
         key = _asking_key(parts)
         if key is None or self.keyring.find(key) is None:
             self.refused += 1
+            self.on_refused(key or "")
             return [b"1.0", request_id, b"400", b"refused", b"", b""]
         self.admitted += 1
         return [b"1.0", request_id, b"200", b"OK", key.encode("ascii"), b""]
@@ -272,11 +321,29 @@ def make_keys(directory: Path, name: str, *, tenant: str | None = None, roles: I
     clients = private_directory(private_directory(directory) / "clients")
     keys = KeyPair.generate()
     keys.write(directory / f"{name}.key")
-    lines = [f'public_key = "{keys.public}"']
-    lines += [] if tenant is None else [f'tenant = "{tenant}"']
-    lines += ["roles = [" + ", ".join(f'"{role}"' for role in roles) + "]"]
-    write_private_file(clients / f"{name}.toml", ("\n".join(lines) + "\n").encode("ascii"))
+    if (clients / f"{name}.toml").exists():
+        raise SecurityError(f"{clients / name}.toml exists")
+    let_in(directory, Principal(name, tenant, frozenset(roles)), [keys.public])
     return keys
+
+
+def let_in(directory: Path, principal: Principal, public_keys: Sequence[str]) -> None:
+    """Write `clients/NAME.toml`: these keys, the newest first, come in as a principal; without any, nobody.
+
+    Raises:
+        SecurityError: The directory is not private, or the file cannot be written.
+    """
+    path = private_directory(private_directory(directory) / "clients") / f"{principal.name}.toml"
+    if not public_keys:
+        path.unlink(missing_ok=True)
+        return
+    newest, *former = public_keys
+    lines = [f'public_key = "{newest}"']
+    lines += ["former_public_keys = [" + ", ".join(f'"{key}"' for key in former) + "]"] if former else []
+    lines += [] if principal.tenant is None else [f'tenant = "{principal.tenant}"']
+    lines += ["roles = [" + ", ".join(f'"{role}"' for role in sorted(principal.roles)) + "]"]
+    lines += [f"accounts = {sorted(principal.accounts)}"] if principal.accounts else []
+    replace_private_file(path, ("\n".join(lines) + "\n").encode("ascii"))
 
 
 def _asking_key(parts: list[bytes]) -> str | None:
@@ -286,7 +353,7 @@ def _asking_key(parts: list[bytes]) -> str | None:
     return z85.encode(parts[6]).decode("ascii") if len(parts[6]) == 32 else None
 
 
-def _read_principal(path: Path) -> tuple[str, Principal]:
+def _read_principal(path: Path) -> tuple[list[str], Principal]:
     table = _table(path, read_private_file(path, secret=False))
     if unknown := sorted(set(table) - _PRINCIPAL_KEYS):
         raise SecurityError(
@@ -296,15 +363,18 @@ def _read_principal(path: Path) -> tuple[str, Principal]:
     tenant = table.get("tenant")
     roles = table.get("roles", [])
     accounts = table.get("accounts", [])
+    former = table.get("former_public_keys", [])
     if not _is_key(key):
         raise SecurityError(f"{path} has no public_key: expected 40 characters of Z85")
+    if not (isinstance(former, list) and all(_is_key(each) for each in former)):
+        raise SecurityError(f"{path} has former_public_keys that are no list of keys")
     if tenant is not None and not (isinstance(tenant, str) and tenant):
         raise SecurityError(f"{path} has a tenant that is no text")
     if not (isinstance(roles, list) and all(isinstance(role, str) and role for role in roles)):
         raise SecurityError(f"{path} has roles that are no list of texts")
     if not (isinstance(accounts, list) and all(type(account) is int and account > 0 for account in accounts)):
         raise SecurityError(f"{path} has accounts that are no list of positive integers")
-    return str(key), Principal(path.stem, tenant, frozenset(roles), frozenset(accounts))
+    return [str(key), *former], Principal(path.stem, tenant, frozenset(roles), frozenset(accounts))
 
 
 def _table(path: Path, content: bytes) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Final, Self
 import zmq
 
 from exchange.bus.context import new_context
-from exchange.bus.curve import Authenticator, KeyPair, Keyring
+from exchange.bus.curve import Authenticator, KeyPair, Keyring, KeyringWatch
 from exchange.bus.endpoints import check_reach
 from exchange.bus.options import SocketOptions, configure
 
@@ -31,6 +31,8 @@ class Router:
     def __init__(self, keys: Path | None, realtime_priority: int = 0) -> None:
         self._context = new_context(realtime_priority)
         self._authenticator: Authenticator | None = None
+        self._watch: KeyringWatch | None = None
+        self._last_refused = ""
         self.socket: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
         configure(
             self.socket,
@@ -39,11 +41,34 @@ class Router:
         if keys is not None:
             self._authenticator = Authenticator(self._context, Keyring.read(keys / "clients"))
             self._authenticator.protect(self.socket, KeyPair.read(keys / "server.key"))
+            self._authenticator.on_refused = self._note_refused
+            self._watch = KeyringWatch(keys / "clients")
 
     @property
     def keyring(self) -> Keyring | None:
         """Whose keys are let in; None where nobody is asked for one."""
         return None if self._authenticator is None else self._authenticator.keyring
+
+    @property
+    def refused(self) -> tuple[int, str]:
+        """How many keys were refused, and the last one."""
+        return (0 if self._authenticator is None else self._authenticator.refused), self._last_refused
+
+    def _note_refused(self, key: str) -> None:
+        self._last_refused = key
+
+    def keys_changed(self) -> Keyring | None:
+        """The keys, where their files were changed: looked at once a second; None: they were not.
+
+        Raises:
+            SecurityError: They cannot be read.
+        """
+        return None if self._watch is None else self._watch.changed()
+
+    def take_keys(self, keyring: Keyring) -> None:
+        """Has these keys, and no others, let in from now on."""
+        if self._authenticator is not None:
+            self._authenticator.keyring = keyring
 
     def bind(self, endpoint: str) -> None:
         """Opens the door.

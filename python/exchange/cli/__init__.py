@@ -33,10 +33,10 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("dlq", "dead letters: list, show, replay, discard"),
     ("replay", "fold a journal from its start and say what came of it"),
     ("verify", "replay a journal and compare every hash that was recorded"),
-    ("audit", "hold money, orders, trades and what was published against the journal"),
+    ("audit", "hold all against the journal; --log: check the log of administrative actions"),
     ("bench", "load an exchange and draw its latencies"),
     ("doctor", "what this machine lacks for low latency, and how to get it"),
-    ("keygen", "make CURVE keys for TCP"),
+    ("keys", "keys: create, list, show, rotate, revoke, export"),
     ("run", "run one process of an exchange"),
 )
 

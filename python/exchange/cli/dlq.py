@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from exchange.bus.topics import SERVICES
+from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
 from exchange.errors import ConfigError, ExchangeError
 from exchange.runtime.service_host import store_url
@@ -146,8 +147,11 @@ def _discard(options: argparse.Namespace) -> int:
 
 def _decide(options: argparse.Namespace, what: Callable[[DeadLetters, Any, int], Letter]) -> Letter:
     service, number = _named(options.letter)
-    _reason(options)
-    with _store(options, service) as store, store.begin() as tx:
+    reason = _reason(options)
+    recorded = audited(
+        settings_of(options), f"dlq.{options.what}", options.letter, user=options.user, reason=reason
+    )
+    with _store(options, service) as store, recorded, store.begin() as tx:
         return what(DeadLetters(service), tx, number)
 
 

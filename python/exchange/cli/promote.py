@@ -9,6 +9,7 @@ from pathlib import Path
 from cmatch.rejects import RejectCode
 from exchange.bus.curve import KeyPair
 from exchange.bus.dealer import Dealer
+from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of
 from exchange.client.results import Reject
 from exchange.domain.enums import FollowAction, FollowFlag, FollowOutcome
@@ -36,7 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Asks, waits and prints; returns 0 where it leads, else 1."""
     options.data = options.directory
-    endpoint = settings_of(options).endpoints.orders
+    settings = settings_of(options)
+    loss = "accept-loss" if options.accept_loss else "refuse-loss"
+    with audited(settings, "replication.promote", str(options.directory), how=loss):
+        return _promote(options, settings.endpoints.orders)
+
+
+def _promote(options: argparse.Namespace, endpoint: str) -> int:
     keys = KeyPair.read(options.key) if options.key else None
     dealer = Dealer(endpoint, keys, options.server_key)
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from exchange.cli.common import add_client, connect
+from exchange.cli.auditing import audited
+from exchange.cli.common import add_client, connect, settings_of
 from exchange.errors import ExchangeError
 
 DESCRIPTION = """Let answers leave without a standby: from now on they wait for this machine's disk alone, and
@@ -20,9 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Asks and prints; returns 0."""
-    with connect(options) as client:
+    settings, how = settings_of(options), "off" if options.off else "on"
+    with audited(settings, "replication.solo", how, user=options.user), connect(options) as client:
         answer = client.admin.set_solo(not options.off)
-    if answer.reject is not None:
-        raise ExchangeError(f"refused: {answer.reject}: {answer.reject.meaning}")
+        if answer.reject is not None:
+            raise ExchangeError(f"refused: {answer.reject}: {answer.reject.meaning}")
     print("answers wait for the standby" if options.off else "answers wait for this machine's disk alone")
     return 0

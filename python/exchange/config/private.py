@@ -77,6 +77,32 @@ def write_private_file(path: Path, content: bytes) -> None:
         os.fsync(descriptor)
 
 
+def replace_private_file(path: Path, content: bytes) -> None:
+    """Replace a file of mode 0600, or make it, so that a crash leaves the old or the new one, whole.
+
+    Raises:
+        SecurityError: It cannot be written; the old one is as it was.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    try:
+        write_private_file(draft, content)
+        draft.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise SecurityError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def sync_directory(path: Path) -> None:
+    """Make names that were made, renamed or removed in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _check_file(path: Path, status: os.stat_result, *, secret: bool) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise SecurityError(f"{path} is no plain file")

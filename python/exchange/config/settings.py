@@ -21,9 +21,12 @@ class Durability(StrEnum):
     REPLICA = "replica"  # synchronised by the standby: survives the machine
 
 
-def _setting(default: Any, meaning: str, *bounds: int) -> Any:
-    """A field with what its type does not say; `bounds` are the least and greatest value of a number."""
-    return field(default=default, metadata={"meaning": meaning, "bounds": bounds or None})
+def _setting(default: Any, meaning: str, *bounds: int, secret: bool = False) -> Any:
+    """A field with what its type does not say; `bounds` are the least and greatest value of a number.
+
+    What may hold a password is `secret`: it is in no `repr`.
+    """
+    return field(default=default, repr=not secret, metadata={"meaning": meaning, "bounds": bounds or None})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,15 +148,21 @@ class Stores:
     """What services remember in SQL."""
 
     url: str = _setting(
-        "", "`postgresql://…`, with a schema a service; empty: SQLite files in `stores` of the data directory"
+        "",
+        "`postgresql://…`, with a schema a service; empty: SQLite files in `stores` of the data directory",
+        secret=True,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """Keys."""
+    """Keys and the audit log."""
 
-    keys_directory: Path | None = _setting(None, "CURVE keys: `server.key` and `clients/NAME.toml`; for TCP")  # noqa: RUF009
+    keys_directory: Path | None = _setting(  # noqa: RUF009
+        None,
+        "The store of keys (`exchange keys`); where it is set, CURVE protects TCP; empty: `keys` of the data",
+    )
+    audit: bool = _setting(True, "Record what administrators did, from the journal: a process of its own")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

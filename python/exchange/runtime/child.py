@@ -34,6 +34,7 @@ class ChildSpec:
         start_timeout_s: A child that is not healthy by then is killed and counts as fallen.
         stop_timeout_s: A child that does not stop by then is killed.
         essential: Without it the exchange stops; else it goes on without.
+        awaited: The exchange is ready when it is, too; else it may take its time.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ChildSpec:
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 30.0
     essential: bool = True
+    awaited: bool = True
 
 
 class ChildFailedError(Exception):

@@ -22,6 +22,7 @@ from exchange.bus.rpc import Call, Dispatcher, RpcServer
 from exchange.bus.rpc.stubs import Handlers
 from exchange.errors import ExchangeError, RpcError, RpcStatus
 from exchange.observability.openmetrics import Family
+from exchange.runtime.auditing import ProcessAudit, guard
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.core_status import CoreStatistics, CoreStatus
 from exchange.runtime.follow import JournalFollower
@@ -34,6 +35,7 @@ from exchange.runtime.snapshotter import Snapshotter
 from exchange.runtime.spec import ServiceSpec
 from exchange.runtime.tail import Tails
 from exchange.runtime.vitals import Vitals
+from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory, replace_file
 from exchange.storage.fold import Fold
 from exchange.storage.followers import FollowerRegistry
@@ -41,6 +43,7 @@ from exchange.storage.retention import list_segments
 
 SNAPSHOT_METHOD = "replica.snapshot"
 _STATUS_INTERVAL_S = 0.25
+_AUDIT_INTERVAL_S = 1.0
 _MAX_STATUS_AGE_NS = 3_000_000_000
 
 
@@ -67,8 +70,10 @@ class ReplicaPlan:
         standby: the name of the follower that answers wait for.
         snapshot_interval_s: how often a snapshot is taken; 0: on request only.
         tidy: called after each, in a thread: removes what is not needed any more.
-        events: the event log, which the operator may tail; closed with the replica. None: it is not served.
         vitals: of this process.
+        contexts: by which keys security contexts are read.
+        audit: where snapshots that are asked for, and calls that are refused, are recorded.
+        events: the event log, which the operator may tail; closed with the replica. None: it is not served.
     """
 
     directory: DataDirectory
@@ -80,6 +85,8 @@ class ReplicaPlan:
     snapshot_interval_s: int
     tidy: Callable[[], object]
     vitals: Vitals
+    contexts: StoredContexts
+    audit: ProcessAudit
     events: EventLog | None = None
 
 
@@ -133,11 +140,12 @@ class Replica:
         if tails is not None:
             handlers |= tails.handlers
         served = ServedCalls(frozenset(handlers))
-        dispatcher = Dispatcher(handlers, [served])
+        dispatcher = Dispatcher(handlers, [served, guard(plan.contexts, plan.audit)])
         plan.vitals.tells(families=served.families)
         async with plan.serve(context, plan.endpoint, dispatcher):
             follow = asyncio.create_task(self._follower.run())
             beside = [asyncio.create_task(self._tell()), asyncio.create_task(self._snapshots())]
+            beside.append(asyncio.create_task(self._keep_audit()))
             stop = asyncio.create_task(self._stop.wait())
             self._ready = True
             log("replica ready", endpoint=plan.endpoint)
@@ -151,6 +159,7 @@ class Replica:
                 for task in (*beside, stop, follow):
                     task.cancel()
                 await asyncio.gather(*beside, stop, follow, return_exceptions=True)
+                await asyncio.to_thread(plan.audit.close)
         if tails is not None:
             tails.close()
         digest = await self._snapshotter.note_digest()
@@ -161,8 +170,28 @@ class Replica:
         """The method `replica.snapshot`: takes one; the answer is its digest line."""
         if Caller.of_tenant(call.metadata.tenant_id).tenant != OPERATOR:
             raise RpcError(RpcStatus.PERMISSION_DENIED, "only the operator may ask for a snapshot")
-        digest = await asyncio.shield(asyncio.create_task(self._snapshotter.take()))
+        metadata = call.metadata
+        recorded = self._plan.audit.action(
+            "replica.snapshot",
+            "snapshot",
+            tenant=metadata.tenant_id,
+            user=metadata.user_id,
+            correlation_id=metadata.correlation_id,
+        )
+        await asyncio.to_thread(recorded.__enter__)
+        try:
+            digest = await asyncio.shield(asyncio.create_task(self._snapshotter.take()))
+        except BaseException as error:
+            with contextlib.suppress(type(error)):
+                recorded.__exit__(type(error), error, error.__traceback__)
+            raise
+        await asyncio.to_thread(recorded.__exit__, None, None, None)
         return str(digest).encode("ascii")
+
+    async def _keep_audit(self) -> None:
+        while True:
+            await asyncio.sleep(_AUDIT_INTERVAL_S)
+            await asyncio.to_thread(self._plan.audit.keep_or_say)
 
     async def _snapshots(self) -> None:
         while True:

@@ -26,6 +26,7 @@ from exchange.bus.topics import TopicTable
 from exchange.config.settings import Settings
 from exchange.domain.queries import Request
 from exchange.observability.health import Status
+from exchange.runtime.auditing import ProcessAudit, guard
 from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.caller import Caller
 from exchange.runtime.consumer import Consumer
@@ -35,6 +36,7 @@ from exchange.runtime.rpc_metrics import ServedCalls
 from exchange.runtime.spec import Query, ServiceSpec
 from exchange.runtime.vitals import Vitals
 from exchange.schema.codec import decode_message, encode_message
+from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import Store
 
@@ -61,6 +63,8 @@ class HostPlan:
         endpoint: Where it answers queries.
         serve: Makes the server; the endpoint's protection is its matter.
         vitals: Of this process.
+        contexts: By which keys security contexts are read.
+        audit: Where calls that are refused are recorded.
     """
 
     spec: ServiceSpec
@@ -71,6 +75,8 @@ class HostPlan:
     endpoint: str
     serve: Callable[[Context, str, Dispatcher], AbstractAsyncContextManager[RpcServer]]
     vitals: Vitals
+    contexts: StoredContexts
+    audit: ProcessAudit
 
 
 class ServiceHost:
@@ -101,7 +107,9 @@ class ServiceHost:
         with Consumer(plan.spec, plan.store, plan.event_log, plan.topics) as consumer:
             self.consumer = consumer
             served = ServedCalls()
-            dispatcher = Dispatcher(handlers_of_store(plan.spec, plan.store), [served])
+            dispatcher = Dispatcher(
+                handlers_of_store(plan.spec, plan.store), [served, guard(plan.contexts, plan.audit)]
+            )
             plan.vitals.tells(
                 families=lambda: consumer_families(consumer, plan.event_log, time.time_ns),
                 needs=lambda: dict.fromkeys(consumer.held, Status.DEGRADED),
@@ -114,6 +122,7 @@ class ServiceHost:
                     await self._work(consumer, server)
             finally:
                 context.term()
+                plan.audit.close()
                 status_path(plan.directory, plan.spec.name).unlink(missing_ok=True)
         log("service stopped", events=consumer.counts.get("taken", 0))
 
@@ -138,6 +147,7 @@ class ServiceHost:
         status, said = StatusFile(self._plan.directory, self._plan.spec.name), ""
         while True:
             self._plan.vitals.beat()
+            await asyncio.to_thread(self._plan.audit.keep_or_say)
             behind = await asyncio.to_thread(lambda: consumer.behind)
             held = "; ".join(f"{place}: {why}" for place, why in consumer.held.items())
             taken = consumer.counts.get("taken", 0)

@@ -118,7 +118,7 @@ class Supervisor:
             try:
                 for child in self._children:
                     tasks.append(asyncio.create_task(_keep(child)))
-                    if not await self._until_healthy(child, tasks):
+                    if child.spec.awaited and not await self._until_healthy(child, tasks):
                         break
                 else:
                     for server in self._plan.servers:

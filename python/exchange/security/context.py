@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from exchange.errors import AuthenticationError, SecurityError
+from exchange.errors import AuthenticationError, SecurityError, SecurityFault
 
 VERSION: Final = 1
 ENCODED_BYTES_MAX: Final = 16 * 1024
@@ -146,16 +146,23 @@ class SecurityContextSerializer:
         encoded = _base64(text)
         table = _object(encoded)
         if table["version"] != VERSION:
-            raise AuthenticationError(f"the security context is of version {table['version']}, not {VERSION}")
+            raise AuthenticationError(
+                f"the security context is of version {table['version']}, not {VERSION}",
+                SecurityFault.CONTEXT_VERSION,
+            )
         key_id = table["keyId"]
         if key_id not in self._keys.keys:
-            raise AuthenticationError("the security context is signed by a key that is not known here")
+            raise AuthenticationError(
+                "the security context is signed by a key that is not known here", SecurityFault.CONTEXT_KEY
+            )
         context = _context(table)
         # One comparison settles MAC, order, spelling and repetitions: there is one way to write a context.
         if not hmac.compare_digest(self._json(context, key_id), encoded):
-            raise AuthenticationError("the security context is not what was signed")
+            raise AuthenticationError(
+                "the security context is not what was signed", SecurityFault.CONTEXT_FORGED
+            )
         if now_ms >= context.expires_at_ms:
-            raise AuthenticationError("the security context has expired")
+            raise AuthenticationError("the security context has expired", SecurityFault.CONTEXT_EXPIRED)
         return context
 
     def _json(self, context: SecurityContext, key_id: str) -> bytes:
@@ -180,13 +187,13 @@ def _compact(table: Mapping[str, object]) -> bytes:
 
 def _base64(text: str) -> bytes:
     if len(text) > ENCODED_BYTES_MAX:
-        raise AuthenticationError(f"the security context is longer than {ENCODED_BYTES_MAX} bytes")
+        raise _malformed(f"the security context is longer than {ENCODED_BYTES_MAX} bytes")
     try:
         encoded = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise AuthenticationError("the security context is not Base64") from None
+        raise _malformed("the security context is not Base64") from None
     if base64.b64encode(encoded).decode("ascii") != text:
-        raise AuthenticationError("the security context is not Base64 as it is written here")
+        raise _malformed("the security context is not Base64 as it is written here")
     return encoded
 
 
@@ -195,19 +202,19 @@ def _object(encoded: bytes) -> dict[str, Any]:
     try:
         table = json.loads(encoded)
     except (ValueError, RecursionError):
-        raise AuthenticationError("the security context is not JSON") from None
+        raise _malformed("the security context is not JSON") from None
     if not isinstance(table, dict):
-        raise AuthenticationError("the security context is no JSON object")
+        raise _malformed("the security context is no JSON object")
     if unknown := sorted(set(table) - set(_FIELDS)):
-        raise AuthenticationError(f"the security context has an unknown field {unknown[0][:32]!r}")
+        raise _malformed(f"the security context has an unknown field {unknown[0][:32]!r}")
     for name, kind in _FIELDS.items():
         if name not in table:
-            raise AuthenticationError(f"the security context has no {name}")
+            raise _malformed(f"the security context has no {name}")
         if type(table[name]) is not kind:
-            raise AuthenticationError(f"the security context has {name} of the wrong type")
+            raise _malformed(f"the security context has {name} of the wrong type")
     for name in ("roles", "scopes"):
         if not all(type(item) is str for item in table[name]):
-            raise AuthenticationError(f"the security context has {name} that are not all text")
+            raise _malformed(f"the security context has {name} that are not all text")
     return table
 
 
@@ -223,4 +230,8 @@ def _context(table: Mapping[str, Any]) -> SecurityContext:
             table["expiresAtMs"],
         )
     except SecurityError as error:
-        raise AuthenticationError(str(error)) from None
+        raise _malformed(error.message) from None
+
+
+def _malformed(message: str) -> AuthenticationError:
+    return AuthenticationError(message, SecurityFault.CONTEXT_MALFORMED)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from exchange.config.private import sync_directory
 from exchange.errors import StorageError
-from exchange.storage.directory import sync_directory
 
 
 @dataclass(frozen=True, slots=True, order=True)

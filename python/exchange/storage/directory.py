@@ -5,6 +5,8 @@ snapshots/           NNN.snapshot, NNN.history of the replica; live.digest: the 
 log/                 the event log: a directory a topic
 followers.json       who follows the journal from elsewhere, and how far each has it
 leads, in-sync       of a standby: that it leads now; that it has all that was acknowledged
+audit/               the audit log: a directory a chain; private (0700)
+keys/                the store of keys, unless `security.keys_directory` says where; private (0700)
 stores/              SERVICE.sqlite: what a service remembers in SQL
 run/                 private (0700): sockets, shared statistics, who runs here; nothing in it is kept
 """
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from exchange.config.private import sync_directory
 from exchange.errors import StorageError
 
 
@@ -65,6 +68,16 @@ class DataDirectory:
     def stores(self) -> Path:
         """SQLite files of services."""
         return self.root / "stores"
+
+    @property
+    def audit(self) -> Path:
+        """The audit log."""
+        return self.root / "audit"
+
+    @property
+    def keys(self) -> Path:
+        """The store of keys, where no setting says otherwise."""
+        return self.root / "keys"
 
     @property
     def run(self) -> Path:
@@ -162,12 +175,3 @@ def replace_file(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_bytes(content)
     draft.replace(path)
-
-
-def sync_directory(path: Path) -> None:
-    """Makes names that were made, renamed or removed in a directory durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 import resource
 import signal
@@ -39,6 +40,8 @@ from exchange.runtime.edge_metrics import EdgeFile, edges_path
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
+from exchange.runtime.refusals import RefusedFile
+from exchange.security.roles import Permission, check_roles, permissions_of
 from exchange.services.orders.disk_watch import DiskWatch
 from exchange.services.orders.life import Life
 from exchange.services.orders.loop import CoreLoop
@@ -114,6 +117,7 @@ def main(settings: Settings) -> int:
         )
         if router.keyring is not None:
             _permit(core, router.keyring)
+        doorkeeper = _Doorkeeper(router, core, directory)
         replayed = _replay(directory, core, venue, journal)
         core.begin()
         router.bind(settings.endpoints.orders or ipc_endpoint(directory.run, SOCKET_NAME))
@@ -129,9 +133,9 @@ def main(settings: Settings) -> int:
         )
         _make_quiet(settings.core, realtime_priority)
         try:
-            keepers: list[Callable[[], object]] = [router.answer]
+            keepers: list[Callable[[], object]] = [doorkeeper]
             if stands_by:
-                fencer = stand_by(life, core, clock, directory, settings.replication, router.answer)
+                fencer = stand_by(life, core, clock, directory, settings.replication, doorkeeper)
                 if fencer is None:
                     return _stopped(settings, journal, venue)
                 keepers.append(fencer)
@@ -270,16 +274,43 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
                 f"the tenant of {principal.name} is {principal.tenant!r}:"
                 " expected its number, 0 for an operator's"
             )
-        roles = principal.roles
+        check_roles(principal.roles, principal.tenant)
+        may = permissions_of(principal.roles)
         core.permit(
             key,
             int(principal.tenant),
-            "trade" in roles,
-            "admin" in roles,
-            "follow" in roles,
-            "shard" in roles,
-            "stage" in roles,
+            Permission.TRADE in may,
+            Permission.ADMINISTER in may,
+            Permission.FOLLOW in may,
+            Permission.MATCH in may,
+            Permission.JUDGE in may,
         )
+
+
+class _Doorkeeper:
+    """Lets in who knocks, and takes keys that were made, replaced or revoked. Never waits for long."""
+
+    def __init__(self, router: Router, core: Sequencer, directory: DataDirectory) -> None:
+        self._router = router
+        self._core = core
+        self._refused = RefusedFile(directory)
+
+    def __call__(self) -> None:
+        before = self._router.keyring
+        try:
+            keyring = self._router.keys_changed()
+            if keyring is not None:
+                _permit(self._core, keyring)
+        except SecurityError as error:
+            log("keys cannot be taken", level=logging.ERROR, reason=error)
+            keyring = None
+        if before is not None and keyring is not None:
+            for key in {key for key, _ in before.items()} - {key for key, _ in keyring.items()}:
+                self._core.revoke(key)
+            self._router.take_keys(keyring)
+            log("keys were changed", principals=len(keyring))
+        self._router.answer()
+        self._refused.say(*self._router.refused)
 
 
 def _make_quiet(core: Core, realtime_priority: int) -> None:

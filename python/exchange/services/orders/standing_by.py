@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cmatch._core import Clock, Sequencer, Standby, Venue
 from exchange.bus.curve import KeyPair
 from exchange.bus.dealer import JOURNAL_OPTIONS, Dealer
+from exchange.config.private import sync_directory
 from exchange.config.settings import Replication
 from exchange.errors import ConfigError, RpcError, RpcStatus
 from exchange.runtime.history import LeaderHistory
@@ -14,7 +15,7 @@ from exchange.runtime.log import log
 from exchange.services.orders.life import Life
 from exchange.services.orders.standby import Fencer, StandbyLoop
 from exchange.storage.digests import append_digest
-from exchange.storage.directory import DataDirectory, sync_directory, write_whole
+from exchange.storage.directory import DataDirectory, write_whole
 from exchange.storage.retention import list_segments
 from exchange.storage.snapshots import SnapshotFile, read_snapshot, restore
 

@@ -1,0 +1,1 @@
+"""Keys, roles, tenants, and the audit log."""
