@@ -27,7 +27,9 @@ CANARIES = {
     "environment": "canary-Env-77c2e",
     "tenant": "canary-Ctx-1b9d4",
 }
-PROCESSES = ["supervisor", "core", "shard-1", "accounts", "risk", "replica", "publisher", "history"]
+PROCESSES = [
+    *("supervisor", "core", "shard-1", "accounts", "risk", "replica", "publisher", "audit", "history"),
+]
 PORT = 19_466
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
@@ -102,7 +104,7 @@ def test_metrics_of_all_processes_are_one_page(up: Up) -> None:
     assert by_process("exchange_process_up") == dict.fromkeys(PROCESSES, 1)
     assert set(by_process("process_resident_memory_bytes")) == set(PROCESSES)
     assert set(by_process("exchange_process_restarts")) == {*PROCESSES} - {"supervisor"}
-    followers = {"shard-1", "accounts", "risk", "replica", "publisher"}
+    followers = {"shard-1", "accounts", "risk", "replica", "publisher", "audit"}
     assert set(by_process("exchange_follower_sequence")) == followers
     assert set(by_process("exchange_follower_connected")) == {"shard-1", "accounts", "risk"}
     edges = {

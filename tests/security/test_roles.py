@@ -14,6 +14,7 @@ from cmatch.frames import CommandList, ReportList
 from cmatch.rejects import RejectCode
 from exchange.bus.curve import Principal
 from exchange.bus.rpc import NO_CONTEXT, Call, Dispatcher, Metadata
+from exchange.domain.contracts import TAIL_EVENTS
 from exchange.domain.enums import AdminAction, InstrumentAction, LedgerAction
 from exchange.errors import AuthenticationError, RpcStatus, SecurityError, SecurityFault
 from exchange.runtime.history import history_handlers
@@ -74,7 +75,7 @@ def methods(tmp_path: Path) -> set[str]:
     own = history_handlers(directory, FollowerRegistry(directory.followers))
     specs = (*SERVICES, *(spec_of(name) for name in SQL_SERVICES))
     of_specs = {f"{spec.name}.{kind.__name__}" for spec in specs for kind in (*spec.queries, *spec.commands)}
-    return of_specs | set(own) | {SNAPSHOT_METHOD}
+    return of_specs | set(own) | {SNAPSHOT_METHOD, TAIL_EVENTS.path}
 
 
 def call_of(method: str, roles: frozenset[str], header: str = NO_CONTEXT, tenant: str = "7") -> Call:
