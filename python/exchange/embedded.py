@@ -51,7 +51,7 @@ from exchange.runtime.core_status import CoreStatus
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import StageUnavailableError, WatchedStage
 from exchange.storage.fold import Fold
-from exchange.topology import SERVICES
+from exchange.topology.services import SERVICES
 
 START_NS: Final = 1_700_000_000_000_000_000
 _FOREVER_MS: Final = 2**32 - 1

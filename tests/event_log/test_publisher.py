@@ -25,7 +25,7 @@ from exchange.runtime.publisher import EXECUTIONS, TRADES, limit_of
 from exchange.storage.directory import DataDirectory
 from exchange.storage.journal import remove_segments_before
 from exchange.storage.venue_limits import limits_of
-from exchange.topology import settings_as_json
+from exchange.topology.handover import settings_as_json
 from tests.event_log.backends import batch
 from tests.event_log.published import (
     EVERYTHING,

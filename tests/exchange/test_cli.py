@@ -17,14 +17,9 @@ from exchange.config import Settings
 from exchange.domain.enums import Side
 from exchange.domain.queries import LevelRow
 from exchange.runtime.spec import check_table
-from exchange.topology import (
-    PROCESSES,
-    SERVICES,
-    SQL_SERVICES,
-    settings_as_json,
-    settings_of_json,
-    spec_of,
-)
+from exchange.topology.handover import settings_as_json, settings_of_json
+from exchange.topology.services import SERVICES, spec_of
+from exchange.topology.table import KERNELS, PROCESSES, SQL_SERVICES
 
 
 def say(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -158,6 +153,7 @@ def test_settings_of_a_supervisor_reach_its_children_whole(tmp_path: Path) -> No
 def test_topology_hosts_every_service_and_each_query_has_one_service() -> None:
     """A request that two services answer would be two truths."""
     every = (*SERVICES, *(spec_of(name) for name in SQL_SERVICES))
+    assert [spec.name for spec in SERVICES] == list(KERNELS)
     assert {name for process in PROCESSES for name in process.hosts} == {spec.name for spec in every}
     check_table(every, outside=("core.commands", "orders.lifecycle"))
     requests = [request for spec in every for request in spec.queries]

@@ -30,9 +30,8 @@ from exchange.runtime.replica import (
     Replica,
     ReplicaPlan,
     ReplicaPorts,
-    is_healthy,
-    read_status,
 )
+from exchange.runtime.replica_status import is_healthy, read_status
 from exchange.runtime.vitals import Vitals
 from exchange.schema.codec import decode_message, encode_message
 from exchange.security import KeyStore, StoredContexts
@@ -40,7 +39,7 @@ from exchange.storage.digests import read_digests
 from exchange.storage.directory import DataDirectory
 from exchange.storage.replay import replay, verify
 from exchange.storage.snapshots import list_snapshots, restore
-from exchange.topology import SERVICES
+from exchange.topology.services import SERVICES
 from tests.exchange.journals import ALICE, BOB, CAROL, MARKET, OTHER_TENANT, START_NS, TENANT, Writer
 from tests.exchange.rpc_world import policy_of
 

@@ -224,7 +224,7 @@ def test_without_a_collector_nothing_of_opentelemetry_is_imported() -> None:
     """A span is nothing then: a process that does not trace does not load it."""
     program = """
 import sys
-import exchange.topology, exchange.runtime.service_host, exchange.runtime.rpc_metrics
+import exchange.topology.supervising, exchange.topology.replica, exchange.topology.hosted
 from exchange.observability.tracing import span, traceparent, current_ids
 with span("x") as it:
     it.failed("why")

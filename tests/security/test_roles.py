@@ -35,7 +35,8 @@ from exchange.security import (
 from exchange.security.roles import LOCAL_ROLE, authorize, permissions_of, service_of
 from exchange.storage.directory import DataDirectory
 from exchange.storage.followers import FollowerRegistry
-from exchange.topology import PROCESSES, SERVICES, SQL_SERVICES, spec_of
+from exchange.topology.services import SERVICES, spec_of
+from exchange.topology.table import PROCESSES, SQL_SERVICES
 from tests.core_loop.bench_table import Bench
 
 HOUR_MS = 3_600_000

@@ -19,7 +19,7 @@ from exchange.domain.enums import OrderStatus
 from exchange.embedded import Exchange
 from exchange.errors import RpcError, RpcStatus
 from exchange.runtime.caller import Caller
-from exchange.topology import SERVICES
+from exchange.topology.services import SERVICES
 
 OURS, THEIRS = 5, 6
 OUR_ACCOUNTS, THEIR_ACCOUNTS = (1, 2), (3, 4)

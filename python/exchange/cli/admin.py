@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from exchange.cli.common import add_client, as_json, connect
+from exchange.cli.common import as_json
+from exchange.cli.connecting import add_client, connect
 from exchange.client import AdminAnswer, Client
 from exchange.domain.enums import FeeMode, Phase, Scope
 from exchange.errors import ConfigError

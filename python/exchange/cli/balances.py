@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from exchange.cli.common import add_client, as_json, connect, table
+from exchange.cli.common import as_json, table
+from exchange.cli.connecting import add_client, connect
 from exchange.cli.order import scaled
 
 DESCRIPTION = "Print the balances of an account, and with --reservations what of them is held for what."

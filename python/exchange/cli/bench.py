@@ -30,7 +30,7 @@ from exchange.errors import ConfigError, ServiceUnavailableError
 from exchange.observability import StatsReader, stats_path
 from exchange.runtime.machine import Level, examine
 from exchange.runtime.priority import keep_off
-from exchange.topology import endpoints_of
+from exchange.topology.handover import endpoints_of
 
 DESCRIPTION = """Start an exchange, load it in open loop (every request has the time at which it is due, and
 its latency counts from then), and draw the latencies. Two of five requests are cancels, one in five trades,

@@ -6,7 +6,8 @@ import argparse
 from itertools import zip_longest
 
 from exchange.cli.admin import name_of
-from exchange.cli.common import add_client, as_json, connect, table
+from exchange.cli.common import as_json, table
+from exchange.cli.connecting import add_client, connect
 from exchange.cli.order import scaled
 from exchange.domain.queries import LevelRow
 

@@ -1,21 +1,16 @@
-"""Options that several commands share: which exchange is meant, and who speaks to it."""
+"""What commands share: which exchange is meant, and how answers are shown."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exchange.bus.curve import KeyPair
-from exchange.client import Client
 from exchange.config import Settings, load
 from exchange.config.table import rows
-from exchange.errors import ConfigError, ServiceUnavailableError
-
-OPERATOR = 0
+from exchange.errors import ConfigError
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -72,65 +67,6 @@ def _value(kind: type, text: str) -> object:
     if kind is bool:
         return {"true": True, "false": False}.get(text.lower(), text)
     return text
-
-
-def add_client(parser: argparse.ArgumentParser, *, account: bool = False) -> None:
-    """Adds the options of a command that speaks to a running exchange."""
-    add_settings(parser)
-    parser.add_argument(
-        "--orders",
-        action="append",
-        metavar="ENDPOINT",
-        help="where the core is (default: as configured); may be repeated: tried in turn until one leads",
-    )
-    add_identity(parser)
-    if account:
-        parser.add_argument("--account", type=int, required=True, metavar="N", help="the account")
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
-
-
-def add_identity(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say who speaks."""
-    who = parser.add_argument_group("who speaks")
-    who.add_argument("--tenant", type=int, default=OPERATOR, metavar="N", help="tenant (0, the operator)")
-    who.add_argument(
-        "--user", default=os.environ.get("USER", "operator"), metavar="NAME", help="who, for the records"
-    )
-    who.add_argument("--key", type=Path, metavar="FILE", help="CURVE keys of this client, for TCP")
-    who.add_argument("--server-key", metavar="KEY", help="the exchange's public key, for TCP")
-
-
-def connect(options: argparse.Namespace, *, account: int | None = None) -> Client:
-    """A session with the exchange that the options mean; it knows all instruments.
-
-    Raises:
-        ServiceUnavailableError: none runs there.
-        ExchangeError: it does not let us in.
-    """
-    settings = settings_of(options)
-    endpoints: list[str] = options.orders or [settings.endpoints.orders]
-    if not any(may_be_there(endpoint) for endpoint in endpoints):
-        root = settings.data_directory
-        raise ServiceUnavailableError(
-            f"no exchange runs on {root}: start one with `exchange up --data {root}`"
-        )
-    client = Client.connect(
-        endpoints,
-        tenant=options.tenant,
-        name=f"cli-{os.getpid()}",
-        user=options.user,
-        account=account,
-        queries=settings.endpoints.queries,
-        history=settings.endpoints.history,
-        keys=KeyPair.read(options.key) if options.key else None,
-        server_key=options.server_key,
-    )
-    try:
-        client.load_instruments()
-    except BaseException:
-        client.close()
-        raise
-    return client
 
 
 def may_be_there(endpoint: str) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from exchange.cli.admin import name_of
-from exchange.cli.common import add_client, connect, may_be_there, settings_of, table
+from exchange.cli.common import may_be_there, settings_of, table
+from exchange.cli.connecting import add_client, connect
 from exchange.client import Client
 from exchange.client.past import (
     EXECUTION_NAMES,

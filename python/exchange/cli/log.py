@@ -13,7 +13,8 @@ from exchange.bus.log.events import events_of
 from exchange.bus.log.interface import EventLog
 from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel, Stub
 from exchange.bus.topics import TopicTable
-from exchange.cli.common import add_identity, add_settings, settings_of, table
+from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.connecting import add_identity
 from exchange.config import Settings
 from exchange.domain.contracts import TAIL_EVENTS
 from exchange.domain.contracts.event_log import TailEventsRequest

@@ -7,7 +7,8 @@ import sys
 from decimal import Decimal
 
 from exchange.cli.admin import name_of
-from exchange.cli.common import add_client, as_json, connect, table
+from exchange.cli.common import as_json, table
+from exchange.cli.connecting import add_client, connect
 from exchange.client import Client, ExecutionReport, Reject
 from exchange.domain.enums import OrderStatus, OrderType, Side, TimeInForce
 from exchange.domain.queries import OrderRow

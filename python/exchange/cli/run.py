@@ -6,7 +6,9 @@ import argparse
 import os
 
 from exchange.cli.common import add_settings, settings_of
-from exchange.topology import PROCESSES, SETTINGS_VARIABLE, run_process, settings_of_json
+from exchange.topology.handover import SETTINGS_VARIABLE, settings_of_json
+from exchange.topology.running import run_process
+from exchange.topology.table import PROCESSES
 
 DESCRIPTION = "Run one process of an exchange, in this process and without a supervisor:\n" + "\n".join(
     f"  {process.name:<10}{process.does}" for process in PROCESSES

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from exchange.cli.common import add_settings, settings_of, table
 from exchange.runtime.registry import Registry, registry_of
-from exchange.topology import SERVICES, SQL_SERVICES
+from exchange.topology.table import KERNELS, SQL_SERVICES
 
 DESCRIPTION = """The services of an exchange, and who is them: a line for each instance that lives, with its
 process, endpoint, health and version. `configured` has nobody here, and is asked where the settings say
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints; returns 0 where somebody runs, else 1."""
     settings = settings_of(options)
-    rows = rows_of(registry_of(settings), [*(spec.name for spec in SERVICES), *SQL_SERVICES])
+    rows = rows_of(registry_of(settings), [*KERNELS, *SQL_SERVICES])
     runs = any(row.instance for row in rows)
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))

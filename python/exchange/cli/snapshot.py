@@ -9,7 +9,8 @@ import os
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
 from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel
-from exchange.cli.common import add_client, settings_of
+from exchange.cli.common import settings_of
+from exchange.cli.connecting import add_client
 from exchange.resilience import Policies
 from exchange.runtime.replica import SNAPSHOT_METHOD
 

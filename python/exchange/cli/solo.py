@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from exchange.cli.auditing import audited
-from exchange.cli.common import add_client, connect, settings_of
+from exchange.cli.common import settings_of
+from exchange.cli.connecting import add_client, connect
 from exchange.errors import ExchangeError
 
 DESCRIPTION = """Let answers leave without a standby: from now on they wait for this machine's disk alone, and

@@ -20,7 +20,7 @@ from exchange.observability import (
     stats_path,
 )
 from exchange.runtime.beside_core import status_of
-from exchange.runtime.replica import read_status
+from exchange.runtime.replica_status import read_status
 from exchange.storage.directory import DataDirectory
 
 DESCRIPTION = """How the exchange on a data directory is: health, rates over a moment, latency percentiles

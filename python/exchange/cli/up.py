@@ -6,7 +6,9 @@ import argparse
 import sys
 
 from exchange.cli.common import add_settings, settings_of
-from exchange.topology import endpoints_of, run_all, supervise
+from exchange.topology.handover import endpoints_of
+from exchange.topology.running import run_all
+from exchange.topology.supervising import supervise
 
 DESCRIPTION = """Run an exchange on a data directory until it is told to stop (Ctrl-C, SIGTERM): a core
 process and a read replica under a supervisor, which starts again what falls over and serves /metrics

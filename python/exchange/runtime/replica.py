@@ -44,7 +44,6 @@ from exchange.storage.retention import list_segments
 SNAPSHOT_METHOD = "replica.snapshot"
 _STATUS_INTERVAL_S = 0.25
 _AUDIT_INTERVAL_S = 1.0
-_MAX_STATUS_AGE_NS = 3_000_000_000
 
 
 class ReplicaPorts(Fold):
@@ -236,19 +235,3 @@ class Replica:
         }
         with contextlib.suppress(OSError):  # a full disk is the core's to report
             replace_file(self._plan.directory.replica_status, json.dumps(content).encode("ascii"))
-
-
-def read_status(directory: DataDirectory) -> dict[str, int]:
-    """What a replica said last; empty where there is none."""
-    try:
-        content = json.loads(directory.replica_status.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return {name: int(value) for name, value in content.items()}
-
-
-def is_healthy(directory: DataDirectory, pid: int) -> bool:
-    """Whether the replica with this process id said a moment ago that it is ready."""
-    status = read_status(directory)
-    fresh = bool(status) and time.monotonic_ns() - status["heartbeat_ns"] <= _MAX_STATUS_AGE_NS
-    return fresh and status["pid"] == pid and bool(status["ready"])

@@ -1,0 +1,73 @@
+"""What commands share that speak to a running exchange: who speaks, and to whom."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from exchange.bus.curve import KeyPair
+from exchange.cli.common import add_settings, may_be_there, settings_of
+from exchange.client import Client
+from exchange.errors import ServiceUnavailableError
+
+OPERATOR = 0
+
+
+def add_client(parser: argparse.ArgumentParser, *, account: bool = False) -> None:
+    """Adds the options of a command that speaks to a running exchange."""
+    add_settings(parser)
+    parser.add_argument(
+        "--orders",
+        action="append",
+        metavar="ENDPOINT",
+        help="where the core is (default: as configured); may be repeated: tried in turn until one leads",
+    )
+    add_identity(parser)
+    if account:
+        parser.add_argument("--account", type=int, required=True, metavar="N", help="the account")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def add_identity(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say who speaks."""
+    who = parser.add_argument_group("who speaks")
+    who.add_argument("--tenant", type=int, default=OPERATOR, metavar="N", help="tenant (0, the operator)")
+    who.add_argument(
+        "--user", default=os.environ.get("USER", "operator"), metavar="NAME", help="who, for the records"
+    )
+    who.add_argument("--key", type=Path, metavar="FILE", help="CURVE keys of this client, for TCP")
+    who.add_argument("--server-key", metavar="KEY", help="the exchange's public key, for TCP")
+
+
+def connect(options: argparse.Namespace, *, account: int | None = None) -> Client:
+    """A session with the exchange that the options mean; it knows all instruments.
+
+    Raises:
+        ServiceUnavailableError: none runs there.
+        ExchangeError: it does not let us in.
+    """
+    settings = settings_of(options)
+    endpoints: list[str] = options.orders or [settings.endpoints.orders]
+    if not any(may_be_there(endpoint) for endpoint in endpoints):
+        root = settings.data_directory
+        raise ServiceUnavailableError(
+            f"no exchange runs on {root}: start one with `exchange up --data {root}`"
+        )
+    client = Client.connect(
+        endpoints,
+        tenant=options.tenant,
+        name=f"cli-{os.getpid()}",
+        user=options.user,
+        account=account,
+        queries=settings.endpoints.queries,
+        history=settings.endpoints.history,
+        keys=KeyPair.read(options.key) if options.key else None,
+        server_key=options.server_key,
+    )
+    try:
+        client.load_instruments()
+    except BaseException:
+        client.close()
+        raise
+    return client

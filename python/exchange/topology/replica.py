@@ -1,0 +1,79 @@
+"""The replica, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from functools import partial
+from typing import Final
+
+from cmatch._core import ALL_SHARDS
+from exchange.config import Settings
+from exchange.runtime.auditing import ProcessAudit, key_store
+from exchange.runtime.exits import ExitCode
+from exchange.runtime.publisher import open_log
+from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts
+from exchange.runtime.vitals import Vitals, telling
+from exchange.security import StoredContexts
+from exchange.storage.directory import DataDirectory
+from exchange.storage.fold import starting_venue
+from exchange.storage.journal import remove_segments_before
+from exchange.storage.retention import make_room
+from exchange.storage.venue_limits import limits_of
+from exchange.topology.mains import statistics_of
+from exchange.topology.services import SERVICES
+from exchange.topology.serving import serve
+from exchange.topology.table import KERNELS
+
+# Journal that a replica folds again when it starts, so that it can tell of the orders in it.
+_HISTORY_BYTES: Final = 2 << 30
+
+
+def main(settings: Settings) -> int:
+    """Runs it until it is told to stop."""
+    return asyncio.run(_run_replica(settings))
+
+
+def make_replica(settings: Settings, vitals: Vitals) -> Replica:
+    """The replica of an exchange, caught up with nothing yet."""
+    directory = DataDirectory(settings.data_directory)
+    limits = settings.limits
+    ports = ReplicaPorts(
+        directory.journal,
+        starting_venue(directory, limits_of(settings), _HISTORY_BYTES, shard=ALL_SHARDS),
+        max_accounts=limits.accounts,
+        max_instruments=limits.instruments,
+    )
+    ports.statistics = statistics_of(settings)
+    remove_before = partial(remove_segments_before, directory.journal)
+    keys = key_store(settings)
+    audit = ProcessAudit(directory.audit, "replica", keys.head_signer)
+    return Replica(
+        ReplicaPlan(
+            directory=directory,
+            ports=ports,
+            services=SERVICES,
+            endpoint=settings.endpoints.queries,
+            serve=partial(serve, settings, audit),
+            contexts=StoredContexts(keys),
+            audit=audit,
+            standby=settings.replication.standby,
+            snapshot_interval_s=settings.core.snapshot_interval_s,
+            tidy=lambda: make_room(directory, limits.journal_bytes, remove_before),
+            events=open_log(settings),
+            vitals=vitals,
+        )
+    )
+
+
+async def _run_replica(settings: Settings) -> int:
+    with telling(settings, "replica", KERNELS, settings.endpoints.queries) as vitals:
+        return await _follow(make_replica(settings, vitals))
+
+
+async def _follow(replica: Replica) -> int:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, replica.stop)
+    await replica.run()
+    return ExitCode.STOPPED

@@ -1,0 +1,134 @@
+"""The processes of an exchange, one row each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from exchange.config import Settings
+from exchange.runtime.beside_core import is_healthy
+from exchange.runtime.replica_status import is_healthy as replica_is_healthy
+from exchange.storage.directory import DataDirectory
+from exchange.topology import mains
+
+KERNELS: Final = ("orders", "accounts", "risk", "matching")
+"""What the core process is made of, and the replica answers for."""
+SQL_SERVICES: Final = ("history",)
+"""Those with a store."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the table; a shard is one of each number.
+
+    Args:
+        name: As in `exchange run NAME`.
+        hosts: The services whose part it plays, by name.
+        does: What, in a few words.
+        main: Runs it until it is told to stop, with the number of its shard or 0; its exit code.
+        healthy: Whether the process with that number and this id answers for itself.
+        essential: Whether the exchange stops where it cannot be kept running.
+        awaited: Whether the exchange is ready only when it is.
+        numbers: Those that run beside each other, by the settings.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    does: str
+    main: Callable[[Settings, int], int]
+    healthy: Callable[[Settings, int, int], bool]
+    essential: bool = True
+    awaited: bool = True
+    numbers: Callable[[Settings], Iterable[int]] = lambda _settings: (0,)
+
+
+def called(name: str, number: int) -> str:
+    """A process of a table's row, by its number."""
+    return f"{name}-{number}" if number else name
+
+
+def _core_well(settings: Settings, _number: int, pid: int) -> bool:
+    statistics = mains.statistics_of(settings)
+    try:
+        return statistics.healthy(pid, time.monotonic_ns())
+    finally:
+        statistics.close()
+
+
+def _replica_well(settings: Settings, _number: int, pid: int) -> bool:
+    return replica_is_healthy(DataDirectory(settings.data_directory), pid)
+
+
+def _well(name: str, settings: Settings, number: int, pid: int) -> bool:
+    return is_healthy(DataDirectory(settings.data_directory), called(name, number), pid)
+
+
+PROCESSES: Final[tuple[Process, ...]] = (
+    Process("core", KERNELS, "sequences, journals, matches and answers", mains.core, _core_well),
+    Process(
+        "shard",
+        ("matching",),
+        "matches the instruments that are assigned to it",
+        mains.shard,
+        partial(_well, "shard"),
+        essential=False,
+        numbers=lambda settings: range(1, settings.matching.shards + 1),
+    ),
+    Process(
+        "accounts",
+        ("accounts",),
+        "judges orders by the money of their accounts",
+        partial(mains.judge, "accounts"),
+        partial(_well, "accounts"),
+        essential=False,
+        numbers=lambda settings: (0,) * settings.accounts.process,
+    ),
+    Process(
+        "risk",
+        ("risk",),
+        "judges orders by limits, and by what `risk.approval` names",
+        partial(mains.judge, "risk"),
+        partial(_well, "risk"),
+        essential=False,
+        numbers=lambda settings: (0,) * settings.risk.process,
+    ),
+    Process(
+        "replica",
+        KERNELS,
+        "follows the journal, answers queries, takes snapshots",
+        mains.replica,
+        _replica_well,
+        essential=False,
+    ),
+    Process(
+        "publisher",
+        ("orders", "matching"),
+        "follows the journal, publishes executions and trades to the event log",
+        mains.publisher,
+        partial(_well, "publisher"),
+        essential=False,
+        numbers=lambda settings: (0,) if settings.events.publish else (),
+    ),
+    Process(
+        "audit",
+        ("orders",),
+        "follows the journal, records what administrators did in the audit log",
+        mains.audit,
+        partial(_well, "audit"),
+        essential=False,
+        awaited=False,
+        numbers=lambda settings: (0,) if settings.security.audit else (),
+    ),
+    Process(
+        "history",
+        ("history",),
+        "keeps every order and every execution in a store, answers for them",
+        partial(mains.service, "history"),
+        partial(_well, "history"),
+        essential=False,
+        numbers=lambda settings: (0,) if settings.history.enabled else (),
+    ),
+)
