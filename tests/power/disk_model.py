@@ -249,15 +249,16 @@ class DiskModel:
 
 
 def write_tree(root: Path, content: dict[str, Image | None]) -> None:
-    """Makes a directory hold this and nothing else."""
+    """Makes a directory hold this and nothing else; all of it is its owner's alone, as keys have to be."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     for name, image in content.items():
         path = root / name
         if image is None:
-            path.mkdir()
+            path.mkdir(mode=0o700)
             continue
         with path.open("wb") as file:
+            path.chmod(0o600)
             file.write(image.data)
             file.truncate(image.size)
 
