@@ -101,15 +101,17 @@ class ProcessAudit:
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._chain: AuditChain | None = None
+        self._counting = threading.Lock()  # held for a moment only: who refuses waits for no disk
         self._refused: Counter[Refusal] = Counter()
         self._further = 0
 
     def refuse(self, refusal: Refusal) -> None:
         """Count a refusal, to be written by `keep`. Never waits for the disk."""
-        if refusal in self._refused or len(self._refused) < _KINDS_MAX:
-            self._refused[refusal] += 1
-        else:
-            self._further += 1
+        with self._counting:
+            if refusal in self._refused or len(self._refused) < _KINDS_MAX:
+                self._refused[refusal] += 1
+            else:
+                self._further += 1
 
     def keep(self) -> None:
         """Write what was refused, and sign the head where it is time. Once a second.
@@ -119,12 +121,14 @@ class ProcessAudit:
             SecurityError: The chain is damaged, or another process writes it.
         """
         with self._lock:
-            refused, further = dict(self._refused), self._further
+            with self._counting:
+                refused, further = dict(self._refused), self._further
             if refused or further:
                 self._open().append(self._entries(refused, further))
-                self._refused.subtract(refused)
-                self._refused += Counter()
-                self._further -= further
+                with self._counting:
+                    self._refused.subtract(refused)
+                    self._refused += Counter()
+                    self._further -= further
             if self._chain is not None:
                 self._chain.keep()
 
