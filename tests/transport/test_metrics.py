@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -324,9 +325,12 @@ def test_server_that_is_closed_leaves_no_thread_and_no_port(path: Path) -> None:
         assert Asked(port, "/health/ready").status == 503
     with serving(path, port) as server:
         assert Asked(server.port, "/health/ready").status == 503
-    assert threading.active_count() <= before
     with pytest.raises(ConnectionRefusedError):
         Asked(port, "/health/ready")
+    deadline = time.monotonic() + 60  # who has answered still has to end
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
 
 
 def test_server_never_started_can_be_closed(path: Path) -> None:
