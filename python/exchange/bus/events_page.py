@@ -6,7 +6,6 @@ docs/asyncapi.json      the same for machines: AsyncAPI 3.0, with the JSON of ev
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import sys
@@ -14,7 +13,6 @@ import types
 import typing
 from collections.abc import Iterator, Sequence
 from enum import IntEnum, IntFlag
-from pathlib import Path
 from typing import Any, Final
 
 from exchange.bus.topics import TOPICS, Topic
@@ -23,6 +21,7 @@ from exchange.domain.events.catalogue import ANY_SERVICE, DEAD_LETTERS
 from exchange.errors import LogFault
 from exchange.schema.description import camel
 from exchange.schema.events import large_fields
+from exchange.schema.products import make
 
 _TOP: Final = """\
 # Events
@@ -231,22 +230,9 @@ def products() -> dict[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Makes or checks. Returns the exit code."""
-    parser = argparse.ArgumentParser(description="Makes what follows from the catalogue of events.")
-    parser.add_argument("--check", action="store_true", help="only look whether all is current")
-    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[3])
-    options = parser.parse_args(arguments)
-    old = False
-    for name, text in products().items():
-        path = options.root / name
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        old = True
-        if options.check:
-            print(f"{name} is not current: run python -m exchange.bus.events_page", file=sys.stderr)
-        else:
-            path.write_text(text, encoding="utf-8")
-            print(f"{name} written")
-    return int(old and options.check)
+    return make(
+        "exchange.bus.events_page", "Makes what follows from the catalogue of events.", products, arguments
+    )
 
 
 if __name__ == "__main__":

@@ -6,11 +6,9 @@ python -m exchange.runtime.metrics_page --check  looks whether they are current
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from cmatch._core import SharedStats
@@ -18,6 +16,7 @@ from exchange.observability.catalogue import METRICS
 from exchange.observability.core_metrics import core_families
 from exchange.observability.openmetrics import Family
 from exchange.observability.stats import StatsReader
+from exchange.schema.products import make
 
 _HEAD: Final = """# Metrics
 
@@ -252,23 +251,9 @@ def products() -> dict[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Makes or checks. Returns the exit code."""
-    parser = argparse.ArgumentParser(description="Makes what follows from the tables of metrics.")
-    parser.add_argument("--check", action="store_true", help="only look whether all is current")
-    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[3])
-    options = parser.parse_args(arguments)
-    old = False
-    for name, text in products().items():
-        path = options.root / name
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        old = True
-        if options.check:
-            print(f"{name} is not current: run python -m exchange.runtime.metrics_page", file=sys.stderr)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            print(f"{name} written")
-    return int(old and options.check)
+    return make(
+        "exchange.runtime.metrics_page", "Makes what follows from the tables of metrics.", products, arguments
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from exchange.storage.venue_limits import read_limits
 
 HOUSE: Final = 2**64 - 1
 """The account that deposits come from: the ledger's other side of the outside world."""
-_EVERYTHING: Final = 1 << 62
 
 
 def audit(
