@@ -102,6 +102,10 @@ class KeyedExchange:
                 client.query.status()
         except (SecurityError, LogonRefused):
             return "refused"
+        except RpcError as refused:  # the core has let it in, and the replica knows better already
+            if refused.code is not RpcStatus.UNAUTHENTICATED:
+                raise
+            return "refused"
         except ServiceUnavailableError:
             return "not answered"
         return "answered"
