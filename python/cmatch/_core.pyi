@@ -566,6 +566,7 @@ class Stat(IntEnum):
     orders_unjudged = 59
     accounts_stage = 60
     risk_stage = 61
+    memory_untouched_bytes = 62
 
 class Timing(IntEnum):
     batch_service = 0
@@ -736,6 +737,12 @@ class VirtualClock(Clock):
     def __init__(self, start_ns: int = 0) -> None: ...
     def set(self, ns: int) -> None: ...
     def advance(self, ns: int) -> None: ...
+
+class Toucher:
+    def __init__(self, sequencer: Sequencer, processors: Sequence[int] = ()) -> None: ...
+    @property
+    def left(self) -> int: ...
+    def stop(self) -> None: ...
 
 class Sequencer:
     def __init__(

@@ -34,6 +34,7 @@ def away(client: Any) -> bool:
     return bool(client.query.status().stage_away)
 
 
+@pytest.mark.req("B042")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_shard_that_is_gone_leaves_orders_queued_and_takes_them_up(
     world: ProcessWorld, how: signal.Signals

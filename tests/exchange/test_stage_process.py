@@ -50,6 +50,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessWorld]:
     made.close()
 
 
+@pytest.mark.req("B035")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("name", ["accounts", "risk"])
 def test_stage_that_is_gone_has_new_orders_refused_until_it_is_back(

@@ -116,6 +116,7 @@ def test_history_killed_under_load_loses_nothing_and_has_nothing_twice(up: Up) -
     assert status_of(DataDirectory(up.data), "history")["held"] == 0
 
 
+@pytest.mark.req("B004")
 def test_orders_and_executions_by_command(up: Up, tmp_path: Path) -> None:
     """As a table, JSON and Arrow; nothing found, and a question that makes no sense."""
     with connect(up, 1, 11) as client:

@@ -14,7 +14,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -306,7 +305,7 @@ def _venue_before(directory: DataDirectory, limits: dict[str, Any], sequence: in
         if snapshot.sequence + 1 < begins:
             break
         try:
-            venue = restore(snapshot, partial(Venue.restore, prefault=False))
+            venue = restore(snapshot, Venue.restore)
         except StorageError as error:
             log("snapshot passed over", level=logging.WARNING, reason=error)
             continue
