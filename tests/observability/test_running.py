@@ -139,7 +139,7 @@ def test_health_of_each_process_and_of_one_that_is_stopped(up: Up) -> None:
     assert set(whole["dependencies"]) == {*PROCESSES, "journal", "matching"} - {"supervisor"}
     for name in PROCESSES:
         until(lambda: get(f"/health/{name}/ready")[0] == 200, f"{name} is not ready")  # noqa: B023
-        assert get(f"/health/{name}/live")[0] == 200
+        until(lambda: get(f"/health/{name}/live")[0] == 200, f"{name} does not live")  # noqa: B023
         assert list(health(f"/{name}")) == list(whole)
     replica = up.announcement()["processes"]["replica"]
     os.kill(replica, signal.SIGSTOP)
@@ -179,19 +179,27 @@ def test_ps_and_services_list_what_runs(up: Up) -> None:
     assert here("ps", *data)[1].splitlines()[0].split() == [
         "process", "pid", "state", "uptime", "cpu", "memory", "restarts", "lag",
     ]  # fmt: skip
-    services: dict[str, dict[str, Any]] = {}
-    for row in json.loads(here("services", *data, "--json")[1]):
-        services.setdefault(row["service"], {})[row["instance"]] = row
+
+    def listed() -> dict[str, dict[str, Any]]:
+        """By service and instance, when the history is well."""
+        services: dict[str, dict[str, Any]] = {}
+        for row in json.loads(here("services", *data, "--json")[1]):
+            services.setdefault(row["service"], {})[row["instance"]] = row
+        well = services.get("history", {}).get("history", {}).get("health") == "healthy"
+        return services if well and len(services["matching"]) == 4 else {}
+
+    services = until(listed, "not all are listed")
     assert set(services["matching"]) == {"core", "publisher", "replica", "shard-1"}
     assert set(services["history"]) == {"history"}
     history = services["history"]["history"]
     assert history["endpoint"] == announced["endpoints"]["history"]
     assert (history["health"], history["ready"], history["pid"]) == ("healthy", True, rows["history"]["pid"])
     assert services["market_data"][""]["endpoint"] == "http://localhost:8001"
-    table = here("services", *data)[1].splitlines()
-    assert ["history", "history", history["endpoint"], "healthy", "yes", history["version"]] in [
-        line.split() for line in table
-    ]
+    row = ["history", "history", history["endpoint"], "healthy", "yes", history["version"]]
+    until(
+        lambda: row in [line.split() for line in here("services", *data)[1].splitlines()],
+        "the history is not in the table",
+    )
 
 
 @pytest.mark.req("C085")
