@@ -133,9 +133,13 @@ def test_stage_ends_when_it_is_told_to(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "exchange.cli", "run", "accounts", "--data", str(tmp_path / "x")]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([*words, "--set", "accounts.process=true"], stdout=log, stderr=log)
-        status = tmp_path / "x" / "run" / "accounts.json"
-        deadline = time.monotonic() + 120
-        while not status.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(120) == 0, (tmp_path / "log").read_text()
+        try:
+            status = tmp_path / "x" / "run" / "accounts.json"
+            deadline = time.monotonic() + 120
+            while not status.exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(120) == 0, (tmp_path / "log").read_text()
+        finally:
+            process.kill()
+            process.wait()

@@ -71,12 +71,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         made.say("admin", *market, "--price-scale", "2", "--qty-scale", "4", "--taker-rate", "1000000")
         yield made
     finally:
-        made.process.send_signal(signal.SIGTERM)
-        try:
-            made.process.wait(60)
-        except subprocess.TimeoutExpired:
-            made.process.kill()
-            made.process.wait()
+        made.end()
 
 
 @pytest.mark.req("C080", "C101", "D074")
