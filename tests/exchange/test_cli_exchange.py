@@ -330,7 +330,7 @@ def test_snapshot_by_command_is_what_verify_compares(up: Up) -> None:
 @pytest.mark.req("B033")
 def test_exchange_through_a_crash_and_a_stop_loses_nothing(tmp_path: Path) -> None:
     """The core is killed and comes back; metrics and health are served; a stop is in order; verify agrees."""
-    with_port = Up.start(tmp_path / "data", "endpoints.metrics=127.0.0.1:19464")
+    with_port = Up.start(tmp_path / "data", "endpoints.metrics=127.0.0.1:0")
     try:
         until(with_port.announcement, "it did not start")
         with_port.say("admin", "define-asset", "1", "BTC", "8")
