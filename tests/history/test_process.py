@@ -55,8 +55,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
                 client.admin.deposit("USD", "100000000", account=account)
         yield made
     finally:
-        made.process.kill()
-        made.process.wait()
+        made.end()
 
 
 def connect(up: Up, tenant: int, account: int | None = None) -> Client:
@@ -191,7 +190,16 @@ def test_client_that_knows_no_history_says_what_is_missing(tmp_path: Path) -> No
 
     async def ask() -> None:
         asker = ReplicaAsker(
-            f"ipc://{tmp_path}/queries.sock", None, None, None, Names("x", lambda: 1), 1, "x", lambda: 0, None
+            f"ipc://{tmp_path}/queries.sock",
+            None,
+            None,
+            None,
+            Names("x", lambda: 1),
+            1,
+            "x",
+            lambda: 0,
+            None,
+            1_000,
         )
         try:
             await asker.ask(HistoryOrdersRequest(), 1_000)

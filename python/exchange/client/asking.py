@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
@@ -19,8 +19,6 @@ from exchange.resilience import Policies
 from exchange.schema.codec import decode_message, encode_message
 
 T = TypeVar("T")
-
-TIMEOUT_MS: Final = 5_000
 
 
 class ReplicaAsker:
@@ -36,6 +34,7 @@ class ReplicaAsker:
         tenant: On whose behalf; `user` who.
         seen: The last journal sequence of which the client saw an answer.
         security_context: For `x-security-context`; by default an empty one.
+        timeout_ms: How long a question waits for its answer where it says nothing of it.
     """
 
     def __init__(
@@ -49,12 +48,14 @@ class ReplicaAsker:
         user: str,
         seen: Callable[[], int],
         security_context: str | None,
+        timeout_ms: int,
     ) -> None:
         self._names = names
         self._tenant = str(tenant)
         self._user = user
         self._seen = seen
         self._security_context = security_context or NO_CONTEXT
+        self._timeout_ms = timeout_ms
         self._context = new_context()
         channel = SocketChannel(self._context, endpoint, keys=keys, server_public=server_key)
         policies = Policies()
@@ -77,7 +78,7 @@ class ReplicaAsker:
             method,
             encode_message(request),
             metadata=metadata,
-            timeout_ms=timeout_ms or TIMEOUT_MS,
+            timeout_ms=timeout_ms or self._timeout_ms,
             repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)

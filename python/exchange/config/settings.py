@@ -37,7 +37,8 @@ class Endpoints:
     queries: str = _setting("", "The read replica; `ipc://…`, or `tcp://…` with keys")
     history: str = _setting("", "The order history; `ipc://…`, or `tcp://…` with keys")
     metrics: str = _setting(
-        "127.0.0.1:9464", "HTTP for metrics and health of all processes, `host:port`; empty: none"
+        "127.0.0.1:9464",
+        "HTTP for metrics and health of all processes, `host:port`, port 0: a free one; empty: none",
     )
     process_metrics: str = _setting(
         "",
