@@ -5,7 +5,8 @@ stands still for every snapshot, and runs when nothing else does. It keeps nothi
 is, and what follows is folded again from the newest snapshot before that. A record of the journal becomes one
 batch a topic, always the same one, so the log of a standby is that of its leader.
 
-Trades are appended before the executions of the same record: who knows of an execution finds its trade.
+Trades are appended before the executions of the same record: who knows of an execution finds its trade. What
+administrators changed is appended before both, for the log's executions say where a publisher goes on.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from exchange.config.settings import Durability, Settings
 from exchange.domain.events.catalogue import COMMAND_ANSWERED, TRADE_EXECUTED
 from exchange.errors import LogUnavailable, StorageError
 from exchange.runtime.beside_core import StatusFile
+from exchange.runtime.changes import CHANGES, ChangePublisher
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.follower_metrics import tell_progress
@@ -67,6 +69,7 @@ class ExecutionPublisher:
         fold: What is published; not beyond what the log has.
         topics: Rows of the two topics, by `domain.stream`.
         writers: Their writers, likewise.
+        changes: Publishes what administrators changed.
         limit: Sequence of the last command that may be published: it will not be undone.
     """
 
@@ -75,9 +78,11 @@ class ExecutionPublisher:
         fold: ExecutionFold,
         topics: dict[str, Topic],
         writers: dict[str, TopicWriter],
+        changes: ChangePublisher,
         limit: Callable[[], int],
     ) -> None:
         self._fold = fold
+        self._changes = changes
         self._topics = topics
         self._writers = writers
         self._limit = limit
@@ -100,6 +105,7 @@ class ExecutionPublisher:
         done, limit = 0, self._limit()
         while done < most_commands and (outcome := self._fold.advance(limit)) is not None:
             done += outcome.commands
+            self._changes.take(outcome)
             for rows in outcome.trades:
                 self._waiting[TRADES].append(batch_of(self._topics[TRADES], outcome, rows))
             for rows in outcome.executions:
@@ -108,6 +114,7 @@ class ExecutionPublisher:
         return done
 
     def _flush(self) -> None:
+        self._changes.flush()
         for topic, batches in self._waiting.items():
             if batches:
                 self._writers[topic].append(batches)
@@ -230,11 +237,11 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
     """
     table = TopicTable(settings.events.environment)
     with (
-        telling(settings, NAME, ["orders", "matching"]) as vitals,
+        telling(settings, NAME, ["orders", "matching", "admin"]) as vitals,
         open_log(settings) as events,
         contextlib.ExitStack() as opened,
     ):
-        names = {topic: table.full_name(topic) for topic in (TRADES, EXECUTIONS)}
+        names = {topic: table.full_name(topic) for topic in (TRADES, EXECUTIONS, CHANGES)}
         topics = {topic: table.find(name) for topic, name in names.items()}
         writers: dict[str, TopicWriter] = {
             topic: opened.enter_context(events.writer(name)) for topic, name in names.items()
@@ -270,7 +277,8 @@ def _begin(
     )
     if fold.sequence and not executions:
         log("the event log begins late", level=logging.WARNING, sequence=fold.sequence)
-    publisher = ExecutionPublisher(fold, topics, writers, limit)
+    changes = ChangePublisher(topics[CHANGES], writers[CHANGES], events)
+    publisher = ExecutionPublisher(fold, topics, writers, changes, limit)
     tell_progress(vitals, settings, lambda: publisher.sequence)
     process = PublisherProcess(directory, publisher, vitals)
 

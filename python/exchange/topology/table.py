@@ -105,8 +105,8 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "publisher",
-        ("orders", "matching"),
-        "follows the journal, publishes executions and trades to the event log",
+        ("orders", "matching", "admin"),
+        "follows the journal, publishes executions, trades and administrators' changes to the event log",
         mains.publisher,
         partial(_well, "publisher"),
         essential=False,
