@@ -22,9 +22,8 @@ def markdown() -> str:
         for row in rows():
             if row.section == section:
                 default = "" if row.default in {None, ""} else f"`{_shown(row.default)}`"
-                lines.append(
-                    f"| `{row.name}` | `{row.variable}` | {row.expected} | {default} | {row.meaning} |"
-                )
+                variables = f"`{row.variable}`" + (f", or `{row.also}`" if row.also else "")
+                lines.append(f"| `{row.name}` | {variables} | {row.expected} | {default} | {row.meaning} |")
     return "\n".join(lines) + "\n"
 
 

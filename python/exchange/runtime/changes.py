@@ -152,7 +152,8 @@ class ChangeWatch:
         """Of the last command that is known to have changed something."""
 
     def start(self) -> None:
-        """Begins to listen."""
+        """Begins to listen. What changed before counts as changed: somebody may have kept it."""
+        self._changed(None)
         self._thread = threading.Thread(target=self._listen, name="changes")
         self._thread.start()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,16 +14,18 @@ from typing import Any
 from exchange.config import Settings
 from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
+from exchange.observability.process_metrics import usage_of
 from exchange.observability.tracing import start_tracing
 from exchange.runtime.child import die_with_parent
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import configure, log, log_crash
+from exchange.runtime.registry import Registry, instances_directory
 from exchange.runtime.vitals import Vitals
 from exchange.storage.directory import DataDirectory
 from exchange.storage.journal import JournalCorrupt
 from exchange.storage.venue_limits import fix_limits, limits_of
 from exchange.topology import mains
-from exchange.topology.table import PROCESSES, called
+from exchange.topology.table import PROCESSES, Process, called
 
 
 def prepare(settings: Settings) -> DataDirectory:
@@ -44,22 +47,28 @@ def prepare(settings: Settings) -> DataDirectory:
     return directory
 
 
-def run_process(name: str, settings: Settings, supervisor: int | None = None, number: int = 0) -> int:
+def run_process(
+    name: str, settings: Settings, supervisor: int | None = None, shard: int = 0, instance: int = 0
+) -> int:
     """Runs one process of the table in this one; its exit code.
 
     Args:
         name: which.
         settings: of the exchange.
         supervisor: process id of who started us, with whom we end.
-        number: of the shard.
+        shard: its number, where it is one.
+        instance: which, of a service that several processes may be; 0 is the first.
     """
     process = next(each for each in PROCESSES if each.name == name)
+    number = instance or shard
     configure(called(name, number), settings=settings.log)
     sys.excepthook = log_crash
     if supervisor is not None:
         die_with_parent(supervisor)
     try:
         prepare(settings)
+        if supervisor is None:
+            _check_free(process, settings, number, instance)
         with _tracing(settings, called(name, number)):
             return process.main(settings, number)
     except (ConfigError, SecurityError) as error:
@@ -71,6 +80,22 @@ def run_process(name: str, settings: Settings, supervisor: int | None = None, nu
     except ExchangeError as error:
         log("failed", reason=error)
         return ExitCode.FAILED
+
+
+def _check_free(process: Process, settings: Settings, number: int, instance: int) -> None:
+    """Sees that no other process is the one that is about to run.
+
+    Raises:
+        ConfigError: one is, or there cannot be several of it.
+    """
+    if instance and (not process.several or instance == 1):
+        several = " or ".join(each.name for each in PROCESSES if each.several)
+        raise ConfigError(f"--instance {instance} of {process.name}: expected 2 or more, of {several}")
+    name = called(process.name, number)
+    there = Registry({}, instances_directory(DataDirectory(settings.data_directory))).instance(name)
+    if there is not None and there.pid != os.getpid() and usage_of(there.pid) is not None:
+        more = ": run another one beside it with --instance 2" if process.several else ""
+        raise ConfigError(f"{name} runs already, as process {there.pid}{more}")
 
 
 def run_all(settings: Settings) -> int:
