@@ -127,6 +127,8 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
         "log.level": "warning",
         "tracing.endpoint": "http://127.0.0.1:4318/v1/traces",
         "risk.approval": "desk.rules:approve",
+        "cache.url": "redis://user:word@127.0.0.1:6379/3",
+        "cache.prefix": "venue-2",
     }
     text = words.get(row.key, f"tcp://127.0.0.1:{7_000 + len(row.name)}")
     return text, text

@@ -15,6 +15,7 @@ import contextlib
 import gc
 import logging
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -176,13 +177,20 @@ class PublisherProcess:
         directory: The data directory.
         publisher: What it runs.
         vitals: Of this process.
+        stop: Set when it is to end.
     """
 
-    def __init__(self, directory: DataDirectory, publisher: ExecutionPublisher, vitals: Vitals) -> None:
+    def __init__(
+        self,
+        directory: DataDirectory,
+        publisher: ExecutionPublisher,
+        vitals: Vitals,
+        stop: threading.Event,
+    ) -> None:
         self._vitals = vitals
+        self._stop = stop
         self._status = StatusFile(directory, NAME)
         self._publisher = publisher
-        self.stopping = False
 
     def catch_up(self) -> int:
         """Publishes what there is; how many commands it was.
@@ -192,20 +200,20 @@ class PublisherProcess:
             ExchangeError: The log cannot be written, or has another past.
         """
         total = 0
-        while not self.stopping and (done := self._publisher.advance(_SLICE_COMMANDS)):
+        while not self._stop.is_set() and (done := self._publisher.advance(_SLICE_COMMANDS)):
             total += done
             self._say()
         return total
 
     def run(self) -> None:
-        """Follows until `stopping` is set; a log that cannot be written now is tried again.
+        """Follows until it is told to stop; a log that cannot be written now is tried again.
 
         Raises:
             JournalCorrupt: The journal cannot be followed.
             LogRefused: The log has another past.
         """
         pause = _SHORTEST_PAUSE_S
-        while not self.stopping:
+        while not self._stop.is_set():
             self._say()
             try:
                 done = self._publisher.advance(_SLICE_COMMANDS)
@@ -225,11 +233,21 @@ class PublisherProcess:
 
 
 def main(settings: Settings, limit: Callable[[], int]) -> int:
-    """Publishes until it is told to stop; its exit code.
+    """Publishes until a signal says to stop; its exit code. As `publish`."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    publish(settings, limit, stop)
+    return ExitCode.STOPPED
+
+
+def publish(settings: Settings, limit: Callable[[], int], stop: threading.Event) -> None:
+    """Publishes until it is told to stop, and then what there is.
 
     Args:
         settings: Of the exchange.
         limit: As of `limit_of`.
+        stop: Set when it is to end.
 
     Raises:
         JournalCorrupt: The journal cannot be followed.
@@ -246,14 +264,13 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
         writers: dict[str, TopicWriter] = {
             topic: opened.enter_context(events.writer(name)) for topic, name in names.items()
         }
-        publisher, process = _begin(settings, events, topics, writers, limit, vitals)
+        publisher, process = _begin(settings, events, topics, writers, limit, vitals, stop)
         process.run()
         while publisher.advance(_SLICE_COMMANDS):
             pass
         for writer in writers.values():
             writer.sync()
     log("publisher stopped", sequence=publisher.sequence)
-    return ExitCode.STOPPED
 
 
 def _begin(
@@ -263,6 +280,7 @@ def _begin(
     writers: dict[str, TopicWriter],
     limit: Callable[[], int],
     vitals: Vitals,
+    stop: threading.Event,
 ) -> tuple[ExecutionPublisher, PublisherProcess]:
     """Goes on where the log ends, and catches up with the journal."""
     directory = DataDirectory(settings.data_directory)
@@ -280,15 +298,9 @@ def _begin(
     changes = ChangePublisher(topics[CHANGES], writers[CHANGES], events)
     publisher = ExecutionPublisher(fold, topics, writers, changes, limit)
     tell_progress(vitals, settings, lambda: publisher.sequence)
-    process = PublisherProcess(directory, publisher, vitals)
-
-    def stop(*_: object) -> None:
-        process.stopping = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    process = PublisherProcess(directory, publisher, vitals, stop)
     commands = process.catch_up()
-    if limit() == _EVERYTHING and not process.stopping:
+    if limit() == _EVERYTHING and not stop.is_set():
         publisher.check_past(executions, trades)
     log(
         "publisher caught up",

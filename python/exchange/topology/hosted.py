@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 
 from exchange.bus.context import Context
@@ -38,6 +38,17 @@ from exchange.topology.table import called, endpoint_of
 
 def main(name: str, settings: Settings, number: int) -> None:
     """Hosts an instance of it until told to stop."""
+    with plan_of(name, settings, number) as plan:
+        asyncio.run(host_until_told(plan))
+
+
+@contextmanager
+def plan_of(name: str, settings: Settings, number: int = 0) -> Iterator[HostPlan]:
+    """What an instance of it is, with the log, the store and the cache open.
+
+    Raises:
+        ExchangeError: One of them cannot be had.
+    """
     spec, keys = spec_of(name), key_store(settings)
     process, endpoint, policies = called(name, number), endpoint_of(name, settings, number), Policies()
     audit = ProcessAudit(DataDirectory(settings.data_directory).audit, process, keys.head_signer)
@@ -53,7 +64,7 @@ def main(name: str, settings: Settings, number: int) -> None:
             yield from edge_families(policies)
 
         vitals.tells(families=families)
-        plan = HostPlan(
+        yield HostPlan(
             spec=spec,
             store=store,
             event_log=events,
@@ -67,7 +78,6 @@ def main(name: str, settings: Settings, number: int) -> None:
             reference=partial(_reference, settings, events, cache, policies),
             needs=partial(needs_of, cache, settings),
         )
-        asyncio.run(host_until_told(plan))
 
 
 @asynccontextmanager

@@ -1,15 +1,11 @@
-"""One process of the table, or core and replica in one."""
+"""One process of the table, with what all of them need."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from typing import Any
 
 from exchange.config import Settings
 from exchange.config.private import private_directory
@@ -20,11 +16,9 @@ from exchange.runtime.child import die_with_parent
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import configure, log, log_crash
 from exchange.runtime.registry import Registry, instances_directory
-from exchange.runtime.vitals import Vitals
 from exchange.storage.directory import DataDirectory
 from exchange.storage.journal import JournalCorrupt
 from exchange.storage.venue_limits import fix_limits, limits_of
-from exchange.topology import mains
 from exchange.topology.table import PROCESSES, Process, called
 
 
@@ -96,42 +90,6 @@ def _check_free(process: Process, settings: Settings, number: int, instance: int
     if there is not None and there.pid != os.getpid() and usage_of(there.pid) is not None:
         more = ": run another one beside it with --instance 2" if process.several else ""
         raise ConfigError(f"{name} runs already, as process {there.pid}{more}")
-
-
-def run_all(settings: Settings) -> int:
-    """Runs core and replica in this one process, for tests: the replica in a thread; the core's exit code.
-
-    Raises:
-        ConfigError: something needs a process of its own.
-    """
-    if settings.matching.shards:
-        raise ConfigError(f"matching.shards is {settings.matching.shards}: expected 0 for all in one process")
-    for name in ("accounts", "risk"):
-        if getattr(settings, name).process:
-            raise ConfigError(f"{name}.process is true: expected false for all in one process")
-    for key, there in (("events.publish", settings.events), ("history.enabled", settings.history)):
-        if getattr(there, key.split(".")[1]):
-            raise ConfigError(f"{key} is true: expected false for all in one process")
-    configure("all-in-one", settings=settings.log)
-    prepare(settings)
-    started: list[tuple[asyncio.AbstractEventLoop, Any]] = []
-    make_replica = import_module("exchange.topology.replica").make_replica
-
-    async def replica() -> None:
-        made = make_replica(settings, Vitals("replica"))
-        started.append((asyncio.get_running_loop(), made))
-        await made.run()
-
-    thread = threading.Thread(target=lambda: asyncio.run(replica()), name="replica")
-    thread.start()
-    try:
-        return mains.core(settings)
-    finally:
-        while not started and thread.is_alive():
-            thread.join(0.01)
-        for loop, made in started:
-            loop.call_soon_threadsafe(made.stop)
-        thread.join()
 
 
 @contextmanager

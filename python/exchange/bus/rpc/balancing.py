@@ -106,7 +106,7 @@ class BalancedChannel:
         several = len(self._instances) > 1
         for each in self._instances.values():
             if several and each.prober is None:
-                each.prober = asyncio.get_running_loop().create_task(self._probe(each))
+                each.prober = asyncio.get_running_loop().create_task(self._probe(each), name="probe")
             elif not several and each.prober is not None:
                 each.prober.cancel()
                 each.prober = None
