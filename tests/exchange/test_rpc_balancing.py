@@ -205,7 +205,7 @@ def test_call_that_may_be_repeated_goes_on_to_another_instance_within_one_try(tm
 
 
 def test_only_instance_is_asked_without_probes(tmp_path: Path) -> None:
-    """There is nothing to choose; a second one makes it one of two, and when that leaves it is alone again."""
+    """There is nothing to choose; with a second one it is one of two, and then alone again."""
 
     async def play() -> None:
         async with fleet(tmp_path, "a") as (all_of_them, client):
