@@ -155,7 +155,7 @@ def test_second_instance_joins_the_first_dies_and_nobody_who_asks_sees_an_error(
         until(lambda: ready(up, "history", "history-2"), "the second did not join")
         with asking(up, 3) as askers, connect(up, TENANT) as trader, closing(reader(up)) as own:
             until(lambda: served(up, "history") and served(up, "history-2"), "questions were not spread")
-            for _ in range(3):
+            for _ in range(2):
                 first = up.announcement()["processes"]["history"]
                 os.kill(first, signal.SIGKILL)
                 askers.more(30)
