@@ -1,8 +1,8 @@
 """What the cache of instruments saves: questions to the history with it and without.
 
 ``python -m bench.cache [--instruments N] [--questions N] [--redis URL]`` runs an exchange that keeps a
-history, with so many instruments, once for each way, asks for the orders of one of them by its symbol, one question
-after the other, and prints how long an answer took. Without the cache every answer asks the replica.
+history, with so many instruments, once for each way, asks for the orders of one of them by its symbol, one
+question after the other, and prints how long an answer took. Without the cache every answer asks the replica.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from exchange.bus.context import new_context
 from exchange.bus.rpc import NO_CONTEXT, BalancedChannel, Metadata, RpcClient, SocketChannel
@@ -22,8 +22,6 @@ from exchange.schema.codec import decode_message, encode_message
 
 T = TypeVar("T")
 
-TIMEOUT_MS: Final = 5_000
-
 
 class ReplicaAsker:
     """Asks read replicas, and the history. Belongs to the asyncio loop in which it is made.
@@ -36,15 +34,25 @@ class ReplicaAsker:
         names: Makes correlation ids.
         tenant: On whose behalf; `user` who.
         seen: The last journal sequence of which the client saw an answer.
+        timeout_ms: How long a question waits for its answer where it says nothing of it.
     """
 
-    def __init__(self, place: Place, names: Names, tenant: int, user: str, seen: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        place: Place,
+        names: Names,
+        tenant: int,
+        user: str,
+        seen: Callable[[], int],
+        timeout_ms: int,
+    ) -> None:
         self._place = place
         self._names = names
         self._tenant = str(tenant)
         self._user = user
         self._seen = seen
         self._security_context = place.security_context or NO_CONTEXT
+        self._timeout_ms = timeout_ms
         self._context = new_context()
         policies = Policies()
         self._replica: RpcClient | None = None
@@ -72,7 +80,7 @@ class ReplicaAsker:
             method,
             encode_message(request),
             metadata=metadata,
-            timeout_ms=timeout_ms or TIMEOUT_MS,
+            timeout_ms=timeout_ms or self._timeout_ms,
             repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)

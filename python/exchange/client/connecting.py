@@ -38,7 +38,13 @@ def parts(settings: Settings, place: Place, account: int | None, after: int) -> 
     make_asker = None
     if place.replicas or place.histories:
         make_asker = functools.partial(
-            ReplicaAsker, place, names, settings.tenant, settings.user, lambda: session.sequence
+            ReplicaAsker,
+            place,
+            names,
+            settings.tenant,
+            settings.user,
+            lambda: session.sequence,
+            settings.timeout_ms,
         )
     lock = threading.RLock()
     makers = Makers(names, settings.user, account, OrdersView(session, lock).find)

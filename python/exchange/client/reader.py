@@ -31,6 +31,7 @@ class Reader:
         name: For correlation ids.
         user: Who asks.
         account: Asked about where a question names none.
+        timeout_ms: How long a question waits for its answer where it says nothing of it.
         queries, history, keys, server_key, security_context: As of `Client.connect`.
     """
 
@@ -46,6 +47,7 @@ class Reader:
         history: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
+        timeout_ms: int = 5_000,
         security_context: str | None = None,
     ) -> None:
         place = Place(
@@ -59,7 +61,7 @@ class Reader:
         names = Names(name, time.time_ns)
         self.make = Makers(names, user, account)
         # It has written nothing that it could want to read.
-        make_asker = partial(ReplicaAsker, place, names, tenant, user, lambda: 0)
+        make_asker = partial(ReplicaAsker, place, names, tenant, user, lambda: 0, timeout_ms)
         self._inquirer = ThreadInquirer(name, make_asker, self.make.query)
 
     @property
