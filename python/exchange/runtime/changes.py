@@ -169,7 +169,7 @@ class ChangeWatch:
             try:
                 records = self._reader.read()
                 events = list(_all_of(records))
-            except (LogRefused, LogCorrupt, WireError) as error:
+            except (LogRefused, LogCorrupt, WireError, OSError) as error:
                 log("changes cannot be read", level=logging.ERROR, reason=error)
                 self._changed(None)
                 self._stop.wait(_LOOK_S)

@@ -24,6 +24,7 @@ redis.call('HSET', KEYS[2], unpack(ARGV, 3))
 if redis.call('PTTL', KEYS[2]) < 0 then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
 return 1"""
 _FORGET: Final = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('UNLINK', KEYS[2])"
+_NONE: Final = "none"  # the generation of what nobody could be asked for
 _AT_ONCE: Final = 1_000  # entries in one script: Lua's stack has room for a few thousand words
 
 
@@ -168,6 +169,3 @@ class RedisCache:
             return None
         self.well = True
         return answer
-
-
-_NONE: Final = "none"  # the generation of what nobody could be asked for
