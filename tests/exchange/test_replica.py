@@ -19,6 +19,7 @@ from cmatch._core import Venue
 from exchange.bus.rpc import Call, Dispatcher, Metadata, RpcClient, RpcServer, SocketChannel
 from exchange.client.asking import ReplicaAsker
 from exchange.client.ids import Names
+from exchange.client.place import Place
 from exchange.config.settings import Durability
 from exchange.domain import queries as q
 from exchange.domain.enums import Liquidity, OrderStatus, Side
@@ -341,7 +342,7 @@ async def test_question_waits_as_long_as_its_client_does_or_as_it_says(tmp_path:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     names = Names("test", lambda: START_NS)
     async with RpcServer(context, endpoint, Dispatcher({"orders.StatusRequest": note})):
-        asker = ReplicaAsker(endpoint, None, None, None, names, TENANT, "me", lambda: 0, None, 50_000)
+        asker = ReplicaAsker(Place((), (endpoint,)), names, TENANT, "me", lambda: 0, 50_000)
         for timeout_ms in (None, 10_000):
             await asker.ask(q.StatusRequest(), timeout_ms)
         await asker.close()

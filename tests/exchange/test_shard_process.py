@@ -16,7 +16,8 @@ from exchange.domain.enums import ExecType, OrderStatus
 from exchange.errors import ConfigError
 from exchange.runtime.exits import ExitCode
 from exchange.services.matching.shard_process import main as run_shard
-from exchange.topology.running import run_all, run_process
+from exchange.topology.all_in_one import run_all
+from exchange.topology.running import run_process
 from tests.exchange.test_client_contract import PRICE, set_up, trader
 from tests.exchange.worlds import Market, ProcessWorld
 

@@ -22,7 +22,7 @@ from exchange.domain.enums import ExecType
 from exchange.errors import ConfigError
 from exchange.services.risk.approval import approval_of
 from exchange.services.risk.ports import RiskPort
-from exchange.topology.running import run_all
+from exchange.topology.all_in_one import run_all
 from exchange.topology.supervising import supervise
 from tests.exchange.test_client_contract import PRICE, set_up, trader
 from tests.exchange.worlds import STAGE_AWAY, STAGE_THERE, Market, ProcessWorld, core_values

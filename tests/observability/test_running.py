@@ -106,7 +106,8 @@ def test_metrics_of_all_processes_are_one_page(up: Up) -> None:
         (sample.labels["process"], sample.labels["caller"], sample.labels["callee"])
         for sample in families["exchange_edge_breaker_state"].samples
     }
-    assert edges == {("core", "orders", each) for each in ("matching", "accounts", "risk")}
+    of_core = {("core", "orders", each) for each in ("matching", "accounts", "risk")}
+    assert edges == {*of_core, ("history", "history", "replica")}
     groups = {sample.labels["group"] for sample in families["exchange_event_log_group_lag_records"].samples}
     assert groups == {"history"}
     assert by_process("exchange_consumer_held") == {"history": 0}

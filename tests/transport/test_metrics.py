@@ -8,6 +8,7 @@ import select
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -278,6 +279,26 @@ def test_server_other_paths_and_methods_are_refused(server: PageServer) -> None:
     assert Asked(server.port, "/metrics", "POST").status == 501
     head = Asked(server.port, "/metrics", "HEAD")
     assert (head.status, head.text) == (200, "")
+
+
+@pytest.mark.req("D077", "D078", "D079")
+def test_server_answers_with_the_trace_that_it_was_asked_with_or_a_new_one(server: PageServer) -> None:
+    """Every page, errors too, even of what is no request; what no header may carry is replaced."""
+
+    def trace(path: str, method: str, said: str = "") -> str:
+        headers = {"X-Trace-ID": said} if said else {}
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        try:
+            connection.request(method, path, headers=headers)
+            return str(connection.getresponse().headers["X-Trace-ID"])
+        finally:
+            connection.close()
+
+    for path, method in (("/health", "GET"), ("/metrics", "HEAD"), ("/nothing", "GET"), ("/health", "POST")):
+        assert trace(path, method, "trace-1") == "trace-1"
+        first, second = trace(path, method), trace(path, method, "x" * 129)
+        assert first != second
+        assert [uuid.UUID(each).version for each in (first, second)] == [4, 4]
 
 
 def test_server_without_a_core_says_so_and_finds_the_next_one(path: Path, server: PageServer) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exchange.bus.curve import KeyPair
 from exchange.cli.common import add_settings, may_be_there, settings_of
-from exchange.client import Client
+from exchange.client import Client, Reader
 from exchange.errors import ServiceUnavailableError
 
 OPERATOR = 0
@@ -39,6 +39,22 @@ def add_identity(parser: argparse.ArgumentParser) -> None:
     )
     who.add_argument("--key", type=Path, metavar="FILE", help="CURVE keys of this client, for TCP")
     who.add_argument("--server-key", metavar="KEY", help="the exchange's public key, for TCP")
+
+
+def reader_of(options: argparse.Namespace) -> Reader:
+    """Asks the exchange that the options mean, without a session: the core hears nothing of it."""
+    settings = settings_of(options)
+    return Reader(
+        options.orders or [settings.endpoints.orders],
+        tenant=options.tenant,
+        name=f"cli-{os.getpid()}",
+        user=options.user,
+        queries=settings.endpoints.queries,
+        history=settings.endpoints.history,
+        keys=KeyPair.read(options.key) if options.key else None,
+        server_key=options.server_key,
+        timeout_ms=_PATIENCE_MS,
+    )
 
 
 def connect(options: argparse.Namespace, *, account: int | None = None) -> Client:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from exchange.cli.common import add_settings, settings_of
-from exchange.topology.running import run_all
+from exchange.topology.all_in_one import run_all
 from exchange.topology.supervising import supervise
 
 DESCRIPTION = """Run an exchange on a data directory until it is told to stop (Ctrl-C, SIGTERM): a core
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     add_settings(parser)
     parser.add_argument(
-        "--all-in-one", action="store_true", help="one process, without a supervisor: for tests"
+        "--all-in-one", action="store_true", help="one process, without a supervisor: for tests, notebooks"
     )
 
 

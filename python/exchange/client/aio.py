@@ -11,14 +11,15 @@ from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from exchange.bus.curve import KeyPair
 from exchange.client.administration import AdminRequests
-from exchange.client.asking import ReplicaAsker
-from exchange.client.connecting import Place, check_let_in, endpoints_of, parts
+from exchange.client.asking import ReplicaAsker, no_replica
+from exchange.client.connecting import check_let_in, parts
 from exchange.client.core_queries import CoreQueries
 from exchange.client.errors import ClientClosed
 from exchange.client.face import Face, Makers
-from exchange.client.inquiring import no_replica, warn_of_orders
+from exchange.client.inquiring import warn_of_orders
 from exchange.client.loop_runner import AsyncHandle, LoopRunner
 from exchange.client.ordering import OrderRequests
+from exchange.client.place import Place, endpoints_of
 from exchange.client.queries import Query, QueryRequests
 from exchange.client.records import Records
 from exchange.client.requests import Request
@@ -285,8 +286,8 @@ class AsyncClient(Face):
         name: str,
         user: str,
         account: int | None = None,
-        queries: str | None = None,
-        history: str | None = None,
+        queries: str | Sequence[str] | None = None,
+        history: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -307,7 +308,14 @@ class AsyncClient(Face):
             timeout_ms=timeout_ms,
             retry_ms=retry_ms,
         )
-        place = Place(endpoints_of(endpoint), queries, history, keys, server_key, security_context)
+        place = Place(
+            endpoints_of(endpoint),
+            endpoints_of(queries),
+            endpoints_of(history),
+            keys,
+            server_key,
+            security_context,
+        )
         made = parts(settings, place, account, after)
         runner = LoopRunner(made.session, made.dealer, made.hub)
         client = cls(runner, TaskInquirer(made.make_asker, made.makers.query), made.makers)

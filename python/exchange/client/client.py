@@ -9,12 +9,13 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from exchange.bus.curve import KeyPair
 from exchange.client.administration import AdminRequests
-from exchange.client.connecting import Place, check_let_in, endpoints_of, parts
+from exchange.client.connecting import check_let_in, parts
 from exchange.client.core_queries import CoreQueries
 from exchange.client.face import Face, Makers
 from exchange.client.handles import Handle
 from exchange.client.inquiring import ThreadInquirer
 from exchange.client.ordering import OrderRequests
+from exchange.client.place import Place, endpoints_of
 from exchange.client.queries import Query, QueryRequests
 from exchange.client.records import Records
 from exchange.client.reports import ReportStream, StreamWaiter
@@ -179,8 +180,8 @@ class Client(Face):
         name: str,
         user: str,
         account: int | None = None,
-        queries: str | None = None,
-        history: str | None = None,
+        queries: str | Sequence[str] | None = None,
+        history: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -200,8 +201,9 @@ class Client(Face):
             name: Of the session: the same name takes up where it left. One connection has it at a time.
             user: Who speaks, for the exchange's records.
             account: Used where a request names none.
-            queries: Of the read replica; by default the `queries.sock` beside the first ipc `orders.sock`.
-            history: Of the order history; by default the `history.sock` there.
+            queries: Of the read replica, or of several, over which questions are spread; by default the
+                `queries.sock` beside the first ipc `orders.sock`.
+            history: Likewise of the order history; by default the instances that run there.
             keys: This client's CURVE keys.
             server_key: The exchange's public key, with `keys`.
             cancel_on_disconnect: The core cancels this session's orders when it is lost.
@@ -225,7 +227,14 @@ class Client(Face):
             timeout_ms=timeout_ms,
             retry_ms=retry_ms,
         )
-        place = Place(endpoints_of(endpoint), queries, history, keys, server_key, security_context)
+        place = Place(
+            endpoints_of(endpoint),
+            endpoints_of(queries),
+            endpoints_of(history),
+            keys,
+            server_key,
+            security_context,
+        )
         made = parts(settings, place, account, after)
         runner = ThreadRunner(made.session, made.dealer, made.hub, made.lock)
         inquirer = ThreadInquirer(name, made.make_asker, made.makers.query)

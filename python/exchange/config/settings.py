@@ -21,12 +21,14 @@ class Durability(StrEnum):
     REPLICA = "replica"  # synchronised by the standby: survives the machine
 
 
-def _setting(default: Any, meaning: str, *bounds: int, secret: bool = False) -> Any:
+def _setting(default: Any, meaning: str, *bounds: int, secret: bool = False, also: str = "") -> Any:
     """A field with what its type does not say; `bounds` are the least and greatest value of a number.
 
-    What may hold a password is `secret`: it is in no `repr`.
+    What may hold a password is `secret`: it is in no `repr`. `also` is the variable that other systems have
+    for the same, which counts where ours says nothing.
     """
-    return field(default=default, repr=not secret, metadata={"meaning": meaning, "bounds": bounds or None})
+    metadata = {"meaning": meaning, "bounds": bounds or None, "also": also}
+    return field(default=default, repr=not secret, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +160,25 @@ class Stores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """What services keep of each other's answers, until an administrator changes something."""
+
+    url: str = _setting(
+        "",
+        "`redis://host:6379/0`, `rediss://…` or `unix:///…`, shared by several; needs the extra `redis`;"
+        " empty: in each process's memory",
+        secret=True,
+        also="REDIS_URL",
+    )
+    prefix: str = _setting("exchange", "Begins all keys in Redis: exchanges that share one have one each")
+    entries_max: int = _setting(
+        100_000, "Entries in memory; beyond it those go that were asked for longest ago", 1, 10_000_000
+    )
+    ttl_ms: int = _setting(60_000, "Age at which an entry counts no more", 1, 86_400_000)
+    timeout_ms: int = _setting(200, "How long Redis has to answer; then the source is asked", 1, 5_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """Keys and the audit log."""
 
@@ -212,9 +233,9 @@ class Registry:
     """Where services are that no running process of this exchange hosts; empty: nowhere."""
 
     heartbeats: bool = _setting(True, "Processes say in `run/instances` that they live, and are found there")
-    market_data: str = _setting("http://localhost:8001", "Market data")
-    regime_detection: str = _setting("http://localhost:8002", "The regime of the market")
-    risk_management: str = _setting("http://localhost:8003", "Approval of trades")
+    market_data: str = _setting("http://localhost:8001", "Market data", also="MARKET_DATA_URL")
+    regime_detection: str = _setting("http://localhost:8002", "The regime of the market", also="REGIME_URL")
+    risk_management: str = _setting("http://localhost:8003", "Approval of trades", also="RISK_URL")
     execution: str = _setting("http://localhost:8004", "Trade requests")
 
 
@@ -235,6 +256,7 @@ class Settings:
     risk: Risk = field(default_factory=Risk)
     stages: Stages = field(default_factory=Stages)
     stores: Stores = field(default_factory=Stores)
+    cache: Cache = field(default_factory=Cache)
     security: Security = field(default_factory=Security)
     replication: Replication = field(default_factory=Replication)
     events: Events = field(default_factory=Events)

@@ -1,5 +1,8 @@
 """Hosts a service whose state is rows: takes events in one thread, answers queries beside it.
 
+Several instances may run on one store. One of them consumes, all answer; when that one is gone another one
+takes its place, for a group's place at a topic is given back with the process.
+
       event log ──▶ consumer, a thread ──▶ store ◀── queries, threads ◀── RPC, an event loop
                     one transaction a read          a view of their own each
 
@@ -14,34 +17,35 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from exchange.bus.context import Context, new_context
 from exchange.bus.log.interface import EventLog
-from exchange.bus.rpc import Call, Dispatcher, Handler, RpcServer
+from exchange.bus.rpc import Dispatcher, RpcServer
 from exchange.bus.topics import TopicTable
 from exchange.config.settings import Settings
-from exchange.domain.queries import Request
+from exchange.errors import LogFault, LogRefused
 from exchange.observability.health import Status
+from exchange.observability.openmetrics import Family
 from exchange.runtime.auditing import ProcessAudit, guard
 from exchange.runtime.beside_core import StatusFile, status_path
-from exchange.runtime.caller import Caller
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.consumer_metrics import consumer_families
 from exchange.runtime.log import log
+from exchange.runtime.queries import handlers_of_store
+from exchange.runtime.reference import Reference
 from exchange.runtime.rpc_metrics import ServedCalls
-from exchange.runtime.spec import Query, ServiceSpec
+from exchange.runtime.spec import ServiceSpec
 from exchange.runtime.vitals import Vitals
-from exchange.schema.codec import decode_message, encode_message
 from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import Store
 
 _STATUS_S: Final = 0.25
-_LOOK_S: Final = 0.02
+_TAKE_OVER_S: Final = 0.25
 _DRAIN_MS: Final = 5_000
 
 
@@ -65,6 +69,8 @@ class HostPlan:
         vitals: Of this process.
         contexts: By which keys security contexts are read.
         audit: Where calls that are refused are recorded.
+        reference: Makes what its queries look instruments up with.
+        needs: How what it depends on beside the log is.
     """
 
     spec: ServiceSpec
@@ -77,6 +83,8 @@ class HostPlan:
     vitals: Vitals
     contexts: StoredContexts
     audit: ProcessAudit
+    reference: Callable[[Context], AbstractAsyncContextManager[Reference]]
+    needs: Callable[[], Mapping[str, Status]]
 
 
 class ServiceHost:
@@ -93,7 +101,7 @@ class ServiceHost:
         self._stop.set()
 
     async def run(self) -> None:
-        """Consumes and serves until stopped.
+        """Serves until stopped, and consumes as soon as no other instance does.
 
         The order of the end: no new calls, those under way answered, the batch under way committed.
 
@@ -104,31 +112,58 @@ class ServiceHost:
         plan = self._plan
         started = time.monotonic()
         context: Context = new_context()
-        with Consumer(plan.spec, plan.store, plan.event_log, plan.topics) as consumer:
-            self.consumer = consumer
-            served = ServedCalls()
-            dispatcher = Dispatcher(
-                handlers_of_store(plan.spec, plan.store), [served, guard(plan.contexts, plan.audit)]
-            )
-            plan.vitals.tells(
-                families=lambda: consumer_families(consumer, plan.event_log, time.time_ns),
-                needs=lambda: dict.fromkeys(consumer.held, Status.DEGRADED),
-                lag=lambda: consumer.behind,
-            )
-            plan.vitals.tells(families=served.families)
-            try:
+        served = ServedCalls()
+        plan.vitals.tells(families=self._families, needs=self._needs, lag=lambda: self._behind)
+        plan.vitals.tells(families=served.families)
+        try:
+            async with plan.reference(context) as reference:
+                handlers = handlers_of_store(plan.spec, plan.store, reference)
+                dispatcher = Dispatcher(handlers, [served, guard(plan.contexts, plan.audit)])
+                await asyncio.to_thread(self._take_over)
                 async with plan.serve(context, plan.endpoint, dispatcher) as server:
-                    log("service ready", endpoint=plan.endpoint, after_s=f"{time.monotonic() - started:.3f}")
-                    await self._work(consumer, server)
-            finally:
-                context.term()
-                plan.audit.close()
-                status_path(plan.directory, plan.spec.name).unlink(missing_ok=True)
-        log("service stopped", events=consumer.counts.get("taken", 0))
+                    log(
+                        "service ready",
+                        endpoint=plan.endpoint,
+                        consumes=self.consumer is not None,
+                        after_s=f"{time.monotonic() - started:.3f}",
+                    )
+                    await self._work(server)
+        finally:
+            if self.consumer is not None:
+                self.consumer.close()
+            context.term()
+            plan.audit.close()
+            status_path(plan.directory, plan.vitals.name).unlink(missing_ok=True)
+        log("service stopped", events=self._counts.get("taken", 0))
 
-    async def _work(self, consumer: Consumer, server: RpcServer) -> None:
-        consume = asyncio.create_task(asyncio.to_thread(consumer.run, self._stop_consumer))
-        tell = asyncio.create_task(self._tell(consumer))
+    def _take_over(self) -> Consumer | None:
+        """What consumes; None while another instance does."""
+        plan = self._plan
+        if self.consumer is None:
+            try:
+                self.consumer = Consumer(plan.spec, plan.store, plan.event_log, plan.topics)
+            except LogRefused as error:
+                if error.fault is not LogFault.GROUP_IN_USE:
+                    raise
+        return self.consumer
+
+    async def _consume(self) -> None:
+        """Takes events; while another instance does, looks now and then whether it is gone."""
+        consumer, waited = self.consumer, False
+        while consumer is None:
+            if not waited:
+                log("another instance consumes")
+            await asyncio.sleep(_TAKE_OVER_S)
+            if self._stop_consumer.is_set():
+                return
+            consumer, waited = await asyncio.to_thread(self._take_over), True
+        if waited:
+            log("took over: the other instance is gone")
+        await asyncio.to_thread(consumer.run, self._stop_consumer)
+
+    async def _work(self, server: RpcServer) -> None:
+        consume = asyncio.create_task(self._consume())
+        tell = asyncio.create_task(self._tell())
         stop = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({consume, tell, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -142,50 +177,45 @@ class ServiceHost:
             if isinstance(error, Exception):
                 raise error
 
-    async def _tell(self, consumer: Consumer) -> None:
+    async def _tell(self) -> None:
         """Says four times a second that it works, and how far it is behind the log."""
-        status, said = StatusFile(self._plan.directory, self._plan.spec.name), ""
+        status, said = StatusFile(self._plan.directory, self._plan.vitals.name), ""
         while True:
             self._plan.vitals.beat()
             await asyncio.to_thread(self._plan.audit.keep_or_say)
-            behind = await asyncio.to_thread(lambda: consumer.behind)
-            held = "; ".join(f"{place}: {why}" for place, why in consumer.held.items())
-            taken = consumer.counts.get("taken", 0)
-            status.say(time.monotonic_ns(), events=taken, behind=behind, held=int(bool(held)))
+            behind = await asyncio.to_thread(lambda: self._behind)
+            held = "; ".join(f"{place}: {why}" for place, why in self._held.items())
+            status.say(
+                time.monotonic_ns(),
+                events=self._counts.get("taken", 0),
+                behind=behind or 0,
+                held=int(bool(held)),
+                consumes=int(self.consumer is not None),
+            )
             if held != said:
                 log("standing still" if held else "going on", level=logging.WARNING, why=held or said)
                 said = held
             await asyncio.sleep(_STATUS_S)
 
+    @property
+    def _behind(self) -> int | None:
+        return None if self.consumer is None else self.consumer.behind
 
-def handlers_of_store(spec: ServiceSpec, store: Store) -> dict[str, Handler]:
-    """The methods `service.RequestType` of a service with a store.
+    @property
+    def _held(self) -> Mapping[str, str]:
+        return {} if self.consumer is None else self.consumer.held
 
-    Args:
-        spec: The service; its queries are called with a transaction that reads.
-        store: Of the service.
-    """
-    return {
-        f"{spec.name}.{kind.__name__}": _handler(kind, query, store) for kind, query in spec.queries.items()
-    }
+    @property
+    def _counts(self) -> Mapping[str, int]:
+        return {} if self.consumer is None else self.consumer.counts
 
+    def _needs(self) -> Mapping[str, Status]:
+        return {**dict.fromkeys(self._held, Status.DEGRADED), **self._plan.needs()}
 
-def _handler(kind: type[Request], query: Query, store: Store) -> Handler:
-    def ask(request: Request, caller: Caller) -> Any:
-        with store.read() as tx:
-            return query(tx, request, caller)
-
-    async def handle(call: Call) -> bytes:
-        request = decode_message(kind, call.payload)
-        accounts = call.principal.accounts if call.principal else frozenset()
-        caller = Caller.of_tenant(call.metadata.tenant_id, accounts)
-        while True:
-            reply = await asyncio.to_thread(ask, request, caller)
-            if reply.sequence >= request.min_seq:
-                return encode_message(reply)
-            await asyncio.sleep(_LOOK_S)  # until the call's deadline
-
-    return handle
+    def _families(self) -> Iterable[Family]:
+        if self.consumer is None:
+            return ()
+        return consumer_families(self.consumer, self._plan.event_log, time.time_ns)
 
 
 async def host_until_told(plan: HostPlan, signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM)) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # SQLAlchemy is for those who have a store
 Query = Callable[[Any, Any, Caller], Any]
 # What takes a batch of events: `handle(tx, events) -> events`.
 Handler = Callable[[Any, Any], Any]
+# What stands around the queries of a service with a store: `around(reference, request, ask) -> reply`, where
+# `ask(request)` is the query. It may look instruments up (`runtime.reference`), outside of any transaction.
+Around = Callable[[Any, Any, Callable[[Any], Any]], Any]
 # What turns a request of an administrator into the record that is sequenced: `command(request) -> record`.
 Command = Callable[[Any], Any]
 
@@ -32,6 +35,7 @@ class ServiceSpec:
         tables: Of its store, as numbered steps; empty where its state is a fold of the journal.
         handlers: By type of event.
         queries: By type of request message; each is called as `NAME.RequestType`.
+        around: What stands around its queries; None: nothing.
         commands: By type of request message: what becomes a journaled command.
         needs: Services without which it refuses to work.
     """
@@ -42,6 +46,7 @@ class ServiceSpec:
     tables: tuple[Migration, ...] = ()
     handlers: Mapping[type, Handler] = field(default_factory=dict)
     queries: Mapping[type, Query] = field(default_factory=dict)
+    around: Around | None = None
     commands: Mapping[type, Command] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
 

@@ -50,6 +50,7 @@ SERVICE_ACCOUNTS: Final[Mapping[str, frozenset[str]]] = {
     "accounts": frozenset({"stage"}),
     "risk": frozenset({"stage"}),
     "standby": frozenset({"follow"}),
+    "history": frozenset({"read"}),
 }
 
 # What a call of a method needs. The order socket has no methods: there the core looks at the same roles.

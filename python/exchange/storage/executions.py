@@ -52,6 +52,7 @@ class Outcome:
         commands: How many it has.
         executions: Reports and answers, in order.
         trades: In order.
+        payload: The record itself, its commands.
     """
 
     sequence: int
@@ -60,6 +61,7 @@ class Outcome:
     commands: int
     executions: tuple[Rows, ...]
     trades: tuple[Rows, ...]
+    payload: bytes
 
 
 _NO_TENANTS: Final[Tenants] = np.zeros(0, np.uint32)
@@ -117,6 +119,7 @@ class ExecutionFold:
             commands=record.commands,
             executions=tuple(self._executions(before, reports, answers)),
             trades=tuple(self._trades_of(reports)),
+            payload=record.payload,
         )
         if self.executions != before + len(reports) + len(answers):
             raise StorageError(f"the events of {outcome.sequence} end with {self.executions}, after {before}")

@@ -60,11 +60,11 @@ def audit(settings: Settings, _number: int = 0) -> int:
     return _behind_core("exchange.runtime.audit_follower", _NICE_AUDIT, settings)
 
 
-def service(name: str, settings: Settings, _number: int = 0) -> int:
-    """A service with a store."""
+def service(name: str, settings: Settings, number: int = 0) -> int:
+    """An instance of a service with a store."""
     rank(_NICE_SERVICE)
     keep_off(settings.core.cpu)
-    import_module("exchange.topology.hosted").main(name, settings)
+    import_module("exchange.topology.hosted").main(name, settings, number)
     return ExitCode.STOPPED
 
 
