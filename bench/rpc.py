@@ -36,6 +36,7 @@ from exchange.bus.rpc import (
     RpcServer,
     SocketChannel,
     Stub,
+    eager,
     serve_unary,
 )
 from exchange.domain.contracts import GET_TRADE
@@ -87,7 +88,7 @@ def serve(way: str, directory: str, keys: KeyPair, client: KeyPair, told: Connec
         if way == WAYS[1]:
             await echo_bare(directory, told)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        dispatcher = Dispatcher({"bench.echo": echo})
+        dispatcher = Dispatcher({"bench.echo": eager(echo)})
         if way == "ipc":
             server = RpcServer(context, ipc_endpoint(Path(directory), "rpc"), dispatcher)
         else:

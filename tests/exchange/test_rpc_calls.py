@@ -567,7 +567,7 @@ def test_interceptors_stand_around_calls_in_their_order(way: str, tmp_path: Path
     def stepping(name: str) -> object:
         async def step(call: Call, proceed: Handler) -> bytes:
             steps.append(f"> {name}")
-            answer = await proceed(replace(call, payload=call.payload + name.encode()))
+            answer = await proceed(call._replace(payload=call.payload + name.encode()))
             steps.append(f"< {name}")
             return answer + name.encode()
 

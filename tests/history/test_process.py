@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from exchange.client import Client
-from exchange.client.asking import ReplicaAsker
+from exchange.client.asking import ReplicaAsker, WayToReplica
 from exchange.client.connecting import Place
 from exchange.client.ids import Names
 from exchange.client.instruments import Directory, Instrument
@@ -189,9 +189,8 @@ def test_client_that_knows_no_history_says_what_is_missing(tmp_path: Path) -> No
     """Nobody is asked where no endpoint is known: over TCP none follows from that of the core."""
 
     async def ask() -> None:
-        asker = ReplicaAsker(
-            f"ipc://{tmp_path}/queries.sock", None, None, None, Names("x", lambda: 1), 1, "x", lambda: 0, None
-        )
+        endpoint, names = f"ipc://{tmp_path}/queries.sock", Names("x", lambda: 1)
+        asker = ReplicaAsker(WayToReplica(endpoint, None, None, None, names, 1, "x", lambda: 0, None))
         try:
             await asker.ask(HistoryOrdersRequest(), 1_000)
         finally:

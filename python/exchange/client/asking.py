@@ -1,16 +1,20 @@
-"""The way to a replica over RPC, and a thread with an event loop for those who have none."""
+"""The way to a replica and to the history over RPC: for an event loop, and for threads that wait."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel
-from exchange.client.errors import ClientClosed
+from exchange.bus.rpc import (
+    NO_CONTEXT,
+    BlockingChannel,
+    BlockingClient,
+    Metadata,
+    RpcClient,
+    SocketChannel,
+)
 from exchange.client.ids import Names
 from exchange.client.queries import method_of
 from exchange.domain import queries as q
@@ -18,15 +22,13 @@ from exchange.errors import ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.schema.codec import decode_message, encode_message
 
-T = TypeVar("T")
+TIMEOUT_MS = 5_000
+_HISTORY = "history."
 
-TIMEOUT_MS: Final = 5_000
 
-
-class ReplicaAsker:
-    """Asks a replica, and the history. Belongs to the asyncio loop in which it is made.
-
-    Every call carries the four headers.
+@dataclass(frozen=True, slots=True)
+class WayToReplica:
+    """Where questions go, and what all of them carry.
 
     Args:
         endpoint: Of the replica.
@@ -38,59 +40,55 @@ class ReplicaAsker:
         security_context: For `x-security-context`; by default an empty one.
     """
 
-    def __init__(
-        self,
-        endpoint: str,
-        history: str | None,
-        keys: KeyPair | None,
-        server_key: str | None,
-        names: Names,
-        tenant: int,
-        user: str,
-        seen: Callable[[], int],
-        security_context: str | None,
-    ) -> None:
-        self._names = names
-        self._tenant = str(tenant)
-        self._user = user
-        self._seen = seen
-        self._security_context = security_context or NO_CONTEXT
+    endpoint: str
+    history: str | None
+    keys: KeyPair | None
+    server_key: str | None
+    names: Names
+    tenant: int
+    user: str
+    seen: Callable[[], int]
+    security_context: str | None
+
+    def metadata(self) -> Metadata:
+        """The four headers of one question."""
+        context = self.security_context or NO_CONTEXT
+        return Metadata(self.names.correlation_id(), str(self.tenant), self.user, context)
+
+
+class ReplicaAsker:
+    """Asks a replica, and the history. Belongs to the asyncio loop in which it is made."""
+
+    def __init__(self, way: WayToReplica) -> None:
+        self._way = way
         self._context = new_context()
-        channel = SocketChannel(self._context, endpoint, keys=keys, server_public=server_key)
         policies = Policies()
+        channel = SocketChannel(self._context, way.endpoint, keys=way.keys, server_public=way.server_key)
         self._replica = RpcClient(channel, policies.of("client", "replica"))
         self._history: RpcClient | None = None
-        if history is not None:
-            channel = SocketChannel(self._context, history, keys=keys, server_public=server_key)
+        if way.history is not None:
+            channel = SocketChannel(self._context, way.history, keys=way.keys, server_public=way.server_key)
             self._history = RpcClient(channel, policies.of("client", "history"))
 
     @property
     def seen(self) -> int:
         """The last journal sequence of which the client saw an answer."""
-        return self._seen()
+        return self._way.seen()
 
     async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
         """The reply to one request; it is asked again where nobody answered, as questions change nothing."""
-        metadata = Metadata(self._names.correlation_id(), self._tenant, self._user, self._security_context)
         method = method_of(request)
-        payload = await self._who_answers(method).call(
+        client = self._history if method.startswith(_HISTORY) else self._replica
+        if client is None:
+            raise _no_history()
+        payload = await client.call(
             method,
             encode_message(request),
-            metadata=metadata,
+            metadata=self._way.metadata(),
             timeout_ms=timeout_ms or TIMEOUT_MS,
             repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)
-
-    def _who_answers(self, method: str) -> RpcClient:
-        if not method.startswith("history."):
-            return self._replica
-        if self._history is None:
-            raise ServiceUnavailableError(
-                "no history is known: give its endpoint to connect(..., history=...);"
-                " an exchange keeps one where history.enabled is true"
-            )
-        return self._history
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -100,51 +98,50 @@ class ReplicaAsker:
         self._context.destroy(linger=0)
 
 
-class LoopThread:
-    """An event loop in a thread of its own, started when it is first needed."""
+class BlockingAsker:
+    """`ReplicaAsker` for threads that wait; any number of them. To be run by `run_now`: it never suspends."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._closed = False
+    def __init__(self, way: WayToReplica) -> None:
+        self._way = way
+        self._context = new_context()
+        policies = Policies()
+        channel = BlockingChannel(self._context, way.endpoint, keys=way.keys, server_public=way.server_key)
+        self._replica = BlockingClient(channel, policies.of("client", "replica"))
+        self._history: BlockingClient | None = None
+        if way.history is not None:
+            channel = BlockingChannel(self._context, way.history, keys=way.keys, server_public=way.server_key)
+            self._history = BlockingClient(channel, policies.of("client", "history"))
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine there and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._started(work)).result()
+    @property
+    def seen(self) -> int:
+        """The last journal sequence of which the client saw an answer."""
+        return self._way.seen()
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run a coroutine there; what it raises is lost, so it should not."""
-        asyncio.run_coroutine_threadsafe(work, self._started(work))
+    async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
+        """See `ReplicaAsker.ask`."""
+        method = method_of(request)
+        client = self._history if method.startswith(_HISTORY) else self._replica
+        if client is None:
+            raise _no_history()
+        payload = client.call(
+            method,
+            encode_message(request),
+            metadata=self._way.metadata(),
+            timeout_ms=timeout_ms or TIMEOUT_MS,
+            repeatable=True,
+        )
+        return decode_message(q.QUERIES[type(request)], payload)
 
-    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Cancel what runs there, run `last`, end the thread. Nothing is done where nothing was started."""
-        with self._lock:
-            self._closed = True
-            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
-        if loop is None or thread is None:
-            return
+    def close(self) -> None:
+        """Give up what is under way."""
+        for client in (self._replica, self._history):
+            if client is not None:
+                client.close()
+        self._context.destroy(linger=0)
 
-        async def end() -> None:
-            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-            await last()
 
-        asyncio.run_coroutine_threadsafe(end(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-    def _started(self, work: Coroutine[Any, Any, Any]) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._closed:
-                work.close()
-                raise ClientClosed("the client is closed")
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
-                self._thread.start()
-            return self._loop
+def _no_history() -> ServiceUnavailableError:
+    return ServiceUnavailableError(
+        "no history is known: give its endpoint to connect(..., history=...);"
+        " an exchange keeps one where history.enabled is true"
+    )

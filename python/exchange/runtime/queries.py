@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from exchange.bus.rpc import Call, Handler
+from exchange.bus.rpc import Call, Handler, Method, eager
 from exchange.domain.queries import Request
 from exchange.runtime.caller import Caller
 from exchange.runtime.follow import JournalFollower
@@ -13,8 +13,10 @@ from exchange.runtime.spec import Query, ServiceSpec
 from exchange.schema.codec import decode_message, encode_message
 
 
-def handlers_of(specs: Sequence[ServiceSpec], ports: Any, follower: JournalFollower) -> dict[str, Handler]:
-    """The methods `service.RequestType` of all services.
+def handlers_of(
+    specs: Sequence[ServiceSpec], ports: Any, follower: JournalFollower
+) -> dict[str, Handler | Method]:
+    """The methods `service.RequestType` of all services; each is eager, as it seldom has to wait.
 
     Args:
         specs: the services.
@@ -22,7 +24,7 @@ def handlers_of(specs: Sequence[ServiceSpec], ports: Any, follower: JournalFollo
         follower: brings it forward; a query runs between two of its slices.
     """
     return {
-        f"{spec.name}.{kind.__name__}": _handler(kind, query, ports, follower)
+        f"{spec.name}.{kind.__name__}": eager(_handler(kind, query, ports, follower))
         for spec in specs
         for kind, query in spec.queries.items()
     }
