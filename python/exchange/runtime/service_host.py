@@ -26,11 +26,12 @@ from exchange.bus.topics import TopicTable
 from exchange.config.settings import Settings
 from exchange.domain.queries import Request
 from exchange.observability.health import Status
-from exchange.runtime.auditing import ProcessAudit, guard
+from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.caller import Caller
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.consumer_metrics import consumer_families
+from exchange.runtime.interceptors import standard_interceptors
 from exchange.runtime.log import log
 from exchange.runtime.rpc_metrics import ServedCalls
 from exchange.runtime.spec import Query, ServiceSpec
@@ -108,7 +109,8 @@ class ServiceHost:
             self.consumer = consumer
             served = ServedCalls()
             dispatcher = Dispatcher(
-                handlers_of_store(plan.spec, plan.store), [served, guard(plan.contexts, plan.audit)]
+                handlers_of_store(plan.spec, plan.store),
+                standard_interceptors(served, plan.contexts, plan.audit),
             )
             plan.vitals.tells(
                 families=lambda: consumer_families(consumer, plan.event_log, time.time_ns),

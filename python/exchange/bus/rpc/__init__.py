@@ -29,7 +29,7 @@ from exchange.bus.rpc.client import BlockingClient, RpcClient
 from exchange.bus.rpc.client_stream import ClientStream
 from exchange.bus.rpc.dispatch import Dispatcher, DispatchLimits
 from exchange.bus.rpc.eager import run_now
-from exchange.bus.rpc.interceptors import CallRecord, log_calls, observe_calls
+from exchange.bus.rpc.interceptors import CallRecord, observe_calls
 from exchange.bus.rpc.local import LocalChannel
 from exchange.bus.rpc.methods import Method, bidirectional, client_streaming, eager, server_streaming
 from exchange.bus.rpc.metrics import CallMetrics, MethodCounts
@@ -78,7 +78,6 @@ __all__ = [
     "client_streaming",
     "current_scope",
     "eager",
-    "log_calls",
     "observe_calls",
     "run_now",
     "serve_bidirectional",

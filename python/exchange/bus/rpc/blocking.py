@@ -23,6 +23,7 @@ from exchange.bus.rpc.wire import answer_of, check_payload, frame_of, reply_of
 from exchange.errors import DeadlineExceeded, RpcStatus, ServiceUnavailableError, WireError
 from exchange.schema.bus_frames import CancelFrame, ReplyFrame, encode_frame
 
+_POLLIN: Final = int(zmq.POLLIN)  # the enumeration's own arithmetic takes longer than asking libzmq
 _IDLE_MAX: Final = 8
 """Connections that are kept while nobody asks."""
 
@@ -229,4 +230,4 @@ class _Connection:
 
 def _readable(socket: zmq.Socket[bytes]) -> bool:
     """Whether a message is there. A descriptor tells only once that one came: look here before waiting."""
-    return bool(int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+    return bool(int(socket.getsockopt(zmq.EVENTS)) & _POLLIN)
