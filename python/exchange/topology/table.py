@@ -131,4 +131,13 @@ PROCESSES: Final[tuple[Process, ...]] = (
         essential=False,
         numbers=lambda settings: (0,) if settings.history.enabled else (),
     ),
+    Process(
+        "observe",
+        (),
+        "serves health and metrics of processes that no supervisor has started",
+        mains.observe,
+        partial(_well, "observe"),
+        essential=False,
+        numbers=lambda _settings: (),  # a supervisor does it by itself
+    ),
 )
