@@ -613,7 +613,6 @@ def test_interceptor_that_refuses_keeps_the_call_from_the_handler(way: str, tmp_
     assert seen == []
 
 
-@pytest.mark.req("E012")
 @every_way
 def test_served_calls_are_logged_and_tell_no_secret(way: str, tmp_path: Path) -> None:
     """A line of JSON for each at debug, failures as warnings; neither payload nor security context in one."""
