@@ -13,20 +13,14 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from functools import partial
 from typing import Any, Final
 
-import numpy as np
-
 from cmatch._core import JournalReader, JournalRecord, Venue
 from cmatch.errors import JournalGap
-from cmatch.frames import CommandList, decode_commands
-from cmatch.rejects import RejectCode
 from exchange.config.settings import Settings
-from exchange.domain.enums import AdminAction
-from exchange.domain.messages import AdminCommand, CommandFrame, InstrumentCommand, LedgerCommand
 from exchange.errors import AuditUnavailable, StorageError
+from exchange.runtime.audit_entries import administrative, entry_of
 from exchange.runtime.auditing import key_store
 from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.exits import ExitCode
@@ -34,7 +28,6 @@ from exchange.runtime.follower_metrics import tell_progress
 from exchange.runtime.log import log
 from exchange.runtime.refusals import Refused, read_refused
 from exchange.runtime.vitals import telling
-from exchange.schema.codec import decode_command_frame
 from exchange.security.audit import AuditChain, AuditEntry, Outcome
 from exchange.security.audit.heads import Position
 from exchange.storage.directory import DataDirectory
@@ -46,21 +39,9 @@ NAME: Final = "audit"
 CHAIN: Final = "core"
 
 _SLICE_COMMANDS: Final = 4_096
-_PAYLOAD_BYTES_MAX: Final = 1 << 30
 _SHORTEST_PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.1
 _PAUSE_WITHOUT_ROOM_S: Final = 1.0
-_FAMILIES: Final = (CommandList.LEDGER, CommandList.INSTRUMENTS, CommandList.ADMINISTRATION)
-_AREAS: Final = {LedgerCommand: "ledger", InstrumentCommand: "instruments", AdminCommand: "administration"}
-# Of sessions and of time, and what a trader asks for its own orders: nobody administers anything by them.
-_NOT_ADMINISTRATIVE: Final = (
-    AdminAction.OPEN_SESSION,
-    AdminAction.LOSE_SESSION,
-    AdminAction.TICK,
-    AdminAction.SET_COUNTDOWN,
-)
-_WHO: Final = ("kind", "session", "tenant", "actor", "correlation_id", "sent_at", "present")
-Command = LedgerCommand | InstrumentCommand | AdminCommand
 
 
 class AuditFollower:
@@ -160,7 +141,7 @@ class AuditFollower:
         last = record.first_sequence + record.commands - 1
         if record.first_sequence <= self._known.sequence and record.epoch > self._known.epoch:
             yield self._rewind(record)
-        commands = _administrative(record.payload) if last > self._known.sequence else ()
+        commands = administrative(record.payload) if last > self._known.sequence else ()
         names = self._session_names() if commands else {}
         _, answers = self._venue.apply_payload(record.payload)
         self._at = Position(last, record.epoch)
@@ -170,7 +151,7 @@ class AuditFollower:
         for place, command in commands:
             sequence = record.first_sequence + place
             if sequence > self._known.sequence:
-                yield _entry(
+                yield entry_of(
                     command, Position(sequence, record.epoch), record.ts_ns, rejects.get(sequence), names
                 )
 
@@ -201,77 +182,6 @@ class AuditFollower:
 def _later(position: Position) -> tuple[int, int]:
     """Of two places the one of the later epoch is later: what was written before may have been lost."""
     return position.epoch, position.sequence
-
-
-def _administrative(payload: bytes) -> tuple[tuple[int, Command], ...]:
-    """The commands of administrators in a record, each with its place there."""
-    _, family, rows = decode_commands(payload, limit=_PAYLOAD_BYTES_MAX)
-    if family not in _FAMILIES:
-        return ()
-    if family is CommandList.ADMINISTRATION and np.isin(rows["kind"], _NOT_ADMINISTRATIVE).all():
-        return ()
-    frame: CommandFrame = decode_command_frame(payload, limit=_PAYLOAD_BYTES_MAX)
-    return tuple(
-        (place, command)
-        for place, command in enumerate(frame.records)
-        if isinstance(command, LedgerCommand | InstrumentCommand | AdminCommand)
-        and command.kind not in _NOT_ADMINISTRATIVE
-    )
-
-
-def _entry(
-    command: Command, at: Position, ts_ns: int, reject: int | None, names: dict[int, str]
-) -> AuditEntry:
-    name = names.get(command.session, "")
-    said = {
-        field.name: value if isinstance(value, int) and not hasattr(value, "name") else str(value)
-        for field in fields(command)
-        if field.name not in _WHO and (value := getattr(command, field.name)) != field.default
-    }
-    details: dict[str, str | int] = {
-        "sequence": at.sequence,
-        "epoch": at.epoch,
-        "session": command.session,
-        **said,
-    }
-    if name:
-        details["session_name"] = name
-    if reject:
-        details["reject"] = f"{reject} {_reject_name(reject)}"
-    kills = isinstance(command, AdminCommand) and command.kind in (
-        AdminAction.KILL,
-        AdminAction.OPEN_ACCOUNT,
-    )
-    return AuditEntry(
-        action=f"{_AREAS[type(command)]}.{command.kind}",
-        outcome=Outcome.REFUSED if reject else Outcome.DONE,
-        ts_ns=ts_ns,
-        process="core",
-        # Of these two the record has the tenant that is meant; the session's is then not in it.
-        tenant="" if kills else str(command.tenant),
-        user=getattr(command, "actor", "") or name,
-        target=_target(command),
-        correlation_id=command.correlation_id,
-        details=details,
-    )
-
-
-def _reject_name(number: int) -> str:
-    try:
-        return RejectCode(number).name  # type: ignore[call-arg]  # a look-up; its __new__ takes a row
-    except ValueError:
-        return "of a newer core"
-
-
-def _target(command: Command) -> str:
-    if isinstance(command, LedgerCommand):
-        return f"account {command.account}"
-    if isinstance(command, InstrumentCommand):
-        return f"instrument {command.instrument_id}" if command.instrument_id else f"asset {command.asset}"
-    for name in ("account", "instrument_id", "asset", "shard"):
-        if value := getattr(command, name):
-            return f"{name.removesuffix('_id')} {value}"
-    return f"tenant {command.tenant}" if command.tenant else "venue"
 
 
 def _own(action: str, target: str, details: dict[str, str | int]) -> AuditEntry:
