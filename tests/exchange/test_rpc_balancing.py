@@ -24,7 +24,7 @@ from exchange.bus.rpc import (
     bidirectional,
 )
 from exchange.errors import RpcError, RpcStatus, ServiceUnavailableError
-from tests.exchange.rpc_world import METADATA, context, policy_of, run
+from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, policy_of, run
 
 
 async def until(reached: Callable[[], bool]) -> None:
@@ -96,7 +96,8 @@ async def fleet(path: Path, *names: str) -> AsyncIterator[tuple[Fleet, RpcClient
         made = Fleet(sockets, path)
         for name in names[:2]:
             made.start(name)
-        made.channel = BalancedChannel(made.connect, names, interval_ms=20)
+        # Probes are patient: none of those that are there is left out while the machine stands still.
+        made.channel = BalancedChannel(made.connect, names, interval_ms=20, timeout_ms=PATIENCE_MS)
         try:
             yield made, RpcClient(made.channel, policy_of(failure_threshold=1_000, ladder_s=(0.0,) * 5))
         finally:

@@ -24,7 +24,7 @@ from tests.exchange.worlds import Market, ProcessWorld
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessWorld]:
     """Give an exchange with a shard."""
-    made = ProcessWorld("sync", tmp_path_factory.mktemp("x"), 1, "limits.queue_ttl_ms=60000")
+    made = ProcessWorld("sync", tmp_path_factory.mktemp("x"), 1, "limits.queue_ttl_ms=600000")
     yield made
     made.close()
 
@@ -34,6 +34,7 @@ def away(client: Any) -> bool:
     return bool(client.query.status().stage_away)
 
 
+@pytest.mark.req("B042")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_shard_that_is_gone_leaves_orders_queued_and_takes_them_up(
     world: ProcessWorld, how: signal.Signals

@@ -55,8 +55,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
                 client.admin.deposit("USD", "100000000", account=account)
         yield made
     finally:
-        made.process.kill()
-        made.process.wait()
+        made.end()
 
 
 def connect(up: Up, tenant: int, account: int | None = None) -> Client:
@@ -116,6 +115,7 @@ def test_history_killed_under_load_loses_nothing_and_has_nothing_twice(up: Up) -
     assert status_of(DataDirectory(up.data), "history")["held"] == 0
 
 
+@pytest.mark.req("B004")
 def test_orders_and_executions_by_command(up: Up, tmp_path: Path) -> None:
     """As a table, JSON and Arrow; nothing found, and a question that makes no sense."""
     with connect(up, 1, 11) as client:
@@ -190,7 +190,7 @@ def test_client_that_knows_no_history_says_what_is_missing(tmp_path: Path) -> No
 
     async def ask() -> None:
         endpoint, names = f"ipc://{tmp_path}/queries.sock", Names("x", lambda: 1)
-        asker = ReplicaAsker(WayToReplica(endpoint, None, None, None, names, 1, "x", lambda: 0, None))
+        asker = ReplicaAsker(WayToReplica(endpoint, None, None, None, names, 1, "x", lambda: 0, None, 1_000))
         try:
             await asker.ask(HistoryOrdersRequest(), 1_000)
         finally:

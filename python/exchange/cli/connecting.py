@@ -12,6 +12,7 @@ from exchange.client import Client
 from exchange.errors import ServiceUnavailableError
 
 OPERATOR = 0
+_PATIENCE_MS = 30_000  # whoever waits at a terminal can interrupt
 
 
 def add_client(parser: argparse.ArgumentParser, *, account: bool = False) -> None:
@@ -64,6 +65,8 @@ def connect(options: argparse.Namespace, *, account: int | None = None) -> Clien
         history=settings.endpoints.history,
         keys=KeyPair.read(options.key) if options.key else None,
         server_key=options.server_key,
+        timeout_ms=_PATIENCE_MS,
+        connect_ms=_PATIENCE_MS,
     )
     try:
         client.load_instruments()

@@ -22,7 +22,6 @@ from exchange.errors import ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.schema.codec import decode_message, encode_message
 
-TIMEOUT_MS = 5_000
 _HISTORY = "history."
 
 
@@ -38,6 +37,7 @@ class WayToReplica:
         tenant: On whose behalf; `user` who.
         seen: The last journal sequence of which the client saw an answer.
         security_context: For `x-security-context`; by default an empty one.
+        timeout_ms: How long a question waits for its answer where it says nothing of it.
     """
 
     endpoint: str
@@ -49,6 +49,7 @@ class WayToReplica:
     user: str
     seen: Callable[[], int]
     security_context: str | None
+    timeout_ms: int
 
     def metadata(self) -> Metadata:
         """The four headers of one question."""
@@ -85,7 +86,7 @@ class ReplicaAsker:
             method,
             encode_message(request),
             metadata=self._way.metadata(),
-            timeout_ms=timeout_ms or TIMEOUT_MS,
+            timeout_ms=timeout_ms or self._way.timeout_ms,
             repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)
@@ -127,7 +128,7 @@ class BlockingAsker:
             method,
             encode_message(request),
             metadata=self._way.metadata(),
-            timeout_ms=timeout_ms or TIMEOUT_MS,
+            timeout_ms=timeout_ms or self._way.timeout_ms,
             repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)

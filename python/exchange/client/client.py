@@ -207,7 +207,7 @@ class Client(Face):
             cancel_on_disconnect: The core cancels this session's orders when it is lost.
             after: The last event that an earlier client of this name has seen: reports after it come first.
             heartbeat_ms: A silence of that long ends the connection, which is made again.
-            timeout_ms: How long a request may wait for its answer, reconnects included.
+            timeout_ms: How long a request or a question may wait for its answer, reconnects included.
             retry_ms: When a request that was not answered is sent again, byte for byte.
             connect_ms: How long all of this may take.
             security_context: For the header of questions to the replica; the connection's rights by default.

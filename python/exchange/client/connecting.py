@@ -96,6 +96,7 @@ def parts(settings: Settings, place: Place, account: int | None, after: int) -> 
             settings.user,
             lambda: session.sequence,
             place.security_context,
+            settings.timeout_ms,
         )
     lock = threading.RLock()
     makers = Makers(names, settings.user, account, OrdersView(session, lock).find)

@@ -37,7 +37,8 @@ class Endpoints:
     queries: str = _setting("", "The read replica; `ipc://…`, or `tcp://…` with keys")
     history: str = _setting("", "The order history; `ipc://…`, or `tcp://…` with keys")
     metrics: str = _setting(
-        "127.0.0.1:9464", "HTTP for metrics and health of all processes, `host:port`; empty: none"
+        "127.0.0.1:9464",
+        "HTTP for metrics and health of all processes, `host:port`, port 0: a free one; empty: none",
     )
     process_metrics: str = _setting(
         "",
@@ -69,7 +70,9 @@ class Core:
     cpu: int | None = _setting(
         None, "The processor to have to itself: what else is of the exchange leaves it; empty: any", 0, 4_095
     )
-    prefault: bool = _setting(True, "Touch all memory when it starts, so that no order waits for it")
+    prefault: bool = _setting(
+        True, "Touch all memory beside the first orders, so that later ones never wait for it"
+    )
     lock_memory: bool = _setting(False, "Keep all memory resident (mlockall)")
     snapshot_interval_s: int = _setting(300, "How often the replica takes a snapshot", 1, 86_400)
 

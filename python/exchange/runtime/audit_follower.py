@@ -13,7 +13,6 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, Final
 
 from cmatch._core import JournalReader, JournalRecord, Venue
@@ -93,7 +92,10 @@ class AuditFollower:
         """
         self._flush()
         done, limit = 0, self._limit()
-        while done < most_commands and (record := self._take(limit)) is not None:
+        while done < most_commands:
+            done += self._pass_orders(most_commands - done, limit)
+            if (record := self._take(limit)) is None:
+                break
             done += record.commands
             self._waiting += self._of(record)
         self._flush()
@@ -130,6 +132,15 @@ class AuditFollower:
         )
         self._chain.append([entry])
         self._refused = refused
+
+    def _pass_orders(self, most_commands: int, limit: int) -> int:
+        """Folds what nobody administers by, where no rewind can begin; how many commands it was."""
+        if self._next is not None or self._venue.sequence < self._known.sequence:
+            return 0
+        done, epoch, self._next = self._venue.apply_orders(self._reader, most_commands, limit)
+        if done:
+            self._at = Position(self._venue.sequence, epoch)
+        return done
 
     def _take(self, limit: int) -> JournalRecord | None:
         record, self._next = self._next or self._reader.next(), None
@@ -204,7 +215,7 @@ def _venue_before(directory: DataDirectory, limits: dict[str, Any], sequence: in
         if snapshot.sequence + 1 < begins:
             break
         try:
-            venue = restore(snapshot, partial(Venue.restore, prefault=False))
+            venue = restore(snapshot, Venue.restore)
         except StorageError as error:
             log("snapshot passed over", level=logging.WARNING, reason=error)
             continue

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -253,7 +252,7 @@ def starting_fold(
         if whole and new:
             break
         try:
-            venue = restore(snapshot, partial(Venue.restore, prefault=False))
+            venue = restore(snapshot, Venue.restore)
         except StorageError as error:
             passed_over(error)
             continue

@@ -48,9 +48,10 @@ def main(settings: Settings, names: Sequence[str], services: Sequence[str]) -> i
         signal.signal(number, lambda *_: stop.set())
     vitals = Vitals(OBSERVER)
     status = StatusFile(DataDirectory(settings.data_directory), OBSERVER)
+    endpoints: dict[str, str] = {}
     try:
-        with overview(settings, vitals, names, services):
-            log("observing", endpoint=settings.endpoints.metrics, processes=len(names))
+        with overview(settings, vitals, names, services, endpoints):
+            log("observing", endpoint=endpoints["metrics"], processes=len(names))
             while not stop.wait(_BEAT_S):
                 vitals.beat()
                 status.say(monotonic_ns())
@@ -61,7 +62,11 @@ def main(settings: Settings, names: Sequence[str], services: Sequence[str]) -> i
 
 @contextmanager
 def overview(
-    settings: Settings, vitals: Vitals, names: Sequence[str], services: Sequence[str]
+    settings: Settings,
+    vitals: Vitals,
+    names: Sequence[str],
+    services: Sequence[str],
+    endpoints: dict[str, str],
 ) -> Iterator[None]:
     """Serves the pages of all processes, and says for the core that it lives, until the block ends.
 
@@ -70,6 +75,7 @@ def overview(
         vitals: Of this process.
         names: Of the processes that should be there, the core among them.
         services: Those of the core.
+        endpoints: Where to connect, by name: the port of the pages is noted there.
 
     Raises:
         OSError: The port cannot be had.
@@ -88,5 +94,6 @@ def overview(
             vitals.beats(partial(seen.speak_for_core, membership, services, settings.endpoints.orders))
         if settings.endpoints.metrics:
             host, _, port = settings.endpoints.metrics.rpartition(":")
-            opened.enter_context(PageServer(seen.pages, (host, int(port))))
+            server = opened.enter_context(PageServer(seen.pages, (host, int(port))))
+            endpoints["metrics"] = f"http://{host}:{server.port}/metrics"
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -24,8 +24,12 @@ from exchange.topology.running import prepare
 from exchange.topology.table import KERNELS, PROCESSES, Process, called
 
 
-def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) -> int:
+def supervise(settings: Settings, on_ready: Callable[[Mapping[str, str]], None] | None = None) -> int:
     """Runs the processes of the table under this one until it is told to stop; its exit code.
+
+    Args:
+        settings: Of all of them.
+        on_ready: Called with where to connect, by name, once all are healthy.
 
     Raises:
         ExchangeError: it cannot start: the directory is in use, open to others, or of other limits.
@@ -36,6 +40,7 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
     keep_off(settings.core.cpu)
     directory = prepare(settings)
     vitals = Vitals(SUPERVISOR)
+    endpoints = endpoints_of(settings)
 
     names = [called(each.name, number) for each in PROCESSES for number in each.numbers(settings)]
 
@@ -51,10 +56,10 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
                 for process in PROCESSES
                 for number in process.numbers(settings)
             ],
-            endpoints=endpoints_of(settings),
-            servers=[partial(overview, settings, vitals, names, KERNELS)],
+            endpoints=endpoints,
+            servers=[partial(overview, settings, vitals, names, KERNELS, endpoints)],
             chore=chore,
-            on_ready=on_ready,
+            on_ready=partial(on_ready, endpoints) if on_ready else None,
         )
     )
     return asyncio.run(supervisor.run())

@@ -23,6 +23,7 @@ from cmatch._core import (
     SharedStats,
     Stat,
     SystemClock,
+    Toucher,
     Venue,
     ZmqTransport,
     seed_addresses,
@@ -74,7 +75,6 @@ def main(settings: Settings) -> int:
                 directory,
                 limits_of(settings),
                 _RESUME_BYTES,
-                prefault=settings.core.prefault,
                 passed_over=lambda why: log("snapshot passed over", reason=why),
             )
             journal = Journal(
@@ -131,9 +131,11 @@ def main(settings: Settings) -> int:
             lost=_lost(journal),
             after_s=f"{time.monotonic() - started:.3f}",
         )
+        others = _others_than(settings.core.cpu)
         _make_quiet(settings.core, realtime_priority)
         try:
             keepers: list[Callable[[], object]] = [doorkeeper]
+            keepers += _touched_memory(settings, opened, core, stats, others)
             if stands_by:
                 fencer = stand_by(life, core, clock, directory, settings.replication, doorkeeper)
                 if fencer is None:
@@ -265,6 +267,24 @@ def _edge_file(settings: Settings, policies: Policies) -> list[Callable[[], obje
     if len(policies.all()) == 1:
         return []
     return [EdgeFile(edges_path(stats_path(settings.data_directory)), policies)]
+
+
+def _touched_memory(
+    settings: Settings, opened: ExitStack, core: Sequencer, stats: SharedStats, processors: list[int]
+) -> list[Callable[[], object]]:
+    """Begins to touch it, where that is wanted; what is to be called now and then tells how much is left."""
+    if not settings.core.prefault:
+        return []
+    toucher = Toucher(core, processors)
+    opened.callback(toucher.stop)
+    stats.set(Stat.memory_untouched_bytes, toucher.left)
+    return [lambda: stats.set(Stat.memory_untouched_bytes, toucher.left)]
+
+
+def _others_than(processor: int | None) -> list[int]:
+    """Processors that are not the loop's own, where there are any."""
+    allowed = os.sched_getaffinity(0)
+    return sorted(allowed - {processor} or allowed)
 
 
 def _permit(core: Sequencer, keyring: Keyring) -> None:
