@@ -30,10 +30,11 @@ from exchange.config.settings import Settings
 from exchange.errors import LogFault, LogRefused
 from exchange.observability.health import Status
 from exchange.observability.openmetrics import Family
-from exchange.runtime.auditing import ProcessAudit, guard
+from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.consumer_metrics import consumer_families
+from exchange.runtime.interceptors import standard_interceptors
 from exchange.runtime.log import log
 from exchange.runtime.queries import handlers_of_store
 from exchange.runtime.reference import Reference
@@ -118,7 +119,7 @@ class ServiceHost:
         try:
             async with plan.reference(context) as reference:
                 handlers = handlers_of_store(plan.spec, plan.store, reference)
-                dispatcher = Dispatcher(handlers, [served, guard(plan.contexts, plan.audit)])
+                dispatcher = Dispatcher(handlers, standard_interceptors(served, plan.contexts, plan.audit))
                 await asyncio.to_thread(self._take_over)
                 async with plan.serve(context, plan.endpoint, dispatcher) as server:
                     log(

@@ -145,4 +145,13 @@ PROCESSES: Final[tuple[Process, ...]] = (
         numbers=lambda settings: (0,) if settings.history.enabled else (),
         several=True,
     ),
+    Process(
+        "observe",
+        (),
+        "serves health and metrics of processes that no supervisor has started",
+        mains.observe,
+        partial(_well, "observe"),
+        essential=False,
+        numbers=lambda _settings: (),  # a supervisor does it by itself
+    ),
 )
