@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -71,11 +72,14 @@ class Core:
         """Of its orders."""
         return f"ipc://{self.directory}/run/orders.sock"
 
-    def start(self) -> None:
+    def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
         """Returns once it is ready; `log` is that of this life.
 
+        Args:
+            given_up: Whether it cannot become ready any more, though it may not have ended.
+
         Raises:
-            CoreFailed: it is not within `_WAIT_S`, or ended before.
+            CoreFailed: it is not within `_WAIT_S`, ended before, or was given up.
         """
         words = [
             *self.prefix,
@@ -101,7 +105,9 @@ class Core:
         )
         settled, self._ended = threading.Event(), threading.Event()
         threading.Thread(target=self._listen, args=(self.process, settled, self._ended), daemon=True).start()
-        settled.wait(_WAIT_S)
+        deadline = time.monotonic() + _WAIT_S
+        while not settled.wait(0.05) and not given_up() and time.monotonic() < deadline:
+            pass
         if not any(self._awaited in line for line in self.log):
             raise CoreFailed("\n".join(self.log[-5:]))
 

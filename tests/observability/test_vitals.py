@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
+from cmatch._core import Venue
+from cmatch.errors import EngineBusy
+from cmatch.frames import CommandList
 from exchange.config import Settings, load
 from exchange.observability import PageServer, Status
 from exchange.observability.server import Answer, Request, ask
+from exchange.runtime.follower_metrics import looked_at
+from exchange.runtime.log import configure
 from exchange.runtime.overview import Overview
 from exchange.runtime.registry import Membership, Registry, instances_directory
 from exchange.runtime.vitals import Vitals, socket_path, telling
 from exchange.storage.directory import DataDirectory
+from tests.core_loop.bench_table import order
 
 NS = 1_000_000_000
 
@@ -141,6 +150,49 @@ def test_heartbeat_is_there_while_the_process_is(settings: Settings) -> None:
     silent = load(environment={}, data_directory=settings.data_directory, registry={"heartbeats": False})
     with telling(silent, "replica"):
         assert registry.instances() == []
+
+
+def test_heartbeat_that_failed_is_told_and_the_next_one_comes(settings: Settings) -> None:
+    """Whatever it stumbled over: the thread that serves goes on."""
+    registry = Registry({}, instances_directory(DataDirectory(settings.data_directory)))
+    failures = [KeyError("canary"), RuntimeError("canary")]
+
+    def lag() -> int:
+        if failures:
+            raise failures.pop()
+        return 7
+
+    said = io.StringIO()
+    configure("replica", said)
+    with telling(settings, "replica", ["risk"]) as vitals:
+        vitals.tells(lag=lag)
+        until_so(lambda: [each.lag for each in registry.instances("risk")], [7])
+        assert ask(socket_path(DataDirectory(settings.data_directory), "replica"), "/health/live") is not None
+    assert failures == []
+    assert said.getvalue().count('event="heartbeat failed"') == 2
+
+
+def test_sequence_of_a_fold_is_that_of_the_last_look_while_it_is_in_a_batch() -> None:
+    """Another thread than its own is refused by the venue then, and not by what tells of it."""
+    venue, busy, seen = Venue(), 0, {0}
+    look = looked_at(lambda: int(venue.sequence))
+    for life in range(20):  # a machine that has much to do may let a batch end before we look
+        first = int(venue.sequence) + 1
+        rows = np.repeat(order(f"o{life}"), 100_000)
+        worker = threading.Thread(target=venue.apply, args=(int(CommandList.ORDERS), first, 10**18, rows))
+        worker.start()
+        while worker.is_alive():
+            try:
+                int(venue.sequence)
+            except EngineBusy:
+                busy += 1
+            seen.add(look())
+        worker.join()
+        if busy:
+            break
+    assert busy
+    assert seen <= {100_000 * life for life in range(21)}
+    assert look() == venue.sequence
 
 
 @pytest.mark.req("C098")

@@ -66,6 +66,7 @@ def main(settings: Settings) -> int:
     """Runs the core until it is told to stop; its exit code."""
     directory = DataDirectory(settings.data_directory)
     started = time.monotonic()
+    others = _take_processor(settings.core.cpu)
     stands_by = bool(settings.replication.leader) and not directory.leads.exists()
     with ExitStack() as opened:
         try:
@@ -118,6 +119,7 @@ def main(settings: Settings) -> int:
         if router.keyring is not None:
             _permit(core, router.keyring)
         doorkeeper = _Doorkeeper(router, core, directory)
+        touching = _touched_memory(settings, opened, core, stats, others)
         replayed = _replay(directory, core, venue, journal)
         core.begin()
         router.bind(settings.endpoints.orders or ipc_endpoint(directory.run, SOCKET_NAME))
@@ -131,11 +133,9 @@ def main(settings: Settings) -> int:
             lost=_lost(journal),
             after_s=f"{time.monotonic() - started:.3f}",
         )
-        others = _others_than(settings.core.cpu)
         _make_quiet(settings.core, realtime_priority)
         try:
-            keepers: list[Callable[[], object]] = [doorkeeper]
-            keepers += _touched_memory(settings, opened, core, stats, others)
+            keepers: list[Callable[[], object]] = [doorkeeper, *touching]
             if stands_by:
                 fencer = stand_by(life, core, clock, directory, settings.replication, doorkeeper)
                 if fencer is None:
@@ -281,12 +281,6 @@ def _touched_memory(
     return [lambda: stats.set(Stat.memory_untouched_bytes, toucher.left)]
 
 
-def _others_than(processor: int | None) -> list[int]:
-    """Processors that are not the loop's own, where there are any."""
-    allowed = os.sched_getaffinity(0)
-    return sorted(allowed - {processor} or allowed)
-
-
 def _permit(core: Sequencer, keyring: Keyring) -> None:
     for key, principal in keyring.items():
         if principal.tenant is None or not principal.tenant.isdecimal():
@@ -333,6 +327,14 @@ class _Doorkeeper:
         self._refused.say(*self._router.refused)
 
 
+def _take_processor(own: int | None) -> list[int]:
+    """Stays on the processor that is its own, if any, with all threads to come; where others may run."""
+    allowed = os.sched_getaffinity(0)
+    if own is not None:
+        _try("cpu", lambda: stay_on({own}))
+    return sorted(allowed - {own} or allowed)
+
+
 def _make_quiet(core: Core, realtime_priority: int) -> None:
     """Keeps the collector of garbage and other processes off the loop, as far as the system allows."""
     gc.collect()
@@ -340,8 +342,6 @@ def _make_quiet(core: Core, realtime_priority: int) -> None:
     gc.disable()
     _keep_freed_memory()
     rank(_NICENESS)
-    if core.cpu is not None:
-        _try("cpu", lambda: stay_on({core.cpu or 0}))
     if realtime_priority:
         realtime(realtime_priority)
     if core.lock_memory:
