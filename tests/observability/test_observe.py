@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,14 +14,8 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
+from tests.exchange.ports import free_ports
 from tests.exchange.test_cli_exchange import settings, until
-
-
-def free_port() -> int:
-    """One that nobody has now."""
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        return int(it.getsockname()[1])
 
 
 @contextmanager
@@ -44,7 +37,7 @@ def running(name: str, words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.mark.req("C098", "D074")
 def test_core_that_was_started_alone_is_seen_and_one_that_is_gone_too(tmp_path: Path) -> None:
     """Its health, readiness and metrics from shared memory; unhealthy within seconds of its end."""
-    port = free_port()
+    [port] = free_ports(1)
     words = ["--data", str(tmp_path / "data"), *settings(f"endpoints.metrics=127.0.0.1:{port}")]
 
     def get(page: str) -> str:
