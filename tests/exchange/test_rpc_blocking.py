@@ -145,6 +145,21 @@ def test_call_that_waits_is_answered_as_any_other(way: str, tmp_path: Path) -> N
         assert client.call("a.echo", b"still", metadata=METADATA) == b"still"
 
 
+def test_key_that_is_not_known_is_refused_at_once() -> None:
+    """Again and again, with a status that says why, and not after the call's deadline."""
+    ours, theirs, other = KeyPair.generate(), KeyPair.generate(), KeyPair.generate()
+    with (
+        serving("tcp://127.0.0.1:*", {"a.echo": eager(echo)}, theirs, ours.public) as server,
+        blocking(server.endpoint, theirs, other) as stranger,
+        blocking(server.endpoint, theirs, ours) as client,
+    ):
+        for _ in range(3):
+            with pytest.raises(RpcError, match="the connection's key is not known") as refused:
+                stranger.call("a.echo", metadata=METADATA, timeout_ms=600_000)
+            assert refused.value.code is RpcStatus.UNAUTHENTICATED
+        assert client.call("a.echo", b"known", metadata=METADATA) == b"known"
+
+
 def test_threads_do_not_wait_for_each_other(tmp_path: Path) -> None:
     """Each call under way has its connection; one that hangs holds up nobody."""
     hanging, go_on = threading.Event(), threading.Event()
