@@ -16,6 +16,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum, IntFlag
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import capnp
@@ -67,12 +68,7 @@ def _schemas() -> dict[str, Any]:
 @cache
 def describe() -> tuple[FileDescription, ...]:
     """What the compiled schemas say, file by file."""
-    files = [(path, capnp.load(str(path))) for path in description.paths()]
-    names = {
-        nested.id: f"{path.stem}.{nested.name}"
-        for path, module in files
-        for nested in module.schema.node.nestedNodes
-    }
+    files, names = _compiled()
     return tuple(
         FileDescription(
             domain=path.stem,
@@ -83,6 +79,27 @@ def describe() -> tuple[FileDescription, ...]:
         )
         for path, module in files
     )
+
+
+def describe_struct(name: str) -> StructDescription:
+    """What the compiled schemas say of one struct; far quicker than all of them.
+
+    Raises:
+        KeyError: There is none of that name.
+    """
+    return _describe_struct(_schemas()[name].schema, _compiled()[1])
+
+
+@cache
+def _compiled() -> tuple[list[tuple[Path, Any]], dict[int, str]]:
+    """The schemas by file, and the names of what is in them, by id."""
+    files = [(path, capnp.load(str(path))) for path in description.paths()]
+    names = {
+        nested.id: f"{path.stem}.{nested.name}"
+        for path, module in files
+        for nested in module.schema.node.nestedNodes
+    }
+    return files, names
 
 
 def _parts(module: Any, kind: str) -> list[Any]:
