@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from tests.exchange.test_rpc_blocking import Handlers, Server
 
 
 def named(name: str, slow: threading.Event | None = None) -> Handlers:
-    """What says who it is; `who.slow` waits without end while the event is not set."""
+    """What says who it is; `who.slow` stops it while the event is not set."""
 
     async def who(_: Call) -> bytes:
         return name.encode()
@@ -29,7 +28,7 @@ def named(name: str, slow: threading.Event | None = None) -> Handlers:
 
     async def wait(_: Call) -> bytes:
         if slow is not None:
-            await asyncio.to_thread(slow.wait)
+            slow.wait()  # the whole server stands still
         return name.encode()
 
     return {"who.are_you": who, "who.refuse": refuse if name == "a" else who, "who.slow": wait}
@@ -44,7 +43,6 @@ class World:
         opened.callback(self.sockets.term)
         self.servers: dict[str, Server] = {}
         self.slow = threading.Event()
-        opened.callback(self.slow.set)
 
     def start(self, *names: str) -> None:
         """Servers of these names."""
@@ -52,6 +50,7 @@ class World:
             server = Server(self.endpoint(name), named(name, self.slow), None, "")
             self.servers[name] = server
             self._opened.callback(server.stop)
+            self._opened.callback(self.slow.set)
 
     def endpoint(self, name: str) -> str:
         """Where one is, or would be."""
