@@ -57,12 +57,11 @@ Message = TypeVar("Message")
 @cache
 def _schemas() -> dict[str, Any]:
     """Every struct of every file by its name; names are unique over all files."""
-    found: dict[str, Any] = {}
-    for path in description.paths():
-        module = capnp.load(str(path))
-        for nested in module.schema.node.nestedNodes:
-            found[nested.name] = getattr(module, nested.name)
-    return found
+    return {
+        nested.name: getattr(module, nested.name)
+        for _, module in _compiled()[0]
+        for nested in module.schema.node.nestedNodes
+    }
 
 
 @cache
