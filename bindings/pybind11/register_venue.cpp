@@ -32,6 +32,7 @@ Args:
     max_positions, max_client_ids, max_recent_orders, max_sessions: Sizes of what is remembered.
     queue_capacity: Orders that wait while the matching stage is away.
     queue_ttl: Nanoseconds after which such an order expires.
+    max_unposted_trades: As many trades that wait for their settlement refuse new orders.
     prefault: Touch all memory of the engine now.
     deltas: Record L2 and L3 deltas.
     tape: How many trades trades() remembers.
@@ -151,8 +152,8 @@ void define_class(VenueClass& venue) {
                   std::uint32_t max_holds, std::uint64_t max_transfers, std::uint32_t max_instruments,
                   std::uint32_t max_orders, std::uint64_t max_order_ids, std::uint32_t max_positions,
                   std::uint32_t max_client_ids, std::uint32_t max_recent_orders, std::uint32_t max_sessions,
-                  std::uint32_t queue_capacity, std::int64_t queue_ttl, bool prefault, bool deltas,
-                  std::uint32_t tape, std::uint64_t hash_seed, ShardId shard) {
+                  std::uint32_t queue_capacity, std::int64_t queue_ttl, std::uint32_t max_unposted_trades,
+                  bool prefault, bool deltas, std::uint32_t tape, std::uint64_t hash_seed, ShardId shard) {
         VenueLimits limits;
         limits.ledger = {max_accounts, max_assets, max_balances, max_holds, max_transfers};
         limits.engine = {max_instruments, max_orders, max_order_ids};
@@ -162,6 +163,7 @@ void define_class(VenueClass& venue) {
         limits.max_sessions = max_sessions;
         limits.queue_capacity = queue_capacity;
         limits.queue_ttl = queue_ttl;
+        limits.max_unposted_trades = max_unposted_trades;
         return std::make_shared<VenueHost>(
             Venue(limits, venue_options(prefault, deltas, tape, hash_seed, shard)));
       }),
@@ -169,8 +171,8 @@ void define_class(VenueClass& venue) {
       "max_holds"_a = 1u << 17, "max_transfers"_a = 1u << 22, "max_instruments"_a = 1024,
       "max_orders"_a = 1u << 20, "max_order_ids"_a = 1ull << 24, "max_positions"_a = 1u << 18,
       "max_client_ids"_a = 1u << 22, "max_recent_orders"_a = 1u << 16, "max_sessions"_a = 1u << 14,
-      "queue_capacity"_a = 10'000, "queue_ttl"_a = 5'000'000'000, "prefault"_a = false, "deltas"_a = false,
-      "tape"_a = 1024, "hash_seed"_a = 0, "shard"_a = 0, kVenueDoc);
+      "queue_capacity"_a = 10'000, "queue_ttl"_a = 5'000'000'000, "max_unposted_trades"_a = 1u << 20,
+      "prefault"_a = false, "deltas"_a = false, "tape"_a = 1024, "hash_seed"_a = 0, "shard"_a = 0, kVenueDoc);
   venue
       .def("apply", &apply, "family"_a, "first_sequence"_a, "timestamp"_a, "commands"_a, py::kw_only(),
            "epoch"_a = 1,
@@ -242,6 +244,9 @@ void define_counters(VenueClass& venue) {
   counter("next_timer", [](const Venue& v) { return v.next_timer(); });
   counter("away", [](const Venue& v) { return v.away(); });
   counter("solo", [](const Venue& v) { return v.solo(); });
+  counter("settled_by_service",
+          [](const Venue& v) { return v.settlement() == SettlementMode::by_service; });
+  counter("unposted_trades", [](const Venue& v) { return v.unposted_trades(); });
   counter("queue_room", [](const Venue& v) { return v.queue_room(); });
 }
 

@@ -83,7 +83,7 @@ class RejectCode(IntEnum):
     TRANSFER_ID_DIFFERENT = 2006, "The transfer id named another request.", False, 409, 99, 99
     VERSION_CONFLICT = 2007, "The balance changed since that version was read.", False, 409, 99, 99
     UNKNOWN_RESERVATION = 2008, "No reservation of this account has this id.", False, 404, 99, 99
-    ALREADY_POSTED = 2009, "The reservation was posted.", False, 409, 99, 99
+    ALREADY_POSTED = 2009, "The reservation, or trade, was posted.", False, 409, 99, 99
     ALREADY_VOIDED = 2010, "The reservation was voided.", False, 409, 99, 99
     RESERVATION_EXPIRED = 2011, "The reservation expired.", False, 409, 99, 99
     POST_EXCEEDS_RESERVED = 2012, "More would be posted than is reserved.", False, 422, 99, 99
@@ -101,6 +101,10 @@ class RejectCode(IntEnum):
     CAPACITY_TRANSFERS = 2024, "No more transfers can be remembered.", True, 503, 99, 99
     CAPACITY_RESERVATIONS = 2025, "There are as many reservations as there may be.", True, 503, 99, 99
     ACCOUNTS_UNAVAILABLE = 2026, "The accounts stage is away, or too late.", True, 503, 2, 2
+    UNEXPECTED_TRADE = 2027, "Trades are posted in their order, and another one is next.", False, 409, 99, 99
+    FEE_OUT_OF_BOUNDS = 2028, "The fee, or rebate, is more than the trade's order reserved for it.", False, 422, 99, 99
+    TRADES_NOT_POSTED = 2029, "Trades wait to be posted: who settles does not change now.", True, 409, 99, 99
+    SETTLEMENT_BEHIND = 2030, "Too many trades wait to be settled: no new orders.", True, 503, 2, 2
     KILLED = 3001, "A kill switch is on that covers the order.", True, 403, 2, 2
     MAX_ORDER_QTY = 3002, "The order is larger than the limit, in lots.", False, 422, 3, 99
     MAX_ORDER_NOTIONAL = 3003, "The order is worth more than the limit.", False, 422, 3, 99

@@ -116,6 +116,7 @@ class LedgerAction(Word):
     RESERVE = 4
     POST = 5
     VOID_HOLD = 6
+    POST_TRADE = 7
 
 
 class LedgerField(Flag):
@@ -165,6 +166,7 @@ class AdminAction(Word):
     SET_POLICY = 10
     SET_SOLO = 11
     PROMOTE = 12
+    SET_SETTLEMENT = 13
 
 
 class Scope(Word):
@@ -250,6 +252,7 @@ class ReportFlag(Flag):
     DUPLICATE = 1 << 2
     LIMIT = 1 << 3
     KEPT = 1 << 4
+    UNPOSTED = 1 << 5
 
 
 class AnswerFlag(Flag):

@@ -120,6 +120,9 @@ class LedgerCommand:
     session: int = 0
     tenant: int = 0
     correlation_id: str = ""
+    trade_id: int = 0
+    buyer_fee: int = 0
+    seller_fee: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,8 +60,10 @@ inline constexpr WireField kLedgerCommandFields[] = {
     CM_WIRE(LedgerCommand, expected_version, 64, 'u', 8), CM_WIRE(LedgerCommand, expire_at, 72, 'i', 8),
     CM_WIRE(LedgerCommand, sent_at, 80, 'i', 8), CM_WIRE(LedgerCommand, session, 88, 'u', 4),
     CM_WIRE(LedgerCommand, tenant, 92, 'u', 4), CM_WIRE(LedgerCommand, correlation_id, 96, 'S', 40),
+    CM_WIRE(LedgerCommand, trade_id, 136, 'u', 8), CM_WIRE(LedgerCommand, buyer_fee, 144, 'i', 8),
+    CM_WIRE(LedgerCommand, seller_fee, 152, 'i', 8),
 };
-CM_WIRE_RECORD(LedgerCommand, CommandHeader, CommandList::ledger, 17, "LEDGER_COMMAND");
+CM_WIRE_RECORD(LedgerCommand, CommandHeader, CommandList::ledger, 20, "LEDGER_COMMAND");
 
 inline constexpr WireField kInstrumentCommandFields[] = {
     CM_WIRE(InstrumentCommand, kind, 0, 'u', 2), CM_WIRE(InstrumentCommand, present, 2, 'u', 2),
@@ -249,7 +251,7 @@ inline constexpr WireField kRefusalFields[] = {
 };
 CM_WIRE_RECORD(Refusal, ReportHeader, ReportList::refusals, 3, "REFUSAL");
 
-static_assert(numbered_from_one(AdminAction::open_account, AdminAction::set_limits, AdminAction::kill, AdminAction::open_session, AdminAction::lose_session, AdminAction::set_countdown, AdminAction::tick, AdminAction::set_stage, AdminAction::set_collateral, AdminAction::set_policy, AdminAction::set_solo, AdminAction::promote));
+static_assert(numbered_from_one(AdminAction::open_account, AdminAction::set_limits, AdminAction::kill, AdminAction::open_session, AdminAction::lose_session, AdminAction::set_countdown, AdminAction::tick, AdminAction::set_stage, AdminAction::set_collateral, AdminAction::set_policy, AdminAction::set_solo, AdminAction::promote, AdminAction::set_settlement));
 static_assert(numbered_from_one(Scope::venue, Scope::tenant, Scope::account, Scope::instrument));
 static_assert(numbered_from_one(ExecType::accepted, ExecType::rejected, ExecType::trade, ExecType::canceled, ExecType::expired, ExecType::replaced, ExecType::triggered, ExecType::restated, ExecType::cancel_rejected, ExecType::done));
 static_assert(numbered_from_one(OrderStatus::pending_new, OrderStatus::open, OrderStatus::partially_filled, OrderStatus::filled, OrderStatus::canceled, OrderStatus::expired, OrderStatus::rejected, OrderStatus::suspended));
@@ -261,7 +263,7 @@ static_assert(numbered_from_one(Phase::closed, Phase::pre_open, Phase::continuou
 static_assert(numbered_from_one(TriggerSource::last, TriggerSource::quote, TriggerSource::mark));
 static_assert(numbered_from_one(StopWrongSide::reject, StopWrongSide::trigger));
 static_assert(numbered_from_one(BandMode::reject, BandMode::halt));
-static_assert(numbered_from_one(LedgerAction::deposit, LedgerAction::withdraw, LedgerAction::transfer, LedgerAction::reserve, LedgerAction::post, LedgerAction::void_hold));
+static_assert(numbered_from_one(LedgerAction::deposit, LedgerAction::withdraw, LedgerAction::transfer, LedgerAction::reserve, LedgerAction::post, LedgerAction::void_hold, LedgerAction::post_trade));
 static_assert(numbered_from_one(OrderAction::new_order, OrderAction::replace, OrderAction::cancel, OrderAction::mass_cancel));
 static_assert(numbered_from_one(Side::buy, Side::sell));
 static_assert(numbered_from_one(OrderType::limit, OrderType::market, OrderType::market_to_limit, OrderType::stop, OrderType::stop_limit, OrderType::trailing_stop, OrderType::trailing_stop_limit, OrderType::pegged));

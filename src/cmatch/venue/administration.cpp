@@ -345,6 +345,15 @@ RejectCode set_solo(VenueState& state, const AdminCommand& command) {
   return RejectCode::none;
 }
 
+RejectCode set_settlement(VenueState& state, const AdminCommand& command) {
+  if (command.flag > static_cast<std::uint16_t>(SettlementMode::by_service)) return RejectCode::invalid_field;
+  const auto mode = static_cast<SettlementMode>(command.flag);
+  if (mode != state.settlement.mode && !state.settlement.unposted.empty())
+    return RejectCode::trades_not_posted;
+  state.settlement.mode = mode;
+  return RejectCode::none;
+}
+
 RejectCode simple_admin(VenueState& state, const AdminCommand& command) {
   switch (static_cast<AdminAction>(command.kind)) {
   case AdminAction::open_account:
@@ -362,6 +371,8 @@ RejectCode simple_admin(VenueState& state, const AdminCommand& command) {
   case AdminAction::set_solo:
   case AdminAction::promote:
     return set_solo(state, command);
+  case AdminAction::set_settlement:
+    return set_settlement(state, command);
   case AdminAction::tick:
     return RejectCode::none;
   case AdminAction::kill:
@@ -434,7 +445,10 @@ void derive(VenueInstrument& instrument, const Ledger& ledger) {
 void apply_ledger(VenueState& state, const LedgerCommand& command) {
   Answer& answer = answer_to(state, Family::ledger, command);
   const std::uint64_t event_sequence = answer.event_sequence;
-  state.ledger.apply(command, state.clock, answer);
+  if (command.kind == static_cast<std::uint16_t>(LedgerAction::post_trade))
+    post_trade(state, command, answer);
+  else
+    state.ledger.apply(command, state.clock, answer);
   CM_CHECK(answer.event_sequence == event_sequence);
 }
 

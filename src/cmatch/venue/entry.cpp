@@ -40,6 +40,11 @@ bool is_busy(const VenueState& state, const VenueInstrument& instrument) {
   return instrument.shard != nullptr && instrument.shard->passed.size() >= state.limits.queue_capacity;
 }
 
+// No more trades are made where settlement does not keep up.
+bool is_behind(const VenueState& state) {
+  return state.settlement.unposted.size() >= state.limits.max_unposted_trades;
+}
+
 // A new order on its way through the checks.
 struct Plan {
   std::uint32_t instrument;
@@ -148,6 +153,7 @@ Refusal check_new(VenueState& state, AccountSlot account, const OrderCommand& co
   if (stage.away && !may_queue(command)) return {RejectCode::engine_unavailable};
   if (stage.away && stage.queued >= state.limits.queue_capacity) return {RejectCode::queue_full};
   if (!stage.away && is_busy(state, instrument)) return {RejectCode::queue_full};
+  if (is_behind(state)) return {RejectCode::settlement_behind};
   plan.terms = {static_cast<Side>(command.side), static_cast<OrderType>(command.type),
                 static_cast<TimeInForce>(command.time_in_force), has(command, kHasPrice), command.price};
   if (const Refusal refusal = check_bounds(state, instrument, command, plan)) return refusal;
@@ -526,6 +532,7 @@ Refusal enter_replace(VenueState& state, AccountSlot account, const OrderCommand
   if (is_killed(state, account, instrument)) return {RejectCode::killed};
   if (state.stage_of(instrument).away) return {RejectCode::engine_unavailable};
   if (is_busy(state, instrument)) return {RejectCode::queue_full};
+  if (is_behind(state)) return {RejectCode::settlement_behind};
   ReplaceTerms terms{};
   if (const Refusal refusal = check_replace(state, order, command, terms)) return refusal;
 

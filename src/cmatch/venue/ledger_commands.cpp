@@ -143,6 +143,7 @@ RejectCode Ledger::check_parties(const LedgerCommand& command, Plan& plan) const
     break;
   case LedgerAction::reserve:
   case LedgerAction::void_hold:
+  case LedgerAction::post_trade: // the venue's
     break;
   case LedgerAction::transfer:
   case LedgerAction::post:
@@ -245,6 +246,8 @@ void Ledger::carry_out(const LedgerCommand& command, Plan& plan) {
   case LedgerAction::void_hold:
     release(own, holds_[transfers_[plan.target].hold].amount);
     end_hold(plan.target, HoldState::voided);
+    break;
+  case LedgerAction::post_trade:
     break;
   }
 }

@@ -73,10 +73,31 @@ void post(VenueState& state, const VenueOrder& buy, const Share& buyer, const Ve
   charge(sells, seller);
 }
 
+// The same later, when the trade's settlement comes with its fees: until then what each side gives stays reserved, with the
+// most that its fee may be where that is of the same asset. What the fill had reserved beyond is free.
+void hold(VenueState& state, const VenueOrder& buy, const Share& buyer, const VenueOrder& sell,
+          const Share& seller, Amount cost, Amount goods) {
+  UnpostedTrade trade{.buyer = buy.position,
+                      .seller = sell.position,
+                      .cost = cost,
+                      .goods = goods,
+                      .buyer_held = 0,
+                      .seller_held = 0,
+                      .buyer_fee_most = buyer.fee,
+                      .seller_fee_most = seller.fee,
+                      .moves_money = buy.reserve_balance != kNoSlot};
+  if (trade.moves_money) {
+    trade.buyer_held = cost + (buyer.fee_in_base ? 0 : buyer.fee);
+    trade.seller_held = goods + (seller.fee_in_base ? seller.fee : 0);
+    state.ledger.release(buy.reserve_balance, buyer.released - trade.buyer_held);
+    state.ledger.release(sell.reserve_balance, seller.released - trade.seller_held);
+  }
+  state.settlement.unposted.push_back(trade);
+}
+
 // Adds a fill to the position, which was touched: average cost, what is closed leaves at its share of it.
-void move_position(Position& position, Side side, Lots qty, Wide unit_cost, const Share& share) {
+void move_position(Position& position, Side side, Lots qty, Wide unit_cost) {
   const int sign = side == Side::buy ? 1 : -1;
-  if (!share.fee_in_base) position.realised -= share.fee;
   const bool closes = (position.qty > 0 && side == Side::sell) || (position.qty < 0 && side == Side::buy);
   const Lots closed = closes ? std::min(qty, position.qty < 0 ? -position.qty : position.qty) : 0;
   if (closed != 0) {
@@ -97,7 +118,10 @@ void report_fill(VenueState& state, const VenueOrder& order, const Share& share,
   report.last_qty = event.qty;
   report.last_price = event.price;
   report.trade_id = state.trades;
-  report.fee = share.fee;
+  if (state.settlement.mode == SettlementMode::by_service)
+    report.flags |= kReportUnposted;
+  else
+    report.fee = share.fee;
   report.fee_asset = state.ledger.asset(share.fee_in_base ? instrument.base : instrument.quote).id;
   report.liquidity = static_cast<std::uint16_t>(liquidity);
 }
@@ -115,20 +139,27 @@ void on_trade(VenueState& state, const Event& event) {
   const Wide unit_cost = notional(instrument, event.price, 1);
   const Amount cost = to_amount(unit_cost * event.qty);
   const Amount goods = to_amount(static_cast<Wide>(event.qty) * instrument.lot_units);
-  const std::int64_t taker_rate = instrument.definition.taker_rate;
-  const std::int64_t maker_rate = auction ? taker_rate : instrument.definition.maker_rate;
+  const bool at_once = state.settlement.mode == SettlementMode::at_once;
+  const std::int64_t taker_rate = at_once ? instrument.definition.taker_rate : instrument.worst_rate;
+  const std::int64_t maker_rate = at_once && !auction ? instrument.definition.maker_rate : taker_rate;
   touch(state, state.positions[taker.position]);
   touch(state, state.positions[maker.position]);
   const Share taken = take_share(state, taker, taker_rate, cost, goods, event.leaves);
   const Share made = take_share(state, maker, maker_rate, cost, goods, event.maker_leaves);
-  if (taker.reserve_balance != kNoSlot) {
-    if (taker.side == static_cast<std::uint16_t>(Side::buy))
-      post(state, taker, taken, maker, made, cost, goods);
-    else
-      post(state, maker, made, taker, taken, cost, goods);
-  }
-  move_position(state.positions[taker.position], static_cast<Side>(taker.side), event.qty, unit_cost, taken);
-  move_position(state.positions[maker.position], static_cast<Side>(maker.side), event.qty, unit_cost, made);
+  const bool taker_buys = taker.side == static_cast<std::uint16_t>(Side::buy);
+  const VenueOrder &buy = taker_buys ? taker : maker, &sell = taker_buys ? maker : taker;
+  const Share &buyer = taker_buys ? taken : made, &seller = taker_buys ? made : taken;
+  if (!at_once)
+    hold(state, buy, buyer, sell, seller, cost, goods);
+  else if (taker.reserve_balance != kNoSlot)
+    post(state, buy, buyer, sell, seller, cost, goods);
+  const auto move = [&](const VenueOrder& order, const Share& share) {
+    Position& position = state.positions[order.position];
+    if (at_once && !share.fee_in_base) position.realised -= share.fee;
+    move_position(position, static_cast<Side>(order.side), event.qty, unit_cost);
+  };
+  move(taker, taken);
+  move(maker, made);
   report_fill(state, taker, taken, event, auction ? Liquidity::auction : Liquidity::taker);
   report_fill(state, maker, made, event, auction ? Liquidity::auction : Liquidity::maker);
   if (taker.leaves == 0) end_order(state, taker_slot, OrderStatus::filled, 0);

@@ -11,6 +11,7 @@ constexpr bool is_passing(RejectCode code) {
   case RejectCode::unknown_account:
   case RejectCode::accounts_unavailable:
   case RejectCode::risk_unavailable:
+  case RejectCode::settlement_behind:
   case RejectCode::killed:
   case RejectCode::order_rate:
   case RejectCode::engine_unavailable:

@@ -74,6 +74,7 @@ enum class LedgerAction : std::uint16_t {
   reserve = 4,
   post = 5,      // of a reservation: `amount` leaves for counter_account, the rest is freed
   void_hold = 6, // of a reservation: all is freed
+  post_trade = 7, // of a trade that waits for its settlement: both sides and their fees
 };
 
 // Bits of LedgerCommand::present.
@@ -94,6 +95,9 @@ struct LedgerCommand {
   std::uint32_t session;
   std::uint32_t tenant;
   char correlation_id[40];
+  std::uint64_t trade_id; // post_trade; its fees are minor units of the asset in which the side is charged
+  std::int64_t buyer_fee; // negative: a rebate
+  std::int64_t seller_fee;
 };
 
 enum class InstrumentAction : std::uint16_t {
@@ -165,7 +169,11 @@ enum class AdminAction : std::uint16_t {
   set_policy = 10,    // flag: ValidationPolicy
   set_solo = 11,      // flag 1: answers do not wait for a standby, 0: they do again
   promote = 12,       // the sequencer's own: a standby leads from here on, alone
+  set_settlement = 13, // flag: SettlementMode; when trades are posted
 };
+
+// When money and goods of a trade change hands.
+enum class SettlementMode : std::uint16_t { at_once = 0, by_service = 1 };
 
 enum class Scope : std::uint16_t { venue = 1, tenant = 2, account = 3, instrument = 4 };
 
@@ -190,7 +198,7 @@ struct AdminCommand {
   std::uint16_t scope; // kill: Scope
   std::uint16_t
       flag; // kill: 1 on, 0 lifted; open_session: 1 cancels its orders when it is lost; set_stage; set_policy;
-            // set_solo; promote: 1
+            // set_solo; promote: 1; set_settlement
   std::uint64_t account;       // set_limits: 0 = every account
   std::uint32_t tenant;        // open_account, kill: the tenant meant; else the sequencer's
   std::uint32_t instrument_id; // set_limits: 0 = every instrument
@@ -283,6 +291,7 @@ enum ReportFlag : std::uint16_t {
   kReportDuplicate = 1 << 2, // the first answer to this client order id, given again
   kReportLimit = 1 << 3,     // limit_value and limit_asked say which bound was met
   kReportKept = 1 << 4,      // replaced: priority was kept
+  kReportUnposted = 1 << 5,  // trade: it is not settled yet, and its fee is not known
 };
 
 struct ExecutionReport {
@@ -349,7 +358,7 @@ struct Answer {
   std::uint64_t sequence;
   std::uint64_t event_sequence;
   std::int64_t timestamp;
-  std::uint64_t transfer_id[2];
+  std::uint64_t transfer_id[2]; // post_trade: the trade's id
   std::int64_t total;        // where flags say kAnswerBalance: the balance after the command
   std::int64_t reserved;     // of that total
   std::uint64_t version;     // of that balance
@@ -358,7 +367,7 @@ struct Answer {
   char correlation_id[40];
 };
 
-static_assert(sizeof(OrderCommand) == 256 && sizeof(LedgerCommand) == 136 &&
+static_assert(sizeof(OrderCommand) == 256 && sizeof(LedgerCommand) == 160 &&
               sizeof(InstrumentCommand) == 288);
 static_assert(sizeof(AdminCommand) == 256 && sizeof(ExecutionReport) == 256 && sizeof(Answer) == 144 &&
               sizeof(ShardEvent) == 104);

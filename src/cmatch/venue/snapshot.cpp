@@ -14,7 +14,7 @@ namespace cmatch {
 namespace {
 
 constexpr std::uint8_t kMagic[8] = {'C', 'M', 'A', 'T', 'C', 'H', 'V', 'N'};
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr std::size_t kPrefix = 24, kDigest = 8;
 
 void require(bool holds, const char* what) {
@@ -346,6 +346,40 @@ void read_shards(VenueState& state, Reader& in) {
   }
 }
 
+constexpr std::size_t kUnpostedBytes = 57;
+
+void write_unposted(const VenueState& state, Writer& out) {
+  out.put(static_cast<std::uint16_t>(state.settlement.mode));
+  out.put(std::uint64_t{state.settlement.unposted.size()});
+  for (const UnpostedTrade& trade : state.settlement.unposted) {
+    out.put(trade.buyer);
+    out.put(trade.seller);
+    for (const Amount amount : {trade.cost, trade.goods, trade.buyer_held, trade.seller_held,
+                                trade.buyer_fee_most, trade.seller_fee_most})
+      out.put(amount);
+    out.put(static_cast<std::uint8_t>(trade.moves_money));
+  }
+}
+
+void read_unposted(VenueState& state, Reader& in) {
+  const auto mode = in.get<std::uint16_t>();
+  require(mode <= static_cast<std::uint16_t>(SettlementMode::by_service), "who settles");
+  state.settlement.mode = static_cast<SettlementMode>(mode);
+  for (std::uint64_t left = in.get_count(kUnpostedBytes); left > 0; --left) {
+    UnpostedTrade trade{};
+    trade.buyer = in.get<PositionSlot>();
+    trade.seller = in.get<PositionSlot>();
+    for (Amount* amount : {&trade.cost, &trade.goods, &trade.buyer_held, &trade.seller_held,
+                           &trade.buyer_fee_most, &trade.seller_fee_most})
+      *amount = in.get<Amount>();
+    trade.moves_money = in.get<std::uint8_t>() != 0;
+    require(trade.buyer < state.positions.count() && trade.seller < state.positions.count() &&
+                state.positions[trade.buyer].instrument == state.positions[trade.seller].instrument,
+            "a trade that is not posted");
+    state.settlement.unposted.push_back(trade);
+  }
+}
+
 // The engines that run here: no part of the state, which is the same where they do not.
 void write_runs(const VenueState& state, Writer& out) {
   std::uint64_t count = 0;
@@ -404,6 +438,7 @@ void write_sizes(const VenueLimits& limits, Writer& out) {
         limits.ledger.max_transfers, std::uint64_t{limits.max_positions},
         std::uint64_t{limits.max_client_ids}, std::uint64_t{limits.max_recent_orders},
         std::uint64_t{limits.max_sessions}, std::uint64_t{limits.queue_capacity},
+        std::uint64_t{limits.max_unposted_trades},
         static_cast<std::uint64_t>(limits.queue_ttl)})
     out.put(size);
 }
@@ -425,6 +460,7 @@ VenueLimits read_sizes(Reader& in) {
   limits.max_recent_orders = narrow();
   limits.max_sessions = narrow();
   limits.queue_capacity = narrow();
+  limits.max_unposted_trades = narrow();
   limits.queue_ttl = in.get<std::int64_t>();
   require(limits.queue_ttl >= 0, "a limit of time");
   return limits;
@@ -471,6 +507,7 @@ void write_state(const VenueState& state, Writer& out) {
     put_record(out, order);
     out.put(accepted_at);
   });
+  write_unposted(state, out);
 }
 
 void read_state(VenueState& state, Reader& in) {
@@ -488,6 +525,7 @@ void read_state(VenueState& state, Reader& in) {
     const auto order = get_record<RecentOrder>(in);
     state.recent.add(order, in.get<std::int64_t>());
   }
+  read_unposted(state, in);
 }
 
 std::uint64_t Venue::state_hash() const {

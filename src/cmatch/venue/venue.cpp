@@ -23,7 +23,8 @@ VenueLimits checked(const VenueLimits& limits) {
       {"max_balances", limits.ledger.max_balances},   {"max_holds", limits.ledger.max_holds},
       {"max_transfers", limits.ledger.max_transfers}, {"max_positions", limits.max_positions},
       {"max_client_ids", limits.max_client_ids},      {"max_recent_orders", limits.max_recent_orders},
-      {"max_sessions", limits.max_sessions},          {"queue_capacity", limits.queue_capacity}};
+      {"max_sessions", limits.max_sessions},          {"queue_capacity", limits.queue_capacity},
+      {"max_unposted_trades", limits.max_unposted_trades}};
   for (const auto& [name, size] : sizes)
     if (size < 1 || size > kMost)
       throw std::invalid_argument(std::string(name) + " must be from 1 to 268435456");
@@ -326,6 +327,8 @@ bool Venue::away(ShardId shard) const {
 }
 std::uint32_t Venue::queue_room() const { return state_->limits.queue_capacity - state_->local.queued; }
 bool Venue::solo() const { return state_->solo; }
+SettlementMode Venue::settlement() const { return state_->settlement.mode; }
+std::uint64_t Venue::unposted_trades() const { return state_->settlement.unposted.size(); }
 const VenueLimits& Venue::limits() const { return state_->limits; }
 const Engine& Venue::engine() const { return state_->engine; }
 const Ledger& Venue::ledger() const { return state_->ledger; }

@@ -32,6 +32,7 @@ struct VenueLimits {
   std::uint32_t max_sessions = 1u << 14;
   std::uint32_t queue_capacity = 10'000; // orders while the matching stage is away
   TimeNs queue_ttl = 5'000'000'000;
+  std::uint32_t max_unposted_trades = 1u << 20; // as many that wait for settlement refuse new orders
 
   bool operator==(const VenueLimits&) const = default;
 };
@@ -76,6 +77,8 @@ class Venue {
   TimeNs next_timer() const;   // when time alone changes something; the largest TimeNs where nothing does
   bool away() const;           // the matching stage
   bool solo() const;           // answers do not wait for a standby
+  SettlementMode settlement() const;
+  std::uint64_t unposted_trades() const; // that wait for their settlement: the last so many
   std::uint32_t queue_room() const;
   bool away(ShardId shard) const; // the matching stage of a shard
   const VenueLimits& limits() const;

@@ -92,6 +92,15 @@ void Venue::check_invariants() const {
     ++sum.live;
     ++live[order.instrument];
   });
+  CM_CHECK(state.settlement.mode == SettlementMode::by_service || state.settlement.unposted.empty());
+  CM_CHECK(state.settlement.unposted.size() <= state.trades);
+  for (const UnpostedTrade& trade : state.settlement.unposted) {
+    CM_CHECK(trade.cost >= 0 && trade.goods > 0 && trade.buyer_fee_most >= 0 && trade.seller_fee_most >= 0);
+    if (!trade.moves_money) continue;
+    CM_CHECK(trade.buyer_held >= trade.cost && trade.seller_held >= trade.goods);
+    reserved[state.positions[trade.buyer].quote_balance] += trade.buyer_held;
+    reserved[state.positions[trade.seller].base_balance] += trade.seller_held;
+  }
   for (PositionSlot slot = 0; slot < state.positions.count(); ++slot) {
     const Position& position = state.positions[slot];
     for (const int side : {0, 1})

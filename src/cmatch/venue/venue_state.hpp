@@ -15,6 +15,7 @@
 #include "cmatch/venue/limits.hpp"
 #include "cmatch/venue/positions.hpp"
 #include "cmatch/venue/recent_orders.hpp"
+#include "cmatch/venue/settlement.hpp"
 #include "cmatch/venue/shards.hpp"
 #include "cmatch/venue/venue.hpp"
 #include "cmatch/venue/venue_order.hpp"
@@ -136,6 +137,7 @@ class VenueState {
   std::uint64_t event_sequence = 0;
   std::uint64_t digest = 0;
   std::uint64_t trades = 0;
+  Settlement settlement;
   bool poisoned = false;
 
   // Of the running command.

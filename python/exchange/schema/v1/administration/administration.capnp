@@ -15,6 +15,7 @@ enum AdminAction @0x8337acde25cd8893 {
   setPolicy @10;  # flag: what a bad order gets
   setSolo @11;  # flag: 1 answers do not wait for a standby, 0 they do again
   promote @12;  # the sequencer's own: a standby leads from here on, alone
+  setSettlement @13;  # flag: 1 a settlement service posts trades, 0 they are posted as they are made
 }
 
 enum Scope @0xe0b33654e9db4005 {

@@ -9,6 +9,7 @@ enum LedgerAction @0xde598cd7f436644e {
   reserve @4;
   post @5;  # of a reservation: `amount` leaves for counterAccount, the rest is freed
   voidHold @6;  # of a reservation: all is freed
+  postTrade @7;  # of a trade that waits for its settlement: both sides and their fees
 }
 
 struct LedgerCommand @0xcdeeeb487d82827c {
@@ -33,4 +34,7 @@ struct LedgerCommand @0xcdeeeb487d82827c {
   correlationId2 @17 :UInt64;  # [ASCII]
   correlationId3 @18 :UInt64;  # [ASCII]
   correlationId4 @19 :UInt64;  # [ASCII]
+  tradeId @20 :UInt64;  # postTrade: trades are posted in their order
+  buyerFee @21 :Int64;  # [minor units of the asset in which the side is charged] postTrade; negative: a rebate
+  sellerFee @22 :Int64;  # [minor units of the asset in which the side is charged] the like
 }
