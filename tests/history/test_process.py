@@ -190,7 +190,16 @@ def test_client_that_knows_no_history_says_what_is_missing(tmp_path: Path) -> No
 
     async def ask() -> None:
         asker = ReplicaAsker(
-            f"ipc://{tmp_path}/queries.sock", None, None, None, Names("x", lambda: 1), 1, "x", lambda: 0, None
+            f"ipc://{tmp_path}/queries.sock",
+            None,
+            None,
+            None,
+            None,
+            Names("x", lambda: 1),
+            1,
+            "x",
+            lambda: 0,
+            None,
         )
         try:
             await asker.ask(HistoryOrdersRequest(), 1_000)

@@ -128,8 +128,8 @@ def test_trade_that_comes_late_is_refused_and_changes_nothing(exchange: Exchange
         consume(exchange, store)
         rows, batch = candles(store), batches(exchange)[0]
         late = run_of(envelope_of(batch[0]), batch.stream, 1)
-        with pytest.raises(InvalidEvent, match=r"trade 1 is late: market data has those up to \d+"):
-            with store.begin() as tx:
-                take_trades(tx, late)
+        refused = pytest.raises(InvalidEvent, match=r"trade 1 is late: market data has those up to \d+")
+        with refused, store.begin() as tx:
+            take_trades(tx, late)
         assert candles(store) == rows
         check(store, expected(exchange), random.Random(1))

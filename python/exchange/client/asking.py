@@ -9,11 +9,13 @@ from typing import Any, Final, TypeVar
 
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel
+from exchange.bus.rpc import NO_CONTEXT, MessageStream, Metadata, RpcClient, SocketChannel, Stub
 from exchange.client.errors import ClientClosed
 from exchange.client.ids import Names
 from exchange.client.queries import method_of
 from exchange.domain import queries as q
+from exchange.domain.contracts import STREAM_TICKS
+from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
 from exchange.errors import ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.schema.codec import decode_message, encode_message
@@ -24,13 +26,14 @@ TIMEOUT_MS: Final = 5_000
 
 
 class ReplicaAsker:
-    """Asks a replica, and the history. Belongs to the asyncio loop in which it is made.
+    """Asks a replica, the history and market data. Belongs to the asyncio loop in which it is made.
 
     Every call carries the four headers.
 
     Args:
         endpoint: Of the replica.
         history: Of the history; None where none is known.
+        marketdata: Of market data; None where none is known.
         keys: This client's CURVE keys, with the exchange's public key `server_key`.
         names: Makes correlation ids.
         tenant: On whose behalf; `user` who.
@@ -42,6 +45,7 @@ class ReplicaAsker:
         self,
         endpoint: str,
         history: str | None,
+        marketdata: str | None,
         keys: KeyPair | None,
         server_key: str | None,
         names: Names,
@@ -63,6 +67,10 @@ class ReplicaAsker:
         if history is not None:
             channel = SocketChannel(self._context, history, keys=keys, server_public=server_key)
             self._history = RpcClient(channel, policies.of("client", "history"))
+        self._marketdata: RpcClient | None = None
+        if marketdata is not None:
+            channel = SocketChannel(self._context, marketdata, keys=keys, server_public=server_key)
+            self._marketdata = RpcClient(channel, policies.of("client", "marketdata"))
 
     @property
     def seen(self) -> int:
@@ -71,18 +79,26 @@ class ReplicaAsker:
 
     async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
         """The reply to one request; it is asked again where nobody answered, as questions change nothing."""
-        metadata = Metadata(self._names.correlation_id(), self._tenant, self._user, self._security_context)
         method = method_of(request)
         payload = await self._who_answers(method).call(
             method,
             encode_message(request),
-            metadata=metadata,
+            metadata=self._metadata(),
             timeout_ms=timeout_ms or TIMEOUT_MS,
             repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)
 
+    def ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
+        """Ticks of market data, until it is left."""
+        return Stub(self._market_client()).stream(STREAM_TICKS, request, metadata=self._metadata())
+
+    def _metadata(self) -> Metadata:
+        return Metadata(self._names.correlation_id(), self._tenant, self._user, self._security_context)
+
     def _who_answers(self, method: str) -> RpcClient:
+        if method.startswith("marketdata."):
+            return self._market_client()
         if not method.startswith("history."):
             return self._replica
         if self._history is None:
@@ -92,9 +108,17 @@ class ReplicaAsker:
             )
         return self._history
 
+    def _market_client(self) -> RpcClient:
+        if self._marketdata is None:
+            raise ServiceUnavailableError(
+                "no market data is known: give its endpoint to connect(..., marketdata=...);"
+                " an exchange has it where market_data.enabled is true"
+            )
+        return self._marketdata
+
     async def close(self) -> None:
         """Give up what is under way."""
-        for client in (self._replica, self._history):
+        for client in (self._replica, self._history, self._marketdata):
             if client is not None:
                 await client.close()
         self._context.destroy(linger=0)

@@ -28,6 +28,7 @@ class Place:
         endpoints: Of the core, and of those that may take its place; tried in turn.
         queries: Of the replica; None: the `queries.sock` beside the first ipc `orders.sock`, else none.
         history: Of the history; None: the `history.sock` there.
+        marketdata: Of market data; None: the `marketdata.sock` there.
         keys: This client's CURVE keys, with the exchange's public key `server_key`.
         security_context: For the header of questions.
     """
@@ -35,6 +36,7 @@ class Place:
     endpoints: tuple[str, ...]
     queries: str | None = None
     history: str | None = None
+    marketdata: str | None = None
     keys: KeyPair | None = None
     server_key: str | None = None
     security_context: str | None = None
@@ -48,6 +50,11 @@ class Place:
     def orders_kept(self) -> str | None:
         """The endpoint of the history; None where none is known."""
         return self.history or self._beside("history")
+
+    @property
+    def market(self) -> str | None:
+        """The endpoint of market data; None where none is known."""
+        return self.marketdata or self._beside("marketdata")
 
     def _beside(self, name: str) -> str | None:
         own = (each for each in self.endpoints if each.startswith("ipc://") and each.endswith(_OWN_SOCKET))
@@ -91,6 +98,7 @@ def parts(settings: Settings, place: Place, account: int | None, after: int) -> 
             ReplicaAsker,
             place.replica,
             place.orders_kept,
+            place.market,
             place.keys,
             place.server_key,
             names,

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+from exchange.bus.rpc import MessageStream
 from exchange.client.asking import LoopThread, ReplicaAsker
+from exchange.client.market import TickStream
 from exchange.client.queries import Query, QueryRequests
 from exchange.client.resync import resync
 from exchange.client.session import Session
+from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
 from exchange.errors import ServiceUnavailableError
 
 T = TypeVar("T")
@@ -54,6 +57,18 @@ class ThreadInquirer:
         if self._make is None:
             raise no_replica()
         return self._loop.run(self._run(query, timeout_ms))
+
+    def ticks(self, request: StreamTicksRequest) -> TickStream:
+        """Ticks of market data, once it is entered.
+
+        Raises:
+            ServiceUnavailableError: No replica is known.
+        """
+
+        async def make() -> MessageStream[StreamTicksRequest, MarketTick]:
+            return self._there().ticks(request)
+
+        return TickStream(make, self._loop)
 
     def resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
         """Begin to make the session's orders right again; not possible without a replica."""

@@ -14,14 +14,15 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from exchange.bus.context import Context, new_context
 from exchange.bus.log.interface import EventLog
-from exchange.bus.rpc import Call, Dispatcher, Handler, RpcServer
+from exchange.bus.rpc import Call, Dispatcher, Handler, Method, RpcServer, SocketChannel
 from exchange.bus.topics import TopicTable
 from exchange.config.settings import Settings
 from exchange.domain.queries import Request
@@ -56,11 +57,14 @@ class HostPlan:
 
     Args:
         spec: The service.
+        process: Of the host, by name; of a service that is one process its own.
         store: Of the service; its tables are there.
         event_log: What it reads and writes.
         topics: The table.
-        directory: The data directory; says in `run/NAME.json` how it is.
-        endpoint: Where it answers queries.
+        directory: The data directory; says in `run/PROCESS.json` how it is.
+        endpoint: Where it answers queries; empty: another process does.
+        takes: Whether it takes events; else another process does.
+        replica: Makes the way to the read replica, for a service that asks it.
         serve: Makes the server; the endpoint's protection is its matter.
         vitals: Of this process.
         contexts: By which keys security contexts are read.
@@ -68,15 +72,35 @@ class HostPlan:
     """
 
     spec: ServiceSpec
+    process: str
     store: Store
     event_log: EventLog
     topics: TopicTable
     directory: DataDirectory
     endpoint: str
+    takes: bool
+    replica: Callable[[Context], SocketChannel]
     serve: Callable[[Context, str, Dispatcher], AbstractAsyncContextManager[RpcServer]]
     vitals: Vitals
     contexts: StoredContexts
     audit: ProcessAudit
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the methods of a service stand on that it makes itself (`ServiceSpec.serve`).
+
+    Args:
+        store: Of the service.
+        event_log: Read beside the consumer, never as its group.
+        topics: The table.
+        replica: Makes the way to the read replica; nothing is opened before it is asked.
+    """
+
+    store: Store
+    event_log: EventLog
+    topics: TopicTable
+    replica: Callable[[], SocketChannel]
 
 
 class ServiceHost:
@@ -104,57 +128,71 @@ class ServiceHost:
         plan = self._plan
         started = time.monotonic()
         context: Context = new_context()
-        with Consumer(plan.spec, plan.store, plan.event_log, plan.topics) as consumer:
-            self.consumer = consumer
-            served = ServedCalls()
-            dispatcher = Dispatcher(
-                handlers_of_store(plan.spec, plan.store), [served, guard(plan.contexts, plan.audit)]
-            )
-            plan.vitals.tells(
-                families=lambda: consumer_families(consumer, plan.event_log, time.time_ns),
-                needs=lambda: dict.fromkeys(consumer.held, Status.DEGRADED),
-                lag=lambda: consumer.behind,
-            )
-            plan.vitals.tells(families=served.families)
+        with ExitStack() as held:
+            if plan.takes:
+                consumer = Consumer(plan.spec, plan.store, plan.event_log, plan.topics)
+                self.consumer = held.enter_context(consumer)
+                plan.vitals.tells(
+                    families=lambda: consumer_families(consumer, plan.event_log, time.time_ns),
+                    needs=lambda: dict.fromkeys(consumer.held, Status.DEGRADED),
+                    lag=lambda: consumer.behind,
+                )
             try:
-                async with plan.serve(context, plan.endpoint, dispatcher) as server:
+                async with AsyncExitStack() as opened:
+                    server = await self._serve(context, opened) if plan.endpoint else None
                     log("service ready", endpoint=plan.endpoint, after_s=f"{time.monotonic() - started:.3f}")
-                    await self._work(consumer, server)
+                    await self._work(server)
             finally:
                 context.term()
                 plan.audit.close()
-                status_path(plan.directory, plan.spec.name).unlink(missing_ok=True)
-        log("service stopped", events=consumer.counts.get("taken", 0))
+                status_path(plan.directory, plan.process).unlink(missing_ok=True)
+        taken = self.consumer.counts.get("taken", 0) if self.consumer else 0
+        log("service stopped", events=taken)
 
-    async def _work(self, consumer: Consumer, server: RpcServer) -> None:
-        consume = asyncio.create_task(asyncio.to_thread(consumer.run, self._stop_consumer))
-        tell = asyncio.create_task(self._tell(consumer))
-        stop = asyncio.create_task(self._stop.wait())
+    async def _serve(self, context: Context, opened: AsyncExitStack) -> RpcServer:
+        plan, served = self._plan, ServedCalls()
+        methods: dict[str, Handler | Method] = dict(handlers_of_store(plan.spec, plan.store))
+        if plan.spec.serve is not None:
+            ground = Ground(plan.store, plan.event_log, plan.topics, partial(plan.replica, context))
+            methods |= await opened.enter_async_context(plan.spec.serve(ground))
+        dispatcher = Dispatcher(methods, [served, guard(plan.contexts, plan.audit)])
+        plan.vitals.tells(families=served.families)
+        return await opened.enter_async_context(plan.serve(context, plan.endpoint, dispatcher))
+
+    async def _work(self, server: RpcServer | None) -> None:
+        tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._stop.wait())]
+        if self.consumer is not None:
+            work = asyncio.to_thread(self.consumer.run, self._stop_consumer)
+            tasks.insert(0, asyncio.create_task(work))
         try:
-            await asyncio.wait({consume, tell, stop}, return_when=asyncio.FIRST_COMPLETED)
-            await server.close(grace_ms=_DRAIN_MS)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if server is not None:
+                await server.close(grace_ms=_DRAIN_MS)
         finally:
             self._stop_consumer.set()
-            for task in (tell, stop):
+            for task in tasks[-2:]:
                 task.cancel()
-            ended = await asyncio.gather(consume, tell, stop, return_exceptions=True)
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
         for error in ended:
             if isinstance(error, Exception):
                 raise error
 
-    async def _tell(self, consumer: Consumer) -> None:
+    async def _tell(self) -> None:
         """Says four times a second that it works, and how far it is behind the log."""
-        status, said = StatusFile(self._plan.directory, self._plan.spec.name), ""
+        status, said = StatusFile(self._plan.directory, self._plan.process), ""
         while True:
             self._plan.vitals.beat()
             await asyncio.to_thread(self._plan.audit.keep_or_say)
-            behind = await asyncio.to_thread(lambda: consumer.behind)
-            held = "; ".join(f"{place}: {why}" for place, why in consumer.held.items())
-            taken = consumer.counts.get("taken", 0)
-            status.say(time.monotonic_ns(), events=taken, behind=behind, held=int(bool(held)))
-            if held != said:
-                log("standing still" if held else "going on", level=logging.WARNING, why=held or said)
-                said = held
+            fields: dict[str, int] = {}
+            if (consumer := self.consumer) is not None:
+                behind = await asyncio.to_thread(lambda: consumer.behind)
+                held = "; ".join(f"{place}: {why}" for place, why in consumer.held.items())
+                taken = consumer.counts.get("taken", 0)
+                fields = {"events": taken, "behind": behind, "held": int(bool(held))}
+                if held != said:
+                    log("standing still" if held else "going on", level=logging.WARNING, why=held or said)
+                    said = held
+            status.say(time.monotonic_ns(), **fields)
             await asyncio.sleep(_STATUS_S)
 
 
@@ -166,11 +204,25 @@ def handlers_of_store(spec: ServiceSpec, store: Store) -> dict[str, Handler]:
         store: Of the service.
     """
     return {
-        f"{spec.name}.{kind.__name__}": _handler(kind, query, store) for kind, query in spec.queries.items()
+        f"{spec.name}.{kind.__name__}": answering(kind, query, store) for kind, query in spec.queries.items()
     }
 
 
-def _handler(kind: type[Request], query: Query, store: Store) -> Handler:
+def answering(
+    kind: type[Request],
+    query: Query,
+    store: Store,
+    finish: Callable[[Any], Awaitable[Any]] | None = None,
+) -> Handler:
+    """What answers one kind of request, once the store has what the request wants to see.
+
+    Args:
+        kind: Of request.
+        query: Called with a transaction that reads, in a thread.
+        store: Of the service.
+        finish: Adds to a reply what the store does not have.
+    """
+
     def ask(request: Request, caller: Caller) -> Any:
         with store.read() as tx:
             return query(tx, request, caller)
@@ -182,7 +234,7 @@ def _handler(kind: type[Request], query: Query, store: Store) -> Handler:
         while True:
             reply = await asyncio.to_thread(ask, request, caller)
             if reply.sequence >= request.min_seq:
-                return encode_message(reply)
+                return encode_message(reply if finish is None else await finish(reply))
             await asyncio.sleep(_LOOK_S)  # until the call's deadline
 
     return handle

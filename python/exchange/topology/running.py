@@ -84,7 +84,11 @@ def run_all(settings: Settings) -> int:
     for name in ("accounts", "risk"):
         if getattr(settings, name).process:
             raise ConfigError(f"{name}.process is true: expected false for all in one process")
-    for key, there in (("events.publish", settings.events), ("history.enabled", settings.history)):
+    for key, there in (
+        ("events.publish", settings.events),
+        ("history.enabled", settings.history),
+        ("market_data.enabled", settings.market_data),
+    ):
         if getattr(there, key.split(".")[1]):
             raise ConfigError(f"{key} is true: expected false for all in one process")
     configure("all-in-one", settings=settings.log)

@@ -48,7 +48,7 @@ def trades(tx: Transaction, request: MarketTradesRequest, _: Caller) -> MarketTr
     asked = select(TRADES).where(*wanted).order_by(key if request.oldest_first else key.desc())
     found = tx.execute(asked.limit(limit + 1)).all()
     return MarketTradesReply(
-        sequence=_sequence(tx), trades=tuple(map(_trade, found[:limit])), more=len(found) > limit
+        sequence=_sequence(tx), trades=tuple(trade_of(*row) for row in found[:limit]), more=len(found) > limit
     )
 
 
@@ -105,7 +105,30 @@ def tickers(tx: Transaction, request: MarketTickersRequest, _: Caller) -> Market
 def last_trades(tx: Transaction) -> dict[int, MarketTradeRow]:
     """The last trade of every instrument that was traded."""
     joined = select(TRADES).join(LASTS, LASTS.c.trade_id == TRADES.c.trade_id)
-    return {row.instrument_id: _trade(row) for row in tx.execute(joined)}
+    return {row.instrument_id: trade_of(*row) for row in tx.execute(joined)}
+
+
+def trade_of(
+    trade_id: int,
+    instrument_id: int,
+    price: int,
+    qty: int,
+    taker_side: int,
+    auction: int,
+    timestamp: int,
+    sequence: int,
+) -> MarketTradeRow:
+    """A row of trades, as the table has its columns."""
+    return MarketTradeRow(
+        trade_id=trade_id,
+        instrument_id=instrument_id,
+        price=price,
+        qty=qty,
+        taker_side=_side(taker_side),
+        auction=bool(auction),
+        timestamp=timestamp,
+        sequence=sequence,
+    )
 
 
 def _last(tx: Transaction, instrument_id: int, end: int) -> Any:
@@ -116,7 +139,7 @@ def _last(tx: Transaction, instrument_id: int, end: int) -> Any:
 
 
 def _folded(tx: Transaction, instruments: list[int], begin: int, end: int) -> dict[int, list[Any]]:
-    """The candles that make up a span of whole minutes, by instrument, in order: hours, minutes at the ends."""
+    """The candles of a span of whole minutes, by instrument, in order: hours, and minutes at both ends."""
     hours, last_hour = -(-begin // HOUR_NS) * HOUR_NS, end // HOUR_NS * HOUR_NS
     c, found = CANDLES.c, dict[int, list[Any]]()
     spans = or_(
@@ -163,19 +186,6 @@ def _candle(row: Any) -> MarketCandleRow:
         quote_volume_high=quote >> 32,
         quote_volume_low=quote & _LOW,
         trades=row.trades,
-    )
-
-
-def _trade(row: Any) -> MarketTradeRow:
-    return MarketTradeRow(
-        trade_id=row.trade_id,
-        instrument_id=row.instrument_id,
-        price=row.price,
-        qty=row.qty,
-        taker_side=_side(row.taker_side),
-        auction=bool(row.auction),
-        timestamp=row.timestamp,
-        sequence=row.sequence,
     )
 
 

@@ -9,6 +9,7 @@ from exchange.domain.events import TradeExecuted
 from exchange.domain.queries import MarketCandlesRequest, MarketTickersRequest, MarketTradesRequest
 from exchange.runtime.spec import ServiceSpec
 from exchange.services.marketdata.queries import candles, tickers, trades
+from exchange.services.marketdata.serving import serve
 from exchange.services.marketdata.store import take_trades
 from exchange.services.marketdata.tables import MIGRATIONS
 
@@ -22,5 +23,6 @@ SPEC = ServiceSpec(
         MarketCandlesRequest: candles,
         MarketTickersRequest: tickers,
     },
+    serve=serve,
     needs=("matching",),
 )
