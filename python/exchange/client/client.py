@@ -178,7 +178,7 @@ class MarketData:
     trades = _market(MarketRequests.trades)
 
     def ticks(self, *instruments: int | str, interval_ms: int = 0) -> TickStream:
-        """What instruments show, now and from now on: `with client.market_data.ticks("BTC-USD") as ticks: ...`.
+        """What instruments show, now and on: `with client.market_data.ticks("BTC-USD") as ticks: ...`.
 
         Args:
             instruments: Their symbols, or ids that this client knows.
