@@ -22,10 +22,12 @@ from exchange.domain.queries import (
 )
 from exchange.runtime.caller import Caller
 from exchange.runtime.consumer import Consumer
+from exchange.schema.events import EventBatch, decode_events
 from exchange.services.marketdata import queries
 from exchange.services.marketdata.service import SPEC
 from exchange.storage.sql import Store
-from tests.event_log.published import Exchange
+from tests.event_log.conformance import read_all
+from tests.event_log.published import NAMES, Exchange
 from tests.exchange.journals import ALICE, BOB, MARKET, Writer
 
 TABLE = TopicTable("dev")
@@ -145,6 +147,13 @@ def consume(exchange: Exchange, store: Store) -> dict[str, int]:
         while consumer.step():
             pass
         return dict(consumer.counts)
+
+
+def batches(exchange: Exchange) -> list[EventBatch]:
+    """The log's records of trades."""
+    with exchange.open_log() as log:
+        records = [record.batch for record in read_all(log, NAMES["execution.trades"])]
+    return [decode_events(batch.payload, batch.stream, batch.first_seq) for batch in records]
 
 
 def stored_trades(store: Store, limit: int = 1_000) -> list[MarketTradeRow]:

@@ -13,28 +13,20 @@ from exchange.domain.queries import MarketTradeRow
 from exchange.errors import InvalidEvent
 from exchange.runtime.event_run import EventRun, run_of
 from exchange.schema.event_rows import EventList
-from exchange.schema.events import EventBatch, decode_events, envelope_of
+from exchange.schema.events import envelope_of
 from exchange.services.marketdata.service import SPEC
 from exchange.services.marketdata.store import take_trades
 from exchange.services.marketdata.tables import CANDLES, METADATA
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import Store, open_store
 from exchange.storage.venue_limits import limits_of
-from tests.event_log.conformance import read_all
-from tests.event_log.published import NAMES, Exchange, load_settings
-from tests.marketdata.oracle import check, consume, trade_now_and_then, trades_of
+from tests.event_log.published import Exchange, load_settings
+from tests.marketdata.oracle import batches, check, consume, trade_now_and_then, trades_of
 
 
 def expected(exchange: Exchange) -> list[MarketTradeRow]:
     """Of the journal of an exchange."""
     return trades_of(exchange.directory.journal, dict(limits_of(load_settings(exchange.root))))
-
-
-def batches(exchange: Exchange) -> list[EventBatch]:
-    """The log's records of trades."""
-    with exchange.open_log() as log:
-        records = [record.batch for record in read_all(log, NAMES["execution.trades"])]
-    return [decode_events(batch.payload, batch.stream, batch.first_seq) for batch in records]
 
 
 def candles(store: Store) -> list[tuple[int, ...]]:

@@ -82,9 +82,9 @@ def _candles(client: Client, options: argparse.Namespace) -> _Found:
 def _tickers(client: Client, options: argparse.Namespace) -> _Found:
     if options.instrument:
         row = client.market_data.ticker(name_of(options.instrument))
-        rows = () if row is None else (row,)
+        rows = [] if row is None else [row]
     else:
-        rows = client.market_data.tickers()
+        rows = list(client.market_data.tickers())
     return [ticker_record(row, client.instruments) for row in rows], TICKER_NAMES, _TICKER_LINES
 
 

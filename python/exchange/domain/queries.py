@@ -447,6 +447,7 @@ class StatusReply:
     sessions: int = 0
     state_hash: int = 0
     version: str = ""
+    trades: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from exchange.services.marketdata.folding import trade_rows
 from exchange.services.marketdata.queries import trade_of
 from exchange.services.marketdata.venue import NAME
 
-STALE_NS: Final = 1_000_000_000
+STALE_NS: Final = 2_000_000_000
 """So long nothing may be heard of the venue before a tick is stale."""
 LOST_NS: Final = 10_000_000_000
 """A tick is no older than that: from then on there is an error."""

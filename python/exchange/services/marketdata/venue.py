@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient
+from exchange.client.queries import method_of
 from exchange.domain.queries import (
     QUERIES,
     BookTopReply,
     BookTopRequest,
     InstrumentsRequest,
     Request,
-    TradesRequest,
+    StatusReply,
+    StatusRequest,
 )
 from exchange.errors import ExchangeError, RpcError, RpcStatus
 from exchange.schema.codec import decode_message, encode_message
-
-T = TypeVar("T")
 
 NAME: Final = "exchange"
 """Of this venue, in ticks."""
@@ -83,8 +83,8 @@ class Venue:
         Raises:
             ExchangeError: It does not answer.
         """
-        trades = (await self._ask(TradesRequest(limit=1))).trades
-        return trades[0].trade_id if trades else 0
+        status: StatusReply = await self._ask(StatusRequest())
+        return status.trades
 
     async def close(self) -> None:
         """Lets the connection go."""
@@ -97,8 +97,7 @@ class Venue:
         self._learned_at = time.monotonic()
 
     async def _ask(self, request: Request) -> Any:
-        kind = type(request)
         payload = await self._client.call(
-            f"matching.{kind.__name__}", encode_message(request), metadata=_WHO, repeatable=True
+            method_of(request), encode_message(request), metadata=_WHO, repeatable=True
         )
-        return decode_message(QUERIES[kind], payload)
+        return decode_message(QUERIES[type(request)], payload)

@@ -444,6 +444,7 @@ struct StatusReply @0xb07fbb08b1c6e6cb {
   sessions @12 :UInt64;
   stateHash @13 :UInt64;  # at `sequence`, where it was asked for; else 0
   version @14 :Text;
+  trades @15 :UInt64;  # ever made: the tradeId of the last one
 }
 
 # Order history: every order and every execution
