@@ -82,7 +82,7 @@ class MarketDataServer:
 
     async def listen(self) -> None:
         """Hears of the venue until it is cancelled: whether trades are missing, and what quotes are."""
-        reminded = time.monotonic()
+        said, reminded = False, time.monotonic()
         while True:
             watched = self._board.watched
             with suppress(ExchangeError):  # silence makes what is shown stale
@@ -92,9 +92,10 @@ class MarketDataServer:
                 self._board.quoted(tops)
                 if len(tops) == len(watched):
                     self._board.heard(last, asked_ns)
-            if self._board.age_ns and time.monotonic() >= reminded + _REMIND_S:
+            stale = self._board.age_ns > 0
+            if stale != said or (stale and time.monotonic() >= reminded + _REMIND_S):
                 self._board.remind()
-                reminded = time.monotonic()
+                said, reminded = stale, time.monotonic()
             await asyncio.sleep(_QUOTES_S if watched else _LISTEN_S)
 
     async def snapshot(self, request: GetSnapshotRequest, _: Call) -> GetSnapshotReply:
