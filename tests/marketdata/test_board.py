@@ -18,6 +18,7 @@ class Clock:
     now: int = 0
 
     def __call__(self) -> int:
+        """The time."""
         return self.now
 
 

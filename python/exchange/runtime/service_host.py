@@ -17,12 +17,12 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from exchange.bus.context import Context, new_context
+from exchange.bus.curve import KeyPair
 from exchange.bus.log.interface import EventLog
-from exchange.bus.rpc import Call, Dispatcher, Handler, Method, RpcServer, SocketChannel
+from exchange.bus.rpc import Call, Dispatcher, Handler, Method, RpcServer
 from exchange.bus.topics import TopicTable
 from exchange.config.settings import Settings
 from exchange.domain.queries import Request
@@ -52,6 +52,20 @@ def store_url(settings: Settings) -> str:
 
 
 @dataclass(frozen=True)
+class Way:
+    """The way to another service.
+
+    Args:
+        endpoint: Where it answers.
+        keys: CURVE keys of this process, with the exchange's public key `server_key`.
+    """
+
+    endpoint: str
+    keys: KeyPair | None = None
+    server_key: str | None = None
+
+
+@dataclass(frozen=True)
 class HostPlan:
     """What a host runs.
 
@@ -64,7 +78,7 @@ class HostPlan:
         directory: The data directory; says in `run/PROCESS.json` how it is.
         endpoint: Where it answers queries; empty: another process does.
         takes: Whether it takes events; else another process does.
-        replica: Makes the way to the read replica, for a service that asks it.
+        replica: The way to the read replica, for a service that makes methods of its own.
         serve: Makes the server; the endpoint's protection is its matter.
         vitals: Of this process.
         contexts: By which keys security contexts are read.
@@ -79,7 +93,7 @@ class HostPlan:
     directory: DataDirectory
     endpoint: str
     takes: bool
-    replica: Callable[[Context], SocketChannel]
+    replica: Way | None
     serve: Callable[[Context, str, Dispatcher], AbstractAsyncContextManager[RpcServer]]
     vitals: Vitals
     contexts: StoredContexts
@@ -94,13 +108,15 @@ class Ground:
         store: Of the service.
         event_log: Read beside the consumer, never as its group.
         topics: The table.
-        replica: Makes the way to the read replica; nothing is opened before it is asked.
+        context: Of its connections.
+        replica: The way to the read replica.
     """
 
     store: Store
     event_log: EventLog
     topics: TopicTable
-    replica: Callable[[], SocketChannel]
+    context: Context
+    replica: Way
 
 
 class ServiceHost:
@@ -152,8 +168,8 @@ class ServiceHost:
     async def _serve(self, context: Context, opened: AsyncExitStack) -> RpcServer:
         plan, served = self._plan, ServedCalls()
         methods: dict[str, Handler | Method] = dict(handlers_of_store(plan.spec, plan.store))
-        if plan.spec.serve is not None:
-            ground = Ground(plan.store, plan.event_log, plan.topics, partial(plan.replica, context))
+        if plan.spec.serve is not None and plan.replica is not None:
+            ground = Ground(plan.store, plan.event_log, plan.topics, context, plan.replica)
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
         dispatcher = Dispatcher(methods, [served, guard(plan.contexts, plan.audit)])
         plan.vitals.tells(families=served.families)

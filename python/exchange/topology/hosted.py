@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from exchange.bus.context import Context
-from exchange.bus.rpc import SocketChannel
 from exchange.bus.topics import TopicTable
 from exchange.config import Settings
 from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.runtime.beside_core import keys_beside_core
 from exchange.runtime.publisher import open_log
-from exchange.runtime.service_host import HostPlan, host_until_told, store_url
+from exchange.runtime.service_host import HostPlan, Way, host_until_told, store_url
 from exchange.runtime.vitals import telling
 from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory
@@ -49,7 +47,7 @@ def main(name: str, settings: Settings, process: str, *, takes: bool = True, ans
             endpoint=endpoint,
             takes=takes,
             serve=partial(serve, settings, audit),
-            replica=partial(_replica, settings, process),
+            replica=_replica(settings, process) if spec.serve else None,
             vitals=vitals,
             contexts=StoredContexts(keys),
             audit=audit,
@@ -57,8 +55,8 @@ def main(name: str, settings: Settings, process: str, *, takes: bool = True, ans
         asyncio.run(host_until_told(plan))
 
 
-def _replica(settings: Settings, process: str, context: Context) -> SocketChannel:
-    keys, server_key = None, None
-    if settings.endpoints.queries.startswith("tcp://"):
-        keys, server_key = keys_beside_core(settings, process)
-    return SocketChannel(context, settings.endpoints.queries, keys=keys, server_public=server_key)
+def _replica(settings: Settings, process: str) -> Way:
+    endpoint = settings.endpoints.queries
+    if not endpoint.startswith("tcp://"):
+        return Way(endpoint)
+    return Way(endpoint, *keys_beside_core(settings, process))

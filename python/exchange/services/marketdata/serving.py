@@ -14,7 +14,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from exchange.bus.rpc import Call, RpcClient, serve_server_stream, serve_unary
+from exchange.bus.rpc import Call, RpcClient, SocketChannel, serve_server_stream, serve_unary
 from exchange.domain.contracts import GET_HISTORY, GET_SNAPSHOT, STREAM_TICKS
 from exchange.domain.contracts.marketdata import (
     GetHistoryReply,
@@ -45,7 +45,9 @@ _NS_A_S: Final = 1_000_000_000
 @asynccontextmanager
 async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     """The methods, for as long as the block lasts."""
-    venue = Venue(RpcClient(ground.replica(), Policies().of("marketdata", "replica")))
+    way = ground.replica
+    channel = SocketChannel(ground.context, way.endpoint, keys=way.keys, server_public=way.server_key)
+    venue = Venue(RpcClient(channel, Policies().of("marketdata", "replica")))
     board = Board(venue.symbol, time.monotonic_ns)
     market = MarketDataServer(ground, venue, board)
     feed = TradeFeed(ground.store, ground.event_log, ground.topics, board)
