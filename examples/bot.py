@@ -5,11 +5,14 @@ python examples/bot.py exchange-data --setup --seconds 60
 
 It quotes around a price that drifts away from its fills: bought, it bids and asks lower; sold, higher. Its
 session asks the exchange to cancel what it has when the connection is lost: a bot that dies leaves nothing.
+Ctrl-C ends it as the end of its time does.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,12 +86,12 @@ def quote(bot: Client, instrument: Instrument, quotes: Quotes) -> None:
                 raise SystemExit(f"the exchange refused a quote: {report.reject}: {report.reject.meaning}")
 
 
-def run(bot: Client, quotes: Quotes, seconds: float) -> None:
-    """Quote until the time is over, then pull all quotes."""
+def run(bot: Client, quotes: Quotes, seconds: float, over: threading.Event) -> None:
+    """Quote until it is over, or the time is; then pull all quotes."""
     instrument = bot.instruments.instrument(SYMBOL)
     until = time.monotonic() + seconds
     with bot.reports() as reports:
-        while (left := until - time.monotonic()) > 0:
+        while not over.is_set() and (left := until - time.monotonic()) > 0:
             quote(bot, instrument, quotes)
             batch = reports.take(timeout=min(left, 0.2))
             for report in batch or ():
@@ -134,6 +137,8 @@ def main() -> None:
     parser.add_argument("--setup", action="store_true", help="make the market and the account first")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to quote")
     options = parser.parse_args()
+    over = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: over.set())
     endpoint = f"ipc://{options.data.absolute()}/run/orders.sock"
     if options.setup:
         set_up(endpoint)
@@ -143,7 +148,7 @@ def main() -> None:
     ) as bot:
         bot.load_instruments()
         print(f"quoting {SYMBOL} for {options.seconds:g} s", flush=True)
-        run(bot, quotes, options.seconds)
+        run(bot, quotes, options.seconds, over)
     print(
         f"rounds {quotes.rounds}, fills {quotes.fills}, position {quotes.position} lots,"
         f" result {quotes.result} ticks x lots"

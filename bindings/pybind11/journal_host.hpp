@@ -40,6 +40,9 @@ struct JournalReaderHost {
   std::atomic<bool> busy{false};
 };
 
+// What a reader gives out: a `JournalRecord` with a copy of the payload.
+pybind11::object record_of(const io::RecordView& record);
+
 // One thread's stay in a host. Throws EngineBusy where another is inside.
 class JournalStay {
  public:

@@ -311,9 +311,7 @@ py::object next_record(JournalReaderHost& host) {
     const py::gil_scoped_release unlocked;
     record = host.reader.next();
   }
-  if (!record) return py::none();
-  return record_type()(record->first_sequence, record->count, record->ts_ns, record->epoch,
-                       as_bytes(record->payload));
+  return record ? record_of(*record) : py::none();
 }
 
 void define_reader(py::module_& module) {
@@ -506,6 +504,11 @@ void define_functions(py::module_& module) {
 }
 
 } // namespace
+
+py::object record_of(const io::RecordView& record) {
+  return record_type()(record.first_sequence, record.count, record.ts_ns, record.epoch,
+                       as_bytes(record.payload));
+}
 
 void register_journal(py::module_& module) {
   py::register_local_exception_translator(&translate_journal_error);

@@ -1,7 +1,12 @@
 // The stages of the core loop as methods, each without the GIL, and the clocks that it may run on.
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include <pybind11/stl.h>
+
+#include "cmatch/io/toucher.hpp"
 #include "pybind11/register.hpp"
 #include "pybind11/sequencer_host.hpp"
 #include "shared/buffer_argument.hpp"
@@ -67,6 +72,28 @@ io::SequencerOptions options_from(std::uint64_t epoch, std::uint16_t durability,
   options.stages = {
       .accounts = accounts, .risk = risk, .timeout_ns = proposal_timeout_ns, .behind = orders_behind};
   return options;
+}
+
+// The venue and the sequencer live as long as this does.
+std::unique_ptr<io::Toucher> touch_memory_of(SequencerHost& host, std::vector<int> processors) {
+  MemoryList memory;
+  {
+    const SequencerHost::Stay stay(host);
+    host.sequencer.list_memory(memory);
+  }
+  return std::make_unique<io::Toucher>(memory, std::move(processors));
+}
+
+void define_toucher(py::module_& module) {
+  py::class_<io::Toucher>(
+      module, "Toucher",
+      "Toucher(sequencer, processors=())\n\nTouches all memory of a venue and its sequencer, in a thread "
+      "beside "
+      "them, of low rank.\n\nArgs:\n    processors: Where it runs, by number; (): where the caller does.")
+      .def(py::init(&touch_memory_of), "sequencer"_a, "processors"_a = std::vector<int>(),
+           py::keep_alive<1, 2>())
+      .def_property_readonly("left", &io::Toucher::left, "What it has not touched yet, bytes.")
+      .def("stop", &io::Toucher::stop, Unlocked(), "stop() -> None\n\nEnds it, whatever is left.");
 }
 
 io::Judge judge_of(std::uint16_t number) {
@@ -263,6 +290,7 @@ void register_sequencer(py::module_& module) {
       .def_property_readonly("sequence", [](SequencerHost& self) { return self.sequencer.sequence(); })
       .def_property_readonly("read_only", [](SequencerHost& self) { return self.sequencer.read_only(); })
       .def_property_readonly("sessions", [](SequencerHost& self) { return self.sequencer.sessions(); });
+  define_toucher(module);
 }
 
 } // namespace cmatch::face

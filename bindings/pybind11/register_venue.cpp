@@ -3,10 +3,13 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "cmatch/io/frames.hpp"
 #include "cmatch/venue/venue.hpp"
+#include "pybind11/journal_host.hpp"
 #include "pybind11/layout.hpp"
 #include "pybind11/register.hpp"
 #include "pybind11/venue_host.hpp"
@@ -96,6 +99,34 @@ py::tuple apply_payload(VenueHost& host, const py::object& payload) {
   return outcome(host.output);
 }
 
+// What a follower of the journal need not look at: nobody but traders and shards acted in it.
+bool is_of_orders(std::span<const std::byte> payload) {
+  io::CommandFrame frame{};
+  return io::decode_commands(payload, frame, io::kRecordBytes) == io::FrameFault::none &&
+         (frame.list == io::CommandList::orders || frame.list == io::CommandList::shard_events);
+}
+
+py::tuple apply_orders(VenueHost& host, JournalReaderHost& journal, std::uint64_t most_commands,
+                       std::uint64_t until) {
+  const VenueStay stay(host);
+  const JournalStay reading(journal.busy);
+  std::optional<io::RecordView> record;
+  std::uint64_t commands = 0, epoch = 0;
+  {
+    const py::gil_scoped_release unlocked;
+    while (commands < most_commands && (record = journal.reader.next())) {
+      const std::span payload = std::as_bytes(record->payload);
+      if (record->last_sequence() > until || !is_of_orders(payload)) break;
+      host.output.clear();
+      host.replayer.apply(payload, host.venue, host.output);
+      commands += record->count;
+      epoch = record->epoch;
+      record.reset();
+    }
+  }
+  return py::make_tuple(commands, epoch, record ? record_of(*record) : py::none());
+}
+
 // What a view reads while this thread alone is in the venue.
 template <class Read>
 auto inside_venue(VenueHost& host, Read&& read) {
@@ -151,6 +182,22 @@ void define_class(VenueClass& venue) {
            "itself.")
       .def("apply_payload", &apply_payload, "payload"_a,
            "apply_payload(payload) -> tuple[ndarray, ndarray]\n\nOne record of a journal.")
+      .def("apply_orders", &apply_orders, "reader"_a, "most_commands"_a, "until"_a,
+           R"(apply_orders(reader, most_commands, until) -> tuple[int, int, JournalRecord | None]
+
+Applies records of orders and of shards' events until so many commands were applied, or another record comes, or one
+that goes beyond a sequence: how many commands it was, the epoch of the last (0: of none), and that other record,
+which is not applied. The GIL is released.
+
+Args:
+    reader: At the sequence after the venue's.
+    most_commands: A record more may be applied.
+    until: Sequence.
+
+Raises:
+    JournalCorrupt, JournalGap, OSError: See JournalReader.next.
+    InvariantViolation: See Venue.apply.
+)")
       .def("state_hash",
            [](VenueHost& host) {
              return inside_venue(host, [](const Venue& v) {

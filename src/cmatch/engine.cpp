@@ -31,10 +31,16 @@ EngineState::EngineState(const EngineLimits& limits_in, const EngineOptions& opt
       tape(options.tape) {
   books.reserve(limits.max_instruments);
   if (!options.prefault) return;
-  storage.orders.prefault();
-  storage.levels.prefault();
-  storage.index.prefault();
-  storage.nodes.prefault(std::min<std::size_t>(limits.max_orders, 1u << 16));
+  MemoryList memory;
+  list_memory(memory);
+  memory.touch_all();
+}
+
+void EngineState::list_memory(MemoryList& list) const {
+  storage.orders.list_memory(list);
+  storage.levels.list_memory(list);
+  storage.index.list_memory(list);
+  storage.nodes.list_memory(list, std::min<std::size_t>(limits.max_orders, 1u << 16));
 }
 
 Engine::Engine(const EngineLimits& limits, const EngineOptions& options)
@@ -71,6 +77,7 @@ void Engine::apply_batch(std::span<const Command> commands, EventBuffer& out) {
   guarded(*state_, out, [&] { apply_many(*state_, commands); });
 }
 
+void Engine::list_memory(MemoryList& list) const { state_->list_memory(list); }
 void Engine::prefetch_id(OrderId order_id) const { state_->storage.index.prefetch(order_id); }
 void Engine::prefetch_order(OrderId order_id) const {
   state_->storage.orders.prefetch(state_->storage.index.guess(order_id));

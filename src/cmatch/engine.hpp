@@ -12,6 +12,7 @@
 #include "cmatch/check.hpp"
 #include "cmatch/command.hpp"
 #include "cmatch/event_buffer.hpp"
+#include "cmatch/memory.hpp"
 #include "cmatch/snapshot.hpp"
 #include "cmatch/types.hpp"
 #include "cmatch/views.hpp"
@@ -72,6 +73,7 @@ class Engine {
   std::size_t memory_bytes() const;              // of address space; pages count once touched
 
   // A digest of everything that influences later behaviour, but for the clock and the sequences. O(state).
+  void list_memory(MemoryList& list) const; // what `prefault` touches
   std::uint64_t state_hash() const;
   // Canonical: equal states give equal bytes.
   std::vector<std::uint8_t> snapshot() const;

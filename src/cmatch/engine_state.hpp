@@ -69,6 +69,7 @@ class Tape {
 class EngineState {
  public:
   EngineState(const EngineLimits& limits, const EngineOptions& options);
+  void list_memory(MemoryList& list) const;
 
   OrderBook* find_book(InstrumentId id) {
     if (last_book != nullptr && last_book->id() == id) return last_book;

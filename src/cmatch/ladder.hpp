@@ -52,7 +52,7 @@ class LadderNodePool {
   }
 
   std::size_t bytes() const { return nodes_.bytes(); }
-  void prefault(std::size_t count) { nodes_.prefault(count); }
+  void list_memory(MemoryList& list, std::size_t count) const { nodes_.list_memory(list, count); }
 
  private:
   LazyArray<LadderNode> nodes_;

@@ -2,14 +2,18 @@
 // Owns its mapping. Not thread-safe. Addresses never move.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <limits>
 #include <new>
+#include <span>
 #include <type_traits>
 #include <utility>
 
 #include <sys/mman.h>
+
+#include "cmatch/memory.hpp"
 
 namespace cmatch {
 
@@ -53,17 +57,9 @@ class LazyArray {
     if (count != 0) std::memset(static_cast<void*>(data_ + first), 0, count * sizeof(T));
   }
 
-  // Brings the first `count` elements into memory, on huge pages where the system has them.
-  void prefault(std::size_t count) {
-    if (count > size_) count = size_;
-    if (count == 0) return;
-#ifdef MADV_HUGEPAGE
-    ::madvise(data_, bytes(), MADV_HUGEPAGE);
-#endif
-    constexpr std::size_t kPage = 4096;
-    auto* memory = reinterpret_cast<volatile unsigned char*>(data_);
-    for (std::size_t at = 0; at < count * sizeof(T); at += kPage)
-      memory[at] = memory[at];
+  // Names the first `count` elements as memory to be had.
+  void list_memory(MemoryList& list, std::size_t count = std::numeric_limits<std::size_t>::max()) const {
+    list.add(std::as_writable_bytes(std::span(data_, std::min(count, size_))));
   }
 
  private:

@@ -92,7 +92,7 @@ class OrderIndex {
     const std::uint32_t entry = dense_[id - base_ < window_ ? id - base_ : 0];
     return entry == kDead ? kNone : entry;
   }
-  void prefault() { dense_.prefault(dense_.size()); }
+  void list_memory(MemoryList& list) const { dense_.list_memory(list); }
 
  private:
   static constexpr std::uint32_t kUnused = kNone, kDead = 0xFFFFFFFF;

@@ -103,9 +103,9 @@ class OrderPool {
 
   [[gnu::always_inline]] void prefetch(Slot slot) const { __builtin_prefetch(&orders_[slot]); }
 
-  void prefault() {
-    orders_.prefault(orders_.size());
-    details_.prefault(details_.size());
+  void list_memory(MemoryList& list) const {
+    orders_.list_memory(list);
+    details_.list_memory(list);
   }
 
  private:

@@ -65,7 +65,7 @@ class LevelPool {
 
   [[gnu::always_inline]] void prefetch(std::uint32_t level) const { __builtin_prefetch(&levels_[level]); }
   std::size_t bytes() const { return levels_.bytes(); }
-  void prefault() { levels_.prefault(levels_.size()); }
+  void list_memory(MemoryList& list) const { levels_.list_memory(list); }
 
  private:
   LazyArray<PriceLevel> levels_;

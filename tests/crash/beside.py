@@ -16,7 +16,7 @@ from exchange.bench.flow import Load, Planned, plan_load
 from exchange.bench.market import Market
 from tests.crash.lives import LIMITS, SEGMENT_BYTES
 
-_WAIT_S = 60.0
+_WAIT_S = 240.0
 
 
 class Beside:
@@ -87,7 +87,7 @@ class Beside:
         """Ends it in order; its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(60)
+        code = self._process.wait(_WAIT_S)
         self._log.close()
         return code
 
@@ -108,7 +108,9 @@ def strike_under_load(
     hand.start()
     generator = LoadGenerator([socket.underlying for socket in market.sockets], owner=market.sockets)
     reader = ReportReader()
-    generator.run(planned.plan, planned.arena, reader, linger_ns=500_000_000)
+    generator.run(
+        planned.plan, planned.arena, reader, linger_ns=30_000_000_000
+    )  # at most: until all is answered
     hand.join()
     victim.wait_until_it_follows()
     market.beat()

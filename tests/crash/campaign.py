@@ -45,7 +45,7 @@ class Verdict:
 
 
 def run(directory: Path, kills: int, rate: int, seed: int, durability: str = "process") -> Verdict:
-    """On one directory, of at most `LIVES_MAX`; raises CoreFailed where a core does not come back."""
+    """On one directory, of less than `LIVES_MAX`; raises CoreFailed where a core does not come back."""
     choose = random.Random(seed)
     core = Core(directory, durability)
     core.start()
@@ -60,6 +60,8 @@ def run(directory: Path, kills: int, rate: int, seed: int, durability: str = "pr
             answered |= send(market, planned)
             hand.join()
         core.start()
+    with Market(core.endpoint, SOCKETS) as market:  # the last life is not killed
+        answered |= send(market, planned_load(seed, kills, rate, batch=10))
     return Verdict(kills, len(answered), judge(directory, answered, core.stop()))
 
 

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -30,6 +31,7 @@ SOCKETS: Final = 4
 LIVES_MAX: Final = 200  # on one directory: client order ids are of 256 runs
 SEGMENT_BYTES: Final = 16 << 20
 LIMITS: Final = {"accounts": 1_000, "client_order_ids": 1 << 21, "orders": 1 << 18}
+_WAIT_S: Final = 240.0  # for a machine that has much to do
 _OF_NEW: Final = (ExecType.ACCEPTED, ExecType.REJECTED)
 _OF_CANCEL: Final = (ExecType.CANCELED, ExecType.CANCEL_REJECTED)
 _STOPPED: Final = re.compile(r'event="core stopped" sequence=(\d+) event_digest=(\w+) state_hash=(\w+)')
@@ -70,11 +72,14 @@ class Core:
         """Of its orders."""
         return f"ipc://{self.directory}/run/orders.sock"
 
-    def start(self) -> None:
+    def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
         """Returns once it is ready; `log` is that of this life.
 
+        Args:
+            given_up: Whether it cannot become ready any more, though it may not have ended.
+
         Raises:
-            CoreFailed: it is not within a minute, or ended before.
+            CoreFailed: it is not within `_WAIT_S`, ended before, or was given up.
         """
         words = [
             *self.prefix,
@@ -100,7 +105,9 @@ class Core:
         )
         settled, self._ended = threading.Event(), threading.Event()
         threading.Thread(target=self._listen, args=(self.process, settled, self._ended), daemon=True).start()
-        settled.wait(60)
+        deadline = time.monotonic() + _WAIT_S
+        while not settled.wait(0.05) and not given_up() and time.monotonic() < deadline:
+            pass
         if not any(self._awaited in line for line in self.log):
             raise CoreFailed("\n".join(self.log[-5:]))
 
@@ -121,7 +128,7 @@ class Core:
         """Until it has ended, and all that it said is in the log."""
         assert self.process is not None
         self.process.wait()
-        self._ended.wait(10)
+        self._ended.wait(_WAIT_S)
 
     @property
     def lost(self) -> str:
@@ -141,9 +148,9 @@ class Core:
         """In order; where it ended."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        if self.process.wait(60) != 0:
+        if self.process.wait(_WAIT_S) != 0:
             raise CoreFailed("\n".join(self.log[-5:]))
-        self._ended.wait(5)
+        self._ended.wait(_WAIT_S)
         return end_of(self.log)
 
     @property

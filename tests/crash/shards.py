@@ -36,7 +36,7 @@ from tests.crash.lives import LIMITS, Core
 _ACCOUNTS = 100
 _SOCKETS = 4
 _SETTINGS = ("matching.shards=1", "matching.heartbeat_timeout_ms=200")
-_WAIT_S = 60.0
+_WAIT_S = 240.0
 _ANSWERS = (ExecType.ACCEPTED, ExecType.REJECTED, ExecType.CANCEL_REJECTED)
 _ENDS = (ExecType.CANCELED, ExecType.EXPIRED)
 Name: TypeAlias = tuple[int, bytes]  # account and client order id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, Self
@@ -18,7 +18,7 @@ from tests.crash.lives import Request
 TENANT: Final = 1
 _MID: Final = 50_000
 _PAUSE_S: Final = 0.001
-_LAST_REPORTS_S: Final = 0.3  # what the last answers did to others' orders is on its way
+_ASSET: Final = 1
 _NOT_NOW: Final = ("read_only", "no_replica", "accounts_unavailable", "risk_unavailable")
 Connect = Callable[[str, int], Client]
 
@@ -76,6 +76,11 @@ class Trader:
         """Returns when its last request is answered or has failed."""
         self._over.set()
         self._thread.join()
+
+    def hear(self) -> None:
+        """Returns when all reports until now are here: the answer to a question comes behind them."""
+        with suppress(ExchangeError):
+            self.client.balance(_ASSET)
 
     def told_after(self, ns: int) -> Told | None:
         """The first answer to a request that was asked after an instant, or under way then."""
@@ -143,15 +148,16 @@ class Traders:
             opened.pop_all()
 
     def stop(self) -> None:
-        """All answers are there when this returns, or have failed."""
+        """All answers are there when this returns, or have failed; what they did to others is known."""
         for trader in self.all:
             trader.stop()
-        time.sleep(_LAST_REPORTS_S)
+        for trader in self.all:
+            trader.hear()
 
     def close(self) -> None:
         """Stop, and end all connections."""
-        self.stop()
         for trader in self.all:
+            trader.stop()
             trader.client.close()
 
     def __enter__(self) -> Self:

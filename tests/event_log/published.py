@@ -15,6 +15,7 @@ from exchange.bus.log.interface import Batch
 from exchange.bus.topics import TopicTable
 from exchange.config import Settings, load
 from exchange.domain.events import Event
+from exchange.runtime.changes import CHANGES, ChangePublisher
 from exchange.runtime.publisher import EXECUTIONS, TRADES, ExecutionPublisher, known_of
 from exchange.storage.digests import append_digest
 from exchange.storage.directory import DataDirectory
@@ -28,7 +29,7 @@ from tests.exchange.journals import ALICE, BOB, CAROL, MARKET, OTHER_TENANT, TEN
 EVERYTHING = 1 << 62
 SEGMENT_BYTES = 64 << 10
 TABLE = TopicTable("dev")
-NAMES = {topic: TABLE.full_name(topic) for topic in (EXECUTIONS, TRADES)}
+NAMES = {topic: TABLE.full_name(topic) for topic in (EXECUTIONS, TRADES, CHANGES)}
 ROWS = {topic: TABLE.find(name) for topic, name in NAMES.items()}
 
 
@@ -68,7 +69,8 @@ class Exchange:
             limits = limits_of(load_settings(self.root))
             fold = starting_fold(self.directory, limits, executions=executions, trades=trades)
             start = fold.sequence
-            publisher = ExecutionPublisher(fold, ROWS, dict(writers), lambda: up_to)
+            changes = ChangePublisher(ROWS[CHANGES], writers[CHANGES], log)
+            publisher = ExecutionPublisher(fold, ROWS, dict(writers), changes, lambda: up_to)
             while publisher.advance(min(most, 7)):
                 pass
             if up_to == EVERYTHING:

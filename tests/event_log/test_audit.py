@@ -20,7 +20,7 @@ from exchange.runtime.audit import Audit, PublishedAudit, audit
 from exchange.runtime.audit.orders import OrdersAudit
 from exchange.runtime.publisher import EXECUTIONS, TRADES
 from exchange.storage.digests import Digest, append_digest
-from exchange.storage.replay import replay
+from exchange.storage.replay import Verdict, replay, verify
 from tests.event_log.published import NAMES, TABLE, Exchange, busy
 from tests.exchange.journals import BTC, USD
 from tests.oracle.venue.model import Sizes
@@ -85,6 +85,28 @@ def test_what_is_not_published_yet_is_counted(exchange: Exchange) -> None:
     says = {check.name: check.says for check in found.checks}[EXECUTIONS]
     assert says.startswith(f"{before} events as the journal makes them, each once; ")
     assert says.endswith(" not published")
+
+
+def test_exchange_that_goes_on_meanwhile_is_right(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had when the audit began counts: not what is journaled and published behind the replay."""
+    busy(exchange.writer, count=20)
+    exchange.publish()
+    before = len(exchange.events(EXECUTIONS))
+
+    def verify_and_go_on(*words: Any) -> Verdict:
+        verdict = verify(*words)
+        busy(exchange.writer, seed=2, count=20)
+        exchange.publish()
+        return verdict
+
+    monkeypatch.setattr("exchange.runtime.audit.run.verify", verify_and_go_on)
+    found = audited(exchange)
+    assert wrong(found) == {}
+    says = {check.name: check.says for check in found.checks}[EXECUTIONS]
+    assert says == f"{before} events as the journal makes them, each once"
+    assert len(exchange.events(EXECUTIONS)) > before
 
 
 def test_log_that_begins_later_is_compared_from_there(exchange: Exchange) -> None:

@@ -66,7 +66,7 @@ def test_killed_at_any_step_leaves_whole_batches_and_repeats_nothing(memory: Pat
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
         embedded = Embedded(root)
@@ -94,10 +94,10 @@ import sys
 from pathlib import Path
 from tests.event_log.backends import HOT, Embedded
 with Embedded(Path(sys.argv[1])).open() as log, log.reader(HOT) as reader:
-    assert reader.wait(30)
+    assert reader.wait(120)
     print("waited", flush=True)
     sys.stdin.readline()
-    assert reader.wait(30)
+    assert reader.wait(120)
     while reader.read():
         pass
     assert not reader.wait(1)
@@ -129,7 +129,7 @@ def test_reader_that_was_asleep_while_writers_came_and_went_goes_on(memory: Path
         sleeper.stdin.write("go\n")
         sleeper.stdin.flush()
         assert sleeper.stdout.readline() == "1001\n"
-        assert sleeper.wait(30) == 0
+        assert sleeper.wait(120) == 0
     embedded.close()
 
 

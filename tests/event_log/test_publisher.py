@@ -239,13 +239,21 @@ def test_killed_publisher_repeats_nothing_and_leaves_nothing_out(exchange: Excha
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
     process = subprocess.Popen(command, stderr=said)
-    wanted = folded(exchange)[0][-1][0]
-    until = time.monotonic() + 60
-    while time.monotonic() < until and (exchange.batches()[EXECUTIONS] or [batch(1)])[-1].last_seq < wanted:
-        time.sleep(0.2)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == ExitCode.STOPPED
-    said.close()
+    try:
+        busy(
+            exchange.writer, seed=6, count=20
+        )  # nobody else can have published this: it runs when it is there
+        wanted = folded(exchange)[0][-1][0]
+        until = time.monotonic() + 120
+        while (exchange.batches()[EXECUTIONS] or [batch(1)])[-1].last_seq < wanted:
+            assert time.monotonic() < until, "it does not publish"
+            time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(120) == ExitCode.STOPPED
+    finally:
+        process.kill()
+        process.wait()
+        said.close()
     found = exchange.batches()
     root = memory / "anew"
     root.mkdir()

@@ -26,7 +26,7 @@ class Loop:
             made = make()
             return await made if inspect.isawaitable(made) else made
 
-        return asyncio.run_coroutine_threadsafe(work(), self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work(), self.loop).result(120)
 
     def close(self) -> None:
         """End the thread."""
@@ -153,7 +153,8 @@ class Connector:
         self._clients: list[Any] = []
 
     def connect(self, *args: Any, **kwargs: Any) -> Any:
-        """As `Client.connect`."""
+        """As `Client.connect`, but more patient with a machine that has much to do."""
+        kwargs = {"heartbeat_ms": 30_000, "timeout_ms": 60_000, "connect_ms": 60_000} | kwargs
         if self._loop is None:
             client: Any = Client.connect(*args, **kwargs)
         else:

@@ -46,7 +46,7 @@ def run(play: Coroutine[object, object, T]) -> T:
     """Run a test's coroutine; one that hangs fails, and so does one that leaves tasks behind."""
 
     async def bounded() -> T:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             result = await play
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert left == set()

@@ -289,7 +289,7 @@ class ScriptedCore:
     """`Logic` behind a ROUTER socket, in a thread.
 
     Args:
-        endpoint: Where to listen.
+        endpoint: Where to listen; `endpoint` says where that is.
         state: What it goes on from.
         epoch: Its own.
         prepare: Called with the socket before it binds.
@@ -310,6 +310,7 @@ class ScriptedCore:
         if prepare is not None:
             prepare(self._socket)
         self._socket.bind(endpoint)
+        self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
         self._orders = self._context.socket(zmq.PAIR)
         self._orders.bind("inproc://orders")
         self._told = self._context.socket(zmq.PAIR)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,14 @@ from tests.exchange.worlds import SMALL, STAGE_THERE, STAGES, core_values
 
 
 def free_ports() -> tuple[int, int]:
-    """Two ports of this machine that nobody listens on."""
-    with closing(socket.socket()) as first, closing(socket.socket()) as second:
-        for each in (first, second):
-            each.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
+    """Two ports of this machine that nobody listens on, and that no connection is given by chance."""
+    free: list[int] = []
+    while len(free) < 2:
+        port = random.randrange(20_000, 32_000)
+        with closing(socket.socket()) as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            free += [port] if port not in free else []
+    return free[0], free[1]
 
 
 class KeyedExchange:
@@ -61,7 +65,7 @@ class KeyedExchange:
         command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(directory / "data"), *arguments]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while not (directory / "data" / "run" / "exchange.json").exists():
                 assert time.monotonic() < deadline, (directory / "log").read_text()
                 assert self._process.poll() is None, (directory / "log").read_text()
@@ -84,14 +88,15 @@ class KeyedExchange:
             queries=self.queries,
             keys=self.keys[who],
             server_key=self.server.public,
-            connect_ms=20_000,
-            timeout_ms=20_000,
+            connect_ms=60_000,
+            timeout_ms=60_000,
+            heartbeat_ms=30_000,
             **options,
         )
 
     def until(self, who: str, outcome: str) -> None:
         """Wait for what comes of a new session of `who` that asks one question."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while (found := self._try(who)) != outcome:
             assert time.monotonic() < deadline, (who, found)
             time.sleep(0.1)
@@ -113,7 +118,7 @@ class KeyedExchange:
     def close(self) -> None:
         """Stop in an orderly way."""
         self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(20) == 0, "it had to be killed"
+        assert self._process.wait(120) == 0, "it had to be killed"
         self._log.close()
 
 
@@ -146,7 +151,7 @@ def test_shard_with_a_key_of_its_role_matches(keyed: KeyedExchange) -> None:
         ).ok
         assert admin.assign_shard("A-B-2", 1).ok
         report = operator.limit("A-B-2", "sell", 1, 10, account=1)
-        deadline = time.monotonic() + 10  # it waits where the shard is not there yet
+        deadline = time.monotonic() + 120  # it waits where the shard is not there yet
         while [row.order_status for row in operator.query.open_orders(account=1)] != [OrderStatus.OPEN]:
             assert time.monotonic() < deadline, report
             time.sleep(0.05)
@@ -220,7 +225,7 @@ def test_key_that_is_let_in_and_revoked_while_the_exchange_runs(keyed: KeyedExch
         assert client.query.status().sequence > 0
         let_in(keyed.directory, late, [])
         keyed.until("late", "refused")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while (outcome := asked(client)) is RpcStatus.OK:
             assert time.monotonic() < deadline
         assert outcome is RpcStatus.UNAUTHENTICATED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python from the project's root."""
     return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
     )
 
 
@@ -41,17 +42,17 @@ def test_example_embedded_prints_its_story() -> None:
 def test_example_bot_makes_a_market_on_a_running_exchange(tmp_path: Path) -> None:
     """The bot quotes, is filled by somebody else, follows its fills, and leaves no order behind."""
     world = ProcessWorld("sync", tmp_path)
+    bot = subprocess.Popen(
+        [sys.executable, "examples/bot.py", str(tmp_path / "data"), "--setup", "--seconds", "3600"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         operator = world.client("operator")
-        bot = subprocess.Popen(
-            [sys.executable, "examples/bot.py", str(tmp_path / "data"), "--setup", "--seconds", "4"],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
         assert bot.stdout is not None
-        assert bot.stdout.readline() == "quoting BOT-USD for 4 s\n"
+        assert bot.stdout.readline() == "quoting BOT-USD for 3600 s\n"
         assert operator.admin.open_account(77, tenant=9).ok
         operator.load_instruments()
         assert operator.admin.deposit("BOT", "10", account=77).ok
@@ -64,7 +65,8 @@ def test_example_bot_makes_a_market_on_a_running_exchange(tmp_path: Path) -> Non
             assert report.exec_type is ExecType.ACCEPTED
             world.until(lambda: not taker.orders.find(report.order_id).live)  # noqa: B023
             filled += taker.orders.find(report.order_id).cum_qty
-        output, _ = bot.communicate(timeout=60)
+        bot.send_signal(signal.SIGINT)
+        output, _ = bot.communicate(timeout=120)
         assert bot.returncode == 0, output
         found = re.fullmatch(
             r"rounds (\d+), fills (\d+), position (-?\d+) lots, result -?\d+ ticks x lots\n", output
@@ -75,6 +77,8 @@ def test_example_bot_makes_a_market_on_a_running_exchange(tmp_path: Path) -> Non
         assert operator.query.open_orders(account=9_001) == ()
         world.done()
     finally:
+        bot.kill()
+        bot.wait()
         world.close()
 
 

@@ -15,6 +15,7 @@ from exchange.config import Durability, Settings, load
 from exchange.config.page import markdown
 from exchange.config.table import Row, rows, sections
 from exchange.errors import ConfigError
+from exchange.runtime.registry import registry_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,6 +68,49 @@ def test_load_takes_arguments_before_environment_before_file(tmp_path: Path) -> 
         None,
         True,
     )
+
+
+@pytest.mark.req("D046", "D049", "D051", "D052", "D054")
+@pytest.mark.parametrize(
+    ("variable", "address", "key", "ours"),
+    [
+        ("REDIS_URL", "redis://redis:6379", "cache.url", "EXCHANGE_CACHE_URL"),
+        (
+            "MARKET_DATA_URL",
+            "http://market-data:8001",
+            "registry.market_data",
+            "EXCHANGE_REGISTRY_MARKET_DATA",
+        ),
+        ("REGIME_URL", "http://regime-detection:8002", "registry.regime_detection", None),
+        ("RISK_URL", "http://risk-management:8003", "registry.risk_management", None),
+    ],
+)
+def test_variables_of_other_systems_are_honoured(
+    tmp_path: Path, variable: str, address: str, key: str, ours: str | None
+) -> None:
+    """Before the file, behind our own of the same setting; empty says nothing; a bad one is named."""
+    section, name = key.split(".")
+
+    def said(environment: dict[str, str], file: Path | None = None) -> object:
+        settings = load(file, environment=environment, data_directory=tmp_path)
+        return getattr(getattr(settings, section), name)
+
+    default = said({})
+    file = tmp_path / "settings.toml"
+    file.write_text(f'[{section}]\n{name} = "redis://of-the-file:1"\n')
+    assert said({variable: address}) == said({variable: address}, file) == address
+    assert said({variable: ""}) == default
+    if ours is not None:
+        assert said({variable: address, ours: "redis://ours:1"}) == "redis://ours:1"
+    with pytest.raises(ConfigError, match=f"environment variable {variable}: {key} is"):
+        said({variable: "no\naddress"})
+
+
+def test_service_of_a_variable_is_found_by_the_registry(tmp_path: Path) -> None:
+    """As one of the file or of our own variables is."""
+    environment = {"MARKET_DATA_URL": "http://market-data:8001"}
+    registry = registry_of(load(environment=environment, data_directory=tmp_path))
+    assert registry.endpoints("market_data") == ["http://market-data:8001"]
 
 
 def test_load_prefers_the_file_that_is_given_to_that_of_the_environment(tmp_path: Path) -> None:
@@ -128,6 +172,8 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
         "log.level": "warning",
         "tracing.endpoint": "http://127.0.0.1:4318/v1/traces",
         "risk.approval": "desk.rules:approve",
+        "cache.url": "redis://user:word@127.0.0.1:6379/3",
+        "cache.prefix": "venue-2",
     }
     text = words.get(row.key, f"tcp://127.0.0.1:{7_000 + len(row.name)}")
     return text, text

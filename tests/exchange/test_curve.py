@@ -59,6 +59,7 @@ async def handshake(sockets: Sockets, endpoint: str, keys: KeyPair | None, serve
 
     socket: zmq.Socket[bytes] = sockets.socket(zmq.DEALER)
     configure(socket)
+    socket.reconnect_ivl = -1  # there is no second one, however late we look
     if keys is not None and server_public is not None:
         connect_with(socket, keys, server_public)
     pump = Pump(socket.get_monitor_socket(sum(OUTCOMES) | _DROPPED), on_event, parts_max=2)

@@ -16,7 +16,10 @@ import pytest
 import zmq
 
 from cmatch._core import Venue
-from exchange.bus.rpc import Metadata, RpcClient, RpcServer, SocketChannel
+from exchange.bus.rpc import Call, Dispatcher, Metadata, RpcClient, RpcServer, SocketChannel
+from exchange.client.asking import ReplicaAsker
+from exchange.client.ids import Names
+from exchange.client.place import Place
 from exchange.config.settings import Durability
 from exchange.domain import queries as q
 from exchange.domain.enums import Liquidity, OrderStatus, Side
@@ -71,7 +74,7 @@ class World:
     client: RpcClient
 
     async def ask(
-        self, request: q.Request, kind: type[R], tenant: int = TENANT, timeout_ms: int = 5_000
+        self, request: q.Request, kind: type[R], tenant: int = TENANT, timeout_ms: int = 60_000
     ) -> R:
         """The reply to a query of a tenant."""
         service = next(spec for spec in SERVICES if type(request) in spec.queries)
@@ -86,7 +89,7 @@ class World:
     async def snapshot(self, tenant: int = 0) -> str:
         """Has it take one."""
         metadata = Metadata("test", str(tenant), "tester", "e30=")
-        answer = await self.client.call(SNAPSHOT_METHOD, metadata=metadata, timeout_ms=30_000)
+        answer = await self.client.call(SNAPSHOT_METHOD, metadata=metadata, timeout_ms=60_000)
         return answer.decode("ascii")
 
 
@@ -212,7 +215,7 @@ async def test_query_with_min_seq_waits_until_it_was_applied(tmp_path: Path, wri
     """Read your writes: the reply has seen the sequence; one that never comes is out of time."""
     async with running(tmp_path) as world:
         due = writer.sequence + 1
-        asked = asyncio.create_task(world.ask(q.StatusRequest(min_seq=due), q.StatusReply, timeout_ms=20_000))
+        asked = asyncio.create_task(world.ask(q.StatusRequest(min_seq=due), q.StatusReply))
         await world.ask(q.StatusRequest(), q.StatusReply)
         assert not asked.done()
         writer.write(writer.make.orders.limit(MARKET, "buy", 100, 99_00, account=BOB))
@@ -327,12 +330,37 @@ async def test_replica_from_a_snapshot_is_the_same_as_from_the_start(tmp_path: P
 
 
 @asynchronous
+async def test_question_waits_as_long_as_its_client_does_or_as_it_says(tmp_path: Path) -> None:
+    """Not longer than the one, nor than the other."""
+    (tmp_path / "run").mkdir(mode=0o700)
+    endpoint, remaining_s = f"ipc://{tmp_path}/run/queries.sock", list[float]()
+
+    async def note(call: Call) -> bytes:
+        remaining_s.append(call.remaining_ns / 1e9)
+        return encode_message(q.StatusReply())
+
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    names = Names("test", lambda: START_NS)
+    async with RpcServer(context, endpoint, Dispatcher({"orders.StatusRequest": note})):
+        asker = ReplicaAsker(Place((), (endpoint,)), names, TENANT, "me", lambda: 0, 50_000)
+        for timeout_ms in (None, 10_000):
+            await asker.ask(q.StatusRequest(), timeout_ms)
+        await asker.close()
+    context.destroy(linger=0)
+    as_the_client, as_it_says = remaining_s
+    assert 10 < as_the_client <= 50
+    assert 0 < as_it_says <= 10
+
+
+@asynchronous
 async def test_replica_says_how_far_it_is_while_it_runs(tmp_path: Path, writer: Writer) -> None:
     """Its status names its process; when it stopped there is none."""
     directory = DataDirectory(tmp_path)
     async with running(tmp_path):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not is_healthy(directory, os.getpid()):  # noqa: ASYNC110 (of another task's file)
+                await asyncio.sleep(0.01)
+            while read_status(directory)["sequence"] < writer.sequence:  # noqa: ASYNC110 (likewise)
                 await asyncio.sleep(0.01)
         assert read_status(directory)["sequence"] == writer.sequence
         assert not is_healthy(directory, os.getpid() + 1)

@@ -21,17 +21,30 @@ from exchange.runtime.edge_metrics import edge_families
 SOURCES = Path(__file__).parents[2] / "python" / "exchange"
 
 # What else of the standard library could ask somebody, and who uses it, for what.
-NETWORK = {"socket", "http", "urllib", "httpx", "requests", "aiohttp", "ssl", "xmlrpc", "ftplib", "smtplib"}
+NETWORK = {
+    "socket",
+    "http",
+    "urllib",
+    "httpx",
+    "requests",
+    "aiohttp",
+    "ssl",
+    "xmlrpc",
+    "ftplib",
+    "smtplib",
+    "redis",
+}
 MAY_USE_NETWORK = {
     "bench/beside.py": "reads /metrics as Prometheus would, from outside of the exchange",
     "cli/bench.py": "looks for a free port for that",
+    "storage/cache/redis.py": "asks Redis, each time through the policy of its edge",
     "observability/server.py": "serves; a supervisor asks its own processes for their pages",
 }
 # Who opens a session with a core or a leader: a stream of frames, not calls.
 MAY_OPEN_SESSIONS = {
     "bus/dealer.py",
     "cli/promote.py",  # asks once; through the policy of its edge, see below
-    "client/connecting.py",
+    "client/place.py",
     "demo/session.py",
     "runtime/judge_process.py",
     "services/matching/shard_process.py",

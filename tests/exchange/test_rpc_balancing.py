@@ -24,7 +24,7 @@ from exchange.bus.rpc import (
     bidirectional,
 )
 from exchange.errors import RpcError, RpcStatus, ServiceUnavailableError
-from tests.exchange.rpc_world import METADATA, context, policy_of, run
+from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, policy_of, run
 
 
 async def until(reached: Callable[[], bool]) -> None:
@@ -39,6 +39,7 @@ class Fleet:
     def __init__(self, sockets: zmq.Context[zmq.Socket[bytes]], path: Path) -> None:
         self.channel: BalancedChannel
         self.hanging: Counter[str] = Counter()
+        self.released = asyncio.Event()
         self._sockets = sockets
         self._path = path
         self._servers: dict[str, tuple[RpcServer, Dispatcher]] = {}
@@ -61,12 +62,17 @@ class Fleet:
                 self.hanging[name] -= 1
             return b""
 
+        async def wait(_: Call) -> bytes:
+            self.hanging[name] += 1
+            await self.released.wait()
+            return name.encode()
+
         @bidirectional
         async def echo(_: Call, requests: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
             async for request in requests:
                 yield name.encode() + request
 
-        dispatcher = Dispatcher({"a.who": who, "a.hang": hang, "a.echo": echo})
+        dispatcher = Dispatcher({"a.who": who, "a.hang": hang, "a.wait": wait, "a.echo": echo})
         endpoint = ipc_endpoint(self._path / "run", name)
         self._servers[name] = RpcServer(self._sockets, endpoint, dispatcher), dispatcher
 
@@ -96,7 +102,8 @@ async def fleet(path: Path, *names: str) -> AsyncIterator[tuple[Fleet, RpcClient
         made = Fleet(sockets, path)
         for name in names[:2]:
             made.start(name)
-        made.channel = BalancedChannel(made.connect, names, interval_ms=20)
+        # Probes are patient: none of those that are there is left out while the machine stands still.
+        made.channel = BalancedChannel(made.connect, names, interval_ms=20, timeout_ms=PATIENCE_MS)
         try:
             yield made, RpcClient(made.channel, policy_of(failure_threshold=1_000, ladder_s=(0.0,) * 5))
         finally:
@@ -169,6 +176,49 @@ def test_instance_that_dies_fails_its_calls_and_comes_back(tmp_path: Path) -> No
             for task in left:
                 with pytest.raises(ServiceUnavailableError):
                     await task
+
+    run(play())
+
+
+@pytest.mark.req("E013")
+def test_call_that_may_be_repeated_goes_on_to_another_instance_within_one_try(tmp_path: Path) -> None:
+    """Its policy notes no failure, pauses for nothing, and opens no breaker, however many were in flight."""
+
+    async def play() -> None:
+        async with fleet(tmp_path, "a", "b") as (all_of_them, _):
+            policy = policy_of(failure_threshold=1, ladder_s=())
+            client = RpcClient(all_of_them.channel, policy)
+            await until(lambda: all_of_them.healthy() == {"a", "b"})
+            all_of_them.released.clear()
+            calls = [
+                asyncio.create_task(client.call("a.wait", metadata=METADATA, repeatable=True))
+                for _ in range(20)
+            ]
+            await until(lambda: sum(all_of_them.hanging.values()) == 20)
+            await all_of_them.stop("a")
+            await until(lambda: all_of_them.hanging["b"] == 20)
+            all_of_them.released.set()
+            assert await asyncio.gather(*calls) == [b"b"] * 20
+            assert [await client.call("a.who", metadata=METADATA) for _ in range(5)] == [b"b"] * 5
+            assert (policy.counts.tries, policy.counts.opened) == (25, 0)
+
+    run(play())
+
+
+def test_only_instance_is_asked_without_probes(tmp_path: Path) -> None:
+    """There is nothing to choose; with a second one it is one of two, and then alone again."""
+
+    async def play() -> None:
+        async with fleet(tmp_path, "a") as (all_of_them, client):
+            assert await client.call("a.who", metadata=METADATA) == b"a"
+            assert not any(task.get_name() == "probe" for task in asyncio.all_tasks())
+            all_of_them.start("b")
+            all_of_them.channel.update(["a", "b"])
+            await until(lambda: all_of_them.healthy() == {"a", "b"})
+            assert {await client.call("a.who", metadata=METADATA) for _ in range(4)} == {b"a", b"b"}
+            all_of_them.channel.update(["b"])
+            assert await client.call("a.who", metadata=METADATA) == b"b"
+            await until(lambda: not any(task.get_name() == "probe" for task in asyncio.all_tasks()))
 
     run(play())
 

@@ -152,38 +152,48 @@ def test_deadline_shrinks_with_every_hop(way: str, tmp_path: Path) -> None:
 @pytest.mark.req("E011")
 def test_deadline_ends_every_handler_on_the_way(way: str, tmp_path: Path) -> None:
     """The last service hangs: when the first caller's time is over it and who waits for it are cancelled."""
+    reached: list[str] = []
     ended: list[str] = []
 
     async def play() -> None:
-        done = asyncio.Event()
+        ends = asyncio.Condition()
+
+        async def end(name: str) -> None:
+            async with ends:
+                ended.append(name)
+                ends.notify_all()
 
         async def last(call: Call) -> bytes:
+            reached.append("c")
             try:
                 return await hang(call)
             finally:
-                ended.append("c")
-                if len(ended) == 2:
-                    done.set()
+                await end("c")
 
         async with service(way, tmp_path / "c", {"c.ask": last}) as to_c:
 
             async def onward(call: Call) -> bytes:
+                reached.append("b")
                 try:
                     return await to_c.call("c.ask")
                 finally:
-                    ended.append("b")
-                    if len(ended) == 2:
-                        done.set()
+                    await end("b")
 
             async with service(way, tmp_path / "b", {"b.ask": onward}) as to_b:
-                with pytest.raises(DeadlineExceeded):
-                    await to_b.call("b.ask", metadata=METADATA, timeout_ms=100)
-                await done.wait()
+                timeout_ms, late = 100, ServiceUnavailableError("not tried yet")
+                while "c" not in reached:  # with more time, until the call comes so far
+                    with pytest.raises(ServiceUnavailableError) as caught:
+                        await to_b.call("b.ask", metadata=METADATA, timeout_ms=timeout_ms)
+                    async with ends:
+                        await ends.wait_for(lambda: sorted(ended) == sorted(reached))
+                    timeout_ms, late = 2 * timeout_ms, caught.value
+                assert isinstance(late, DeadlineExceeded)
 
     (tmp_path / "b").mkdir()
     (tmp_path / "c").mkdir()
     run(play())
-    assert sorted(ended) == ["b", "c"]
+    assert {"b", "c"} == set(ended)
+    assert sorted(ended) == sorted(reached)
 
 
 @every_way
@@ -551,7 +561,8 @@ def test_try_that_outlives_its_own_time_is_followed_by_another(way: str, tmp_pat
             finally:
                 ended.append(b"first")
 
-        policy = policy_of(try_timeout_s=0.2, ladder_s=(0.001,))
+        # More tries than two, for those whose time is over before a connection stands.
+        policy = policy_of(try_timeout_s=0.2, ladder_s=(0.001,) * 50, failure_threshold=1_000)
         async with service(way, tmp_path, {"a.b": handle}, policy=policy) as client:
             return await client.call("a.b", metadata=METADATA, repeatable=True)
 

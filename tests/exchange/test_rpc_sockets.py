@@ -214,7 +214,7 @@ def test_server_that_closes_lets_calls_end_and_then_cancels_the_rest(tmp_path: P
                     tasks = [asyncio.create_task(client.call("a.b", what)) for what in (b"short", b"long")]
                     for _ in tasks:
                         await started.acquire()
-                    closing = asyncio.create_task(server.close(grace_ms=300))
+                    closing = asyncio.create_task(server.close(grace_ms=2_000))
                     await asyncio.sleep(0)
                     with pytest.raises(ServiceUnavailableError) as late:
                         await client.call("a.c", b"late")

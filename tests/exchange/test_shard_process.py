@@ -16,7 +16,8 @@ from exchange.domain.enums import ExecType, OrderStatus
 from exchange.errors import ConfigError
 from exchange.runtime.exits import ExitCode
 from exchange.services.matching.shard_process import main as run_shard
-from exchange.topology.running import run_all, run_process
+from exchange.topology.all_in_one import run_all
+from exchange.topology.running import run_process
 from tests.exchange.test_client_contract import PRICE, set_up, trader
 from tests.exchange.worlds import Market, ProcessWorld
 
@@ -24,7 +25,7 @@ from tests.exchange.worlds import Market, ProcessWorld
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessWorld]:
     """Give an exchange with a shard."""
-    made = ProcessWorld("sync", tmp_path_factory.mktemp("x"), 1, "limits.queue_ttl_ms=60000")
+    made = ProcessWorld("sync", tmp_path_factory.mktemp("x"), 1, "limits.queue_ttl_ms=600000")
     yield made
     made.close()
 
@@ -34,6 +35,7 @@ def away(client: Any) -> bool:
     return bool(client.query.status().stage_away)
 
 
+@pytest.mark.req("B042")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_shard_that_is_gone_leaves_orders_queued_and_takes_them_up(
     world: ProcessWorld, how: signal.Signals

@@ -22,7 +22,7 @@ from exchange.domain.enums import ExecType
 from exchange.errors import ConfigError
 from exchange.services.risk.approval import approval_of
 from exchange.services.risk.ports import RiskPort
-from exchange.topology.running import run_all
+from exchange.topology.all_in_one import run_all
 from exchange.topology.supervising import supervise
 from tests.exchange.test_client_contract import PRICE, set_up, trader
 from tests.exchange.worlds import STAGE_AWAY, STAGE_THERE, Market, ProcessWorld, core_values
@@ -31,7 +31,7 @@ _SETTINGS = (
     "accounts.process=true",
     "risk.process=true",
     "risk.approval=tests.exchange.test_stage_process:at_most_five_hundred",
-    "stages.heartbeat_timeout_ms=1000",
+    "stages.heartbeat_timeout_ms=3000",
     "stages.proposal_timeout_ms=10000",  # a stage that is gone is noticed sooner
 )
 
@@ -50,6 +50,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessWorld]:
     made.close()
 
 
+@pytest.mark.req("B035")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("name", ["accounts", "risk"])
 def test_stage_that_is_gone_has_new_orders_refused_until_it_is_back(
@@ -133,9 +134,13 @@ def test_stage_ends_when_it_is_told_to(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "exchange.cli", "run", "accounts", "--data", str(tmp_path / "x")]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([*words, "--set", "accounts.process=true"], stdout=log, stderr=log)
-        status = tmp_path / "x" / "run" / "accounts.json"
-        deadline = time.monotonic() + 60
-        while not status.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, (tmp_path / "log").read_text()
+        try:
+            status = tmp_path / "x" / "run" / "accounts.json"
+            deadline = time.monotonic() + 120
+            while not status.exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(120) == 0, (tmp_path / "log").read_text()
+        finally:
+            process.kill()
+            process.wait()

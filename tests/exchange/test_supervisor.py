@@ -59,8 +59,8 @@ def child(
     directory: DataDirectory,
     name: str,
     code: str,
-    start_timeout_s: float = 30.0,
-    stop_timeout_s: float = 30.0,
+    start_timeout_s: float = 120.0,
+    stop_timeout_s: float = 120.0,
 ) -> ChildSpec:
     """A process that runs `code`; healthy once it wrote its id into `run/NAME.up`."""
     sign = directory.run / f"{name}.up"
@@ -90,7 +90,7 @@ while True: signal.pause()
 
 async def settle(condition: Callable[[], bool]) -> None:
     """Until something is so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not condition():  # noqa: ASYNC110 (of other processes)
             await asyncio.sleep(0.01)
 

@@ -20,7 +20,7 @@ from exchange.observability import StatsReader, StatsUnavailable, stats_path
 from tests.exchange.clients import Connector
 from tests.exchange.proxy import Proxy
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,9 @@ class ProcessWorld:
         try:
             self.until((self._run / "exchange.json").exists)
             endpoint = f"ipc://{self._run}/orders.sock"
-            with Client.connect(endpoint, tenant=0, name="probe", user="probe", connect_ms=60_000) as probe:
+            with Client.connect(
+                endpoint, tenant=0, name="probe", user="probe", connect_ms=60_000, timeout_ms=60_000
+            ) as probe:
                 probe.query.status()
             self.until(self._has_stages)
         except BaseException:
@@ -220,7 +222,7 @@ class ProcessWorld:
         if name not in self._proxies:
             path = self._directory / f"p{len(self._proxies)}.sock"
             self._proxies[name] = Proxy(path, self._run / "orders.sock")
-        settings = {"user": "user", "tenant": 0, "timeout_ms": 30_000, "connect_ms": 30_000} | options
+        settings = {"user": "user", "tenant": 0} | options
         return self._connector.connect(
             f"ipc://{self._proxies[name].path}",
             name=name,
@@ -278,9 +280,9 @@ class ProcessWorld:
         for proxy in self._proxies.values():
             proxy.close()
         self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(60)
+        code = self._process.wait(120)
         self._log.close()
         assert code == 0, (self._directory / "log").read_text()
         verify = [sys.executable, "-m", "exchange.cli", "verify", str(self._data)]
-        outcome = subprocess.run(verify, capture_output=True, text=True, timeout=60, check=False)
+        outcome = subprocess.run(verify, capture_output=True, text=True, timeout=120, check=False)
         assert outcome.returncode == 0, outcome.stdout + outcome.stderr

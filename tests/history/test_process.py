@@ -15,10 +15,10 @@ import pytest
 
 from exchange.client import Client
 from exchange.client.asking import ReplicaAsker
-from exchange.client.connecting import Place
 from exchange.client.ids import Names
 from exchange.client.instruments import Directory, Instrument
 from exchange.client.past import EXECUTION_NAMES, ORDER_NAMES, order_record
+from exchange.client.place import Place
 from exchange.config import Settings, load
 from exchange.domain.queries import HistoryOrderRow, HistoryOrdersRequest
 from exchange.errors import ConfigError, RpcError, ServiceUnavailableError
@@ -55,8 +55,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
                 client.admin.deposit("USD", "100000000", account=account)
         yield made
     finally:
-        made.process.kill()
-        made.process.wait()
+        made.end()
 
 
 def connect(up: Up, tenant: int, account: int | None = None) -> Client:
@@ -116,6 +115,7 @@ def test_history_killed_under_load_loses_nothing_and_has_nothing_twice(up: Up) -
     assert status_of(DataDirectory(up.data), "history")["held"] == 0
 
 
+@pytest.mark.req("B004")
 def test_orders_and_executions_by_command(up: Up, tmp_path: Path) -> None:
     """As a table, JSON and Arrow; nothing found, and a question that makes no sense."""
     with connect(up, 1, 11) as client:
@@ -189,18 +189,8 @@ def test_client_that_knows_no_history_says_what_is_missing(tmp_path: Path) -> No
     """Nobody is asked where no endpoint is known: over TCP none follows from that of the core."""
 
     async def ask() -> None:
-        asker = ReplicaAsker(
-            f"ipc://{tmp_path}/queries.sock",
-            None,
-            None,
-            None,
-            None,
-            Names("x", lambda: 1),
-            1,
-            "x",
-            lambda: 0,
-            None,
-        )
+        place = Place(("tcp://127.0.0.1:1",), (f"ipc://{tmp_path}/queries.sock",))
+        asker = ReplicaAsker(place, Names("x", lambda: 1), 1, "x", lambda: 0, 1_000)
         try:
             await asker.ask(HistoryOrdersRequest(), 1_000)
         finally:
@@ -208,8 +198,8 @@ def test_client_that_knows_no_history_says_what_is_missing(tmp_path: Path) -> No
 
     with pytest.raises(ServiceUnavailableError, match=r"no history is known: .* history.enabled is true"):
         asyncio.run(ask())
-    assert Place(("tcp://127.0.0.1:1",)).orders_kept is None
-    assert Place(("ipc:///x/run/orders.sock",)).orders_kept == "ipc:///x/run/history.sock"
+    assert Place(("tcp://127.0.0.1:1",)).histories == ()
+    assert Place(("ipc:///x/run/orders.sock",)).histories == ("ipc:///x/run/history.sock",)
 
 
 def test_record_of_an_unknown_instrument_keeps_whole_numbers() -> None:

@@ -195,7 +195,7 @@ def test_command_line_lists_shows_replays_and_discards(world: World, say: Say) -
     serving = threading.Thread(target=world.live(SystemClock()).run, args=(done,))
     serving.start()
     try:
-        code, out, _ = say("replay", "matching-1", "--reason", "fixed", "--user", "ann", "--wait", "30")
+        code, out, _ = say("replay", "matching-1", "--reason", "fixed", "--user", "ann", "--wait", "120")
     finally:
         done.set()
         serving.join()

@@ -239,9 +239,9 @@ def test_row_23_ten_thousand_chained_stops_take_linear_time() -> None:
         definition, commands = cascade(stops)
         core = CoreEngine.create(1, 50_000, 50_000)
         core.apply_all([definition, *commands[:-1]])
-        start = time.perf_counter()
+        start = time.thread_time()  # not the time that others take from us
         events = core.engine.submit_batch(rows(commands[-1:]))
-        elapsed = time.perf_counter() - start
+        elapsed = time.thread_time() - start
         assert len(events) == 2 + 2 * stops
         return elapsed
 

@@ -31,13 +31,13 @@ PROCESSES = [
     *("supervisor", "core", "shard-1", "accounts", "risk", "replica", "publisher", "audit", "history"),
     "marketdata",
 ]
-PORT = 19_466
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
-def get(page: str, accept: str = "") -> tuple[int, str, str]:
+def get(up: Up, page: str, accept: str = "") -> tuple[int, str, str]:
     """Status, type and text of a page."""
-    request = urllib.request.Request(f"http://127.0.0.1:{PORT}{page}", headers={"Accept": accept})
+    url = up.announcement()["endpoints"]["metrics"].removesuffix("/metrics") + page
+    request = urllib.request.Request(url, headers={"Accept": accept})  # noqa: S310 (our own server)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 (our own server)
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
@@ -60,7 +60,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     pairs = [
         "matching.shards=1", "accounts.process=true", "risk.process=true", "history.enabled=true",
         "market_data.enabled=true",
-        "log.format=json", f"endpoints.metrics=127.0.0.1:{PORT}",
+        "log.format=json", "endpoints.metrics=127.0.0.1:0",
     ]  # fmt: skip
     with pytest.MonkeyPatch.context() as changed:
         changed.setenv("SERVICE_TOKEN", CANARIES["environment"])
@@ -73,12 +73,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         made.say("admin", *market, "--price-scale", "2", "--qty-scale", "4", "--taker-rate", "1000000")
         yield made
     finally:
-        made.process.send_signal(signal.SIGTERM)
-        try:
-            made.process.wait(60)
-        except subprocess.TimeoutExpired:
-            made.process.kill()
-            made.process.wait()
+        made.end()
 
 
 @pytest.mark.req("C080", "C101", "D074")
@@ -87,7 +82,7 @@ def test_metrics_of_all_processes_are_one_page(up: Up) -> None:
 
     def whole() -> str:
         """The page, when all have answered in time."""
-        status, kind, text = get("/metrics", OPENMETRICS)
+        status, kind, text = get(up, "/metrics", OPENMETRICS)
         assert (status, kind) == (200, f"{OPENMETRICS}; charset=utf-8")
         answered = [f'exchange_process_up{{process="{name}"}} 1\n' in text for name in PROCESSES]
         return text if all(answered) else ""
@@ -113,17 +108,18 @@ def test_metrics_of_all_processes_are_one_page(up: Up) -> None:
         (sample.labels["process"], sample.labels["caller"], sample.labels["callee"])
         for sample in families["exchange_edge_breaker_state"].samples
     }
-    assert edges == {("core", "orders", each) for each in ("matching", "accounts", "risk")}
+    of_core = {("core", "orders", each) for each in ("matching", "accounts", "risk")}
+    assert edges == {*of_core, ("history", "history", "replica")}
     groups = {sample.labels["group"] for sample in families["exchange_event_log_group_lag_records"].samples}
     assert groups == {"history", "marketdata"}
     assert by_process("exchange_consumer_held") == {"history": 0, "marketdata": 0}
-    plain, kind, _ = get("/metrics")
+    plain, kind, _ = get(up, "/metrics")
     assert (plain, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
 
 
-def _page_with(line: str) -> str:
+def _page_with(up: Up, line: str) -> str:
     """The metrics, if this line is among them."""
-    text = get("/metrics", OPENMETRICS)[2]
+    text = get(up, "/metrics", OPENMETRICS)[2]
     return text if line in text else ""
 
 
@@ -132,7 +128,7 @@ def test_health_of_each_process_and_of_one_that_is_stopped(up: Up) -> None:
     """Document 003's fields and whether it is ready; a process under SIGSTOP is found out, and forgiven."""
 
     def health(page: str = "") -> dict[str, Any]:
-        content: dict[str, Any] = json.loads(get(f"/health{page}")[2])
+        content: dict[str, Any] = json.loads(get(up, f"/health{page}")[2])
         return content
 
     until(lambda: health()["status"] == "healthy", "it is not well")
@@ -140,16 +136,16 @@ def test_health_of_each_process_and_of_one_that_is_stopped(up: Up) -> None:
     assert list(whole) == ["status", "dependencies", "uptime", "version", "ready"]
     assert set(whole["dependencies"]) == {*PROCESSES, "journal", "matching"} - {"supervisor"}
     for name in PROCESSES:
-        until(lambda: get(f"/health/{name}/ready")[0] == 200, f"{name} is not ready")  # noqa: B023
-        assert get(f"/health/{name}/live")[0] == 200
+        until(lambda: get(up, f"/health/{name}/ready")[0] == 200, f"{name} is not ready")  # noqa: B023
+        until(lambda: get(up, f"/health/{name}/live")[0] == 200, f"{name} does not live")  # noqa: B023
         assert list(health(f"/{name}")) == list(whole)
     replica = up.announcement()["processes"]["replica"]
     os.kill(replica, signal.SIGSTOP)
     try:
         until(lambda: health()["dependencies"]["replica"] == "unhealthy", "nobody noticed")
         until(lambda: health()["status"] == "degraded", "one that is away is no more than that")
-        assert [get(f"/health/replica{page}")[0] for page in ("", "/live", "/ready")] == [503, 503, 503]
-        text = until(lambda: _page_with('exchange_process_up{process="risk"} 1'), "risk does not answer")
+        assert [get(up, f"/health/replica{page}")[0] for page in ("", "/live", "/ready")] == [503, 503, 503]
+        text = until(lambda: _page_with(up, 'exchange_process_up{process="risk"} 1'), "risk does not answer")
         assert 'exchange_process_up{process="replica"} 0' in text
         code, printed = here("ps", "--data", str(up.data), "--json")
         rows = {row["name"]: row for row in json.loads(printed)}
@@ -181,19 +177,27 @@ def test_ps_and_services_list_what_runs(up: Up) -> None:
     assert here("ps", *data)[1].splitlines()[0].split() == [
         "process", "pid", "state", "uptime", "cpu", "memory", "restarts", "lag",
     ]  # fmt: skip
-    services: dict[str, dict[str, Any]] = {}
-    for row in json.loads(here("services", *data, "--json")[1]):
-        services.setdefault(row["service"], {})[row["instance"]] = row
+
+    def listed() -> dict[str, dict[str, Any]]:
+        """By service and instance, when the history is well."""
+        services: dict[str, dict[str, Any]] = {}
+        for row in json.loads(here("services", *data, "--json")[1]):
+            services.setdefault(row["service"], {})[row["instance"]] = row
+        well = services.get("history", {}).get("history", {}).get("health") == "healthy"
+        return services if well and len(services["matching"]) == 4 else {}
+
+    services = until(listed, "not all are listed")
     assert set(services["matching"]) == {"core", "publisher", "replica", "shard-1"}
     assert set(services["history"]) == {"history"}
     history = services["history"]["history"]
     assert history["endpoint"] == announced["endpoints"]["history"]
     assert (history["health"], history["ready"], history["pid"]) == ("healthy", True, rows["history"]["pid"])
     assert services["market_data"][""]["endpoint"] == "http://localhost:8001"
-    table = here("services", *data)[1].splitlines()
-    assert ["history", "history", history["endpoint"], "healthy", "yes", history["version"]] in [
-        line.split() for line in table
-    ]
+    row = ["history", "history", history["endpoint"], "healthy", "yes", history["version"]]
+    until(
+        lambda: row in [line.split() for line in here("services", *data)[1].splitlines()],
+        "the history is not in the table",
+    )
 
 
 @pytest.mark.req("C085")
@@ -255,7 +259,7 @@ asyncio.run(main())
         for name, pid in up.announcement()["processes"].items()
     }
     assert all("--supervisor" in line for line in arguments.values())
-    pages = [get(page)[2] for page in ("/metrics", "/health")]
+    pages = [get(up, page)[2] for page in ("/metrics", "/health")]
     written = [up.log, alone.stdout, alone.stderr, *arguments.values(), *pages]
     written += [path.read_text() for path in (up.data / "run").rglob("*.json")]
     for canary in CANARIES.values():

@@ -179,7 +179,7 @@ class Round:
         if self._chance.random() < 0.2:
             witness.cut_after(self._chance.randrange(40))
         try:
-            self._core.start()
+            self._core.start(witness.is_dark)
         except CoreFailed:
             if not witness.is_dark():
                 raise

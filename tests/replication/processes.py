@@ -16,6 +16,7 @@ from exchange.client import Client
 from tests.exchange.worlds import SMALL
 
 _WAIT_S = 240.0
+_PATIENT = "replication.timeout_ms=20000"  # nobody is given up because the machine has much to do
 
 
 class Running:
@@ -24,7 +25,7 @@ class Running:
     def __init__(self, data: Path, *words: str) -> None:
         self.data = data
         self.log = data.with_suffix(".log")
-        settings = [word for pair in (*SMALL, "endpoints.metrics=") for word in ("--set", pair)]
+        settings = [word for pair in (*SMALL, "endpoints.metrics=", _PATIENT) for word in ("--set", pair)]
         command = [sys.executable, "-m", "exchange.cli", words[0], "--data", str(data), *settings, *words[1:]]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -57,8 +58,9 @@ class Running:
         settings: dict[str, Any] = {
             "tenant": 0,
             "user": "me",
-            "connect_ms": 30_000,
-            "timeout_ms": 30_000,
+            "connect_ms": 60_000,
+            "timeout_ms": 60_000,
+            "heartbeat_ms": 30_000,
         } | options
         return Client.connect(f"ipc://{self.data}/run/orders.sock", name=name, **settings)
 

@@ -74,6 +74,31 @@ def test_records_that_were_appended_are_read_back_in_order(written: Path) -> Non
     assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {0o600}
 
 
+def test_chain_that_is_written_while_it_is_checked_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is appended and signed behind each file that the verifier has read."""
+    read_bytes = Path.read_bytes
+    with open_chain(tmp_path, segment_bytes=1_000) as chain:
+        for number in range(1, 9):
+            chain.append([entry(number)])
+        files = len(list_segments(tmp_path / "audit" / "core"))
+
+        def read_and_go_on(path: Path) -> bytes:
+            content = read_bytes(path)
+            chain.append([entry(chain.seq + 1)])
+            chain.sign()
+            return content
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "read_bytes", read_and_go_on)
+            report = check(tmp_path)
+    assert files > 2
+    assert report.findings == []
+    assert report.last >= 8
+    assert check(tmp_path).findings == []
+
+
 def lines_of(path: Path) -> list[tuple[Path, int]]:
     """Every line of a chain: file, and place in it."""
     return [

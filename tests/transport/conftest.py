@@ -10,7 +10,7 @@ import zmq
 
 from cmatch._core import Inbound, Transport, ZmqTransport, seed_addresses
 
-DEADLINE_NS = 20_000_000_000  # of what has to happen; nobody waits for it
+DEADLINE_NS = 120_000_000_000  # of what has to happen; nobody waits for it
 FRAMES, BYTES = 256, 1 << 20
 
 Frame = tuple[int, bytes, int, bool]

@@ -85,7 +85,7 @@ def test_load_every_request_is_sent_and_answered_once(door: Door, connect: Conne
     load = load_of(connect, 4)
     plan, arena = plan_of(200, 4, 100_000, requests=10)
     with serving(door, echo):
-        load.run(plan, arena, EchoReader(), linger_ns=10_000 * MS)
+        load.run(plan, arena, EchoReader(), linger_ns=60_000 * MS)
     counts = load.counts
     assert {name: count for name, count in counts.items() if name not in ("elapsed_ns", "blocked")} == {
         "frames_sent": 200,
@@ -125,7 +125,7 @@ def test_load_slow_server_is_charged_from_the_time_each_frame_was_due(door: Door
     load = load_of(connect, 1)
     plan, arena = plan_of(20, 1, MS)
     with serving(door, hold):
-        load.run(plan, arena, EchoReader(), linger_ns=10_000 * MS)
+        load.run(plan, arena, EchoReader(), linger_ns=60_000 * MS)
     latencies = np.frombuffer(load.latencies(), np.uint64)
     assert load.counts["answered"] == 20
     assert (latencies >= 60 * MS - plan["at_ns"]).all()
@@ -136,7 +136,7 @@ def test_load_warm_up_is_sent_and_counted_but_not_measured(door: Door, connect: 
     load = load_of(connect, 2)
     plan, arena = plan_of(50, 2, MS)
     with serving(door, echo):
-        load.run(plan, arena, EchoReader(), measure_from_ns=30 * MS, linger_ns=10_000 * MS)
+        load.run(plan, arena, EchoReader(), measure_from_ns=30 * MS, linger_ns=60_000 * MS)
     assert load.counts["answered"] == 50
     assert load.latency.count == load.lateness.count == 20
 
@@ -156,7 +156,7 @@ def test_load_lost_duplicate_and_unknown_answers_are_told_apart(door: Door, conn
     load = load_of(connect, 1)
     plan, arena = plan_of(3, 1, 0)
     with serving(door, misbehave):
-        load.run(plan, arena, EchoReader(), linger_ns=200 * MS)
+        load.run(plan, arena, EchoReader(), linger_ns=3_000 * MS)
     counts = load.counts
     assert (counts["lost"], counts["duplicates"], counts["unknown"], counts["answered"]) == (1, 1, 1, 2)
     assert np.frombuffer(load.latencies(), np.uint64)[0] == 0
@@ -179,7 +179,7 @@ def test_load_full_socket_delays_frames_and_drops_none(door: Door, connect: Conn
     load = LoadGenerator([client.underlying])
     plan, arena = plan_of(3_000, 1, 0)
     with serving(door, note):
-        load.run(plan, arena, EchoReader(), linger_ns=10_000 * MS)
+        load.run(plan, arena, EchoReader(), linger_ns=60_000 * MS)
     assert load.counts["blocked"] > 0
     assert load.counts["lost"] == 0
     assert seen == list(range(3_000))
@@ -191,7 +191,7 @@ def test_load_second_run_starts_from_nothing(door: Door, connect: Connect) -> No
     with serving(door, echo):
         for frames in (7, 3):
             plan, arena = plan_of(frames, 1, 0)
-            load.run(plan, arena, EchoReader(), linger_ns=10_000 * MS)
+            load.run(plan, arena, EchoReader(), linger_ns=60_000 * MS)
     assert load.counts["answered"] == load.latency.count == 3
 
 
@@ -241,7 +241,7 @@ def test_load_reports_of_the_core_answer_by_correlation_id(door: Door, connect: 
     reader = ReportReader()
     load = load_of(connect, 1)
     with serving(door, echo):
-        load.run(plan, b"".join(frames), reader, linger_ns=10_000 * MS)
+        load.run(plan, b"".join(frames), reader, linger_ns=60_000 * MS)
     counts = load.counts
     assert (counts["answered"], counts["lost"], counts["duplicates"], counts["unknown"]) == (10, 0, 0, 0)
     told = {name: count for name, count in reader.counts.items() if count}

@@ -103,6 +103,7 @@ def run(options: argparse.Namespace) -> int:
         ):
             market.define()
             market.fund(options.accounts)
+            _wait_for_memory(settings)
             for number, rate in enumerate(
                 rate for rate in options.rate or [100_000] for _ in range(options.runs)
             ):
@@ -126,6 +127,13 @@ def run(options: argparse.Namespace) -> int:
         content = {"measured": [each.to_json() for each in measured], "beside": beside}
         options.json.write_text(json.dumps(content, indent=1, default=str))
     return int(any(each.lost or each.duplicates for each in measured))
+
+
+def _wait_for_memory(settings: Settings) -> None:
+    """What the core still brings in is no part of what is measured."""
+    with StatsReader(stats_path(settings.data_directory)) as stats:
+        while stats.read_values()["memory_untouched_bytes"]:
+            time.sleep(0.05)
 
 
 def _curve_keys(options: argparse.Namespace, data: Path) -> tuple[KeyPair, str]:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from exchange.bus.curve import KeyPair
 from exchange.cli.common import add_settings, may_be_there, settings_of
-from exchange.client import Client
+from exchange.client import Client, Reader
 from exchange.errors import ServiceUnavailableError
 
 OPERATOR = 0
+_PATIENCE_MS = 30_000  # whoever waits at a terminal can interrupt
 
 
 def add_client(parser: argparse.ArgumentParser, *, account: bool = False) -> None:
@@ -40,6 +41,22 @@ def add_identity(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--server-key", metavar="KEY", help="the exchange's public key, for TCP")
 
 
+def reader_of(options: argparse.Namespace) -> Reader:
+    """Asks the exchange that the options mean, without a session: the core hears nothing of it."""
+    settings = settings_of(options)
+    return Reader(
+        options.orders or [settings.endpoints.orders],
+        tenant=options.tenant,
+        name=f"cli-{os.getpid()}",
+        user=options.user,
+        queries=settings.endpoints.queries,
+        history=settings.endpoints.history,
+        keys=KeyPair.read(options.key) if options.key else None,
+        server_key=options.server_key,
+        timeout_ms=_PATIENCE_MS,
+    )
+
+
 def connect(options: argparse.Namespace, *, account: int | None = None) -> Client:
     """A session with the exchange that the options mean; it knows all instruments.
 
@@ -65,6 +82,8 @@ def connect(options: argparse.Namespace, *, account: int | None = None) -> Clien
         marketdata=settings.endpoints.marketdata,
         keys=KeyPair.read(options.key) if options.key else None,
         server_key=options.server_key,
+        timeout_ms=_PATIENCE_MS,
+        connect_ms=_PATIENCE_MS,
     )
     try:
         client.load_instruments()

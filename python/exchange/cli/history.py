@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from exchange.cli.admin import name_of
 from exchange.cli.common import may_be_there, settings_of
-from exchange.cli.connecting import add_client, connect
+from exchange.cli.connecting import add_client, reader_of
 from exchange.cli.records import Lines, add_file, add_span, show, span_of, text, time_text
-from exchange.client import Client
+from exchange.client import Reader
 from exchange.client.past import (
     EXECUTION_NAMES,
     ORDER_NAMES,
@@ -19,6 +19,7 @@ from exchange.client.past import (
 )
 from exchange.domain.enums import Liquidity, OrderStatus, Side
 from exchange.errors import ConfigError, ServiceUnavailableError
+from exchange.runtime.registry import registry_of
 
 DESCRIPTION = """Every order and every execution that there ever was, the newest first.
 
@@ -52,35 +53,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Asks and prints; returns 0."""
     settings = settings_of(options)
-    with connect(options) as client:
-        if not may_be_there(settings.endpoints.history):
-            raise ServiceUnavailableError(
-                f"the exchange on {settings.data_directory} keeps no history:"
-                " start it with --set history.enabled=true (which publishes events, too)"
-            )
+    if not (may_be_there(settings.endpoints.history) or registry_of(settings).instances("history")):
+        raise ServiceUnavailableError(
+            f"nobody keeps a history on {settings.data_directory}:"
+            " start the exchange with --set history.enabled=true (which publishes events, too)"
+        )
+    with reader_of(options) as reader:
         try:
-            records, names, lines = _WHATS[options.what](client, options)
+            records, names, lines = _WHATS[options.what](reader, options)
         except (ValueError, LookupError, OverflowError) as error:
             raise ConfigError(f"history {options.what}: {error}") from None
     show(options, records, names, lines, left=7)
     return 0
 
 
-def _orders(client: Client, options: argparse.Namespace) -> tuple[list[Record], tuple[str, ...], Lines]:
-    rows = client.query.past_orders(
+def _orders(reader: Reader, options: argparse.Namespace) -> tuple[list[Record], tuple[str, ...], Lines]:
+    query = reader.make.query.past_orders(
         order_status=OrderStatus[options.status.upper()] if options.status else None,
         **_common(options),
     )
-    return [order_record(row, client.instruments) for row in rows], ORDER_NAMES, _ORDER_LINES
+    rows = reader.ask(query)
+    return [order_record(row, reader.instruments) for row in rows], ORDER_NAMES, _ORDER_LINES
 
 
-def _executions(client: Client, options: argparse.Namespace) -> tuple[list[Record], tuple[str, ...], Lines]:
-    rows = client.query.past_executions(
+def _executions(reader: Reader, options: argparse.Namespace) -> tuple[list[Record], tuple[str, ...], Lines]:
+    query = reader.make.query.past_executions(
         trade_id=options.trade,
         liquidity=Liquidity[options.liquidity.upper()] if options.liquidity else None,
         **_common(options),
     )
-    return [execution_record(row, client.instruments) for row in rows], EXECUTION_NAMES, _EXECUTION_LINES
+    rows = reader.ask(query)
+    return [execution_record(row, reader.instruments) for row in rows], EXECUTION_NAMES, _EXECUTION_LINES
 
 
 _ORDER_LINES: Final[Lines] = {

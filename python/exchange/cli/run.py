@@ -21,6 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("process", choices=names, metavar="PROCESS", help=f"one of: {', '.join(names)}")
     add_settings(parser)
     parser.add_argument("--shard", type=int, default=0, metavar="N", help="which, where PROCESS is shard")
+    several = ", ".join(process.name for process in PROCESSES if process.several)
+    parser.add_argument(
+        "--instance",
+        type=int,
+        default=0,
+        metavar="N",
+        help=f"a further one, from 2, beside those that run; where PROCESS is {several}",
+    )
     parser.add_argument(
         "--settings",
         metavar="JSON",
@@ -35,4 +43,4 @@ def run(options: argparse.Namespace) -> int:
     """Runs until stopped; returns the exit code of the process."""
     given = options.settings or (os.environ.get(SETTINGS_VARIABLE) if options.supervisor else None)
     settings = settings_of_json(given) if given else settings_of(options)
-    return run_process(options.process, settings, options.supervisor, options.shard)
+    return run_process(options.process, settings, options.supervisor, options.shard, options.instance)

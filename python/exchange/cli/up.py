@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 
 from exchange.cli.common import add_settings, settings_of
-from exchange.topology.handover import endpoints_of
-from exchange.topology.running import run_all
+from exchange.topology.all_in_one import run_all
 from exchange.topology.supervising import supervise
 
 DESCRIPTION = """Run an exchange on a data directory until it is told to stop (Ctrl-C, SIGTERM): a core
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     add_settings(parser)
     parser.add_argument(
-        "--all-in-one", action="store_true", help="one process, without a supervisor: for tests"
+        "--all-in-one", action="store_true", help="one process, without a supervisor: for tests, notebooks"
     )
 
 
@@ -30,8 +30,8 @@ def run(options: argparse.Namespace) -> int:
     if options.all_in_one:
         return run_all(settings)
 
-    def say() -> None:
-        for name, endpoint in endpoints_of(settings).items():
+    def say(endpoints: Mapping[str, str]) -> None:
+        for name, endpoint in endpoints.items():
             print(f"{name:<8} {endpoint}")
         print(f"ready    data in {settings.data_directory}")
         sys.stdout.flush()

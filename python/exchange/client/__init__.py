@@ -21,6 +21,7 @@ from exchange.client.face import empty_commands
 from exchange.client.handles import Handle
 from exchange.client.instruments import Asset, Directory, Instrument
 from exchange.client.loop_runner import AsyncHandle
+from exchange.client.reader import Reader
 from exchange.client.reports import ReportStream
 from exchange.client.requests import Request
 from exchange.client.results import AdminAnswer, Balance, ExecutionReport, Reject, Reports
@@ -42,6 +43,7 @@ __all__ = [
     "LogonRefused",
     "Order",
     "OrderState",
+    "Reader",
     "Reject",
     "ReportStream",
     "Reports",

@@ -12,15 +12,16 @@ from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 from exchange.bus.curve import KeyPair
 from exchange.bus.rpc import MessageStream
 from exchange.client.administration import AdminRequests
-from exchange.client.asking import ReplicaAsker
-from exchange.client.connecting import Place, check_let_in, endpoints_of, parts
+from exchange.client.asking import ReplicaAsker, no_replica
+from exchange.client.connecting import check_let_in, parts
 from exchange.client.core_queries import CoreQueries
 from exchange.client.errors import ClientClosed
 from exchange.client.face import Face, Makers
-from exchange.client.inquiring import no_replica, warn_of_orders
+from exchange.client.inquiring import warn_of_orders
 from exchange.client.loop_runner import AsyncHandle, LoopRunner
 from exchange.client.market import MarketRequests
 from exchange.client.ordering import OrderRequests
+from exchange.client.place import Place, endpoints_of
 from exchange.client.queries import Query, QueryRequests
 from exchange.client.records import Records
 from exchange.client.requests import Request
@@ -331,9 +332,9 @@ class AsyncClient(Face):
         name: str,
         user: str,
         account: int | None = None,
-        queries: str | None = None,
-        history: str | None = None,
-        marketdata: str | None = None,
+        queries: str | Sequence[str] | None = None,
+        history: str | Sequence[str] | None = None,
+        marketdata: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -355,7 +356,13 @@ class AsyncClient(Face):
             retry_ms=retry_ms,
         )
         place = Place(
-            endpoints_of(endpoint), queries, history, marketdata, keys, server_key, security_context
+            endpoints_of(endpoint),
+            endpoints_of(queries),
+            endpoints_of(history),
+            keys,
+            server_key,
+            security_context,
+            endpoints_of(marketdata),
         )
         made = parts(settings, place, account, after)
         runner = LoopRunner(made.session, made.dealer, made.hub)

@@ -4,72 +4,81 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from exchange.bus.context import new_context
-from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import NO_CONTEXT, MessageStream, Metadata, RpcClient, SocketChannel, Stub
+from exchange.bus.rpc import (
+    NO_CONTEXT,
+    BalancedChannel,
+    MessageStream,
+    Metadata,
+    RpcClient,
+    SocketChannel,
+    Stub,
+)
 from exchange.client.errors import ClientClosed
 from exchange.client.ids import Names
+from exchange.client.place import Place
 from exchange.client.queries import method_of
 from exchange.domain import queries as q
 from exchange.domain.contracts import STREAM_TICKS
 from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
 from exchange.errors import ServiceUnavailableError
 from exchange.resilience import Policies
+from exchange.runtime.registry import BEAT_S, Registry
 from exchange.schema.codec import decode_message, encode_message
 
 T = TypeVar("T")
 
-TIMEOUT_MS: Final = 5_000
-
 
 class ReplicaAsker:
-    """Asks a replica, the history and market data. Belongs to the asyncio loop in which it is made.
+    """Asks read replicas, the history and market data. Belongs to the asyncio loop in which it is made.
 
-    Every call carries the four headers.
+    Every call carries the four headers. Where a service has several instances, calls are spread over those
+    that are well; who hosts the history the registry says, where it can be read.
 
     Args:
-        endpoint: Of the replica.
-        history: Of the history; None where none is known.
-        marketdata: Of market data; None where none is known.
-        keys: This client's CURVE keys, with the exchange's public key `server_key`.
+        place: Where they are.
         names: Makes correlation ids.
         tenant: On whose behalf; `user` who.
         seen: The last journal sequence of which the client saw an answer.
-        security_context: For `x-security-context`; by default an empty one.
+        timeout_ms: How long a question waits for its answer where it says nothing of it.
     """
 
     def __init__(
         self,
-        endpoint: str,
-        history: str | None,
-        marketdata: str | None,
-        keys: KeyPair | None,
-        server_key: str | None,
+        place: Place,
         names: Names,
         tenant: int,
         user: str,
         seen: Callable[[], int],
-        security_context: str | None,
+        timeout_ms: int,
     ) -> None:
+        self._place = place
         self._names = names
         self._tenant = str(tenant)
         self._user = user
         self._seen = seen
-        self._security_context = security_context or NO_CONTEXT
+        self._security_context = place.security_context or NO_CONTEXT
+        self._timeout_ms = timeout_ms
         self._context = new_context()
-        channel = SocketChannel(self._context, endpoint, keys=keys, server_public=server_key)
         policies = Policies()
-        self._replica = RpcClient(channel, policies.of("client", "replica"))
+        self._replica: RpcClient | None = None
+        if place.replicas:
+            channel = BalancedChannel(self._connect, place.replicas)
+            self._replica = RpcClient(channel, policies.of("client", "replica"))
         self._history: RpcClient | None = None
-        if history is not None:
-            channel = SocketChannel(self._context, history, keys=keys, server_public=server_key)
+        self._instances: Instances | None = None
+        if place.histories:
+            channel = BalancedChannel(self._connect, place.histories)
             self._history = RpcClient(channel, policies.of("client", "history"))
+            if place.registry is not None:
+                self._instances = Instances(place.registry, "history", channel)
         self._marketdata: RpcClient | None = None
-        if marketdata is not None:
-            channel = SocketChannel(self._context, marketdata, keys=keys, server_public=server_key)
+        if place.markets:
+            channel = BalancedChannel(self._connect, place.markets)
             self._marketdata = RpcClient(channel, policies.of("client", "marketdata"))
 
     @property
@@ -84,7 +93,7 @@ class ReplicaAsker:
             method,
             encode_message(request),
             metadata=self._metadata(),
-            timeout_ms=timeout_ms or TIMEOUT_MS,
+            timeout_ms=timeout_ms or self._timeout_ms,
             repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)
@@ -96,18 +105,6 @@ class ReplicaAsker:
     def _metadata(self) -> Metadata:
         return Metadata(self._names.correlation_id(), self._tenant, self._user, self._security_context)
 
-    def _who_answers(self, method: str) -> RpcClient:
-        if method.startswith("marketdata."):
-            return self._market_client()
-        if not method.startswith("history."):
-            return self._replica
-        if self._history is None:
-            raise ServiceUnavailableError(
-                "no history is known: give its endpoint to connect(..., history=...);"
-                " an exchange keeps one where history.enabled is true"
-            )
-        return self._history
-
     def _market_client(self) -> RpcClient:
         if self._marketdata is None:
             raise ServiceUnavailableError(
@@ -116,12 +113,67 @@ class ReplicaAsker:
             )
         return self._marketdata
 
+    def _who_answers(self, method: str) -> RpcClient:
+        if method.startswith("marketdata."):
+            return self._market_client()
+        if not method.startswith("history."):
+            if self._replica is None:
+                raise no_replica()
+            return self._replica
+        if self._history is None:
+            raise ServiceUnavailableError(
+                "no history is known: give its endpoint to connect(..., history=...);"
+                " an exchange keeps one where history.enabled is true"
+            )
+        if self._instances is not None:
+            self._instances.look()
+        return self._history
+
+    def _connect(self, endpoint: str) -> SocketChannel:
+        place = self._place
+        return SocketChannel(self._context, endpoint, keys=place.keys, server_public=place.server_key)
+
     async def close(self) -> None:
         """Give up what is under way."""
         for client in (self._replica, self._history, self._marketdata):
             if client is not None:
                 await client.close()
         self._context.destroy(linger=0)
+
+
+class Instances:
+    """Keeps a channel to those that the registry says host a service.
+
+    Args:
+        registry: Who lives, by heartbeats.
+        service: Which.
+        channel: The way to them.
+        clock: A steady clock, seconds.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        service: str,
+        channel: BalancedChannel,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._registry = registry
+        self._service = service
+        self._channel = channel
+        self._clock = clock
+        self._due = 0.0
+
+    def look(self) -> None:
+        """Looks who is there, once in as long as a heartbeat takes; called with every question."""
+        if self._clock() >= self._due:
+            self._due = self._clock() + BEAT_S
+            self._channel.update(self._registry.endpoints(self._service))
+
+
+def no_replica() -> ServiceUnavailableError:
+    """What a question gets where no replica is known."""
+    return ServiceUnavailableError("no replica is known: give its endpoint to connect(..., queries=...)")
 
 
 class LoopThread:

@@ -9,13 +9,14 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from exchange.bus.curve import KeyPair
 from exchange.client.administration import AdminRequests
-from exchange.client.connecting import Place, check_let_in, endpoints_of, parts
+from exchange.client.connecting import check_let_in, parts
 from exchange.client.core_queries import CoreQueries
 from exchange.client.face import Face, Makers
 from exchange.client.handles import Handle
 from exchange.client.inquiring import ThreadInquirer
 from exchange.client.market import MarketRequests, TickStream
 from exchange.client.ordering import OrderRequests
+from exchange.client.place import Place, endpoints_of
 from exchange.client.queries import Query, QueryRequests
 from exchange.client.records import Records
 from exchange.client.reports import ReportStream, StreamWaiter
@@ -219,9 +220,9 @@ class Client(Face):
         name: str,
         user: str,
         account: int | None = None,
-        queries: str | None = None,
-        history: str | None = None,
-        marketdata: str | None = None,
+        queries: str | Sequence[str] | None = None,
+        history: str | Sequence[str] | None = None,
+        marketdata: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -241,15 +242,16 @@ class Client(Face):
             name: Of the session: the same name takes up where it left. One connection has it at a time.
             user: Who speaks, for the exchange's records.
             account: Used where a request names none.
-            queries: Of the read replica; by default the `queries.sock` beside the first ipc `orders.sock`.
-            history: Of the order history; by default the `history.sock` there.
-            marketdata: Of market data; by default the `marketdata.sock` there.
+            queries: Of the read replica, or of several, over which questions are spread; by default the
+                `queries.sock` beside the first ipc `orders.sock`.
+            history: Likewise of the order history; by default the instances that run there.
+            marketdata: Likewise of market data; by default the `marketdata.sock` there.
             keys: This client's CURVE keys.
             server_key: The exchange's public key, with `keys`.
             cancel_on_disconnect: The core cancels this session's orders when it is lost.
             after: The last event that an earlier client of this name has seen: reports after it come first.
             heartbeat_ms: A silence of that long ends the connection, which is made again.
-            timeout_ms: How long a request may wait for its answer, reconnects included.
+            timeout_ms: How long a request or a question may wait for its answer, reconnects included.
             retry_ms: When a request that was not answered is sent again, byte for byte.
             connect_ms: How long all of this may take.
             security_context: For the header of questions to the replica; the connection's rights by default.
@@ -268,7 +270,13 @@ class Client(Face):
             retry_ms=retry_ms,
         )
         place = Place(
-            endpoints_of(endpoint), queries, history, marketdata, keys, server_key, security_context
+            endpoints_of(endpoint),
+            endpoints_of(queries),
+            endpoints_of(history),
+            keys,
+            server_key,
+            security_context,
+            endpoints_of(marketdata),
         )
         made = parts(settings, place, account, after)
         runner = ThreadRunner(made.session, made.dealer, made.hub, made.lock)

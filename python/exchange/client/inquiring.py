@@ -8,21 +8,15 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from exchange.bus.rpc import MessageStream
-from exchange.client.asking import LoopThread, ReplicaAsker
+from exchange.client.asking import LoopThread, ReplicaAsker, no_replica
 from exchange.client.market import TickStream
 from exchange.client.queries import Query, QueryRequests
 from exchange.client.resync import resync
 from exchange.client.session import Session
 from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
-from exchange.errors import ServiceUnavailableError
 
 T = TypeVar("T")
 _log = logging.getLogger("exchange.client")
-
-
-def no_replica() -> ServiceUnavailableError:
-    """What a question gets where no replica is known."""
-    return ServiceUnavailableError("no replica is known: give its endpoint to connect(..., queries=...)")
 
 
 def warn_of_orders(session: Session) -> None:

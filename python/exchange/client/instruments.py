@@ -122,6 +122,10 @@ class Directory:
     def __len__(self) -> int:
         return len(self._instruments)
 
+    def knows(self, symbol: str) -> bool:
+        """Whether this client has heard of an instrument of that symbol."""
+        return symbol in self._instrument_ids
+
     def instrument(self, which: int | str) -> Instrument:
         """The instrument of this id or symbol.
 

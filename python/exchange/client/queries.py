@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack
 
 from exchange.client.instruments import Asset, Directory, Instrument
 from exchange.domain import queries as q
@@ -24,6 +24,7 @@ PageT = TypeVar(
     q.MarketTradesReply,
     q.MarketTickersReply,
 )
+PastT = TypeVar("PastT", q.HistoryOrdersReply, q.HistoryExecutionsReply)
 ReplyT = TypeVar("ReplyT", bound=q.Reply)
 RequestT = TypeVar("RequestT", bound=q.Request)
 
@@ -48,6 +49,43 @@ SERVICES: Final[dict[type[q.Request], str]] = {
     q.MarketCandlesRequest: "marketdata",
     q.MarketTickersRequest: "marketdata",
 }
+
+
+class PastFilter(TypedDict, total=False):
+    """What orders and executions of the history may be asked by; each narrows it down.
+
+    Args:
+        account: Whose; 0 is all that the caller may see.
+        instrument: Its id or symbol; 0 is all.
+        order_id: Only this one; 0 is all. A rejected order has none.
+        client_order_id: Only orders that have this id, or had it before a replace.
+        side: Only of this side.
+        from_ns: At that journaled time or later, ns.
+        to_ns: Before that, ns; 0 is now.
+        oldest_first: The other way round.
+        after: The key of the last row that is known already.
+        most: How many at most (100); None is all.
+        min_seq: The journal sequence that the reply must have seen; 0, the default, takes what is there. (Not
+            all that a client hears of has an event: the default of other questions might be waited for.)
+    """
+
+    account: int
+    instrument: int | str
+    order_id: int
+    client_order_id: str
+    side: Side | None
+    from_ns: int
+    to_ns: int
+    oldest_first: bool
+    after: int
+    most: int | None
+    min_seq: int
+
+
+_OF_REQUEST: Final = frozenset(
+    {"account", "order_id", "client_order_id", "side", "from_ns", "to_ns", "oldest_first", "after"}
+)
+_PAST_MOST: Final = 100
 
 
 def method_of(request: q.Request) -> str:
@@ -283,128 +321,63 @@ class QueryRequests:
         return self._one(q.StatusRequest(with_hash=with_hash), q.StatusReply, min_seq, lambda reply: reply)
 
     def past_orders(
-        self,
-        *,
-        account: int = 0,
-        instrument: int | str = 0,
-        order_id: int = 0,
-        client_order_id: str = "",
-        order_status: OrderStatus | None = None,
-        side: Side | None = None,
-        from_ns: int = 0,
-        to_ns: int = 0,
-        oldest_first: bool = False,
-        after: int = 0,
-        most: int | None = 100,
-        min_seq: int = 0,
+        self, *, order_status: OrderStatus | None = None, **narrowed: Unpack[PastFilter]
     ) -> Query[tuple[q.HistoryOrderRow, ...]]:
         """Orders of the history, which has every order there ever was, the newest first.
 
         Args:
-            account: Whose; 0 is all that the caller may see.
-            instrument: Its id or symbol; 0 is all.
-            order_id: Only this one; 0 is all. A rejected order has none.
-            client_order_id: Only orders that have this id, or had it before a replace.
             order_status: Only orders that are this now.
-            side: Only of this side.
-            from_ns: Entered at that journaled time or later, ns.
-            to_ns: Entered before that, ns; 0 is now.
-            oldest_first: The other way round.
-            after: The `entered_sequence` of the last row that is known already.
-            most: How many at most; None is all.
-            min_seq: The journal sequence that the reply must have seen; 0 takes what is there. (Not all
-                that a client hears of has an event: the default of other questions might be waited for.)
+            narrowed: See `PastFilter`; times are those of entering, the key is `entered_sequence`.
         """
-        request = q.HistoryOrdersRequest(
-            account=account,
-            instrument_id=self._instrument(instrument),
-            order_id=order_id,
-            client_order_id=client_order_id,
-            order_status=order_status,
-            side=side,
-            from_ns=from_ns,
-            to_ns=to_ns,
-            oldest_first=oldest_first,
-            after=after,
-            limit=most or 0,
+        request = q.HistoryOrdersRequest(order_status=order_status, **self._narrowed(narrowed))
+        return self._past(
+            request, q.HistoryOrdersReply, lambda r: r.orders, lambda row: row.entered_sequence, narrowed
         )
 
-        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.HistoryOrderRow, ...]:
-            rows, _ = await paged(
-                asker,
-                request,
-                q.HistoryOrdersReply,
-                lambda reply: reply.orders,
-                lambda row: row.entered_sequence,
-                min_seq,
-                timeout_ms,
-                most,
-            )
-            return rows
-
-        return Query(run)
-
     def past_executions(
-        self,
-        *,
-        account: int = 0,
-        instrument: int | str = 0,
-        order_id: int = 0,
-        client_order_id: str = "",
-        trade_id: int = 0,
-        side: Side | None = None,
-        liquidity: Liquidity | None = None,
-        from_ns: int = 0,
-        to_ns: int = 0,
-        oldest_first: bool = False,
-        after: int = 0,
-        most: int | None = 100,
-        min_seq: int = 0,
+        self, *, trade_id: int = 0, liquidity: Liquidity | None = None, **narrowed: Unpack[PastFilter]
     ) -> Query[tuple[q.HistoryExecutionRow, ...]]:
         """Executions of the history, one side of a trade each, the newest first.
 
         Args:
-            account: Whose; 0 is all that the caller may see.
-            instrument: Its id or symbol; 0 is all.
-            order_id: Only of this order; 0 is all.
-            client_order_id: Only of orders that have this id, or had it before a replace.
             trade_id: Only of this trade; 0 is all.
-            side: Only of this side.
             liquidity: Only makers, takers, or those of an auction.
-            from_ns: At that journaled time or later, ns.
-            to_ns: Before that, ns; 0 is now.
-            oldest_first: The other way round.
-            after: The `exec_id` of the last row that is known already.
-            most: How many at most; None is all.
-            min_seq: As of `past_orders`.
+            narrowed: See `PastFilter`; the key is `exec_id`.
         """
         request = q.HistoryExecutionsRequest(
-            account=account,
-            instrument_id=self._instrument(instrument),
-            order_id=order_id,
-            client_order_id=client_order_id,
-            trade_id=trade_id,
-            side=side,
-            liquidity=liquidity,
-            from_ns=from_ns,
-            to_ns=to_ns,
-            oldest_first=oldest_first,
-            after=after,
-            limit=most or 0,
+            trade_id=trade_id, liquidity=liquidity, **self._narrowed(narrowed)
+        )
+        return self._past(
+            request, q.HistoryExecutionsReply, lambda r: r.executions, lambda row: row.exec_id, narrowed
         )
 
-        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.HistoryExecutionRow, ...]:
-            rows, _ = await paged(
-                asker,
-                request,
-                q.HistoryExecutionsReply,
-                lambda reply: reply.executions,
-                lambda row: row.exec_id,
-                min_seq,
-                timeout_ms,
-                most,
-            )
-            return rows
+    def _narrowed(self, said: PastFilter) -> dict[str, Any]:
+        """As fields of a request. A symbol that is not known here is the history's to look up."""
+        fields: dict[str, Any] = {name: value for name, value in said.items() if name in _OF_REQUEST}
+        instrument = said.get("instrument", 0)
+        if isinstance(instrument, str) and not self._directory.knows(instrument):
+            fields["symbol"] = instrument
+        else:
+            fields["instrument_id"] = self._instrument(instrument)
+        return fields | {"limit": said.get("most", _PAST_MOST) or 0}
+
+    def _past(
+        self,
+        request: q.HistoryRequest,
+        kind: type[PastT],
+        rows: Callable[[PastT], tuple[RowT, ...]],
+        key: Callable[[RowT], int],
+        said: PastFilter,
+    ) -> Query[tuple[RowT, ...]]:
+        """All pages. What rows name, the client knows from then on."""
+
+        def learned(reply: PastT) -> tuple[RowT, ...]:
+            self._learn(reply)
+            return rows(reply)
+
+        async def run(asker: Asker, timeout_ms: int | None) -> tuple[RowT, ...]:
+            min_seq, most = said.get("min_seq", 0), said.get("most", _PAST_MOST)
+            return (await paged(asker, request, kind, learned, key, min_seq, timeout_ms, most))[0]
 
         return Query(run)
 
@@ -430,7 +403,7 @@ class QueryRequests:
     def _instrument(self, instrument: int | str) -> int:
         return self._directory.instrument_id(instrument)
 
-    def _learn(self, reply: q.InstrumentsReply) -> None:
+    def _learn(self, reply: q.InstrumentsReply | q.HistoryReply) -> None:
         for asset in reply.assets:
             self._directory.add(Asset(asset.asset, asset.symbol, asset.scale))
         for row in reply.instruments:

@@ -90,7 +90,11 @@ def _of_environment(
     environment: Mapping[str, str], table: Mapping[str, Row]
 ) -> dict[str, tuple[object, str]]:
     by_variable = {row.variable: row for row in table.values()}
-    said: dict[str, tuple[object, str]] = {}
+    said = {
+        row.key: (_of_text(row, environment[row.also]), f"environment variable {row.also}")
+        for row in table.values()
+        if environment.get(row.also)
+    }
     for variable, text in environment.items():
         if not variable.startswith(VARIABLE_PREFIX) or variable == FILE_VARIABLE:
             continue
@@ -193,11 +197,15 @@ def _check_limits(settings: Settings, refuse: Callable[[str, str], ConfigError])
 
 
 def _check_telling(settings: Settings, refuse: Callable[[str, str], ConfigError]) -> None:
-    """Of log, tracing and registry."""
+    """Of log, tracing and cache."""
     if settings.log.format not in _LOG_FORMATS:
         raise refuse("log.format", f"is {settings.log.format!r}: expected text or json")
     if settings.log.level not in _LOG_LEVELS:
         raise refuse("log.level", f"is {settings.log.level!r}: expected {', '.join(_LOG_LEVELS)}")
+    if not re.fullmatch(r"((rediss?://|unix:///)\S+)?", settings.cache.url, re.ASCII):
+        raise refuse("cache.url", "is no address: expected redis://host:port/number, rediss://… or unix:///…")
+    if not re.fullmatch(r"[\w.-]{1,64}", settings.cache.prefix, re.ASCII):
+        raise refuse("cache.prefix", f"is {settings.cache.prefix!r}: expected 1 to 64 letters, digits or _.-")
     if not re.fullmatch(r"(https?://[^\s/]+/\S*)?", settings.tracing.endpoint, re.ASCII):
         raise refuse("tracing.endpoint", "is no address: expected http://host:port/v1/traces, or https://…")
 

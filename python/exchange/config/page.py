@@ -14,6 +14,7 @@ def markdown() -> str:
         "Each setting comes from the first of these that says something: arguments",
         "(`exchange.config.load(...)`, options of the command line), the environment,",
         f"the TOML file (`--config`, or `{FILE_VARIABLE}`), the default.",
+        "Where two variables are named, the second is what other systems have; ours goes before it.",
         "An unknown key or variable is an error, as is a value out of its bounds.",
     ]
     for section in ("", *sections()):
@@ -22,9 +23,8 @@ def markdown() -> str:
         for row in rows():
             if row.section == section:
                 default = "" if row.default in {None, ""} else f"`{_shown(row.default)}`"
-                lines.append(
-                    f"| `{row.name}` | `{row.variable}` | {row.expected} | {default} | {row.meaning} |"
-                )
+                variables = f"`{row.variable}`" + (f", or `{row.also}`" if row.also else "")
+                lines.append(f"| `{row.name}` | {variables} | {row.expected} | {default} | {row.meaning} |")
     return "\n".join(lines) + "\n"
 
 

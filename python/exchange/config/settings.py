@@ -21,12 +21,14 @@ class Durability(StrEnum):
     REPLICA = "replica"  # synchronised by the standby: survives the machine
 
 
-def _setting(default: Any, meaning: str, *bounds: int, secret: bool = False) -> Any:
+def _setting(default: Any, meaning: str, *bounds: int, secret: bool = False, also: str = "") -> Any:
     """A field with what its type does not say; `bounds` are the least and greatest value of a number.
 
-    What may hold a password is `secret`: it is in no `repr`.
+    What may hold a password is `secret`: it is in no `repr`. `also` is the variable that other systems have
+    for the same, which counts where ours says nothing.
     """
-    return field(default=default, repr=not secret, metadata={"meaning": meaning, "bounds": bounds or None})
+    metadata = {"meaning": meaning, "bounds": bounds or None, "also": also}
+    return field(default=default, repr=not secret, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,8 @@ class Endpoints:
     history: str = _setting("", "The order history; `ipc://…`, or `tcp://…` with keys")
     marketdata: str = _setting("", "Market data; `ipc://…`, or `tcp://…` with keys")
     metrics: str = _setting(
-        "127.0.0.1:9464", "HTTP for metrics and health of all processes, `host:port`; empty: none"
+        "127.0.0.1:9464",
+        "HTTP for metrics and health of all processes, `host:port`, port 0: a free one; empty: none",
     )
     process_metrics: str = _setting(
         "",
@@ -70,7 +73,9 @@ class Core:
     cpu: int | None = _setting(
         None, "The processor to have to itself: what else is of the exchange leaves it; empty: any", 0, 4_095
     )
-    prefault: bool = _setting(True, "Touch all memory when it starts, so that no order waits for it")
+    prefault: bool = _setting(
+        True, "Touch all memory beside the first orders, so that later ones never wait for it"
+    )
     lock_memory: bool = _setting(False, "Keep all memory resident (mlockall)")
     snapshot_interval_s: int = _setting(300, "How often the replica takes a snapshot", 1, 86_400)
 
@@ -156,6 +161,25 @@ class Stores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """What services keep of each other's answers, until an administrator changes something."""
+
+    url: str = _setting(
+        "",
+        "`redis://host:6379/0`, `rediss://…` or `unix:///…`, shared by several; needs the extra `redis`;"
+        " empty: in each process's memory",
+        secret=True,
+        also="REDIS_URL",
+    )
+    prefix: str = _setting("exchange", "Begins all keys in Redis: exchanges that share one have one each")
+    entries_max: int = _setting(
+        100_000, "Entries in memory; beyond it those go that were asked for longest ago", 1, 10_000_000
+    )
+    ttl_ms: int = _setting(60_000, "Age at which an entry counts no more", 1, 86_400_000)
+    timeout_ms: int = _setting(200, "How long Redis has to answer; then the source is asked", 1, 5_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """Keys and the audit log."""
 
@@ -222,9 +246,9 @@ class Registry:
     """Where services are that no running process of this exchange hosts; empty: nowhere."""
 
     heartbeats: bool = _setting(True, "Processes say in `run/instances` that they live, and are found there")
-    market_data: str = _setting("http://localhost:8001", "Market data")
-    regime_detection: str = _setting("http://localhost:8002", "The regime of the market")
-    risk_management: str = _setting("http://localhost:8003", "Approval of trades")
+    market_data: str = _setting("http://localhost:8001", "Market data", also="MARKET_DATA_URL")
+    regime_detection: str = _setting("http://localhost:8002", "The regime of the market", also="REGIME_URL")
+    risk_management: str = _setting("http://localhost:8003", "Approval of trades", also="RISK_URL")
     execution: str = _setting("http://localhost:8004", "Trade requests")
 
 
@@ -245,6 +269,7 @@ class Settings:
     risk: Risk = field(default_factory=Risk)
     stages: Stages = field(default_factory=Stages)
     stores: Stores = field(default_factory=Stores)
+    cache: Cache = field(default_factory=Cache)
     security: Security = field(default_factory=Security)
     replication: Replication = field(default_factory=Replication)
     events: Events = field(default_factory=Events)

@@ -25,6 +25,7 @@ class Row:
         default: Its value where nothing is said.
         meaning: One sentence.
         bounds: The least and greatest value of a number.
+        also: Another environment variable of the same meaning, which ours goes before; empty: none.
     """
 
     section: str
@@ -34,6 +35,7 @@ class Row:
     default: object
     meaning: str
     bounds: tuple[int, int] | None
+    also: str
 
     @property
     def key(self) -> str:
@@ -88,4 +90,5 @@ def _rows_of(section: str, cls: type) -> Iterator[Row]:
             item.default,
             metadata["meaning"],
             metadata["bounds"],
+            metadata["also"],
         )

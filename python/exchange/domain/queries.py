@@ -451,6 +451,63 @@ class StatusReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentScales:
+    """What turns ticks and lots of an instrument into decimals."""
+
+    instrument_id: int = 0
+    symbol: str = ""
+    base: int = 0
+    quote: int = 0
+    price_scale: int = 0
+    qty_scale: int = 0
+    tick_step: int = 0
+    lot_step: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRequest:
+    """What orders and executions of the history may be asked by; 0 and empty say nothing.
+
+    Args:
+        min_seq: The journal sequence that the reply must have seen.
+        account: Whose; 0 is all that the caller may see.
+        instrument_id: Of this instrument.
+        symbol: Likewise, where `instrument_id` is 0.
+        order_id: Of this order.
+        client_order_id: Of orders that have this id, or had it before a replace.
+        side: Of this side.
+        from_ns: At that journaled time or later; of an order when it was entered.
+        to_ns: Before that.
+        oldest_first: The other way round.
+        after: The key of the last row of the page before.
+        limit: The most rows; 0: as many as the server gives.
+    """
+
+    min_seq: int = 0
+    account: int = 0
+    instrument_id: int = 0
+    symbol: str = ""
+    order_id: int = 0
+    client_order_id: str = ""
+    side: Side | None = None
+    from_ns: int = 0
+    to_ns: int = 0
+    oldest_first: bool = False
+    after: int = 0
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryReply:
+    """What pages of the history have beside their rows: what the rows name, where it is known."""
+
+    sequence: int = 0
+    more: bool = False
+    instruments: tuple[InstrumentScales, ...] = ()
+    assets: tuple[AssetRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryOrderRow:
     """An order as the history has it, as of `sequence`; its key is `entered_sequence`."""
 
@@ -487,30 +544,17 @@ class HistoryOrderRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryOrdersRequest:
-    """Every order, a page at a time, the newest first unless `oldest_first`, with what they must match."""
+class HistoryOrdersRequest(HistoryRequest):
+    """Every order, a page at a time, the newest first unless `oldest_first`; `order_status`: now."""
 
-    min_seq: int = 0
-    account: int = 0
-    instrument_id: int = 0
-    order_id: int = 0
-    client_order_id: str = ""
     order_status: OrderStatus | None = None
-    side: Side | None = None
-    from_ns: int = 0
-    to_ns: int = 0
-    oldest_first: bool = False
-    after: int = 0
-    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryOrdersReply:
+class HistoryOrdersReply(HistoryReply):
     """A page of orders."""
 
-    sequence: int = 0
     orders: tuple[HistoryOrderRow, ...] = ()
-    more: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -539,31 +583,18 @@ class HistoryExecutionRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryExecutionsRequest:
-    """Every execution, a page at a time, the newest first unless `oldest_first`, with what it must match."""
+class HistoryExecutionsRequest(HistoryRequest):
+    """Every execution, a page at a time, the newest first unless `oldest_first`."""
 
-    min_seq: int = 0
-    account: int = 0
-    instrument_id: int = 0
-    order_id: int = 0
-    client_order_id: str = ""
     trade_id: int = 0
-    side: Side | None = None
     liquidity: Liquidity | None = None
-    from_ns: int = 0
-    to_ns: int = 0
-    oldest_first: bool = False
-    after: int = 0
-    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryExecutionsReply:
+class HistoryExecutionsReply(HistoryReply):
     """A page of executions."""
 
-    sequence: int = 0
     executions: tuple[HistoryExecutionRow, ...] = ()
-    more: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

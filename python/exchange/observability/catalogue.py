@@ -165,6 +165,32 @@ METRICS: Final[dict[str, Metric]] = {
         ),
         Metric("exchange_outbox_published", "counter", "Batches appended to the log", labels=("service",)),
         Metric("exchange_outbox_held", "gauge", "Whether nothing can be published", labels=("service",)),
+        # Caches
+        Metric(
+            "exchange_cache_lookups",
+            "counter",
+            "Entries that were looked up: hit, miss",
+            labels=("group", "outcome"),
+        ),
+        Metric(
+            "exchange_cache_failures",
+            "counter",
+            "Times that the cache could not be asked: its entries count as missed",
+            labels=("group",),
+        ),
+        Metric(
+            "exchange_cache_evictions",
+            "counter",
+            "Entries that went by the bound or by age",
+            labels=("group",),
+        ),
+        Metric(
+            "exchange_cache_invalidations",
+            "counter",
+            "Times that an administrator's change emptied it",
+            labels=("group",),
+        ),
+        Metric("exchange_cache_entries", "gauge", "Entries in memory"),
         # The event log
         Metric("exchange_event_log_begin_offset", "gauge", "Offset of the oldest record", labels=("topic",)),
         Metric(

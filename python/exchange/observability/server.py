@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -21,6 +22,8 @@ MAX_REQUESTS: Final = 16  # at a time; further ones are closed at once
 OK: Final = 200
 NOT_FOUND: Final = 404
 UNAVAILABLE: Final = 503
+TRACE_HEADER: Final = "X-Trace-ID"
+_TRACE_CHARACTERS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,14 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = REQUEST_TIMEOUT_S
     server_version = "exchange"
     sys_version = ""
+
+    def end_headers(self) -> None:
+        """Every answer, an error too, names its trace: the one that was asked with, or a new one."""
+        headers = getattr(self, "headers", None)  # none where the request could not be read
+        said = (headers.get(TRACE_HEADER, "") if headers is not None else "").strip()
+        whole = 0 < len(said) <= _TRACE_CHARACTERS and said.isascii() and said.isprintable()
+        self.send_header(TRACE_HEADER, said if whole else str(uuid.uuid4()))
+        super().end_headers()
 
     def do_GET(self) -> None:
         """Answers one request; the connection is closed after it."""

@@ -2,13 +2,12 @@
 
 from exchange.resilience.breaker import BreakerState, CircuitBreaker, Transition
 from exchange.resilience.clock import Clock, SystemClock
-from exchange.resilience.counts import BUCKETS_S, Counts, Outcome
+from exchange.resilience.counts import Counts, Outcome
 from exchange.resilience.policy import Policy, Try
 from exchange.resilience.registry import Policies
 from exchange.resilience.rules import EDGES, LADDER_S, Edge, Rules
 
 __all__ = [
-    "BUCKETS_S",
     "EDGES",
     "LADDER_S",
     "BreakerState",

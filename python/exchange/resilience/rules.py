@@ -78,6 +78,9 @@ EDGES: Final[Mapping[Edge, Rules]] = MappingProxyType(
         # What it says of quotes is as old as the last answer: it asks again soon, not long.
         Edge("marketdata", "replica"): Rules(timeout_s=1.0, try_timeout_s=1.0, ladder_s=(), recovery_s=0.25),
         Edge("bench", "replica"): _QUESTIONS,
+        Edge("history", "replica"): Rules(timeout_s=2.0, try_timeout_s=2.0),
+        # Who asks a cache can do without: a try, which the socket's own time-out cuts.
+        Edge("cache", "redis"): Rules(concurrency=64, ladder_s=(), recovery_s=1.0),
         Edge("standby", "replica"): Rules(try_timeout_s=10.0),
         Edge("cli", "standby"): Rules(try_timeout_s=10.0),
     }

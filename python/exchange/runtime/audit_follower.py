@@ -14,19 +14,16 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from functools import partial
 from typing import Any, Final
-
-import numpy as np
 
 from cmatch._core import JournalReader, JournalRecord, Venue
 from cmatch.errors import JournalGap
-from cmatch.frames import CommandList, decode_commands
 from cmatch.rejects import RejectCode
 from exchange.config.settings import Settings
 from exchange.domain.enums import AdminAction
-from exchange.domain.messages import AdminCommand, CommandFrame, InstrumentCommand, LedgerCommand
+from exchange.domain.messages import AdminCommand, InstrumentCommand, LedgerCommand
 from exchange.errors import AuditUnavailable, StorageError
+from exchange.runtime.administrative import Command, administrative
 from exchange.runtime.auditing import key_store
 from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.exits import ExitCode
@@ -34,7 +31,6 @@ from exchange.runtime.follower_metrics import tell_progress
 from exchange.runtime.log import log
 from exchange.runtime.refusals import Refused, read_refused
 from exchange.runtime.vitals import telling
-from exchange.schema.codec import decode_command_frame
 from exchange.security.audit import AuditChain, AuditEntry, Outcome
 from exchange.security.audit.heads import Position
 from exchange.storage.directory import DataDirectory
@@ -46,21 +42,11 @@ NAME: Final = "audit"
 CHAIN: Final = "core"
 
 _SLICE_COMMANDS: Final = 4_096
-_PAYLOAD_BYTES_MAX: Final = 1 << 30
 _SHORTEST_PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.1
 _PAUSE_WITHOUT_ROOM_S: Final = 1.0
-_FAMILIES: Final = (CommandList.LEDGER, CommandList.INSTRUMENTS, CommandList.ADMINISTRATION)
 _AREAS: Final = {LedgerCommand: "ledger", InstrumentCommand: "instruments", AdminCommand: "administration"}
-# Of sessions and of time, and what a trader asks for its own orders: nobody administers anything by them.
-_NOT_ADMINISTRATIVE: Final = (
-    AdminAction.OPEN_SESSION,
-    AdminAction.LOSE_SESSION,
-    AdminAction.TICK,
-    AdminAction.SET_COUNTDOWN,
-)
 _WHO: Final = ("kind", "session", "tenant", "actor", "correlation_id", "sent_at", "present")
-Command = LedgerCommand | InstrumentCommand | AdminCommand
 
 
 class AuditFollower:
@@ -112,7 +98,10 @@ class AuditFollower:
         """
         self._flush()
         done, limit = 0, self._limit()
-        while done < most_commands and (record := self._take(limit)) is not None:
+        while done < most_commands:
+            done += self._pass_orders(most_commands - done, limit)
+            if (record := self._take(limit)) is None:
+                break
             done += record.commands
             self._waiting += self._of(record)
         self._flush()
@@ -150,6 +139,15 @@ class AuditFollower:
         self._chain.append([entry])
         self._refused = refused
 
+    def _pass_orders(self, most_commands: int, limit: int) -> int:
+        """Folds what nobody administers by, where no rewind can begin; how many commands it was."""
+        if self._next is not None or self._venue.sequence < self._known.sequence:
+            return 0
+        done, epoch, self._next = self._venue.apply_orders(self._reader, most_commands, limit)
+        if done:
+            self._at = Position(self._venue.sequence, epoch)
+        return done
+
     def _take(self, limit: int) -> JournalRecord | None:
         record, self._next = self._next or self._reader.next(), None
         if record is not None and record.first_sequence + record.commands - 1 > limit:
@@ -160,7 +158,7 @@ class AuditFollower:
         last = record.first_sequence + record.commands - 1
         if record.first_sequence <= self._known.sequence and record.epoch > self._known.epoch:
             yield self._rewind(record)
-        commands = _administrative(record.payload) if last > self._known.sequence else ()
+        commands = administrative(record.payload) if last > self._known.sequence else ()
         names = self._session_names() if commands else {}
         _, answers = self._venue.apply_payload(record.payload)
         self._at = Position(last, record.epoch)
@@ -201,22 +199,6 @@ class AuditFollower:
 def _later(position: Position) -> tuple[int, int]:
     """Of two places the one of the later epoch is later: what was written before may have been lost."""
     return position.epoch, position.sequence
-
-
-def _administrative(payload: bytes) -> tuple[tuple[int, Command], ...]:
-    """The commands of administrators in a record, each with its place there."""
-    _, family, rows = decode_commands(payload, limit=_PAYLOAD_BYTES_MAX)
-    if family not in _FAMILIES:
-        return ()
-    if family is CommandList.ADMINISTRATION and np.isin(rows["kind"], _NOT_ADMINISTRATIVE).all():
-        return ()
-    frame: CommandFrame = decode_command_frame(payload, limit=_PAYLOAD_BYTES_MAX)
-    return tuple(
-        (place, command)
-        for place, command in enumerate(frame.records)
-        if isinstance(command, LedgerCommand | InstrumentCommand | AdminCommand)
-        and command.kind not in _NOT_ADMINISTRATIVE
-    )
 
 
 def _entry(
@@ -294,7 +276,7 @@ def _venue_before(directory: DataDirectory, limits: dict[str, Any], sequence: in
         if snapshot.sequence + 1 < begins:
             break
         try:
-            venue = restore(snapshot, partial(Venue.restore, prefault=False))
+            venue = restore(snapshot, Venue.restore)
         except StorageError as error:
             log("snapshot passed over", level=logging.WARNING, reason=error)
             continue

@@ -41,8 +41,8 @@ class ChildSpec:
     arguments: Sequence[str]
     healthy: Callable[[int], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
-    start_timeout_s: float = 60.0
-    stop_timeout_s: float = 30.0
+    start_timeout_s: float = 180.0
+    stop_timeout_s: float = 90.0
     essential: bool = True
     awaited: bool = True
 

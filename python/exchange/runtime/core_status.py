@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ class CoreStatus:
 class CoreStatistics:
     """The statistics of the core, looked at again and again; there may be none yet, or none any more.
 
+    Any number of threads may look.
+
     Args:
         open_reader: Makes a reader; raises StatsUnavailable.
         durability: That the core was configured with.
@@ -44,16 +47,18 @@ class CoreStatistics:
         self._open_reader = open_reader
         self._durability = 1 + list(Durability).index(durability)
         self._reader: StatsReader | None = None
+        self._reading = threading.Lock()
 
     def values(self) -> dict[str, int]:
         """Counters and gauges by name; empty where there are none."""
-        try:
-            if self._reader is None:
-                self._reader = self._open_reader()
-            return dict(self._reader.read_values())
-        except StatsUnavailable:
-            self.close()
-            return {}
+        with self._reading:
+            try:
+                if self._reader is None:
+                    self._reader = self._open_reader()
+                return dict(self._reader.read_values())
+            except StatsUnavailable:
+                self._drop()
+                return {}
 
     def status(self) -> CoreStatus:
         """What they come to."""
@@ -82,6 +87,10 @@ class CoreStatistics:
 
     def close(self) -> None:
         """Lets the memory go."""
+        with self._reading:
+            self._drop()
+
+    def _drop(self) -> None:
         if self._reader is not None:
             self._reader.close()
             self._reader = None

@@ -10,9 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from exchange.domain.durations import BUCKETS_S
 from exchange.observability.catalogue import METRICS, Buckets
 from exchange.observability.openmetrics import Family
-from exchange.resilience import BUCKETS_S, BreakerState, Edge, Policies, Policy
+from exchange.resilience import BreakerState, Edge, Policies, Policy
 from exchange.storage.directory import replace_file
 
 _STATES: Final = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
+from cmatch.errors import EngineBusy
 from exchange.config.settings import Settings
 from exchange.observability import StatsReader, stats_path
 from exchange.observability.catalogue import METRICS
@@ -30,6 +32,19 @@ def follower_families(
         yield METRICS["exchange_follower_connected"].one(int(connected))
 
 
+def looked_at(sequence: Callable[[], int]) -> Callable[[], int]:
+    """The sequence of a fold for another thread than its own: within a batch it is that of the last look."""
+    last = 0
+
+    def look() -> int:
+        nonlocal last
+        with suppress(EngineBusy):
+            last = sequence()
+        return last
+
+    return look
+
+
 def tell_progress(
     vitals: Vitals,
     settings: Settings,
@@ -45,7 +60,8 @@ def tell_progress(
         connected: Whether the core hears it, without which it is of no use.
     """
     path = stats_path(settings.data_directory)
-    # Read by the thread that serves alone; the memory goes with the process.
+    sequence = looked_at(sequence)
+    # The memory goes with the process.
     statistics = CoreStatistics(lambda: StatsReader(path), settings.durability)
 
     def lag() -> int | None:

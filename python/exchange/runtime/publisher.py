@@ -5,7 +5,8 @@ stands still for every snapshot, and runs when nothing else does. It keeps nothi
 is, and what follows is folded again from the newest snapshot before that. A record of the journal becomes one
 batch a topic, always the same one, so the log of a standby is that of its leader.
 
-Trades are appended before the executions of the same record: who knows of an execution finds its trade.
+Trades are appended before the executions of the same record: who knows of an execution finds its trade. What
+administrators changed is appended before both, for the log's executions say where a publisher goes on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import gc
 import logging
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -26,6 +28,7 @@ from exchange.config.settings import Durability, Settings
 from exchange.domain.events.catalogue import COMMAND_ANSWERED, TRADE_EXECUTED
 from exchange.errors import LogUnavailable, StorageError
 from exchange.runtime.beside_core import StatusFile
+from exchange.runtime.changes import CHANGES, ChangePublisher
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.follower_metrics import tell_progress
@@ -67,6 +70,7 @@ class ExecutionPublisher:
         fold: What is published; not beyond what the log has.
         topics: Rows of the two topics, by `domain.stream`.
         writers: Their writers, likewise.
+        changes: Publishes what administrators changed.
         limit: Sequence of the last command that may be published: it will not be undone.
     """
 
@@ -75,9 +79,11 @@ class ExecutionPublisher:
         fold: ExecutionFold,
         topics: dict[str, Topic],
         writers: dict[str, TopicWriter],
+        changes: ChangePublisher,
         limit: Callable[[], int],
     ) -> None:
         self._fold = fold
+        self._changes = changes
         self._topics = topics
         self._writers = writers
         self._limit = limit
@@ -100,6 +106,7 @@ class ExecutionPublisher:
         done, limit = 0, self._limit()
         while done < most_commands and (outcome := self._fold.advance(limit)) is not None:
             done += outcome.commands
+            self._changes.take(outcome)
             for rows in outcome.trades:
                 self._waiting[TRADES].append(batch_of(self._topics[TRADES], outcome, rows))
             for rows in outcome.executions:
@@ -108,6 +115,7 @@ class ExecutionPublisher:
         return done
 
     def _flush(self) -> None:
+        self._changes.flush()
         for topic, batches in self._waiting.items():
             if batches:
                 self._writers[topic].append(batches)
@@ -169,13 +177,20 @@ class PublisherProcess:
         directory: The data directory.
         publisher: What it runs.
         vitals: Of this process.
+        stop: Set when it is to end.
     """
 
-    def __init__(self, directory: DataDirectory, publisher: ExecutionPublisher, vitals: Vitals) -> None:
+    def __init__(
+        self,
+        directory: DataDirectory,
+        publisher: ExecutionPublisher,
+        vitals: Vitals,
+        stop: threading.Event,
+    ) -> None:
         self._vitals = vitals
+        self._stop = stop
         self._status = StatusFile(directory, NAME)
         self._publisher = publisher
-        self.stopping = False
 
     def catch_up(self) -> int:
         """Publishes what there is; how many commands it was.
@@ -185,20 +200,20 @@ class PublisherProcess:
             ExchangeError: The log cannot be written, or has another past.
         """
         total = 0
-        while not self.stopping and (done := self._publisher.advance(_SLICE_COMMANDS)):
+        while not self._stop.is_set() and (done := self._publisher.advance(_SLICE_COMMANDS)):
             total += done
             self._say()
         return total
 
     def run(self) -> None:
-        """Follows until `stopping` is set; a log that cannot be written now is tried again.
+        """Follows until it is told to stop; a log that cannot be written now is tried again.
 
         Raises:
             JournalCorrupt: The journal cannot be followed.
             LogRefused: The log has another past.
         """
         pause = _SHORTEST_PAUSE_S
-        while not self.stopping:
+        while not self._stop.is_set():
             self._say()
             try:
                 done = self._publisher.advance(_SLICE_COMMANDS)
@@ -218,11 +233,21 @@ class PublisherProcess:
 
 
 def main(settings: Settings, limit: Callable[[], int]) -> int:
-    """Publishes until it is told to stop; its exit code.
+    """Publishes until a signal says to stop; its exit code. As `publish`."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    publish(settings, limit, stop)
+    return ExitCode.STOPPED
+
+
+def publish(settings: Settings, limit: Callable[[], int], stop: threading.Event) -> None:
+    """Publishes until it is told to stop, and then what there is.
 
     Args:
         settings: Of the exchange.
         limit: As of `limit_of`.
+        stop: Set when it is to end.
 
     Raises:
         JournalCorrupt: The journal cannot be followed.
@@ -230,23 +255,22 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
     """
     table = TopicTable(settings.events.environment)
     with (
-        telling(settings, NAME, ["orders", "matching"]) as vitals,
+        telling(settings, NAME, ["orders", "matching", "admin"]) as vitals,
         open_log(settings) as events,
         contextlib.ExitStack() as opened,
     ):
-        names = {topic: table.full_name(topic) for topic in (TRADES, EXECUTIONS)}
+        names = {topic: table.full_name(topic) for topic in (TRADES, EXECUTIONS, CHANGES)}
         topics = {topic: table.find(name) for topic, name in names.items()}
         writers: dict[str, TopicWriter] = {
             topic: opened.enter_context(events.writer(name)) for topic, name in names.items()
         }
-        publisher, process = _begin(settings, events, topics, writers, limit, vitals)
+        publisher, process = _begin(settings, events, topics, writers, limit, vitals, stop)
         process.run()
         while publisher.advance(_SLICE_COMMANDS):
             pass
         for writer in writers.values():
             writer.sync()
     log("publisher stopped", sequence=publisher.sequence)
-    return ExitCode.STOPPED
 
 
 def _begin(
@@ -256,6 +280,7 @@ def _begin(
     writers: dict[str, TopicWriter],
     limit: Callable[[], int],
     vitals: Vitals,
+    stop: threading.Event,
 ) -> tuple[ExecutionPublisher, PublisherProcess]:
     """Goes on where the log ends, and catches up with the journal."""
     directory = DataDirectory(settings.data_directory)
@@ -270,17 +295,12 @@ def _begin(
     )
     if fold.sequence and not executions:
         log("the event log begins late", level=logging.WARNING, sequence=fold.sequence)
-    publisher = ExecutionPublisher(fold, topics, writers, limit)
+    changes = ChangePublisher(topics[CHANGES], writers[CHANGES], events)
+    publisher = ExecutionPublisher(fold, topics, writers, changes, limit)
     tell_progress(vitals, settings, lambda: publisher.sequence)
-    process = PublisherProcess(directory, publisher, vitals)
-
-    def stop(*_: object) -> None:
-        process.stopping = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    process = PublisherProcess(directory, publisher, vitals, stop)
     commands = process.catch_up()
-    if limit() == _EVERYTHING and not process.stopping:
+    if limit() == _EVERYTHING and not stop.is_set():
         publisher.check_past(executions, trades)
     log(
         "publisher caught up",

@@ -88,7 +88,7 @@ class Registry:
         """Those that live, by name; of one service, or all."""
         if self._directory is None:
             return []
-        found = [_read(path) for path in sorted(self._directory.glob("*.json"))]
+        found = [_read(path) for path in sorted(self._directory.glob("*.json"), key=_stem)]
         return [each for each in found if each and self._fresh(each) and service in (None, *each.services)]
 
     def instance(self, name: str) -> Instance | None:
@@ -171,6 +171,10 @@ def registry_of(settings: Settings) -> Registry:
     }
     directory = instances_directory(DataDirectory(settings.data_directory))
     return Registry(static, directory if table.heartbeats else None)
+
+
+def _stem(path: Path) -> str:
+    return path.stem
 
 
 def _read(path: Path) -> Instance | None:

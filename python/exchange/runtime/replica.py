@@ -26,7 +26,7 @@ from exchange.runtime.auditing import ProcessAudit, guard
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.core_status import CoreStatistics, CoreStatus
 from exchange.runtime.follow import JournalFollower
-from exchange.runtime.follower_metrics import follower_families
+from exchange.runtime.follower_metrics import follower_families, looked_at
 from exchange.runtime.history import history_handlers
 from exchange.runtime.log import log
 from exchange.runtime.queries import handlers_of
@@ -100,6 +100,7 @@ class Replica:
         self._stop = asyncio.Event()
         self._ready = False
         self._behind = 0
+        self._look = looked_at(lambda: plan.ports.sequence)
         plan.vitals.tells(families=self._progress, lag=lambda: self._behind)
 
     def stop(self) -> None:
@@ -218,7 +219,7 @@ class Replica:
             await asyncio.sleep(_STATUS_INTERVAL_S)
 
     def _progress(self) -> Iterator[Family]:
-        yield from follower_families(self._plan.ports.sequence, self._behind)
+        yield from follower_families(self._look(), self._behind)
 
     def _write_status(self) -> None:
         ports = self._plan.ports

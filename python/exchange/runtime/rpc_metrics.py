@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exchange.bus.rpc import Call, CallMetrics, Handler
-from exchange.bus.rpc.metrics import BUCKETS_S
+from exchange.domain.durations import BUCKETS_S
 from exchange.errors import status_of
 from exchange.observability.catalogue import METRICS, Buckets
 from exchange.observability.correlation import correlated

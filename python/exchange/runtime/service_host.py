@@ -1,5 +1,8 @@
 """Hosts a service whose state is rows: takes events in one thread, answers queries beside it.
 
+Several instances may run on one store. One of them consumes, all answer; when that one is gone another one
+takes its place, for a group's place at a topic is given back with the process.
+
       event log ──▶ consumer, a thread ──▶ store ◀── queries, threads ◀── RPC, an event loop
                     one transaction a read          a view of their own each
 
@@ -14,35 +17,36 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from exchange.bus.context import Context, new_context
 from exchange.bus.curve import KeyPair
 from exchange.bus.log.interface import EventLog
-from exchange.bus.rpc import Call, Dispatcher, Handler, Method, RpcServer
+from exchange.bus.rpc import Dispatcher, Handler, Method, RpcServer
 from exchange.bus.topics import TopicTable
 from exchange.config.settings import Settings
-from exchange.domain.queries import Request
+from exchange.errors import LogFault, LogRefused
 from exchange.observability.health import Status
+from exchange.observability.openmetrics import Family
 from exchange.runtime.auditing import ProcessAudit, guard
 from exchange.runtime.beside_core import StatusFile, status_path
-from exchange.runtime.caller import Caller
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.consumer_metrics import consumer_families
 from exchange.runtime.log import log
+from exchange.runtime.queries import handlers_of_store
+from exchange.runtime.reference import Reference
 from exchange.runtime.rpc_metrics import ServedCalls
-from exchange.runtime.spec import Query, ServiceSpec
+from exchange.runtime.spec import ServiceSpec
 from exchange.runtime.vitals import Vitals
-from exchange.schema.codec import decode_message, encode_message
 from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import Store
 
 _STATUS_S: Final = 0.25
-_LOOK_S: Final = 0.02
+_TAKE_OVER_S: Final = 0.25
 _DRAIN_MS: Final = 5_000
 
 
@@ -71,33 +75,33 @@ class HostPlan:
 
     Args:
         spec: The service.
-        process: Of the host, by name; of a service that is one process its own.
         store: Of the service; its tables are there.
         event_log: What it reads and writes.
         topics: The table.
-        directory: The data directory; says in `run/PROCESS.json` how it is.
-        endpoint: Where it answers queries; empty: another process does.
-        takes: Whether it takes events; else another process does.
-        replica: The way to the read replica, for a service that makes methods of its own.
+        directory: The data directory; says in `run/NAME.json` how it is.
+        endpoint: Where it answers queries.
         serve: Makes the server; the endpoint's protection is its matter.
         vitals: Of this process.
         contexts: By which keys security contexts are read.
         audit: Where calls that are refused are recorded.
+        reference: Makes what its queries look instruments up with.
+        needs: How what it depends on beside the log is.
     """
 
     spec: ServiceSpec
-    process: str
     store: Store
     event_log: EventLog
     topics: TopicTable
     directory: DataDirectory
     endpoint: str
-    takes: bool
-    replica: Way | None
     serve: Callable[[Context, str, Dispatcher], AbstractAsyncContextManager[RpcServer]]
     vitals: Vitals
     contexts: StoredContexts
     audit: ProcessAudit
+    reference: Callable[[Context], AbstractAsyncContextManager[Reference]]
+    needs: Callable[[], Mapping[str, Status]]
+    takes: bool = True
+    replica: Way | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class ServiceHost:
         self._stop.set()
 
     async def run(self) -> None:
-        """Consumes and serves until stopped.
+        """Serves until stopped, and consumes as soon as no other instance does.
 
         The order of the end: no new calls, those under way answered, the batch under way committed.
 
@@ -144,116 +148,125 @@ class ServiceHost:
         plan = self._plan
         started = time.monotonic()
         context: Context = new_context()
-        with ExitStack() as held:
-            if plan.takes:
-                consumer = Consumer(plan.spec, plan.store, plan.event_log, plan.topics)
-                self.consumer = held.enter_context(consumer)
-                plan.vitals.tells(
-                    families=lambda: consumer_families(consumer, plan.event_log, time.time_ns),
-                    needs=lambda: dict.fromkeys(consumer.held, Status.DEGRADED),
-                    lag=lambda: consumer.behind,
-                )
-            try:
+        served = ServedCalls()
+        plan.vitals.tells(families=self._families, needs=self._needs, lag=lambda: self._behind)
+        plan.vitals.tells(families=served.families)
+        try:
+            async with plan.reference(context) as reference:
+                if plan.takes:
+                    await asyncio.to_thread(self._take_over)
                 async with AsyncExitStack() as opened:
-                    server = await self._serve(context, opened) if plan.endpoint else None
-                    log("service ready", endpoint=plan.endpoint, after_s=f"{time.monotonic() - started:.3f}")
+                    server = await self._serve(context, reference, served, opened) if plan.endpoint else None
+                    log(
+                        "service ready",
+                        endpoint=plan.endpoint,
+                        consumes=self.consumer is not None,
+                        after_s=f"{time.monotonic() - started:.3f}",
+                    )
                     await self._work(server)
-            finally:
-                context.term()
-                plan.audit.close()
-                status_path(plan.directory, plan.process).unlink(missing_ok=True)
-        taken = self.consumer.counts.get("taken", 0) if self.consumer else 0
-        log("service stopped", events=taken)
+        finally:
+            if self.consumer is not None:
+                self.consumer.close()
+            context.term()
+            plan.audit.close()
+            status_path(plan.directory, plan.vitals.name).unlink(missing_ok=True)
+        log("service stopped", events=self._counts.get("taken", 0))
 
-    async def _serve(self, context: Context, opened: AsyncExitStack) -> RpcServer:
-        plan, served = self._plan, ServedCalls()
-        methods: dict[str, Handler | Method] = dict(handlers_of_store(plan.spec, plan.store))
+    async def _serve(
+        self, context: Context, reference: Reference, served: ServedCalls, opened: AsyncExitStack
+    ) -> RpcServer:
+        plan = self._plan
+        methods: dict[str, Handler | Method] = dict(handlers_of_store(plan.spec, plan.store, reference))
         if plan.spec.serve is not None and plan.replica is not None:
             ground = Ground(plan.store, plan.event_log, plan.topics, context, plan.replica)
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
         dispatcher = Dispatcher(methods, [served, guard(plan.contexts, plan.audit)])
-        plan.vitals.tells(families=served.families)
         return await opened.enter_async_context(plan.serve(context, plan.endpoint, dispatcher))
 
+    def _take_over(self) -> Consumer | None:
+        """What consumes; None while another instance does."""
+        plan = self._plan
+        if self.consumer is None:
+            try:
+                self.consumer = Consumer(plan.spec, plan.store, plan.event_log, plan.topics)
+            except LogRefused as error:
+                if error.fault is not LogFault.GROUP_IN_USE:
+                    raise
+        return self.consumer
+
+    async def _consume(self) -> None:
+        """Takes events; while another instance does, looks now and then whether it is gone."""
+        if not self._plan.takes:
+            await self._stop.wait()
+            return
+        consumer, waited = self.consumer, False
+        while consumer is None:
+            if not waited:
+                log("another instance consumes")
+            await asyncio.sleep(_TAKE_OVER_S)
+            if self._stop_consumer.is_set():
+                return
+            consumer, waited = await asyncio.to_thread(self._take_over), True
+        if waited:
+            log("took over: the other instance is gone")
+        await asyncio.to_thread(consumer.run, self._stop_consumer)
+
     async def _work(self, server: RpcServer | None) -> None:
-        tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._stop.wait())]
-        if self.consumer is not None:
-            work = asyncio.to_thread(self.consumer.run, self._stop_consumer)
-            tasks.insert(0, asyncio.create_task(work))
+        consume = asyncio.create_task(self._consume())
+        tell = asyncio.create_task(self._tell())
+        stop = asyncio.create_task(self._stop.wait())
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({consume, tell, stop}, return_when=asyncio.FIRST_COMPLETED)
             if server is not None:
                 await server.close(grace_ms=_DRAIN_MS)
         finally:
             self._stop_consumer.set()
-            for task in tasks[-2:]:
+            for task in (tell, stop):
                 task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            ended = await asyncio.gather(consume, tell, stop, return_exceptions=True)
         for error in ended:
             if isinstance(error, Exception):
                 raise error
 
     async def _tell(self) -> None:
         """Says four times a second that it works, and how far it is behind the log."""
-        status, said = StatusFile(self._plan.directory, self._plan.process), ""
+        status, said = StatusFile(self._plan.directory, self._plan.vitals.name), ""
         while True:
             self._plan.vitals.beat()
             await asyncio.to_thread(self._plan.audit.keep_or_say)
-            fields: dict[str, int] = {}
-            if (consumer := self.consumer) is not None:
-                behind = await asyncio.to_thread(lambda: consumer.behind)
-                held = "; ".join(f"{place}: {why}" for place, why in consumer.held.items())
-                taken = consumer.counts.get("taken", 0)
-                fields = {"events": taken, "behind": behind, "held": int(bool(held))}
-                if held != said:
-                    log("standing still" if held else "going on", level=logging.WARNING, why=held or said)
-                    said = held
-            status.say(time.monotonic_ns(), **fields)
+            behind = await asyncio.to_thread(lambda: self._behind)
+            held = "; ".join(f"{place}: {why}" for place, why in self._held.items())
+            status.say(
+                time.monotonic_ns(),
+                events=self._counts.get("taken", 0),
+                behind=behind or 0,
+                held=int(bool(held)),
+                consumes=int(self.consumer is not None),
+            )
+            if held != said:
+                log("standing still" if held else "going on", level=logging.WARNING, why=held or said)
+                said = held
             await asyncio.sleep(_STATUS_S)
 
+    @property
+    def _behind(self) -> int | None:
+        return None if self.consumer is None else self.consumer.behind
 
-def handlers_of_store(spec: ServiceSpec, store: Store) -> dict[str, Handler]:
-    """The methods `service.RequestType` of a service with a store.
+    @property
+    def _held(self) -> Mapping[str, str]:
+        return {} if self.consumer is None else self.consumer.held
 
-    Args:
-        spec: The service; its queries are called with a transaction that reads.
-        store: Of the service.
-    """
-    return {
-        f"{spec.name}.{kind.__name__}": answering(kind, query, store) for kind, query in spec.queries.items()
-    }
+    @property
+    def _counts(self) -> Mapping[str, int]:
+        return {} if self.consumer is None else self.consumer.counts
 
+    def _needs(self) -> Mapping[str, Status]:
+        return {**dict.fromkeys(self._held, Status.DEGRADED), **self._plan.needs()}
 
-def answering(
-    kind: type[Request],
-    query: Query,
-    store: Store,
-    finish: Callable[[Any], Awaitable[Any]] | None = None,
-) -> Handler:
-    """What answers one kind of request, once the store has what the request wants to see.
-
-    Args:
-        kind: Of request.
-        query: Called with a transaction that reads, in a thread.
-        store: Of the service.
-        finish: Adds to a reply what the store does not have.
-    """
-
-    def ask(request: Request, caller: Caller) -> Any:
-        with store.read() as tx:
-            return query(tx, request, caller)
-
-    async def handle(call: Call) -> bytes:
-        request = decode_message(kind, call.payload)
-        accounts = call.principal.accounts if call.principal else frozenset()
-        caller = Caller.of_tenant(call.metadata.tenant_id, accounts)
-        while True:
-            reply = await asyncio.to_thread(ask, request, caller)
-            if reply.sequence >= request.min_seq:
-                return encode_message(reply if finish is None else await finish(reply))
-            await asyncio.sleep(_LOOK_S)  # until the call's deadline
-
-    return handle
+    def _families(self) -> Iterable[Family]:
+        if self.consumer is None:
+            return ()
+        return consumer_families(self.consumer, self._plan.event_log, time.time_ns)
 
 
 async def host_until_told(plan: HostPlan, signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM)) -> None:

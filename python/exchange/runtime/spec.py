@@ -21,6 +21,9 @@ Handler = Callable[[Any, Any], Any]
 # What makes the methods that need more than a transaction, by name, for as long as its block lasts:
 # `async with serve(ground) as methods`, with what they stand on (`exchange.runtime.service_host.Ground`).
 Serve = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
+# What stands around the queries of a service with a store: `around(reference, request, ask) -> reply`, where
+# `ask(request)` is the query. It may look instruments up (`runtime.reference`), outside of any transaction.
+Around = Callable[[Any, Any, Callable[[Any], Any]], Any]
 # What turns a request of an administrator into the record that is sequenced: `command(request) -> record`.
 Command = Callable[[Any], Any]
 
@@ -37,6 +40,7 @@ class ServiceSpec:
         handlers: By type of event.
         queries: By type of request message; each is called as `NAME.RequestType`.
         serve: Makes further methods, or others in the place of queries, of a service with a store.
+        around: What stands around its queries; None: nothing.
         commands: By type of request message: what becomes a journaled command.
         needs: Services without which it refuses to work.
     """
@@ -48,6 +52,7 @@ class ServiceSpec:
     handlers: Mapping[type, Handler] = field(default_factory=dict)
     queries: Mapping[type, Query] = field(default_factory=dict)
     serve: Serve | None = None
+    around: Around | None = None
     commands: Mapping[type, Command] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
 

@@ -247,8 +247,11 @@ def _pulse(settings: Settings, vitals: Vitals) -> Iterator[Callable[[], None] | 
         nonlocal due
         if time.monotonic() >= due:
             due = time.monotonic() + BEAT_S
-            membership.beat(vitals.instance())
-            vitals.keep_house()
+            try:
+                membership.beat(vitals.instance())
+                vitals.keep_house()
+            except Exception as error:  # noqa: BLE001  # or its thread would end, and nobody be answered any more
+                log("heartbeat failed", level=logging.ERROR, error=error)
 
     beat()
     try:

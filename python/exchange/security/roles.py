@@ -52,6 +52,7 @@ SERVICE_ACCOUNTS: Final[Mapping[str, frozenset[str]]] = {
     "standby": frozenset({"follow"}),
     "marketdata": frozenset({"read"}),
     "marketquery": frozenset({"read"}),
+    "history": frozenset({"read"}),
 }
 
 # What a call of a method needs. The order socket has no methods: there the core looks at the same roles.

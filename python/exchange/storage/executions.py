@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -53,6 +52,7 @@ class Outcome:
         commands: How many it has.
         executions: Reports and answers, in order.
         trades: In order.
+        payload: The record itself, its commands.
     """
 
     sequence: int
@@ -61,6 +61,7 @@ class Outcome:
     commands: int
     executions: tuple[Rows, ...]
     trades: tuple[Rows, ...]
+    payload: bytes
 
 
 _NO_TENANTS: Final[Tenants] = np.zeros(0, np.uint32)
@@ -118,6 +119,7 @@ class ExecutionFold:
             commands=record.commands,
             executions=tuple(self._executions(before, reports, answers)),
             trades=tuple(self._trades_of(reports)),
+            payload=record.payload,
         )
         if self.executions != before + len(reports) + len(answers):
             raise StorageError(f"the events of {outcome.sequence} end with {self.executions}, after {before}")
@@ -253,7 +255,7 @@ def starting_fold(
         if whole and new:
             break
         try:
-            venue = restore(snapshot, partial(Venue.restore, prefault=False))
+            venue = restore(snapshot, Venue.restore)
         except StorageError as error:
             passed_over(error)
             continue

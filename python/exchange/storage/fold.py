@@ -170,7 +170,6 @@ def starting_venue(
     limits: Mapping[str, Any],
     history_bytes: int,
     *,
-    prefault: bool = False,
     passed_over: Callable[[StorageError], object] = lambda _: None,
     shard: int = 0,
 ) -> Venue:
@@ -182,7 +181,6 @@ def starting_venue(
         directory: whose.
         limits: of an empty one.
         history_bytes: journal that may lie behind the snapshot; as much of the past can be told of.
-        prefault: touch its memory at once.
         passed_over: told why a snapshot cannot be restored; the next one, or the whole journal, stands in.
         shard: whose engine the venue has, too; see `cmatch._core.Venue`.
 
@@ -193,7 +191,7 @@ def starting_venue(
     broken: list[StorageError] = []
     for snapshot in starting_point(directory, history_bytes):
         try:
-            return restore(snapshot, partial(Venue.restore, prefault=prefault, hash_seed=seed, shard=shard))
+            return restore(snapshot, partial(Venue.restore, hash_seed=seed, shard=shard))
         except StorageError as error:
             passed_over(error)
             broken.append(error)
@@ -203,4 +201,4 @@ def starting_venue(
         raise StorageError(
             f"{directory.journal} has lost its beginning, and no snapshot stands in for it{why}"
         )
-    return Venue(**limits, prefault=prefault, hash_seed=seed, shard=shard)
+    return Venue(**limits, hash_seed=seed, shard=shard)

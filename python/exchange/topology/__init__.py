@@ -6,7 +6,8 @@ services    the services and their specs
 serving     RPC servers with the protection that an endpoint has
 replica     the replica, put together
 hosted      a service with a store, put together
-running     one process, or core and replica in one
+running     one process
+all_in_one  all of them in one process
 supervising all of them under a supervisor
 handover    settings from a supervisor to its processes, and where to connect
 """

@@ -60,25 +60,34 @@ def audit(settings: Settings, _number: int = 0) -> int:
     return _behind_core("exchange.runtime.audit_follower", _NICE_AUDIT, settings)
 
 
-def service(name: str, settings: Settings, _number: int = 0) -> int:
-    """A service with a store."""
-    return _hosted(name, settings, name)
+def service(name: str, settings: Settings, number: int = 0) -> int:
+    """An instance of a service with a store."""
+    return _hosted(name, settings, number)
 
 
-def market_data(settings: Settings, _number: int = 0) -> int:
+def market_data(settings: Settings, number: int = 0) -> int:
     """Keeps trades and candles; answers for them where no other process does."""
-    return _hosted("marketdata", settings, "marketdata", answers=not settings.market_data.query_process)
+    return _hosted("marketdata", settings, number, answers=not settings.market_data.query_process)
 
 
-def market_query(settings: Settings, _number: int = 0) -> int:
+def market_query(settings: Settings, number: int = 0) -> int:
     """Answers for market data, and does nothing else."""
-    return _hosted("marketdata", settings, "marketquery", takes=False)
+    return _hosted("marketdata", settings, number, "marketquery", takes=False)
 
 
-def _hosted(name: str, settings: Settings, process: str, *, takes: bool = True, answers: bool = True) -> int:
+def _hosted(
+    name: str,
+    settings: Settings,
+    number: int,
+    process: str | None = None,
+    *,
+    takes: bool = True,
+    answers: bool = True,
+) -> int:
     rank(_NICE_SERVICE)
     keep_off(settings.core.cpu)
-    import_module("exchange.topology.hosted").main(name, settings, process, takes=takes, answers=answers)
+    main = import_module("exchange.topology.hosted").main
+    main(name, settings, number, process, takes=takes, answers=answers)
     return ExitCode.STOPPED
 
 

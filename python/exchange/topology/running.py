@@ -1,28 +1,25 @@
-"""One process of the table, or core and replica in one."""
+"""One process of the table, with what all of them need."""
 
 from __future__ import annotations
 
-import asyncio
+import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from typing import Any
 
 from exchange.config import Settings
 from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
+from exchange.observability.process_metrics import usage_of
 from exchange.observability.tracing import start_tracing
 from exchange.runtime.child import die_with_parent
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import configure, log, log_crash
-from exchange.runtime.vitals import Vitals
+from exchange.runtime.registry import Registry, instances_directory
 from exchange.storage.directory import DataDirectory
 from exchange.storage.journal import JournalCorrupt
 from exchange.storage.venue_limits import fix_limits, limits_of
-from exchange.topology import mains
-from exchange.topology.table import PROCESSES, called
+from exchange.topology.table import PROCESSES, Process, called
 
 
 def prepare(settings: Settings) -> DataDirectory:
@@ -44,22 +41,28 @@ def prepare(settings: Settings) -> DataDirectory:
     return directory
 
 
-def run_process(name: str, settings: Settings, supervisor: int | None = None, number: int = 0) -> int:
+def run_process(
+    name: str, settings: Settings, supervisor: int | None = None, shard: int = 0, instance: int = 0
+) -> int:
     """Runs one process of the table in this one; its exit code.
 
     Args:
         name: which.
         settings: of the exchange.
         supervisor: process id of who started us, with whom we end.
-        number: of the shard.
+        shard: its number, where it is one.
+        instance: which, of a service that several processes may be; 0 is the first.
     """
     process = next(each for each in PROCESSES if each.name == name)
+    number = instance or shard
     configure(called(name, number), settings=settings.log)
     sys.excepthook = log_crash
     if supervisor is not None:
         die_with_parent(supervisor)
     try:
         prepare(settings)
+        if supervisor is None:
+            _check_free(process, settings, number, instance)
         with _tracing(settings, called(name, number)):
             return process.main(settings, number)
     except (ConfigError, SecurityError) as error:
@@ -73,44 +76,20 @@ def run_process(name: str, settings: Settings, supervisor: int | None = None, nu
         return ExitCode.FAILED
 
 
-def run_all(settings: Settings) -> int:
-    """Runs core and replica in this one process, for tests: the replica in a thread; the core's exit code.
+def _check_free(process: Process, settings: Settings, number: int, instance: int) -> None:
+    """Sees that no other process is the one that is about to run.
 
     Raises:
-        ConfigError: something needs a process of its own.
+        ConfigError: one is, or there cannot be several of it.
     """
-    if settings.matching.shards:
-        raise ConfigError(f"matching.shards is {settings.matching.shards}: expected 0 for all in one process")
-    for name in ("accounts", "risk"):
-        if getattr(settings, name).process:
-            raise ConfigError(f"{name}.process is true: expected false for all in one process")
-    for key, there in (
-        ("events.publish", settings.events),
-        ("history.enabled", settings.history),
-        ("market_data.enabled", settings.market_data),
-    ):
-        if getattr(there, key.split(".")[1]):
-            raise ConfigError(f"{key} is true: expected false for all in one process")
-    configure("all-in-one", settings=settings.log)
-    prepare(settings)
-    started: list[tuple[asyncio.AbstractEventLoop, Any]] = []
-    make_replica = import_module("exchange.topology.replica").make_replica
-
-    async def replica() -> None:
-        made = make_replica(settings, Vitals("replica"))
-        started.append((asyncio.get_running_loop(), made))
-        await made.run()
-
-    thread = threading.Thread(target=lambda: asyncio.run(replica()), name="replica")
-    thread.start()
-    try:
-        return mains.core(settings)
-    finally:
-        while not started and thread.is_alive():
-            thread.join(0.01)
-        for loop, made in started:
-            loop.call_soon_threadsafe(made.stop)
-        thread.join()
+    if instance and (not process.several or instance == 1):
+        several = " or ".join(each.name for each in PROCESSES if each.several)
+        raise ConfigError(f"--instance {instance} of {process.name}: expected 2 or more, of {several}")
+    name = called(process.name, number)
+    there = Registry({}, instances_directory(DataDirectory(settings.data_directory))).instance(name)
+    if there is not None and there.pid != os.getpid() and usage_of(there.pid) is not None:
+        more = ": run another one beside it with --instance 2" if process.several else ""
+        raise ConfigError(f"{name} runs already, as process {there.pid}{more}")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -29,8 +29,12 @@ from exchange.topology.running import prepare
 from exchange.topology.table import PROCESSES, Process, called
 
 
-def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) -> int:
+def supervise(settings: Settings, on_ready: Callable[[Mapping[str, str]], None] | None = None) -> int:
     """Runs the processes of the table under this one until it is told to stop; its exit code.
+
+    Args:
+        settings: Of all of them.
+        on_ready: Called with where to connect, by name, once all are healthy.
 
     Raises:
         ExchangeError: it cannot start: the directory is in use, open to others, or of other limits.
@@ -41,6 +45,7 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
     keep_off(settings.core.cpu)
     directory = prepare(settings)
     vitals = Vitals(SUPERVISOR)
+    endpoints = endpoints_of(settings)
 
     def chore() -> None:
         vitals.beat()
@@ -54,10 +59,10 @@ def supervise(settings: Settings, on_ready: Callable[[], None] | None = None) ->
                 for process in PROCESSES
                 for number in process.numbers(settings)
             ],
-            endpoints=endpoints_of(settings),
-            servers=[partial(_overview, settings, vitals)],
+            endpoints=endpoints,
+            servers=[partial(_overview, settings, vitals, endpoints)],
             chore=chore,
-            on_ready=on_ready,
+            on_ready=partial(on_ready, endpoints) if on_ready else None,
         )
     )
     return asyncio.run(supervisor.run())
@@ -81,8 +86,8 @@ def _child(process: Process, settings: Settings, number: int) -> ChildSpec:
 
 
 @contextmanager
-def _overview(settings: Settings, vitals: Vitals) -> Iterator[None]:
-    """What the supervisor serves of all processes, and the heartbeat of the core."""
+def _overview(settings: Settings, vitals: Vitals, endpoints: dict[str, str]) -> Iterator[None]:
+    """What the supervisor serves of all processes, and the heartbeat of the core; notes at which port."""
     directory = DataDirectory(settings.data_directory)
     names = [called(each.name, number) for each in PROCESSES for number in each.numbers(settings)]
     hosted = {each.name: each.hosts for each in PROCESSES}
@@ -101,5 +106,6 @@ def _overview(settings: Settings, vitals: Vitals) -> Iterator[None]:
             )
         if settings.endpoints.metrics:
             host, _, port = settings.endpoints.metrics.rpartition(":")
-            opened.enter_context(PageServer(overview.pages, (host, int(port))))
+            server = opened.enter_context(PageServer(overview.pages, (host, int(port))))
+            endpoints["metrics"] = f"http://{host}:{server.port}/metrics"
         yield

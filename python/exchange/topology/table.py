@@ -33,6 +33,7 @@ class Process:
         essential: Whether the exchange stops where it cannot be kept running.
         awaited: Whether the exchange is ready only when it is.
         numbers: Those that run beside each other, by the settings.
+        several: Whether further instances may run, numbered from 2; one does what only one may.
     """
 
     name: str
@@ -43,11 +44,23 @@ class Process:
     essential: bool = True
     awaited: bool = True
     numbers: Callable[[Settings], Iterable[int]] = lambda _settings: (0,)
+    several: bool = False
 
 
 def called(name: str, number: int) -> str:
     """A process of a table's row, by its number."""
     return f"{name}-{number}" if number else name
+
+
+def endpoint_of(service: str, settings: Settings, number: int) -> str:
+    """Where an instance of a service with a store answers: a further one on an `ipc` socket beside the first.
+
+    By TCP each needs an address of its own: its settings have it.
+    """
+    endpoint: str = getattr(settings.endpoints, service)
+    if number and endpoint.startswith("ipc://"):
+        return f"{endpoint.removesuffix('.sock')}-{number}.sock"
+    return endpoint
 
 
 def _core_well(settings: Settings, _number: int, pid: int) -> bool:
@@ -105,8 +118,8 @@ PROCESSES: Final[tuple[Process, ...]] = (
     ),
     Process(
         "publisher",
-        ("orders", "matching"),
-        "follows the journal, publishes executions and trades to the event log",
+        ("orders", "matching", "admin"),
+        "follows the journal, publishes executions, trades and administrators' changes to the event log",
         mains.publisher,
         partial(_well, "publisher"),
         essential=False,
@@ -130,6 +143,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "history"),
         essential=False,
         numbers=lambda settings: (0,) if settings.history.enabled else (),
+        several=True,
     ),
     Process(
         "marketdata",

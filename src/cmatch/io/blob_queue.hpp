@@ -39,6 +39,8 @@ class BlobQueue {
     entries_.clear();
   }
 
+  void list_memory(MemoryList& list) const { memory_.list_memory(list); }
+
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
   // Numbers of what is in it, as they were pushed: from first() until end().

@@ -46,6 +46,8 @@ class Followers {
   // Tells that the leader lives, and lets go of who is silent; now and then.
   void keep(Transport& transport, const Leader& leader);
 
+  void list_memory(MemoryList& list) const { batches_.list_memory(list); }
+
   // Up to here the standby has everything, durably. Never falls.
   std::uint64_t replicated() const { return replicated_; }
   // The standby is there, and was told everything that was written when it came.

@@ -23,8 +23,10 @@ Inbound::Inbound(std::uint32_t max_frames, std::uint32_t max_bytes)
               kMaxFrameBytes + 7) /
              sizeof(std::uint64_t)),
       max_bytes_(max_bytes) {
-  frames_.prefault(frames_.size());
-  words_.prefault(words_.size());
+  MemoryList memory;
+  frames_.list_memory(memory);
+  words_.list_memory(memory);
+  memory.touch_all();
 }
 
 std::string_view Inbound::user_id(std::uint32_t index) const {

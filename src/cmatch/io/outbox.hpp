@@ -34,6 +34,8 @@ class Outbox {
   }
   void clear() { frames_.clear(); }
 
+  void list_memory(MemoryList& list) const { frames_.list_memory(list); }
+
   bool empty() const { return frames_.empty(); }
   std::size_t size() const { return frames_.size(); }
 

@@ -41,6 +41,8 @@ class ReportRing {
   std::uint64_t end() const { return end_; }
   const ExecutionReport& at(std::uint64_t position) const { return reports_[position % reports_.size()]; }
 
+  void list_memory(MemoryList& list) const { reports_.list_memory(list); }
+
   // Nothing up to this event was ever appended: the state came from a snapshot.
   void start_after(std::uint64_t event_sequence) { first_event_ = event_sequence; }
 

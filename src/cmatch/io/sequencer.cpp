@@ -19,6 +19,13 @@ Sequencer::Sequencer(Venue& venue, Journal& journal, Transport& transport, Clock
   epochs_.start(venue.sequence(), venue.epoch());
 }
 
+void Sequencer::list_memory(MemoryList& list) const {
+  venue_.list_memory(list);
+  ring_.list_memory(list);
+  followers_.list_memory(list);
+  if (options_.durability == Durability::replica) outbox_.list_memory(list);
+}
+
 void Sequencer::permit(const std::string& user_id, const Principal& principal) {
   principals_[user_id] = principal;
 }

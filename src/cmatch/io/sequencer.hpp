@@ -24,6 +24,7 @@
 #include "cmatch/io/report_ring.hpp"
 #include "cmatch/io/session_table.hpp"
 #include "cmatch/io/shared_stats.hpp"
+#include "cmatch/memory.hpp"
 
 namespace cmatch::io {
 
@@ -56,6 +57,9 @@ class Sequencer {
  public:
   Sequencer(Venue& venue, Journal& journal, Transport& transport, Clock& clock, SharedStats& stats,
             const SequencerOptions& options);
+
+  // What every command may need, and of its own what every answer may.
+  void list_memory(MemoryList& list) const;
 
   // A key's user id, as the transport's authentication names it, and what it may do.
   void permit(const std::string& user_id, const Principal& principal);

@@ -83,7 +83,8 @@ struct StatRow {
   X(proposals_late, counter, number, "Proposals for which such a stage was away or too late")                         \
   X(orders_unjudged, counter, number, "New and replaced orders refused for want of such a stage")                     \
   X(accounts_stage, gauge, number, "Of accounts: 0 in the core, 1 in a process of its own, 2 that is away")           \
-  X(risk_stage, gauge, number, "Of risk: 0 in the core, 1 in a process of its own, 2 that is away")
+  X(risk_stage, gauge, number, "Of risk: 0 in the core, 1 in a process of its own, 2 that is away")                   \
+  X(memory_untouched_bytes, gauge, bytes, "Memory that is being brought in beside the first orders")
 
 #define CM_TIMINGS(X)                                                                                                 \
   X(batch_service, nanoseconds, "From the drain of a batch to its last answer sent")                                  \

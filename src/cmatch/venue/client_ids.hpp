@@ -116,12 +116,12 @@ class ClientIds {
     if (last != 0) __builtin_prefetch(&nodes_[last - 1], 1);
   }
 
-  void prefault() { // brings all of it into memory
-    entries_.prefault(entries_.size());
-    nodes_.prefault(nodes_.size());
-    hashes_.prefault(hashes_.size());
-    accounts_.prefault(accounts_.size());
-    index_.prefault();
+  void list_memory(MemoryList& list) const {
+    entries_.list_memory(list);
+    nodes_.list_memory(list);
+    hashes_.list_memory(list);
+    accounts_.list_memory(list);
+    index_.list_memory(list);
   }
 
   // visit(Entry) of those whose order lives, in order of arrival: how a restored venue finds its entries again. O(n).

@@ -40,7 +40,7 @@ class ProbeTable {
   std::uint32_t size() const { return size_; }
   bool full() const { return size_ == entries_; }
   std::size_t bytes() const { return cells_.bytes(); }
-  void prefault() { cells_.prefault(cells_.size()); }
+  void list_memory(MemoryList& list) const { cells_.list_memory(list); }
   // Inlined always, as is all that only prefetches: GCC takes what is left of it for a function without effect, and drops
   // the call.
   [[gnu::always_inline]] void prefetch(std::uint64_t hash) const {

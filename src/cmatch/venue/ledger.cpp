@@ -42,13 +42,13 @@ Ledger::Ledger(const LedgerLimits& limits)
   CM_CHECK(add_account({.id = kFees, .parent = 0, .tenant = 0, .flags = 0}) == kFeesSlot);
 }
 
-void Ledger::prefault() {
-  accounts_.prefault(accounts_.size());
-  assets_.prefault(assets_.size());
-  balances_.prefault(balances_.size());
-  account_index_.prefault();
-  asset_index_.prefault();
-  balance_index_.prefault();
+void Ledger::list_memory(MemoryList& list) const {
+  accounts_.list_memory(list);
+  assets_.list_memory(list);
+  balances_.list_memory(list);
+  account_index_.list_memory(list);
+  asset_index_.list_memory(list);
+  balance_index_.list_memory(list);
 }
 
 AccountSlot Ledger::add_account(const Account& account) {

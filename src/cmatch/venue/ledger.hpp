@@ -151,7 +151,7 @@ class Ledger {
   Amount collateral(AccountSlot account, AssetId in) const;
 
   // Brings what orders touch into memory: accounts, assets, balances and their indexes.
-  void prefault();
+  void list_memory(MemoryList& list) const;
 
   // visit(BalanceSlot, const Balance&) of every balance that ever changed, by ascending asset id.
   template <class F>

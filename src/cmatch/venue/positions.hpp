@@ -69,9 +69,9 @@ class Positions {
   [[gnu::always_inline]] void prefetch_cost(PositionSlot slot) const { // what a trade moves, too
     __builtin_prefetch(&positions_[slot].cost, 1);
   }
-  void prefault() {
-    positions_.prefault(positions_.size());
-    index_.prefault();
+  void list_memory(MemoryList& list) const {
+    positions_.list_memory(list);
+    index_.list_memory(list);
   }
 
  private:

@@ -275,10 +275,17 @@ VenueState::VenueState(const VenueLimits& limits_in, const VenueOptions& options
       engine_options(options.engine) {
   instruments.reserve(limits.engine.max_instruments);
   if (!options.engine.prefault) return;
-  ledger.prefault();
-  client_ids.prefault();
-  orders.prefault();
-  positions.prefault();
+  MemoryList memory;
+  list_memory(memory);
+  memory.touch_all();
+}
+
+void VenueState::list_memory(MemoryList& list) const {
+  engine.list_memory(list);
+  ledger.list_memory(list);
+  client_ids.list_memory(list);
+  orders.list_memory(list);
+  positions.list_memory(list);
 }
 
 Venue::Venue(const VenueLimits& limits, const VenueOptions& options)
@@ -287,6 +294,8 @@ Venue::Venue(std::unique_ptr<VenueState> state) : state_(std::move(state)) {}
 Venue::~Venue() = default;
 Venue::Venue(Venue&&) noexcept = default;
 Venue& Venue::operator=(Venue&&) noexcept = default;
+
+void Venue::list_memory(MemoryList& list) const { state_->list_memory(list); }
 
 void Venue::apply(const BatchHeader& header, std::span<const OrderCommand> commands, Output& out) {
   apply_batch(*state_, header, commands, out);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cmatch/engine.hpp"
+#include "cmatch/memory.hpp"
 #include "cmatch/venue/ledger.hpp"
 #include "cmatch/venue/output.hpp"
 #include "cmatch/venue/records.hpp"
@@ -83,6 +84,7 @@ class Venue {
   const Engine* engine_of(InstrumentId instrument) const;
   const Ledger& ledger() const;
 
+  void list_memory(MemoryList& list) const; // what `prefault` touches
   std::uint64_t state_hash() const;
   std::vector<std::uint8_t> snapshot() const;
   // Throws SnapshotError, whose what() says why; nothing is half loaded.

@@ -86,9 +86,9 @@ class VenueOrders {
     __builtin_prefetch(&orders_[lists_[account].last], 1);
   }
 
-  void prefault() { // brings all of it into memory
-    orders_.prefault(orders_.size());
-    index_.prefault();
+  void list_memory(MemoryList& list) const {
+    orders_.list_memory(list);
+    index_.list_memory(list);
   }
 
   // A slot for `order_id`, linked to its account; the rest of the record is the caller's to write. Requires !full().

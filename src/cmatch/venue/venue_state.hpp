@@ -70,6 +70,7 @@ struct Session {
 class VenueState {
  public:
   VenueState(const VenueLimits& limits_in, const VenueOptions& options);
+  void list_memory(MemoryList& list) const;
 
   static constexpr std::uint32_t kNoInstrument = 0xFFFFFFFF;
   std::uint32_t find_instrument(InstrumentId id) const {

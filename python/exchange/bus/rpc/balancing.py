@@ -21,7 +21,7 @@ _AWAY: Final = frozenset({RpcStatus.UNAVAILABLE, RpcStatus.DEADLINE_EXCEEDED})
 
 @dataclass(slots=True)
 class _Instance:
-    """One of them. `healthy` is what its last probe or call said."""
+    """One of them. `healthy` is what its last probe or call said; an only one is not probed."""
 
     name: str
     channel: Channel
@@ -29,6 +29,11 @@ class _Instance:
     healthy: bool = False
     under_way: int = 0
     served: int = 0
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it gets calls: a connection that broke counts before a probe says so."""
+        return self.healthy and self.channel.standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,10 @@ class BalancedChannel:
     """Several instances as one channel; belongs to the asyncio loop in which it is made.
 
     Each instance is asked `health.check` every so often, and gets calls while it answers OK. One whose call
-    ends UNAVAILABLE is left out at once, until a probe succeeds. A call that fails is not moved by itself:
-    its policy tries again what may be carried out twice, then at another instance. Where none is
-    healthy a call waits for one until its deadline.
+    ends UNAVAILABLE, or whose connection breaks, is left out at once, until a probe succeeds. A call that may
+    be carried out twice goes on to another instance then, within the same try of its policy; others fail.
+    Where none is healthy a call waits for one until its deadline. An only instance is not probed: there is
+    nothing to choose.
 
     Args:
         connect: Makes the channel to an instance, by its name: mostly its endpoint.
@@ -79,9 +85,14 @@ class BalancedChannel:
     def status(self) -> dict[str, InstanceStatus]:
         """The instances by name."""
         return {
-            each.name: InstanceStatus(each.healthy, each.under_way, each.served)
+            each.name: InstanceStatus(each.is_there, each.under_way, each.served)
             for each in self._instances.values()
         }
+
+    @property
+    def standing(self) -> bool:
+        """See `Channel`."""
+        return any(each.channel.standing for each in self._instances.values())
 
     def update(self, instances: Collection[str]) -> None:
         """These are there now: new ones join when they are healthy; the calls of those that left fail."""
@@ -91,25 +102,46 @@ class BalancedChannel:
             leaving.add_done_callback(self._leaving.discard)
         for name in instances:
             if name not in self._instances:
-                joining = self._instances[name] = _Instance(name, self._connect(name))
-                joining.prober = asyncio.get_running_loop().create_task(self._probe(joining))
+                self._instances[name] = _Instance(name, self._connect(name))
+        several = len(self._instances) > 1
+        for each in self._instances.values():
+            if several and each.prober is None:
+                each.prober = asyncio.get_running_loop().create_task(self._probe(each), name="probe")
+            elif not several and each.prober is not None:
+                each.prober.cancel()
+                each.prober = None
+        self._changed.set()
 
     async def ask(self, call: Call, deadline_ns: int) -> Reply:
         """See `Channel`."""
-        chosen = await self._choose(deadline_ns)
-        chosen.under_way += 1
-        chosen.served += 1
-        try:
-            reply = await chosen.channel.ask(call, deadline_ns)
-        except ServiceUnavailableError as error:
-            if error.status is RpcStatus.UNAVAILABLE:
+        tried: set[str] = set()
+        while True:
+            chosen = await self._choose(deadline_ns, tried)
+            tried.add(chosen.name)
+            chosen.under_way += 1
+            chosen.served += 1
+            try:
+                reply = await chosen.channel.ask(call, deadline_ns)
+            except ServiceUnavailableError as error:
+                if error.status is not RpcStatus.UNAVAILABLE:
+                    raise
                 self._leave_out(chosen)
-            raise
-        finally:
-            chosen.under_way -= 1
-        if reply.status is RpcStatus.UNAVAILABLE:
-            self._leave_out(chosen)
-        return reply
+                if not self._has_another(call, tried):
+                    raise
+                continue
+            finally:
+                chosen.under_way -= 1
+            if reply.status is RpcStatus.UNAVAILABLE:
+                self._leave_out(chosen)
+                if self._has_another(call, tried):
+                    continue
+            return reply
+
+    def _has_another(self, call: Call, tried: set[str]) -> bool:
+        """Whether a call that one instance did not answer goes to another one at once."""
+        return call.repeatable and any(
+            each.is_there and each.name not in tried for each in self._instances.values()
+        )
 
     async def open(self, call: Call, window: int, opening_ns: int) -> Stream:
         """See `Channel`. A stream stays with its instance until it ends."""
@@ -139,14 +171,18 @@ class BalancedChannel:
         self.update(())
         await asyncio.gather(*self._leaving)
 
-    async def _choose(self, deadline_ns: int) -> _Instance:
-        """The healthy instance with the fewest calls under way; among equals, in turn."""
+    async def _choose(self, deadline_ns: int, tried: Collection[str] = ()) -> _Instance:
+        """Of the healthy ones not tried yet that with the fewest calls under way; among equals, in turn."""
         try:
             async with asyncio.timeout_at(loop_time(deadline_ns)):
                 while True:
                     if self._closed:
                         raise ServiceUnavailableError("the channel is closed")
-                    healthy = [each for each in self._instances.values() if each.healthy]
+                    if len(self._instances) == 1:
+                        return next(iter(self._instances.values()))
+                    healthy = [
+                        each for each in self._instances.values() if each.is_there and each.name not in tried
+                    ]
                     if healthy:
                         self._turn += 1
                         ahead = self._turn % len(healthy)

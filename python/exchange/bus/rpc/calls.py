@@ -94,6 +94,7 @@ class Call:
         principal: Who the connection is, on a server; None on a client.
         streaming: Which side sends a stream.
         stream: The server's side of it, on a server.
+        repeatable: It may be carried out twice, on a client.
     """
 
     method: str
@@ -103,6 +104,7 @@ class Call:
     principal: Principal | None = None
     streaming: Streaming = Streaming.UNARY
     stream: Stream | None = None
+    repeatable: bool = False
 
     @property
     def remaining_ns(self) -> int:

@@ -53,6 +53,11 @@ class Channel(Protocol):
         """Whether the service is in this process."""
         ...
 
+    @property
+    def standing(self) -> bool:
+        """Whether a connection stands: a call would go out at once."""
+        ...
+
     async def ask(self, call: Call, deadline_ns: int) -> Reply:
         """The service's answer.
 

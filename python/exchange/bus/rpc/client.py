@@ -136,7 +136,7 @@ class RpcClient:
                 ask, timeout_s=call.remaining_ns / NS_A_S, repeatable=repeatable, minds_deadline=True
             )
 
-        call = Call(method, payload, metadata, deadline_after(timeout_ms))
+        call = Call(method, payload, metadata, deadline_after(timeout_ms), repeatable=repeatable)
         return await chain(self._interceptors, tries)(call)
 
     def stream(

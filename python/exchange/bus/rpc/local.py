@@ -31,6 +31,11 @@ class LocalChannel:
         self._tasks: set[asyncio.Task[Reply]] = set()
         self._closed = False
 
+    @property
+    def standing(self) -> bool:
+        """See `Channel`."""
+        return not self._closed
+
     async def ask(self, call: Call, deadline_ns: int) -> Reply:
         """See `Channel`."""
         self._check(call)

@@ -12,13 +12,9 @@ from typing import Final
 
 from exchange.bus.rpc.calls import NS_A_S, Call, Handler
 from exchange.bus.rpc.interceptors import status_of_end
+from exchange.domain.durations import BUCKETS_S
 from exchange.errors import RpcStatus
 
-BUCKETS_S: Final = (
-    *(0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
-    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
-)
-"""Upper limits of the buckets of durations, those of the edges; one more has the rest."""
 OTHER: Final = "other"
 """Stands for methods that are not known here: whoever calls must not make new rows."""
 

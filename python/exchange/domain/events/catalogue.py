@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from exchange.domain.enums import ExecType
+from exchange.domain.enums import AdminAction, ExecType, InstrumentAction
 from exchange.domain.events.envelope import Entity, Event
 from exchange.domain.events.payloads import DeadLetter, TradeExecuted
-from exchange.domain.messages import Answer, ExecutionReport
+from exchange.domain.messages import AdminCommand, Answer, ExecutionReport, InstrumentCommand
 from exchange.errors import LogFault, LogRefused
 
 TEXT_BYTES_MAX: Final = 128
@@ -47,6 +47,7 @@ class EventType:
 
 _LIFECYCLE: Final = "orders.lifecycle"
 _TRADES: Final = "execution.trades"
+_CHANGES: Final = "admin.changes"
 DEAD_LETTERS: Final = "dlq"
 """Of the topic of a dead letter: the consumer's service follows, `dlq.settlement`."""
 ANY_SERVICE: Final = "*"
@@ -91,11 +92,47 @@ DEAD_LETTER: Final = EventType(
     "A consumer could not take an event; the event itself is within.",
 )
 
+
+def _change(name: str, payload: type, entity: str, meaning: str) -> EventType:
+    return EventType(name, 1, payload, _CHANGES, entity, ("admin",), meaning)
+
+
+# What an administrator changed, by what was wished; the payload is the command that was carried out.
+INSTRUMENT_EVENTS: Final[dict[InstrumentAction, EventType]] = {
+    InstrumentAction.DEFINE_ASSET: _change(
+        "AssetDefined", InstrumentCommand, "Asset", "An asset is there, or is defined anew."
+    ),
+    InstrumentAction.DEFINE_INSTRUMENT: _change(
+        "InstrumentDefined", InstrumentCommand, "Instrument", "An instrument is there, or is defined anew."
+    ),
+    InstrumentAction.SET_PHASE: _change(
+        "PhaseSet", InstrumentCommand, "Instrument", "An instrument is traded otherwise, or not."
+    ),
+    InstrumentAction.ASSIGN_SHARD: _change(
+        "ShardAssigned", InstrumentCommand, "Instrument", "An instrument is matched elsewhere."
+    ),
+}
+ADMIN_EVENTS: Final[dict[AdminAction, EventType]] = {
+    AdminAction.OPEN_ACCOUNT: _change("AccountOpened", AdminCommand, "Account", "An account is there."),
+    AdminAction.SET_LIMITS: _change(
+        "LimitsSet", AdminCommand, "Limits", "Other limits bind the venue, a tenant, account or instrument."
+    ),
+    AdminAction.KILL: _change(
+        "KillSwitchSet", AdminCommand, "KillSwitch", "A kill switch was thrown, or taken back."
+    ),
+    AdminAction.SET_COLLATERAL: _change(
+        "CollateralSet", AdminCommand, "Asset", "An asset counts otherwise as collateral."
+    ),
+    AdminAction.SET_POLICY: _change("PolicySet", AdminCommand, "Policy", "Orders meet other checks."),
+}
+
 CATALOGUE: Final[tuple[EventType, ...]] = (
     *ORDER_EVENTS.values(),
     COMMAND_ANSWERED,
     TRADE_EXECUTED,
     DEAD_LETTER,
+    *INSTRUMENT_EVENTS.values(),
+    *ADMIN_EVENTS.values(),
 )
 
 

@@ -126,13 +126,15 @@ class _Verifier:
     def run(self, anchors: Sequence[Head]) -> ChainReport:
         """The report."""
         try:
+            # Before the records: of a chain that is written meanwhile, those that were signed are there.
+            signed = self._head_lines()
             self._begin()
             # What an export has copied, and was stopped before it could remove, counts no more.
             segments = [each for each in list_segments(self._path) if each.stem >= f"{self._expected:020d}"]
             for segment in segments:
                 self._segment(segment, is_last=segment == segments[-1])
             self._say_missing()
-            heads = self._heads()
+            heads = self._heads(signed)
         except OSError as error:
             self._find(Wrong.UNREADABLE, str(self._path), 0, f"it cannot be read: {error.strerror}")
             return self._report
@@ -201,13 +203,14 @@ class _Verifier:
             text = f"record {first} is missing" if first == last else f"records {first} to {last} are missing"
             self._find(Wrong.REMOVED, self._missing[first], first, text)
 
-    def _heads(self) -> list[tuple[str, Head]]:
+    def _head_lines(self) -> list[bytes]:
         path = self._path / HEADS
-        if not path.exists():
-            return []
+        return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+
+    def _heads(self, lines: list[bytes]) -> list[tuple[str, Head]]:
         found = []
-        for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
-            where = f"{path}:{number}"
+        for number, line in enumerate(lines, start=1):
+            where = f"{self._path / HEADS}:{number}"
             try:
                 found.append((where, read_head(line)))
             except SecurityError as error:

@@ -8,6 +8,7 @@ Holds   the rows are a fold of the log: whoever takes it again from its start ha
 from exchange.domain.messages import Answer, ExecutionReport
 from exchange.domain.queries import HistoryExecutionsRequest, HistoryOrdersRequest
 from exchange.runtime.spec import ServiceSpec
+from exchange.services.history.naming import named
 from exchange.services.history.queries import executions, orders
 from exchange.services.history.store import note_answers, take_reports
 from exchange.services.history.tables import MIGRATIONS
@@ -18,5 +19,6 @@ SPEC = ServiceSpec(
     tables=MIGRATIONS,
     handlers={ExecutionReport: take_reports, Answer: note_answers},
     queries={HistoryOrdersRequest: orders, HistoryExecutionsRequest: executions},
+    around=named,
     needs=("orders",),
 )

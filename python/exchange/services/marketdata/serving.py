@@ -29,7 +29,8 @@ from exchange.domain.queries import MarketCandlesRequest, MarketTickersReply, Ma
 from exchange.errors import ExchangeError, RpcError, RpcStatus, ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.runtime.caller import Caller
-from exchange.runtime.service_host import Ground, answering
+from exchange.runtime.queries import answering
+from exchange.runtime.service_host import Ground
 from exchange.services.marketdata.board import LOST_NS, Board, Watcher
 from exchange.services.marketdata.feed import TradeFeed
 from exchange.services.marketdata.queries import candles, tickers
@@ -58,7 +59,7 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
             **serve_unary(GET_HISTORY, market.history),
             **serve_server_stream(STREAM_TICKS, market.stream_ticks),
             "marketdata.MarketTickersRequest": answering(
-                MarketTickersRequest, tickers, ground.store, market.with_quotes
+                MarketTickersRequest, market.tickers, market.with_quotes
             ),
         }
     finally:
@@ -143,6 +144,11 @@ class MarketDataServer:
             ),
             more=found.more,
         )
+
+    def tickers(self, request: MarketTickersRequest, caller: Caller) -> MarketTickersReply:
+        """Of the store."""
+        with self._ground.store.read() as tx:
+            return tickers(tx, request, caller)
 
     async def with_quotes(self, reply: MarketTickersReply) -> MarketTickersReply:
         """Tickers with the best bid and ask of each book that shows one now."""

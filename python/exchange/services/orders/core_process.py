@@ -23,6 +23,7 @@ from cmatch._core import (
     SharedStats,
     Stat,
     SystemClock,
+    Toucher,
     Venue,
     ZmqTransport,
     seed_addresses,
@@ -65,6 +66,7 @@ def main(settings: Settings) -> int:
     """Runs the core until it is told to stop; its exit code."""
     directory = DataDirectory(settings.data_directory)
     started = time.monotonic()
+    others = _take_processor(settings.core.cpu)
     stands_by = bool(settings.replication.leader) and not directory.leads.exists()
     with ExitStack() as opened:
         try:
@@ -74,7 +76,6 @@ def main(settings: Settings) -> int:
                 directory,
                 limits_of(settings),
                 _RESUME_BYTES,
-                prefault=settings.core.prefault,
                 passed_over=lambda why: log("snapshot passed over", reason=why),
             )
             journal = Journal(
@@ -118,6 +119,7 @@ def main(settings: Settings) -> int:
         if router.keyring is not None:
             _permit(core, router.keyring)
         doorkeeper = _Doorkeeper(router, core, directory)
+        touching = _touched_memory(settings, opened, core, stats, others)
         replayed = _replay(directory, core, venue, journal)
         core.begin()
         router.bind(settings.endpoints.orders or ipc_endpoint(directory.run, SOCKET_NAME))
@@ -133,7 +135,7 @@ def main(settings: Settings) -> int:
         )
         _make_quiet(settings.core, realtime_priority)
         try:
-            keepers: list[Callable[[], object]] = [doorkeeper]
+            keepers: list[Callable[[], object]] = [doorkeeper, *touching]
             if stands_by:
                 fencer = stand_by(life, core, clock, directory, settings.replication, doorkeeper)
                 if fencer is None:
@@ -267,6 +269,18 @@ def _edge_file(settings: Settings, policies: Policies) -> list[Callable[[], obje
     return [EdgeFile(edges_path(stats_path(settings.data_directory)), policies)]
 
 
+def _touched_memory(
+    settings: Settings, opened: ExitStack, core: Sequencer, stats: SharedStats, processors: list[int]
+) -> list[Callable[[], object]]:
+    """Begins to touch it, where that is wanted; what is to be called now and then tells how much is left."""
+    if not settings.core.prefault:
+        return []
+    toucher = Toucher(core, processors)
+    opened.callback(toucher.stop)
+    stats.set(Stat.memory_untouched_bytes, toucher.left)
+    return [lambda: stats.set(Stat.memory_untouched_bytes, toucher.left)]
+
+
 def _permit(core: Sequencer, keyring: Keyring) -> None:
     for key, principal in keyring.items():
         if principal.tenant is None or not principal.tenant.isdecimal():
@@ -313,6 +327,14 @@ class _Doorkeeper:
         self._refused.say(*self._router.refused)
 
 
+def _take_processor(own: int | None) -> list[int]:
+    """Stays on the processor that is its own, if any, with all threads to come; where others may run."""
+    allowed = os.sched_getaffinity(0)
+    if own is not None:
+        _try("cpu", lambda: stay_on({own}))
+    return sorted(allowed - {own} or allowed)
+
+
 def _make_quiet(core: Core, realtime_priority: int) -> None:
     """Keeps the collector of garbage and other processes off the loop, as far as the system allows."""
     gc.collect()
@@ -320,8 +342,6 @@ def _make_quiet(core: Core, realtime_priority: int) -> None:
     gc.disable()
     _keep_freed_memory()
     rank(_NICENESS)
-    if core.cpu is not None:
-        _try("cpu", lambda: stay_on({core.cpu or 0}))
     if realtime_priority:
         realtime(realtime_priority)
     if core.lock_memory:

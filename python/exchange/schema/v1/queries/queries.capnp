@@ -449,6 +449,18 @@ struct StatusReply @0xb07fbb08b1c6e6cb {
 
 # Order history: every order and every execution
 
+struct InstrumentScales @0x9ebd05aea1d9ef9b {
+  # What turns ticks and lots into decimals.
+  instrumentId @0 :UInt32;
+  symbol @1 :Text;
+  base @2 :UInt32;  # [asset]
+  quote @3 :UInt32;  # [asset]
+  priceScale @4 :UInt16;  # [decimals] one tick is 10^-priceScale
+  qtyScale @5 :UInt16;  # [decimals] one lot is 10^-qtyScale
+  tickStep @6 :Int64;  # [ticks]
+  lotStep @7 :Int64;  # [lots]
+}
+
 struct HistoryOrderRow @0xa1b7991193e3fd74 {
   enteredSequence @0 :UInt64;  # [eventSequence] of the report that entered it: the key of pages
   orderId @1 :UInt64;  # 0: it was rejected when it came
@@ -496,12 +508,15 @@ struct HistoryOrdersRequest @0xc5d451d0cb3fe5b7 {
   oldestFirst @9 :Bool;
   after @10 :UInt64;  # [enteredSequence] of the last row of the page before
   limit @11 :UInt32;
+  symbol @12 :Text;  # of the instrument, where instrumentId is 0; empty: all
 }
 
 struct HistoryOrdersReply @0xa64f099f1041b237 {
   sequence @0 :UInt64;
   orders @1 :List(HistoryOrderRow);
   more @2 :Bool;
+  instruments @3 :List(InstrumentScales);  # those that the rows name, as far as they are known now
+  assets @4 :List(AssetRow);  # likewise
 }
 
 struct HistoryExecutionRow @0xd051e5a646866516 {
@@ -541,12 +556,15 @@ struct HistoryExecutionsRequest @0xd3c49054ca49e119 {
   oldestFirst @10 :Bool;
   after @11 :UInt64;  # [execId] of the last row of the page before
   limit @12 :UInt32;
+  symbol @13 :Text;  # of the instrument, where instrumentId is 0; empty: all
 }
 
 struct HistoryExecutionsReply @0xe704252f33e7467d {
   sequence @0 :UInt64;
   executions @1 :List(HistoryExecutionRow);
   more @2 :Bool;
+  instruments @3 :List(InstrumentScales);  # those that the rows name, as far as they are known now
+  assets @4 :List(AssetRow);  # likewise
 }
 
 struct MarketTradeRow @0xa9958805b44ca7ae {

@@ -1,0 +1,43 @@
+"""What administrators told the core, as a record of the journal has it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from cmatch.frames import CommandList, decode_commands
+from exchange.domain.enums import AdminAction
+from exchange.domain.messages import AdminCommand, CommandFrame, InstrumentCommand, LedgerCommand
+from exchange.schema.codec import decode_command_frame
+
+_PAYLOAD_BYTES_MAX: Final = 1 << 30
+_FAMILIES: Final = (CommandList.LEDGER, CommandList.INSTRUMENTS, CommandList.ADMINISTRATION)
+# Of sessions and of time, and what a trader asks for its own orders: nobody administers anything by them.
+_NOT_ADMINISTRATIVE: Final = (
+    AdminAction.OPEN_SESSION,
+    AdminAction.LOSE_SESSION,
+    AdminAction.TICK,
+    AdminAction.SET_COUNTDOWN,
+)
+Command = LedgerCommand | InstrumentCommand | AdminCommand
+
+
+def administrative(payload: bytes) -> tuple[tuple[int, Command], ...]:
+    """The commands of administrators in a record, each with its place there.
+
+    Raises:
+        FrameError, WireError: The record cannot be read.
+    """
+    _, family, rows = decode_commands(payload, limit=_PAYLOAD_BYTES_MAX)
+    if family not in _FAMILIES:
+        return ()
+    if family is CommandList.ADMINISTRATION and np.isin(rows["kind"], _NOT_ADMINISTRATIVE).all():
+        return ()
+    frame: CommandFrame = decode_command_frame(payload, limit=_PAYLOAD_BYTES_MAX)
+    return tuple(
+        (place, command)
+        for place, command in enumerate(frame.records)
+        if isinstance(command, LedgerCommand | InstrumentCommand | AdminCommand)
+        and command.kind not in _NOT_ADMINISTRATIVE
+    )

@@ -1,0 +1,187 @@
+"""What administrators changed, as events: made of the journal by the publisher, heard by every service.
+
+A change is an event of `admin.changes` once it was carried out. Its number in the stream is counted here, as
+the journal does not number changes: the topic says which was the last one, and by which command.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from exchange.bus.log.events import batch_of_events, events_of, stream_of
+from exchange.bus.log.interface import Batch, EventLog, Record, TopicReader, TopicWriter
+from exchange.bus.topics import Topic
+from exchange.domain.enums import AdminAction, InstrumentAction
+from exchange.domain.events import Entity, Event, event_id
+from exchange.domain.events.catalogue import ADMIN_EVENTS, INSTRUMENT_EVENTS, EventType
+from exchange.domain.messages import AdminCommand, InstrumentCommand
+from exchange.errors import LogCorrupt, LogRefused, WireError
+from exchange.runtime.administrative import Command, administrative
+from exchange.runtime.log import log
+from exchange.schema.event_rows import EventList
+from exchange.storage.executions import Outcome
+
+CHANGES: Final = ADMIN_EVENTS[AdminAction.OPEN_ACCOUNT].topic
+PRODUCER: Final = ADMIN_EVENTS[AdminAction.OPEN_ACCOUNT].producers[0]
+_LOOK_S: Final = 0.5
+
+
+class ChangePublisher:
+    """Appends changes to their topic. One thread.
+
+    Args:
+        topic: Its row.
+        writer: Of it.
+        events: Where it is read, to find out what the last change was.
+    """
+
+    def __init__(self, topic: Topic, writer: TopicWriter, events: EventLog) -> None:
+        self._topic = topic
+        self._writer = writer
+        head = writer.head(stream_of(topic, PRODUCER))
+        self._number = 0 if head is None else head.last_seq
+        self._sequence = 0 if head is None else _last_sequence(events, writer)
+        self._waiting: list[Batch] = []
+
+    def take(self, outcome: Outcome) -> None:
+        """Makes events of what a record changed, where the topic has them not."""
+        answers = [rows.rows for rows in outcome.executions if rows.kind is EventList.ANSWERS]
+        if not answers or outcome.sequence <= self._sequence:
+            return
+        rejects = {
+            sequence: reject
+            for rows in answers
+            for sequence, reject in zip(rows["sequence"].tolist(), rows["reject"].tolist(), strict=True)
+        }
+        first = outcome.sequence - outcome.commands + 1
+        events = [
+            self._event(row, command, first + place, outcome.ts_ns)
+            for place, command in administrative(outcome.payload)
+            if rejects.get(first + place) == 0 and (row := _row_of(command)) is not None
+        ]
+        if events:
+            self._waiting.append(
+                batch_of_events(
+                    self._topic,
+                    PRODUCER,
+                    events,
+                    self._number - len(events) + 1,
+                    key=events[0].entity.entity_id,
+                    epoch=outcome.epoch,
+                )
+            )
+            self._sequence = outcome.sequence
+
+    def flush(self) -> None:
+        """Appends what was made.
+
+        Raises:
+            LogRefused: The log has another past.
+            LogUnavailable: The log cannot be written now; nothing is lost by trying again.
+        """
+        if self._waiting:
+            self._writer.append(self._waiting)
+            self._waiting.clear()
+
+    def _event(self, row: EventType, command: Command, sequence: int, ts_ns: int) -> Event:
+        self._number += 1
+        cause = f"cmd-{sequence}"
+        return Event(
+            event_id=event_id(ts_ns, stream_of(self._topic, PRODUCER), self._number),
+            event_type=row.name,
+            event_version=row.version,
+            occurred_at=ts_ns,
+            producer=PRODUCER,
+            tenant_id=str(command.tenant),
+            correlation_id=command.correlation_id or cause,
+            causation_id=cause,
+            entity=Entity(entity_type=row.entity, entity_id=_about(command), sequence=sequence),
+            payload=command,
+        )
+
+
+def _last_sequence(events: EventLog, writer: TopicWriter) -> int:
+    """Of the command that made the last change in the topic."""
+    with events.reader(writer.topic, writer.end - 1) as reader:
+        (record,) = reader.read(records_max=1)
+    return events_of(record)[-1].entity.sequence
+
+
+def _row_of(command: Command) -> EventType | None:
+    """Which event a command is; None: nobody is told."""
+    if isinstance(command, InstrumentCommand):
+        return INSTRUMENT_EVENTS.get(command.kind)
+    return ADMIN_EVENTS.get(command.kind) if isinstance(command, AdminCommand) else None
+
+
+def _about(command: Command) -> str:
+    """The id of what a command is about: a number, or of what a scope says."""
+    if isinstance(command, InstrumentCommand):
+        asset = command.kind is InstrumentAction.DEFINE_ASSET
+        return str(command.asset if asset else command.instrument_id)
+    for name in ("account", "instrument_id", "asset", "collateral_asset", "tenant"):
+        if value := getattr(command, name, 0):
+            return str(value)
+    return "venue"
+
+
+class ChangeWatch:
+    """Hears of changes and says so at once. Runs in a thread; anybody may ask how far it is.
+
+    It begins with what comes: what was changed before it began, nobody here has looked at yet. A stretch that
+    it cannot read is a change of everything.
+
+    Args:
+        events: The event log; not closed before the watch.
+        topic: Whole name of `admin.changes`.
+        changed: Called with the types of entities that changed; None: any may have.
+    """
+
+    def __init__(
+        self, events: EventLog, topic: str, changed: Callable[[frozenset[str] | None], object]
+    ) -> None:
+        self._changed = changed
+        self._log = events
+        self._reader: TopicReader = events.reader(topic, events.extent(topic).end)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.sequence = 0
+        """Of the last command that is known to have changed something."""
+
+    def start(self) -> None:
+        """Begins to listen. What changed before counts as changed: somebody may have kept it."""
+        self._changed(None)
+        self._thread = threading.Thread(target=self._listen, name="changes")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends it."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._reader.close()
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            try:
+                records = self._reader.read()
+                events = list(_all_of(records))
+            except (LogRefused, LogCorrupt, WireError, OSError) as error:
+                log("changes cannot be read", level=logging.ERROR, reason=error)
+                self._changed(None)
+                self._stop.wait(_LOOK_S)
+                self._reader.seek(self._log.extent(self._reader.topic).end)
+                continue
+            if not events:
+                self._reader.wait(_LOOK_S)
+                continue
+            self.sequence = max(self.sequence, *(event.entity.sequence for event in events))
+            self._changed(frozenset(event.entity.entity_type for event in events))
+
+
+def _all_of(records: Sequence[Record]) -> Iterator[Event]:
+    for record in records:
+        yield from events_of(record)
