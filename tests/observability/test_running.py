@@ -109,7 +109,11 @@ def test_metrics_of_all_processes_are_one_page(up: Up) -> None:
         for sample in families["exchange_edge_breaker_state"].samples
     }
     of_core = {("core", "orders", each) for each in ("matching", "accounts", "risk")}
-    assert edges == {*of_core, ("history", "history", "replica")}
+    assert edges == {
+        *of_core,
+        ("history", "history", "replica"),
+        ("marketdata", "marketdata", "replica"),
+    }
     groups = {sample.labels["group"] for sample in families["exchange_event_log_group_lag_records"].samples}
     assert groups == {"history", "marketdata"}
     assert by_process("exchange_consumer_held") == {"history": 0, "marketdata": 0}

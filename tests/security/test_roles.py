@@ -162,6 +162,7 @@ def test_every_process_has_the_service_account_that_it_needs_and_nothing_more() 
         "accounts": {Permission.JUDGE},
         "risk": {Permission.JUDGE},
         "standby": {Permission.FOLLOW},
+        "history": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
         "marketdata": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
         "marketquery": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
     }

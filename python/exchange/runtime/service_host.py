@@ -31,6 +31,7 @@ from exchange.config.settings import Settings
 from exchange.errors import LogFault, LogRefused
 from exchange.observability.health import Status
 from exchange.observability.openmetrics import Family
+from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit, guard
 from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.consumer import Consumer
@@ -86,6 +87,9 @@ class HostPlan:
         audit: Where calls that are refused are recorded.
         reference: Makes what its queries look instruments up with.
         needs: How what it depends on beside the log is.
+        policies: Of the process.
+        takes: Whether it takes events; else another process does. Where `endpoint` is empty another answers.
+        replica: The way to the read replica, for a service that makes methods of its own.
     """
 
     spec: ServiceSpec
@@ -100,6 +104,7 @@ class HostPlan:
     audit: ProcessAudit
     reference: Callable[[Context], AbstractAsyncContextManager[Reference]]
     needs: Callable[[], Mapping[str, Status]]
+    policies: Policies
     takes: bool = True
     replica: Way | None = None
 
@@ -114,6 +119,7 @@ class Ground:
         topics: The table.
         context: Of its connections.
         replica: The way to the read replica.
+        policies: Of this process.
     """
 
     store: Store
@@ -121,6 +127,7 @@ class Ground:
     topics: TopicTable
     context: Context
     replica: Way
+    policies: Policies
 
 
 class ServiceHost:
@@ -178,7 +185,7 @@ class ServiceHost:
         plan = self._plan
         methods: dict[str, Handler | Method] = dict(handlers_of_store(plan.spec, plan.store, reference))
         if plan.spec.serve is not None and plan.replica is not None:
-            ground = Ground(plan.store, plan.event_log, plan.topics, context, plan.replica)
+            ground = Ground(plan.store, plan.event_log, plan.topics, context, plan.replica, plan.policies)
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
         dispatcher = Dispatcher(methods, [served, guard(plan.contexts, plan.audit)])
         return await opened.enter_async_context(plan.serve(context, plan.endpoint, dispatcher))

@@ -100,10 +100,15 @@ def plan_of(
             vitals=vitals,
             contexts=StoredContexts(keys),
             audit=audit,
-            reference=partial(_reference, settings, events, cache, policies),
+            reference=(
+                partial(_reference, settings, events, cache, policies)
+                if spec.around
+                else partial(_no_reference, cache)
+            ),
             needs=partial(needs_of, cache, settings),
             takes=takes,
             replica=_way(settings, process) if spec.serve else None,
+            policies=policies,
         )
 
 
@@ -137,6 +142,12 @@ async def _reference(
             yield Reference(cache, ReplicaLoad(client, "history"), lambda: watch.sequence)
     finally:
         await asyncio.to_thread(watch.close)
+
+
+@asynccontextmanager
+async def _no_reference(cache: Cache, _: Context) -> AsyncIterator[Reference]:
+    """Of a service that looks nothing up."""
+    yield Reference(cache, partial(_nobody, "nothing is looked up here"), lambda: 0)
 
 
 def _nobody(why: str, _min_seq: int) -> InstrumentsReply:

@@ -27,7 +27,6 @@ from exchange.domain.contracts.marketdata import (
 )
 from exchange.domain.queries import MarketCandlesRequest, MarketTickersReply, MarketTickersRequest
 from exchange.errors import ExchangeError, RpcError, RpcStatus, ServiceUnavailableError
-from exchange.resilience import Policies
 from exchange.runtime.caller import Caller
 from exchange.runtime.queries import answering
 from exchange.runtime.service_host import Ground
@@ -46,9 +45,9 @@ _NS_A_S: Final = 1_000_000_000
 @asynccontextmanager
 async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     """The methods, for as long as the block lasts."""
-    way = ground.replica
+    way, policies = ground.replica, ground.policies
     channel = SocketChannel(ground.context, way.endpoint, keys=way.keys, server_public=way.server_key)
-    venue = Venue(RpcClient(channel, Policies().of("marketdata", "replica")))
+    venue = Venue(RpcClient(channel, policies.of("marketdata", "replica")))
     board = Board(venue.symbol, time.monotonic_ns)
     market = MarketDataServer(ground, venue, board)
     feed = TradeFeed(ground.store, ground.event_log, ground.topics, board)
