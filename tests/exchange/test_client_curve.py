@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +17,15 @@ from exchange.client import Client, LogonRefused
 from exchange.config.private import private_directory
 from exchange.domain.enums import OrderStatus
 from exchange.errors import RpcError, RpcStatus, SecurityError, ServiceUnavailableError
+from tests.exchange.ports import free_ports
 from tests.exchange.worlds import SMALL, STAGE_THERE, STAGES, core_values
-
-
-def free_ports() -> tuple[int, int]:
-    """Two ports of this machine that nobody listens on, and that no connection is given by chance."""
-    free: list[int] = []
-    while len(free) < 2:
-        port = random.randrange(20_000, 32_000)
-        with closing(socket.socket()) as one, suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            free += [port] if port not in free else []
-    return free[0], free[1]
 
 
 class KeyedExchange:
     """`exchange up` on TCP, with keys for an operator, a trader of tenant 5 and one of tenant 6."""
 
     def __init__(self, directory: Path) -> None:
-        orders, queries = free_ports()
+        orders, queries = free_ports(2)
         self.orders, self.queries = f"tcp://127.0.0.1:{orders}", f"tcp://127.0.0.1:{queries}"
         keys = self.directory = private_directory(directory / "keys")
         self.server = KeyPair.generate()

@@ -52,9 +52,9 @@ async def handshake(sockets: Sockets, endpoint: str, keys: KeyPair | None, serve
     """Connect, and say how the first connection ended up."""
     first: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def on_event(parts: list[zmq.Frame]) -> None:
+    def on_event(parts: list[bytes]) -> None:
         if not first.done():
-            event = parse_monitor_message([part.bytes for part in parts])["event"]
+            event = parse_monitor_message(parts)["event"]
             first.set_result(OUTCOMES.get(int(event), "dropped"))
 
     socket: zmq.Socket[bytes] = sockets.socket(zmq.DEALER)

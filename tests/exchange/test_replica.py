@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -17,10 +19,10 @@ import zmq
 
 from cmatch._core import Venue
 from exchange.bus.rpc import Call, Dispatcher, Metadata, RpcClient, RpcServer, SocketChannel
-from exchange.client.asking import ReplicaAsker
+from exchange.client.asking import ReplicaAsker, WayToReplica
 from exchange.client.ids import Names
 from exchange.client.place import Place
-from exchange.config.settings import Durability
+from exchange.config.settings import Durability, Log
 from exchange.domain import queries as q
 from exchange.domain.enums import Liquidity, OrderStatus, Side
 from exchange.errors import DeadlineExceeded, RpcError, RpcStatus
@@ -342,7 +344,8 @@ async def test_question_waits_as_long_as_its_client_does_or_as_it_says(tmp_path:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     names = Names("test", lambda: START_NS)
     async with RpcServer(context, endpoint, Dispatcher({"orders.StatusRequest": note})):
-        asker = ReplicaAsker(Place((), (endpoint,)), names, TENANT, "me", lambda: 0, 50_000)
+        way = WayToReplica(Place((), (endpoint,)), names, TENANT, "me", lambda: 0, 50_000)
+        asker = ReplicaAsker(way)
         for timeout_ms in (None, 10_000):
             await asker.ask(q.StatusRequest(), timeout_ms)
         await asker.close()
@@ -365,3 +368,33 @@ async def test_replica_says_how_far_it_is_while_it_runs(tmp_path: Path, writer: 
         assert read_status(directory)["sequence"] == writer.sequence
         assert not is_healthy(directory, os.getpid() + 1)
     assert read_status(directory) == {}
+
+
+@pytest.mark.req("E012")
+@asynchronous
+async def test_calls_are_guarded_counted_and_logged_without_being_asked_to(
+    tmp_path: Path, writer: Writer
+) -> None:
+    """Three interceptors are on by default: one call that is answered, one with a context nobody signed."""
+    lines = io.StringIO()
+    async with running(tmp_path) as world:
+        logs.configure("replica", lines, logging.DEBUG, Log(format="json"))
+        await world.ask(q.StatusRequest(min_seq=writer.sequence), q.StatusReply)
+        forged = Metadata("c-2", "7", "mallory", "Zm9yZ2Vk")
+        with pytest.raises(RpcError) as refused:
+            await world.client.call("orders.StatusRequest", metadata=forged)
+        assert refused.value.code is RpcStatus.UNAUTHENTICATED
+        counted = {
+            tuple(value for _, value in labels): value
+            for family in world.replica._plan.vitals.families()
+            if family.name == "exchange_rpc_server_calls"
+            for _, labels, value in family.samples
+        }
+    assert counted["orders.StatusRequest", "OK"] == counted["orders.StatusRequest", "UNAUTHENTICATED"] == "1"
+    found = [json.loads(line) for line in lines.getvalue().splitlines()]
+    calls = [line for line in found if line["event"].startswith("call ")]
+    assert [(line["level"], line["event"], line["method"], line["status"]) for line in calls] == [
+        ("debug", "call served", "orders.StatusRequest", "OK"),
+        ("warning", "call failed", "orders.StatusRequest", "UNAUTHENTICATED"),
+    ]
+    assert (calls[1]["correlation_id"], calls[1]["tenant"], calls[1]["user"]) == ("c-2", "7", "mallory")

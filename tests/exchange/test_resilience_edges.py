@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as prometheus_parser
 
-from exchange.bus.rpc import RpcClient
+from exchange.bus.rpc import BlockingClient, RpcClient
 from exchange.errors import ConfigError, ServiceUnavailableError
 from exchange.observability.openmetrics import families_text
 from exchange.resilience import EDGES, CircuitBreaker, Edge, Policies, Try
@@ -132,20 +132,21 @@ def test_no_call_in_the_sources_goes_past_its_policy() -> None:
     assert {file for file, _ in calls_of("CircuitBreaker")} == {"resilience/policy.py"}
     assert {file for file, _ in calls_of("Policy")} == {"resilience/registry.py"}
 
-    policy = inspect.signature(RpcClient).parameters["policy"]
-    assert policy.default is policy.empty
-    clients = list(calls_of("RpcClient"))
+    for made in (RpcClient, BlockingClient):
+        policy = inspect.signature(made).parameters["policy"]
+        assert policy.default is policy.empty
+    clients = list(calls_of("RpcClient", "BlockingClient"))
     assert clients
     assert [file for file, call in clients if not is_of_registry(call.args[1])] == []
-    channels = {file for file, _ in calls_of("SocketChannel", "LocalChannel")}
+    channels = {file for file, _ in calls_of("SocketChannel", "LocalChannel", "BlockingChannel")}
     assert channels <= {file for file, _ in clients}
     asking = {
         file
         for file, call in calls_of("ask")
         if isinstance(call.func, ast.Attribute) and "channel" in ast.unparse(call.func.value)
     }
-    # The balancer is a channel of channels; its own calls are the probes of health, which are no tries.
-    assert asking == {"bus/rpc/client.py", "bus/rpc/balancing.py"}
+    # Balancers are channels of channels; calls of their own are the probes of health, which are no tries.
+    assert asking == {"bus/rpc/client.py", "bus/rpc/balancing.py", "bus/rpc/blocking_balancing.py"}
     trusted = {
         file
         for file, call in calls_of("call")

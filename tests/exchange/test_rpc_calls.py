@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +16,15 @@ from exchange.bus.rpc import (
     HEADERS,
     LOCAL,
     Call,
-    CallRecord,
     DispatchLimits,
     Handler,
+    Interceptor,
     Metadata,
     Scope,
     calling,
     current_scope,
-    log_calls,
-    observe_calls,
 )
+from exchange.config.settings import Log
 from exchange.errors import (
     ConfigError,
     DeadlineExceeded,
@@ -33,6 +34,9 @@ from exchange.errors import (
     ServiceUnavailableError,
     WireError,
 )
+from exchange.runtime.interceptors import logged_call
+from exchange.runtime.log import LOGGER, configure
+from exchange.runtime.rpc_metrics import ServedCalls
 from exchange.schema.bus_frames import PAYLOAD_BYTES_MAX
 from tests.exchange.rpc_world import METADATA, PATIENCE_MS, WAYS, policy_of, run, service
 
@@ -578,7 +582,7 @@ def test_interceptors_stand_around_calls_in_their_order(way: str, tmp_path: Path
     def stepping(name: str) -> object:
         async def step(call: Call, proceed: Handler) -> bytes:
             steps.append(f"> {name}")
-            answer = await proceed(replace(call, payload=call.payload + name.encode()))
+            answer = await proceed(call._replace(payload=call.payload + name.encode()))
             steps.append(f"< {name}")
             return answer + name.encode()
 
@@ -621,17 +625,18 @@ def test_interceptor_that_refuses_keeps_the_call_from_the_handler(way: str, tmp_
 
 
 @every_way
-def test_observed_and_logged_calls_say_how_each_ended_and_tell_no_secret(
-    way: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """One record and one line for each, on the server; neither payload nor security context in a line."""
-    records: list[CallRecord] = []
-    caplog.set_level(logging.INFO)
+def test_served_calls_are_logged_and_tell_no_secret(way: str, tmp_path: Path) -> None:
+    """A line of JSON for each at debug, failures as warnings; neither payload nor security context in one."""
     metadata = replace(METADATA, security_context="canary-context")
+    lines = io.StringIO()
 
     async def play() -> None:
-        handlers = {"a.ok": echo, "a.bad": failing(RpcError(RpcStatus.NOT_FOUND, "no")), "a.hang": hang}
-        interceptors = [observe_calls(records.append), log_calls(logging.getLogger("calls"))]
+        handlers = {
+            "a.ok": echo,
+            "a.bad": failing(RpcError(RpcStatus.NOT_FOUND, "canary-text")),
+            "a.hang": hang,
+        }
+        interceptors: list[Interceptor] = [ServedCalls(), logged_call]
         limits = DispatchLimits(timeout_ms_max=500)  # well before the caller gives up, which would cancel it
         async with service(way, tmp_path, handlers, interceptors=interceptors, limits=limits) as client:
             await client.call("a.ok", b"canary-payload", metadata=metadata)
@@ -639,22 +644,32 @@ def test_observed_and_logged_calls_say_how_each_ended_and_tell_no_secret(
                 await client.call("a.bad", metadata=metadata)
             with pytest.raises(DeadlineExceeded):
                 await client.call("a.hang", metadata=metadata)
+            LOGGER.setLevel(logging.INFO)
             await client.call("a.ok", metadata=metadata)
 
-    run(play())
-    ends = [(record.call.method, record.status.name, record.duration_ns > 0) for record in records]
-    assert ends == [
-        ("a.ok", "OK", True),
-        ("a.bad", "NOT_FOUND", True),
-        ("a.hang", "DEADLINE_EXCEEDED", True),
-        ("a.ok", "OK", True),
+    kept = (LOGGER.handlers[:], LOGGER.level, LOGGER.propagate)
+    configure("test", lines, logging.DEBUG, Log(format="json"))
+    try:
+        run(play())
+    finally:
+        LOGGER.handlers[:], LOGGER.propagate = kept[0], kept[2]
+        LOGGER.setLevel(kept[1])
+    found = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert all(line["duration_us"] >= 0 for line in found)
+    assert [
+        tuple(
+            line[name] for name in ("level", "event", "method", "status", "correlation_id", "tenant", "user")
+        )
+        for line in found
+    ] == [
+        (*how, "corr-abc-123", "acme-corp", "trader-42")
+        for how in (
+            ("debug", "call served", "a.ok", "OK"),
+            ("warning", "call failed", "a.bad", "NOT_FOUND"),
+            ("warning", "call failed", "a.hang", "DEADLINE_EXCEEDED"),
+        )
     ]
-    lines = [record.getMessage() for record in caplog.records if record.name == "calls"]
-    assert [line.split()[:2] for line in lines] == [[method, status] for method, status, _ in ends]
-    assert all(
-        line.endswith("correlation id corr-abc-123, tenant acme-corp, user trader-42") for line in lines
-    )
-    assert "canary" not in caplog.text
+    assert "canary" not in lines.getvalue()
 
 
 @every_way

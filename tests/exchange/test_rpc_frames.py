@@ -77,6 +77,7 @@ CALLS = st.builds(
     ascii_text(16_384),
     st.sampled_from(Streaming),
     st.integers(0, 2**32 - 1),
+    ascii_text(64),
 )
 REPLIES = st.builds(
     ReplyFrame,
@@ -149,7 +150,7 @@ def test_layout_that_is_written_by_hand_is_the_schema_s() -> None:
         ("sequence", 256, 64),
     ]
     texts = sorted((field.offset, field.name) for field in frame.fields if field.is_pointer)
-    names = ("method", "correlationId", "tenantId", "userId", "securityContext", "message")
+    names = ("method", "correlationId", "tenantId", "userId", "securityContext", "message", "traceparent")
     assert texts == list(enumerate(names))
 
 

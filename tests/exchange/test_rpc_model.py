@@ -38,7 +38,7 @@ from exchange.schema.bus_frames import (
     ReplyFrame,
     decode_frame,
     encode_frame,
-    split_message,
+    read_message,
 )
 from tests.exchange.rpc_world import METADATA, context, policy_of, run
 
@@ -115,8 +115,7 @@ class Host:
                     except zmq.Again:
                         await asyncio.sleep(0.0005)
                         continue
-                    frame, payload = split_message(memoryview(message))
-                    read = decode_frame(frame)
+                    read, payload = read_message(message)
                     if not (isinstance(read, CreditFrame) and read.credit != WINDOW):
                         return read, payload
 

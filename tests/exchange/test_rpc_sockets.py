@@ -41,10 +41,11 @@ from exchange.schema.bus_frames import (
     PAYLOAD_BYTES_MAX,
     CallFrame,
     CancelFrame,
+    Frame,
     ReplyFrame,
     decode_frame,
     encode_frame,
-    split_message,
+    read_message,
 )
 from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, policy_of, run
 
@@ -82,10 +83,10 @@ async def echo(call: Call) -> bytes:
     return call.payload
 
 
-def parted(message: list[bytes]) -> tuple[bytes, bytes]:
+def parted(message: list[bytes]) -> tuple[Frame, bytes]:
     """The frame and the payload of what came over a bare socket."""
     (part,) = message
-    return split_message(memoryview(part))
+    return read_message(part)
 
 
 def client_of(channel: SocketChannel) -> RpcClient:
@@ -283,11 +284,11 @@ def test_answer_that_came_before_the_connection_broke_is_taken(tmp_path: Path) -
                 async with client_of(channel) as client:
                     task = asyncio.create_task(client.call("a.b", metadata=METADATA))
                     peer, request = await server.recv_multipart()
-                    reply = encode_frame(ReplyFrame(decode_frame(parted([request])[0]).call_id, RpcStatus.OK))
+                    reply = encode_frame(ReplyFrame(parted([request])[0].call_id, RpcStatus.OK))
                     sending = server.send_multipart([peer, reply, b"in time"])
                     assert channel._socket.poll(PATIENCE_MS) == zmq.POLLIN  # the loop stands still meanwhile
                     broke = int(zmq.EVENT_DISCONNECTED).to_bytes(2, sys.byteorder) + bytes(4)
-                    channel._on_event([zmq.Frame(broke), zmq.Frame(endpoint.encode())])
+                    channel._on_event([broke, endpoint.encode()])
                     await sending
                     return await task
 
@@ -354,7 +355,7 @@ def test_server_answers_bad_frames_and_goes_on(tmp_path: Path, parts: list[bytes
             refusal, _ = parted(await peer.recv_multipart())
             await peer.send_multipart([encode_frame(CALL), b"payload"])
             frame, payload = parted(await peer.recv_multipart())
-            return decode_frame(refusal), (decode_frame(frame), payload), server.bad_frames
+            return refusal, (frame, payload), server.bad_frames
 
     assert run(play()) == (
         ReplyFrame(0, RpcStatus.INVALID_ARGUMENT, message),
@@ -375,7 +376,7 @@ def test_server_drops_messages_of_many_parts_and_goes_on(tmp_path: Path) -> None
             await peer.send_multipart([encode_frame(CALL), b"", *[b"x"] * 500])
             await peer.send_multipart([encode_frame(CALL), b"payload"])
             frame, payload = parted(await peer.recv_multipart())
-            return decode_frame(frame), payload
+            return frame, payload
 
     assert run(play()) == (ReplyFrame(1, RpcStatus.OK), b"payload")
 
@@ -409,7 +410,7 @@ def test_server_refuses_a_call_that_lacks_a_header(
             values = {name: getattr(CALL, name) for name in CALL.__slots__} | {field: ""}
             await peer.send_multipart([encode_frame(CallFrame(**values)), b""])
             frame, _ = parted(await peer.recv_multipart())
-            return decode_frame(frame)
+            return frame
 
     assert run(play()) == ReplyFrame(1, status, message)
     assert seen == []
@@ -467,7 +468,7 @@ def test_client_passes_over_replies_that_are_none_and_takes_its_own(tmp_path: Pa
                 async with client_of(channel) as client:
                     task = asyncio.create_task(client.call("a.b", b"x", metadata=METADATA))
                     peer, request = await server.recv_multipart()
-                    call = decode_frame(parted([request])[0])
+                    call = parted([request])[0]
                     for parts in (
                         [b"junk", b""],
                         [encode_frame(CALL), b""],
@@ -501,7 +502,7 @@ def test_server_survives_any_frame(frame: bytes, flips: list[tuple[int, int]]) -
                     await peer.send_multipart([part, b"payload"])
                 while True:
                     answer, payload = parted(await peer.recv_multipart())
-                    reply = decode_frame(answer)
+                    reply = answer
                     if reply.call_id == last.call_id:
                         return payload
 

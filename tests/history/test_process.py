@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from exchange.client import Client
-from exchange.client.asking import ReplicaAsker
+from exchange.client.asking import ReplicaAsker, WayToReplica
 from exchange.client.ids import Names
 from exchange.client.instruments import Directory, Instrument
 from exchange.client.past import EXECUTION_NAMES, ORDER_NAMES, order_record
@@ -190,7 +190,7 @@ def test_client_that_knows_no_history_says_what_is_missing(tmp_path: Path) -> No
 
     async def ask() -> None:
         place = Place(("tcp://127.0.0.1:1",), (f"ipc://{tmp_path}/queries.sock",))
-        asker = ReplicaAsker(place, Names("x", lambda: 1), 1, "x", lambda: 0, 1_000)
+        asker = ReplicaAsker(WayToReplica(place, Names("x", lambda: 1), 1, "x", lambda: 0, 1_000))
         try:
             await asker.ask(HistoryOrdersRequest(), 1_000)
         finally:

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import format_span_id, format_trace_id
 
-from exchange.bus.rpc import LOCAL, Call, Dispatcher, LocalChannel, RpcClient, calling
+from exchange.bus.rpc import LOCAL, Call, Dispatcher, LocalChannel, Metadata, RpcClient, calling
 from exchange.errors import RpcError, RpcStatus
 from exchange.observability.correlation import correlated, current_correlation
 from exchange.observability.tracing import (
@@ -29,7 +29,7 @@ from exchange.observability.tracing import (
     traceparent,
 )
 from exchange.runtime.rpc_metrics import ServedCalls, traced_call
-from tests.exchange.rpc_world import METADATA, policy_of, run
+from tests.exchange.rpc_world import METADATA, policy_of, run, service
 from tests.inbox.world import World
 
 TRACE = of_correlation(METADATA.correlation_id).split("-")[1]
@@ -114,6 +114,41 @@ def test_spans_of_calls_hang_together(spans: InMemorySpanExporter) -> None:
         ("exchange_rpc_server_duration_seconds", "_count", "a.Outer"): "1",
         ("exchange_rpc_server_duration_seconds", "_count", "a.Refuse"): "1",
     }
+
+
+@pytest.mark.parametrize("way", ["local", "ipc"])
+def test_traceparent_goes_with_a_call_and_is_handed_on(
+    spans: InMemorySpanExporter, way: str, tmp_path: Path
+) -> None:
+    """The server's span is below the client's; a header from outside counts as it is."""
+    outside = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    seen: list[str] = []
+
+    async def handle(call: Call) -> bytes:
+        seen.append(call.metadata.traceparent)
+        return b""
+
+    async def play() -> None:
+        served = ServedCalls()
+        handlers = {"a.Traced": handle}
+        async with service(
+            way, tmp_path, handlers, interceptors=[served], client_interceptors=[traced_call]
+        ) as client:
+            await client.call("a.Traced", metadata=METADATA)
+        async with service(way, tmp_path / "plain", handlers, interceptors=[served]) as client:
+            headers = METADATA.headers | {"Traceparent": outside}
+            await client.call("a.Traced", metadata=Metadata.of_headers(headers))
+            await client.call("a.Traced", metadata=METADATA)
+
+    run(play())
+    server, client, *others = spans.get_finished_spans()
+    assert [one.kind.name for one in (server, client)] == ["SERVER", "CLIENT"]
+    assert seen[0].rpartition("-")[0] == f"00-{ids(client)[0]}-{ids(client)[1]}"
+    assert seen[1:] == [outside, ""]
+    parents = [one.parent and format_span_id(one.parent.span_id) for one in (server, *others)]
+    by_id = of_correlation(METADATA.correlation_id)
+    assert parents == [ids(client)[1], outside.split("-")[2], by_id.split("-")[2]]
+    assert [ids(one)[0] for one in others] == [outside.split("-")[1], by_id.split("-")[1]]
 
 
 def test_trace_is_that_of_the_header_else_of_the_correlation_id(spans: InMemorySpanExporter) -> None:

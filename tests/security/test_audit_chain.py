@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from exchange.errors import AuditUnavailable, SecurityError, SecurityFault
 from exchange.security.audit import AuditChain, AuditEntry, HeadSigner, Outcome, PublicKeys
-from exchange.security.audit.chain import list_segments, read_heads
 from exchange.security.audit.export import export_chain
+from exchange.security.audit.files import list_segments, read_heads
 from exchange.security.audit.heads import new_pair
 from exchange.security.audit.verify import ChainReport, Wrong, records_of, verify_chain, verify_log
 

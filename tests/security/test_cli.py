@@ -11,7 +11,7 @@ import pytest
 
 from exchange.bus.curve import KeyPair, Keyring
 from exchange.cli import main
-from exchange.security.audit.chain import list_segments
+from exchange.security.audit.files import list_segments
 
 
 def say(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:

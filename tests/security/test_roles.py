@@ -153,7 +153,7 @@ def test_who_speaks_for_a_user_may_what_connection_roles_and_scopes_all_allow(tm
 
 
 def test_every_process_has_the_service_account_that_it_needs_and_nothing_more() -> None:
-    """Those of the table that have a way to the core through keys; none may trade or administer."""
+    """Those of the table that have a way to core or replica through keys; none may trade or administer."""
     names = {process.name for process in PROCESSES}
     assert set(SERVICE_ACCOUNTS) <= names | {"standby"}
     held = {name: permissions_of(roles) for name, roles in SERVICE_ACCOUNTS.items()}
@@ -161,8 +161,8 @@ def test_every_process_has_the_service_account_that_it_needs_and_nothing_more() 
         "shard": {Permission.MATCH},
         "accounts": {Permission.JUDGE},
         "risk": {Permission.JUDGE},
+        "history": {Permission.READ_ACCOUNTS, Permission.READ_MARKET, Permission.READ_STATUS},
         "standby": {Permission.FOLLOW},
-        "history": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
         "marketdata": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
         "marketquery": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
     }

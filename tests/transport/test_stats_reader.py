@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from cmatch._core import Histogram, SharedStats, Stat, Timing
 from exchange.observability import StatKind, StatsReader, StatsUnavailable, StatUnit, stats_path
 from exchange.observability import stats as stats_module
+from exchange.observability.health import Status, health_of
 from exchange.observability.stats import bucket_limits
 
 
@@ -183,6 +184,18 @@ def test_reader_other_version_or_damaged_head_is_refused(
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(StatsUnavailable, match=why):
         StatsReader(path)
+
+
+def test_row_that_an_older_core_did_not_have_is_zero(path: Path, stats: SharedStats) -> None:
+    """What it left behind is read, and its health is told."""
+    stats.set(Stat.disk_nearly_full, 1)
+    stats.set(Stat.orders, 7)
+    path.write_bytes(path.read_bytes().replace(b"disk_nearly_full\0", b"of_old_was_other\0"))
+    with StatsReader(path) as reader:
+        snapshot, values = reader.read(), reader.read_values()
+    for found in (snapshot.values, values):
+        assert (found["disk_nearly_full"], found["of_old_was_other"], found["orders"]) == (0, 1, 7)
+    assert health_of(snapshot, 0).dependencies["journal"] is Status.HEALTHY
 
 
 def test_reader_without_a_file_asks_whether_the_core_runs(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ class Dealer:
     def _watch(self) -> None:
         while self._monitor is not None:
             try:
-                parts = self._monitor.recv_multipart(zmq.NOBLOCK, copy=False)
+                parts = self._monitor.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
             event = event_of(parts)

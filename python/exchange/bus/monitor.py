@@ -25,6 +25,6 @@ def monitor(
     return watching
 
 
-def event_of(parts: list[zmq.Frame]) -> int:
+def event_of(parts: list[bytes]) -> int:
     """The event that a message of a monitor tells of."""
-    return int.from_bytes(parts[0].bytes[:2], sys.byteorder)
+    return int.from_bytes(parts[0][:2], sys.byteorder)

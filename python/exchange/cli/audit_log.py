@@ -15,8 +15,8 @@ from exchange.config import Settings
 from exchange.errors import ConfigError, SecurityError, StorageError
 from exchange.runtime.auditing import key_store
 from exchange.security.audit import AuditRecord, Head, PublicKeys, list_chains
-from exchange.security.audit.chain import read_heads
 from exchange.security.audit.export import export_chain
+from exchange.security.audit.files import read_heads
 from exchange.security.audit.heads import read_head
 from exchange.security.audit.verify import ChainReport, records_of, verify_log
 from exchange.security.keys import KeyStore

@@ -55,8 +55,8 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     if not (may_be_there(settings.endpoints.history) or registry_of(settings).instances("history")):
         raise ServiceUnavailableError(
-            f"nobody keeps a history on {settings.data_directory}:"
-            " start the exchange with --set history.enabled=true (which publishes events, too)"
+            f"the exchange on {settings.data_directory} keeps no history:"
+            " start it with --set history.enabled=true (which publishes events, too)"
         )
     with reader_of(options) as reader:
         try:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel
+from exchange.bus.rpc import NO_CONTEXT, BlockingChannel, BlockingClient, Metadata
 from exchange.cli.common import settings_of
 from exchange.cli.connecting import add_client
 from exchange.resilience import Policies
@@ -25,18 +24,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Asks and waits; returns 0."""
-    print(asyncio.run(_ask(options)))
+    print(_ask(options))
     return 0
 
 
-async def _ask(options: argparse.Namespace) -> str:
+def _ask(options: argparse.Namespace) -> str:
     settings = settings_of(options)
     keys = KeyPair.read(options.key) if options.key else None
     context = new_context()
-    channel = SocketChannel(context, settings.endpoints.queries, keys=keys, server_public=options.server_key)
+    endpoint = settings.endpoints.queries
     metadata = Metadata(f"cli-{os.getpid()}", str(options.tenant), options.user, NO_CONTEXT)
     try:
-        async with RpcClient(channel, Policies().of("cli", "replica")) as client:
-            return (await client.call(SNAPSHOT_METHOD, metadata=metadata)).decode("ascii")
+        channel = BlockingChannel(context, endpoint, keys=keys, server_public=options.server_key)
+        with BlockingClient(channel, Policies().of("cli", "replica")) as client:
+            return client.call(SNAPSHOT_METHOD, metadata=metadata).decode("ascii")
     finally:
         context.destroy(linger=0)

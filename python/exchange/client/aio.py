@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 from exchange.bus.curve import KeyPair
 from exchange.bus.rpc import MessageStream
 from exchange.client.administration import AdminRequests
-from exchange.client.asking import ReplicaAsker, no_replica
+from exchange.client.asking import ReplicaAsker, WayToReplica, no_replica
 from exchange.client.connecting import check_let_in, parts
 from exchange.client.core_queries import CoreQueries
 from exchange.client.errors import ClientClosed
@@ -78,12 +78,12 @@ class TaskInquirer:
     """Asks one replica on the running loop. Nothing is opened before the first question.
 
     Args:
-        make: Makes the asker; None where there is no replica.
+        way: To the replica; None where there is none.
         questions: Makes questions.
     """
 
-    def __init__(self, make: Callable[[], ReplicaAsker] | None, questions: QueryRequests) -> None:
-        self._make = make
+    def __init__(self, way: WayToReplica | None, questions: QueryRequests) -> None:
+        self._way = way
         self._questions = questions
         self._asker: ReplicaAsker | None = None
         self._tasks: set[asyncio.Task[bool]] = set()
@@ -106,7 +106,7 @@ class TaskInquirer:
 
     def resync(self, session: Session) -> None:
         """Begin to make the session's orders right again; not possible without a replica."""
-        if self._make is None:
+        if self._way is None:
             warn_of_orders(session)
         else:
             task = asyncio.get_running_loop().create_task(
@@ -125,10 +125,10 @@ class TaskInquirer:
             await asker.close()
 
     def _there(self) -> ReplicaAsker:
-        if self._make is None:
+        if self._way is None:
             raise no_replica()
         if self._asker is None:
-            self._asker = self._make()
+            self._asker = ReplicaAsker(self._way)
         return self._asker
 
 
@@ -366,7 +366,7 @@ class AsyncClient(Face):
         )
         made = parts(settings, place, account, after)
         runner = LoopRunner(made.session, made.dealer, made.hub)
-        client = cls(runner, TaskInquirer(made.make_asker, made.makers.query), made.makers)
+        client = cls(runner, TaskInquirer(made.way, made.makers.query), made.makers)
         try:
             runner.start()
             await runner.wait_for(

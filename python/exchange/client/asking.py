@@ -1,24 +1,25 @@
-"""The way to a replica over RPC, and a thread with an event loop for those who have none."""
+"""The way to replicas and to the history over RPC: for an event loop, and for threads that wait."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
 
 from exchange.bus.context import new_context
 from exchange.bus.rpc import (
     NO_CONTEXT,
     BalancedChannel,
+    BlockingBalancedChannel,
+    BlockingChannel,
+    BlockingClient,
     MessageStream,
     Metadata,
     RpcClient,
     SocketChannel,
     Stub,
 )
-from exchange.client.errors import ClientClosed
 from exchange.client.ids import Names
 from exchange.client.place import Place
 from exchange.client.queries import method_of
@@ -30,93 +31,183 @@ from exchange.resilience import Policies
 from exchange.runtime.registry import BEAT_S, Registry
 from exchange.schema.codec import decode_message, encode_message
 
-T = TypeVar("T")
+C = TypeVar("C", RpcClient, BlockingClient)
+
+_HISTORY: Final = "history."
+_MARKET: Final = ("marketdata.", "MarketDataService.")
 
 
-class ReplicaAsker:
-    """Asks read replicas, the history and market data. Belongs to the asyncio loop in which it is made.
-
-    Every call carries the four headers. Where a service has several instances, calls are spread over those
-    that are well; who hosts the history the registry says, where it can be read.
+@dataclass(frozen=True, slots=True)
+class WayToReplica:
+    """Where questions go, and what all of them carry.
 
     Args:
-        place: Where they are.
+        place: Where those are who answer.
         names: Makes correlation ids.
         tenant: On whose behalf; `user` who.
         seen: The last journal sequence of which the client saw an answer.
         timeout_ms: How long a question waits for its answer where it says nothing of it.
     """
 
-    def __init__(
-        self,
-        place: Place,
-        names: Names,
-        tenant: int,
-        user: str,
-        seen: Callable[[], int],
-        timeout_ms: int,
-    ) -> None:
-        self._place = place
-        self._names = names
-        self._tenant = str(tenant)
-        self._user = user
-        self._seen = seen
-        self._security_context = place.security_context or NO_CONTEXT
-        self._timeout_ms = timeout_ms
+    place: Place
+    names: Names
+    tenant: int
+    user: str
+    seen: Callable[[], int]
+    timeout_ms: int
+
+    def metadata(self) -> Metadata:
+        """The four headers of one question."""
+        context = self.place.security_context or NO_CONTEXT
+        return Metadata(self.names.correlation_id(), str(self.tenant), self.user, context)
+
+
+class ReplicaAsker:
+    """Asks read replicas, the history and market data. Belongs to the asyncio loop in which it is made.
+
+    Where a service has several instances, calls are spread over those that are well; who hosts the history
+    the registry says, where it can be read.
+    """
+
+    def __init__(self, way: WayToReplica) -> None:
+        self._way = way
         self._context = new_context()
         policies = Policies()
-        self._replica: RpcClient | None = None
-        if place.replicas:
-            channel = BalancedChannel(self._connect, place.replicas)
-            self._replica = RpcClient(channel, policies.of("client", "replica"))
-        self._history: RpcClient | None = None
-        self._instances: Instances | None = None
-        if place.histories:
-            channel = BalancedChannel(self._connect, place.histories)
-            self._history = RpcClient(channel, policies.of("client", "history"))
-            if place.registry is not None:
-                self._instances = Instances(place.registry, "history", channel)
-        self._marketdata: RpcClient | None = None
-        if place.markets:
-            channel = BalancedChannel(self._connect, place.markets)
-            self._marketdata = RpcClient(channel, policies.of("client", "marketdata"))
+        self._clients = _Clients[RpcClient](
+            way.place,
+            lambda names: BalancedChannel(self._connect, names),
+            lambda channel: RpcClient(channel, policies.of("client", "replica")),
+            lambda channel: RpcClient(channel, policies.of("client", "history")),
+            lambda channel: RpcClient(channel, policies.of("client", "marketdata")),
+        )
 
     @property
     def seen(self) -> int:
         """The last journal sequence of which the client saw an answer."""
-        return self._seen()
+        return self._way.seen()
 
     async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
         """The reply to one request; it is asked again where nobody answered, as questions change nothing."""
         method = method_of(request)
-        payload = await self._who_answers(method).call(
+        payload = await self._clients.of(method).call(
             method,
             encode_message(request),
-            metadata=self._metadata(),
-            timeout_ms=timeout_ms or self._timeout_ms,
+            metadata=self._way.metadata(),
+            timeout_ms=timeout_ms or self._way.timeout_ms,
             repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)
 
     def ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
         """Ticks of market data, until it is left."""
-        return Stub(self._market_client()).stream(STREAM_TICKS, request, metadata=self._metadata())
+        stub = Stub(self._clients.of(STREAM_TICKS.name))
+        return stub.stream(STREAM_TICKS, request, metadata=self._way.metadata())
 
-    def _metadata(self) -> Metadata:
-        return Metadata(self._names.correlation_id(), self._tenant, self._user, self._security_context)
+    def _connect(self, endpoint: str) -> SocketChannel:
+        place = self._way.place
+        return SocketChannel(self._context, endpoint, keys=place.keys, server_public=place.server_key)
 
-    def _market_client(self) -> RpcClient:
-        if self._marketdata is None:
-            raise ServiceUnavailableError(
-                "no market data is known: give its endpoint to connect(..., marketdata=...);"
-                " an exchange has it where market_data.enabled is true"
-            )
-        return self._marketdata
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for client in self._clients.all:
+            await client.close()
+        self._context.destroy(linger=0)
 
-    def _who_answers(self, method: str) -> RpcClient:
-        if method.startswith("marketdata."):
-            return self._market_client()
-        if not method.startswith("history."):
+
+class BlockingAsker:
+    """`ReplicaAsker` for threads that wait; any number of them. To be run by `run_now`: it never suspends."""
+
+    def __init__(self, way: WayToReplica) -> None:
+        self._way = way
+        self._context = new_context()
+        policies = Policies()
+        self._clients = _Clients[BlockingClient](
+            way.place,
+            lambda names: BlockingBalancedChannel(self._connect, names),
+            lambda channel: BlockingClient(channel, policies.of("client", "replica")),
+            lambda channel: BlockingClient(channel, policies.of("client", "history")),
+            lambda channel: BlockingClient(channel, policies.of("client", "marketdata")),
+        )
+
+    @property
+    def seen(self) -> int:
+        """The last journal sequence of which the client saw an answer."""
+        return self._way.seen()
+
+    async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
+        """See `ReplicaAsker.ask`."""
+        method = method_of(request)
+        payload = self._clients.of(method).call(
+            method,
+            encode_message(request),
+            metadata=self._way.metadata(),
+            timeout_ms=timeout_ms or self._way.timeout_ms,
+            repeatable=True,
+        )
+        return decode_message(q.QUERIES[type(request)], payload)
+
+    def _connect(self, endpoint: str) -> BlockingChannel:
+        place = self._way.place
+        return BlockingChannel(self._context, endpoint, keys=place.keys, server_public=place.server_key)
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        for client in self._clients.all:
+            client.close()
+        self._context.destroy(linger=0)
+
+
+class Balanced(Protocol):
+    """What spreads calls over instances."""
+
+    def update(self, instances: Collection[str]) -> None:
+        """These are there now."""
+        ...
+
+
+B = TypeVar("B", bound=Balanced)
+
+
+class _Clients(Generic[C]):
+    """Who answers which question."""
+
+    def __init__(
+        self,
+        place: Place,
+        channel_to: Callable[[Collection[str]], B],
+        replica_over: Callable[[B], C],
+        history_over: Callable[[B], C],
+        market_over: Callable[[B], C],
+    ) -> None:
+        self._replica: C | None = replica_over(channel_to(place.replicas)) if place.replicas else None
+        self._history: C | None = None
+        self._instances: Instances | None = None
+        if place.histories:
+            channel = channel_to(place.histories)
+            self._history = history_over(channel)
+            if place.registry is not None:
+                self._instances = Instances(place.registry, "history", channel)
+        self._market: C | None = market_over(channel_to(place.markets)) if place.markets else None
+
+    @property
+    def all(self) -> list[C]:
+        """Those that there are."""
+        return [each for each in (self._replica, self._history, self._market) if each is not None]
+
+    def of(self, method: str) -> C:
+        """Who answers a method.
+
+        Raises:
+            ServiceUnavailableError: Nobody is known who does.
+        """
+        if method.startswith(_MARKET):
+            if self._market is None:
+                raise ServiceUnavailableError(
+                    "no market data is known: give its endpoint to connect(..., marketdata=...);"
+                    " an exchange has it where market_data.enabled is true"
+                )
+            return self._market
+        if not method.startswith(_HISTORY):
             if self._replica is None:
                 raise no_replica()
             return self._replica
@@ -128,17 +219,6 @@ class ReplicaAsker:
         if self._instances is not None:
             self._instances.look()
         return self._history
-
-    def _connect(self, endpoint: str) -> SocketChannel:
-        place = self._place
-        return SocketChannel(self._context, endpoint, keys=place.keys, server_public=place.server_key)
-
-    async def close(self) -> None:
-        """Give up what is under way."""
-        for client in (self._replica, self._history, self._marketdata):
-            if client is not None:
-                await client.close()
-        self._context.destroy(linger=0)
 
 
 class Instances:
@@ -155,7 +235,7 @@ class Instances:
         self,
         registry: Registry,
         service: str,
-        channel: BalancedChannel,
+        channel: Balanced,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry = registry
@@ -174,53 +254,3 @@ class Instances:
 def no_replica() -> ServiceUnavailableError:
     """What a question gets where no replica is known."""
     return ServiceUnavailableError("no replica is known: give its endpoint to connect(..., queries=...)")
-
-
-class LoopThread:
-    """An event loop in a thread of its own, started when it is first needed."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._closed = False
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine there and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._started(work)).result()
-
-    def start(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run a coroutine there; what it raises is lost, so it should not."""
-        asyncio.run_coroutine_threadsafe(work, self._started(work))
-
-    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Cancel what runs there, run `last`, end the thread. Nothing is done where nothing was started."""
-        with self._lock:
-            self._closed = True
-            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
-        if loop is None or thread is None:
-            return
-
-        async def end() -> None:
-            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-            await last()
-
-        asyncio.run_coroutine_threadsafe(end(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-    def _started(self, work: Coroutine[Any, Any, Any]) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._closed:
-                work.close()
-                raise ClientClosed("the client is closed")
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
-                self._thread.start()
-            return self._loop

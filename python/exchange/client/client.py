@@ -280,7 +280,7 @@ class Client(Face):
         )
         made = parts(settings, place, account, after)
         runner = ThreadRunner(made.session, made.dealer, made.hub, made.lock)
-        inquirer = ThreadInquirer(name, made.make_asker, made.makers.query)
+        inquirer = ThreadInquirer(name, made.way, made.makers.query)
         client = cls(runner, inquirer, made.makers)
         try:
             runner.start()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exchange.bus.dealer import Dealer
-from exchange.client.asking import ReplicaAsker
+from exchange.client.asking import WayToReplica
 from exchange.client.face import Makers, OrdersView, log_error
 from exchange.client.ids import Names
 from exchange.client.place import Place
@@ -27,7 +26,7 @@ class Parts:
     dealer: Dealer
     hub: Hub
     makers: Makers
-    make_asker: Callable[[], ReplicaAsker] | None
+    way: WayToReplica | None
 
 
 def parts(settings: Settings, place: Place, account: int | None, after: int) -> Parts:
@@ -35,10 +34,9 @@ def parts(settings: Settings, place: Place, account: int | None, after: int) -> 
     dealer = place.dealer()
     session = Session(settings, time.time_ns, after, len(place.endpoints))
     names = Names(settings.name, time.time_ns)
-    make_asker = None
+    way = None
     if place.replicas or place.histories or place.markets:
-        make_asker = functools.partial(
-            ReplicaAsker,
+        way = WayToReplica(
             place,
             names,
             settings.tenant,
@@ -48,7 +46,7 @@ def parts(settings: Settings, place: Place, account: int | None, after: int) -> 
         )
     lock = threading.RLock()
     makers = Makers(names, settings.user, account, OrdersView(session, lock).find)
-    return Parts(session, lock, dealer, Hub(log_error), makers, make_asker)
+    return Parts(session, lock, dealer, Hub(log_error), makers, way)
 
 
 def check_let_in(session: Session, endpoints: Sequence[str], connect_ms: int) -> None:

@@ -1,14 +1,16 @@
-"""Asks a replica for a client that waits: the calls run on an event loop in a thread of their own."""
+"""Asks a replica for a client that waits."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+import threading
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Final, TypeVar
 
-from exchange.bus.rpc import MessageStream
-from exchange.client.asking import LoopThread, ReplicaAsker, no_replica
+from exchange.bus.rpc import MessageStream, run_now
+from exchange.client.asking import BlockingAsker, ReplicaAsker, WayToReplica, no_replica
+from exchange.client.errors import ClientClosed
+from exchange.client.loop_thread import LoopThread
 from exchange.client.market import TickStream
 from exchange.client.queries import Query, QueryRequests
 from exchange.client.resync import resync
@@ -17,6 +19,7 @@ from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
 
 T = TypeVar("T")
 _log = logging.getLogger("exchange.client")
+_CLOSED: Final = "the client is closed"
 
 
 def warn_of_orders(session: Session) -> None:
@@ -28,66 +31,100 @@ def warn_of_orders(session: Session) -> None:
 
 
 class ThreadInquirer:
-    """Asks one replica. Nothing is started before the first question.
+    """Asks one replica. Nothing is opened before the first question; whoever asks waits for it by itself.
 
     Args:
         name: Of the session.
-        make: Makes the asker, on the loop; None where there is no replica.
+        way: To the replica; None where there is none.
         questions: Makes questions.
     """
 
-    def __init__(self, name: str, make: Callable[[], ReplicaAsker] | None, questions: QueryRequests) -> None:
-        self._make = make
+    def __init__(self, name: str, way: WayToReplica | None, questions: QueryRequests) -> None:
+        self._name = name
+        self._way = way
         self._questions = questions
-        self._loop = LoopThread(f"exchange-queries-{name}")
-        self._asker: ReplicaAsker | None = None
+        self._lock = threading.Lock()
+        self._asker: BlockingAsker | None = None
+        self._closed = threading.Event()
+        self._resyncing: list[threading.Thread] = []
+        self._streams = LoopThread(f"exchange-streams-{name}")
+        self._streaming: ReplicaAsker | None = None
 
     def ask(self, query: Query[T], timeout_ms: int | None) -> T:
         """The answer.
 
         Raises:
             ServiceUnavailableError, DeadlineExceeded, RpcError: See `RpcClient.call`.
+            ClientClosed: It is closed.
         """
-        if self._make is None:
-            raise no_replica()
-        return self._loop.run(self._run(query, timeout_ms))
+        return run_now(query.run(self._there(), timeout_ms))
 
     def ticks(self, request: StreamTicksRequest) -> TickStream:
-        """Ticks of market data, once it is entered.
+        """Ticks of market data, once it is entered; they come over an event loop in a thread.
 
         Raises:
-            ServiceUnavailableError: No replica is known.
+            ServiceUnavailableError: Nobody is known who could be asked.
         """
+        way = self._way
+        if way is None:
+            raise no_replica()
 
         async def make() -> MessageStream[StreamTicksRequest, MarketTick]:
-            return self._there().ticks(request)
+            if self._streaming is None:
+                self._streaming = ReplicaAsker(way)
+            return self._streaming.ticks(request)
 
-        return TickStream(make, self._loop)
+        return TickStream(make, self._streams)
 
     def resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
         """Begin to make the session's orders right again; not possible without a replica."""
-        if self._make is None:
+        if self._way is None:
             warn_of_orders(session)
-        else:
-            self._loop.start(self._resync(session, lock))
+            return
+        thread = threading.Thread(
+            target=self._resync, args=(session, lock), name=f"exchange-queries-{self._name}", daemon=True
+        )
+        with self._lock:
+            if self._closed.is_set():
+                return
+            self._resyncing = [each for each in self._resyncing if each.is_alive()] + [thread]
+        thread.start()
 
     def close(self) -> None:
         """Give up what is under way."""
-        self._loop.close(self._end)
+        with self._lock:
+            self._closed.set()
+            asker, self._asker = self._asker, None
+        if asker is not None:
+            asker.close()
+        self._streams.close(self._end_streams)
+        for thread in self._resyncing:
+            if thread is not threading.current_thread() and thread.ident is not None:
+                thread.join()
 
-    async def _run(self, query: Query[T], timeout_ms: int | None) -> T:
-        return await query.run(self._there(), timeout_ms)
+    async def _end_streams(self) -> None:
+        if self._streaming is not None:
+            await self._streaming.close()
 
-    async def _resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
-        await resync(session, lock, self._there(), self._questions)
+    def _resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
+        with suppress(ClientClosed):
+            run_now(resync(session, lock, self._there(), self._questions, self._pause))
 
-    async def _end(self) -> None:
-        if self._asker is not None:
-            await self._asker.close()
+    async def _pause(self, seconds: float) -> None:
+        """Blocks.
 
-    def _there(self) -> ReplicaAsker:
-        if self._make is None:
+        Raises:
+            ClientClosed: It is closed meanwhile.
+        """
+        if self._closed.wait(seconds):
+            raise ClientClosed(_CLOSED)
+
+    def _there(self) -> BlockingAsker:
+        if self._way is None:
             raise no_replica()
-        if self._asker is None:
-            self._asker = self._make()
-        return self._asker
+        with self._lock:
+            if self._closed.is_set():
+                raise ClientClosed(_CLOSED)
+            if self._asker is None:
+                self._asker = BlockingAsker(self._way)
+            return self._asker

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Self
 
 from exchange.bus.rpc import MessageStream
-from exchange.client.asking import LoopThread
 from exchange.client.instruments import Directory
+from exchange.client.loop_thread import LoopThread
 from exchange.client.queries import Asker, Query, checked, paged, seeing
 from exchange.domain import queries as q
 from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest

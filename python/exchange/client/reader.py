@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import partial
 from typing import Self, TypeVar
 
 from exchange.bus.curve import KeyPair
-from exchange.client.asking import ReplicaAsker
+from exchange.client.asking import WayToReplica
 from exchange.client.face import Makers
 from exchange.client.ids import Names
 from exchange.client.inquiring import ThreadInquirer
@@ -63,8 +62,8 @@ class Reader:
         names = Names(name, time.time_ns)
         self.make = Makers(names, user, account)
         # It has written nothing that it could want to read.
-        make_asker = partial(ReplicaAsker, place, names, tenant, user, lambda: 0, timeout_ms)
-        self._inquirer = ThreadInquirer(name, make_asker, self.make.query)
+        way = WayToReplica(place, names, tenant, user, lambda: 0, timeout_ms)
+        self._inquirer = ThreadInquirer(name, way, self.make.query)
 
     @property
     def instruments(self) -> Directory:

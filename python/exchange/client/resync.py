@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -16,9 +17,13 @@ _PAUSE_S_MAX = 2.0
 
 
 async def resync(
-    session: Session, lock: AbstractContextManager[Any], asker: Asker, questions: QueryRequests
+    session: Session,
+    lock: AbstractContextManager[Any],
+    asker: Asker,
+    questions: QueryRequests,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> bool:
-    """Make the session's orders right again; tries until the replica answers.
+    """Make the session's orders right again; tries until the replica answers, `pause` seconds apart.
 
     Returns:
         Whether they are; False where the session ended before.
@@ -46,7 +51,7 @@ async def resync(
                     if row is not None:
                         ended[order_id] = row
         except TransportError:
-            await asyncio.sleep(pause_s)
+            await pause(pause_s)
             pause_s = min(2 * pause_s, _PAUSE_S_MAX)
             continue
         with lock:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn, Protocol, TypeVar
 
+from exchange.bus.rpc import run_now
 from exchange.client.drive import Drive
 from exchange.client.handles import Handle
 from exchange.client.links import Link
@@ -268,15 +269,3 @@ class AsyncDirectInquirer:
 
     async def close(self) -> None:
         """Nothing is under way."""
-
-
-def run_now(work: Awaitable[T]) -> T:
-    """What a coroutine gives that never suspends."""
-    iterator = work.__await__()
-    try:
-        next(iterator)
-    except StopIteration as done:
-        value: T = done.value
-        return value
-    iterator.close()
-    raise RuntimeError("an embedded exchange answers at once")

@@ -131,12 +131,19 @@ class HistogramSnapshot:
         )
 
 
+class _Values(dict[str, int]):
+    """By name. The table only grows: a file that a core of an earlier version left behind has fewer rows."""
+
+    def __missing__(self, _name: str) -> int:
+        return 0
+
+
 @dataclass(frozen=True, slots=True)
 class StatsSnapshot:
     """Everything at one moment.
 
     Attributes:
-        values: Counters and gauges by name, in the order of the table.
+        values: Counters and gauges by name, in the order of the table; 0 of what an older writer has not.
         histograms: By name. Each agrees with itself, not with the next.
         consistent: Whether the values are of one moment; False where the writer died or stopped in between.
         read_ns: The reader's monotonic clock, comparable to `heartbeat_ns`.
@@ -204,7 +211,7 @@ class StatsReader:
         """
         self._follow()
         values, consistent = self._values()
-        counters = {row.name: value for row, value in zip(self._rows, values, strict=False)}
+        counters = _Values((row.name, value) for row, value in zip(self._rows, values, strict=False))
         histograms = {
             row.name: self._histogram(index) for index, row in enumerate(self._rows[self._counters :])
         }
@@ -217,7 +224,7 @@ class StatsReader:
             StatsUnavailable: The file went away, or another version replaced it.
         """
         self._follow()
-        return {row.name: value for row, value in zip(self._rows, self._values()[0], strict=False)}
+        return _Values((row.name, value) for row, value in zip(self._rows, self._values()[0], strict=False))
 
     def close(self) -> None:
         """Lets the memory go."""

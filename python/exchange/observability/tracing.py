@@ -14,10 +14,10 @@ come to the same one, and to the same decision whether it is sampled, without a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from exchange.errors import ConfigError
 from exchange.observability.correlation import current_correlation
@@ -55,6 +55,12 @@ class Span(Protocol):
 
 
 class _NoSpan:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was begun."""
+
     def failed(self, why: str) -> None:
         """Nobody listens."""
 
@@ -88,10 +94,9 @@ class _Tracing:
     tracer: Tracer | None = None
 
 
-@contextmanager
 def span(
     name: str, kind: Kind = Kind.INTERNAL, *, parent: str | None = None, attributes: Attributes | None = None
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """The block is a span, below the one around it.
 
     Args:
@@ -101,13 +106,17 @@ def span(
         attributes: About it.
     """
     tracer = _Tracing.tracer
-    if tracer is None:
-        yield _NO_SPAN
-        return
+    return _NO_SPAN if tracer is None else _span(tracer, name, kind, parent, attributes or {})
+
+
+@contextmanager
+def _span(
+    tracer: Tracer, name: str, kind: Kind, parent: str | None, attributes: Attributes
+) -> Iterator[Span]:
     from opentelemetry.trace import SpanKind
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-    about = dict(attributes or {})
+    about = dict(attributes)
     if correlation := current_correlation():
         parent = parent or (None if current_ids() else of_correlation(correlation.correlation_id))
         about["exchange.correlation_id"] = correlation.correlation_id

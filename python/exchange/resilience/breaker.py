@@ -122,13 +122,13 @@ class CircuitBreaker:
         Raises:
             ServiceUnavailableError: The breaker is open, or another call is probing; `func` was not called.
         """
-        generation = self._admit()
+        generation = self.admit()
         try:
             result = await func(*args, **kwargs)
         except BaseException as error:
-            self._settle(generation, error)
+            self.settle(generation, error)
             raise
-        self._settle(generation, None)
+        self.settle(generation, None)
         return result
 
     def call_sync(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -137,13 +137,13 @@ class CircuitBreaker:
         Raises:
             ServiceUnavailableError: The breaker is open, or another call is probing; `func` was not called.
         """
-        generation = self._admit()
+        generation = self.admit()
         try:
             result = func(*args, **kwargs)
         except BaseException as error:
-            self._settle(generation, error)
+            self.settle(generation, error)
             raise
-        self._settle(generation, None)
+        self.settle(generation, None)
         return result
 
     def reset(self) -> None:
@@ -170,25 +170,35 @@ class CircuitBreaker:
             return isinstance(error, self._failures)
         return self._failures(error)
 
-    def _admit(self) -> int:
-        """The generation under which a call may be made."""
+    def admit(self) -> int:
+        """The generation under which a call may be made; its outcome is to be told to `settle`.
+
+        Raises:
+            ServiceUnavailableError: The breaker is open, or another call is probing.
+        """
         with self._lock:
+            if self._state is BreakerState.CLOSED:
+                return self._generation
             now = self._clock()
             self._expire_probe(now)
-            if self._state is BreakerState.OPEN and now >= self._retry_at:
+            refused_for = self._retry_at - now
+            probes = self._state is BreakerState.OPEN and now >= self._retry_at
+            if probes:
                 self._retry_at = now + self.probe_time
                 self._move(BreakerState.HALF_OPEN, now)
-                refused_for = None
-            else:
-                refused_for = None if self._state is BreakerState.CLOSED else self._retry_at - now
             generation = self._generation
         self._deliver()
-        if refused_for is not None:
+        if not probes:
             raise ServiceUnavailableError("Circuit breaker OPEN", math.ceil(refused_for * 1000))
         return generation
 
-    def _settle(self, generation: int, error: BaseException | None) -> None:
+    def settle(self, generation: int, error: BaseException | None) -> None:
         """Take in the outcome of a call that was admitted under this generation."""
+        if error is None:
+            with self._lock:
+                if self._state is BreakerState.CLOSED and generation == self._generation:
+                    self._failure_count = 0
+                    return
         failed = isinstance(error, Exception) and self.is_failure(error)
         abandoned = error is not None and not isinstance(error, Exception)
         with self._lock:

@@ -12,8 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, TypeVar
 
 from exchange.errors import DeadlineExceeded, ExchangeError, RpcStatus, ServiceUnavailableError, status_of
 from exchange.resilience.breaker import BreakerState, CircuitBreaker, Transition
@@ -26,9 +25,9 @@ T = TypeVar("T")
 _MS_A_S: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Try:
-    """One try of a call, as the function that makes it is told.
+    """One try of a call, as the function that makes it is told. What the breaker refuses is none.
 
     Args:
         number: From 1.
@@ -107,18 +106,23 @@ class Policy:
                 `func` raised so.
             DeadlineExceeded: The time was used up; whether the callee acted is unknown.
         """
-        with self._begin(timeout_s, repeatable) as run:
+        run = self._begin(timeout_s, repeatable)
+        try:
             while True:
                 this = run.next_try()
                 try:
-                    if minds_deadline:
-                        return await self.breaker.call(run.made(func), this)
-                    return await self.breaker.call(self._cut, run.made(func), this)
-                except Exception as error:
+                    result = await (func(this) if minds_deadline else self._cut(func, this))
+                except BaseException as error:
                     pause = run.pause_after(error)
                     if pause is None:
                         raise
+                else:
+                    run.succeeded()
+                    return result
                 await self.clock.pause(pause)
+        except BaseException as error:
+            run.failed(error)
+            raise
 
     def call_sync(
         self, func: Callable[[Try], T], *, timeout_s: float | None = None, repeatable: bool = False
@@ -128,20 +132,30 @@ class Policy:
         Nothing can cut a function that blocks: it has to mind `this_try.remaining_s` itself. An answer that
         comes late all the same is given.
         """
-        with self._begin(timeout_s, repeatable) as run:
+        run = self._begin(timeout_s, repeatable)
+        try:
             while True:
                 this = run.next_try()
                 try:
-                    return self.breaker.call_sync(self._mind, run.made(func), this)
-                except Exception as error:
+                    result = self._mind(func, this)
+                except BaseException as error:
                     pause = run.pause_after(error)
                     if pause is None:
                         raise
+                else:
+                    run.succeeded()
+                    return result
                 self.clock.sleep(pause)
+        except BaseException as error:
+            run.failed(error)
+            raise
 
     def _begin(self, timeout_s: float | None, repeatable: bool) -> _Run:
         limit = self.rules.timeout_s
         timeout_s = limit if timeout_s is None else min(limit, timeout_s)
+        most = self.rules.concurrency
+        if not self._counter.begin(most):
+            raise ServiceUnavailableError(f"Bulkhead full: {most} calls of {self.edge.callee} are under way")
         return _Run(self, self._counter, self._draw, timeout_s, repeatable)
 
     async def _cut(self, func: Callable[[Try], Awaitable[T]], this: Try) -> T:
@@ -172,9 +186,18 @@ class Policy:
 
 
 class _Run:
-    """One call from its beginning to its end: its place in the bulkhead, its deadline, its tries."""
+    """One call that has its place in the bulkhead, to its end: its deadline, its tries."""
 
-    __slots__ = ("_began", "_counter", "_deadline", "_draw", "_made", "_number", "_policy", "_repeatable")
+    __slots__ = (
+        "_began",
+        "_counter",
+        "_deadline",
+        "_draw",
+        "_generation",
+        "_number",
+        "_policy",
+        "_repeatable",
+    )
 
     def __init__(
         self, policy: Policy, counter: Counter, draw: Callable[[], float], timeout_s: float, repeatable: bool
@@ -186,52 +209,46 @@ class _Run:
         self._deadline = self._began + timeout_s
         self._repeatable = repeatable
         self._number = 0
-        self._made = False  # whether this try got past the breaker
-
-    def __enter__(self) -> Self:
-        most = self._policy.rules.concurrency
-        if not self._counter.begin(most):
-            raise ServiceUnavailableError(
-                f"Bulkhead full: {most} calls of {self._policy.edge.callee} are under way"
-            )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._counter.end(self._outcome(error), self._policy.clock.now() - self._began)
+        self._generation: int | None = None  # of the breaker, for a try that got past it
 
     def next_try(self) -> Try:
-        """The next one.
+        """The next one, which the breaker has let through.
 
         Raises:
             DeadlineExceeded: No time is left for it.
+            ServiceUnavailableError: The breaker does not let it through.
         """
         policy = self._policy
-        now = policy.clock.now()
+        now = policy.clock.now() if self._number else self._began
+        self._generation = None
         if now >= self._deadline:
             raise DeadlineExceeded(f"no time was left for a call of {policy.edge.callee}")
         self._number += 1
-        self._made = False
+        self._generation = policy.breaker.admit()
+        self._counter.tried()
         return Try(self._number, min(self._deadline, now + policy.rules.try_timeout_s), policy.clock)
 
-    def made(self, func: Callable[[Try], T]) -> Callable[[Try], T]:
-        """The function; that it was called is noted."""
+    def succeeded(self) -> None:
+        """The try did, and so the call."""
+        if self._generation is not None:
+            self._policy.breaker.settle(self._generation, None)
+        self._counter.end(Outcome.OK, self._policy.clock.now() - self._began)
 
-        def noting(this: Try) -> T:
-            self._made = True
-            self._counter.tried()
-            return func(this)
+    def failed(self, error: BaseException) -> None:
+        """The call did."""
+        self._counter.end(self._outcome(error), self._policy.clock.now() - self._began)
 
-        return noting
-
-    def pause_after(self, error: Exception) -> float | None:
-        """How long to wait before the next try; None where there is none.
-
-        What the breaker refused is not tried again: an open one fails fast.
-        """
+    def pause_after(self, error: BaseException) -> float | None:
+        """How long to wait after a try that failed before the next one; None where there is none."""
         rules = self._policy.rules
-        if not (self._made and self._repeatable and self._number <= len(rules.ladder_s) and _may_help(error)):
+        if self._generation is not None:
+            self._policy.breaker.settle(self._generation, error)
+        if not (
+            isinstance(error, Exception)
+            and self._repeatable
+            and self._number <= len(rules.ladder_s)
+            and _may_help(error)
+        ):
             return None
         pause = rules.ladder_s[self._number - 1]
         if rules.jitter:
@@ -246,7 +263,7 @@ class _Run:
             return Outcome.CANCELLED
         if isinstance(error, DeadlineExceeded):
             return Outcome.LATE
-        if not self._made:
+        if self._generation is None:
             return Outcome.OPEN
         return Outcome.FAILED if self._policy.breaker.is_failure(error) else Outcome.REFUSED
 

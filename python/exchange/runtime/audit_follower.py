@@ -13,17 +13,14 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from typing import Any, Final
 
 from cmatch._core import JournalReader, JournalRecord, Venue
 from cmatch.errors import JournalGap
-from cmatch.rejects import RejectCode
 from exchange.config.settings import Settings
-from exchange.domain.enums import AdminAction
-from exchange.domain.messages import AdminCommand, InstrumentCommand, LedgerCommand
 from exchange.errors import AuditUnavailable, StorageError
-from exchange.runtime.administrative import Command, administrative
+from exchange.runtime.administrative import administrative
+from exchange.runtime.audit_entries import entry_of
 from exchange.runtime.auditing import key_store
 from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.exits import ExitCode
@@ -45,8 +42,6 @@ _SLICE_COMMANDS: Final = 4_096
 _SHORTEST_PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.1
 _PAUSE_WITHOUT_ROOM_S: Final = 1.0
-_AREAS: Final = {LedgerCommand: "ledger", InstrumentCommand: "instruments", AdminCommand: "administration"}
-_WHO: Final = ("kind", "session", "tenant", "actor", "correlation_id", "sent_at", "present")
 
 
 class AuditFollower:
@@ -168,7 +163,7 @@ class AuditFollower:
         for place, command in commands:
             sequence = record.first_sequence + place
             if sequence > self._known.sequence:
-                yield _entry(
+                yield entry_of(
                     command, Position(sequence, record.epoch), record.ts_ns, rejects.get(sequence), names
                 )
 
@@ -199,61 +194,6 @@ class AuditFollower:
 def _later(position: Position) -> tuple[int, int]:
     """Of two places the one of the later epoch is later: what was written before may have been lost."""
     return position.epoch, position.sequence
-
-
-def _entry(
-    command: Command, at: Position, ts_ns: int, reject: int | None, names: dict[int, str]
-) -> AuditEntry:
-    name = names.get(command.session, "")
-    said = {
-        field.name: value if isinstance(value, int) and not hasattr(value, "name") else str(value)
-        for field in fields(command)
-        if field.name not in _WHO and (value := getattr(command, field.name)) != field.default
-    }
-    details: dict[str, str | int] = {
-        "sequence": at.sequence,
-        "epoch": at.epoch,
-        "session": command.session,
-        **said,
-    }
-    if name:
-        details["session_name"] = name
-    if reject:
-        details["reject"] = f"{reject} {_reject_name(reject)}"
-    kills = isinstance(command, AdminCommand) and command.kind in (
-        AdminAction.KILL,
-        AdminAction.OPEN_ACCOUNT,
-    )
-    return AuditEntry(
-        action=f"{_AREAS[type(command)]}.{command.kind}",
-        outcome=Outcome.REFUSED if reject else Outcome.DONE,
-        ts_ns=ts_ns,
-        process="core",
-        # Of these two the record has the tenant that is meant; the session's is then not in it.
-        tenant="" if kills else str(command.tenant),
-        user=getattr(command, "actor", "") or name,
-        target=_target(command),
-        correlation_id=command.correlation_id,
-        details=details,
-    )
-
-
-def _reject_name(number: int) -> str:
-    try:
-        return RejectCode(number).name  # type: ignore[call-arg]  # a look-up; its __new__ takes a row
-    except ValueError:
-        return "of a newer core"
-
-
-def _target(command: Command) -> str:
-    if isinstance(command, LedgerCommand):
-        return f"account {command.account}"
-    if isinstance(command, InstrumentCommand):
-        return f"instrument {command.instrument_id}" if command.instrument_id else f"asset {command.asset}"
-    for name in ("account", "instrument_id", "asset", "shard"):
-        if value := getattr(command, name):
-            return f"{name.removesuffix('_id')} {value}"
-    return f"tenant {command.tenant}" if command.tenant else "venue"
 
 
 def _own(action: str, target: str, details: dict[str, str | int]) -> AuditEntry:

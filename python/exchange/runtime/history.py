@@ -15,7 +15,7 @@ from cmatch._core import JournalReader
 from cmatch.errors import JournalGap
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import NO_CONTEXT, Call, Handler, Metadata, RpcClient, SocketChannel
+from exchange.bus.rpc import NO_CONTEXT, BlockingChannel, BlockingClient, Call, Handler, Metadata
 from exchange.domain.replication import JournalReply, JournalRequest, SnapshotReply, SnapshotRequest
 from exchange.errors import RpcError, RpcStatus, StorageError
 from exchange.resilience import Policies
@@ -111,14 +111,10 @@ class LeaderHistory:
         self, endpoint: str, name: str, keys: KeyPair | None = None, server_key: str | None = None
     ) -> None:
         self._name = name
-        self._runner = asyncio.Runner()
         self._context = new_context()
         self._metadata = Metadata(f"standby-{name}"[:40], str(OPERATOR), name, NO_CONTEXT)
-        self._client = self._runner.run(self._connect(endpoint, keys, server_key))
-
-    async def _connect(self, endpoint: str, keys: KeyPair | None, server_key: str | None) -> RpcClient:
-        channel = SocketChannel(self._context, endpoint, keys=keys, server_public=server_key)
-        return RpcClient(channel, Policies().of("standby", "replica"))
+        channel = BlockingChannel(self._context, endpoint, keys=keys, server_public=server_key)
+        self._client = BlockingClient(channel, Policies().of("standby", "replica"))
 
     def batches_after(self, sequence: int, epoch: int) -> tuple[list[bytes], bool]:
         """Some payloads of records after a sequence, and whether there are more.
@@ -150,13 +146,12 @@ class LeaderHistory:
         return sequence
 
     def _call(self, method: str, payload: bytes) -> bytes:
-        return self._runner.run(self._client.call(method, payload, metadata=self._metadata))
+        return self._client.call(method, payload, metadata=self._metadata)
 
     def close(self) -> None:
         """Closes the connection."""
-        self._runner.run(self._client.close())
+        self._client.close()
         self._context.destroy(linger=0)
-        self._runner.close()
 
     def __enter__(self) -> Self:
         return self

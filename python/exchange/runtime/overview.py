@@ -58,7 +58,7 @@ class Overview:
         directory: The data directory.
         stats: Where the core writes its statistics.
         processes: Those that should be there, the core among them.
-        vitals: Of the supervisor.
+        vitals: Of this process: the supervisor's, as a rule.
         max_age_ns: A core whose loop has not turned for longer counts as unhealthy.
     """
 
@@ -105,7 +105,7 @@ class Overview:
         """Of one process; None of one that should not be there."""
         if name == CORE:
             return self.core_health()
-        if name == SUPERVISOR:
+        if name == self._vitals.name:
             return self._vitals.health()
         if name not in self._others:
             return None
@@ -153,7 +153,7 @@ class Overview:
 
         with ThreadPoolExecutor(min(_ASKED_MAX, len(self._others) + 1)) as pool:
             asked = {name: pool.submit(self._ask, name, openmetrics) for name in self._others}
-            texts = [text(self._core_families(), CORE), text(self._vitals.families(), SUPERVISOR)]
+            texts = [text(self._core_families(), CORE), text(self._vitals.families(), self._vitals.name)]
             announced = read_announcement(self._directory)
             for name, answer in asked.items():
                 said = answer.result()

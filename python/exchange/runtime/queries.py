@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.bus.rpc import Call, Handler
+from exchange.bus.rpc import Call, Handler, Method, eager
 from exchange.domain.queries import Request
 from exchange.runtime.caller import Caller
 from exchange.runtime.follow import JournalFollower
@@ -20,8 +20,10 @@ if TYPE_CHECKING:  # SQLAlchemy is for those who have a store
 _LOOK_S: Final = 0.02
 
 
-def handlers_of(specs: Sequence[ServiceSpec], ports: Any, follower: JournalFollower) -> dict[str, Handler]:
-    """The methods `service.RequestType` of all services.
+def handlers_of(
+    specs: Sequence[ServiceSpec], ports: Any, follower: JournalFollower
+) -> dict[str, Handler | Method]:
+    """The methods `service.RequestType` of all services; each is eager, as it seldom has to wait.
 
     Args:
         specs: the services.
@@ -29,7 +31,7 @@ def handlers_of(specs: Sequence[ServiceSpec], ports: Any, follower: JournalFollo
         follower: brings it forward; a query runs between two of its slices.
     """
     return {
-        f"{spec.name}.{kind.__name__}": _handler(kind, query, ports, follower)
+        f"{spec.name}.{kind.__name__}": eager(_handler(kind, query, ports, follower))
         for spec in specs
         for kind, query in spec.queries.items()
     }

@@ -22,12 +22,13 @@ from exchange.bus.rpc import Call, Dispatcher, RpcServer
 from exchange.bus.rpc.stubs import Handlers
 from exchange.errors import ExchangeError, RpcError, RpcStatus
 from exchange.observability.openmetrics import Family
-from exchange.runtime.auditing import ProcessAudit, guard
+from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.core_status import CoreStatistics, CoreStatus
 from exchange.runtime.follow import JournalFollower
 from exchange.runtime.follower_metrics import follower_families, looked_at
 from exchange.runtime.history import history_handlers
+from exchange.runtime.interceptors import standard_interceptors
 from exchange.runtime.log import log
 from exchange.runtime.queries import handlers_of
 from exchange.runtime.rpc_metrics import ServedCalls
@@ -140,7 +141,7 @@ class Replica:
         if tails is not None:
             handlers |= tails.handlers
         served = ServedCalls(frozenset(handlers))
-        dispatcher = Dispatcher(handlers, [served, guard(plan.contexts, plan.audit)])
+        dispatcher = Dispatcher(handlers, standard_interceptors(served, plan.contexts, plan.audit))
         plan.vitals.tells(families=served.families)
         async with plan.serve(context, plan.endpoint, dispatcher):
             follow = asyncio.create_task(self._follower.run())

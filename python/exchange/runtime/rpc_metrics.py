@@ -11,6 +11,7 @@ An interceptor, the outermost of a server's, and its counterpart of a client:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from exchange.bus.rpc import Call, CallMetrics, Handler
 from exchange.domain.durations import BUCKETS_S
@@ -18,7 +19,7 @@ from exchange.errors import status_of
 from exchange.observability.catalogue import METRICS, Buckets
 from exchange.observability.correlation import correlated
 from exchange.observability.openmetrics import Family
-from exchange.observability.tracing import Kind, span
+from exchange.observability.tracing import Kind, span, traceparent
 
 
 class ServedCalls:
@@ -36,7 +37,12 @@ class ServedCalls:
         metadata = call.metadata
         with (
             correlated(metadata.correlation_id, metadata.tenant_id),
-            span(f"rpc {call.method}", Kind.SERVER, attributes={"rpc.method": call.method}) as it,
+            span(
+                f"rpc {call.method}",
+                Kind.SERVER,
+                parent=metadata.traceparent or None,
+                attributes={"rpc.method": call.method},
+            ) as it,
         ):
             try:
                 return await self._calls.interceptor(call, proceed)
@@ -59,8 +65,10 @@ class ServedCalls:
 
 
 async def traced_call(call: Call, proceed: Handler) -> bytes:
-    """The interceptor of a client: a span around the call with all its tries."""
+    """The interceptor of a client: a span around the call and all its tries; its server goes on with it."""
     with span(f"rpc {call.method}", Kind.CLIENT, attributes={"rpc.method": call.method}) as it:
+        if header := traceparent():
+            call = call._replace(metadata=replace(call.metadata, traceparent=header))
         try:
             return await proceed(call)
         except Exception as error:

@@ -32,10 +32,11 @@ from exchange.errors import LogFault, LogRefused
 from exchange.observability.health import Status
 from exchange.observability.openmetrics import Family
 from exchange.resilience import Policies
-from exchange.runtime.auditing import ProcessAudit, guard
+from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.consumer_metrics import consumer_families
+from exchange.runtime.interceptors import standard_interceptors
 from exchange.runtime.log import log
 from exchange.runtime.queries import handlers_of_store
 from exchange.runtime.reference import Reference
@@ -187,7 +188,7 @@ class ServiceHost:
         if plan.spec.serve is not None and plan.replica is not None:
             ground = Ground(plan.store, plan.event_log, plan.topics, context, plan.replica, plan.policies)
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
-        dispatcher = Dispatcher(methods, [served, guard(plan.contexts, plan.audit)])
+        dispatcher = Dispatcher(methods, standard_interceptors(served, plan.contexts, plan.audit))
         return await opened.enter_async_context(plan.serve(context, plan.endpoint, dispatcher))
 
     def _take_over(self) -> Consumer | None:

@@ -1,7 +1,9 @@
 """RPC frames as bytes, and back: `v1/bus/bus.capnp`, read and written by hand.
 
 pycapnp takes 10 to 20 us for each of a call's four steps, more than the rest of a call in one process; these
-take a few. The tests hold both against each other, and the layout below against the schema.
+take a few. The tests hold both against each other, and the layout below against the schema. Where texts lie
+depends on their lengths alone, and calls of one client have the same ones again and again: so that is worked
+out once (`_Shape`, `_places`), and the frame is written and read in one step.
 
 Reading is strict: one segment, no trailing bytes, every text within its bounds, nothing unset.
 """
@@ -10,7 +12,8 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from exchange.domain.contracts.method import Streaming
 from exchange.errors import RpcStatus, WireError
@@ -22,6 +25,7 @@ CORRELATION_BYTES_MAX: Final = 40
 IDENTITY_BYTES_MAX: Final = 64
 CONTEXT_BYTES_MAX: Final = 16 * 1024
 MESSAGE_BYTES_MAX: Final = 1024
+TRACEPARENT_BYTES_MAX: Final = 64
 CALL_ID_MAX: Final = 2**64 - 1
 RETRY_MS_MAX: Final = 2**32 - 1
 CREDIT_MAX: Final = 2**32 - 1
@@ -31,19 +35,28 @@ _CALL, _REPLY, _CANCEL, _MESSAGE, _END, _CREDIT = range(1, 7)
 
 # The struct: kind, status, retryAfterMs, callId, remainingUs, retryAfterKnown, streaming, credit, sequence.
 DATA: Final = struct.Struct("<HHIQQBxHIQ")
-POINTERS: Final = 6
-_METHOD, _CORRELATION, _TENANT, _USER, _CONTEXT, _TEXT = range(POINTERS)
+POINTERS: Final = 7
+_METHOD, _CORRELATION, _TENANT, _USER, _CONTEXT, _TEXT, _TRACEPARENT = range(POINTERS)
 _WORDS: Final = DATA.size // 8 + POINTERS
 _HEAD: Final = struct.Struct("<IIQ")
 _POINTERS: Final = struct.Struct(f"<{POINTERS}Q")
 _ROOT: Final = DATA.size // 8 << 32 | POINTERS << 48
+_ROOT_BYTES: Final = _ROOT.to_bytes(8, "little")
+_AT: Final = 16  # where the data of a root that we write begins
+_FIRST: Final = _AT + DATA.size
+_TEXTS_AT: Final = _FIRST + _POINTERS.size
+_SHAPES_MAX: Final = 1024
 _NO_POINTERS: Final = bytes(_POINTERS.size)
+_NO_TEXTS: Final = [""] * POINTERS
 _INVALID: Final = "the frame is no valid Cap'n Proto message"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallFrame:
-    """A client asks. Texts are printable ASCII; only `method` is never empty. `credit` in bytes."""
+    """A client asks. Texts are printable ASCII; only `method` is never empty. `credit` in bytes.
+
+    Not frozen, as one is made for every call and that would take three times as long.
+    """
 
     call_id: int
     method: str
@@ -54,9 +67,10 @@ class CallFrame:
     security_context: str
     streaming: Streaming = Streaming.UNARY
     credit: int = 0
+    traceparent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReplyFrame:
     """A server answers; `message` is for people and empty where all went well.
 
@@ -114,9 +128,6 @@ def encode_frame(frame: Frame) -> bytes:
     if isinstance(frame, CallFrame):
         remaining = _number("remainingUs", frame.remaining_us, CALL_ID_MAX)
         credit = _number("credit", frame.credit, CREDIT_MAX)
-        check_texts(
-            frame.method, frame.correlation_id, frame.tenant_id, frame.user_id, frame.security_context
-        )
         texts = (
             frame.method,
             frame.correlation_id,
@@ -124,14 +135,19 @@ def encode_frame(frame: Frame) -> bytes:
             frame.user_id,
             frame.security_context,
             "",
+            frame.traceparent,
         )
-        return _written((_CALL, 0, 0, call_id, remaining, 0, frame.streaming, credit, 0), texts)
+        check_texts(*texts[:5], frame.traceparent)
+        numbers = (_CALL, 0, 0, call_id, remaining, 0, frame.streaming, credit, 0)
+        return _written(numbers, tuple(map(str.encode, texts)))
     if isinstance(frame, ReplyFrame):
         retry_ms = _number("retryAfterMs", frame.retry_after_ms or 0, RETRY_MS_MAX)
         known = frame.retry_after_ms is not None
         sequence = _number("sequence", frame.sequence, SEQUENCE_MAX)
-        numbers = (_REPLY, frame.status, retry_ms, call_id, 0, known, 0, 0, sequence)
-        return _written(numbers, ("", "", "", "", "", _cut(frame.message)))
+        replied = (_REPLY, frame.status, retry_ms, call_id, 0, known, 0, 0, sequence)
+        if not frame.message:
+            return _written(replied, None)
+        return _written(replied, (b"", b"", b"", b"", b"", _cut(frame.message), b""))
     if isinstance(frame, CancelFrame):
         return _written((_CANCEL, 0, 0, call_id, 0, 0, 0, 0, 0), None)
     if isinstance(frame, CreditFrame):
@@ -143,7 +159,12 @@ def encode_frame(frame: Frame) -> bytes:
 
 
 def check_texts(
-    method: str, correlation_id: str, tenant_id: str, user_id: str, security_context: str
+    method: str,
+    correlation_id: str,
+    tenant_id: str,
+    user_id: str,
+    security_context: str,
+    traceparent: str = "",
 ) -> None:
     """See that the texts of a call may be sent.
 
@@ -155,9 +176,10 @@ def check_texts(
         and len(correlation_id) <= CORRELATION_BYTES_MAX
         and len(tenant_id) <= IDENTITY_BYTES_MAX
         and len(user_id) <= IDENTITY_BYTES_MAX
-        and len(security_context) <= CONTEXT_BYTES_MAX
+        and len(traceparent) <= TRACEPARENT_BYTES_MAX
+        and _is_context(security_context)
     ):
-        every = f"{method}{correlation_id}{tenant_id}{user_id}{security_context}"
+        every = f"{method}{correlation_id}{tenant_id}{user_id}{traceparent}"
         if every.isascii() and every.isprintable():
             return
     _ascii("method", method, METHOD_BYTES_MAX)  # what is wrong, by name
@@ -167,23 +189,30 @@ def check_texts(
     _ascii("tenantId", tenant_id, IDENTITY_BYTES_MAX)
     _ascii("userId", user_id, IDENTITY_BYTES_MAX)
     _ascii("securityContext", security_context, CONTEXT_BYTES_MAX)
+    _ascii("traceparent", traceparent, TRACEPARENT_BYTES_MAX)
 
 
-def split_message(message: memoryview) -> tuple[bytes, bytes]:
+@lru_cache(maxsize=64)
+def _is_context(text: str) -> bool:
+    """Whether a security context may be sent: they are long, and few are in use at a time."""
+    return len(text) <= CONTEXT_BYTES_MAX and text.isascii() and text.isprintable()
+
+
+def read_message(message: bytes) -> tuple[Frame, bytes]:
     """The frame of a message and the payload behind it.
 
     Raises:
-        WireError: It is shorter than its frame says, or either is beyond its bound.
+        WireError: It is shorter than its frame says, either is beyond its bound, or the frame is none.
     """
-    if len(message) < _HEAD.size:
+    if len(message) < _AT:
         raise WireError(f"the message has {len(message)} bytes, which is no frame")
-    segments, words = struct.unpack_from("<II", message)
+    segments, words, _ = _HEAD.unpack_from(message)
     size = 8 + words * 8
-    if segments != 0 or size > len(message):
+    if segments != 0 or not _AT <= size <= len(message):
         raise WireError("the frame is not one segment within its message")
     if size > FRAME_BYTES_MAX or len(message) - size > PAYLOAD_BYTES_MAX:
         raise WireError("a message is a frame of at most 64 KiB and a payload of at most 4 MiB")
-    return bytes(message[:size]), bytes(message[size:])
+    return _decoded(message[:size]), message[size:]
 
 
 def decode_frame(frame: bytes) -> Frame:
@@ -193,15 +222,19 @@ def decode_frame(frame: bytes) -> Frame:
         WireError: They are none; the message says why.
     """
     _check_segment(frame)
+    return _decoded(frame)
+
+
+def _decoded(frame: bytes) -> Frame:
     data, texts = _parts(frame)
     kind, status, retry_ms, call_id, remaining, known, streaming, credit, sequence = data
     if kind == _CALL:
-        method, correlation, tenant, user, context = texts[:_TEXT]
-        check_texts(method, correlation, tenant, user, context)
-        if streaming > Streaming.BIDIRECTIONAL:
+        method, correlation, tenant, user, context, _, trace = texts
+        check_texts(method, correlation, tenant, user, context, trace)
+        if (kind_of_call := _STREAMINGS.get(streaming)) is None:
             raise WireError(f"streaming {streaming} is not known here")
         return CallFrame(
-            call_id, method, remaining, correlation, tenant, user, context, Streaming(streaming), credit
+            call_id, method, remaining, correlation, tenant, user, context, kind_of_call, credit, trace
         )
     if kind == _REPLY:
         message = texts[_TEXT]
@@ -222,66 +255,93 @@ def decode_frame(frame: bytes) -> Frame:
 
 
 _STATUSES: Final = {int(status): status for status in RpcStatus}
+_STREAMINGS: Final = {int(streaming): streaming for streaming in Streaming}
 
 
-def _written(numbers: tuple[int, ...], texts: tuple[str, ...] | None) -> bytes:
+class _Shape(NamedTuple):
+    """How a frame is written whose texts have certain lengths: `whole` packs all of it."""
+
+    whole: struct.Struct
+    words: int
+    pointers: bytes
+
+
+@lru_cache(maxsize=_SHAPES_MAX)
+def _shape(*lengths: int) -> _Shape:
     """One segment: the root's pointer, its data, its pointers, and the texts in their order."""
-    if texts is None or not any(texts):
-        return _HEAD.pack(0, 1 + _WORDS, _ROOT) + DATA.pack(*numbers) + _NO_POINTERS
-    pointers, tail, at = [], [], 0  # `at` in words from the end of the pointers
-    for place, text in enumerate(texts):
-        if not text:
+    pointers, form, at = [], f"<IIQ{DATA.format[1:]}{_POINTERS.size}s", 0
+    for place, length in enumerate(lengths):
+        if not length:
             pointers.append(0)
+            form += "0s"
             continue
-        encoded = text.encode()
-        size = len(encoded) + 1
+        size = length + 1
         words = size + 7 >> 3
+        # `at` is in words from the end of the pointers.
         pointers.append(1 | at + POINTERS - 1 - place << 2 | 2 << 32 | size << 35)
-        tail.append(encoded.ljust(words * 8, b"\0"))
+        form += f"{words * 8}s"
         at += words
-    head = _HEAD.pack(0, 1 + _WORDS + at, _ROOT)
-    return b"".join((head, DATA.pack(*numbers), _POINTERS.pack(*pointers), *tail))
+    return _Shape(struct.Struct(form), 1 + _WORDS + at, _POINTERS.pack(*pointers))
+
+
+def _written(numbers: tuple[int, ...], texts: tuple[bytes, ...] | None) -> bytes:
+    if texts is None:
+        return _HEAD.pack(0, 1 + _WORDS, _ROOT) + DATA.pack(*numbers) + _NO_POINTERS
+    shape = _shape(*map(len, texts))
+    return shape.whole.pack(0, shape.words, _ROOT, *numbers, shape.pointers, *texts)
 
 
 def _parts(frame: bytes) -> tuple[tuple[int, ...], list[str]]:
     """The numbers and texts: what a newer writer added is passed over, what an older one lacks is zero."""
+    if frame[8:_AT] == _ROOT_BYTES and len(frame) >= _TEXTS_AT:
+        data = DATA.unpack_from(frame, _AT)
+        pointers = frame[_FIRST:_TEXTS_AT]
+        if pointers == _NO_POINTERS:
+            return data, _NO_TEXTS
+        return data, _texts(frame, _places(pointers, _FIRST, len(frame)))
     (root,) = struct.unpack_from("<Q", frame, 8)
-    at = 16 + _offset(root) * 8
-    data_bytes, pointers = (root >> 32 & 0xFFFF) * 8, root >> 48
+    at = _AT + _offset(root) * 8
+    data_bytes, count = (root >> 32 & 0xFFFF) * 8, root >> 48
     first = at + data_bytes
-    if root & 3 or not 16 <= at <= len(frame) or first + pointers * 8 > len(frame):
+    if root & 3 or not _AT <= at <= len(frame) or first + count * 8 > len(frame):
         raise WireError(_INVALID)
-    if data_bytes >= DATA.size:
-        data = DATA.unpack_from(frame, at)
-    else:
-        data = DATA.unpack(frame[at:first].ljust(DATA.size, b"\0"))
-    if pointers >= POINTERS:
-        found = _POINTERS.unpack_from(frame, first)
-    else:
-        found = _POINTERS.unpack(frame[first : first + pointers * 8].ljust(_POINTERS.size, b"\0"))
-    return data, [
-        _text(frame, first + 8 * place, pointer) if pointer else "" for place, pointer in enumerate(found)
-    ]
+    data = DATA.unpack(frame[at : min(first, at + DATA.size)].ljust(DATA.size, b"\0"))
+    pointers = frame[first : first + min(count, POINTERS) * 8].ljust(_POINTERS.size, b"\0")
+    return data, _texts(frame, _places(pointers, first, len(frame)))
 
 
-def _text(frame: bytes, at: int, pointer: int) -> str:
-    """The text to which a pointer, which lies at this byte of the frame, points."""
+@lru_cache(maxsize=_SHAPES_MAX)
+def _places(pointers: bytes, first: int, size: int) -> tuple[tuple[int, int], ...]:
+    """Where the texts lie to which pointers point that begin at `first` of a frame of so many bytes.
+
+    Each begins at its first byte and ends at its zero; one that is absent does both at byte 0, which is zero
+    in every frame.
+    """
+    return tuple(
+        _place(first + 8 * place, pointer, size) if pointer else (0, 0)
+        for place, pointer in enumerate(_POINTERS.unpack(pointers))
+    )
+
+
+def _place(at: int, pointer: int, size: int) -> tuple[int, int]:
+    """Where the text is to which a pointer, which lies at this byte of the frame, points."""
     start = at + 8 + _offset(pointer) * 8
-    size = pointer >> 35
-    end = start + size - 1
-    if (
-        pointer & 3 != 1
-        or pointer >> 32 & 7 != 2
-        or not size
-        or start < 16
-        or end >= len(frame)
-        or frame[end]
-    ):
+    length = pointer >> 35
+    end = start + length - 1
+    if pointer & 3 != 1 or pointer >> 32 & 7 != 2 or not length or start < _AT or end >= size:
         raise WireError(_INVALID)
+    return start, end
+
+
+def _texts(frame: bytes, places: tuple[tuple[int, int], ...]) -> list[str]:
     try:
-        return frame[start:end].decode()
+        found = [frame[start:end].decode() for start, end in places]
     except UnicodeDecodeError:
         raise WireError("the frame has a text that is not UTF-8") from None
+    for _, end in places:
+        if frame[end]:
+            raise WireError(_INVALID)
+    return found
 
 
 def _offset(pointer: int) -> int:
@@ -315,6 +375,9 @@ def _number(name: str, value: int, maximum: int) -> int:
     return value
 
 
-def _cut(message: str) -> str:
+def _cut(message: str) -> bytes:
     """The message, whole or up to its bound; a character is never halved."""
-    return message.encode(errors="replace")[:MESSAGE_BYTES_MAX].decode(errors="ignore")
+    encoded = message.encode(errors="replace")
+    if len(encoded) <= MESSAGE_BYTES_MAX:
+        return encoded
+    return encoded[:MESSAGE_BYTES_MAX].decode(errors="ignore").encode()

@@ -91,6 +91,15 @@ def _hosted(
     return ExitCode.STOPPED
 
 
+def observe(settings: Settings, _number: int = 0) -> int:
+    """Speaks for the processes that no supervisor has started."""
+    keep_off(settings.core.cpu)
+    table = import_module("exchange.topology.table")
+    names = [table.called(each.name, n) for each in table.PROCESSES for n in each.numbers(settings)]
+    code: int = import_module("exchange.topology.observing").main(settings, names, table.KERNELS)
+    return code
+
+
 def _behind_core(module: str, nice: int, settings: Settings) -> int:
     """A follower that goes as far as the core says that nothing will be undone."""
     rank(nice)

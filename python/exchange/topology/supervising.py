@@ -5,28 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 from exchange.config import Settings
-from exchange.observability import PageServer, stats_path
 from exchange.runtime.child import ChildSpec
 from exchange.runtime.log import configure
-from exchange.runtime.log_metrics import log_extent_families
-from exchange.runtime.overview import CORE, SUPERVISOR, Overview
+from exchange.runtime.overview import SUPERVISOR
 from exchange.runtime.priority import keep_off
-from exchange.runtime.publisher import open_log
-from exchange.runtime.registry import Membership, instances_directory
 from exchange.runtime.supervisor import Plan, Supervisor
-from exchange.runtime.vitals import Vitals, serving
+from exchange.runtime.vitals import Vitals
 from exchange.services.risk.approval import approval_of
-from exchange.storage.directory import DataDirectory
 from exchange.storage.journal import prepare_spare
 from exchange.topology.handover import SETTINGS_VARIABLE, endpoints_of, settings_as_json
+from exchange.topology.observing import overview
 from exchange.topology.running import prepare
-from exchange.topology.table import PROCESSES, Process, called
+from exchange.topology.table import KERNELS, PROCESSES, Process, called
 
 
 def supervise(settings: Settings, on_ready: Callable[[Mapping[str, str]], None] | None = None) -> int:
@@ -47,6 +42,8 @@ def supervise(settings: Settings, on_ready: Callable[[Mapping[str, str]], None] 
     vitals = Vitals(SUPERVISOR)
     endpoints = endpoints_of(settings)
 
+    names = [called(each.name, number) for each in PROCESSES for number in each.numbers(settings)]
+
     def chore() -> None:
         vitals.beat()
         prepare_spare(directory.journal, settings.limits.segment_bytes)
@@ -60,7 +57,7 @@ def supervise(settings: Settings, on_ready: Callable[[Mapping[str, str]], None] 
                 for number in process.numbers(settings)
             ],
             endpoints=endpoints,
-            servers=[partial(_overview, settings, vitals, endpoints)],
+            servers=[partial(overview, settings, vitals, names, KERNELS, endpoints)],
             chore=chore,
             on_ready=partial(on_ready, endpoints) if on_ready else None,
         )
@@ -83,29 +80,3 @@ def _child(process: Process, settings: Settings, number: int) -> ChildSpec:
         essential=process.essential,
         awaited=process.awaited,
     )
-
-
-@contextmanager
-def _overview(settings: Settings, vitals: Vitals, endpoints: dict[str, str]) -> Iterator[None]:
-    """What the supervisor serves of all processes, and the heartbeat of the core; notes at which port."""
-    directory = DataDirectory(settings.data_directory)
-    names = [called(each.name, number) for each in PROCESSES for number in each.numbers(settings)]
-    hosted = {each.name: each.hosts for each in PROCESSES}
-    with ExitStack() as opened:
-        opened.enter_context(serving(settings, vitals))
-        overview = Overview(directory, stats_path(settings.data_directory), names, vitals)
-        opened.callback(overview.close)
-        events = open_log(settings)
-        opened.callback(events.close)
-        vitals.tells(families=partial(log_extent_families, events))
-        if settings.registry.heartbeats:
-            membership = Membership(instances_directory(directory), CORE)
-            opened.callback(membership.leave)
-            vitals.beats(
-                partial(overview.speak_for_core, membership, hosted[CORE], settings.endpoints.orders)
-            )
-        if settings.endpoints.metrics:
-            host, _, port = settings.endpoints.metrics.rpartition(":")
-            server = opened.enter_context(PageServer(overview.pages, (host, int(port))))
-            endpoints["metrics"] = f"http://{host}:{server.port}/metrics"
-        yield

@@ -163,4 +163,13 @@ PROCESSES: Final[tuple[Process, ...]] = (
         essential=False,
         numbers=lambda settings: (0,) * (settings.market_data.enabled and settings.market_data.query_process),
     ),
+    Process(
+        "observe",
+        (),
+        "serves health and metrics of processes that no supervisor has started",
+        mains.observe,
+        partial(_well, "observe"),
+        essential=False,
+        numbers=lambda _settings: (),  # a supervisor does it by itself
+    ),
 )

@@ -11,6 +11,8 @@ with calling(Metadata("corr-abc-123", "acme-corp", "trader-42", security_context
 """
 
 from exchange.bus.rpc.balancing import BalancedChannel, InstanceStatus
+from exchange.bus.rpc.blocking import BlockingChannel
+from exchange.bus.rpc.blocking_balancing import BlockingBalancedChannel
 from exchange.bus.rpc.calls import (
     HEADERS,
     NO_CONTEXT,
@@ -24,12 +26,13 @@ from exchange.bus.rpc.calls import (
     current_scope,
 )
 from exchange.bus.rpc.channels import Channel, SocketChannel
-from exchange.bus.rpc.client import RpcClient
+from exchange.bus.rpc.client import BlockingClient, RpcClient
 from exchange.bus.rpc.client_stream import ClientStream
 from exchange.bus.rpc.dispatch import Dispatcher, DispatchLimits
-from exchange.bus.rpc.interceptors import CallRecord, log_calls, observe_calls
+from exchange.bus.rpc.eager import run_now
+from exchange.bus.rpc.interceptors import CallRecord, observe_calls
 from exchange.bus.rpc.local import LocalChannel
-from exchange.bus.rpc.methods import Method, bidirectional, client_streaming, server_streaming
+from exchange.bus.rpc.methods import Method, bidirectional, client_streaming, eager, server_streaming
 from exchange.bus.rpc.metrics import CallMetrics, MethodCounts
 from exchange.bus.rpc.server import LOCAL, RpcServer
 from exchange.bus.rpc.stubs import (
@@ -47,6 +50,9 @@ __all__ = [
     "LOCAL",
     "NO_CONTEXT",
     "BalancedChannel",
+    "BlockingBalancedChannel",
+    "BlockingChannel",
+    "BlockingClient",
     "Call",
     "CallMetrics",
     "CallRecord",
@@ -73,8 +79,9 @@ __all__ = [
     "calling",
     "client_streaming",
     "current_scope",
-    "log_calls",
+    "eager",
     "observe_calls",
+    "run_now",
     "serve_bidirectional",
     "serve_client_stream",
     "serve_server_stream",

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.bus.curve import Principal
 from exchange.domain.contracts.method import Streaming
@@ -34,27 +34,34 @@ HEADERS: Final[Mapping[str, str]] = {
     "x-security-context": "security_context",
 }
 
+TRACEPARENT: Final = "traceparent"
+
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """The four headers that every call carries, as text; a call without one of them is refused.
+
+    And the one that it may carry.
 
     Args:
         correlation_id: x-correlation-id: the same on all that one request causes, at most 40 ASCII bytes.
         tenant_id: x-tenant-id: on whose behalf, at most 64 ASCII bytes.
         user_id: x-user-id: at most 64 ASCII bytes.
         security_context: x-security-context: Base64 of JSON, at most 16 KiB; `exchange.security` reads it.
+        traceparent: W3C Trace Context: the span of the caller; empty where none is, at most 64 ASCII bytes.
     """
 
     correlation_id: str
     tenant_id: str
     user_id: str
     security_context: str
+    traceparent: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
-        """By the names of document 004."""
-        return {header: getattr(self, name) for header, name in HEADERS.items()}
+        """By the names of document 004, and `traceparent` where there is one."""
+        headers = {header: str(getattr(self, name)) for header, name in HEADERS.items()}
+        return headers | ({TRACEPARENT: self.traceparent} if self.traceparent else {})
 
     @classmethod
     def of_headers(cls, headers: Mapping[str, str]) -> Metadata:
@@ -64,7 +71,8 @@ class Metadata:
             RpcError: One is missing or empty.
         """
         lower = {name.lower(): value for name, value in headers.items()}
-        metadata = cls(**{name: lower.get(header, "") for header, name in HEADERS.items()})
+        four = {name: lower.get(header, "") for header, name in HEADERS.items()}
+        metadata = cls(**four, traceparent=lower.get(TRACEPARENT, ""))
         metadata.check()
         return metadata
 
@@ -82,9 +90,10 @@ class Metadata:
                 raise RpcError(code, f"{header} is missing")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call, as interceptors and handlers see it.
+
+    A tuple, as these are made several times faster than frozen dataclasses.
 
     Args:
         method: `service.method`.
@@ -112,8 +121,7 @@ class Call:
         return self.deadline_ns - time.monotonic_ns()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """How a call ended, as it goes over the wire."""
 
     status: RpcStatus
@@ -145,8 +153,7 @@ Handler = Callable[[Call], Awaitable[bytes]]
 Interceptor = Callable[[Call, Handler], Awaitable[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What a call hands down to the calls that it causes."""
 
     metadata: Metadata
@@ -167,8 +174,9 @@ def calling(metadata: Metadata, timeout_ms: int | None = None) -> Iterator[Scope
 
     For the edges, where requests come in by other ways than RPC. A surrounding deadline stays in force.
     """
-    deadline_ns = None if timeout_ms is None else time.monotonic_ns() + timeout_ms * NS_A_MS
-    scope = Scope(metadata, _earlier(deadline_ns, _scope.get()))
+    outer = _scope.get()
+    limited = timeout_ms is not None or (outer is not None and outer.deadline_ns is not None)
+    scope = Scope(metadata, deadline_after(timeout_ms) if limited else None)
     token = _scope.set(scope)
     try:
         yield scope
@@ -189,8 +197,10 @@ def leave_scope(token: Token[Scope | None]) -> None:
 def deadline_after(timeout_ms: int | None) -> int:
     """When a call that starts now is out of time, no later than the surrounding one; monotonic ns."""
     deadline_ns = NO_DEADLINE_NS if timeout_ms is None else time.monotonic_ns() + timeout_ms * NS_A_MS
-    earlier = _earlier(deadline_ns, _scope.get())
-    return deadline_ns if earlier is None else earlier
+    scope = _scope.get()
+    if scope is None or scope.deadline_ns is None or deadline_ns < scope.deadline_ns:
+        return deadline_ns
+    return scope.deadline_ns
 
 
 def chain(interceptors: Sequence[Interceptor], handler: Handler) -> Handler:
@@ -210,8 +220,3 @@ def _around(interceptor: Interceptor, handler: Handler) -> Handler:
         return await interceptor(call, handler)
 
     return call_around
-
-
-def _earlier(deadline_ns: int | None, scope: Scope | None) -> int | None:
-    outer_ns = None if scope is None else scope.deadline_ns
-    return min((time_ns for time_ns in (deadline_ns, outer_ns) if time_ns is not None), default=None)

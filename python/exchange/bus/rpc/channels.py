@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
 from typing import Protocol
 
 import zmq
 
-from exchange.bus.curve import KeyPair, connect_with
-from exchange.bus.endpoints import check_reach
-from exchange.bus.monitor import event_of, monitor
-from exchange.bus.options import SocketOptions, configure
+from exchange.bus.curve import KeyPair
+from exchange.bus.monitor import event_of
+from exchange.bus.options import SocketOptions
 from exchange.bus.pump import Pump
-from exchange.bus.rpc.calls import NS_A_US, Call, Reply, loop_time
+from exchange.bus.rpc.address import Address
+from exchange.bus.rpc.calls import Call, Reply, loop_time
 from exchange.bus.rpc.streams import Incoming, Outgoing, Stream
+from exchange.bus.rpc.wire import Answer, answer_of, check_payload, frame_of, reply_of
 from exchange.errors import (
     DeadlineExceeded,
     RpcError,
     RpcStatus,
-    SecurityError,
     ServiceUnavailableError,
-    TransportError,
     WireError,
 )
 from exchange.schema.bus_frames import (
-    FRAME_BYTES_MAX,
-    PAYLOAD_BYTES_MAX,
     CallFrame,
     CancelFrame,
     CreditFrame,
@@ -37,12 +32,8 @@ from exchange.schema.bus_frames import (
     Frame,
     MessageFrame,
     ReplyFrame,
-    decode_frame,
     encode_frame,
-    split_message,
 )
-
-_Answer = ReplyFrame | MessageFrame | CreditFrame
 
 
 class Channel(Protocol):
@@ -120,17 +111,9 @@ class SocketChannel:
         server_public: str | None = None,
         options: SocketOptions | None = None,
     ) -> None:
-        if (keys is None) != (server_public is None):
-            raise SecurityError("a client's keys and its server's public key come together or not at all")
-        check_reach(endpoint, protected=keys is not None)
-        if endpoint.startswith("inproc://"):
-            raise TransportError(f"{endpoint} tells of no connection: expected ipc:// or tcp://")
+        self._address = Address(context, endpoint, keys, server_public, options or SocketOptions())
         self.endpoint = endpoint
         self.bad_frames = 0
-        self._context = context
-        self._keys = keys
-        self._server_public = server_public
-        self._options = replace(options or SocketOptions(), immediate=False)
         self._ids = count(1)
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._streams: dict[int, Stream] = {}
@@ -146,7 +129,7 @@ class SocketChannel:
         sent = False
         try:
             async with asyncio.timeout_at(loop_time(deadline_ns)):
-                await self._send_frame(lambda: _frame_of(call, deadline_ns, call_id), call.payload)
+                await self._send_frame(lambda: frame_of(call, deadline_ns, call_id), call.payload)
                 sent = True
                 self._waiting[call_id] = answer
                 return await answer
@@ -167,7 +150,7 @@ class SocketChannel:
         try:
             async with asyncio.timeout_at(loop_time(opening_ns)):
                 await self._send_frame(
-                    lambda: _frame_of(call, call.deadline_ns, call_id, window), call.payload
+                    lambda: frame_of(call, call.deadline_ns, call_id, window), call.payload
                 )
                 self._streams[call_id] = stream
                 await stream.accepted.wait()
@@ -237,39 +220,33 @@ class SocketChannel:
 
     def _open(self) -> None:
         """A new socket, which connects as soon as there is a server."""
-        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-        configure(socket, self._options)
-        if self._keys is not None and self._server_public is not None:
-            connect_with(socket, self._keys, self._server_public)
-        events = monitor(self._context, socket, zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
-        self._socket = socket
-        self._pump = Pump(socket, self._on_message, parts_max=2)
+        self._socket, events = self._address.connect()
+        self._pump = Pump(self._socket, self._on_message, parts_max=2)
         self._monitor = Pump(events, self._on_event, parts_max=2)
-        socket.connect(self.endpoint)
 
     def _shut(self) -> None:
         self._socket.disable_monitor()
         self._monitor.close()
         self._pump.close()
 
-    def _on_message(self, parts: list[zmq.Frame]) -> None:
+    def _on_message(self, parts: list[bytes]) -> None:
         try:
-            frame, payload = _answer_of(parts)
+            frame, payload = answer_of(parts)
         except WireError:
             self.bad_frames += 1
             return
         answer = self._waiting.get(frame.call_id)
         if answer is not None:
             if isinstance(frame, ReplyFrame) and not answer.done():
-                answer.set_result(_reply_of(frame, payload))
+                answer.set_result(reply_of(frame, payload))
         elif (stream := self._streams.get(frame.call_id)) is not None:
             self._take(stream, frame, payload)
 
-    def _take(self, stream: Stream, frame: _Answer, payload: bytes) -> None:
+    def _take(self, stream: Stream, frame: Answer, payload: bytes) -> None:
         """What the server sent on a stream; whatever comes says that it is open."""
         if isinstance(frame, ReplyFrame):
             del self._streams[frame.call_id]
-            stream.finish(_reply_of(frame, payload), frame.sequence)
+            stream.finish(reply_of(frame, payload), frame.sequence)
         elif isinstance(frame, CreditFrame):
             stream.outgoing.granted(frame.credit)
         else:
@@ -279,7 +256,7 @@ class SocketChannel:
                 stream.cancel(error)
         stream.accepted.set()
 
-    def _on_event(self, parts: list[zmq.Frame]) -> None:
+    def _on_event(self, parts: list[bytes]) -> None:
         if event_of(parts) == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._standing.set()
         elif self._standing.is_set() and not self._closed:
@@ -296,45 +273,3 @@ class SocketChannel:
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             stream.finish(Reply(RpcStatus.UNAVAILABLE, b"", why))
-
-
-def _answer_of(parts: list[zmq.Frame]) -> tuple[_Answer, bytes]:
-    if len(parts) == 1:
-        encoded, payload = split_message(parts[0].buffer)
-    elif len(parts[0]) > FRAME_BYTES_MAX or len(parts[1]) > PAYLOAD_BYTES_MAX:
-        raise WireError("a reply is a frame of at most 64 KiB and a payload of at most 4 MiB")
-    else:
-        encoded, payload = parts[0].bytes, parts[1].bytes
-    frame = decode_frame(encoded)
-    if isinstance(frame, CallFrame | CancelFrame | EndFrame):
-        raise WireError("clients take replies, messages and credit only")
-    return frame, payload
-
-
-def _reply_of(frame: ReplyFrame, payload: bytes) -> Reply:
-    return Reply(frame.status, payload, frame.message, frame.retry_after_ms)
-
-
-def check_payload(call: Call) -> None:
-    """Refuse what no frame may carry.
-
-    Raises:
-        WireError: The payload is longer.
-    """
-    if len(call.payload) > PAYLOAD_BYTES_MAX:
-        raise WireError(f"the payload has {len(call.payload)} bytes, more than {PAYLOAD_BYTES_MAX}")
-
-
-def _frame_of(call: Call, deadline_ns: int, call_id: int, window: int = 0) -> CallFrame:
-    metadata = call.metadata
-    return CallFrame(
-        call_id,
-        call.method,
-        max(0, (deadline_ns - time.monotonic_ns()) // NS_A_US),
-        metadata.correlation_id,
-        metadata.tenant_id,
-        metadata.user_id,
-        metadata.security_context,
-        call.streaming,
-        window,
-    )

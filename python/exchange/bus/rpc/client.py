@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, Self, TypeVar
 
+from exchange.bus.rpc.blocking import BlockingChannel
+from exchange.bus.rpc.blocking_balancing import BlockingBalancedChannel
 from exchange.bus.rpc.calls import (
     NS_A_S,
     Call,
@@ -17,6 +19,7 @@ from exchange.bus.rpc.calls import (
 )
 from exchange.bus.rpc.channels import Channel
 from exchange.bus.rpc.client_stream import ClientStream
+from exchange.bus.rpc.eager import run_now
 from exchange.bus.rpc.streams import WINDOW_BYTES, Stream
 from exchange.domain.contracts.method import Streaming
 from exchange.errors import RpcError, RpcStatus
@@ -63,6 +66,12 @@ class Policy(Protocol):
         """Await the function as often as there are tries, or refuse with ServiceUnavailableError."""
         ...
 
+    def call_sync(
+        self, func: Callable[[Try], T], *, timeout_s: float | None = None, repeatable: bool = False
+    ) -> T:
+        """Call the function as often as there are tries, or refuse; blocks."""
+        ...
+
 
 def _headers(metadata: Metadata | None) -> Metadata:
     """Those given, or the surrounding call's."""
@@ -72,6 +81,26 @@ def _headers(metadata: Metadata | None) -> Metadata:
         metadata = scope.metadata
     metadata.check()
     return metadata
+
+
+def _new_call(
+    policy: Policy,
+    method: str,
+    payload: bytes,
+    metadata: Metadata | None,
+    timeout_ms: int | None,
+    *,
+    repeatable: bool,
+) -> Call:
+    """A unary call that begins now."""
+    if timeout_ms is None:
+        timeout_ms = round(policy.rules.timeout_s * _MS_A_S)
+    return Call(method, payload, _headers(metadata), deadline_after(timeout_ms), repeatable=repeatable)
+
+
+def _latest_ns(call: Call, this: Try) -> int:
+    """When a try of a call is over; monotonic."""
+    return min(call.deadline_ns, time.monotonic_ns() + round(this.remaining_s * NS_A_S))
 
 
 class RpcClient:
@@ -122,21 +151,16 @@ class RpcClient:
                 where a header is missing, before anything is sent.
             WireError: A header or the payload is beyond its bounds.
         """
-        metadata = _headers(metadata)
-        if timeout_ms is None:
-            timeout_ms = round(self._policy.rules.timeout_s * _MS_A_S)
 
         async def tries(call: Call) -> bytes:
             async def ask(this: Try) -> bytes:
-                latest_ns = time.monotonic_ns() + round(this.remaining_s * NS_A_S)
-                reply = await self._channel.ask(call, min(call.deadline_ns, latest_ns))
-                return reply.result()
+                return (await self._channel.ask(call, _latest_ns(call, this))).result()
 
             return await self._policy.call(
                 ask, timeout_s=call.remaining_ns / NS_A_S, repeatable=repeatable, minds_deadline=True
             )
 
-        call = Call(method, payload, metadata, deadline_after(timeout_ms), repeatable=repeatable)
+        call = _new_call(self._policy, method, payload, metadata, timeout_ms, repeatable=repeatable)
         return await chain(self._interceptors, tries)(call)
 
     def stream(
@@ -169,8 +193,7 @@ class RpcClient:
 
         async def opened() -> Stream:
             async def open_once(this: Try) -> Stream:
-                latest_ns = time.monotonic_ns() + round(this.remaining_s * NS_A_S)
-                stream = await self._channel.open(call, window, min(call.deadline_ns, latest_ns))
+                stream = await self._channel.open(call, window, _latest_ns(call, this))
                 if stream.ended.done() and (reply := stream.ended.result()).status is RpcStatus.UNAVAILABLE:
                     raise reply.error()  # refused before anything was done: it may be tried again
                 return stream
@@ -193,3 +216,60 @@ class RpcClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+class BlockingClient:
+    """`RpcClient` for those who have no event loop: its unary calls, which block. Any thread may use it.
+
+    Args:
+        channel: The way to the service; closed with the client.
+        policy: Of the edge, from the process's `exchange.resilience.Policies`.
+        interceptors: As of `RpcClient`; they must not wait for anything but the call.
+    """
+
+    def __init__(
+        self,
+        channel: BlockingChannel | BlockingBalancedChannel,
+        policy: Policy,
+        interceptors: Sequence[Interceptor] = (),
+    ) -> None:
+        self._channel = channel
+        self._policy = policy
+        self._interceptors = tuple(interceptors)
+
+    def call(
+        self,
+        method: str,
+        payload: bytes = b"",
+        *,
+        metadata: Metadata | None = None,
+        timeout_ms: int | None = None,
+        repeatable: bool = False,
+    ) -> bytes:
+        """The answer's payload; see `RpcClient.call`."""
+
+        def tries(call: Call) -> bytes:
+            return self._policy.call_sync(
+                lambda this: self._channel.ask(call, _latest_ns(call, this)).result(),
+                timeout_s=call.remaining_ns / NS_A_S,
+                repeatable=repeatable,
+            )
+
+        call = _new_call(self._policy, method, payload, metadata, timeout_ms, repeatable=repeatable)
+        if not self._interceptors:
+            return tries(call)
+
+        async def go_on(call: Call) -> bytes:
+            return tries(call)
+
+        return run_now(chain(self._interceptors, go_on)(call))
+
+    def close(self) -> None:
+        """Close the channel; calls under way fail."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from exchange.bus.rpc.calls import (
@@ -19,10 +17,9 @@ from exchange.bus.rpc.calls import (
     chain,
     enter_scope,
     leave_scope,
-    loop_time,
 )
-from exchange.bus.rpc.eager import within
-from exchange.bus.rpc.methods import Method
+from exchange.bus.rpc.eager import Deadline, within
+from exchange.bus.rpc.methods import Method, eager
 from exchange.bus.rpc.streams import WINDOW_BYTES
 from exchange.domain.contracts.method import Streaming
 from exchange.errors import (
@@ -86,11 +83,11 @@ class Dispatcher:
     ) -> None:
         self.limits = limits or DispatchLimits()
         self.refused = 0
-        self._methods = {HEALTH_METHOD: Method(Streaming.UNARY, _health)}
+        self._methods = {HEALTH_METHOD: eager(_health)}
         for name, handler in handlers.items():
             method = handler if isinstance(handler, Method) else Method(Streaming.UNARY, handler)
-            self._methods[name] = Method(method.streaming, chain(interceptors, method.handler))
-        self._running: Counter[Hashable] = Counter()
+            self._methods[name] = replace(method, handler=chain(interceptors, method.handler))
+        self._running: dict[Hashable, int] = {}
         self._running_total = 0
         self.closing = False
 
@@ -114,12 +111,12 @@ class Dispatcher:
         limits = self.limits
         if self.closing:
             refusal = Reply(RpcStatus.UNAVAILABLE, b"", "the service is closing", limits.retry_after_ms)
-        elif self._running_total >= limits.calls_max or self._running[peer] >= limits.peer_calls_max:
+        elif self._running_total >= limits.calls_max or self._running.get(peer, 0) >= limits.peer_calls_max:
             refusal = Reply(
                 RpcStatus.RESOURCE_EXHAUSTED, b"", "too many calls are under way", limits.retry_after_ms
             )
         else:
-            self._running[peer] += 1
+            self._running[peer] = self._running.get(peer, 0) + 1
             self._running_total += 1
             return None
         self.refused += 1
@@ -128,11 +125,18 @@ class Dispatcher:
     def release(self, peer: Hashable) -> None:
         """One call of a peer has ended."""
         self._running_total -= 1
-        self._running[peer] -= 1
-        if not self._running[peer]:
+        left = self._running[peer] - 1
+        if left:
+            self._running[peer] = left
+        else:
             del self._running[peer]
 
-    async def answer(self, call: Call, deadline: asyncio.Timeout | None = None) -> Reply:
+    def is_eager(self, call: Call) -> bool:
+        """Whether the handler of a call may begin outside of a task."""
+        method = self._methods.get(call.method)
+        return method is not None and method.eager
+
+    async def answer(self, call: Call, deadline: Deadline | None = None) -> Reply:
         """Run one admitted call; raises only what cancels the task.
 
         Args:
@@ -143,16 +147,16 @@ class Dispatcher:
         if method is None or method.streaming is not call.streaming:
             method = _NO_METHOD
         if deadline is None:
-            deadline = asyncio.timeout_at(loop_time(call.deadline_ns))
+            deadline = Deadline(call.deadline_ns)
         scope = enter_scope(call)
         try:
             _check_identity(call)
             payload = _checked(await within(deadline, method.handler(call)))
         except Exception as error:  # noqa: BLE001 (whatever a handler raises becomes a status)
-            return _late(call) if deadline.expired() else _failed(call, error)
+            return _late(call) if deadline.passed else _failed(call, error)
         finally:
             leave_scope(scope)
-        if deadline.expired():
+        if deadline.passed:
             return _late(call)
         return Reply(RpcStatus.OK, payload)
 

@@ -1,20 +1,18 @@
-"""What stands around calls on either side: log lines and measurements."""
+"""What is told of calls that ended, on either side: log lines are made of it."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from exchange.bus.rpc.calls import Call, Handler, Interceptor
 from exchange.errors import RpcStatus, status_of
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
-    """One call that ended: what metrics and logs are made of."""
+class CallRecord(NamedTuple):
+    """One call that ended."""
 
     call: Call
     status: RpcStatus
@@ -45,21 +43,3 @@ def observe_calls(observe: Callable[[CallRecord], None]) -> Interceptor:
         return payload
 
     return observed
-
-
-def log_calls(logger: logging.Logger, level: int = logging.INFO) -> Interceptor:
-    """One log line a call: method, status, time and correlation id; never payload or security context."""
-
-    def write(record: CallRecord) -> None:
-        logger.log(
-            level,
-            "%s %s %d us, correlation id %s, tenant %s, user %s",
-            record.call.method,
-            record.status.name,
-            record.duration_ns // 1_000,
-            record.call.metadata.correlation_id,
-            record.call.metadata.tenant_id,
-            record.call.metadata.user_id,
-        )
-
-    return observe_calls(write)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from exchange.bus.curve import Principal
-from exchange.bus.rpc.calls import NO_DEADLINE_NS, Call, Reply, loop_time
-from exchange.bus.rpc.channels import check_payload
+from exchange.bus.rpc.calls import NO_DEADLINE_NS, Call, Reply
 from exchange.bus.rpc.dispatch import Dispatcher
+from exchange.bus.rpc.eager import Deadline
 from exchange.bus.rpc.streams import Incoming, Outgoing, Stream
+from exchange.bus.rpc.wire import check_payload
 from exchange.errors import RpcStatus, ServiceUnavailableError
 from exchange.schema.bus_frames import check_texts
 
@@ -27,7 +27,7 @@ class LocalChannel:
     def __init__(self, dispatcher: Dispatcher, principal: Principal) -> None:
         self._dispatcher = dispatcher
         self._principal = principal
-        self._asking: set[asyncio.Timeout] = set()
+        self._asking: set[Deadline] = set()
         self._tasks: set[asyncio.Task[Reply]] = set()
         self._closed = False
 
@@ -43,7 +43,7 @@ class LocalChannel:
             return refusal
         deadline_ns = min(deadline_ns, self._dispatcher.deadline_within(NO_DEADLINE_NS))
         there = Call(call.method, call.payload, call.metadata, deadline_ns, self._principal)
-        deadline = asyncio.timeout_at(loop_time(deadline_ns))
+        deadline = Deadline(deadline_ns)
         self._asking.add(deadline)
         try:
             reply = await self._dispatcher.answer(there, deadline)
@@ -62,7 +62,7 @@ class LocalChannel:
             here.finish(refusal)
             return here
         deadline_ns = self._dispatcher.deadline_within(call.remaining_ns, call.streaming)
-        served = replace(call, deadline_ns=deadline_ns, principal=self._principal, stream=there)
+        served = call._replace(deadline_ns=deadline_ns, principal=self._principal, stream=there)
         task = asyncio.get_running_loop().create_task(self._dispatcher.answer(served), name=call.method)
         self._tasks.add(task)
 
@@ -85,7 +85,7 @@ class LocalChannel:
         """See `Channel`."""
         self._closed = True
         for asking in self._asking:
-            asking.reschedule(0)
+            asking.bring_forward()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -102,6 +102,7 @@ class LocalChannel:
             metadata.tenant_id,
             metadata.user_id,
             metadata.security_context,
+            metadata.traceparent,
         )
 
 

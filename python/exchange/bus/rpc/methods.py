@@ -1,5 +1,8 @@
 """Handlers of the four kinds of call. A plain handler is unary; each of the others says what it is.
 
+@eager
+async def approve(call: Call) -> bytes: ...           # a request, an answer that seldom has to wait
+
 @server_streaming
 async def ticks(call: Call) -> AsyncGenerator[bytes]: ...               # a request, answers
 
@@ -25,10 +28,26 @@ Answers = AsyncGenerator[bytes, None]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A handler and which calls it serves. It ends when its call does, so interceptors see all of it."""
+    """A handler and which calls it serves. It ends when its call does, so interceptors see all of it.
+
+    Args:
+        streaming: Which side of its calls sends a stream.
+        handler: Awaited once a call.
+        eager: It begins where its call comes in, and gets a task when it waits for the first time.
+    """
 
     streaming: Streaming
     handler: Handler
+    eager: bool = False
+
+
+def eager(handler: Handler) -> Method:
+    """A request gets an answer, most often without waiting: no task is made for it until it waits.
+
+    It saves a turn of the event loop. Until its first wait the handler must not ask for its task, as
+    `asyncio.timeout` and `asyncio.TaskGroup` do, and while it computes nothing else of its loop runs.
+    """
+    return Method(Streaming.UNARY, handler, eager=True)
 
 
 def server_streaming(handler: Callable[[Call], Answers]) -> Method:

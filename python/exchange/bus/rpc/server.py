@@ -1,15 +1,8 @@
-"""Calls from a ROUTER socket to a dispatcher and back.
-
-What is sent has one part, frame and payload together. libzmq 4.3.5 ends the process (session_base.cpp:233)
-when a connection breaks while its socket closes and a message of several parts is half sent, as to a slow
-reader.
-"""
+"""Calls from a ROUTER socket to a dispatcher and back."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, Self
 
 import zmq
@@ -21,30 +14,12 @@ from exchange.bus.options import SocketOptions, configure
 from exchange.bus.pump import Pump
 from exchange.bus.rpc.calls import NS_A_US, Call, Metadata, Reply
 from exchange.bus.rpc.dispatch import Dispatcher
+from exchange.bus.rpc.eager import begin
+from exchange.bus.rpc.running import CLOSING, Key, Running, RunningCalls
 from exchange.bus.rpc.streams import Incoming, Outgoing, Stream
-from exchange.errors import (
-    RpcError,
-    RpcStatus,
-    SecurityError,
-    ServiceUnavailableError,
-    TransportError,
-    WireError,
-)
-from exchange.schema.bus_frames import (
-    FRAME_BYTES_MAX,
-    PAYLOAD_BYTES_MAX,
-    RETRY_MS_MAX,
-    CallFrame,
-    CancelFrame,
-    CreditFrame,
-    EndFrame,
-    Frame,
-    MessageFrame,
-    ReplyFrame,
-    decode_frame,
-    encode_frame,
-    split_message,
-)
+from exchange.bus.rpc.wire import reply_frame, request_of
+from exchange.errors import RpcStatus, SecurityError, ServiceUnavailableError, TransportError, WireError
+from exchange.schema.bus_frames import CallFrame, CancelFrame, CreditFrame, Frame, MessageFrame, encode_frame
 
 # Whoever reaches a socket in a private directory, or in this process, is the user who runs it.
 LOCAL = Principal("local", None, frozenset({"service"}))
@@ -94,11 +69,9 @@ class RpcServer:
         self._dispatcher = dispatcher
         self._authenticator = authenticator
         self.strays = 0
-        self._calls: dict[tuple[bytes, int], _Running] = {}
+        self._calls = RunningCalls()
         self._probe: asyncio.TimerHandle | None = None
         self._closing = False
-        self._idle = asyncio.Event()
-        self._idle.set()
         socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
         try:
             configure(socket, options or SocketOptions())
@@ -115,7 +88,7 @@ class RpcServer:
         self.endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
         self._context = context
         self._socket = socket
-        self._pump = Pump(socket, self._on_message, parts_max=3)
+        self._pump = Pump(socket, self._on_message, parts_max=3, keep_last=authenticator is not None)
 
     @property
     def running(self) -> int:
@@ -125,13 +98,8 @@ class RpcServer:
     async def close(self, grace_ms: int = 0) -> None:
         """Refuse new calls, give those under way this time to end, cancel the rest, close the socket."""
         self._closing = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(grace_ms / 1000):
-                await self._idle.wait()
-        tasks = [running.task for running in self._calls.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._calls.idle(grace_ms / 1000)
+        await self._calls.cancel()
         if self._probe is not None:
             self._probe.cancel()
         if not self._pump.closed:
@@ -162,53 +130,72 @@ class RpcServer:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _on_message(self, parts: list[zmq.Frame]) -> None:
-        peer = parts[0].bytes
+    def _on_message(self, parts: list[bytes]) -> None:
+        peer = parts[0]
         try:
-            frame, payload = _request(parts)
+            frame, payload = request_of(parts)
         except WireError as error:
             self.bad_frames += 1
             self._reply(peer, 0, Reply(RpcStatus.INVALID_ARGUMENT, b"", str(error)))
             return
         if isinstance(frame, CallFrame):
-            self._start(peer, frame, payload, parts[-1])
-        elif (running := self._calls.get((peer, frame.call_id))) is None or running.ending:
+            self._start((peer, frame.call_id), frame, payload)
+        elif (running := self._calls.get((peer, frame.call_id))) is None:
             self.strays += not isinstance(frame, CancelFrame)
         elif isinstance(frame, CancelFrame):
             running.end()
         elif running.stream is None:
             self.strays += 1
         else:
-            try:
-                _take(running.stream, frame, payload)
-            except RpcError as error:
-                running.refusal = Reply(error.code, b"", error.message)
-                running.end()
+            running.take(frame, payload)
 
-    def _start(self, peer: bytes, frame: CallFrame, payload: bytes, part: zmq.Frame) -> None:
-        key = (peer, frame.call_id)
+    def _start(self, key: Key, frame: CallFrame, payload: bytes) -> None:
+        peer, call_id = key
         if self._closing:
-            refusal: Reply | None = Reply(RpcStatus.UNAVAILABLE, b"", "the service is closing")
+            refusal: Reply | None = CLOSING
         elif key in self._calls:
             refusal = Reply(RpcStatus.ALREADY_EXISTS, b"", "this call is under way already")
         else:
             refusal = self._dispatcher.admit(peer)
         if refusal is not None:
-            self._reply(peer, frame.call_id, refusal)
+            self._reply(peer, call_id, refusal)
             return
         call = Call(
             frame.method,
             payload,
-            Metadata(frame.correlation_id, frame.tenant_id, frame.user_id, frame.security_context),
+            Metadata(
+                frame.correlation_id,
+                frame.tenant_id,
+                frame.user_id,
+                frame.security_context,
+                frame.traceparent,
+            ),
             self._dispatcher.deadline_within(frame.remaining_us * NS_A_US, frame.streaming),
-            LOCAL if self._authenticator is None else self._authenticator.principal(part),
+            self._principal(),
             frame.streaming,
             self._stream(key, frame) if frame.streaming else None,
         )
-        task = asyncio.get_running_loop().create_task(self._dispatcher.answer(call), name=frame.method)
-        self._calls[key] = _Running(task, call.stream)
-        self._idle.clear()
-        task.add_done_callback(lambda done: self._ended(key, done))
+        work = self._dispatcher.answer(call)
+        context = None
+        if self._dispatcher.is_eager(call):
+            try:
+                reply, context = begin(work)
+            except asyncio.CancelledError:
+                reply = Reply(RpcStatus.CANCELLED, b"", "the call was cancelled")
+            if reply is not None:
+                self._dispatcher.release(peer)
+                self._reply(peer, call_id, reply)
+                return
+        task = asyncio.get_running_loop().create_task(work, name=frame.method, context=context)
+        self._calls.add(key, Running(task, call.stream))
+        task.add_done_callback(lambda _: self._ended(key))
+
+    def _principal(self) -> Principal | None:
+        """Who sent the message that is being taken in."""
+        if self._authenticator is None:
+            return LOCAL
+        last = self._pump.last
+        return None if last is None else self._authenticator.principal(last)
 
     def _stream(self, key: tuple[bytes, int], frame: CallFrame) -> Stream:
         """The server's side of a call with streams; the client is told that it is open."""
@@ -229,47 +216,22 @@ class RpcServer:
             self._probe = asyncio.get_running_loop().call_later(_PROBE_S, self._look_for_peers)
         return Stream(Incoming(window, grant), Outgoing(frame.credit, put), half_close, lambda: None)
 
-    def _ended(self, key: tuple[bytes, int], task: asyncio.Task[Reply]) -> None:
+    def _ended(self, key: Key) -> None:
         peer, call_id = key
         running = self._calls.pop(key)
         self._dispatcher.release(peer)
-        if not self._calls:
-            self._idle.set()
-        if running.gone:
-            reply = None
-        elif running.refusal is not None:
-            reply = running.refusal
-        elif task.cancelled():
-            code = RpcStatus.UNAVAILABLE if self._closing else RpcStatus.CANCELLED
-            reply = Reply(code, b"", "the service is closing" if self._closing else "the call was cancelled")
-        elif task.exception() is not None:
-            reply = Reply(RpcStatus.INTERNAL, b"", "internal error")
-        else:
-            reply = task.result()
-        sent = None
-        if running.stream is not None:
-            sent = running.stream.outgoing.sent
-            over = ServiceUnavailableError("the call has ended")
-            running.stream.incoming.fail(over)
-            running.stream.outgoing.fail(over)
+        reply, sent = running.finish(self._closing)
         if reply is not None:
             self._reply(peer, call_id, reply, sent)
 
     def _look_for_peers(self) -> None:
         """Give up the calls of those who are gone: nothing else tells that a stream's reader has vanished."""
-        streaming = {peer for (peer, _), running in self._calls.items() if running.stream is not None}
+        streaming = self._calls.streaming_peers()
         for peer in streaming:
             self._notify(peer, _ARE_YOU_THERE)
         self._probe = None
         if streaming:
             self._probe = asyncio.get_running_loop().call_later(_PROBE_S, self._look_for_peers)
-
-    def _lost(self, peer: bytes) -> None:
-        """A peer is gone: so are its calls."""
-        for (caller, _), running in self._calls.items():
-            if caller == peer and not running.gone:
-                running.gone = True
-                running.end()
 
     async def _send(self, peer: bytes, frame: Frame, payload: bytes = b"") -> None:
         """Send as soon as the peer's queue has room, which ends when the peer is gone.
@@ -294,7 +256,7 @@ class RpcServer:
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
-            self._lost(peer)
+            self._calls.lose(peer)
             return True
 
     def _reply(self, peer: bytes, call_id: int, reply: Reply, streamed: int | None = None) -> None:
@@ -302,10 +264,7 @@ class RpcServer:
         if self._pump.closed:
             self.replies_lost += 1
             return
-        retry_after_ms = reply.retry_after_ms
-        if retry_after_ms is not None:
-            retry_after_ms = min(max(0, retry_after_ms), RETRY_MS_MAX)
-        frame = ReplyFrame(call_id, reply.status, reply.message, retry_after_ms, streamed or 0)
+        frame = reply_frame(call_id, reply, streamed or 0)
         if streamed is not None:
             self._post(peer, frame, reply.payload)
             return
@@ -318,50 +277,3 @@ class RpcServer:
             sent = False
         if not sent:
             self.replies_lost += 1
-
-
-_Request = CallFrame | CancelFrame | MessageFrame | EndFrame | CreditFrame
-
-
-@dataclass(slots=True)
-class _Running:
-    """A call under way."""
-
-    task: asyncio.Task[Reply]
-    stream: Stream | None
-    refusal: Reply | None = None  # why it is ended before its handler ends
-    gone: bool = False  # nobody is there to be answered
-    ending: bool = False  # it was cancelled: once, as a handler may tidy up
-
-    def end(self) -> None:
-        """Cancel the handler."""
-        if not self.ending:
-            self.ending = True
-            self.task.cancel()
-
-
-def _take(stream: Stream, frame: MessageFrame | EndFrame | CreditFrame, payload: bytes) -> None:
-    """What a client sent on a stream."""
-    incoming = stream.incoming
-    if isinstance(frame, CreditFrame):
-        stream.outgoing.granted(frame.credit)
-    elif isinstance(frame, MessageFrame):
-        incoming.put(frame.sequence, payload)
-    elif frame.sequence == incoming.received:
-        incoming.end()
-    else:
-        lost = f"{frame.sequence} messages were sent and {incoming.received} came"
-        raise RpcError(RpcStatus.DATA_LOSS, lost)
-
-
-def _request(parts: list[zmq.Frame]) -> tuple[_Request, bytes]:
-    if len(parts) == 2:
-        encoded, payload = split_message(parts[1].buffer)
-    elif len(parts) != 3 or len(parts[1]) > FRAME_BYTES_MAX or len(parts[2]) > PAYLOAD_BYTES_MAX:
-        raise WireError("a message is a frame of at most 64 KiB and a payload of at most 4 MiB")
-    else:
-        encoded, payload = parts[1].bytes, parts[2].bytes
-    frame = decode_frame(encoded)
-    if isinstance(frame, ReplyFrame):
-        raise WireError("servers take no replies")
-    return frame, payload

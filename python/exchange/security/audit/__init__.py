@@ -5,7 +5,8 @@ AUDIT/CHAIN/heads         signed heads, a line each: how far the chain was when
 AUDIT/CHAIN/base          signed: where the chain begins, once its beginning was exported
 """
 
-from exchange.security.audit.chain import AuditChain, list_chains
+from exchange.security.audit.chain import AuditChain
+from exchange.security.audit.files import list_chains
 from exchange.security.audit.heads import Head, HeadSigner, PublicKeys
 from exchange.security.audit.record import AuditEntry, AuditRecord, Outcome
 

@@ -6,7 +6,6 @@ was written whole and does not check is damage, and nobody appends to that.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import time
@@ -16,7 +15,17 @@ from typing import Final, Self
 
 from exchange.config.private import private_directory, sync_directory
 from exchange.errors import AuditUnavailable, SecurityError, SecurityFault
-from exchange.security.audit.heads import Head, HeadSigner, Position, read_head
+from exchange.security.audit.files import (
+    HEADS,
+    append_synced,
+    list_segments,
+    locked,
+    read_base,
+    read_heads,
+    segment_path,
+    whole_lines,
+)
+from exchange.security.audit.heads import Head, HeadSigner, Position
 from exchange.security.audit.record import (
     FIRST_PREVIOUS,
     AuditEntry,
@@ -27,54 +36,6 @@ from exchange.security.audit.record import (
 
 SEGMENT_BYTES: Final = 4 << 20
 HEAD_INTERVAL_NS: Final = 60_000_000_000
-HEADS: Final = "heads"
-BASE: Final = "base"
-_SUFFIX: Final = ".audit"
-_LOCK_POLL_S: Final = 0.01
-
-
-def list_chains(directory: Path) -> list[Path]:
-    """The chains of an audit log, by name; none where there is no such directory."""
-    if not directory.is_dir():
-        return []
-    return sorted(path for path in directory.iterdir() if path.is_dir())
-
-
-def list_segments(chain: Path) -> list[Path]:
-    """Files with the records of a chain, the oldest first."""
-    return sorted(chain.glob(f"*{_SUFFIX}"))
-
-
-def segment_path(chain: Path, first_seq: int) -> Path:
-    """The file that begins with a record."""
-    return chain / f"{first_seq:020d}{_SUFFIX}"
-
-
-def read_base(chain: Path) -> Head | None:
-    """Where a chain begins whose beginning was exported; None: with its first record.
-
-    Raises:
-        SecurityError: AUDIT_DAMAGED: the file is no head.
-    """
-    try:
-        return read_head((chain / BASE).read_bytes().rstrip(b"\n"))
-    except FileNotFoundError:
-        return None
-
-
-def read_heads(chain: Path) -> list[Head]:
-    """All heads in order; a torn last line, and what is none, is left out."""
-    try:
-        lines = (chain / HEADS).read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
-        return []
-    heads = []
-    for line in lines:
-        try:
-            heads.append(read_head(line))
-        except SecurityError:
-            continue
-    return heads
 
 
 class AuditChain:
@@ -118,7 +79,7 @@ class AuditChain:
         self._last: AuditRecord | None = None
         self._signed_seq = self._signed_ns = 0
         self._position = self._marked = Position()
-        self._lock = _locked(self._path / "lock", wait_s)
+        self._lock = locked(self._path / "lock", wait_s)
         try:
             self._recover()
         except BaseException:
@@ -190,7 +151,7 @@ class AuditChain:
                 self._path / HEADS, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
             )
             try:
-                _append(descriptor, os.fstat(descriptor).st_size, head.line)
+                append_synced(descriptor, os.fstat(descriptor).st_size, head.line)
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -229,7 +190,7 @@ class AuditChain:
             if segments:
                 # A rotation that was cut short leaves a last file without a record: the one before ends it.
                 for path in segments[-2:-1]:
-                    self._read(path, _whole(path.read_bytes())[0])
+                    self._read(path, whole_lines(path.read_bytes())[0])
                 torn = self._open(segments[-1])
             else:
                 self._create(self._seq + 1)
@@ -251,7 +212,7 @@ class AuditChain:
     def _open(self, path: Path) -> bytes:
         """Reads the last file, cuts a torn line off, and gives it."""
         content = path.read_bytes()
-        whole, torn = _whole(content)
+        whole, torn = whole_lines(content)
         self._read(path, whole)
         self._segment = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
         self._size = len(whole)
@@ -289,7 +250,7 @@ class AuditChain:
             content = path.read_bytes()
         except FileNotFoundError:
             return []
-        whole, torn = _whole(content)
+        whole, torn = whole_lines(content)
         if torn:  # nobody was told of a head that was not written whole
             os.truncate(path, len(whole))
         return read_heads(self._path)
@@ -328,7 +289,7 @@ class AuditChain:
 
     def _write(self, content: bytes) -> None:
         try:
-            _append(self._segment, self._size, content)
+            append_synced(self._segment, self._size, content)
         except OSError as error:
             raise AuditUnavailable(
                 f"the audit log cannot be written ({self._path}): {error.strerror}"
@@ -340,46 +301,3 @@ class AuditChain:
             if descriptor >= 0:
                 os.close(descriptor)
         self._segment = self._lock = -1
-
-
-def _append(descriptor: int, size: int, content: bytes) -> None:
-    """Writes all of it and waits for the disk, or leaves the file as it was.
-
-    Raises:
-        OSError: It could not be written.
-    """
-    try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fdatasync(descriptor)
-    except OSError:
-        os.ftruncate(descriptor, size)
-        raise
-
-
-def _whole(content: bytes) -> tuple[bytes, bytes]:
-    """The lines that were written to their end, and what is behind them."""
-    end = content.rfind(b"\n") + 1
-    return content[:end], content[end:]
-
-
-def _locked(path: Path, wait_s: float) -> int:
-    """Takes the lock of a chain."""
-    deadline = time.monotonic() + wait_s
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise AuditUnavailable(f"{path} cannot be made: {error.strerror}") from None
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(descriptor)
-                raise SecurityError(
-                    f"another process writes {path.parent}", SecurityFault.AUDIT_IN_USE
-                ) from None
-            time.sleep(_LOCK_POLL_S)
-        else:
-            return descriptor

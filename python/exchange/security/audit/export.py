@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exchange.config.private import private_directory, replace_private_file, sync_directory
 from exchange.errors import AuditUnavailable, SecurityError, SecurityFault
-from exchange.security.audit.chain import BASE, HEADS, list_segments, read_base, read_heads
+from exchange.security.audit.files import BASE, HEADS, list_segments, read_base, read_heads
 from exchange.security.audit.heads import HeadSigner, Position, PublicKeys
 from exchange.security.audit.record import read_record
 from exchange.security.audit.verify import verify_chain

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from exchange.errors import SecurityError
-from exchange.security.audit.chain import HEADS, list_chains, list_segments, read_base
+from exchange.security.audit.files import HEADS, list_chains, list_segments, read_base
 from exchange.security.audit.heads import Head, PublicKeys, read_head
 from exchange.security.audit.record import FIRST_PREVIOUS, AuditRecord, read_record
 

@@ -66,4 +66,7 @@ struct Frame @0xb4b5526b94d0394f {
   streaming @12 :Streaming;     # of a call
   credit @13 :UInt32;           # [bytes] of a call: what the server may send at first; of a credit: what may be sent more
   sequence @14 :UInt64;         # of a message: its number in the stream, from 1; of end and reply: how many there were
+
+  # Of a call.
+  traceparent @15 :Text;        # W3C Trace Context of the caller's span, at most 64 ASCII bytes; empty where none is
 }

@@ -1,0 +1,18 @@
+"""Ports for processes that are told theirs."""
+
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import closing, suppress
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on, and that no connection is given by chance."""
+    free: list[int] = []
+    while len(free) < count:
+        port = random.randrange(20_000, 32_000)
+        with closing(socket.socket()) as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            free += [port] if port not in free else []
+    return free
