@@ -134,7 +134,9 @@ void bench_money(const Settings& settings) {
 
 void bench_client_ids(const Settings& settings) {
   ClientIds ids(settings.ids, settings.accounts + kHouseAccounts);
-  ids.prefault();
+  MemoryList memory;
+  ids.list_memory(memory);
+  memory.touch_all();
   struct Request {
     OrderCommand command{};
     AccountSlot account = 0;

@@ -52,7 +52,7 @@ class KeyedExchange:
         command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(directory / "data"), *arguments]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 300
             while not (directory / "data" / "run" / "exchange.json").exists():
                 assert time.monotonic() < deadline, (directory / "log").read_text()
                 assert self._process.poll() is None, (directory / "log").read_text()

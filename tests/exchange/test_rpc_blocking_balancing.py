@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from tests.exchange.test_rpc_blocking import Handlers, Server
 
 
 def named(name: str, slow: threading.Event | None = None) -> Handlers:
-    """What says who it is; `who.slow` waits without end while the event is not set."""
+    """What says who it is; `who.slow` stops it while the event is not set."""
 
     async def who(_: Call) -> bytes:
         return name.encode()
@@ -29,7 +28,7 @@ def named(name: str, slow: threading.Event | None = None) -> Handlers:
 
     async def wait(_: Call) -> bytes:
         if slow is not None:
-            await asyncio.to_thread(slow.wait)
+            slow.wait()  # the whole server stands still
         return name.encode()
 
     return {"who.are_you": who, "who.refuse": refuse if name == "a" else who, "who.slow": wait}
@@ -44,7 +43,6 @@ class World:
         opened.callback(self.sockets.term)
         self.servers: dict[str, Server] = {}
         self.slow = threading.Event()
-        opened.callback(self.slow.set)
 
     def start(self, *names: str) -> None:
         """Servers of these names."""
@@ -52,15 +50,21 @@ class World:
             server = Server(self.endpoint(name), named(name, self.slow), None, "")
             self.servers[name] = server
             self._opened.callback(server.stop)
+            self._opened.callback(self.slow.set)
 
     def endpoint(self, name: str) -> str:
         """Where one is, or would be."""
         return f"ipc://{self._folder}/{name}.sock"
 
-    def client(self, *names: str, away_ms: int = 60_000) -> tuple[BlockingBalancedChannel, BlockingClient]:
-        """Of these, whether they are there or not."""
+    def client(
+        self, *names: str, away_ms: int = 600_000, reach_ms: int = 2_000
+    ) -> tuple[BlockingBalancedChannel, BlockingClient]:
+        """Of these, whether they are there or not: those that are have to be reached in time."""
         channel = BlockingBalancedChannel(
-            lambda name: BlockingChannel(self.sockets, self.endpoint(name)), names, away_ms=away_ms
+            lambda name: BlockingChannel(self.sockets, self.endpoint(name)),
+            names,
+            away_ms=away_ms,
+            reach_ms=reach_ms,
         )
         client = BlockingClient(channel, policy_of(failure_threshold=1_000, ladder_s=(0.01,) * 5))
         self._opened.callback(client.close)
@@ -89,7 +93,7 @@ def ask(client: BlockingClient, method: str = "who.are_you", *, timeout_ms: int 
 def test_calls_go_to_all_that_are_there(world: World) -> None:
     """In turn where none has more under way, each call to one."""
     world.start("a", "b", "c")
-    channel, client = world.client("a", "b", "c")
+    channel, client = world.client("a", "b", "c", reach_ms=PATIENCE_MS)
     answered = [ask(client) for _ in range(30)]
     assert {name: answered.count(name) for name in "abc"} == {"a": 10, "b": 10, "c": 10}
     assert channel.served == {"a": 10, "b": 10, "c": 10}
@@ -98,7 +102,10 @@ def test_calls_go_to_all_that_are_there(world: World) -> None:
 def test_one_that_dies_or_was_never_there_is_left_out_and_nobody_sees_it(world: World) -> None:
     """Every question is answered; after the first that failed there it gets none."""
     world.start("a", "b")
-    channel, client = world.client("a", "b", "nobody")
+    channel, client = world.client("a", "b")
+    while {ask(client), ask(client)} != {"a", "b"}:  # on a machine that has much to do one may be late
+        channel, client = world.client("a", "b")
+    channel.update(["a", "b", "nobody"])
     assert {ask(client) for _ in range(12)} == {"a", "b"}
     assert channel.served["nobody"] == 1
     world.servers["a"].stop()
@@ -120,7 +127,7 @@ def test_one_that_is_back_gets_calls_again(world: World) -> None:
 def test_answer_unavailable_goes_on_to_another_where_it_may(world: World) -> None:
     """A call that may not be carried out twice fails; the one that may is answered by the other."""
     world.start("a", "b")
-    _, client = world.client("a", "b", away_ms=0)
+    _, client = world.client("a", "b", away_ms=0, reach_ms=PATIENCE_MS)
     assert [ask(client, "who.refuse") for _ in range(6)] == ["b"] * 6
     refused = list[str]()
     for _ in range(6):
@@ -134,9 +141,15 @@ def test_answer_unavailable_goes_on_to_another_where_it_may(world: World) -> Non
 def test_one_that_hangs_costs_one_call_its_deadline(world: World) -> None:
     """Then the others are asked."""
     world.start("a")
-    channel, client = world.client("a")
-    with pytest.raises(DeadlineExceeded):
-        ask(client, "who.slow", timeout_ms=300)
+    channel, client = world.client("a", reach_ms=PATIENCE_MS)
+    timeout_ms, late = 300, False
+    while not late:  # with more time, until the call got there
+        try:
+            ask(client, "who.slow", timeout_ms=timeout_ms)
+        except DeadlineExceeded:
+            late = True
+        except ServiceUnavailableError:
+            timeout_ms *= 2
     world.start("b")
     channel.update(["a", "b"])
     assert [ask(client) for _ in range(8)] == ["b"] * 8
@@ -145,7 +158,7 @@ def test_one_that_hangs_costs_one_call_its_deadline(world: World) -> None:
 def test_instances_come_and_go_and_the_end_is_an_end(world: World) -> None:
     """Those that left get nothing; a call under way there goes on elsewhere; closed is closed."""
     world.start("a", "b")
-    channel, client = world.client("a")
+    channel, client = world.client("a", reach_ms=PATIENCE_MS)
     found: list[str] = []
     thread = threading.Thread(target=lambda: found.append(ask(client, "who.slow")))
     thread.start()

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from cmatch.enums import Word
 from exchange.domain.enums import ReportList
 from exchange.errors import WireError
-from exchange.schema.codec import MESSAGE_BYTES_MAX, describe
+from exchange.schema.codec import MESSAGE_BYTES_MAX, describe_struct
 from exchange.schema.description import StructDescription, snake, word_runs
 from exchange.schema.frames import REPORT_DTYPES
 
@@ -43,7 +43,7 @@ class EventList(Word):
 
 @cache
 def _struct(name: str) -> StructDescription:
-    return next(struct for file in describe() for struct in file.structs if struct.name == name)
+    return describe_struct(name)
 
 
 @cache

@@ -21,7 +21,7 @@ from exchange.domain.events import Entity, Event, EventEnvelope, TradeExecuted, 
 from exchange.domain.events.catalogue import COMMAND_ANSWERED, ORDER_EVENTS, TRADE_EXECUTED
 from exchange.domain.messages import Answer, ExecutionReport
 from exchange.errors import LogRefused, WireError
-from exchange.schema.codec import decode_list, decode_message, describe, encode_list, encode_message
+from exchange.schema.codec import decode_list, decode_message, describe_struct, encode_list, encode_message
 from exchange.schema.description import camel
 from exchange.schema.event_rows import VERSION, EventList, EventRows, decode_rows, list_of
 
@@ -237,7 +237,7 @@ def _value_json(value: Any, *, large: bool) -> Any:
 @cache
 def large_fields(struct: str) -> frozenset[str]:
     """The fields of a struct that are numbers of 64 bits, or more: several words."""
-    found = next(each for file in describe() for each in file.structs if each.name == struct)
+    found = describe_struct(struct)
     large = {
         field.name.split(".")[0] for field in found.fields if field.bits == 64 and "enum" not in field.type
     }

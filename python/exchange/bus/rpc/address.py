@@ -12,7 +12,7 @@ from exchange.bus.monitor import monitor
 from exchange.bus.options import SocketOptions, configure
 from exchange.errors import SecurityError, TransportError
 
-_WATCHED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+_WATCHED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_DISCONNECTED
 
 
 @dataclass(frozen=True, slots=True)

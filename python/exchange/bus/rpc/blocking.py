@@ -147,6 +147,10 @@ class _Connection:
         if self._standing:
             self._watch()
         while not self._standing:
+            if self._refused:  # libzmq does not try again over this socket
+                self.close()
+                self._open()
+                return Reply(RpcStatus.UNAUTHENTICATED, b"", "the connection's key is not known")
             if not self._wait(reach_ns):
                 raise ServiceUnavailableError(f"nobody answers at {self._address.endpoint}")
             self._watch()
@@ -177,7 +181,7 @@ class _Connection:
 
     def _open(self) -> None:
         self._socket, self._events = self._address.connect()
-        self._standing = self._told = self._broke = False
+        self._standing = self._told = self._broke = self._refused = False
         self._poller = select.poll()
         self._events_fd = int(self._events.getsockopt(zmq.FD))
         for descriptor in (int(self._socket.getsockopt(zmq.FD)), self._events_fd, self._over):
@@ -209,6 +213,8 @@ class _Connection:
             event = event_of(self._events.recv_multipart(zmq.NOBLOCK))
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self._standing = True
+            elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                self._refused = True
             elif self._standing:
                 self._standing, self._broke = False, True
                 break

@@ -6,13 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Final
 
 from exchange.bus.rpc.blocking import BlockingChannel
 from exchange.bus.rpc.calls import NS_A_MS, Call, Reply
 from exchange.errors import DeadlineExceeded, RpcStatus, ServiceUnavailableError
-
-_REACHED_MS: Final = 500  # an instance that cannot be reached for so long is passed over for another one
 
 
 @dataclass(slots=True, eq=False)
@@ -36,13 +33,20 @@ class BlockingBalancedChannel:
         connect: Makes the channel to an instance, by its name: mostly its endpoint.
         instances: Their names; `update` changes them.
         away_ms: How long one is left out.
+        reach_ms: How long one that cannot be reached is waited for, where there are others.
     """
 
     def __init__(
-        self, connect: Callable[[str], BlockingChannel], instances: Collection[str], *, away_ms: int = 500
+        self,
+        connect: Callable[[str], BlockingChannel],
+        instances: Collection[str],
+        *,
+        away_ms: int = 500,
+        reach_ms: int = 500,
     ) -> None:
         self._connect = connect
         self._away_ns = away_ms * NS_A_MS
+        self._reach_ns = reach_ms * NS_A_MS
         self._lock = threading.Lock()
         self._instances: dict[str, _Instance] = {}
         self._turn = 0
@@ -73,7 +77,7 @@ class BlockingBalancedChannel:
         while True:
             chosen, alone = self._choose(tried)
             tried.append(chosen)
-            reach_ns = deadline_ns if alone else min(deadline_ns, _soon(_REACHED_MS))
+            reach_ns = deadline_ns if alone else min(deadline_ns, time.monotonic_ns() + self._reach_ns)
             try:
                 reply = chosen.channel.ask(call, deadline_ns, reach_ns=reach_ns)
             except DeadlineExceeded:
@@ -126,7 +130,3 @@ class BlockingBalancedChannel:
         """Whether a call that one instance did not answer goes to another one at once."""
         with self._lock:
             return call.repeatable and any(each not in tried for each in self._instances.values())
-
-
-def _soon(milliseconds: int) -> int:
-    return time.monotonic_ns() + milliseconds * NS_A_MS
