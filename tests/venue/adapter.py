@@ -65,7 +65,7 @@ REPORT_WORDS = {
     "type": ENUMS["type"],
     "time_in_force": ENUMS["time_in_force"],
 }
-REPORT_FLAGS = {"price": 1, "stop_price": 2, "duplicate": 4, "limit": 8, "kept": 16}
+REPORT_FLAGS = {"price": 1, "stop_price": 2, "duplicate": 4, "limit": 8, "kept": 16, "unposted": 32}
 ANSWER_FLAGS = {"duplicate": 1, "balance": 2, "detail": 4}
 
 
@@ -198,9 +198,9 @@ def report(row: np.void) -> Report:
         found[name] = flagged(row, int(row[name]), REPORT_FLAGS[name], 0)
     numbers = (int(row["limit_value"]), int(row["limit_asked"]))
     found["limit"] = flagged(row, numbers, REPORT_FLAGS["limit"], (0, 0))
-    for name in ("duplicate", "kept"):
+    for name in ("duplicate", "kept", "unposted"):
         found[name] = bool(int(row["flags"]) & REPORT_FLAGS[name])
-    assert int(row["flags"]) < 32
+    assert int(row["flags"]) < 64
     assert not int(row["reserved0"])
     assert not np.any(row["reserved1"])
     return found

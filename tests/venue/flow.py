@@ -11,6 +11,7 @@ from tests.oracle.checks import ALLOWED_TIMES, allowed_flags, used_fields
 from tests.oracle.model import Book
 from tests.oracle.venue import Venue
 from tests.oracle.venue.model import VenueOrder
+from tests.oracle.venue.settlement import next_trade
 from tests.oracle.venue.words import DAY, HOUSE_EXTERNAL, HOUSE_FEES, LIMITS, SECOND, SHARD_EVENTS
 from tests.oracle.words import (
     BAND_MODES,
@@ -49,6 +50,7 @@ UNSIGNED = {
     "stp_group": 64,
     "expected_version": 64,
     "transfer_id": 128,
+    "trade_id": 64,
     "reservation_id": 128,
     "asset": 32,
     "base": 32,
@@ -82,6 +84,9 @@ class Flow:
         """Flows of equal arguments are equal, as long as the venue answers alike."""
         self.rng = random.Random(seed)
         self.stages = random.Random(f"stages {seed}")  # of their own: sessions without them stay as they are
+        self.settling = random.Random(f"settling {seed}")
+        self.settled = self.settling.random() < 0.5
+        self.patience = self.settling.choice((0.1, 0.4, 0.8))  # how likely a trade is posted before all else
         self.judged = 0.03 if seed % 5 == 0 else 0.0
         self.venue = venue
         self.mistakes = mistakes
@@ -106,6 +111,11 @@ class Flow:
         waiting = [shard.number for shard in self.venue.shards.values() if shard.outbox]
         if waiting and rng.random() < self.lag:
             return SHARD_EVENTS, self.venue.clock + rng.choice((0, 1)), self.sent(rng.choice(waiting))
+        if self.venue.unposted and self.settling.random() < self.patience:
+            return "ledger", self.venue.clock + self.settling.choice((0, 0, 1)), self.postings()
+        if self.settling.random() < 0.005:
+            command = {"kind": "set_settlement", "flag": self.settling.choice((0, 1, 1, 2))}
+            return "administration", self.venue.clock, [command]
         family = rng.choices(list(FAMILY_WEIGHTS), list(FAMILY_WEIGHTS.values()))[0]
         leap = rng.choice(LEAPS) if rng.random() < 0.01 else rng.choice(STEPS)
         timestamp = max(0, self.venue.clock + leap)
@@ -169,6 +179,8 @@ class Flow:
             for asset, amount in ((USD, many), (BTC, 300 if self.rich else 25))
         ]
         instruments = [self.definition(id_) for id_ in range(1, self.rng.choice((1, 2)) + 1)]
+        if self.settled:
+            accounts.append({"kind": "set_settlement", "flag": 1})
         return [
             ("instruments", 0, assets),
             ("administration", 0, accounts),
@@ -399,6 +411,33 @@ class Flow:
         id_ = self.serial + (2**64 * self.rng.choice((0, 0, 5)))
         c: Command = {"kind": kind, "account": account, "asset": asset, "amount": amount, "transfer_id": id_}
         return c | {"sent_at": self.rng.randint(0, 99)}
+
+    def postings(self) -> list[Command]:
+        """Trades that wait, in their order, with fees within their bounds; now and then wrong in one way."""
+        rng, waiting = self.settling, self.venue.unposted
+        first = next_trade(self.venue)
+        commands: list[Command] = []
+        for i, trade in enumerate(waiting[: rng.choice((1, 1, 2, 5, 40))]):
+            fees = {
+                name: rng.choice((-most, 0, most, rng.randint(-most, most)))
+                for name, most in zip(("buyer_fee", "seller_fee"), trade.most_fee.values(), strict=True)
+            }
+            commands.append({"kind": "post_trade", "trade_id": first + i, "sent_at": 7} | fees)
+        if rng.random() < 0.2:
+            wrong = rng.choice(commands)
+            name, value = rng.choice(
+                (
+                    ("trade_id", first + len(waiting)),
+                    ("trade_id", rng.choice((0, max(0, first - 1), 2**64 - 1))),
+                    ("buyer_fee", waiting[0].most_fee["buy"] + 1),
+                    ("seller_fee", -waiting[0].most_fee["sell"] - 1),
+                    ("tenant", 1),
+                    ("extra_present", 1 << 15),
+                    ("expected_version", 0),
+                )
+            )
+            wrong[name] = value
+        return commands
 
     # --- instruments and administration -----------------------------------------------------------
 

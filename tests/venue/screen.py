@@ -255,6 +255,11 @@ class Reader:
             c["transfer_id"] = self.transfer(self.request_id())
         return c
 
+    def trade(self, verb: str, words: list[str]) -> Command:
+        """`post_trade 1 fees 5 -2`: the buyer's, the seller's."""
+        c: Command = {"kind": verb, "trade_id": int(words[0])}
+        return c | dict(zip(("buyer_fee", "seller_fee"), map(int, words[2:]), strict=False))
+
     def transfer(self, name: str) -> int:
         """The transfer id that a name stands for; beyond 64 bits."""
         return self.transfers.setdefault(name, 2**64 * 7 + len(self.transfers) + 1)
@@ -323,7 +328,9 @@ class Reader:
         return {"kind": "set_countdown", "account": self.account(words[0]), "timeout": int(words[1])}
 
     def admin(self, verb: str, words: list[str]) -> Command:
-        """`tick`, `stage away`, `stage back of 1`, `policy 1`."""
+        """`tick`, `stage away`, `stage back of 1`, `policy 1`, `settlement service`."""
+        if verb == "settlement":
+            return {"kind": "set_settlement", "flag": {"service": 1, "at_once": 0}.get(words[0], 2)}
         if verb == "stage":
             shard = {"shard": int(words[2])} if words[1:2] == ["of"] else {}
             return {"kind": "set_stage", "flag": {"away": 1, "back": 0}[words[0]]} | shard
@@ -344,6 +351,7 @@ VERBS: dict[str, tuple[str, Read]] = {
     "cancel": ("orders", Reader.target),
     "mass_cancel": ("orders", Reader.mass),
     **dict.fromkeys(("deposit", "withdraw", "transfer", "reserve", "post", "void"), ("ledger", Reader.money)),
+    "post_trade": ("ledger", Reader.trade),
     **dict.fromkeys(WORD_OF_ENUM, ("instruments", Reader.instrument)),
     "define": ("instruments", Reader.definition),
     "asset": ("instruments", Reader.asset),
@@ -354,7 +362,7 @@ VERBS: dict[str, tuple[str, Read]] = {
     "open_session": ("administration", Reader.session),
     "lose_session": ("administration", Reader.session),
     "countdown": ("administration", Reader.countdown),
-    **dict.fromkeys(("tick", "stage", "policy"), ("administration", Reader.admin)),
+    **dict.fromkeys(("tick", "stage", "policy", "settlement"), ("administration", Reader.admin)),
     "collateral": ("administration", Reader.collateral),
 }
 
@@ -446,7 +454,8 @@ def trade_text(r: Report) -> str:
     asset = next(name for name, id_ in ASSETS.items() if id_ == r["fee_asset"])
     fee = f" fee {r['fee']} {asset}" if r["fee"] else ""
     head = f"trade t{r['trade_id']} {r['client_order_id']} {r['last_price']} x {r['last_qty']}"
-    return f"{head} {r['liquidity']}{fee} leaves {r['leaves_qty']}"
+    unposted = " unposted" if r["unposted"] else ""
+    return f"{head} {r['liquidity']}{fee}{unposted} leaves {r['leaves_qty']}"
 
 
 def ended_text(r: Report) -> str:

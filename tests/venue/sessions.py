@@ -23,6 +23,7 @@ SMALL = {
     "max_sessions": (1,),
     "queue_capacity": (1, 3),
     "queue_ttl": (1, 20, 500),
+    "max_unposted_trades": (1, 3),
 }
 
 

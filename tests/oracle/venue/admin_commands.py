@@ -44,6 +44,7 @@ def apply_admin(venue: "VenueState", c: Command) -> None:
             "set_policy": set_policy,
             "set_solo": set_solo,
             "promote": set_solo,
+            "set_settlement": set_settlement,
         }[c["kind"]](venue, c)
 
 
@@ -63,6 +64,7 @@ def checks_of(venue: "VenueState", c: Command) -> Checks:
         "set_policy": policy_checks,
         "set_solo": stage_checks,
         "promote": stage_checks,
+        "set_settlement": settlement_checks,
     }.get(kind)
     if checks is not None:
         yield from checks(venue, c)
@@ -134,6 +136,12 @@ def policy_checks(venue: "VenueState", c: Command) -> Checks:
     """What is looked at before the engine."""
     yield "invalid_field", c["flag"] not in (0, 1, 2)
     yield "instrument_in_use", bool(venue.orders)
+
+
+def settlement_checks(venue: "VenueState", c: Command) -> Checks:
+    """Who settles."""
+    yield "invalid_field", c["flag"] not in (0, 1)
+    yield "trades_not_posted", bool(venue.unposted) and c["flag"] != int(venue.settled_by_service)
 
 
 def collateral_checks(venue: "VenueState", c: Command) -> Checks:
@@ -236,3 +244,8 @@ def set_policy(venue: "VenueState", c: Command) -> None:
 def set_solo(venue: "VenueState", c: Command) -> None:
     """Whether answers wait for a standby."""
     venue.solo = c["flag"] == 1
+
+
+def set_settlement(venue: "VenueState", c: Command) -> None:
+    """When trades are posted."""
+    venue.settled_by_service = c["flag"] == 1

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.oracle import Event
 from tests.oracle.venue.model import VenueOrder, need
+from tests.oracle.venue.settlement import Unposted
 from tests.oracle.venue.words import HOUSE_FEES
 
 if TYPE_CHECKING:
@@ -127,9 +128,13 @@ def trade(venue: "VenueState", event: Event) -> None:
         venue.positions[order.account, market.instrument_id].count(order, 1)
         order.status = "partially_filled" if order.leaves else "filled"
         rate = market.maker_rate if order is maker and not auction else market.taker_rate
+        if venue.settled_by_service:
+            rate = market.reserve_rate
         amount = cost if market.fee_in_quote(order.side) else goods
         fees[order.order_id] = order.charge(amount, rate)
-    if venue.reserves():
+    if venue.settled_by_service:
+        wait(venue, {"buy": buyer, "sell": seller}, {"buy": cost, "sell": goods}, fees)
+    elif venue.reserves():
         pay(venue, buyer, seller, market.quote, cost, fees)
         pay(venue, seller, buyer, market.base, goods, fees)
         for order in (buyer, seller):
@@ -139,7 +144,7 @@ def trade(venue: "VenueState", event: Event) -> None:
         lots = qty if order is buyer else -qty
         position = venue.positions[order.account, market.instrument_id]
         position.fill(lots, cost)
-        if market.fee_in_quote(order.side):
+        if market.fee_in_quote(order.side) and not venue.settled_by_service:
             position.realised -= fees[order.order_id]
     for order in (taker, maker):
         role = "maker" if order is maker else "taker"
@@ -151,7 +156,8 @@ def trade(venue: "VenueState", event: Event) -> None:
             last_qty=qty,
             last_price=event["price"],
             trade_id=venue.trades,
-            fee=fees[order.order_id],
+            fee=0 if venue.settled_by_service else fees[order.order_id],
+            unposted=venue.settled_by_service,
             fee_asset=market.fee_asset(order.side),
             liquidity="auction" if auction else role,
         )
@@ -166,12 +172,39 @@ def pay(
     fees: dict[int, int],
 ) -> None:
     """One leg of a trade, out of what the payer has reserved; it then reserves what the rest needs."""
-    fee = fees[payer.order_id] if payer.market.reserves_fee(payer.side) else 0
-    if payer.leaves == 0:
-        left = 0
-    elif payer.spends:
-        left = payer.reserved - amount - fee
-    else:
-        left = need(payer.market, payer.side, payer.counted, payer.counts_at, payer.fee_due)
+    left = left_of(payer, amount, fees)
     venue.ledger.move(payer.account, receiver.account, asset, amount, payer.reserved - left)
     payer.reserved = left
+
+
+def wait(
+    venue: "VenueState", orders: dict[str, VenueOrder], gives: dict[str, int], fees: dict[int, int]
+) -> None:
+    """What a trade needs stays reserved until it is posted; what its orders had reserved beyond is free."""
+    market = orders["buy"].market
+    held = dict.fromkeys(orders, 0)
+    for side, order in orders.items() if venue.reserves() else ():
+        held[side] = gives[side] + (fees[order.order_id] if market.reserves_fee(side) else 0)
+        left = left_of(order, gives[side], fees)
+        venue.ledger.make(order.account, market.pays(side)).change(0, held[side] + left - order.reserved)
+        order.reserved = left
+    venue.unposted.append(
+        Unposted(
+            market,
+            {side: order.account for side, order in orders.items()},
+            gives,
+            held,
+            {side: fees[order.order_id] for side, order in orders.items()},
+            venue.reserves(),
+        )
+    )
+
+
+def left_of(payer: VenueOrder, amount: int, fees: dict[int, int]) -> int:
+    """What an order still needs after a fill."""
+    fee = fees[payer.order_id] if payer.market.reserves_fee(payer.side) else 0
+    if payer.leaves == 0:
+        return 0
+    if payer.spends:
+        return payer.reserved - amount - fee
+    return need(payer.market, payer.side, payer.counted, payer.counts_at, payer.fee_due)

@@ -32,6 +32,10 @@ def check_money(venue: "VenueState") -> None:
             reserved[hold.account, hold.asset] += hold.amount
     for order in venue.orders.values():
         reserved[order.account, order.market.pays(order.side)] += order.reserved
+    assert venue.settled_by_service or not venue.unposted
+    for trade in venue.unposted:
+        for side, account in trade.accounts.items():
+            reserved[account, trade.market.pays(side)] += trade.held[side]
     for (account, asset), balance in ledger.balances.items():
         totals[asset] += balance.total
         assert balance.reserved == reserved[account, asset]

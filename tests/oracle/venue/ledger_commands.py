@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tests.oracle.venue.model import Command
 from tests.oracle.venue.money import Hold, Outcome
+from tests.oracle.venue.settlement import apply_post
 from tests.oracle.venue.words import (
     ALL_LEDGER_FIELDS,
     HOUSE_EXTERNAL,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 Checks = Iterator[tuple[str, bool]]
 ENDED = {"posted": "already_posted", "voided": "already_voided", "expired": "reservation_expired"}
-NOT_CONTENT = ("correlation_id", "session", "sent_at")
+NOT_CONTENT = ("correlation_id", "session", "sent_at", "trade_id", "buyer_fee", "seller_fee")
 
 
 def content_of(c: Command) -> tuple[tuple[str, object], ...]:
@@ -28,6 +29,9 @@ def content_of(c: Command) -> tuple[tuple[str, object], ...]:
 
 def apply_ledger(venue: "VenueState", c: Command) -> None:
     """One command of the ledger: answers it."""
+    if c["kind"] == "post_trade":
+        apply_post(venue, c)
+        return
     ledger, id_ = venue.ledger, c["transfer_id"]
     early = next((code for code, failed in shape_checks(c) if failed), None)
     if early is not None:

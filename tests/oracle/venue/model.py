@@ -28,6 +28,7 @@ class Sizes:
     max_sessions: int = 1_000
     queue_capacity: int = 10_000
     queue_ttl: int = 5 * SECOND
+    max_unposted_trades: int = 10_000
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from tests.oracle.venue.effects import end, ended, fold, let_go, reserve_anew
 from tests.oracle.venue.model import Accepted, Market, Position, VenueOrder, need
 from tests.oracle.venue.passing import pass_on
 from tests.oracle.venue.requests import Request, content_of
+from tests.oracle.venue.settlement import is_behind
 from tests.oracle.venue.shards import Passed, is_elsewhere
 from tests.oracle.venue.spending import about_affordable, affordable
 from tests.oracle.venue.state import EMPTY_REPORT
@@ -545,6 +546,7 @@ class NewOrder:
             yield "engine_unavailable", special
             yield "queue_full", len(stage.queue) >= venue.sizes.queue_capacity
         yield "queue_full", not stage.away and is_busy(venue, self.market)
+        yield "settlement_behind", is_behind(venue)
         yield from self.bounds()
         yield from self.room()
         yield from self.funds()
@@ -650,6 +652,7 @@ class Replacing:
         yield "killed", venue.is_killed(order.account, market)
         yield "engine_unavailable", venue.stage_of(market).away
         yield "queue_full", is_busy(venue, market)
+        yield "settlement_behind", is_behind(venue)
         leaves = self.leaves = c.get("qty", order.order_qty) - order.cum_qty
         self.worst = order.worst
         if leaves > 0:

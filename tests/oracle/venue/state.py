@@ -8,6 +8,7 @@ from tests.oracle.model import Book
 from tests.oracle.venue.model import Command, Market, Position, Report, Sizes, VenueOrder
 from tests.oracle.venue.money import Ledger
 from tests.oracle.venue.requests import Requests
+from tests.oracle.venue.settlement import Unposted
 from tests.oracle.venue.shards import Shard, Stage, Told
 from tests.oracle.venue.words import DAY, POLICY_ALL, POLICY_NEITHER
 
@@ -37,6 +38,7 @@ EMPTY_REPORT: Report = {
     "liquidity": None,
     "duplicate": False,
     "kept": False,
+    "unposted": False,
     "stop_price": None,
     "limit": None,
     "cancel_reason": None,
@@ -100,6 +102,8 @@ class VenueState:
         self.countdowns: dict[int, int] = {}
         self.policy = POLICY_ALL
         self.solo = False
+        self.settled_by_service = False
+        self.unposted: list[Unposted] = []
 
     # --- telling ----------------------------------------------------------------------------------
 

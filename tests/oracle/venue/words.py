@@ -8,7 +8,7 @@ FAMILIES: Final = ("orders", "ledger", "instruments", "administration")
 SHARD_EVENTS: Final = "shard_events"
 """The family of what shards send, whose kinds are those of the engine's events."""
 ORDER_ACTIONS: Final = ("new", "replace", "cancel", "mass_cancel")
-LEDGER_ACTIONS: Final = ("deposit", "withdraw", "transfer", "reserve", "post", "void_hold")
+LEDGER_ACTIONS: Final = ("deposit", "withdraw", "transfer", "reserve", "post", "void_hold", "post_trade")
 INSTRUMENT_ACTIONS: Final = (
     "define_asset",
     "define_instrument",
@@ -30,6 +30,7 @@ ADMIN_ACTIONS: Final = (
     "set_policy",
     "set_solo",
     "promote",
+    "set_settlement",
 )
 ACTIONS: Final = {
     "orders": ORDER_ACTIONS,
@@ -116,6 +117,10 @@ REJECTS: Final = {
     "capacity_transfers": 2024,
     "capacity_reservations": 2025,
     "accounts_unavailable": 2026,
+    "unexpected_trade": 2027,
+    "fee_out_of_bounds": 2028,
+    "trades_not_posted": 2029,
+    "settlement_behind": 2030,
     "killed": 3001,
     "max_order_qty": 3002,
     "max_order_notional": 3003,
@@ -156,6 +161,7 @@ PASSING: Final = frozenset(
         "queue_full",
         "accounts_unavailable",
         "risk_unavailable",
+        "settlement_behind",
         *(word for word in REJECTS if word.startswith("capacity")),
     }
 )
