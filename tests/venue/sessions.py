@@ -23,7 +23,6 @@ SMALL = {
     "max_sessions": (1,),
     "queue_capacity": (1, 3),
     "queue_ttl": (1, 20, 500),
-    "max_unposted_trades": (1, 3),
 }
 
 
@@ -35,6 +34,8 @@ class Session:
         self.rng = random.Random(seed)
         narrow = self.rng.random() < 0.4
         small = {name: self.rng.choice(sizes) for name, sizes in SMALL.items() if self.rng.random() < 0.25}
+        if random.Random(f"unposted {seed}").random() < 0.15:  # of its own: other sessions stay as they are
+            small["max_unposted_trades"], narrow = 2, True
         self.sizes = Sizes(**(small if narrow else {}))
         self.pair = Pair(self.sizes)
         self.flow = Flow(seed, self.pair.oracle)

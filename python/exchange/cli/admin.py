@@ -288,6 +288,12 @@ WHATS: tuple[What, ...] = (
         (Option("policy", "which", {"choices": list(_POLICIES)}),),
         lambda client, options: client.admin.set_policy(_POLICIES[options.policy]),
     ),
+    What(
+        "settlement",
+        "say who posts trades: a settlement service, or the venue as they are made",
+        (Option("who", "by-service or at-once", {"choices": ["by-service", "at-once"]}),),
+        lambda client, options: client.admin.set_settlement(options.who == "by-service"),
+    ),
 )
 
 

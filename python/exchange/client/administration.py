@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from exchange.client.ids import Names
@@ -29,11 +29,18 @@ from exchange.domain.enums import (
 
 _SYMBOL_BYTES_MAX: Final = 24
 _INT64_MAX: Final = 2**63 - 1
+TRADES_MAX: Final = 400
+"""Of one request that posts trades: what fits into a frame."""
 
 
 def first_answer(rows: Records, durability: Sequence[int]) -> AdminAnswer:
     """The answer of a request with one record."""
     return admin_answer(rows[0], durability[0])
+
+
+def every_answer(rows: Records, durability: Sequence[int]) -> tuple[AdminAnswer, ...]:
+    """The answers of a request with several records, in their order."""
+    return tuple(map(admin_answer, rows, durability))
 
 
 class AdminRequests:
@@ -518,6 +525,41 @@ class AdminRequests:
     def set_solo(self, on: bool, *, correlation_id: str | None = None) -> Request[AdminAnswer]:
         """Let answers leave without a standby, on the disk alone; or (False) wait for one again."""
         return self._admin(AdminAction.SET_SOLO, correlation_id, flag=int(on))
+
+    def set_settlement(self, by_service: bool, *, correlation_id: str | None = None) -> Request[AdminAnswer]:
+        """Let a settlement service post trades, with their fees; or (False) post them as they are made."""
+        return self._admin(AdminAction.SET_SETTLEMENT, correlation_id, flag=int(by_service))
+
+    def post_trades(self, trades: Iterable[tuple[int, int, int]]) -> Request[tuple[AdminAnswer, ...]]:
+        """Post trades that wait for their settlement: each moves money, goods and both fees in one posting.
+
+        Args:
+            trades: Of each its id, the buyer's fee and the seller's, in minor units of the asset in which
+                the side is charged; negative: a rebate. In the order of their ids, none left out; 1 to
+                TRADES_MAX.
+
+        Raises:
+            ValueError: None, or more than fit into a frame.
+        """
+        names, layout = self._names, LAYOUTS[CommandList.LEDGER]
+        sent_at, keys, rows = names.sent_at(), [], []
+        for trade_id, buyer_fee, seller_fee in trades:
+            keys.append(names.correlation_id().encode("ascii"))
+            rows.append(
+                layout.pack(
+                    {
+                        "kind": int(LedgerAction.POST_TRADE),
+                        "trade_id": whole("trade_id", trade_id),
+                        "buyer_fee": whole("buyer_fee", buyer_fee),
+                        "seller_fee": whole("seller_fee", seller_fee),
+                        "sent_at": sent_at,
+                        "correlation_id": keys[-1],
+                    }
+                )
+            )
+        if not 1 <= len(rows) <= TRADES_MAX:
+            raise ValueError(f"{len(rows)} trades: expected 1 to {TRADES_MAX}")
+        return Request(CommandList.LEDGER, layout.rows(b"".join(rows)), every_answer, keys)
 
     def _of(self, account: int | None) -> int:
         if account is None:

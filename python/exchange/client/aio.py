@@ -153,10 +153,10 @@ def _core(
 
 
 def _admin(
-    make: Callable[Concatenate[AdminRequests, P], Request[AdminAnswer]],
-) -> Callable[Concatenate[AsyncAdmin, P], Awaitable[AdminAnswer]]:
+    make: Callable[Concatenate[AdminRequests, P], Request[T]],
+) -> Callable[Concatenate[AsyncAdmin, P], Awaitable[T]]:
     @functools.wraps(make)
-    def method(admin: AsyncAdmin, /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[AdminAnswer]:
+    def method(admin: AsyncAdmin, /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         return admin.client.submit(make(admin.client.make.admin, *args, **kwargs))
 
     return method
@@ -208,6 +208,8 @@ class AsyncAdmin:
     set_collateral = _admin(AdminRequests.set_collateral)
     set_policy = _admin(AdminRequests.set_policy)
     set_solo = _admin(AdminRequests.set_solo)
+    set_settlement = _admin(AdminRequests.set_settlement)
+    post_trades = _admin(AdminRequests.post_trades)
 
 
 class AsyncQuestions:

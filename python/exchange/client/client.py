@@ -88,10 +88,10 @@ def _core(make: Callable[Concatenate[CoreQueries, P], Request[T]]) -> Callable[C
 
 
 def _admin(
-    make: Callable[Concatenate[AdminRequests, P], Request[AdminAnswer]],
-) -> Callable[Concatenate[Admin, P], AdminAnswer]:
+    make: Callable[Concatenate[AdminRequests, P], Request[T]],
+) -> Callable[Concatenate[Admin, P], T]:
     @functools.wraps(make)
-    def method(admin: Admin, /, *args: P.args, **kwargs: P.kwargs) -> AdminAnswer:
+    def method(admin: Admin, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return admin.client.call(make(admin.client.make.admin, *args, **kwargs))
 
     return method
@@ -141,6 +141,8 @@ class Admin:
     set_collateral = _admin(AdminRequests.set_collateral)
     set_policy = _admin(AdminRequests.set_policy)
     set_solo = _admin(AdminRequests.set_solo)
+    set_settlement = _admin(AdminRequests.set_settlement)
+    post_trades = _admin(AdminRequests.post_trades)
 
 
 class Questions:

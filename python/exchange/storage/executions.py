@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cmatch._core import Disk, JournalReader, JournalRecord, Venue
-from exchange.domain.enums import ExecType, Liquidity
+from exchange.domain.enums import ExecType, Liquidity, ReportFlag
 from exchange.errors import StorageError
 from exchange.schema.event_rows import ROWS_MAX, TRADE_DTYPE, EventList, Records, Tenants
 from exchange.storage.directory import DataDirectory
@@ -174,6 +174,7 @@ class ExecutionFold:
         rows["price"], rows["qty"] = taker["last_price"], taker["last_qty"]
         rows["taker_side"] = taker["side"]
         rows["auction"] = taker["liquidity"] == int(Liquidity.AUCTION)
+        rows["unposted"] = taker["flags"] & int(ReportFlag.UNPOSTED) != 0
         for name, side in (("taker", taker), ("maker", maker)):
             rows[f"{name}_order_id"], rows[f"{name}_account"] = side["order_id"], side["account"]
             rows[f"{name}_fee"], rows[f"{name}_fee_asset"] = side["fee"], side["fee_asset"]

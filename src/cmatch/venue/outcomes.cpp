@@ -118,10 +118,8 @@ void report_fill(VenueState& state, const VenueOrder& order, const Share& share,
   report.last_qty = event.qty;
   report.last_price = event.price;
   report.trade_id = state.trades;
-  if (state.settlement.mode == SettlementMode::by_service)
-    report.flags |= kReportUnposted;
-  else
-    report.fee = share.fee;
+  report.fee = share.fee;
+  if (state.settlement.mode == SettlementMode::by_service) report.flags |= kReportUnposted;
   report.fee_asset = state.ledger.asset(share.fee_in_base ? instrument.base : instrument.quote).id;
   report.liquidity = static_cast<std::uint16_t>(liquidity);
 }

@@ -291,7 +291,7 @@ enum ReportFlag : std::uint16_t {
   kReportDuplicate = 1 << 2, // the first answer to this client order id, given again
   kReportLimit = 1 << 3,     // limit_value and limit_asked say which bound was met
   kReportKept = 1 << 4,      // replaced: priority was kept
-  kReportUnposted = 1 << 5,  // trade: it is not settled yet, and its fee is not known
+  kReportUnposted = 1 << 5,  // trade: it is not settled yet, and fee is the most that it may be
 };
 
 struct ExecutionReport {

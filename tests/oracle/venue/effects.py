@@ -156,7 +156,7 @@ def trade(venue: "VenueState", event: Event) -> None:
             last_qty=qty,
             last_price=event["price"],
             trade_id=venue.trades,
-            fee=0 if venue.settled_by_service else fees[order.order_id],
+            fee=fees[order.order_id],
             unposted=venue.settled_by_service,
             fee_asset=market.fee_asset(order.side),
             liquidity="auction" if auction else role,

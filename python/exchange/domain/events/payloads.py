@@ -34,6 +34,7 @@ class TradeExecuted:
     correlation_id: str = ""
     maker_leaves_qty: int = 0
     taker_leaves_qty: int = 0
+    unposted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,7 @@ struct TradeExecuted @0xbf591a0a2d9a0bbd {
   correlationId4 @22 :UInt64;  # [ASCII]
   makerLeavesQty @23 :Int64;  # [lots] what the orders had left after it
   takerLeavesQty @24 :Int64;  # [lots]
+  unposted @25 :UInt16;  # 1: it waits for its settlement, and its fees are the most that they may be
 }
 
 struct DeadLetter @0xcd0355b88771b0b1 {
