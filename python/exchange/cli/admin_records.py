@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from operator import itemgetter
 from typing import Any, Final
 
 from cmatch.rejects import RejectCode
@@ -151,7 +152,7 @@ def _history(client: Client, options: argparse.Namespace) -> tuple[list[Record],
 
 def _limits(client: Client, options: argparse.Namespace) -> tuple[list[Record], Lines]:
     record = asdict(client.admin.limits(options.account))
-    return [record], {name: lambda each, name=name: each[name] for name in record if name != "user_id"}
+    return [record], _columns(name for name in record if name != "user_id")
 
 
 def _records(method: str) -> _Show:
@@ -160,9 +161,13 @@ def _records(method: str) -> _Show:
             {name: _plain(value) for name, value in asdict(each).items()}
             for each in getattr(client.admin, method)()
         ]
-        return found, {name: lambda each, name=name: each[name] for name in (found[0] if found else ())}
+        return found, _columns(found[0] if found else ())
 
     return records
+
+
+def _columns(names: Iterable[str]) -> Lines:
+    return {name: itemgetter(name) for name in names}
 
 
 def _plain(value: Any) -> Any:
@@ -196,7 +201,7 @@ def _set_schedule(client: Client, options: argparse.Namespace) -> Record:
     tiers = []
     for text in options.tier:
         numbers = text.split(":")
-        if len(numbers) != 3:  # noqa: PLR2004  # VOLUME:MAKER:TAKER
+        if len(numbers) != 3:  # VOLUME:MAKER:TAKER
             raise ValueError(f"--tier {text}: expected VOLUME:MAKER:TAKER")
         volume, maker, taker = map(int, numbers)
         tiers.append(FeeTier(volume_min=volume, maker_rate=maker, taker_rate=taker))

@@ -1,4 +1,4 @@
-"""Questions and requests to the admin service: what there is, who changed it when and why, and records of it."""
+"""Questions and requests to the admin service: what there is, and who changed it when and why."""
 
 from __future__ import annotations
 

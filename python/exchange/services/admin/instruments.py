@@ -115,7 +115,7 @@ def _new(record: InstrumentRecord) -> Body:
 
 
 def _rescale(body: Body, name: str, said: str, step: str, scale: str, numbers: tuple[str, ...]) -> None:
-    """Sets a step by its size as a decimal; by a finer scale, numbers that are there go on to mean the same."""
+    """Sets a step by its size, a decimal; by a finer scale, numbers that are there go on to mean the same."""
     try:
         size = Decimal(said)
     except InvalidOperation:
