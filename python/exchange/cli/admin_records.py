@@ -55,6 +55,7 @@ def add_records(chosen: Any) -> None:
     add_file(history)
     shown = {
         "instruments": "all instruments",
+        "accounts": "all accounts",
         "tenants": "all tenants",
         "providers": "all liquidity providers",
         "fee-schedules": "all fee schedules",
@@ -69,7 +70,8 @@ def add_records(chosen: Any) -> None:
 
 def run_records(options: argparse.Namespace) -> int:
     """Asks or sets, and prints; returns 0."""
-    _check_there(options)
+    if options.what != "accounts":  # the replica has them
+        _check_there(options)
     with connect(options) as client:
         try:
             if options.what in _SET:
@@ -78,6 +80,7 @@ def run_records(options: argparse.Namespace) -> int:
             records, lines = _SHOWN[options.what](client, options)
         except (ValueError, LookupError, OverflowError) as error:
             raise ConfigError(f"admin {options.what}: {error}") from None
+    options.what = {"history": "changes"}.get(options.what, options.what)
     show(options, records, tuple(records[0]) if records else _CHANGE_NAMES, lines, left=len(lines))
     return 0
 
@@ -147,12 +150,21 @@ def _history(client: Client, options: argparse.Namespace) -> tuple[list[Record],
         oldest_first=options.oldest_first,
         **span_of(options),
     )
-    return [asdict(row) for row in rows], _CHANGE_LINES
+    records = [asdict(row) for row in rows]
+    if options.json and not options.arrow:
+        for record in records:
+            record |= {name: json.loads(record[name] or "null") for name in ("before", "afterwards")}
+    return records, _CHANGE_LINES
 
 
 def _limits(client: Client, options: argparse.Namespace) -> tuple[list[Record], Lines]:
     record = asdict(client.admin.limits(options.account))
     return [record], _columns(name for name in record if name != "user_id")
+
+
+def _accounts(client: Client, _: argparse.Namespace) -> tuple[list[Record], Lines]:
+    found = [asdict(each) for each in client.query.accounts()]
+    return found, _columns(found[0] if found else ())
 
 
 def _records(method: str) -> _Show:
@@ -257,6 +269,7 @@ _CHANGE_LINES: Final[Lines] = {
 _SHOWN: Final[dict[str, _Show]] = {
     "history": _history,
     "instruments": _records("instruments"),
+    "accounts": _accounts,
     "tenants": _records("tenants"),
     "providers": _records("providers"),
     "fee-schedules": _records("fee_schedules"),
@@ -269,4 +282,4 @@ _SET: Final[dict[str, Callable[[Client, argparse.Namespace], Record]]] = {
     "fees": _set_fees,
 }
 RECORDS: Final = frozenset(_SHOWN) | frozenset(_SET)
-"""What is the admin service's, and no command of the core's."""
+"""What is no command of the core's."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from exchange.bus.rpc import Call
 from exchange.domain.contracts.admin import (
     InstrumentFees,
@@ -11,6 +14,7 @@ from exchange.domain.contracts.admin import (
     SetFeesRequest,
     UpsertInstrumentRequest,
 )
+from exchange.domain.enums import Phase
 from exchange.errors import RpcError, RpcStatus
 from exchange.services.admin.changing import Body
 from exchange.services.admin.core_link import Make
@@ -18,6 +22,9 @@ from exchange.services.admin.desk import Desk, check_version
 from exchange.services.admin.instruments import definition_of, fees_of, keywords_of, record_of
 from exchange.services.admin.pages import page_of
 from exchange.services.admin.store import Entity, entities_of, entity_of
+
+# In which an instrument may be defined anew: the day of trading begins in one of them.
+_OF_DEFINITIONS = frozenset(map(str, (Phase.CLOSED, Phase.PRE_OPEN, Phase.CONTINUOUS)))
 
 
 class Markets:
@@ -44,9 +51,9 @@ class Markets:
             before = there.body if there else None
             body = definition_of(record, before, await self._desk.assets())
             if before is None or _without_phase(body) != _without_phase(before):
-                await self._desk.command(call, request.reason, lambda of: _define(number, body, of))
+                await self._define(call, request.reason, number, body)
             elif body["phase"] != before["phase"]:
-                await self._desk.command(call, request.reason, lambda of: _phase(number, body["phase"], of))
+                await self._desk.command(call, request.reason, *_phases(number, body["phase"]))
             return record_of(await self._read(number), await self._desk.assets())
 
     async def list_all(self, request: ListInstrumentsRequest, _: Call) -> ListInstrumentsReply:
@@ -73,8 +80,15 @@ class Markets:
             body |= {"maker_rate": fees.maker_rate, "taker_rate": fees.taker_rate}
             if fees.fee_mode is not None:
                 body["fee_mode"] = str(fees.fee_mode)
-            await self._desk.command(call, request.reason, lambda of: _define(number, body, of))
+            await self._define(call, request.reason, number, body)
             return fees_of(await self._read(number))
+
+    async def _define(self, call: Call, reason: str, number: int, body: Body) -> None:
+        if body["phase"] not in _OF_DEFINITIONS:
+            raise RpcError(
+                RpcStatus.FAILED_PRECONDITION, f"{body['symbol']} is in {body['phase']}: close it before"
+            )
+        await self._desk.command(call, reason, lambda of: _definition(number, body, of))
 
     async def _known(self) -> list[Entity]:
         """Those whose definition is known: a log that begins later may have a phase of others."""
@@ -99,10 +113,16 @@ def _without_phase(body: Body) -> Body:
     return {name: value for name, value in body.items() if name != "phase"}
 
 
-def _define(number: int, body: Body, correlation_id: str) -> Make:
+def _definition(number: int, body: Body, correlation_id: str) -> Make:
     return lambda make: make.define_instrument(
         number, body["symbol"], correlation_id=correlation_id, **keywords_of(body)
     )
+
+
+def _phases(number: int, phase: str) -> list[Callable[[str], Make]]:
+    """The steps to a phase: a closed instrument opens by way of pre_open."""
+    steps = [phase] if phase == str(Phase.CLOSED) else [str(Phase.PRE_OPEN), phase]
+    return [partial(_phase, number, each) for each in steps]
 
 
 def _phase(number: int, phase: str, correlation_id: str) -> Make:
