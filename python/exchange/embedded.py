@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, NoReturn, Self
 
 from cmatch._core import (
     CrashKind,
@@ -44,6 +44,7 @@ from exchange.client.stepping import (
 )
 from exchange.client.streams import Hub
 from exchange.domain import queries as q
+from exchange.domain.contracts.method import Unary
 from exchange.errors import RpcError, RpcStatus, StorageError
 from exchange.resilience import Policies, SystemClock
 from exchange.runtime.caller import Caller
@@ -283,6 +284,14 @@ class Replica:
     def seen(self) -> int:
         """The last journal sequence of which the client saw an answer."""
         return self._session.sequence
+
+    async def unary(self, method: Unary[Any, Any], request: object, timeout_ms: int | None) -> NoReturn:
+        """None: nothing runs beside this program.
+
+        Raises:
+            RpcError: UNIMPLEMENTED.
+        """
+        raise RpcError(RpcStatus.UNIMPLEMENTED, f"an embedded exchange has no {method.service}")
 
     async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
         """The reply to one request; there at once.

@@ -7,7 +7,9 @@ import threading
 
 import pytest
 
+from cmatch.rejects import RejectCode
 from exchange.bus.log.events import events_of
+from exchange.domain.enums import Phase
 from exchange.domain.events import Event
 from exchange.runtime.changes import CHANGES, ChangeWatch
 from tests.event_log.published import NAMES, Exchange, busy
@@ -37,6 +39,7 @@ CHANGED = [
     ("AssetDefined", "Asset", "50"),
     ("AssetDefined", "Asset", "51"),
     ("PhaseSet", "Instrument", str(MARKET)),
+    ("ChangeRefused", "Refusal", "999"),
     ("KillSwitchSet", "KillSwitch", str(ALICE)),
     ("KillSwitchSet", "KillSwitch", str(ALICE)),
     ("LimitsSet", "Limits", str(ALICE)),
@@ -44,7 +47,7 @@ CHANGED = [
 
 
 def test_every_change_that_was_carried_out_is_an_event(exchange: Exchange) -> None:
-    """With its command, who wished it, and the journal's sequence; what was refused is none."""
+    """With its command, who wished it, and the journal's sequence; what was refused says so."""
     before = exchange.writer.sequence
     change(exchange)
     busy(exchange.writer, count=20)
@@ -57,9 +60,13 @@ def test_every_change_that_was_carried_out_is_an_event(exchange: Exchange) -> No
     assert [batch.first_seq for batch in batches] == list(range(1, len(events) + 1))
     for event in events:
         assert event.causation_id == f"cmd-{event.entity.sequence}"
-        assert (event.producer, event.tenant_id) == ("admin", str(event.payload.tenant))
+        command = getattr(event.payload, "command", event.payload)
+        assert (event.producer, event.tenant_id) == ("admin", str(command.tenant))
     assert mine[0].payload.symbol == "XAU"
-    assert mine[5].payload.max_open_orders == 7
+    refused = mine[3].payload
+    assert (refused.reject, refused.instrument.phase) == (RejectCode.UNKNOWN_INSTRUMENT, Phase.HALTED)
+    assert (refused.instrument.instrument_id, refused.administration) == (999, None)
+    assert mine[6].payload.max_open_orders == 7
 
 
 def test_publisher_that_comes_back_goes_on_behind_the_last_change(exchange: Exchange) -> None:
@@ -109,6 +116,7 @@ def test_watch_says_what_changed_and_how_far_it_is(exchange: Exchange) -> None:
         "Instrument",
         "KillSwitch",
         "Limits",
+        "Refusal",
     }
     with exchange.open_log() as log, log.reader(NAMES[CHANGES]) as reader:
         assert events_of(reader.read()[-1])[-1].entity.sequence == end

@@ -72,7 +72,6 @@ _WEEK: Final = Retention(7 * _DAY_NS, 4 * _GIB)
 _TICKS: Final = Retention(_DAY_NS, 4 * _GIB)
 _QUARTER: Final = Retention(90 * _DAY_NS, 16 * _GIB)
 _FOREVER: Final = Retention(None, 4 * _GIB)
-_ALL: Final = tuple(name for name in SERVICES if name != "admin")
 
 
 def _dead_letters(number: int, service: str) -> Topic:
@@ -128,7 +127,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic("rfq.lifecycle", "rfqId", {"rfq": 15}, ("execution", "notifications", "analysis"), _QUARTER),
     Topic("rfq.quotes", "rfqId", {"rfq": 16}, ("rfq", "analysis"), _WEEK),
     Topic("risk.alerts", "tenantId", {"risk": 17, "liquidation": 18}, ("notifications", "admin"), _QUARTER),
-    Topic("admin.changes", "entityId", {"admin": 19}, _ALL, _FOREVER),
+    Topic("admin.changes", "entityId", {"admin": 19}, SERVICES, _FOREVER),
+    Topic("admin.records", "entityId", {"admin": 20}, SERVICES, _FOREVER),
     *(_dead_letters(number, service) for number, service in enumerate(SERVICES)),
 )
 

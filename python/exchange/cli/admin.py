@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from exchange.cli.admin_records import RECORDS, add_records, add_why, explained, run_records
 from exchange.cli.common import as_json
 from exchange.cli.connecting import add_client, connect
 from exchange.client import AdminAnswer, Client
@@ -16,7 +17,10 @@ from exchange.errors import ConfigError
 
 DESCRIPTION = """Commands of operators: each is sequenced and journaled like an order, and answered. Amounts
 and prices are decimals, assets and instruments go by symbol or number. `exchange admin WHAT --help` lists
-the options."""
+the options.
+
+An exchange whose setting admin.enabled is true keeps who changed what, when, and (--why) why: `history` shows
+it. It keeps tenants, liquidity providers and fee schedules, too."""
 
 Call = Callable[[Client, argparse.Namespace], AdminAnswer]
 
@@ -304,13 +308,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command = chosen.add_parser(what.name, help=what.help, description=what.help)
         for option in what.options:
             command.add_argument(option.name, help=option.help, **option.more)
+        add_why(command)
         add_client(command)
         command.set_defaults(call=what.call)
+    add_records(chosen)
 
 
 def run(options: argparse.Namespace) -> int:
     """Sends the command; returns 0, or 1 where it was refused."""
-    with connect(options) as client:
+    if options.what in RECORDS:
+        return run_records(options)
+    with connect(options) as client, explained(client, options):
         try:
             answer: AdminAnswer = options.call(client, options)
         except (ValueError, LookupError, TypeError, OverflowError) as error:

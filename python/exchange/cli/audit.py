@@ -12,7 +12,8 @@ from exchange.bus.topics import TopicTable
 from exchange.cli import audit_log
 from exchange.cli.common import add_settings, settings_of
 from exchange.config import Settings
-from exchange.runtime.audit import Audit, Auditor, PublishedAudit, audit
+from exchange.runtime.audit import Audit, Auditor, ChangesAudit, PublishedAudit, audit
+from exchange.runtime.changes import CHANGES
 from exchange.runtime.publisher import EXECUTIONS, TRADES, open_log
 
 DESCRIPTION = """Replay the journal of a data directory, whether its exchange runs or not, and hold everything
@@ -83,6 +84,8 @@ def audit_of(settings: Settings, *, paid_in: Mapping[int, int] | None = None, st
             for name in (EXECUTIONS, TRADES)
             if settings.events.publish or events.extent(topics.full_name(name)).end
         ]
+        if settings.events.publish or events.extent(topics.full_name(CHANGES)).end:
+            auditors.append(ChangesAudit(events, topics))
         if settings.history.enabled:
             auditors.append(opened.enter_context(_rows_of("history", "HistoryAudit", settings)))
         if settings.market_data.enabled:

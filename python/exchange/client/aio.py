@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from exchange.bus.curve import KeyPair
 from exchange.bus.rpc import MessageStream
+from exchange.client.administering import WHY, Administering, because
 from exchange.client.administration import AdminRequests
 from exchange.client.asking import ReplicaAsker, WayToReplica, no_replica
 from exchange.client.connecting import check_let_in, parts
@@ -157,7 +158,24 @@ def _admin(
 ) -> Callable[Concatenate[AsyncAdmin, P], Awaitable[T]]:
     @functools.wraps(make)
     def method(admin: AsyncAdmin, /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        return admin.client.submit(make(admin.client.make.admin, *args, **kwargs))
+        client = admin.client
+        request = make(client.make.admin, *args, **kwargs)
+        return _explained(client, request, why) if (why := WHY.get()) else client.submit(request)
+
+    return method
+
+
+async def _explained(client: AsyncClient, request: Request[T], why: str) -> T:
+    await client.ask(client.make.administering.explain(request.correlation_id, why))
+    return await client.submit(request)
+
+
+def _desk(
+    make: Callable[Concatenate[Administering, P], Query[T]],
+) -> Callable[Concatenate[AsyncAdmin, P], Awaitable[T]]:
+    @functools.wraps(make)
+    def method(admin: AsyncAdmin, /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        return admin.client.ask(make(admin.client.make.administering, *args, **kwargs))
 
     return method
 
@@ -183,7 +201,10 @@ def _market(
 
 
 class AsyncAdmin:
-    """Commands of operators, to be awaited."""
+    """Commands of operators, and what the admin service knows of them, to be awaited.
+
+    One that is explained (`because`) is sent when it is awaited.
+    """
 
     def __init__(self, client: AsyncClient) -> None:
         self.client = client
@@ -210,6 +231,19 @@ class AsyncAdmin:
     set_solo = _admin(AdminRequests.set_solo)
     set_settlement = _admin(AdminRequests.set_settlement)
     post_trades = _admin(AdminRequests.post_trades)
+    changes = _desk(Administering.changes)
+    instruments = _desk(Administering.instruments)
+    tenants = _desk(Administering.tenants)
+    providers = _desk(Administering.providers)
+    fee_schedules = _desk(Administering.fee_schedules)
+    limits = _desk(Administering.limits)
+    upsert_instrument = _desk(Administering.upsert_instrument)
+    upsert_tenant = _desk(Administering.upsert_tenant)
+    upsert_provider = _desk(Administering.upsert_provider)
+    upsert_fee_schedule = _desk(Administering.upsert_fee_schedule)
+    set_fees = _desk(Administering.set_fees)
+    explain = _desk(Administering.explain)
+    because = staticmethod(because)
 
 
 class AsyncQuestions:
@@ -337,6 +371,7 @@ class AsyncClient(Face):
         queries: str | Sequence[str] | None = None,
         history: str | Sequence[str] | None = None,
         marketdata: str | Sequence[str] | None = None,
+        admin: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -365,6 +400,7 @@ class AsyncClient(Face):
             server_key,
             security_context,
             endpoints_of(marketdata),
+            endpoints_of(admin),
         )
         made = parts(settings, place, account, after)
         runner = LoopRunner(made.session, made.dealer, made.hub)

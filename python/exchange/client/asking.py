@@ -1,4 +1,4 @@
-"""The way to replicas and to the history over RPC: for an event loop, and for threads that wait."""
+"""The way to replicas and services over RPC: for an event loop, and for threads that wait."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from exchange.client.queries import method_of
 from exchange.domain import queries as q
 from exchange.domain.contracts import STREAM_TICKS
 from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
+from exchange.domain.contracts.method import ReplyT, RequestT, Unary
 from exchange.errors import ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.runtime.registry import BEAT_S, Registry
@@ -35,6 +36,7 @@ C = TypeVar("C", RpcClient, BlockingClient)
 
 _HISTORY: Final = "history."
 _MARKET: Final = ("marketdata.", "MarketDataService.")
+_ADMIN: Final = ("admin.", "AdminService.", "Operator.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class ReplicaAsker:
             lambda channel: RpcClient(channel, policies.of("client", "replica")),
             lambda channel: RpcClient(channel, policies.of("client", "history")),
             lambda channel: RpcClient(channel, policies.of("client", "marketdata")),
+            lambda channel: RpcClient(channel, policies.of("client", "admin")),
         )
 
     @property
@@ -97,6 +100,14 @@ class ReplicaAsker:
             repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)
+
+    async def unary(
+        self, method: Unary[RequestT, ReplyT], request: RequestT, timeout_ms: int | None
+    ) -> ReplyT:
+        """The reply of a method of a contract; asked again where that is allowed."""
+        stub = Stub(self._clients.of(method.path))
+        timeout_ms = timeout_ms or self._way.timeout_ms
+        return await stub.ask(method, request, metadata=self._way.metadata(), timeout_ms=timeout_ms)
 
     def ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
         """Ticks of market data, until it is left."""
@@ -127,6 +138,7 @@ class BlockingAsker:
             lambda channel: BlockingClient(channel, policies.of("client", "replica")),
             lambda channel: BlockingClient(channel, policies.of("client", "history")),
             lambda channel: BlockingClient(channel, policies.of("client", "marketdata")),
+            lambda channel: BlockingClient(channel, policies.of("client", "admin")),
         )
 
     @property
@@ -145,6 +157,19 @@ class BlockingAsker:
             repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)
+
+    async def unary(
+        self, method: Unary[RequestT, ReplyT], request: RequestT, timeout_ms: int | None
+    ) -> ReplyT:
+        """See `ReplicaAsker.unary`."""
+        payload = self._clients.of(method.path).call(
+            method.path,
+            encode_message(request),
+            metadata=self._way.metadata(),
+            timeout_ms=timeout_ms or self._way.timeout_ms,
+            repeatable=method.idempotent,
+        )
+        return decode_message(method.reply, payload)
 
     def _connect(self, endpoint: str) -> BlockingChannel:
         place = self._way.place
@@ -178,6 +203,7 @@ class _Clients(Generic[C]):
         replica_over: Callable[[B], C],
         history_over: Callable[[B], C],
         market_over: Callable[[B], C],
+        admin_over: Callable[[B], C],
     ) -> None:
         self._replica: C | None = replica_over(channel_to(place.replicas)) if place.replicas else None
         self._history: C | None = None
@@ -188,11 +214,14 @@ class _Clients(Generic[C]):
             if place.registry is not None:
                 self._instances = Instances(place.registry, "history", channel)
         self._market: C | None = market_over(channel_to(place.markets)) if place.markets else None
+        self._admin: C | None = admin_over(channel_to(place.admins)) if place.admins else None
 
     @property
     def all(self) -> list[C]:
         """Those that there are."""
-        return [each for each in (self._replica, self._history, self._market) if each is not None]
+        return [
+            each for each in (self._replica, self._history, self._market, self._admin) if each is not None
+        ]
 
     def of(self, method: str) -> C:
         """Who answers a method.
@@ -207,6 +236,13 @@ class _Clients(Generic[C]):
                     " an exchange has it where market_data.enabled is true"
                 )
             return self._market
+        if method.startswith(_ADMIN):
+            if self._admin is None:
+                raise ServiceUnavailableError(
+                    "no administration is known: give its endpoint to connect(..., admin=...);"
+                    " an exchange has it where admin.enabled is true"
+                )
+            return self._admin
         if not method.startswith(_HISTORY):
             if self._replica is None:
                 raise no_replica()

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from exchange.bus.curve import KeyPair
+from exchange.client.administering import WHY, Administering, because
 from exchange.client.administration import AdminRequests
 from exchange.client.connecting import check_let_in, parts
 from exchange.client.core_queries import CoreQueries
@@ -92,7 +93,19 @@ def _admin(
 ) -> Callable[Concatenate[Admin, P], T]:
     @functools.wraps(make)
     def method(admin: Admin, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return admin.client.call(make(admin.client.make.admin, *args, **kwargs))
+        client = admin.client
+        request = make(client.make.admin, *args, **kwargs)
+        if why := WHY.get():
+            client.ask(client.make.administering.explain(request.correlation_id, why))
+        return client.call(request)
+
+    return method
+
+
+def _desk(make: Callable[Concatenate[Administering, P], Query[T]]) -> Callable[Concatenate[Admin, P], T]:
+    @functools.wraps(make)
+    def method(admin: Admin, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return admin.client.ask(make(admin.client.make.administering, *args, **kwargs))
 
     return method
 
@@ -116,7 +129,11 @@ def _market(
 
 
 class Admin:
-    """Commands of operators; each waits for its answer."""
+    """Commands of operators, and what the admin service knows of them; each waits for its answer.
+
+    with client.admin.because("listing of EUR"):
+        client.admin.define_asset(3, "EUR", 2)
+    """
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -143,6 +160,19 @@ class Admin:
     set_solo = _admin(AdminRequests.set_solo)
     set_settlement = _admin(AdminRequests.set_settlement)
     post_trades = _admin(AdminRequests.post_trades)
+    changes = _desk(Administering.changes)
+    instruments = _desk(Administering.instruments)
+    tenants = _desk(Administering.tenants)
+    providers = _desk(Administering.providers)
+    fee_schedules = _desk(Administering.fee_schedules)
+    limits = _desk(Administering.limits)
+    upsert_instrument = _desk(Administering.upsert_instrument)
+    upsert_tenant = _desk(Administering.upsert_tenant)
+    upsert_provider = _desk(Administering.upsert_provider)
+    upsert_fee_schedule = _desk(Administering.upsert_fee_schedule)
+    set_fees = _desk(Administering.set_fees)
+    explain = _desk(Administering.explain)
+    because = staticmethod(because)
 
 
 class Questions:
@@ -225,6 +255,7 @@ class Client(Face):
         queries: str | Sequence[str] | None = None,
         history: str | Sequence[str] | None = None,
         marketdata: str | Sequence[str] | None = None,
+        admin: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -248,6 +279,7 @@ class Client(Face):
                 `queries.sock` beside the first ipc `orders.sock`.
             history: Likewise of the order history; by default the instances that run there.
             marketdata: Likewise of market data; by default the `marketdata.sock` there.
+            admin: Likewise of administration; by default the `admin.sock` there.
             keys: This client's CURVE keys.
             server_key: The exchange's public key, with `keys`.
             cancel_on_disconnect: The core cancels this session's orders when it is lost.
@@ -279,6 +311,7 @@ class Client(Face):
             server_key,
             security_context,
             endpoints_of(marketdata),
+            endpoints_of(admin),
         )
         made = parts(settings, place, account, after)
         runner = ThreadRunner(made.session, made.dealer, made.hub, made.lock)

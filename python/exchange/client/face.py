@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cmatch.frames import ORDER_COMMAND_DTYPE
+from exchange.client.administering import Administering
 from exchange.client.administration import AdminRequests
 from exchange.client.batches import combine, of_array
 from exchange.client.book import Order
@@ -58,6 +59,7 @@ class Makers:
         self.core = CoreQueries(self.instruments, account)
         self.query = QueryRequests(self.instruments, account)
         self.market_data = MarketRequests(self.instruments)
+        self.administering = Administering()
 
     def batch(self, requests: Sequence[Request[T]]) -> Request[list[T]]:
         """One request of several: see `combine`."""

@@ -32,6 +32,7 @@ class Place:
         keys: This client's CURVE keys, with the exchange's public key `server_key`.
         security_context: For the header of questions.
         marketdata: Of market data; empty: the `marketdata.sock` there.
+        admin: Of administration; empty: the `admin.sock` there.
     """
 
     endpoints: tuple[str, ...]
@@ -41,6 +42,7 @@ class Place:
     server_key: str | None = None
     security_context: str | None = None
     marketdata: tuple[str, ...] = ()
+    admin: tuple[str, ...] = ()
 
     @property
     def replicas(self) -> tuple[str, ...]:
@@ -56,6 +58,11 @@ class Place:
     def markets(self) -> tuple[str, ...]:
         """The endpoints of market data; empty where none is known."""
         return self.marketdata or self._beside("marketdata")
+
+    @property
+    def admins(self) -> tuple[str, ...]:
+        """The endpoints of administration; empty where none is known."""
+        return self.admin or self._beside("admin")
 
     @property
     def registry(self) -> Registry | None:

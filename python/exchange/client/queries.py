@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack
 
 from exchange.client.instruments import Asset, Directory, Instrument
 from exchange.domain import queries as q
+from exchange.domain.contracts.method import Unary
 from exchange.domain.enums import Liquidity, OrderStatus, Side
 from exchange.errors import RpcError, RpcStatus
 
@@ -23,10 +24,13 @@ PageT = TypeVar(
     q.HistoryExecutionsReply,
     q.MarketTradesReply,
     q.MarketTickersReply,
+    q.AdminChangesReply,
 )
 PastT = TypeVar("PastT", q.HistoryOrdersReply, q.HistoryExecutionsReply)
 ReplyT = TypeVar("ReplyT", bound=q.Reply)
 RequestT = TypeVar("RequestT", bound=q.Request)
+AskedT = TypeVar("AskedT")
+ToldT = TypeVar("ToldT")
 
 # Which service answers what; the RPC method is SERVICE.TYPE.
 SERVICES: Final[dict[type[q.Request], str]] = {
@@ -48,6 +52,7 @@ SERVICES: Final[dict[type[q.Request], str]] = {
     q.MarketTradesRequest: "marketdata",
     q.MarketCandlesRequest: "marketdata",
     q.MarketTickersRequest: "marketdata",
+    q.AdminChangesRequest: "admin",
 }
 
 
@@ -102,6 +107,14 @@ class Asker(Protocol):
 
         Raises:
             TransportError: It did not come; see the classes below it.
+        """
+        ...
+
+    async def unary(self, method: Unary[AskedT, ToldT], request: AskedT, timeout_ms: int | None) -> ToldT:
+        """The reply of a method of a contract.
+
+        Raises:
+            TransportError: As of `ask`.
         """
         ...
 
@@ -461,7 +474,7 @@ async def paged(
     request: Any,
     kind: type[PageT],
     rows: Callable[[PageT], tuple[RowT, ...]],
-    key: Callable[[RowT], int],
+    key: Callable[[RowT], int | str],
     min_seq: int | None,
     timeout_ms: int | None,
     most: int | None = None,

@@ -31,7 +31,7 @@ class Reader:
         user: Who asks.
         account: Asked about where a question names none.
         timeout_ms: How long a question waits for its answer where it says nothing of it.
-        queries, history, marketdata, keys, server_key, security_context: As of `Client.connect`.
+        queries, history, marketdata, admin, keys, server_key, security_context: As of `Client.connect`.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Reader:
         queries: str | Sequence[str] | None = None,
         history: str | Sequence[str] | None = None,
         marketdata: str | Sequence[str] | None = None,
+        admin: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         timeout_ms: int = 5_000,
@@ -58,6 +59,7 @@ class Reader:
             server_key,
             security_context,
             endpoints_of(marketdata),
+            endpoints_of(admin),
         )
         names = Names(name, time.time_ns)
         self.make = Makers(names, user, account)

@@ -66,6 +66,11 @@ class Request(Generic[T]):
         """Of its first record; empty where it has none."""
         return self.ids[0].decode("ascii") if self.ids else ""
 
+    @property
+    def correlation_id(self) -> str:
+        """Of its first record, where that is a command."""
+        return self.keys[0].decode("ascii")
+
 
 _NUMBERS: dict[tuple[type[IntEnum], int | str], int] = {}
 

@@ -39,6 +39,7 @@ class Endpoints:
     queries: str = _setting("", "The read replica; `ipc://…`, or `tcp://…` with keys")
     history: str = _setting("", "The order history; `ipc://…`, or `tcp://…` with keys")
     marketdata: str = _setting("", "Market data; `ipc://…`, or `tcp://…` with keys")
+    admin: str = _setting("", "Administration; `ipc://…`, or `tcp://…` with keys")
     metrics: str = _setting(
         "127.0.0.1:9464",
         "HTTP for metrics and health of all processes, `host:port`, port 0: a free one; empty: none",
@@ -220,6 +221,15 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Admin:
+    """Instruments, tenants, accounts, limits and fees over RPC, and the history of their changes."""
+
+    enabled: bool = _setting(
+        False, "Keep what administrators change, in a store; publishes events, if nothing else is said"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarketData:
     """Trades, candles and tickers."""
 
@@ -278,3 +288,4 @@ class Settings:
     tracing: Tracing = field(default_factory=Tracing)
     history: History = field(default_factory=History)
     market_data: MarketData = field(default_factory=MarketData)
+    admin: Admin = field(default_factory=Admin)

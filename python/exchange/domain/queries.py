@@ -1,4 +1,4 @@
-"""Queries to the read replica, the history and market data, and their replies: the messages of their RPC.
+"""Queries to the replica, the history, market data and admin, and their replies: the messages of their RPC.
 
 `min_seq` is the journal sequence that the reply must have seen (0: any), `sequence` the one that it has seen.
 `after` is the last key of the page before (0: the first page), `limit` the most rows (0: as many as the
@@ -729,6 +729,51 @@ class MarketTickersReply:
     more: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminChangeRow:
+    """A change that an administrator made, or wished and was refused; its key is `change_id`."""
+
+    change_id: str = ""
+    changed_at: int = 0
+    change: str = ""
+    entity_type: str = ""
+    entity_id: str = ""
+    who: str = ""
+    why: str = ""
+    before: str = ""
+    afterwards: str = ""
+    reject: int = 0
+    sequence: int = 0
+    version: int = 0
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminChangesRequest:
+    """The history of what administrators changed, the newest first unless `oldest_first`."""
+
+    min_seq: int = 0
+    entity_type: str = ""
+    entity_id: str = ""
+    who: str = ""
+    correlation_id: str = ""
+    from_ns: int = 0
+    to_ns: int = 0
+    refused: bool = False
+    oldest_first: bool = False
+    after: str = ""
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminChangesReply:
+    """A page of changes."""
+
+    sequence: int = 0
+    changes: tuple[AdminChangeRow, ...] = ()
+    more: bool = False
+
+
 Request = (
     OpenOrdersRequest
     | OrderHistoryRequest
@@ -748,6 +793,7 @@ Request = (
     | MarketTradesRequest
     | MarketCandlesRequest
     | MarketTickersRequest
+    | AdminChangesRequest
 )
 Reply = (
     OpenOrdersReply
@@ -768,6 +814,7 @@ Reply = (
     | MarketTradesReply
     | MarketCandlesReply
     | MarketTickersReply
+    | AdminChangesReply
 )
 
 QUERIES: Final[dict[type[Request], type[Reply]]] = {
@@ -789,5 +836,6 @@ QUERIES: Final[dict[type[Request], type[Reply]]] = {
     MarketTradesRequest: MarketTradesReply,
     MarketCandlesRequest: MarketCandlesReply,
     MarketTickersRequest: MarketTickersReply,
+    AdminChangesRequest: AdminChangesReply,
 }
 """What is asked, and what answers it."""

@@ -1,7 +1,8 @@
 """What administrators changed, as events: made of the journal by the publisher, heard by every service.
 
-A change is an event of `admin.changes` once it was carried out. Its number in the stream is counted here, as
-the journal does not number changes: the topic says which was the last one, and by which command.
+A change is an event of `admin.changes` once it was carried out; one that was refused is one, too, which says
+so. Their numbers in the stream are counted here, as the journal does not number changes: the topic says which
+was the last one, and by which command.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from exchange.bus.log.events import batch_of_events, events_of, stream_of
 from exchange.bus.log.interface import Batch, EventLog, Record, TopicReader, TopicWriter
 from exchange.bus.topics import Topic
 from exchange.domain.enums import AdminAction, InstrumentAction
-from exchange.domain.events import Entity, Event, event_id
-from exchange.domain.events.catalogue import ADMIN_EVENTS, INSTRUMENT_EVENTS, EventType
+from exchange.domain.events import ChangeRefused, Entity, Event, event_id
+from exchange.domain.events.catalogue import ADMIN_EVENTS, CHANGE_REFUSED, INSTRUMENT_EVENTS, EventType
 from exchange.domain.messages import AdminCommand, InstrumentCommand
 from exchange.errors import LogCorrupt, LogRefused, WireError
 from exchange.runtime.administrative import Command, administrative
@@ -29,6 +30,62 @@ PRODUCER: Final = ADMIN_EVENTS[AdminAction.OPEN_ACCOUNT].producers[0]
 _LOOK_S: Final = 0.5
 
 
+class ChangeMaker:
+    """Makes events of what records changed, or would have changed had it not been refused; numbers them.
+
+    Args:
+        topic: Their row.
+        number: Of the last event that there is, in the producer's stream.
+    """
+
+    def __init__(self, topic: Topic, number: int = 0) -> None:
+        self._topic = topic
+        self.number = number
+
+    def make(self, outcome: Outcome) -> Batch | None:
+        """The changes of one record, in one batch; None: there are none."""
+        answers = [rows.rows for rows in outcome.executions if rows.kind is EventList.ANSWERS]
+        if not answers:
+            return None
+        rejects = {
+            sequence: reject
+            for rows in answers
+            for sequence, reject in zip(rows["sequence"].tolist(), rows["reject"].tolist(), strict=True)
+        }
+        first = outcome.sequence - outcome.commands + 1
+        events = [
+            self._event(row, command, rejects[first + place], first + place, outcome.ts_ns)
+            for place, command in administrative(outcome.payload)
+            if first + place in rejects and (row := _row_of(command)) is not None
+        ]
+        if not events:
+            return None
+        return batch_of_events(
+            self._topic,
+            PRODUCER,
+            events,
+            self.number - len(events) + 1,
+            key=events[0].entity.entity_id,
+            epoch=outcome.epoch,
+        )
+
+    def _event(self, row: EventType, command: Command, reject: int, sequence: int, ts_ns: int) -> Event:
+        self.number += 1
+        cause, row = f"cmd-{sequence}", CHANGE_REFUSED if reject else row
+        return Event(
+            event_id=event_id(ts_ns, stream_of(self._topic, PRODUCER), self.number),
+            event_type=row.name,
+            event_version=row.version,
+            occurred_at=ts_ns,
+            producer=PRODUCER,
+            tenant_id=str(command.tenant),
+            correlation_id=command.correlation_id or cause,
+            causation_id=cause,
+            entity=Entity(entity_type=row.entity, entity_id=_about(command), sequence=sequence),
+            payload=_refused(command, reject) if reject else command,
+        )
+
+
 class ChangePublisher:
     """Appends changes to their topic. One thread.
 
@@ -39,40 +96,19 @@ class ChangePublisher:
     """
 
     def __init__(self, topic: Topic, writer: TopicWriter, events: EventLog) -> None:
-        self._topic = topic
         self._writer = writer
         head = writer.head(stream_of(topic, PRODUCER))
-        self._number = 0 if head is None else head.last_seq
+        self._maker = ChangeMaker(topic, 0 if head is None else head.last_seq)
         self._sequence = 0 if head is None else _last_sequence(events, writer)
         self._waiting: list[Batch] = []
 
     def take(self, outcome: Outcome) -> None:
         """Makes events of what a record changed, where the topic has them not."""
-        answers = [rows.rows for rows in outcome.executions if rows.kind is EventList.ANSWERS]
-        if not answers or outcome.sequence <= self._sequence:
+        if outcome.sequence <= self._sequence:
             return
-        rejects = {
-            sequence: reject
-            for rows in answers
-            for sequence, reject in zip(rows["sequence"].tolist(), rows["reject"].tolist(), strict=True)
-        }
-        first = outcome.sequence - outcome.commands + 1
-        events = [
-            self._event(row, command, first + place, outcome.ts_ns)
-            for place, command in administrative(outcome.payload)
-            if rejects.get(first + place) == 0 and (row := _row_of(command)) is not None
-        ]
-        if events:
-            self._waiting.append(
-                batch_of_events(
-                    self._topic,
-                    PRODUCER,
-                    events,
-                    self._number - len(events) + 1,
-                    key=events[0].entity.entity_id,
-                    epoch=outcome.epoch,
-                )
-            )
+        batch = self._maker.make(outcome)
+        if batch is not None:
+            self._waiting.append(batch)
             self._sequence = outcome.sequence
 
     def flush(self) -> None:
@@ -86,21 +122,11 @@ class ChangePublisher:
             self._writer.append(self._waiting)
             self._waiting.clear()
 
-    def _event(self, row: EventType, command: Command, sequence: int, ts_ns: int) -> Event:
-        self._number += 1
-        cause = f"cmd-{sequence}"
-        return Event(
-            event_id=event_id(ts_ns, stream_of(self._topic, PRODUCER), self._number),
-            event_type=row.name,
-            event_version=row.version,
-            occurred_at=ts_ns,
-            producer=PRODUCER,
-            tenant_id=str(command.tenant),
-            correlation_id=command.correlation_id or cause,
-            causation_id=cause,
-            entity=Entity(entity_type=row.entity, entity_id=_about(command), sequence=sequence),
-            payload=command,
-        )
+
+def _refused(command: Command, reject: int) -> ChangeRefused:
+    if isinstance(command, InstrumentCommand):
+        return ChangeRefused(reject=reject, instrument=command)
+    return ChangeRefused(reject=reject, administration=command if isinstance(command, AdminCommand) else None)
 
 
 def _last_sequence(events: EventLog, writer: TopicWriter) -> int:

@@ -37,14 +37,15 @@ class Outbox:
         self._service = service
         self._topics = topics
 
-    def add(self, tx: Transaction, events: Iterable[Event]) -> int:
-        """Takes events in order; how many. Their ids and sequences are given here.
+    def add(self, tx: Transaction, events: Iterable[Event]) -> list[Event]:
+        """Takes events in order; as they will be published, by topic. Ids and sequences are given here.
 
         Raises:
             LogRefused: One may not be published: it is not in the catalogue, or not by this service.
             WireError: One is larger than a record of the log may be.
         """
         by_topic: dict[str, list[Event]] = defaultdict(list)
+        added: list[Event] = []
         for event in events:
             by_topic[self._topic_of(event)].append(event)
         for topic, some in by_topic.items():
@@ -52,8 +53,8 @@ class Outbox:
             stream = self._topics.find(full).writers.get(self._service)
             if stream is None:
                 raise LogRefused(LogFault.WRONG_PRODUCER, f"{full} is not written by {self._service}")
-            add_events(tx, full, stream, some, partial(check_event, topic=topic))
-        return sum(map(len, by_topic.values()))
+            added += add_events(tx, full, stream, some, partial(check_event, topic=topic))
+        return added
 
     def _topic_of(self, event: Event) -> str:
         if isinstance(event.payload, DeadLetter):

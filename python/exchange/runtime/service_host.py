@@ -91,6 +91,7 @@ class HostPlan:
         policies: Of the process.
         takes: Whether it takes events; else another process does. Where `endpoint` is empty another answers.
         replica: The way to the read replica, for a service that makes methods of its own.
+        core: The way to the core, likewise.
     """
 
     spec: ServiceSpec
@@ -108,6 +109,7 @@ class HostPlan:
     policies: Policies
     takes: bool = True
     replica: Way | None = None
+    core: Way | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class Ground:
         context: Of its connections.
         replica: The way to the read replica.
         policies: Of this process.
+        core: The way to the core.
     """
 
     store: Store
@@ -129,6 +132,7 @@ class Ground:
     context: Context
     replica: Way
     policies: Policies
+    core: Way | None = None
 
 
 class ServiceHost:
@@ -186,7 +190,9 @@ class ServiceHost:
         plan = self._plan
         methods: dict[str, Handler | Method] = dict(handlers_of_store(plan.spec, plan.store, reference))
         if plan.spec.serve is not None and plan.replica is not None:
-            ground = Ground(plan.store, plan.event_log, plan.topics, context, plan.replica, plan.policies)
+            ground = Ground(
+                plan.store, plan.event_log, plan.topics, context, plan.replica, plan.policies, plan.core
+            )
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
         dispatcher = Dispatcher(methods, standard_interceptors(served, plan.contexts, plan.audit))
         return await opened.enter_async_context(plan.serve(context, plan.endpoint, dispatcher))

@@ -107,13 +107,13 @@ def plan_of(
             ),
             needs=partial(needs_of, cache, settings),
             takes=takes,
-            replica=_way(settings, process) if spec.serve else None,
+            replica=_way(settings, settings.endpoints.queries, process) if spec.serve else None,
+            core=_way(settings, settings.endpoints.orders, process) if spec.serve else None,
             policies=policies,
         )
 
 
-def _way(settings: Settings, process: str) -> Way:
-    endpoint = settings.endpoints.queries
+def _way(settings: Settings, endpoint: str, process: str) -> Way:
     if not endpoint.startswith("tcp://"):
         return Way(endpoint)
     return Way(endpoint, *keys_beside_core(settings, process))

@@ -16,7 +16,7 @@ from exchange.topology import mains
 
 KERNELS: Final = ("orders", "accounts", "risk", "matching")
 """What the core process is made of, and the replica answers for."""
-SQL_SERVICES: Final = ("history", "marketdata")
+SQL_SERVICES: Final = ("history", "marketdata", "admin")
 """Those with a store."""
 
 
@@ -162,6 +162,15 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "marketquery"),
         essential=False,
         numbers=lambda settings: (0,) * (settings.market_data.enabled and settings.market_data.query_process),
+    ),
+    Process(
+        "admin",
+        ("admin",),
+        "administers: instruments, tenants, accounts, limits, fees; keeps who changed what, and why",
+        partial(mains.service, "admin"),
+        partial(_well, "admin"),
+        essential=False,
+        numbers=lambda settings: (0,) if settings.admin.enabled else (),
     ),
     Process(
         "observe",

@@ -72,6 +72,30 @@ LIST_TENANTS: Final = Unary(
 SET_LIMITS: Final = Unary(ADMIN, "SetLimits", admin.SetLimitsRequest, admin.LimitSet)
 GET_LIMITS: Final = Unary(ADMIN, "GetLimits", admin.GetLimitsRequest, admin.LimitSet, idempotent=True)
 
+OPERATOR: Final = "Operator"
+OPEN_ACCOUNT: Final = Unary(
+    OPERATOR, "OpenAccount", admin.OpenAccountRequest, admin.AccountRecord, idempotent=True
+)
+SET_FEES: Final = Unary(OPERATOR, "SetFees", admin.SetFeesRequest, admin.InstrumentFees)
+SET_KILL_SWITCH: Final = Unary(
+    OPERATOR, "SetKillSwitch", admin.SetKillSwitchRequest, admin.KillSwitch, idempotent=True
+)
+UPSERT_FEE_SCHEDULE: Final = Unary(
+    OPERATOR, "UpsertFeeSchedule", admin.UpsertFeeScheduleRequest, admin.FeeScheduleRecord
+)
+LIST_FEE_SCHEDULES: Final = Unary(
+    OPERATOR,
+    "ListFeeSchedules",
+    admin.ListFeeSchedulesRequest,
+    admin.ListFeeSchedulesReply,
+    idempotent=True,
+)
+UPSERT_PROVIDER: Final = Unary(OPERATOR, "UpsertProvider", admin.UpsertProviderRequest, admin.ProviderRecord)
+LIST_PROVIDERS: Final = Unary(
+    OPERATOR, "ListProviders", admin.ListProvidersRequest, admin.ListProvidersReply, idempotent=True
+)
+EXPLAIN: Final = Unary(OPERATOR, "Explain", admin.ExplainRequest, admin.ExplainReply, idempotent=True)
+
 EVENT_LOG: Final = "EventLogService"
 TAIL_EVENTS: Final = ServerStreaming(
     EVENT_LOG, "TailEvents", event_log.TailEventsRequest, event_log.LoggedBatch, idempotent=True
@@ -104,6 +128,20 @@ SERVICES: Final = (
         ADMIN,
         "admin/admin.capnp",
         (UPSERT_INSTRUMENT, LIST_INSTRUMENTS, UPSERT_TENANT, LIST_TENANTS, SET_LIMITS, GET_LIMITS),
+    ),
+    Service(
+        OPERATOR,
+        "admin/admin.capnp",
+        (
+            OPEN_ACCOUNT,
+            SET_FEES,
+            SET_KILL_SWITCH,
+            UPSERT_FEE_SCHEDULE,
+            LIST_FEE_SCHEDULES,
+            UPSERT_PROVIDER,
+            LIST_PROVIDERS,
+            EXPLAIN,
+        ),
     ),
     Service(EVENT_LOG, "eventlog/eventlog.capnp", (TAIL_EVENTS,)),
 )

@@ -4,16 +4,29 @@ from exchange.domain.events.catalogue import CATALOGUE, EventType, check_event, 
 from exchange.domain.events.cause import caused_by
 from exchange.domain.events.envelope import Entity, Event, EventEnvelope
 from exchange.domain.events.ids import EventId, event_id, parse_event_id
-from exchange.domain.events.payloads import DeadLetter, TradeExecuted
+from exchange.domain.events.payloads import (
+    ChangeExplained,
+    ChangeRefused,
+    DeadLetter,
+    FeeScheduleSet,
+    ProviderSet,
+    TenantSet,
+    TradeExecuted,
+)
 
 __all__ = [
     "CATALOGUE",
+    "ChangeExplained",
+    "ChangeRefused",
     "DeadLetter",
     "Entity",
     "Event",
     "EventEnvelope",
     "EventId",
     "EventType",
+    "FeeScheduleSet",
+    "ProviderSet",
+    "TenantSet",
     "TradeExecuted",
     "caused_by",
     "check_event",

@@ -11,7 +11,15 @@ from typing import Final
 
 from exchange.domain.enums import AdminAction, ExecType, InstrumentAction
 from exchange.domain.events.envelope import Entity, Event
-from exchange.domain.events.payloads import DeadLetter, TradeExecuted
+from exchange.domain.events.payloads import (
+    ChangeExplained,
+    ChangeRefused,
+    DeadLetter,
+    FeeScheduleSet,
+    ProviderSet,
+    TenantSet,
+    TradeExecuted,
+)
 from exchange.domain.messages import AdminCommand, Answer, ExecutionReport, InstrumentCommand
 from exchange.errors import LogFault, LogRefused
 
@@ -48,6 +56,7 @@ class EventType:
 _LIFECYCLE: Final = "orders.lifecycle"
 _TRADES: Final = "execution.trades"
 _CHANGES: Final = "admin.changes"
+_RECORDS: Final = "admin.records"
 DEAD_LETTERS: Final = "dlq"
 """Of the topic of a dead letter: the consumer's service follows, `dlq.settlement`."""
 ANY_SERVICE: Final = "*"
@@ -111,6 +120,9 @@ INSTRUMENT_EVENTS: Final[dict[InstrumentAction, EventType]] = {
     InstrumentAction.ASSIGN_SHARD: _change(
         "ShardAssigned", InstrumentCommand, "Instrument", "An instrument is matched elsewhere."
     ),
+    InstrumentAction.SET_REFERENCE: _change(
+        "ReferenceSet", InstrumentCommand, "Reference", "Collars and bands are measured from another price."
+    ),
 }
 ADMIN_EVENTS: Final[dict[AdminAction, EventType]] = {
     AdminAction.OPEN_ACCOUNT: _change("AccountOpened", AdminCommand, "Account", "An account is there."),
@@ -124,7 +136,31 @@ ADMIN_EVENTS: Final[dict[AdminAction, EventType]] = {
         "CollateralSet", AdminCommand, "Asset", "An asset counts otherwise as collateral."
     ),
     AdminAction.SET_POLICY: _change("PolicySet", AdminCommand, "Policy", "Orders meet other checks."),
+    AdminAction.SET_STAGE: _change("StageSet", AdminCommand, "Stage", "A matching stage is away, or back."),
+    AdminAction.SET_SOLO: _change(
+        "SoloSet", AdminCommand, "Solo", "Answers do not wait for a standby, or do again."
+    ),
 }
+CHANGE_REFUSED: Final = _change(
+    "ChangeRefused", ChangeRefused, "Refusal", "What an administrator wished was refused; nothing changed."
+)
+
+
+def _record(name: str, payload: type, entity: str, meaning: str) -> EventType:
+    return EventType(name, 1, payload, _RECORDS, entity, ("admin",), meaning)
+
+
+# What the admin service keeps itself, as the core has no command of it.
+CHANGE_EXPLAINED: Final = _record(
+    "ChangeExplained", ChangeExplained, "Reason", "Why the commands of a correlation id are sent."
+)
+TENANT_SET: Final = _record("TenantSet", TenantSet, "Tenant", "A tenant is there, or is another.")
+PROVIDER_SET: Final = _record(
+    "ProviderSet", ProviderSet, "Provider", "A liquidity provider is there, or is another."
+)
+FEE_SCHEDULE_SET: Final = _record(
+    "FeeScheduleSet", FeeScheduleSet, "FeeSchedule", "A fee schedule is there, or is another."
+)
 
 CATALOGUE: Final[tuple[EventType, ...]] = (
     *ORDER_EVENTS.values(),
@@ -133,6 +169,11 @@ CATALOGUE: Final[tuple[EventType, ...]] = (
     DEAD_LETTER,
     *INSTRUMENT_EVENTS.values(),
     *ADMIN_EVENTS.values(),
+    CHANGE_REFUSED,
+    CHANGE_EXPLAINED,
+    TENANT_SET,
+    PROVIDER_SET,
+    FEE_SCHEDULE_SET,
 )
 
 

@@ -5,8 +5,10 @@ Others are messages of `exchange.domain.messages`.
 
 from dataclasses import dataclass, field
 
+from exchange.domain.contracts.admin import FeeScheduleRecord, ProviderRecord, TenantRecord
 from exchange.domain.enums import Side
 from exchange.domain.events.envelope import EventEnvelope
+from exchange.domain.messages import AdminCommand, InstrumentCommand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +52,53 @@ class DeadLetter:
     error: str = ""
     attempts: int = 0
     failed_at: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRefused:
+    """What an administrator wished and the venue refused, with its reject; one of the two commands."""
+
+    reject: int = 0
+    instrument: InstrumentCommand | None = None
+    administration: AdminCommand | None = None
+
+    @property
+    def command(self) -> InstrumentCommand | AdminCommand | None:
+        """The one that is there."""
+        return self.instrument or self.administration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeExplained:
+    """Why the commands of a correlation id are sent, and who says so."""
+
+    correlation_id: str = ""
+    reason: str = ""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantSet:
+    """A tenant as it is from now on, by whom, and why."""
+
+    record: TenantRecord = field(default_factory=TenantRecord)
+    actor: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSet:
+    """A liquidity provider as it is from now on, by whom, and why."""
+
+    record: ProviderRecord = field(default_factory=ProviderRecord)
+    actor: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeScheduleSet:
+    """A fee schedule as it is from now on, by whom, and why."""
+
+    record: FeeScheduleRecord = field(default_factory=FeeScheduleRecord)
+    actor: str = ""
+    reason: str = ""

@@ -34,7 +34,7 @@ class PublishedAudit:
         self.check = Check(name)
         full_name = topics.full_name(name)
         self._row: Topic = topics.find(full_name)
-        self._records = _records_of(events, full_name, self.check)
+        self._records = (record.batch for record in records_of(events, full_name, self.check))
         self._next: Batch | None = next(self._records, None)
         self._rows_of = attrgetter("trades" if name == TRADES else "executions")
         self._compared = self._unpublished = 0
@@ -72,7 +72,8 @@ class PublishedAudit:
             self.check.says += f"; {self._unpublished:,} not published"
 
 
-def _records_of(events: EventLog, topic: str, check: Check) -> Iterator[Batch]:
+def records_of(events: EventLog, topic: str, check: Check) -> Iterator[Record]:
+    """What a topic has now, as far as it can be read; that it cannot is noted."""
     try:
         end = events.extent(topic).end
     except LogCorrupt as error:
@@ -85,6 +86,6 @@ def _records_of(events: EventLog, topic: str, check: Check) -> Iterator[Batch]:
             except LogCorrupt as error:
                 check.find(str(error))
                 return
-            yield from (record.batch for record in records if record.offset < end)
+            yield from (record for record in records if record.offset < end)
             if not records or records[-1].offset >= end:
                 return

@@ -2,7 +2,10 @@
 # Every other payload is a struct of its domain; the catalogue (docs/events.md) says which.
 @0xa9dc7c79dfd9bd2a;
 
+using Admin = import "../admin/admin.capnp";
+using Administration = import "../administration/administration.capnp";
 using Executions = import "../executions/executions.capnp";
+using Instruments = import "../instruments/instruments.capnp";
 using Orders = import "../orders/orders.capnp";
 
 struct Entity @0x842d9671307c09d9 {
@@ -84,4 +87,39 @@ struct DeadLetter @0xcd0355b88771b0b1 {
   error @6 :Text;  # for people
   attempts @7 :UInt32;
   failedAt @8 :Int64;  # [ns] since 1970
+}
+
+struct ChangeRefused @0xfe8a95cf0236c573 {
+  # What an administrator wished and the venue refused; one of the two commands.
+  reject @0 :UInt16;  # why
+  instrument @1 :Instruments.InstrumentCommand;
+  administration @2 :Administration.AdminCommand;
+}
+
+struct ChangeExplained @0xe1c59c1529d9bd9c {
+  # Why the commands of a correlation id are sent.
+  correlationId @0 :Text;
+  reason @1 :Text;
+  actor @2 :Text;  # who says so
+}
+
+struct TenantSet @0xde0688da81106cb8 {
+  # A tenant as it is from now on.
+  record @0 :Admin.TenantRecord;
+  actor @1 :Text;
+  reason @2 :Text;
+}
+
+struct ProviderSet @0xd5ed457130a05870 {
+  # A liquidity provider as it is from now on.
+  record @0 :Admin.ProviderRecord;
+  actor @1 :Text;
+  reason @2 :Text;
+}
+
+struct FeeScheduleSet @0xd528b78409943db0 {
+  # A fee schedule as it is from now on.
+  record @0 :Admin.FeeScheduleRecord;
+  actor @1 :Text;
+  reason @2 :Text;
 }

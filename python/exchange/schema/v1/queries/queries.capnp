@@ -1,8 +1,9 @@
 # Queries. The first four structs go over the order socket and are answered by the core: one order, one balance. All
 # others are messages of an RPC: those that begin with History to the history service, those that begin with Market to the
-# market data service, the rest to the read replica. There `minSeq` is the journal sequence that the answer must have
-# seen (0: any), and `sequence` the one that it has seen; `after` is the last key of the page before (0: the first page),
-# `limit` the most rows (0: as many as the server gives), and `more` says that another page follows.
+# market data service, those that begin with Admin to the admin service, the rest to the read replica. There `minSeq` is
+# the journal sequence that the answer must have seen (0: any), and `sequence` the one that it has seen; `after` is the
+# last key of the page before (0: the first page), `limit` the most rows (0: as many as the server gives), and `more` says
+# that another page follows.
 @0xaceb0f2d089f0aa5;
 
 using Executions = import "../executions/executions.capnp";
@@ -664,5 +665,42 @@ struct MarketTickersRequest @0xf7f1b1593e5b05f5 {
 struct MarketTickersReply @0x9d36886741bb0cdb {
   sequence @0 :UInt64;
   tickers @1 :List(MarketTickerRow);  # by instrument
+  more @2 :Bool;
+}
+
+struct AdminChangeRow @0x82a960c8640f1ca4 {
+  # A change that an administrator made, or wished and was refused.
+  changeId @0 :Text;  # the key of pages: the id of its event, which grows with time
+  changedAt @1 :Int64;  # [ns] since 1970; of the core's, journaled time
+  change @2 :Text;  # the type of its event: "InstrumentDefined"
+  entityType @3 :Text;
+  entityId @4 :Text;
+  who @5 :Text;
+  why @6 :Text;  # empty: nobody said
+  before @7 :Text;  # JSON, of what is changed; empty: there was nothing
+  afterwards @8 :Text;  # JSON; of what was refused, what was wished
+  reject @9 :UInt16;  # 0: carried out
+  sequence @10 :UInt64;  # of the command in the journal; 0: the core has no command of it
+  version @11 :UInt64;  # of the entity; what was refused has none
+  correlationId @12 :Text;
+}
+
+struct AdminChangesRequest @0xfaf36073dd8c9e2f {
+  minSeq @0 :UInt64;
+  entityType @1 :Text;  # empty: all
+  entityId @2 :Text;  # likewise
+  who @3 :Text;  # likewise
+  correlationId @4 :Text;  # likewise
+  fromNs @5 :Int64;  # [ns] changedAt, at least
+  toNs @6 :Int64;  # [ns] changedAt, below; 0: now
+  refused @7 :Bool;  # only what was refused
+  oldestFirst @8 :Bool;
+  after @9 :Text;  # [changeId] of the last row of the page before
+  limit @10 :UInt32;
+}
+
+struct AdminChangesReply @0x86458d36d3be17e8 {
+  sequence @0 :UInt64;  # of the last command of the journal that is known to have changed something
+  changes @1 :List(AdminChangeRow);
   more @2 :Bool;
 }
