@@ -102,7 +102,14 @@ class RejectCode(IntEnum):
     CAPACITY_RESERVATIONS = 2025, "There are as many reservations as there may be.", True, 503, 99, 99
     ACCOUNTS_UNAVAILABLE = 2026, "The accounts stage is away, or too late.", True, 503, 2, 2
     UNEXPECTED_TRADE = 2027, "Trades are posted in their order, and another one is next.", False, 409, 99, 99
-    FEE_OUT_OF_BOUNDS = 2028, "The fee, or rebate, is more than the trade's order reserved for it.", False, 422, 99, 99
+    FEE_OUT_OF_BOUNDS = (
+        2028,
+        "The fee, or rebate, is more than the order reserved.",
+        False,
+        422,
+        99,
+        99,
+    )
     TRADES_NOT_POSTED = 2029, "Trades wait to be posted: who settles does not change now.", True, 409, 99, 99
     SETTLEMENT_BEHIND = 2030, "Too many trades wait to be settled: no new orders.", True, 503, 2, 2
     KILLED = 3001, "A kill switch is on that covers the order.", True, 403, 2, 2

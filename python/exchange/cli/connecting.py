@@ -81,6 +81,7 @@ def connect(options: argparse.Namespace, *, account: int | None = None) -> Clien
         history=settings.endpoints.history,
         marketdata=settings.endpoints.marketdata,
         admin=settings.endpoints.admin,
+        settlement=settings.endpoints.settlement,
         keys=KeyPair.read(options.key) if options.key else None,
         server_key=options.server_key,
         timeout_ms=_PATIENCE_MS,

@@ -26,7 +26,7 @@ from exchange.client.place import Place, endpoints_of
 from exchange.client.queries import Query, QueryRequests
 from exchange.client.records import Records
 from exchange.client.requests import Request
-from exchange.client.results import AdminAnswer, ExecutionReport, Reports
+from exchange.client.results import ExecutionReport, Reports
 from exchange.client.resync import resync
 from exchange.client.session import Resync, Session, Settings, State
 from exchange.client.streams import ROWS_MAX, Hub, Shelf
@@ -268,6 +268,7 @@ class AsyncQuestions:
     status = _query(QueryRequests.status)
     past_orders = _query(QueryRequests.past_orders)
     past_executions = _query(QueryRequests.past_executions)
+    settlements = _query(QueryRequests.settlements)
 
 
 class AsyncMarketData:
@@ -372,6 +373,7 @@ class AsyncClient(Face):
         history: str | Sequence[str] | None = None,
         marketdata: str | Sequence[str] | None = None,
         admin: str | Sequence[str] | None = None,
+        settlement: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -401,6 +403,7 @@ class AsyncClient(Face):
             security_context,
             endpoints_of(marketdata),
             endpoints_of(admin),
+            endpoints_of(settlement),
         )
         made = parts(settings, place, account, after)
         runner = LoopRunner(made.session, made.dealer, made.hub)

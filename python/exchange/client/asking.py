@@ -37,6 +37,7 @@ C = TypeVar("C", RpcClient, BlockingClient)
 _HISTORY: Final = "history."
 _MARKET: Final = ("marketdata.", "MarketDataService.")
 _ADMIN: Final = ("admin.", "AdminService.", "Operator.")
+_SETTLEMENT: Final = "settlement."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class ReplicaAsker:
             lambda channel: RpcClient(channel, policies.of("client", "history")),
             lambda channel: RpcClient(channel, policies.of("client", "marketdata")),
             lambda channel: RpcClient(channel, policies.of("client", "admin")),
+            lambda channel: RpcClient(channel, policies.of("client", "settlement")),
         )
 
     @property
@@ -139,6 +141,7 @@ class BlockingAsker:
             lambda channel: BlockingClient(channel, policies.of("client", "history")),
             lambda channel: BlockingClient(channel, policies.of("client", "marketdata")),
             lambda channel: BlockingClient(channel, policies.of("client", "admin")),
+            lambda channel: BlockingClient(channel, policies.of("client", "settlement")),
         )
 
     @property
@@ -204,6 +207,7 @@ class _Clients(Generic[C]):
         history_over: Callable[[B], C],
         market_over: Callable[[B], C],
         admin_over: Callable[[B], C],
+        settlement_over: Callable[[B], C],
     ) -> None:
         self._replica: C | None = replica_over(channel_to(place.replicas)) if place.replicas else None
         self._history: C | None = None
@@ -215,13 +219,15 @@ class _Clients(Generic[C]):
                 self._instances = Instances(place.registry, "history", channel)
         self._market: C | None = market_over(channel_to(place.markets)) if place.markets else None
         self._admin: C | None = admin_over(channel_to(place.admins)) if place.admins else None
+        self._settlement: C | None = None
+        if place.settlements:
+            self._settlement = settlement_over(channel_to(place.settlements))
 
     @property
     def all(self) -> list[C]:
         """Those that there are."""
-        return [
-            each for each in (self._replica, self._history, self._market, self._admin) if each is not None
-        ]
+        some = (self._replica, self._history, self._market, self._admin, self._settlement)
+        return [each for each in some if each is not None]
 
     def of(self, method: str) -> C:
         """Who answers a method.
@@ -243,6 +249,13 @@ class _Clients(Generic[C]):
                     " an exchange has it where admin.enabled is true"
                 )
             return self._admin
+        if method.startswith(_SETTLEMENT):
+            if self._settlement is None:
+                raise ServiceUnavailableError(
+                    "no settlement is known: give its endpoint to connect(..., settlement=...);"
+                    " an exchange has it where settlement.enabled is true"
+                )
+            return self._settlement
         if not method.startswith(_HISTORY):
             if self._replica is None:
                 raise no_replica()

@@ -22,7 +22,7 @@ from exchange.client.queries import Query, QueryRequests
 from exchange.client.records import Records
 from exchange.client.reports import ReportStream, StreamWaiter
 from exchange.client.requests import Request
-from exchange.client.results import AdminAnswer, Reports
+from exchange.client.results import Reports
 from exchange.client.session import Resync, Session, Settings, State
 from exchange.client.streams import ROWS_MAX, Hub
 from exchange.client.thread_runner import ThreadRunner
@@ -197,6 +197,7 @@ class Questions:
     status = _query(QueryRequests.status)
     past_orders = _query(QueryRequests.past_orders)
     past_executions = _query(QueryRequests.past_executions)
+    settlements = _query(QueryRequests.settlements)
 
 
 class MarketData:
@@ -256,6 +257,7 @@ class Client(Face):
         history: str | Sequence[str] | None = None,
         marketdata: str | Sequence[str] | None = None,
         admin: str | Sequence[str] | None = None,
+        settlement: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -280,6 +282,7 @@ class Client(Face):
             history: Likewise of the order history; by default the instances that run there.
             marketdata: Likewise of market data; by default the `marketdata.sock` there.
             admin: Likewise of administration; by default the `admin.sock` there.
+            settlement: Likewise of settlement; by default the `settlement.sock` there.
             keys: This client's CURVE keys.
             server_key: The exchange's public key, with `keys`.
             cancel_on_disconnect: The core cancels this session's orders when it is lost.
@@ -312,6 +315,7 @@ class Client(Face):
             security_context,
             endpoints_of(marketdata),
             endpoints_of(admin),
+            endpoints_of(settlement),
         )
         made = parts(settings, place, account, after)
         runner = ThreadRunner(made.session, made.dealer, made.hub, made.lock)

@@ -33,6 +33,7 @@ class Place:
         security_context: For the header of questions.
         marketdata: Of market data; empty: the `marketdata.sock` there.
         admin: Of administration; empty: the `admin.sock` there.
+        settlement: Of settlement; empty: the `settlement.sock` there.
     """
 
     endpoints: tuple[str, ...]
@@ -43,6 +44,7 @@ class Place:
     security_context: str | None = None
     marketdata: tuple[str, ...] = ()
     admin: tuple[str, ...] = ()
+    settlement: tuple[str, ...] = ()
 
     @property
     def replicas(self) -> tuple[str, ...]:
@@ -63,6 +65,11 @@ class Place:
     def admins(self) -> tuple[str, ...]:
         """The endpoints of administration; empty where none is known."""
         return self.admin or self._beside("admin")
+
+    @property
+    def settlements(self) -> tuple[str, ...]:
+        """The endpoints of settlement; empty where none is known."""
+        return self.settlement or self._beside("settlement")
 
     @property
     def registry(self) -> Registry | None:

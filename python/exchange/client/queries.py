@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack
 from exchange.client.instruments import Asset, Directory, Instrument
 from exchange.domain import queries as q
 from exchange.domain.contracts.method import Unary
-from exchange.domain.enums import Liquidity, OrderStatus, Side
+from exchange.domain.enums import Liquidity, OrderStatus, SettlementStatus, Side
 from exchange.errors import RpcError, RpcStatus
 
 T = TypeVar("T")
@@ -25,6 +25,7 @@ PageT = TypeVar(
     q.MarketTradesReply,
     q.MarketTickersReply,
     q.AdminChangesReply,
+    q.SettlementsReply,
 )
 PastT = TypeVar("PastT", q.HistoryOrdersReply, q.HistoryExecutionsReply)
 ReplyT = TypeVar("ReplyT", bound=q.Reply)
@@ -53,6 +54,7 @@ SERVICES: Final[dict[type[q.Request], str]] = {
     q.MarketCandlesRequest: "marketdata",
     q.MarketTickersRequest: "marketdata",
     q.AdminChangesRequest: "admin",
+    q.SettlementsRequest: "settlement",
 }
 
 
@@ -363,6 +365,48 @@ class QueryRequests:
         return self._past(
             request, q.HistoryExecutionsReply, lambda r: r.executions, lambda row: row.exec_id, narrowed
         )
+
+    def settlements(
+        self,
+        *,
+        trade_id: int = 0,
+        account: int = 0,
+        status: SettlementStatus | None = None,
+        oldest_first: bool = False,
+        after: int = 0,
+        most: int | None = _PAST_MOST,
+        min_seq: int = 0,
+    ) -> Query[tuple[q.SettlementRow, ...]]:
+        """Trades with their fees, and whether they are settled, the newest first.
+
+        Args:
+            trade_id: Only this one; 0 is all.
+            account: Only where it is the buyer or the seller; 0 is all that the caller may see.
+            status: PENDING or SETTLED; None is both.
+            oldest_first: The other way round.
+            after: The trade that is known already.
+            most: How many at most (100); None is all.
+            min_seq: The journal sequence whose trades must have been taken.
+        """
+        request = q.SettlementsRequest(
+            trade_id=trade_id, account=account, status=status, oldest_first=oldest_first, after=after,
+            limit=most or 0,
+        )  # fmt: skip
+
+        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.SettlementRow, ...]:
+            found, _ = await paged(
+                asker,
+                request,
+                q.SettlementsReply,
+                lambda reply: reply.settlements,
+                lambda row: row.trade_id,
+                min_seq,
+                timeout_ms,
+                most,
+            )
+            return found
+
+        return Query(run)
 
     def _narrowed(self, said: PastFilter) -> dict[str, Any]:
         """As fields of a request. A symbol that is not known here is the history's to look up."""

@@ -31,7 +31,8 @@ class Reader:
         user: Who asks.
         account: Asked about where a question names none.
         timeout_ms: How long a question waits for its answer where it says nothing of it.
-        queries, history, marketdata, admin, keys, server_key, security_context: As of `Client.connect`.
+        queries, history, marketdata, admin, settlement: As of `Client.connect`.
+        keys, server_key, security_context: Likewise.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Reader:
         history: str | Sequence[str] | None = None,
         marketdata: str | Sequence[str] | None = None,
         admin: str | Sequence[str] | None = None,
+        settlement: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         timeout_ms: int = 5_000,
@@ -60,6 +62,7 @@ class Reader:
             security_context,
             endpoints_of(marketdata),
             endpoints_of(admin),
+            endpoints_of(settlement),
         )
         names = Names(name, time.time_ns)
         self.make = Makers(names, user, account)

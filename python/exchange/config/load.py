@@ -148,7 +148,7 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
     run = data_directory / "run"
     filled = {
         name: getattr(settings.endpoints, name) or f"ipc://{run / name}.sock"
-        for name in ("orders", "queries", "history", "marketdata", "admin")
+        for name in ("orders", "queries", "history", "marketdata", "admin", "settlement")
     }
     for name, endpoint in filled.items():
         _check_endpoint(endpoint, f"endpoints.{name}", settings, sources)
@@ -216,6 +216,7 @@ def _events(settings: Settings, sources: Mapping[str, str]) -> Events:
         "history.enabled": settings.history.enabled,
         "market_data.enabled": settings.market_data.enabled,
         "admin.enabled": settings.admin.enabled,
+        "settlement.enabled": settings.settlement.enabled,
     }
     wanted = [key for key, enabled in fed.items() if enabled]
     if not wanted or settings.events.publish:

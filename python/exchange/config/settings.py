@@ -40,6 +40,7 @@ class Endpoints:
     history: str = _setting("", "The order history; `ipc://…`, or `tcp://…` with keys")
     marketdata: str = _setting("", "Market data; `ipc://…`, or `tcp://…` with keys")
     admin: str = _setting("", "Administration; `ipc://…`, or `tcp://…` with keys")
+    settlement: str = _setting("", "Settlements of trades; `ipc://…`, or `tcp://…` with keys")
     metrics: str = _setting(
         "127.0.0.1:9464",
         "HTTP for metrics and health of all processes, `host:port`, port 0: a free one; empty: none",
@@ -230,6 +231,15 @@ class Admin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What trades cost, by schedule and volume, and that both sides are paid."""
+
+    enabled: bool = _setting(
+        False, "Settle trades, and keep a row of each; publishes events, if nothing else is said"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarketData:
     """Trades, candles and tickers."""
 
@@ -289,3 +299,4 @@ class Settings:
     history: History = field(default_factory=History)
     market_data: MarketData = field(default_factory=MarketData)
     admin: Admin = field(default_factory=Admin)
+    settlement: Settlement = field(default_factory=Settlement)

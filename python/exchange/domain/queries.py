@@ -20,6 +20,7 @@ from exchange.domain.enums import (
     OrderStatus,
     OrderType,
     Phase,
+    SettlementStatus,
     Side,
     TimeInForce,
 )
@@ -634,6 +635,54 @@ class MarketTradesReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementRow:
+    """A trade, and what became of it: money in minor units. The side of another tenant is zero."""
+
+    trade_id: int = 0
+    instrument_id: int = 0
+    status: SettlementStatus | None = None
+    price: int = 0
+    qty: int = 0
+    buyer: int = 0
+    seller: int = 0
+    buyer_tenant: int = 0
+    seller_tenant: int = 0
+    cost: int = 0
+    goods: int = 0
+    buyer_fee: int = 0
+    seller_fee: int = 0
+    buyer_fee_asset: int = 0
+    seller_fee_asset: int = 0
+    traded_at: int = 0
+    settled_at: int = 0
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementsRequest:
+    """Trades and their settlement, a page at a time, the newest first unless `oldest_first`."""
+
+    min_seq: int = 0
+    trade_id: int = 0
+    account: int = 0
+    status: SettlementStatus | None = None
+    oldest_first: bool = False
+    after: int = 0
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementsReply:
+    """A page of settlements; how far trades are taken, and posted."""
+
+    sequence: int = 0
+    taken: int = 0
+    posted: int = 0
+    settlements: tuple[SettlementRow, ...] = ()
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarketCandleRow:
     """What was traded within one interval; without a trade (`trades` 0) its prices are the last close."""
 
@@ -791,6 +840,7 @@ Request = (
     | HistoryOrdersRequest
     | HistoryExecutionsRequest
     | MarketTradesRequest
+    | SettlementsRequest
     | MarketCandlesRequest
     | MarketTickersRequest
     | AdminChangesRequest
@@ -812,6 +862,7 @@ Reply = (
     | HistoryOrdersReply
     | HistoryExecutionsReply
     | MarketTradesReply
+    | SettlementsReply
     | MarketCandlesReply
     | MarketTickersReply
     | AdminChangesReply
@@ -834,6 +885,7 @@ QUERIES: Final[dict[type[Request], type[Reply]]] = {
     HistoryOrdersRequest: HistoryOrdersReply,
     HistoryExecutionsRequest: HistoryExecutionsReply,
     MarketTradesRequest: MarketTradesReply,
+    SettlementsRequest: SettlementsReply,
     MarketCandlesRequest: MarketCandlesReply,
     MarketTickersRequest: MarketTickersReply,
     AdminChangesRequest: AdminChangesReply,

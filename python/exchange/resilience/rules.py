@@ -78,8 +78,10 @@ EDGES: Final[Mapping[Edge, Rules]] = MappingProxyType(
         # What it says of quotes is as old as the last answer: it asks again soon, not long.
         Edge("marketdata", "replica"): Rules(timeout_s=1.0, try_timeout_s=1.0, ladder_s=(), recovery_s=0.25),
         Edge("client", "admin"): _QUESTIONS,
+        Edge("client", "settlement"): _QUESTIONS,
         # A command is sent again by the session itself; who waits for it waits no longer than for an answer.
         Edge("admin", "orders"): Rules(ladder_s=()),
+        Edge("settlement", "orders"): Rules(ladder_s=(), timeout_s=15.0, try_timeout_s=15.0),
         Edge("bench", "replica"): _QUESTIONS,
         Edge("history", "replica"): Rules(timeout_s=2.0, try_timeout_s=2.0),
         # Who asks a cache can do without: a try, which the socket's own time-out cuts.

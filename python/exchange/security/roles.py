@@ -54,6 +54,7 @@ SERVICE_ACCOUNTS: Final[Mapping[str, frozenset[str]]] = {
     "marketquery": frozenset({"read"}),
     "history": frozenset({"read"}),
     "admin": frozenset({"admin"}),
+    "settlement": frozenset({"admin"}),
 }
 
 # What a call of a method needs. The order socket has no methods: there the core looks at the same roles.
@@ -79,6 +80,7 @@ RULES: Final[Mapping[str, Permission]] = {
     "MarketDataService.GetSnapshot": Permission.READ_MARKET,
     "MarketDataService.GetHistory": Permission.READ_MARKET,
     "MarketDataService.StreamTicks": Permission.READ_MARKET,
+    "settlement.SettlementsRequest": Permission.READ_ACCOUNTS,
     "admin.AdminChangesRequest": Permission.ADMINISTER,
     "AdminService.UpsertInstrument": Permission.ADMINISTER,
     "AdminService.ListInstruments": Permission.READ_MARKET,

@@ -22,6 +22,8 @@ def endpoints_of(settings: Settings) -> dict[str, str]:
         endpoints["marketdata"] = settings.endpoints.marketdata
     if settings.admin.enabled:
         endpoints["admin"] = settings.endpoints.admin
+    if settings.settlement.enabled:
+        endpoints["settlement"] = settings.endpoints.settlement
     if settings.endpoints.metrics:
         endpoints["metrics"] = f"http://{settings.endpoints.metrics}/metrics"
     return endpoints

@@ -16,7 +16,7 @@ from exchange.topology import mains
 
 KERNELS: Final = ("orders", "accounts", "risk", "matching")
 """What the core process is made of, and the replica answers for."""
-SQL_SERVICES: Final = ("history", "marketdata", "admin")
+SQL_SERVICES: Final = ("history", "marketdata", "admin", "settlement")
 """Those with a store."""
 
 
@@ -171,6 +171,15 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "admin"),
         essential=False,
         numbers=lambda settings: (0,) if settings.admin.enabled else (),
+    ),
+    Process(
+        "settlement",
+        ("settlement",),
+        "settles trades: their fees, and that both sides are paid; keeps a row of each",
+        partial(mains.service, "settlement"),
+        partial(_well, "settlement"),
+        essential=False,
+        numbers=lambda settings: (0,) if settings.settlement.enabled else (),
     ),
     Process(
         "observe",

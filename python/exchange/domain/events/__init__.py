@@ -12,6 +12,7 @@ from exchange.domain.events.payloads import (
     ProviderSet,
     TenantSet,
     TradeExecuted,
+    TradeSettled,
 )
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ProviderSet",
     "TenantSet",
     "TradeExecuted",
+    "TradeSettled",
     "caused_by",
     "check_event",
     "event_id",

@@ -19,6 +19,7 @@ from exchange.domain.events.payloads import (
     ProviderSet,
     TenantSet,
     TradeExecuted,
+    TradeSettled,
 )
 from exchange.domain.messages import AdminCommand, Answer, ExecutionReport, InstrumentCommand
 from exchange.errors import LogFault, LogRefused
@@ -91,6 +92,15 @@ COMMAND_ANSWERED: Final = EventType(
 TRADE_EXECUTED: Final = EventType(
     "TradeExecuted", 1, TradeExecuted, _TRADES, "Trade", ("matching",), "Two orders met."
 )
+TRADE_SETTLED: Final = EventType(
+    "TradeSettled",
+    1,
+    TradeSettled,
+    "posttrade.settlement",
+    "Trade",
+    ("settlement",),
+    "Money, goods and fees of a trade have changed hands.",
+)
 DEAD_LETTER: Final = EventType(
     "DeadLetter",
     1,
@@ -135,6 +145,9 @@ ADMIN_EVENTS: Final[dict[AdminAction, EventType]] = {
     AdminAction.SET_COLLATERAL: _change(
         "CollateralSet", AdminCommand, "Asset", "An asset counts otherwise as collateral."
     ),
+    AdminAction.SET_SETTLEMENT: _change(
+        "SettlementModeSet", AdminCommand, "SettlementMode", "Trades are posted by a service, or at once."
+    ),
     AdminAction.SET_POLICY: _change("PolicySet", AdminCommand, "Policy", "Orders meet other checks."),
     AdminAction.SET_STAGE: _change("StageSet", AdminCommand, "Stage", "A matching stage is away, or back."),
     AdminAction.SET_SOLO: _change(
@@ -166,6 +179,7 @@ CATALOGUE: Final[tuple[EventType, ...]] = (
     *ORDER_EVENTS.values(),
     COMMAND_ANSWERED,
     TRADE_EXECUTED,
+    TRADE_SETTLED,
     DEAD_LETTER,
     *INSTRUMENT_EVENTS.values(),
     *ADMIN_EVENTS.values(),

@@ -40,6 +40,29 @@ class TradeExecuted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TradeSettled:
+    """A trade whose money, goods and fees have changed hands. Money in minor units, times ns."""
+
+    trade_id: int = 0
+    instrument_id: int = 0
+    buyer_tenant: int = 0
+    price: int = 0
+    qty: int = 0
+    buyer: int = 0
+    seller: int = 0
+    seller_tenant: int = 0
+    buyer_fee_asset: int = 0
+    seller_fee_asset: int = 0
+    cost: int = 0
+    goods: int = 0
+    buyer_fee: int = 0
+    seller_fee: int = 0
+    traded_at: int = 0
+    settled_at: int = 0
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """An event that a consumer could not take: from which topic and offset, who, why, how often it tried."""
 

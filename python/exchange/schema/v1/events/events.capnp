@@ -123,3 +123,24 @@ struct FeeScheduleSet @0xd528b78409943db0 {
   actor @1 :Text;
   reason @2 :Text;
 }
+
+struct TradeSettled @0xb00f5b53c878e2c2 {
+  # A trade whose money, goods and fees have changed hands.
+  tradeId @0 :UInt64;
+  instrumentId @1 :UInt32;
+  buyerTenant @2 :UInt32;
+  price @3 :Int64;  # [ticks]
+  qty @4 :Int64;  # [lots]
+  buyer @5 :UInt64;  # account
+  seller @6 :UInt64;  # account
+  sellerTenant @7 :UInt32;
+  buyerFeeAsset @8 :UInt32;
+  sellerFeeAsset @9 :UInt32;
+  cost @10 :Int64;  # [minor units of quote] from the buyer to the seller
+  goods @11 :Int64;  # [minor units of base] from the seller to the buyer
+  buyerFee @12 :Int64;  # [minor units of buyerFeeAsset] negative: a rebate
+  sellerFee @13 :Int64;  # [minor units of sellerFeeAsset] negative: a rebate
+  tradedAt @14 :Int64;  # [ns] journaled time
+  settledAt @15 :Int64;  # [ns] journaled time
+  sequence @16 :UInt64;  # of the command that posted it
+}

@@ -6,6 +6,7 @@
 # that another page follows.
 @0xaceb0f2d089f0aa5;
 
+using Posttrade = import "../posttrade/posttrade.capnp";
 using Executions = import "../executions/executions.capnp";
 using Instruments = import "../instruments/instruments.capnp";
 using Orders = import "../orders/orders.capnp";
@@ -703,4 +704,44 @@ struct AdminChangesReply @0x86458d36d3be17e8 {
   sequence @0 :UInt64;  # of the last command of the journal that is known to have changed something
   changes @1 :List(AdminChangeRow);
   more @2 :Bool;
+}
+
+struct SettlementRow @0xe8ed986f091f02e3 {
+  # A trade, and what became of it. What concerns the side of another tenant is zero.
+  tradeId @0 :UInt64;
+  instrumentId @1 :UInt32;
+  status @2 :Posttrade.SettlementStatus;  # pending, settled
+  price @3 :Int64;  # [ticks]
+  qty @4 :Int64;  # [lots]
+  buyer @5 :UInt64;  # account
+  seller @6 :UInt64;  # account
+  buyerTenant @7 :UInt32;
+  sellerTenant @8 :UInt32;
+  cost @9 :Int64;  # [minor units of quote] from the buyer to the seller
+  goods @10 :Int64;  # [minor units of base] from the seller to the buyer
+  buyerFee @11 :Int64;  # [minor units of buyerFeeAsset] negative: a rebate
+  sellerFee @12 :Int64;  # [minor units of sellerFeeAsset] negative: a rebate
+  buyerFeeAsset @13 :UInt32;
+  sellerFeeAsset @14 :UInt32;
+  tradedAt @15 :Int64;  # [ns] journaled time
+  settledAt @16 :Int64;  # [ns] journaled time; 0: not yet
+  sequence @17 :UInt64;  # of the command that posted it; 0: not yet
+}
+
+struct SettlementsRequest @0x992f29ba5e8f0ebb {
+  minSeq @0 :UInt64;
+  tradeId @1 :UInt64;  # 0: all
+  account @2 :UInt64;  # 0: all that the caller may see
+  status @3 :Posttrade.SettlementStatus;  # unset: all
+  oldestFirst @4 :Bool;
+  after @5 :UInt64;  # [tradeId] of the last row of the page before
+  limit @6 :UInt32;
+}
+
+struct SettlementsReply @0xc0945ccd181aee3e {
+  sequence @0 :UInt64;  # of the last trade that was taken
+  taken @1 :UInt64;  # trades up to this one have rows
+  posted @2 :UInt64;  # and up to this one are settled
+  settlements @3 :List(SettlementRow);
+  more @4 :Bool;
 }

@@ -1,0 +1,1 @@
+"""Settlement: what trades cost, and when their money and goods change hands."""
