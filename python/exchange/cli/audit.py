@@ -90,4 +90,6 @@ def audit_of(settings: Settings, *, paid_in: Mapping[int, int] | None = None, st
             auditors.append(opened.enter_context(_rows_of("history", "HistoryAudit", settings)))
         if settings.market_data.enabled:
             auditors.append(opened.enter_context(_rows_of("marketdata", "MarketDataAudit", settings)))
+        if settings.settlement.enabled:
+            auditors.append(opened.enter_context(_rows_of("settlement", "SettlementAudit", settings)))
         return audit(settings.data_directory, auditors=auditors, paid_in=paid_in, stopped=stopped)

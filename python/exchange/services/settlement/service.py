@@ -1,6 +1,6 @@
 """Settlement: what each trade costs, by schedule and volume, and that both sides are paid, once.
 
-Reads   execution.trades, admin.changes, admin.records      Writes  posttrade.settlement
+Reads   admin.changes, admin.records, execution.trades      Writes  posttrade.settlement
 Owns    a row a trade, with its fees and whether it is posted; volumes of accounts by day.
 Holds   trades are posted in their order, each once, with the fees of its row; what is posted is told.
 """
@@ -17,7 +17,7 @@ from exchange.services.settlement.tables import MIGRATIONS
 
 SPEC = ServiceSpec(
     name="settlement",
-    reads=("execution.trades", "admin.changes", "admin.records"),
+    reads=("admin.changes", "admin.records", "execution.trades"),  # definitions before what is traded
     writes=("posttrade.settlement",),
     tables=MIGRATIONS,
     handlers={

@@ -1,0 +1,223 @@
+"""Settlement of a running exchange: real processes, which are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from exchange.bus.log.events import events_of
+from exchange.client import Client
+from exchange.config import load
+from exchange.domain.contracts.admin import FeeScheduleRecord, FeeTier
+from exchange.domain.enums import SettlementStatus
+from exchange.domain.events import Event, TradeSettled
+from exchange.domain.queries import SettlementRow
+from exchange.runtime.publisher import open_log
+from exchange.services.settlement.tables import TIERS, TRADES
+from exchange.storage.sql import open_store
+from exchange.topology.services import spec_of
+from tests.event_log.conformance import read_all
+from tests.exchange.test_cli_exchange import Up, until
+
+WAIT_MS = 60_000
+MARKET = 7
+ANN, BOB, EVE = 11, 12, 21
+MAKER, TAKER = 500_000, 1_000_000  # of the instrument: 5 and 10 basis points
+TIER = FeeTier(volume_min=0, maker_rate=-100_000, taker_rate=700_000)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """An exchange that settles, with one market of two tenants."""
+    made = Up.start(
+        tmp_path_factory.mktemp("settle") / "data",
+        "settlement.enabled=true",
+        "admin.enabled=true",
+        "endpoints.metrics=127.0.0.1:0",
+    )
+    try:
+        until(made.announcement, "it did not start")
+        with connect(made, 0) as client:
+            client.admin.define_asset(1, "BTC", 8)
+            client.admin.define_asset(2, "USD", 6)
+            client.admin.define_instrument(
+                MARKET,
+                "BTC-USD",
+                base="BTC",
+                quote="USD",
+                price_scale=2,
+                qty_scale=4,
+                fee_mode="quote",
+                maker_rate=MAKER,
+                taker_rate=TAKER,
+            )
+            for account, tenant in ((ANN, 1), (BOB, 1), (EVE, 2)):
+                client.admin.open_account(account, tenant=tenant)
+                client.admin.deposit("BTC", "1000", account=account)
+                client.admin.deposit("USD", "10000000", account=account)
+        yield made
+    finally:
+        made.process.kill()
+        made.process.wait()
+
+
+def connect(up: Up, tenant: int, account: int | None = None) -> Client:
+    """A session that knows the market."""
+    client = Client.connect(
+        f"ipc://{up.data}/run/orders.sock",
+        tenant=tenant,
+        name=f"tester-{tenant}-{account}",
+        user="tester",
+        account=account,
+        connect_ms=WAIT_MS,
+        timeout_ms=WAIT_MS,
+    )
+    if tenant:
+        client.load_instruments()
+    return client
+
+
+def settled(client: Client, trades: int) -> dict[int, SettlementRow]:
+    """All rows by trade, once so many are settled."""
+
+    def look() -> tuple[SettlementRow, ...]:
+        return client.ask(client.make.query.settlements(status=SettlementStatus.SETTLED, most=None), WAIT_MS)
+
+    until(lambda: len(look()) >= trades, f"{trades} trades were not settled")
+    return {row.trade_id: row for row in look()}
+
+
+def fee(price: str, qty: str, rate: int) -> int:
+    """Millionths of a dollar, rounded toward the house."""
+    return ceil(Fraction(price) * Fraction(qty) * 10**6 * Fraction(rate, 10**9))
+
+
+def told(up: Up) -> list[Event]:
+    """Every TradeSettled of the log."""
+    settings = load(environment={}, data_directory=up.data)
+    log = open_log(settings)
+    try:
+        records = read_all(log, "dev.posttrade.settlement.v1")
+    finally:
+        log.close()
+    return [event for record in records for event in events_of(record)]
+
+
+@pytest.mark.req("A024", "A029", "A030", "A033", "A034")
+def test_trades_that_the_venue_posts_are_told_as_settled_with_its_fees(up: Up) -> None:
+    """Without a settlement mode of its own it is the venue's fees that are in the rows."""
+    with connect(up, 1, ANN) as ann, connect(up, 2, EVE) as eve:
+        ann.limit(MARKET, "sell", "0.5", "100.00")
+        eve.limit(MARKET, "buy", "0.5", "100.00")
+        row = settled(eve, 1)[1]
+        assert (row.buyer, row.buyer_tenant, row.buyer_fee) == (EVE, 2, fee("100", "0.5", TAKER))
+        assert (row.seller, row.seller_tenant, row.seller_fee) == (0, 0, 0)  # not hers to know
+        assert (row.price, row.qty, row.cost, row.goods) == (10_000, 5_000, 50_000_000, 50_000_000)
+        assert row.settled_at == row.traded_at
+        mine = settled(ann, 1)[1]
+        assert (mine.seller, mine.seller_fee, mine.buyer) == (ANN, fee("100", "0.5", MAKER), 0)
+
+
+@pytest.mark.req("A021", "A030", "A031", "A032", "A033", "A034", "B047", "B048", "B049", "B050")
+def test_trades_are_posted_once_with_their_fees_whoever_is_killed(up: Up) -> None:
+    """By a schedule, in order, although settlement, the publisher and the core are killed meanwhile."""
+    with connect(up, 0) as operator:
+        operator.admin.upsert_fee_schedule(
+            FeeScheduleRecord(schedule_id="BTC-USD", name="main", tiers=(TIER,))
+        )
+        spec = spec_of("settlement")
+        with open_store(up.data / "stores", spec.name, spec.tables) as store:
+
+            def tiers() -> int:
+                with store.read() as tx:
+                    return len(tx.execute(select(TIERS)).all())
+
+            until(tiers, "the schedule did not come")
+        assert operator.admin.set_settlement(True).ok
+    with connect(up, 1, ANN) as ann, connect(up, 2, EVE) as eve:
+        before = {row.asset: row for row in eve.query.balances(min_seq=0)}
+        for number in range(30):
+            if number in (5, 12, 20):
+                name = {5: "settlement", 12: "publisher", 20: "core"}[number]
+                os.kill(up.announcement()["processes"][name], signal.SIGKILL)
+            ann.limit(MARKET, "sell", "0.1", f"10{number % 10}.00")
+            report = eve.limit(MARKET, "buy", "0.1", f"10{number % 10}.00")
+            assert report.ok
+        rows = settled(eve, 31)
+        assert sorted(rows) == list(range(1, 32))
+        for number in range(30):
+            row = rows[number + 2]
+            assert row.buyer_fee == fee(f"10{number % 10}", "0.1", TIER.taker_rate)
+            assert row.settled_at >= row.traded_at
+            assert row.settled_at // 10**9 // 86_400 - row.traded_at // 10**9 // 86_400 in (0, 1)  # T+0
+        after = {row.asset: row for row in eve.query.balances()}
+        paid = sum(rows[number + 2].cost + rows[number + 2].buyer_fee for number in range(30))
+        assert (after[2].total, after[2].reserved) == (before[2].total - paid, 0)
+        assert (after[1].total, after[1].reserved) == (before[1].total + 30 * 10**7, 0)
+        rebates = settled(ann, 31)
+        assert rebates[31].seller_fee == fee("109", "0.1", TIER.maker_rate) < 0
+
+    events = until(lambda: len(found := told(up)) >= 31 and found, "not all were told")
+    assert Counter(event.entity.entity_id for event in events) == {str(n): 1 for n in range(1, 32)}
+    payloads = [event.payload for event in events]
+    assert all(isinstance(each, TradeSettled) for each in payloads)
+    assert [each.trade_id for each in payloads] == list(range(1, 32))
+    assert {each.trade_id: each.buyer_fee for each in payloads} == {
+        trade_id: row.buyer_fee for trade_id, row in rows.items()
+    }
+
+
+@pytest.mark.req("A025")
+def test_stopped_settlement_holds_up_nobody_and_what_waits_stays_reserved(up: Up) -> None:
+    """Trading goes on; money of trades that wait cannot be spent twice; it is settled afterwards."""
+    process = up.announcement()["processes"]["settlement"]
+    os.kill(process, signal.SIGSTOP)
+    try:
+        with connect(up, 1, BOB) as bob, connect(up, 2, EVE) as eve:
+            bob.limit(MARKET, "sell", "1", "200.00")
+            assert eve.limit(MARKET, "buy", "1", "200.00").ok
+            held = next(row for row in eve.query.balances() if row.asset == 2)
+            assert held.reserved == 200_000_000 + fee("200", "1", TAKER)
+            refused = bob.admin.withdraw("BTC", "1000", account=BOB)
+            assert not refused.ok  # one of them waits
+    finally:
+        os.kill(process, signal.SIGCONT)
+    with connect(up, 2, EVE) as eve:
+        assert settled(eve, 32)[32].buyer_fee == fee("200", "1", TIER.taker_rate)
+        assert next(row for row in eve.query.balances() if row.asset == 2).reserved == 0
+
+
+@pytest.mark.req("B050")
+def test_audit_holds_settlements_and_fees_against_the_journal(up: Up) -> None:
+    """One settlement a trade, fees that add up; a row that was changed is found."""
+    words = ("audit", "--json", "--set", "settlement.enabled=true")
+    said = json.dumps(json.loads(up.say(*words)))
+    assert "32 trades as the journal makes them, each settled once, 31 of them by postings" in said
+    spec = spec_of("settlement")
+    with open_store(up.data / "stores", spec.name, spec.tables) as store:
+        for delta in (1, -1):
+            with store.begin() as tx:
+                mine = update(TRADES).where(TRADES.c.trade_id == 9)
+                tx.execute(mine.values(buyer_fee=TRADES.c.buyer_fee + delta))
+            if delta > 0:
+                assert "trade 9 is posted with" in up.say(*words, check=1)
+
+
+def test_settlements_of_a_tenant_are_its_own(up: Up) -> None:
+    """Another tenant's account has none; an account's page follows the page before."""
+    with connect(up, 2, EVE) as eve:
+        assert eve.query.settlements(account=BOB) == ()
+        newest = eve.query.settlements(account=EVE, most=2)
+        assert [row.trade_id for row in newest] == [32, 31]
+        following = eve.query.settlements(account=EVE, most=2, after=31)
+        assert [row.trade_id for row in following] == [30, 29]
+    assert Path(up.data / "stores" / "settlement.sqlite").exists()
