@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from itertools import accumulate, groupby
 from typing import Final, overload
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from exchange.domain.events import Event, EventEnvelope, find_event_type
 from exchange.errors import LogRefused
-from exchange.schema.event_rows import EventList, Records, Tenants
+from exchange.schema.event_rows import ROW_DTYPES, EventList, Records, Tenants
 from exchange.schema.events import ROW_MESSAGES, EventBatch
 
 _NO_TENANTS: Final[Tenants] = np.zeros(0, np.uint32)
@@ -49,6 +50,23 @@ class EventRun(Sequence[Event]):
         form = found[0].dtype
         opaque = np.dtype((np.void, form.itemsize))  # else every field of every piece is looked at
         return np.concatenate([part.view(opaque) for part in found]).view(form)
+
+    @property
+    def trades(self) -> Records:
+        """(n,) of `ROW_DTYPES[EventList.TRADES]`: `rows`, or the like of single events, as a dead letter that
+        is tried again is one.
+        """
+        rows = self.rows
+        if rows is not None:
+            return rows
+        taken = [event.payload for event in self]
+        made = np.zeros(len(taken), ROW_DTYPES[EventList.TRADES])
+        for row, trade in zip(made, taken, strict=True):
+            for item in fields(trade):
+                value = getattr(trade, item.name)
+                text = isinstance(value, str)
+                row[item.name] = value.encode("ascii", "replace") if text else int(value or 0)
+        return made
 
     @property
     def tenants(self) -> Tenants:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import fields
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from sqlalchemy import Table, select, update
 
-from exchange.domain.events import TradeExecuted
 from exchange.errors import InvalidEvent
 from exchange.runtime.event_run import EventRun
-from exchange.schema.event_rows import ROW_DTYPES, EventList, Records
 from exchange.services.marketdata.folding import candle_rows, last_rows, trade_rows
 from exchange.services.marketdata.tables import CANDLES, LASTS, PROGRESS, TRADES
 from exchange.storage.sql import Transaction
@@ -54,7 +50,7 @@ def take_trades(tx: Transaction, events: EventRun) -> None:
     Raises:
         InvalidEvent: One comes behind a later one: an open or a close would be another than it was.
     """
-    trades = events.rows if events.rows is not None else _as_rows(events)
+    trades = events.trades
     before = int(tx.execute(select(PROGRESS.c.trade_id)).scalar_one())
     numbers = trades["trade_id"].astype(np.int64)
     if int(numbers[0]) <= before or np.any(np.diff(numbers) <= 0):
@@ -67,14 +63,3 @@ def take_trades(tx: Transaction, events: EventRun) -> None:
         tx.exec_driver_sql(statement[tx.dialect.paramstyle], rows)
     last = trades[-1]
     tx.execute(update(PROGRESS).values(sequence=int(last["sequence"]), trade_id=int(last["trade_id"])))
-
-
-def _as_rows(events: Iterable[Any]) -> Records:
-    """Single events, as a dead letter that is tried again is one, as rows of the hot stream."""
-    taken: list[TradeExecuted] = [event.payload for event in events]
-    rows = np.zeros(len(taken), ROW_DTYPES[EventList.TRADES])
-    for row, trade in zip(rows, taken, strict=True):
-        for item in fields(trade):
-            value = getattr(trade, item.name)
-            row[item.name] = value.encode("ascii", "replace") if isinstance(value, str) else int(value or 0)
-    return rows
