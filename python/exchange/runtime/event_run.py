@@ -53,9 +53,7 @@ class EventRun(Sequence[Event]):
 
     @property
     def trades(self) -> Records:
-        """(n,) of `ROW_DTYPES[EventList.TRADES]`: `rows`, or the like of single events, as a dead letter that
-        is tried again is one.
-        """
+        """(n,) of `ROW_DTYPES[EventList.TRADES]`: `rows`, or the like of single events (of dead letters)."""
         rows = self.rows
         if rows is not None:
             return rows
