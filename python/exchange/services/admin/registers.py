@@ -93,15 +93,9 @@ class Registers:
         """A page of them, by id, with those of which only accounts are known."""
 
         def look(tx: Transaction) -> list[TenantRecord]:
-            return [
-                TenantRecord(
-                    tenant_id=each.entity_id,
-                    name=each.body["name"],
-                    active=each.body["active"] and not _is_killed(tx, each.entity_id),
-                    version=each.version,
-                )
-                for each in entities_of(tx, "Tenant")
-            ]
+            named = {each.entity_id: each for each in entities_of(tx, "Tenant")}
+            every = {str(each.body["tenant"]) for each in entities_of(tx, "Account")} | set(named)
+            return [_tenant(tx, each, named.get(each)) for each in every]
 
         tenants = await self._desk.see(look)
         found, more = page_of(tenants, lambda each: each.tenant_id, request.after, request.limit)
@@ -176,6 +170,13 @@ class Registers:
         made = payload(record=record, actor=actor_of(call.metadata.user_id), reason=reason)
         await self._desk.record(call, type(made).__name__, about, made)
         return record
+
+
+def _tenant(tx: Transaction, tenant_id: str, there: Entity | None) -> TenantRecord:
+    active = (there is None or there.body["active"]) and not _is_killed(tx, tenant_id)
+    if there is None:
+        return TenantRecord(tenant_id=tenant_id, active=active)
+    return TenantRecord(tenant_id=tenant_id, name=there.body["name"], active=active, version=there.version)
 
 
 def _is_killed(tx: Transaction, tenant_id: str) -> bool:

@@ -19,14 +19,9 @@ _SET: Final = text(
     " :body) ON CONFLICT (entity_type, entity_id) DO UPDATE SET"
     " version = excluded.version, body = excluded.body"
 )
-_FOUND: Final = text(
-    "INSERT INTO entities (entity_type, entity_id, version, body) VALUES ('Tenant', :tenant, 0, :body)"
-    " ON CONFLICT DO NOTHING"
-)
 _EXPLAIN: Final = text(
     "INSERT INTO reasons (correlation_id, reason) VALUES (:correlation_id, :reason) ON CONFLICT DO NOTHING"
 )
-_UNNAMED: Final = {"name": "", "active": True}  # a tenant of which there are only accounts
 
 
 class Entity(NamedTuple):
@@ -113,8 +108,6 @@ def _set(tx: Transaction, change: Change, before: Entity | None, version: int) -
     body = {**kept, **change.says}
     named = {"entity_type": change.entity_type, "entity_id": change.entity_id}
     tx.execute(_SET, {**named, "version": version, "body": _text(body)})
-    if change.entity_type == "Account":
-        tx.execute(_FOUND, {"tenant": str(body["tenant"]), "body": _text(_UNNAMED)})
 
 
 def _before(change: Change, before: Entity | None) -> Body | None:
