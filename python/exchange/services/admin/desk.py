@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 from exchange.bus.log.interface import EventLog
@@ -22,7 +22,7 @@ from exchange.errors import RpcError, RpcStatus
 from exchange.runtime.outbox import Outbox
 from exchange.runtime.service_host import Ground
 from exchange.services.admin import store as rows
-from exchange.services.admin.core_link import CoreLink, Make, actor_of
+from exchange.services.admin.core_link import CoreLink, Make, actor_of, refusal_of
 from exchange.storage.sql import Store, Transaction
 from exchange.storage.sql.outbox import go_on_behind
 
@@ -31,6 +31,7 @@ REASON_BYTES_MAX: Final = 500
 NAME: Final = "admin"
 RECORDS: Final = TENANT_SET.topic
 _LOOK_S: Final = 0.01
+_ON_ITS_WAY_S: Final = 1.0
 
 
 class Desk:
@@ -56,6 +57,21 @@ class Desk:
                 return look(tx)
 
         return await asyncio.to_thread(seen)
+
+    async def patiently(self, look: Callable[[], Awaitable[T]]) -> T:
+        """What there is; what is not may be on its way from the core, so it is looked for a second long.
+
+        Raises:
+            RpcError: NOT_FOUND, all that time; or any other.
+        """
+        until = time.monotonic() + _ON_ITS_WAY_S
+        while True:
+            try:
+                return await look()
+            except RpcError as error:
+                if error.code is not RpcStatus.NOT_FOUND or time.monotonic() >= until:
+                    raise
+            await asyncio.sleep(_LOOK_S)
 
     async def assets(self) -> dict[int, Asset]:
         """All that are defined, by id."""
@@ -106,6 +122,9 @@ class Desk:
         for make in makes:
             answer = await self._core.send(make(correlation_id), call.metadata.user_id, assets)
             sequence = answer.sequence
+            if answer.reject is not None:
+                await self._came(sequence, call)  # a refusal is in the history, too
+                raise refusal_of(answer.reject)
         await self._came(sequence, call)
         return sequence
 

@@ -112,11 +112,7 @@ class Registers:
         _check_name(wanted.name)
         if len(wanted.symbols) > _SYMBOLS_MAX:
             raise RpcError(RpcStatus.INVALID_ARGUMENT, f"expected at most {_SYMBOLS_MAX} symbols")
-        known = {
-            each.body.get("symbol") for each in await self._desk.see(lambda tx: entities_of(tx, "Instrument"))
-        }
-        if unknown := next((each for each in wanted.symbols if each not in known), None):
-            raise RpcError(RpcStatus.NOT_FOUND, f"there is no instrument {unknown!r}")
+        await self._desk.patiently(lambda: self._check_symbols(wanted.symbols))
         async with self._desk.turn:
             there = await self._desk.see(lambda tx: entity_of(tx, "Provider", wanted.provider_id))
             return await self._set(call, wanted, there, request.reason, ProviderSet, wanted.provider_id)
@@ -154,6 +150,12 @@ class Registers:
             request.limit,
         )
         return ListFeeSchedulesReply(schedules=found, more=more)
+
+    async def _check_symbols(self, symbols: tuple[str, ...]) -> None:
+        instruments = await self._desk.see(lambda tx: entities_of(tx, "Instrument"))
+        known = {each.body.get("symbol") for each in instruments}
+        if unknown := next((each for each in symbols if each not in known), None):
+            raise RpcError(RpcStatus.NOT_FOUND, f"there is no instrument {unknown!r}")
 
     async def _set(
         self,

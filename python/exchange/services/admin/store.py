@@ -90,6 +90,13 @@ def entities_of(tx: Transaction, entity_type: str) -> list[Entity]:
     return [Entity(row.entity_id, row.version, json.loads(row.body)) for row in tx.execute(asked)]
 
 
+def before_of(tx: Transaction, sequence: int) -> Body:
+    """What there was before a command changed it, as the journal has it; empty where there was nothing."""
+    asked = select(CHANGES.c.before).where(CHANGES.c.sequence == sequence)
+    found: Body = json.loads(tx.execute(asked).scalar() or "{}")
+    return found
+
+
 def reason_of(tx: Transaction, correlation_id: str) -> str | None:
     """Why the commands of that id are sent; None: nobody said."""
     asked = select(REASONS.c.reason).where(REASONS.c.correlation_id == correlation_id)
