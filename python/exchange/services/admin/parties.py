@@ -81,14 +81,15 @@ class Parties:
         async with self._desk.turn:
             there = await self._limits(wanted)
             check_version(wanted.version, there.version if there else 0)
-            base = there.body if there else {}
+            base = expected = there.body if there else {}
             for _ in range(_TRIES):
-                set_all = partial(_set_limits, wanted.account, keywords_of(wanted, base))
-                sequence = await self._desk.command(call, request.reason, set_all)
-                before = await self._desk.see(lambda tx: before_of(tx, sequence))  # noqa: B023  # awaited here
-                if before == base:
+                sent = keywords_of(wanted, base)
+                make = partial(_set_limits, wanted.account, sent)
+                sequence = await self._desk.command(call, request.reason, make)
+                before = await self._desk.see(partial(before_of, sequence=sequence))
+                if before == expected:
                     break
-                base = before  # somebody set others in between, which this lifted: they are set again
+                base, expected = before, sent  # others were set in between, and lifted by this: once more
             return limits_of(wanted, await self._limits(wanted))
 
     async def set_kill_switch(self, request: SetKillSwitchRequest, call: Call) -> KillSwitch:
