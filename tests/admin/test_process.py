@@ -184,7 +184,8 @@ def connect_and_ask(up: Up, **what: Any) -> Any:
 def test_limits_are_set_merged_and_told(up: Up) -> None:
     """SetLimits and GetLimits: four, beside those that the core has more; others' accounts are unknown."""
     with connect(up, 0) as client:
-        client.admin.set_limits(account=12, max_open_orders=7, order_rate=100)
+        known = client.admin.set_limits(account=12, max_open_orders=7, order_rate=100).sequence
+        client.admin.changes(most=1, min_seq=known)
     wanted = a.LimitSet(account=12, order_qty_max=5_000, orders_per_second_max=50)
     set_ = call(up, rpc.SET_LIMITS, a.SetLimitsRequest(limits=wanted, reason="a new client"))
     assert [getattr(set_, name) for name in FOUR] == [5_000, None, None, 50]
