@@ -144,10 +144,8 @@ def _fits(value: Any, schema: dict[str, Any], document: dict[str, Any]) -> None:
     elif schema.get("type") == "string":
         assert isinstance(value, str)
         assert re.search(schema.get("pattern", ""), value)
-    elif schema.get("type") == "integer":
-        assert type(value) is int
-    elif schema.get("type") == "boolean":
-        assert type(value) is bool
+    elif schema.get("type") in ("integer", "boolean"):
+        assert type(value) is (int if schema["type"] == "integer" else bool)
     elif schema.get("type") == "array":
         assert isinstance(value, list)
         for each in value:

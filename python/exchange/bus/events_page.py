@@ -220,7 +220,7 @@ def _field_schema(hint: Any, *, large: bool) -> dict[str, Any]:
         return {"type": "array", "items": _field_schema(typing.get_args(hint)[0], large=large)}
     if hint is EventEnvelope:
         return _envelope_schema(None)
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _message_schema(hint)
     if hint is bool:
         return {"type": "boolean"}
