@@ -28,6 +28,7 @@ from exchange.runtime.changes import CHANGES as CHANGES_TOPIC
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.outbox import Outbox
 from exchange.services.admin import queries
+from exchange.services.admin.desk import RECORDS, go_on
 from exchange.services.admin.service import SPEC
 from exchange.services.admin.store import take, take_changes
 from exchange.services.admin.tables import CHANGES, ENTITIES, METADATA, PROGRESS, REASONS
@@ -36,7 +37,6 @@ from tests.event_log.conformance import read_all
 from tests.event_log.published import TABLE, Exchange
 from tests.exchange.journals import ALICE, MARKET, OTHER_TENANT, TENANT
 
-RECORDS_TOPIC = "admin.records"
 OPERATOR_CALLER = Caller(OPERATOR)
 
 
@@ -163,7 +163,7 @@ def test_history_says_who_changed_what_when_why_from_what_to_what(exchange: Exch
         assert (json.loads(refused.afterwards), refused.version) == ({"phase": "halted"}, 0)
         named = ask(store, entity_type="Tenant", entity_id=str(TENANT))
         assert [(row.why, row.who, row.sequence, row.version) for row in named] == [("named", "ann", 0, 1)]
-        assert json.loads(named[0].before) == {"name": "", "active": True}
+        assert (named[0].before, json.loads(named[0].afterwards)) == ("", {"name": "Acme", "active": True})
         middle = phases[1].changed_at
         assert {row.changed_at < middle for row in ask(store, to_ns=middle)} == {True}
         assert {row.changed_at >= middle for row in ask(store, from_ns=middle)} == {True}
@@ -194,7 +194,7 @@ def test_rows_are_the_fold_of_the_log_whatever_is_redelivered(
         with exchange.open_log() as log:
             taken = [
                 events_of(each)
-                for topic in (CHANGES_TOPIC, RECORDS_TOPIC)
+                for topic in (CHANGES_TOPIC, RECORDS)
                 for each in read_all(log, TABLE.full_name(topic))
             ]
         random.Random(1).shuffle(taken)
@@ -202,6 +202,17 @@ def test_rows_are_the_fold_of_the_log_whatever_is_redelivered(
             for events in taken:
                 take_changes(tx, events)
         assert everything(store) == expected
+    for cursor in exchange.directory.log.glob("*.admin.*/groups/admin"):
+        cursor.unlink()
     with open_store(tmp_path / "again", SPEC.name, SPEC.tables) as again:
+        with exchange.open_log() as log:
+            go_on(again, log, TABLE)
         consume(exchange, again)
         assert everything(again) == expected
+        told = ChangeExplained(correlation_id="why-2", reason="behind all that", actor="ann")
+        record(again, "ChangeExplained", "why-2", told, exchange.writer.now)
+        consume(exchange, again)
+    with exchange.open_log() as log:
+        records = read_all(log, TABLE.full_name(RECORDS))
+    assert [each.batch.first_seq for each in records] == [1, 2, 3, 4, 5]
+    assert events_of(records[-1])[0].payload == told

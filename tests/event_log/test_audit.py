@@ -14,10 +14,12 @@ import numpy.typing as npt
 import pytest
 
 from cmatch._core import Venue
+from exchange.bus.log.interface import Batch
 from exchange.cli import main
 from exchange.domain.enums import ExecType, OrderStatus, ReportFlag
-from exchange.runtime.audit import Audit, PublishedAudit, audit
+from exchange.runtime.audit import Audit, ChangesAudit, PublishedAudit, audit
 from exchange.runtime.audit.orders import OrdersAudit
+from exchange.runtime.changes import CHANGES
 from exchange.runtime.publisher import EXECUTIONS, TRADES
 from exchange.storage.digests import Digest, append_digest
 from exchange.storage.replay import Verdict, replay, verify
@@ -144,6 +146,32 @@ def test_event_that_the_journal_does_not_make_is_found(exchange: Exchange, topic
             f"events from {beyond.first_seq} on are not in the journal",
         ]
     }
+
+
+def test_change_that_the_journal_does_not_make_is_found(exchange: Exchange) -> None:
+    """One that is another, one that is there again; what retention removed is passed over."""
+    busy(exchange.writer, count=5)
+    exchange.publish()
+    honest = exchange.batches()[CHANGES]
+    directory = exchange.directory.log / NAMES[CHANGES]
+
+    def of(batches: list[Batch]) -> list[str]:
+        for segment in directory.glob("*.log"):
+            segment.unlink()
+        with exchange.open_log() as events, events.writer(NAMES[CHANGES]) as writer:
+            writer.append(batches)
+        with exchange.open_log() as events:
+            found = audit(exchange.root, auditors=[ChangesAudit(events, TABLE)])
+        return wrong(found).get(CHANGES, [])
+
+    assert of(honest) == []
+    assert of(honest[2:]) == []
+    changed = replace(honest[-1], ts_ns=honest[-1].ts_ns + 1)
+    (sentence,) = of([*honest[:-1], changed])
+    assert sentence.endswith(" changed is another than there")
+    again = replace(honest[-1], first_seq=honest[-1].last_seq + 1)
+    (sentence,) = of([*honest, again])
+    assert sentence.endswith(" on are not in the journal")
 
 
 def test_money_that_was_never_paid_in_is_found(exchange: Exchange) -> None:

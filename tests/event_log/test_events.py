@@ -144,8 +144,12 @@ def _fits(value: Any, schema: dict[str, Any], document: dict[str, Any]) -> None:
     elif schema.get("type") == "string":
         assert isinstance(value, str)
         assert re.search(schema.get("pattern", ""), value)
-    elif schema.get("type") == "integer":
-        assert type(value) is int
+    elif schema.get("type") in ("integer", "boolean"):
+        assert type(value) is (int if schema["type"] == "integer" else bool)
+    elif schema.get("type") == "array":
+        assert isinstance(value, list)
+        for each in value:
+            _fits(each, schema["items"], document)
 
 
 # The catalogue
@@ -254,6 +258,7 @@ def test_topics_of_the_documents_are_in_the_table() -> None:
         "dev.posttrade.settlement.v1": "tradeId",
         "dev.risk.alerts.v1": "tenantId",
         "dev.admin.changes.v1": "entityId",
+        "dev.admin.records.v1": "entityId",
     }
     assert {name: keys[name] for name in expected} == expected
     assert "dev.dlq.settlement.v1" in keys
@@ -284,6 +289,7 @@ def test_numbers_of_streams_never_change() -> None:
         "risk at risk.alerts": 17,
         "liquidation at risk.alerts": 18,
         "admin at admin.changes": 19,
+        "admin at admin.records": 20,
     }
     assert [numbers[f"{name} at dlq.{name}"] for name in ("gateway", "settlement", "history")] == [
         2_048,

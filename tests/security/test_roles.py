@@ -15,6 +15,7 @@ from cmatch.rejects import RejectCode
 from exchange.bus.curve import Principal
 from exchange.bus.rpc import NO_CONTEXT, Call, Dispatcher, Metadata
 from exchange.domain.contracts import GET_HISTORY, GET_SNAPSHOT, STREAM_TICKS, TAIL_EVENTS
+from exchange.domain.contracts import SERVICES as CONTRACTS
 from exchange.domain.enums import AdminAction, InstrumentAction, LedgerAction
 from exchange.errors import AuthenticationError, RpcStatus, SecurityError, SecurityFault
 from exchange.runtime.history import history_handlers
@@ -59,16 +60,27 @@ MARKET_QUERIES = {
 }
 MARKET_QUERIES |= {f"marketdata.Market{name}Request" for name in ("Trades", "Candles", "Tickers")}
 MARKET_QUERIES |= {method.path for method in (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS)}
-QUERIES = ACCOUNT_QUERIES | MARKET_QUERIES | {"orders.StatusRequest"}
+ADMINISTRATION = {
+    method.path
+    for service in CONTRACTS
+    if service.name in ("AdminService", "Operator")
+    for method in service.methods
+}
+OPEN = {
+    "AdminService.ListInstruments",
+    "AdminService.GetLimits",
+}  # for all readers
+QUERIES = ACCOUNT_QUERIES | MARKET_QUERIES | {"orders.StatusRequest"} | OPEN
+CHANGES = ADMINISTRATION - OPEN | {"admin.AdminChangesRequest"}
 HISTORY = {"replica.journal", "replica.snapshot_file", "EventLogService.TailEvents"}
 MAY_CALL = {
     "read": QUERIES,
     "trade": QUERIES,
-    "admin": QUERIES | HISTORY | {"replica.snapshot"},
+    "admin": QUERIES | HISTORY | CHANGES | {"replica.snapshot"},
     "follow": HISTORY,
     "shard": set(),
     "stage": set(),
-    "service": QUERIES | HISTORY | {"replica.snapshot"},
+    "service": QUERIES | HISTORY | CHANGES | {"replica.snapshot"},
 }
 
 
@@ -79,6 +91,7 @@ def methods(tmp_path: Path) -> set[str]:
     specs = (*SERVICES, *(spec_of(name) for name in SQL_SERVICES))
     of_specs = {f"{spec.name}.{kind.__name__}" for spec in specs for kind in (*spec.queries, *spec.commands)}
     served = {method.path for method in (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS)}
+    served |= ADMINISTRATION
     return of_specs | set(own) | served | {SNAPSHOT_METHOD, TAIL_EVENTS.path}
 
 
@@ -153,7 +166,7 @@ def test_who_speaks_for_a_user_may_what_connection_roles_and_scopes_all_allow(tm
 
 
 def test_every_process_has_the_service_account_that_it_needs_and_nothing_more() -> None:
-    """Those of the table that have a way to core or replica through keys; none may trade or administer."""
+    """Those of the table that have a way to core or replica through keys; none may trade, one administers."""
     names = {process.name for process in PROCESSES}
     assert set(SERVICE_ACCOUNTS) <= names | {"standby"}
     held = {name: permissions_of(roles) for name, roles in SERVICE_ACCOUNTS.items()}
@@ -163,6 +176,7 @@ def test_every_process_has_the_service_account_that_it_needs_and_nothing_more() 
         "risk": {Permission.JUDGE},
         "history": {Permission.READ_ACCOUNTS, Permission.READ_MARKET, Permission.READ_STATUS},
         "standby": {Permission.FOLLOW},
+        "admin": permissions_of({"admin"}),
         "marketdata": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
         "marketquery": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
     }

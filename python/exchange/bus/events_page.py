@@ -201,19 +201,29 @@ def _object(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_schema(message: type, schemas: dict[str, Any]) -> None:
+    schemas[message.__name__] = _message_schema(message)
+
+
+def _message_schema(message: type) -> dict[str, Any]:
     large = large_fields(message.__name__)
     fields = {}
     for name, hint in typing.get_type_hints(message).items():
         fields[camel(name)] = _field_schema(hint, large=camel(name) in large)
-    schemas[message.__name__] = _object(fields)
+    return _object(fields)
 
 
 def _field_schema(hint: Any, *, large: bool) -> dict[str, Any]:
     if isinstance(hint, types.UnionType):
         inner = _field_schema(typing.get_args(hint)[0], large=large)
         return {"oneOf": [inner, {"type": "null"}]}
+    if typing.get_origin(hint) is tuple:
+        return {"type": "array", "items": _field_schema(typing.get_args(hint)[0], large=large)}
     if hint is EventEnvelope:
         return _envelope_schema(None)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return _message_schema(hint)
+    if hint is bool:
+        return {"type": "boolean"}
     if issubclass(hint, IntEnum) and not issubclass(hint, IntFlag):
         return {"enum": [camel(member.name.lower()) for member in hint]}
     if hint is str:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from cmatch.rejects import RejectCode
 from exchange.cli.common import may_be_there, settings_of
 from exchange.cli.connecting import add_client, connect
-from exchange.cli.records import Lines, add_file, add_span, show, span_of, time_text
+from exchange.cli.records import Lines, add_span, show, span_of, time_text
 from exchange.client import Client
 from exchange.client.past import Record
 from exchange.domain.contracts.admin import FeeScheduleRecord, FeeTier, ProviderRecord, TenantRecord
@@ -52,7 +52,6 @@ def add_records(chosen: Any) -> None:
     history.add_argument("--refused", action="store_true", help="only what was refused")
     history.add_argument("--oldest-first", action="store_true", help="the other way round")
     add_span(history)
-    add_file(history)
     shown = {
         "instruments": "all instruments",
         "accounts": "all accounts",
@@ -60,11 +59,11 @@ def add_records(chosen: Any) -> None:
         "providers": "all liquidity providers",
         "fee-schedules": "all fee schedules",
     }
-    commands = [history, *(_shown(chosen, name, text) for name, text in shown.items())]
+    commands = [history, *(chosen.add_parser(name, help=text) for name, text in shown.items())]
     limits = chosen.add_parser("limits", help="what is set for an account, or for the venue")
     limits.add_argument("account", nargs="?", type=int, default=0, metavar="N", help="without: of the venue")
-    limits.set_defaults(arrow=None)
     for command in (*commands, limits, *_setters(chosen)):
+        command.set_defaults(arrow=None)
         add_client(command)
 
 
@@ -92,12 +91,6 @@ def _check_there(options: argparse.Namespace) -> None:
             f"the exchange on {settings.data_directory} keeps no history of changes:"
             " start it with --set admin.enabled=true (which publishes events, too)"
         )
-
-
-def _shown(chosen: Any, name: str, text: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = chosen.add_parser(name, help=text)
-    add_file(command)
-    return command
 
 
 def _setters(chosen: Any) -> list[argparse.ArgumentParser]:
@@ -151,7 +144,7 @@ def _history(client: Client, options: argparse.Namespace) -> tuple[list[Record],
         **span_of(options),
     )
     records = [asdict(row) for row in rows]
-    if options.json and not options.arrow:
+    if options.json:
         for record in records:
             record |= {name: json.loads(record[name] or "null") for name in ("before", "afterwards")}
     return records, _CHANGE_LINES

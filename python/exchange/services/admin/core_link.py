@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from exchange.client import AdminAnswer, AsyncClient
+from exchange.client import AdminAnswer, AsyncClient, Reject
 from exchange.client.administration import AdminRequests
 from exchange.client.instruments import Asset
 from exchange.client.requests import Request
@@ -37,6 +37,14 @@ def actor_of(user: str) -> str:
     return user.encode("ascii", "replace")[:_ACTOR_BYTES_MAX].decode("ascii")
 
 
+def refusal_of(reject: Reject) -> RpcError:
+    """A refusal of the core, as a caller over RPC is told of it."""
+    status = (
+        RpcStatus.UNKNOWN if reject.code is None else _STATUS.get(reject.code.http_status, RpcStatus.UNKNOWN)
+    )
+    return RpcError(status, f"{reject.number} {reject.name.upper()}: {reject.meaning}")
+
+
 class CoreLink:
     """Sends commands to the core. Belongs to one event loop.
 
@@ -52,7 +60,7 @@ class CoreLink:
         self._opening = asyncio.Lock()
 
     async def send(self, make: Make, who: str, assets: Mapping[int, Asset]) -> AdminAnswer:
-        """The answer to a command, which was carried out.
+        """The answer to a command.
 
         Args:
             make: Makes it.
@@ -60,7 +68,7 @@ class CoreLink:
             assets: What it converts by.
 
         Raises:
-            RpcError: It was refused; or INVALID_ARGUMENT: none can be made of what was said.
+            RpcError: INVALID_ARGUMENT: none can be made of what was said.
             ExchangeError: The core did not answer: whether it was carried out is unknown.
         """
         client = await self._there()
@@ -71,12 +79,7 @@ class CoreLink:
             request = make(requests)
         except (ValueError, LookupError, TypeError, OverflowError) as error:
             raise RpcError(RpcStatus.INVALID_ARGUMENT, str(error)) from None
-        answer = await self._policy.call(lambda _: client.call(request, _ANSWER_MS))
-        if answer.reject is not None:
-            reject, code = answer.reject, answer.reject.code
-            status = RpcStatus.UNKNOWN if code is None else _STATUS.get(code.http_status, RpcStatus.UNKNOWN)
-            raise RpcError(status, f"{reject.number} {reject.name.upper()}: {reject.meaning}")
-        return answer
+        return await self._policy.call(lambda _: client.call(request, _ANSWER_MS))
 
     async def correlation_id(self) -> str:
         """A new one."""

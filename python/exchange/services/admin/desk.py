@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
+from exchange.bus.log.interface import EventLog
 from exchange.bus.rpc import Call
+from exchange.bus.topics import TopicTable
 from exchange.client.ids import is_id
 from exchange.client.instruments import Asset
 from exchange.domain.events import ChangeExplained, Entity, Event, find_event_type
+from exchange.domain.events.catalogue import TENANT_SET
 from exchange.errors import RpcError, RpcStatus
 from exchange.runtime.outbox import Outbox
 from exchange.runtime.service_host import Ground
 from exchange.services.admin import store as rows
-from exchange.services.admin.core_link import CoreLink, Make, actor_of
-from exchange.storage.sql import Transaction
+from exchange.services.admin.core_link import CoreLink, Make, actor_of, refusal_of
+from exchange.storage.sql import Store, Transaction
+from exchange.storage.sql.outbox import go_on_behind
 
 T = TypeVar("T")
 REASON_BYTES_MAX: Final = 500
 NAME: Final = "admin"
+RECORDS: Final = TENANT_SET.topic
 _LOOK_S: Final = 0.01
+_ON_ITS_WAY_S: Final = 1.0
 
 
 class Desk:
@@ -51,6 +57,21 @@ class Desk:
                 return look(tx)
 
         return await asyncio.to_thread(seen)
+
+    async def patiently(self, look: Callable[[], Awaitable[T]]) -> T:
+        """What there is; what is not may be on its way from the core, so it is looked for a second long.
+
+        Raises:
+            RpcError: NOT_FOUND, all that time; or any other.
+        """
+        until = time.monotonic() + _ON_ITS_WAY_S
+        while True:
+            try:
+                return await look()
+            except RpcError as error:
+                if error.code is not RpcStatus.NOT_FOUND or time.monotonic() >= until:
+                    raise
+            await asyncio.sleep(_LOOK_S)
 
     async def assets(self) -> dict[int, Asset]:
         """All that are defined, by id."""
@@ -101,6 +122,9 @@ class Desk:
         for make in makes:
             answer = await self._core.send(make(correlation_id), call.metadata.user_id, assets)
             sequence = answer.sequence
+            if answer.reject is not None:
+                await self._came(sequence, call)  # a refusal is in the history, too
+                raise refusal_of(answer.reject)
         await self._came(sequence, call)
         return sequence
 
@@ -167,6 +191,18 @@ class Desk:
                     RpcStatus.DEADLINE_EXCEEDED, f"command {sequence} was carried out; the log is behind it"
                 )
             await asyncio.sleep(_LOOK_S)
+
+
+def go_on(store: Store, events: EventLog, topics: TopicTable) -> None:
+    """Has records numbered behind those that the log has, where the store was removed to be made anew."""
+    topic = topics.full_name(RECORDS)
+    end = events.extent(topic).end
+    if not end:
+        return
+    with events.reader(topic, end - 1) as reader:
+        (record,) = reader.read(records_max=1)
+    with store.begin() as tx:
+        go_on_behind(tx, topic, record.batch.last_seq)
 
 
 def check_version(wanted: int, there: int) -> None:

@@ -14,10 +14,6 @@ from exchange.services.admin.changing import Body
 from exchange.services.admin.store import Entity
 
 Assets = Mapping[int, Asset]
-_PRICES: Final = (
-    "tick_step", "min_price", "max_price", "collar", "static_band", "dynamic_band", "reference",
-)  # fmt: skip
-_QUANTITIES: Final = ("lot_step", "max_qty")
 _SCALE_MAX: Final = 18
 _MAX: Final = 10**9  # ticks and lots, where nobody says another
 
@@ -66,9 +62,9 @@ def definition_of(record: InstrumentRecord, before: Body | None, assets: Assets)
         if said:
             body[name] = _asset(assets, said)
     if record.tick_size:
-        _rescale(body, "tickSize", record.tick_size, "tick_step", "price_scale", _PRICES if was else ())
+        _set_step(body, "tickSize", record.tick_size, "tick_step", "price_scale")
     if record.lot_size:
-        _rescale(body, "lotSize", record.lot_size, "lot_step", "qty_scale", _QUANTITIES if was else ())
+        _set_step(body, "lotSize", record.lot_size, "lot_step", "qty_scale")
     if record.max_qty not in (0, was.get("max_qty")):
         body["max_qty"] = record.max_qty
     if record.min_qty not in (0, body["lot_step"], was.get("lot_step")):
@@ -114,8 +110,8 @@ def _new(record: InstrumentRecord) -> Body:
     }
 
 
-def _rescale(body: Body, name: str, said: str, step: str, scale: str, numbers: tuple[str, ...]) -> None:
-    """Sets a step by its size, a decimal; by a finer scale, numbers that are there go on to mean the same."""
+def _set_step(body: Body, name: str, said: str, step: str, scale: str) -> None:
+    """Sets a step by its size, a decimal, in the scale that is there, or the one that it takes."""
     try:
         size = Decimal(said)
     except InvalidOperation:
@@ -126,12 +122,6 @@ def _rescale(body: Body, name: str, said: str, step: str, scale: str, numbers: t
     finest = max(-exponent if isinstance(exponent, int) else 0, body[scale])
     if finest > _SCALE_MAX:
         raise _invalid(f"{name} is {said}: expected at most {_SCALE_MAX} decimals")
-    if numbers and finest > body[scale]:
-        factor = 10 ** (finest - body[scale])
-        for each in numbers:
-            if each in body:
-                body[each] *= factor
-        body["max_notional"] *= factor
     body[scale], body[step] = finest, int(size.scaleb(finest))
 
 

@@ -49,9 +49,16 @@ class Markets:
             number = int(there.entity_id) if there else record.instrument_id
             number = number or max((int(each.entity_id) for each in known), default=0) + 1
             before = there.body if there else None
-            body = definition_of(record, before, await self._desk.assets())
+
+            async def defined() -> Body:
+                return definition_of(record, before, await self._desk.assets())
+
+            body = await self._desk.patiently(defined)
             if before is None or _without_phase(body) != _without_phase(before):
-                await self._define(call, request.reason, number, body)
+                try:
+                    await self._define(call, request.reason, number, body)
+                except RpcError as error:
+                    raise _told(error, body, before) from None
             elif body["phase"] != before["phase"]:
                 await self._desk.command(call, request.reason, *_phases(number, body["phase"]))
             return record_of(await self._read(number), await self._desk.assets())
@@ -72,9 +79,7 @@ class Markets:
         """
         fees = request.fees or InstrumentFees()
         async with self._desk.turn:
-            there = _find(await self._known(), InstrumentRecord(symbol=fees.symbol))
-            if there is None:
-                raise RpcError(RpcStatus.NOT_FOUND, f"there is no instrument {fees.symbol!r}")
+            there = await self._desk.patiently(lambda: self._named(fees.symbol))
             check_version(fees.version, there.version)
             number, body = int(there.entity_id), dict(there.body)
             body |= {"maker_rate": fees.maker_rate, "taker_rate": fees.taker_rate}
@@ -95,6 +100,12 @@ class Markets:
         found = await self._desk.see(lambda tx: entities_of(tx, "Instrument"))
         return [each for each in found if "symbol" in each.body]
 
+    async def _named(self, symbol: str) -> Entity:
+        there = _find(await self._known(), InstrumentRecord(symbol=symbol))
+        if there is None:
+            raise RpcError(RpcStatus.NOT_FOUND, f"there is no instrument {symbol!r}")
+        return there
+
     async def _read(self, number: int) -> Entity:
         found = await self._desk.see(lambda tx: entity_of(tx, "Instrument", str(number)))
         if found is None:
@@ -107,6 +118,13 @@ def _find(known: list[Entity], record: InstrumentRecord) -> Entity | None:
     if record.instrument_id:
         return next((each for each in known if int(each.entity_id) == record.instrument_id), None)
     return next((each for each in known if each.body["symbol"] == record.symbol), None)
+
+
+def _told(error: RpcError, body: Body, before: Body | None) -> RpcError:
+    """The core's refusal, with what its word does not say."""
+    if before is None or all(body[scale] == before[scale] for scale in ("price_scale", "qty_scale")):
+        return error
+    return RpcError(error.code, f"{error.message} The decimals of its prices and quantities never change.")
 
 
 def _without_phase(body: Body) -> Body:

@@ -93,15 +93,9 @@ class Registers:
         """A page of them, by id, with those of which only accounts are known."""
 
         def look(tx: Transaction) -> list[TenantRecord]:
-            return [
-                TenantRecord(
-                    tenant_id=each.entity_id,
-                    name=each.body["name"],
-                    active=each.body["active"] and not _is_killed(tx, each.entity_id),
-                    version=each.version,
-                )
-                for each in entities_of(tx, "Tenant")
-            ]
+            named = {each.entity_id: each for each in entities_of(tx, "Tenant")}
+            every = {str(each.body["tenant"]) for each in entities_of(tx, "Account")} | set(named)
+            return [_tenant(tx, each, named.get(each)) for each in every]
 
         tenants = await self._desk.see(look)
         found, more = page_of(tenants, lambda each: each.tenant_id, request.after, request.limit)
@@ -118,11 +112,7 @@ class Registers:
         _check_name(wanted.name)
         if len(wanted.symbols) > _SYMBOLS_MAX:
             raise RpcError(RpcStatus.INVALID_ARGUMENT, f"expected at most {_SYMBOLS_MAX} symbols")
-        known = {
-            each.body.get("symbol") for each in await self._desk.see(lambda tx: entities_of(tx, "Instrument"))
-        }
-        if unknown := next((each for each in wanted.symbols if each not in known), None):
-            raise RpcError(RpcStatus.NOT_FOUND, f"there is no instrument {unknown!r}")
+        await self._desk.patiently(lambda: self._check_symbols(wanted.symbols))
         async with self._desk.turn:
             there = await self._desk.see(lambda tx: entity_of(tx, "Provider", wanted.provider_id))
             return await self._set(call, wanted, there, request.reason, ProviderSet, wanted.provider_id)
@@ -161,6 +151,12 @@ class Registers:
         )
         return ListFeeSchedulesReply(schedules=found, more=more)
 
+    async def _check_symbols(self, symbols: tuple[str, ...]) -> None:
+        instruments = await self._desk.see(lambda tx: entities_of(tx, "Instrument"))
+        known = {each.body.get("symbol") for each in instruments}
+        if unknown := next((each for each in symbols if each not in known), None):
+            raise RpcError(RpcStatus.NOT_FOUND, f"there is no instrument {unknown!r}")
+
     async def _set(
         self,
         call: Call,
@@ -176,6 +172,13 @@ class Registers:
         made = payload(record=record, actor=actor_of(call.metadata.user_id), reason=reason)
         await self._desk.record(call, type(made).__name__, about, made)
         return record
+
+
+def _tenant(tx: Transaction, tenant_id: str, there: Entity | None) -> TenantRecord:
+    active = (there is None or there.body["active"]) and not _is_killed(tx, tenant_id)
+    if there is None:
+        return TenantRecord(tenant_id=tenant_id, active=active)
+    return TenantRecord(tenant_id=tenant_id, name=there.body["name"], active=active, version=there.version)
 
 
 def _is_killed(tx: Transaction, tenant_id: str) -> bool:

@@ -19,14 +19,9 @@ _SET: Final = text(
     " :body) ON CONFLICT (entity_type, entity_id) DO UPDATE SET"
     " version = excluded.version, body = excluded.body"
 )
-_FOUND: Final = text(
-    "INSERT INTO entities (entity_type, entity_id, version, body) VALUES ('Tenant', :tenant, 0, :body)"
-    " ON CONFLICT DO NOTHING"
-)
 _EXPLAIN: Final = text(
     "INSERT INTO reasons (correlation_id, reason) VALUES (:correlation_id, :reason) ON CONFLICT DO NOTHING"
 )
-_UNNAMED: Final = {"name": "", "active": True}  # a tenant of which there are only accounts
 
 
 class Entity(NamedTuple):
@@ -95,6 +90,13 @@ def entities_of(tx: Transaction, entity_type: str) -> list[Entity]:
     return [Entity(row.entity_id, row.version, json.loads(row.body)) for row in tx.execute(asked)]
 
 
+def before_of(tx: Transaction, sequence: int) -> Body:
+    """What there was before a command changed it, as the journal has it; empty where there was nothing."""
+    asked = select(CHANGES.c.before).where(CHANGES.c.sequence == sequence)
+    found: Body = json.loads(tx.execute(asked).scalar() or "{}")
+    return found
+
+
 def reason_of(tx: Transaction, correlation_id: str) -> str | None:
     """Why the commands of that id are sent; None: nobody said."""
     asked = select(REASONS.c.reason).where(REASONS.c.correlation_id == correlation_id)
@@ -113,8 +115,6 @@ def _set(tx: Transaction, change: Change, before: Entity | None, version: int) -
     body = {**kept, **change.says}
     named = {"entity_type": change.entity_type, "entity_id": change.entity_id}
     tx.execute(_SET, {**named, "version": version, "body": _text(body)})
-    if change.entity_type == "Account":
-        tx.execute(_FOUND, {"tenant": str(body["tenant"]), "body": _text(_UNNAMED)})
 
 
 def _before(change: Change, before: Entity | None) -> Body | None:

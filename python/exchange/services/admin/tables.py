@@ -63,6 +63,7 @@ MIGRATIONS: Final = (
                  sequence BIGINT NOT NULL, version BIGINT NOT NULL, correlation_id TEXT NOT NULL)""",
             "CREATE INDEX changes_by_entity ON changes (entity_type, entity_id, change_id)",
             "CREATE INDEX changes_by_who ON changes (who, change_id)",
+            "CREATE INDEX changes_by_sequence ON changes (sequence)",
             "CREATE INDEX changes_by_correlation ON changes (correlation_id)",
             "CREATE INDEX changes_by_time ON changes (changed_at, change_id)",
             """CREATE TABLE entities (

@@ -81,6 +81,13 @@ def add_events(
     return numbered
 
 
+def go_on_behind(tx: Transaction, topic: str, seq: int) -> None:
+    """The log has events up to that sequence: what is added comes behind, though the store was made anew."""
+    tx.execute(_OPEN, {"topic": topic})
+    behind = (OUTBOX_STREAMS.c.topic == topic, OUTBOX_STREAMS.c.next_seq <= seq)
+    tx.execute(update(OUTBOX_STREAMS).where(*behind).values(next_seq=seq + 1))
+
+
 def outgoing_topics(tx: Transaction) -> list[str]:
     """Topics for which something is there, by name."""
     return list(tx.execute(select(OUTBOX.c.topic).distinct().order_by(OUTBOX.c.topic)).scalars())

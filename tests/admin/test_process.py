@@ -1,0 +1,369 @@
+"""Administration of a running exchange: real processes; AdminService, Operator, client and command line."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cmatch.rejects import RejectCode
+from exchange.bus.context import new_context
+from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel, Stub
+from exchange.cli import main
+from exchange.client import AsyncClient, Client
+from exchange.domain import contracts as rpc
+from exchange.domain.contracts import admin as a
+from exchange.domain.enums import InstrumentKind, Phase, Scope
+from exchange.errors import ConfigError, RpcError, RpcStatus, ServiceUnavailableError
+from exchange.resilience import Policies
+from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.test_cli_exchange import settings as settings_words
+
+WAIT_MS = 60_000
+FOUR = ("order_qty_max", "notional_max", "position_max", "orders_per_second_max")
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """An exchange with administration, a history, two assets and two accounts."""
+    made = Up.start(
+        tmp_path_factory.mktemp("admin") / "data",
+        "admin.enabled=true",
+        "history.enabled=true",
+        "security.audit=false",
+        "endpoints.metrics=127.0.0.1:0",
+    )
+    try:
+        until(made.announcement, "it did not start")
+        with connect(made, 0) as client, client.admin.because("the first day"):
+            client.admin.define_asset(1, "BTC", 8)
+            client.admin.define_asset(2, "USD", 8)
+            for account in (11, 12):
+                client.admin.open_account(account, tenant=1)
+                client.admin.deposit("BTC", "1000", account=account)
+                client.admin.deposit("USD", "100000000", account=account)
+        yield made
+    finally:
+        made.process.kill()
+        made.process.wait()
+
+
+def words(tenant: int, account: int | None) -> dict[str, Any]:
+    """What a session says of itself."""
+    return {
+        "tenant": tenant,
+        "name": f"tester-{tenant}-{account}",
+        "user": "ann",
+        "account": account,
+        "connect_ms": WAIT_MS,
+        "timeout_ms": WAIT_MS,
+    }
+
+
+def connect(up: Up, tenant: int, account: int | None = None) -> Client:
+    """A session."""
+    client = Client.connect(f"ipc://{up.data}/run/orders.sock", **words(tenant, account))
+    client.load_instruments()
+    return client
+
+
+def say(up: Up, *said: str, check: int = 0) -> str:
+    """The output of a command about it, in this process; where it fails, its error."""
+    with redirect_stdout(io.StringIO()) as printed, redirect_stderr(io.StringIO()) as complained:
+        code = main([*said, "--data", str(up.data), *settings_words()])
+    assert code == check, (said, printed.getvalue(), complained.getvalue())
+    return printed.getvalue() if check == 0 else complained.getvalue()
+
+
+def call(up: Up, method: Any, request: Any, tenant: int = 0, correlation_id: str = "corr-1") -> Any:
+    """What the service answers to somebody with an RPC client alone."""
+
+    async def ask() -> Any:
+        context = new_context()
+        try:
+            channel = SocketChannel(context, f"ipc://{up.data}/run/admin.sock")
+            async with RpcClient(channel, Policies().of("client", "admin")) as client:
+                metadata = Metadata(correlation_id, str(tenant), "ann", NO_CONTEXT)
+                return await Stub(client).ask(method, request, metadata=metadata, timeout_ms=WAIT_MS)
+        finally:
+            context.destroy(linger=0)
+
+    return asyncio.run(ask())
+
+
+def refused(up: Up, method: Any, request: Any, tenant: int = 0) -> tuple[RpcStatus, str]:
+    """How it refuses."""
+    with pytest.raises(RpcError) as caught:
+        call(up, method, request, tenant)
+    return caught.value.code, str(caught.value)
+
+
+def listed(symbol: str, **more: Any) -> a.InstrumentRecord:
+    """An instrument to be."""
+    made = a.InstrumentRecord(
+        symbol=symbol, base_asset="BTC", quote_asset="USD", tick_size="0.01", lot_size="0.0001", active=True
+    )
+    return replace(made, **more)
+
+
+@pytest.mark.req("E020")
+def test_instruments_are_listed_changed_and_closed_and_open_orders_forbid_what_breaks_them(up: Up) -> None:
+    """UpsertInstrument and ListInstruments; the core's refusal is told, and stays in the history."""
+
+    def upsert(record: a.InstrumentRecord, reason: str, correlation_id: str) -> a.InstrumentRecord:
+        request = a.UpsertInstrumentRequest(instrument=record, reason=reason)
+        answer: a.InstrumentRecord = call(up, rpc.UPSERT_INSTRUMENT, request, correlation_id=correlation_id)
+        return answer
+
+    made = upsert(listed("BTC-USD"), "listing", "list-1")
+    assert (made.instrument_id, made.kind, made.active) == (1, InstrumentKind.SPOT, True)
+    assert (made.tick_size, made.lot_size, made.min_qty, made.max_qty) == ("0.01", "0.0001", 1, 10**9)
+    with connect(up, 1, 11) as client:
+        order = client.limit("BTC-USD", "sell", "1", "100.01")
+        coarser = a.UpsertInstrumentRequest(
+            instrument=listed("BTC-USD", tick_size="0.05"), reason="a coarser tick"
+        )
+        status, why = refused(up, rpc.UPSERT_INSTRUMENT, coarser)
+        assert (status, why) == (
+            RpcStatus.FAILED_PRECONDITION,
+            (
+                "FAILED_PRECONDITION: 4029 INSTRUMENT_IN_USE:"
+                " An order of the instrument lives: not to be defined anew."
+            ),
+        )
+        assert client.cancel(order.order_id).ok
+    (row,) = connect_and_ask(up, refused=True)
+    assert (row.entity_type, row.entity_id, row.reject) == ("Instrument", "1", RejectCode.INSTRUMENT_IN_USE)
+    assert (row.who, row.why, json.loads(row.afterwards)["tick_step"]) == ("ann", "a coarser tick", 5)
+    changed = upsert(listed("BTC-USD", tick_size="0.05", version=made.version), "a coarser tick", "list-2")
+    assert (changed.tick_size, changed.version > made.version) == ("0.05", True)
+    finer = a.UpsertInstrumentRequest(instrument=listed("BTC-USD", tick_size="0.001"))
+    status, why = refused(up, rpc.UPSERT_INSTRUMENT, finer)
+    assert status is RpcStatus.FAILED_PRECONDITION
+    assert why.endswith(" The decimals of its prices and quantities never change.")
+    late = a.UpsertInstrumentRequest(instrument=listed("BTC-USD", version=made.version))
+    assert refused(up, rpc.UPSERT_INSTRUMENT, late)[0] is RpcStatus.ABORTED
+    closed = upsert(listed("BTC-USD", tick_size="", active=False), "", "list-3")
+    assert (closed.active, closed.tick_size) == (False, "0.05")
+    upsert(listed("BTC-USD.2"), "", "list-4")
+    page = call(up, rpc.LIST_INSTRUMENTS, a.ListInstrumentsRequest(limit=1), tenant=1)
+    assert ([each.symbol for each in page.instruments], page.more) == (["BTC-USD"], True)
+    active = a.ListInstrumentsRequest(only_active=True, after="BTC-USD")
+    page = call(up, rpc.LIST_INSTRUMENTS, active)
+    assert ([each.symbol for each in page.instruments], page.more) == (["BTC-USD.2"], False)
+    assert upsert(listed("BTC-USD"), "open again", "list-5").active
+    with connect(up, 1, 11) as client:
+        assert client.market("BTC-USD", "sell", "1").reject is None  # nobody buys, but it is open
+        assert client.query.instruments().instruments[0].phase is Phase.CONTINUOUS
+    for wrong, status in (
+        (listed("ETH-USD", base_asset="ETH"), RpcStatus.NOT_FOUND),
+        (listed("ETH-USD", tick_size="much"), RpcStatus.INVALID_ARGUMENT),
+        (listed("ETH-USD", tick_size=""), RpcStatus.INVALID_ARGUMENT),
+        (listed("BTC-USD.2", min_qty=7), RpcStatus.INVALID_ARGUMENT),
+    ):
+        assert refused(up, rpc.UPSERT_INSTRUMENT, a.UpsertInstrumentRequest(instrument=wrong))[0] is status
+
+
+def connect_and_ask(up: Up, **what: Any) -> Any:
+    """Rows of the history."""
+    with connect(up, 0) as client:
+        return client.admin.changes(**what)
+
+
+@pytest.mark.req("E020")
+def test_limits_are_set_merged_and_told(up: Up) -> None:
+    """SetLimits and GetLimits: four, beside those that the core has more; others' accounts are unknown."""
+    with connect(up, 0) as client:
+        known = client.admin.set_limits(account=12, max_open_orders=7, order_rate=100).sequence
+        client.admin.changes(most=1, min_seq=known)
+    wanted = a.LimitSet(account=12, order_qty_max=5_000, orders_per_second_max=50)
+    set_ = call(up, rpc.SET_LIMITS, a.SetLimitsRequest(limits=wanted, reason="a new client"))
+    assert [getattr(set_, name) for name in FOUR] == [5_000, None, None, 50]
+    assert call(up, rpc.GET_LIMITS, a.GetLimitsRequest(account=12), tenant=1) == set_
+    with connect(up, 1, 12) as client:
+        kinds = {str(row.kind): row.value for row in client.query.limits(instrument=2, min_seq=set_.version)}
+        assert (kinds["open_orders"], kinds["order_qty"], kinds["order_rate"]) == (7, 5_000, 50)
+        too_much = client.limit(2, "sell", 5_001, 100_00)
+        assert too_much.reject is not None
+        assert too_much.reject.name == "max_order_qty"
+    assert refused(up, rpc.GET_LIMITS, a.GetLimitsRequest(account=12), 2)[0] is RpcStatus.NOT_FOUND
+    stale = a.SetLimitsRequest(limits=replace(wanted, version=1))
+    assert refused(up, rpc.SET_LIMITS, stale)[0] is RpcStatus.ABORTED
+    of_tenant = a.SetLimitsRequest(limits=a.LimitSet(tenant_id="1", order_qty_max=1))
+    assert refused(up, rpc.SET_LIMITS, of_tenant)[0] is RpcStatus.UNIMPLEMENTED
+    before, after = (
+        json.loads(text) for row in connect_and_ask(up, most=1) for text in (row.before, row.afterwards)
+    )
+    assert before == {"max_open_orders": 7, "order_rate": 100, "rate_interval": 10**9}
+    assert after == {
+        "max_open_orders": 7, "max_order_qty": 5_000, "order_rate": 50, "rate_interval": 10**9
+    }  # fmt: skip
+
+
+@pytest.mark.req("E020", "E042")
+def test_tenant_that_is_not_active_trades_no_more_and_a_kill_switch_says_so(up: Up) -> None:
+    """UpsertTenant and ListTenants: an inactive one is killed in the core; Operator does it for any scope."""
+    assert call(up, rpc.LIST_TENANTS, a.ListTenantsRequest()).tenants[0] == a.TenantRecord(
+        tenant_id="1", active=True
+    )
+    away = a.UpsertTenantRequest(tenant=a.TenantRecord(tenant_id="1", name="Acme"), reason="did not pay")
+    assert call(up, rpc.UPSERT_TENANT, away).version == 1
+    with connect(up, 1, 11) as client:
+        killed = client.limit("BTC-USD.2", "sell", "1", "100.01")
+        assert killed.reject is not None
+        assert killed.reject.name == "killed"
+        back = replace(away, tenant=a.TenantRecord(tenant_id="1", name="Acme", active=True, version=1))
+        assert call(up, rpc.UPSERT_TENANT, back).active
+        order = client.limit("BTC-USD.2", "sell", "1", "100.01")
+        assert order.reject is None
+        switch = a.KillSwitch(scope=Scope.INSTRUMENT, target="BTC-USD.2", on=True)
+        thrown = call(up, rpc.SET_KILL_SWITCH, a.SetKillSwitchRequest(kill_switch=switch, reason="a bug"))
+        assert (thrown.on, thrown.version > 0) == (True, True)
+        assert client.query.open_orders() == ()
+        lifted = replace(switch, on=False)
+        call(up, rpc.SET_KILL_SWITCH, a.SetKillSwitchRequest(kill_switch=lifted))
+    switches = connect_and_ask(up, entity_type="KillSwitch", oldest_first=True)
+    assert [(row.entity_id, json.loads(row.afterwards)["on"], row.why) for row in switches[:3]] == [
+        ("tenant/1", True, "did not pay"),
+        ("tenant/1", False, "did not pay"),
+        ("instrument/2", True, "a bug"),
+    ]
+    assert refused(up, rpc.UPSERT_TENANT, a.UpsertTenantRequest(tenant=a.TenantRecord(tenant_id="x")))[0] is (
+        RpcStatus.INVALID_ARGUMENT
+    )
+
+
+@pytest.mark.req("E042")
+def test_other_services_take_a_change_as_soon_as_it_is_an_event(up: Up) -> None:
+    """The history's cache of instruments is emptied: the new name is there, and nobody asked it to look."""
+    with connect(up, 1, 11) as client:
+        last = client.limit("BTC-USD.2", "sell", "1", "100.01", time_in_force="ioc").sequence
+        make = client.make.query
+
+        def name() -> str:
+            rows = client.ask(make.past_orders(instrument=2, most=1, min_seq=last), WAIT_MS)
+            return client.instruments.instrument(rows[0].instrument_id).symbol
+
+        assert name() == "BTC-USD.2"
+        renamed = listed("BTC-USD.3", instrument_id=2)
+        call(up, rpc.UPSERT_INSTRUMENT, a.UpsertInstrumentRequest(instrument=renamed))
+        answered = time.monotonic()
+        while name() != "BTC-USD.3":
+            assert time.monotonic() < answered + WAIT_MS / 1_000
+        print(f"the history took the new name {time.monotonic() - answered:.3f} s behind the answer")
+
+
+def test_history_survives_its_process_and_has_what_was_changed_meanwhile(up: Up) -> None:
+    """SIGKILL: the core goes on, and what it changed is there when the service is back."""
+    os.kill(up.announcement()["processes"]["admin"], signal.SIGKILL)
+    with connect(up, 0) as client:
+        last = 0
+        for k in range(20):
+            last = client.admin.set_limits(account=11, max_open_orders=100 + k).sequence
+        assert last
+        until(lambda: len(limits_of_11(client)) == 20, "the history is not back")
+        assert [json.loads(row.afterwards)["max_open_orders"] for row in limits_of_11(client)] == [
+            *range(100, 120)
+        ]
+
+
+def limits_of_11(client: Client) -> Any:
+    """Rows of it; none while nobody answers."""
+    try:
+        make = client.make.administering
+        return client.ask(
+            make.changes(entity_type="Limits", entity_id="account/11", oldest_first=True), 1_000
+        )
+    except (ServiceUnavailableError, RpcError):
+        return ()
+
+
+@pytest.mark.req("E020")
+def test_command_line_says_why_and_shows_who(up: Up) -> None:
+    """Commands, records and the history, for people and programs; refusals are there, too."""
+    say(up, "admin", "open-account", "13", "--of", "2", "--why", "a second firm", "--user", "bob")
+    refusal = say(up, "admin", "phase", "BTC-USD", "call_auction", "--why", "too early", check=0)
+    assert refusal.startswith("done, sequence ")
+    refusal = say(up, "admin", "phase", "BTC-USD", "pre_open", "--why", "a slip", check=1)
+    assert refusal.startswith("exchange: refused: invalid_phase: ")
+    say(up, "admin", "provider", "citi", "--name", "Citi", "--symbols", "BTC-USD", "--why", "signed")
+    say(up, "admin", "fee-schedule", "retail", "--tier", "0:1:2", "--tier", "1000:0:1")
+    say(up, "admin", "fees", "BTC-USD.3", "--maker-rate", "5", "--taker-rate", "7", "--why", "spring")
+    say(up, "admin", "tenant", "2", "--name", "Bolt", "--why", "signed")
+    rows = json.loads(say(up, "admin", "history", "--json", "--most", "7"))
+    assert [(row["change"], row["entity_id"], row["who"], row["why"]) for row in rows] == [
+        ("TenantSet", "2", "operator", "signed"),
+        ("InstrumentDefined", "2", "operator", "spring"),
+        ("FeeScheduleSet", "retail", "operator", ""),
+        ("ProviderSet", "citi", "operator", "signed"),
+        ("ChangeRefused", "1", "operator", "a slip"),
+        ("PhaseSet", "1", "operator", "too early"),
+        ("AccountOpened", "13", "bob", "a second firm"),
+    ]
+    assert (rows[1]["before"]["taker_rate"], rows[1]["afterwards"]["taker_rate"]) == (0, 7)
+    shown = say(up, "admin", "history", "--refused", "--most", "1")
+    assert "invalid_phase" in shown
+    assert shown.endswith("1 changes\n")
+    assert say(up, "admin", "history", "--who", "nobody") == "no changes\n"
+    assert "0:1:2 1000:0:1" in say(up, "admin", "fee-schedules")
+    assert [row["tenant_id"] for row in json.loads(say(up, "admin", "tenants", "--json"))] == ["1", "2"]
+    assert json.loads(say(up, "admin", "providers", "--json"))[0]["symbols"] == "BTC-USD"
+    assert json.loads(say(up, "admin", "limits", "12", "--json"))[0]["order_qty_max"] == 5_000
+    assert [row["symbol"] for row in json.loads(say(up, "admin", "instruments", "--json"))] == [
+        "BTC-USD",
+        "BTC-USD.3",
+    ]
+    accounts = json.loads(say(up, "admin", "accounts", "--json"))
+    assert [row["account"] for row in accounts] == [11, 12, 13]
+    with pytest.raises(SystemExit):
+        main(["admin", "history", "--help"])
+
+
+def test_asynchronous_client_explains_and_asks(up: Up) -> None:
+    """`because` around a command; a correlation id has one reason."""
+
+    async def work() -> None:
+        client = await AsyncClient.connect(f"ipc://{up.data}/run/orders.sock", **words(0, None))
+        try:
+            with client.admin.because("a test"):
+                answer = await client.admin.open_account(14, tenant=2, correlation_id="open-14")
+            (row,) = await client.admin.changes(correlation_id="open-14", min_seq=answer.sequence)
+            assert (row.change, row.entity_id, row.why) == ("AccountOpened", "14", "a test")
+            await client.admin.explain("open-14", "a test")
+            with pytest.raises(RpcError) as caught:
+                await client.admin.explain("open-14", "another")
+            assert caught.value.code is RpcStatus.ALREADY_EXISTS
+            fees = await client.admin.set_fees("BTC-USD.3", maker_rate=1, taker_rate=2, fee_mode="quote")
+            assert (str(fees.fee_mode), fees.maker_rate, fees.taker_rate) == ("quote", 1, 2)
+        finally:
+            await client.close()
+
+    asyncio.run(work())
+
+
+def test_exchange_stops_in_order_and_the_audit_finds_all_right(up: Up) -> None:
+    """The last test: `exchange audit` holds admin.changes against the journal."""
+    assert up.stop() == 0
+    found = json.loads(say(up, "audit", "--json"))
+    (changes,) = [check for check in found["checks"] if check["name"] == "admin.changes"]
+    assert (found["good"], changes["wrong"]) == (True, [])
+    assert changes["says"].endswith(" changes as the journal makes them, each once")
+
+
+def test_exchange_without_administration_says_what_to_set(tmp_path: Path) -> None:
+    """And one that has it publishes events."""
+    from exchange.config import load
+
+    assert load(environment={}, data_directory=tmp_path, admin={"enabled": True}).events.publish
+    with pytest.raises(ConfigError, match=r"expected true beside admin\.enabled = true"):
+        load(environment={}, data_directory=tmp_path, admin={"enabled": True}, events={"publish": False})
