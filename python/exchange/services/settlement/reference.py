@@ -88,8 +88,9 @@ class Reference:
         Raises:
             ServiceUnavailableError: Its definition has not come yet.
         """
-        found = [each for each in self._terms.get(instrument_id, ()) if each[0] <= sequence]
-        if not found:
+        known = reversed(self._terms.get(instrument_id, ()))
+        last = next((each for each in known if each[0] <= sequence), None)
+        if last is None:
             raise ServiceUnavailableError(f"instrument {instrument_id} has not come over the log yet")
-        _, symbol, terms = found[-1]
+        _, symbol, terms = last
         return terms, self._schedules.get(symbol) or self._schedules.get(DEFAULT_SCHEDULE) or []

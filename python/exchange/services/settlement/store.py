@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import func, select, text, update
@@ -12,13 +13,14 @@ from exchange.domain.events import Event
 from exchange.domain.intervals import DAY_NS
 from exchange.errors import InvalidEvent
 from exchange.runtime.event_run import EventRun
-from exchange.services.settlement.fees import VOLUME_DAYS, Terms, Tier, fee_of, tier_of
+from exchange.services.settlement.fees import VOLUME_DAYS, fee_of, tier_of
 from exchange.services.settlement.reference import Reference
 from exchange.services.settlement.tables import PROGRESS, TRADES, VOLUMES
 from exchange.services.settlement.telling import told_of
 from exchange.storage.sql import Transaction
 
 _MOST: Final = (1 << 63) - 1
+_ACCOUNTS_AT_ONCE: Final = 500
 _NAMES: Final = tuple(column.name for column in TRADES.columns)
 _INSERT: Final = {
     style: f"INSERT INTO trades ({', '.join(_NAMES)}) VALUES ({', '.join([mark] * len(_NAMES))})"  # noqa: S608
@@ -66,7 +68,7 @@ def take_trades(tx: Transaction, events: EventRun) -> list[Event]:
     taken, posted = tx.execute(select(PROGRESS.c.trade_id, PROGRESS.c.posted)).one()
     if trades[0].trade_id <= taken:
         raise InvalidEvent(f"trade {trades[0].trade_id} is late: settlement has those up to {taken}")
-    charging = Charging(tx)
+    charging = Charging(tx, trades)
     rows = [charging.row(trade) for trade in trades]
     tx.exec_driver_sql(_INSERT[tx.dialect.paramstyle], rows)
     charging.write()
@@ -82,27 +84,30 @@ def take_trades(tx: Transaction, events: EventRun) -> list[Event]:
 class Charging:
     """What trades cost, with the volumes of their accounts; within one transaction."""
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Transaction, trades: Sequence[Traded]) -> None:
         self._tx = tx
         self._reference = Reference(tx)
-        self._before: dict[tuple[int, int, int], int] = {}
+        accounts = sorted({each for trade in trades for each in (trade.taker_account, trade.maker_account)})
+        days = sorted({trade.timestamp // DAY_NS for trade in trades})
+        self._before = {day: _volumes(tx, accounts, day) for day in days}
         self._added: dict[tuple[int, int, int], int] = defaultdict(int)
+        self._rates: dict[tuple[int, int, int], tuple[int, int]] = {}
 
     def row(self, trade: Traded) -> tuple[Any, ...]:
         """The row of a trade, in the order of the table's columns; its volume is added to both accounts'."""
-        terms, tiers = self._reference.terms(trade.instrument_id, trade.sequence)
+        terms, _ = self._reference.terms(trade.instrument_id, trade.sequence)
         cost = trade.price * trade.qty * terms.notional_units
         goods = trade.qty * terms.lot_units
         day = trade.timestamp // DAY_NS
         taker_buys = trade.taker_side == int(Side.BUY)
         taker_fee, maker_fee = trade.taker_fee, trade.maker_fee
         if trade.unposted:
-            bases = (goods if terms.fee_in_base(buys=taker_buys) else cost,
-                     goods if terms.fee_in_base(buys=not taker_buys) else cost)  # fmt: skip
-            taker_rate = self._rate(terms, tiers, trade.taker_account, day)[1]
-            maker_rate = self._rate(terms, tiers, trade.maker_account, day)[1 if trade.auction else 0]
-            taker_fee = fee_of(bases[0], taker_rate, taker_fee)
-            maker_fee = fee_of(bases[1], maker_rate, maker_fee)
+            taker_basis = goods if terms.fee_in_base(buys=taker_buys) else cost
+            maker_basis = goods if terms.fee_in_base(buys=not taker_buys) else cost
+            taker_rate = self._rate(trade, trade.taker_account, day)[1]
+            maker_rate = self._rate(trade, trade.maker_account, day)[1 if trade.auction else 0]
+            taker_fee = fee_of(taker_basis, taker_rate, taker_fee)
+            maker_fee = fee_of(maker_basis, maker_rate, maker_fee)
         taker = (trade.taker_account, trade.taker_tenant, taker_fee, trade.taker_fee_asset)
         maker = (trade.maker_account, trade.maker_tenant, maker_fee, trade.maker_fee_asset)
         buyer, seller = (taker, maker) if taker_buys else (maker, taker)
@@ -131,20 +136,32 @@ class Charging:
             ],
         )
 
-    def _rate(self, terms: Terms, tiers: list[Tier], account: int, day: int) -> tuple[int, int]:
-        """The maker's and the taker's."""
-        if not tiers:
-            return terms.maker_rate, terms.taker_rate
-        tier = tier_of(tiers, self._volume(account, terms.quote, day))
-        return tier.maker_rate, tier.taker_rate
+    def _rate(self, trade: Traded, account: int, day: int) -> tuple[int, int]:
+        """The maker's and the taker's; they are the same all day."""
+        key = (trade.instrument_id, account, day)
+        if key not in self._rates:
+            terms, tiers = self._reference.terms(trade.instrument_id, trade.sequence)
+            if tiers:
+                tier = tier_of(tiers, self._volume(account, terms.quote, day))
+                self._rates[key] = (tier.maker_rate, tier.taker_rate)
+            else:
+                return terms.maker_rate, terms.taker_rate  # which another definition may change
+        return self._rates[key]
 
     def _volume(self, account: int, asset: int, day: int) -> int:
         """Of the days before that one, so that it is the same however trades are batched."""
-        key = (account, asset, day)
-        if key not in self._before:
-            of = (VOLUMES.c.account == account, VOLUMES.c.asset == asset)
-            days = (VOLUMES.c.day >= day - VOLUME_DAYS, VOLUMES.c.day < day)
-            stored = self._tx.execute(select(func.sum(VOLUMES.c.amount)).where(*of, *days)).scalar()
-            fresh = (self._added.get((account, asset, each), 0) for each in range(day - VOLUME_DAYS, day))
-            self._before[key] = int(stored or 0) + sum(fresh)
-        return self._before[key]
+        fresh = (self._added.get((account, asset, each), 0) for each in range(day - VOLUME_DAYS, day))
+        return self._before[day].get((account, asset), 0) + sum(fresh)
+
+
+def _volumes(tx: Transaction, accounts: Sequence[int], day: int) -> dict[tuple[int, int], int]:
+    """What these accounts are stored to have traded in the days before one, by account and asset."""
+    found: dict[tuple[int, int], int] = {}
+    of = VOLUMES.c
+    for at in range(0, len(accounts), _ACCOUNTS_AT_ONCE):
+        some = of.account.in_(accounts[at : at + _ACCOUNTS_AT_ONCE])
+        days = (of.day >= day - VOLUME_DAYS, of.day < day)
+        asked = select(of.account, of.asset, func.sum(of.amount)).where(some, *days)
+        for account, asset, amount in tx.execute(asked.group_by(of.account, of.asset)):
+            found[account, asset] = int(amount)
+    return found
