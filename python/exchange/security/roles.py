@@ -78,6 +78,8 @@ RULES: Final[Mapping[str, Permission]] = {
     "MarketDataService.GetSnapshot": Permission.READ_MARKET,
     "MarketDataService.GetHistory": Permission.READ_MARKET,
     "MarketDataService.StreamTicks": Permission.READ_MARKET,
+    "BookService.GetOrderBook": Permission.READ_MARKET,
+    "BookService.StreamOrderBook": Permission.READ_MARKET,
     "replica.snapshot": Permission.SNAPSHOT,
     "replica.journal": Permission.FOLLOW,
     "EventLogService.TailEvents": Permission.FOLLOW,

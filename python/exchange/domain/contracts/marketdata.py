@@ -1,6 +1,30 @@
-"""Messages of MarketDataService. Prices are ticks, quantities lots, times ns."""
+"""Messages of MarketDataService and BookService. Prices are ticks, quantities lots, times ns."""
 
 from dataclasses import dataclass
+
+from exchange.domain.enums import Word
+
+
+class BookView(Word):
+    """How much of a book is shown."""
+
+    LEVELS = 1
+    ORDERS = 2
+
+
+class BookUpdateKind(Word):
+    """What an update of a book is."""
+
+    SNAPSHOT = 1
+    DELTA = 2
+
+
+class BookAction(Word):
+    """What a delta does to an order."""
+
+    ADD = 1
+    SET = 2
+    REMOVE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,3 +98,37 @@ class StreamTicksRequest:
 
     symbols: tuple[str, ...] = ()
     interval_ms_min: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetOrderBookRequest:
+    """Asks for a book as it is, levels where nothing else is said; `depth` rows of a side, 0: all."""
+
+    symbol: str = ""
+    view: BookView | None = None
+    depth: int = 0
+    min_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOrderBookRequest:
+    """Asks for a snapshot of a book, then for the deltas that follow it, until cancelled."""
+
+    symbol: str = ""
+    view: BookView | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookUpdate:
+    """A snapshot or a delta of a book; its `rows` are arrays of `exchange.schema.book_rows`."""
+
+    symbol: str = ""
+    instrument_id: int = 0
+    view: BookView | None = None
+    kind: BookUpdateKind | None = None
+    first_seq: int = 0
+    last_seq: int = 0
+    ts_ns: int = 0
+    more: bool = False
+    checksum: int = 0
+    rows: bytes = b""
