@@ -51,6 +51,7 @@ def test_services_of_document_004_have_its_counts_and_its_streams() -> None:
     table = {each.name: [method.name for method in each.methods] for each in SERVICES}
     ours = table.pop("EventLogService")
     assert ours == ["TailEvents"]
+    assert table.pop("BookService") == ["GetOrderBook", "StreamOrderBook"]
     assert table == {
         "MarketDataService": ["GetSnapshot", "GetHistory", "StreamTicks"],
         "RFQService": ["CreateRFQ", "GetRFQ", "AcceptQuote", "CancelRFQ", "StreamQuotes", "WatchRFQ"],

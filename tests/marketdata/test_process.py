@@ -21,10 +21,12 @@ from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel, Stu
 from exchange.cli import main
 from exchange.client import AsyncClient, Client
 from exchange.client.market_records import CANDLE_NAMES, TICKER_NAMES, TRADE_NAMES
+from exchange.client.order_book import BookDelta, BookSnapshot, OrderBook
 from exchange.config import Settings, load
-from exchange.domain.contracts import GET_HISTORY, GET_SNAPSHOT
+from exchange.domain.contracts import GET_HISTORY, GET_ORDER_BOOK, GET_SNAPSHOT
 from exchange.domain.contracts.marketdata import (
     GetHistoryRequest,
+    GetOrderBookRequest,
     GetSnapshotRequest,
     MarketTick,
 )
@@ -286,6 +288,68 @@ def test_ticks_of_several_instruments_come_in_one_stream(up: Up) -> None:
     found = asyncio.run(paced())
     numbers = [tick.sequence for tick in found]
     assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.req("A028", "B060")
+def test_books_of_clients_are_the_exchanges_after_every_change(up: Up) -> None:
+    """Levels and orders, waited for and awaited: what reserves, pegs and trades leave to be seen."""
+
+    def shown(client: Client) -> list[list[tuple[int, int, int]]]:
+        book = client.query.book(MARKET, 0)
+        return [[(row.price, row.qty, row.count) for row in side] for side in (book.bids, book.asks)]
+
+    def levels(book: OrderBook) -> list[list[tuple[int, int, int]]]:
+        return [[(each.price, each.qty, each.count) for each in side] for side in (book.bids, book.asks)]
+
+    def work(client: Client) -> int:
+        client.new_order(MARKET, "buy", "0.05", "90.00", display_qty="0.01")
+        client.limit(MARKET, "sell", "0.03", "150.00")
+        client.new_order(MARKET, "buy", "0.02", type="pegged", peg="primary")
+        client.new_order(MARKET, "buy", "0.01", "90.01", hidden=True)
+        return client.limit(MARKET, "sell", "0.15", "90.00", account=12, time_in_force="ioc").sequence
+
+    with connect(up, 1, 11) as client:
+        with (
+            client.market_data.order_book("BTC-USD") as by_level,
+            client.market_data.order_book(MARKET, view="orders") as by_order,
+        ):
+            for stream in (by_level, by_order):
+                assert isinstance(next(stream), BookSnapshot)
+            last = work(client)
+            client.cancel(client.limit(MARKET, "buy", "0.01", "89.00").order_id, account=11)
+            last = client.limit(MARKET, "buy", "0.01", "89.50").sequence
+            for stream in (by_level, by_order):
+                while stream.book.sequence < last:
+                    assert isinstance(next(stream), BookDelta)
+            assert levels(by_level.book) == levels(by_order.book) == shown(client)
+        assert by_order.book.orders(Side.BUY, 1)[0].price == 8_950
+        reply = contract(up, GET_ORDER_BOOK, GetOrderBookRequest(symbol="BTC-USD", depth=1, min_seq=last))
+        best = OrderBook()
+        best.apply(reply)
+        assert levels(best) == [side[:1] for side in shown(client)]
+        with pytest.raises(ValueError, match="view"):
+            client.market_data.order_book("BTC-USD", view="depth")
+        with pytest.raises(RpcError), client.market_data.order_book("NO-SUCH") as nowhere:
+            next(nowhere)
+
+    async def awaited() -> OrderBook:
+        async with await AsyncClient.connect(f"ipc://{up.data}/run/orders.sock", **words(1, 11)) as client:
+            await client.load_instruments()
+            async with client.market_data.order_book("BTC-USD", view="orders") as stream:
+                first = await anext(stream)
+                stream.book.sequence -= 1  # as if an update had been lost
+                last = (await client.limit(MARKET, "buy", "0.01", "89.25")).sequence
+                reads = [first]
+                while stream.book.sequence < last:
+                    reads.append(await anext(stream))
+                assert [type(read) for read in reads] == [BookSnapshot, BookSnapshot]
+                assert stream.mended == 1
+                return stream.book
+
+    book = asyncio.run(awaited())
+    with connect(up, 1, 11) as client:
+        assert levels(book) == shown(client)
+        client.mass_cancel(account=11)
 
 
 @pytest.mark.req("A042")

@@ -24,17 +24,18 @@ from exchange.client.ids import Names
 from exchange.client.place import Place
 from exchange.client.queries import method_of
 from exchange.domain import queries as q
-from exchange.domain.contracts import STREAM_TICKS
-from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
+from exchange.domain.contracts.method import ServerStreaming
 from exchange.errors import ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.runtime.registry import BEAT_S, Registry
 from exchange.schema.codec import decode_message, encode_message
 
 C = TypeVar("C", RpcClient, BlockingClient)
+Q = TypeVar("Q")
+R = TypeVar("R")
 
 _HISTORY: Final = "history."
-_MARKET: Final = ("marketdata.", "MarketDataService.")
+_MARKET: Final = ("marketdata.", "MarketDataService.", "BookService.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,14 @@ class ReplicaAsker:
         )
         return decode_message(q.QUERIES[type(request)], payload)
 
-    def ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
-        """Ticks of market data, until it is left."""
-        stub = Stub(self._clients.of(STREAM_TICKS.name))
-        return stub.stream(STREAM_TICKS, request, metadata=self._way.metadata())
+    def stream(self, method: ServerStreaming[Q, R], request: Q) -> MessageStream[Q, R]:
+        """What a method of market data answers, until it is left.
+
+        Raises:
+            ServiceUnavailableError: No market data is known.
+        """
+        stub = Stub(self._clients.of(method.path))
+        return stub.stream(method, request, metadata=self._way.metadata())
 
     def _connect(self, endpoint: str) -> SocketChannel:
         place = self._way.place

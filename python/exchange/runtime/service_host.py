@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from exchange.bus.context import Context, new_context
 from exchange.bus.curve import KeyPair
@@ -72,6 +72,21 @@ class Way:
 
 
 @dataclass(frozen=True)
+class JournalWay:
+    """The way to the journal, for a service that folds it, too.
+
+    Args:
+        directory: The data directory.
+        limits: Of an empty venue.
+        final: Sequence of the last command of which nothing will be undone.
+    """
+
+    directory: DataDirectory
+    limits: Callable[[], Mapping[str, Any]]
+    final: Callable[[], int]
+
+
+@dataclass(frozen=True)
 class HostPlan:
     """What a host runs.
 
@@ -91,6 +106,7 @@ class HostPlan:
         policies: Of the process.
         takes: Whether it takes events; else another process does. Where `endpoint` is empty another answers.
         replica: The way to the read replica, for a service that makes methods of its own.
+        journal: The way to the journal, likewise.
     """
 
     spec: ServiceSpec
@@ -108,6 +124,7 @@ class HostPlan:
     policies: Policies
     takes: bool = True
     replica: Way | None = None
+    journal: JournalWay | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +138,7 @@ class Ground:
         context: Of its connections.
         replica: The way to the read replica.
         policies: Of this process.
+        journal: The way to the journal.
     """
 
     store: Store
@@ -129,6 +147,7 @@ class Ground:
     context: Context
     replica: Way
     policies: Policies
+    journal: JournalWay
 
 
 class ServiceHost:
@@ -185,8 +204,16 @@ class ServiceHost:
     ) -> RpcServer:
         plan = self._plan
         methods: dict[str, Handler | Method] = dict(handlers_of_store(plan.spec, plan.store, reference))
-        if plan.spec.serve is not None and plan.replica is not None:
-            ground = Ground(plan.store, plan.event_log, plan.topics, context, plan.replica, plan.policies)
+        if plan.spec.serve is not None and plan.replica is not None and plan.journal is not None:
+            ground = Ground(
+                store=plan.store,
+                event_log=plan.event_log,
+                topics=plan.topics,
+                context=context,
+                replica=plan.replica,
+                policies=plan.policies,
+                journal=plan.journal,
+            )
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
         dispatcher = Dispatcher(methods, standard_interceptors(served, plan.contexts, plan.audit))
         return await opened.enter_async_context(plan.serve(context, plan.endpoint, dispatcher))

@@ -7,8 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from exchange.domain.contracts.marketdata import BookView
-from exchange.domain.enums import Side
+from exchange.domain.enums import BookView, Side
 from exchange.errors import WireError
 from exchange.schema.event_rows import Records, struct_dtype
 

@@ -2,29 +2,7 @@
 
 from dataclasses import dataclass
 
-from exchange.domain.enums import Word
-
-
-class BookView(Word):
-    """How much of a book is shown."""
-
-    LEVELS = 1
-    ORDERS = 2
-
-
-class BookUpdateKind(Word):
-    """What an update of a book is."""
-
-    SNAPSHOT = 1
-    DELTA = 2
-
-
-class BookAction(Word):
-    """What a delta does to an order."""
-
-    ADD = 1
-    SET = 2
-    REMOVE = 3
+from exchange.domain.enums import BookUpdateKind, BookView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,8 @@
 log ──▶ feed ──▶ board ──▶ watchers ──▶ streams         store ──▶ bars of GetHistory
                    ▲ quotes, and what the last trade is
 read replica ──────┘ four times a second, ten where somebody watches
+
+Books are of `exchange.services.marketdata.books`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from exchange.bus.rpc import Call, RpcClient, SocketChannel, serve_server_stream, serve_unary
-from exchange.domain.contracts import GET_HISTORY, GET_SNAPSHOT, STREAM_TICKS
+from exchange.domain.contracts import (
+    GET_HISTORY,
+    GET_ORDER_BOOK,
+    GET_SNAPSHOT,
+    STREAM_ORDER_BOOK,
+    STREAM_TICKS,
+)
 from exchange.domain.contracts.marketdata import (
     GetHistoryReply,
     GetHistoryRequest,
@@ -31,6 +39,7 @@ from exchange.runtime.caller import Caller
 from exchange.runtime.queries import answering
 from exchange.runtime.service_host import Ground
 from exchange.services.marketdata.board import LOST_NS, Board, Watcher
+from exchange.services.marketdata.books import BookServer
 from exchange.services.marketdata.feed import TradeFeed
 from exchange.services.marketdata.queries import candles, tickers
 from exchange.services.marketdata.venue import Venue
@@ -51,12 +60,15 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     board = Board(venue.symbol, time.monotonic_ns)
     market = MarketDataServer(ground, venue, board)
     feed = TradeFeed(ground.store, ground.event_log, ground.topics, board)
-    tasks = [asyncio.create_task(feed.run()), asyncio.create_task(market.listen())]
+    books = BookServer(ground.journal, venue)
+    tasks = [asyncio.create_task(work) for work in (feed.run(), market.listen(), books.run())]
     try:
         yield {
             **serve_unary(GET_SNAPSHOT, market.snapshot),
             **serve_unary(GET_HISTORY, market.history),
             **serve_server_stream(STREAM_TICKS, market.stream_ticks),
+            **serve_unary(GET_ORDER_BOOK, books.book),
+            **serve_server_stream(STREAM_ORDER_BOOK, books.stream),
             "marketdata.MarketTickersRequest": answering(
                 MarketTickersRequest, market.tickers, market.with_quotes
             ),
