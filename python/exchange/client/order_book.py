@@ -6,6 +6,7 @@ import struct
 import zlib
 from bisect import bisect_left, insort
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -217,16 +218,16 @@ class OrderBook:
             self._levels[side].update(zip(mine["price"].tolist(), pairs, strict=True))
 
     def _load_orders(self, rows: Records) -> None:
-        for side in Side:
-            mine, queues = rows[rows["side"] == side], self._queues[side]
-            last, queue = None, dict[int, int]()
-            for order_id, price, qty in zip(
-                mine["order_id"].tolist(), mine["price"].tolist(), mine["qty"].tolist(), strict=True
-            ):
-                if price != last:
-                    queue, last = queues.setdefault(price, {}), price
-                queue[order_id] = qty
-                self._places[order_id] = (side, price)
+        if not len(rows):
+            return
+        order_ids, quantities = rows["order_id"].tolist(), rows["qty"].tolist()
+        begins = np.flatnonzero((np.diff(rows["price"]) != 0) | (np.diff(rows["side"]) != 0)) + 1
+        starts = [0, *begins.tolist(), len(rows)]
+        for start, end in pairwise(starts):
+            side, price = Side(int(rows["side"][start])), int(rows["price"][start])
+            queue = self._queues[side].setdefault(price, {})
+            queue.update(zip(order_ids[start:end], quantities[start:end], strict=True))
+            self._places.update(dict.fromkeys(order_ids[start:end], (side, price)))
 
     def _change(self, rows: Records) -> None:
         columns = (rows[name].tolist() for name in rows.dtype.names or ())

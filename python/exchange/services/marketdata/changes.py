@@ -20,6 +20,8 @@ def level_changes(before: Records, after: Records) -> Records:
         after: Likewise.
     """
     parts = []
+    begin, end = _differing(before, after)
+    before, after = before[begin : len(before) - end], after[begin : len(after) - end]
     for side in Side:
         old, new = before[before["side"] == side], after[after["side"] == side]
         gone = old[~np.isin(old["price"], new["price"], assume_unique=True)].copy()
@@ -43,6 +45,13 @@ def order_changes(before: Records, after: Records) -> Records:
         before: (n,) of ORDER_DTYPE, a whole book in order of priority, action 0.
         after: Likewise.
     """
+    begin, end = _differing(before, after)
+    if 0 < end < len(after):
+        # Whoever stands behind a change at the same price is looked at, too.
+        last, tail = after[-end - 1], after[-end:]
+        other = (tail["price"] != last["price"]) | (tail["side"] != last["side"])
+        end -= int(np.argmax(other)) if other.any() else end
+    before, after = before[begin : len(before) - end], after[begin : len(after) - end]
     at = _places(before["order_id"], after["order_id"])
     there = at >= 0
     same = there.copy()
@@ -65,6 +74,21 @@ def order_changes(before: Records, after: Records) -> Records:
     added = after[~kept].copy()
     added["action"] = int(BookAction.ADD)
     return _joined([gone, changed, added], ORDER_DTYPE)
+
+
+def _differing(before: Records, after: Records) -> tuple[int, int]:
+    """How many rows are the same at the beginning, and of the others at the end."""
+    most = min(len(before), len(after))
+    words = before.dtype.itemsize // 8
+    if not most:
+        return 0, 0
+    old, new = (np.ascontiguousarray(rows).view(np.uint64) for rows in (before, after))
+    size = most * words
+    other = old[:size] != new[:size]
+    begin = int(np.argmax(other)) // words if other.any() else most
+    other = old[len(old) - size :] != new[len(new) - size :]
+    end = int(np.argmax(other[::-1])) // words if other.any() else most
+    return begin, min(end, most - begin)
 
 
 def _places(of: npt.NDArray[np.generic], wanted: npt.NDArray[np.generic]) -> _Places:

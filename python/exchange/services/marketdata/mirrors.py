@@ -53,18 +53,13 @@ def rows_of(venue: Venue, instrument_id: int, view: BookView, depth: int = 0) ->
         return np.zeros(0, ROW_DTYPES[view])
     if depth:
         orders = np.concatenate([orders[orders["side"] == side][:depth] for side in Side])
-    rows = np.zeros(len(orders), ORDER_DTYPE)
-    for name in ("order_id", "price", "qty", "side"):
-        rows[name] = orders[name]
-    return rows
+    return orders.view(ORDER_DTYPE)  # which lies like the engine's, action being zero
 
 
 def _levels(sides: list[Records]) -> Records:
-    rows = np.zeros(sum(map(len, sides)), LEVEL_DTYPE)
+    rows = np.concatenate(sides).view(LEVEL_DTYPE)  # which lies like the engine's but for the side
     rows["side"][: len(sides[0])] = int(Side.BUY)
     rows["side"][len(sides[0]) :] = int(Side.SELL)
-    for name in ("price", "qty", "count"):
-        rows[name] = np.concatenate([side[name] for side in sides])
     return rows
 
 
@@ -114,9 +109,9 @@ class Mirror:
     def look(self, venue: Venue) -> BookUpdate | None:
         """What changed since; None where nothing did."""
         rows = rows_of(venue, self.instrument_id, self.view)
-        if np.array_equal(rows, self.rows):
-            return None
         changed = _CHANGES[self.view](self.rows, rows)
+        if not len(changed):
+            return None
         first = self.sequence + 1
         self.rows, self.sequence, self.ts_ns = rows, int(venue.sequence), int(venue.clock)
         return self._update(BookUpdateKind.DELTA, first, changed)
