@@ -52,6 +52,7 @@ def test_services_of_document_004_have_its_counts_and_its_streams() -> None:
     ours = table.pop("EventLogService")
     assert ours == ["TailEvents"]
     assert table.pop("BookService") == ["GetOrderBook", "StreamOrderBook"]
+    assert table.pop("PriceService") == ["GetMarkPrice"]
     assert table == {
         "MarketDataService": ["GetSnapshot", "GetHistory", "StreamTicks"],
         "RFQService": ["CreateRFQ", "GetRFQ", "AcceptQuote", "CancelRFQ", "StreamQuotes", "WatchRFQ"],

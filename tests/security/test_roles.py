@@ -16,6 +16,7 @@ from exchange.bus.curve import Principal
 from exchange.bus.rpc import NO_CONTEXT, Call, Dispatcher, Metadata
 from exchange.domain.contracts import (
     GET_HISTORY,
+    GET_MARK_PRICE,
     GET_ORDER_BOOK,
     GET_SNAPSHOT,
     STREAM_ORDER_BOOK,
@@ -65,7 +66,7 @@ MARKET_QUERIES = {
     f"matching.{name}Request" for name in ("BookTop", "BookLevels", "BookOrders", "Trades", "Instruments")
 }
 MARKET_QUERIES |= {f"marketdata.Market{name}Request" for name in ("Trades", "Candles", "Tickers")}
-MARKET_METHODS = (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS, GET_ORDER_BOOK, STREAM_ORDER_BOOK)
+MARKET_METHODS = (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS, GET_ORDER_BOOK, STREAM_ORDER_BOOK, GET_MARK_PRICE)
 MARKET_QUERIES |= {method.path for method in MARKET_METHODS}
 QUERIES = ACCOUNT_QUERIES | MARKET_QUERIES | {"orders.StatusRequest"}
 HISTORY = {"replica.journal", "replica.snapshot_file", "EventLogService.TailEvents"}

@@ -35,7 +35,7 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 _HISTORY: Final = "history."
-_MARKET: Final = ("marketdata.", "MarketDataService.", "BookService.")
+_MARKET: Final = ("marketdata.", "MarketDataService.", "BookService.", "PriceService.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ __all__ = [
     "OrderType",
     "Peg",
     "Phase",
+    "PriceSourceState",
     "QuoteAction",
     "QuoteNotice",
     "RejectCode",
@@ -468,3 +469,12 @@ class BookAction(Word):
     ADD = 1
     SET = 2
     REMOVE = 3
+
+
+class PriceSourceState(Word):
+    """What a source of an index is good for now."""
+
+    USED = 1
+    ABSENT = 2
+    STALE = 3
+    OUTLIER = 4

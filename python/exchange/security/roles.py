@@ -80,6 +80,7 @@ RULES: Final[Mapping[str, Permission]] = {
     "MarketDataService.StreamTicks": Permission.READ_MARKET,
     "BookService.GetOrderBook": Permission.READ_MARKET,
     "BookService.StreamOrderBook": Permission.READ_MARKET,
+    "PriceService.GetMarkPrice": Permission.READ_MARKET,
     "replica.snapshot": Permission.SNAPSHOT,
     "replica.journal": Permission.FOLLOW,
     "EventLogService.TailEvents": Permission.FOLLOW,

@@ -1,8 +1,8 @@
-"""Messages of MarketDataService and BookService. Prices are ticks, quantities lots, times ns."""
+"""Messages of market data's services. Prices are ticks, quantities lots, times ns."""
 
 from dataclasses import dataclass
 
-from exchange.domain.enums import BookUpdateKind, BookView
+from exchange.domain.enums import BookUpdateKind, BookView, PriceSourceState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,3 +110,36 @@ class BookUpdate:
     more: bool = False
     checksum: int = 0
     rows: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSource:
+    """What one source of an index says, in millionths of a tick."""
+
+    name: str = ""
+    weight: int = 0
+    state: PriceSourceState | None = None
+    micro_ticks: int = 0
+    age_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetMarkPriceRequest:
+    """Asks for the mark price of an instrument."""
+
+    symbol: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkPrice:
+    """What an instrument is worth; the last that was known where it is stale."""
+
+    symbol: str = ""
+    instrument_id: int = 0
+    stale: bool = False
+    age_ns: int = 0
+    ts_ns: int = 0
+    mark_price: int = 0
+    index_micro_ticks: int = 0
+    last_price: int | None = None
+    sources: tuple[PriceSource, ...] = ()

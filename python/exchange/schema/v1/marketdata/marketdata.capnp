@@ -137,3 +137,43 @@ struct BookUpdate @0x82bd1de0c85993e8 {
   checksum @8 :UInt32;  # [CRC32] of the ten best rows of each side, as the book is after it
   rows @9 :Data;  # BookLevel or BookOrder structs one behind the other; a snapshot's best first, bids before asks
 }
+
+# PriceService: index and mark price, a sample a second.
+
+enum PriceSourceState @0xf37196b21530a2bd {
+  unset @0;
+  used @1;
+  absent @2;  # it has no price, or does not answer
+  stale @3;  # what it said last is too old
+  outlier @4;  # too far from the others
+}
+
+struct PriceSource @0x9400f51f046e53ab {
+  # What one source of an index says.
+  name @0 :Text;
+  weight @1 :UInt32;
+  state @2 :PriceSourceState;
+  microTicks @3 :Int64;  # [ticks / 1,000,000] 0 where it is absent
+  ageNs @4 :Int64;  # [ns] since it said so
+}
+
+struct GetMarkPriceRequest @0xf8ccad40bd0b088a {
+  # Asks for the mark price of an instrument.
+  symbol @0 :Text;
+}
+
+struct MarkPrice @0x8ed0f7277a2c550d {
+  # What an instrument is worth, as margins see it.
+  symbol @0 :Text;
+  instrumentId @1 :UInt32;
+  stale @2 :Bool;  # too few sources have a price now: this is the last one that there was
+  ageNs @3 :Int64;  # [ns] since there were enough, where it is stale; else 0
+  tsNs @4 :Int64;  # [ns] since 1970, of the sample
+  markPrice @5 :Int64;  # [ticks]
+  indexMicroTicks @6 :Int64;  # [ticks / 1,000,000]
+  lastPrice :union {
+    unset @7 :Void;
+    ticks @8 :Int64;  # [ticks] of the last trade here
+  }
+  sources @9 :List(PriceSource);
+}
