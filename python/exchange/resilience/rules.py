@@ -77,6 +77,10 @@ EDGES: Final[Mapping[Edge, Rules]] = MappingProxyType(
         Edge("cli", "replica"): _QUESTIONS,
         # What it says of quotes is as old as the last answer: it asks again soon, not long.
         Edge("marketdata", "replica"): Rules(timeout_s=1.0, try_timeout_s=1.0, ladder_s=(), recovery_s=0.25),
+        # A price that comes late is none: whoever has none asks the next one.
+        Edge("marketdata", "coinbase"): Rules(timeout_s=2.0, try_timeout_s=2.0, ladder_s=(), recovery_s=1.0),
+        Edge("client", "coinbase"): Rules(timeout_s=5.0, try_timeout_s=5.0, ladder_s=(), recovery_s=1.0),
+        Edge("client", "prices"): Rules(timeout_s=5.0, try_timeout_s=5.0, ladder_s=(), recovery_s=1.0),
         Edge("bench", "replica"): _QUESTIONS,
         Edge("history", "replica"): Rules(timeout_s=2.0, try_timeout_s=2.0),
         # Who asks a cache can do without: a try, which the socket's own time-out cuts.

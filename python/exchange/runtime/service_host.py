@@ -31,6 +31,7 @@ from exchange.config.settings import Settings
 from exchange.errors import LogFault, LogRefused
 from exchange.observability.health import Status
 from exchange.observability.openmetrics import Family
+from exchange.observability.server import Pages
 from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.beside_core import StatusFile, status_path
@@ -104,6 +105,7 @@ class HostPlan:
         reference: Makes what its queries look instruments up with.
         needs: How what it depends on beside the log is.
         policies: Of the process.
+        settings: Of the exchange.
         takes: Whether it takes events; else another process does. Where `endpoint` is empty another answers.
         replica: The way to the read replica, for a service that makes methods of its own.
         journal: The way to the journal, likewise.
@@ -122,6 +124,7 @@ class HostPlan:
     reference: Callable[[Context], AbstractAsyncContextManager[Reference]]
     needs: Callable[[], Mapping[str, Status]]
     policies: Policies
+    settings: Settings
     takes: bool = True
     replica: Way | None = None
     journal: JournalWay | None = None
@@ -139,6 +142,8 @@ class Ground:
         replica: The way to the read replica.
         policies: Of this process.
         journal: The way to the journal.
+        settings: Of the exchange.
+        pages: What this process tells of itself by HTTP.
     """
 
     store: Store
@@ -148,6 +153,8 @@ class Ground:
     replica: Way
     policies: Policies
     journal: JournalWay
+    settings: Settings
+    pages: Pages
 
 
 class ServiceHost:
@@ -213,6 +220,8 @@ class ServiceHost:
                 replica=plan.replica,
                 policies=plan.policies,
                 journal=plan.journal,
+                settings=plan.settings,
+                pages=plan.vitals.pages,
             )
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
         dispatcher = Dispatcher(methods, standard_interceptors(served, plan.contexts, plan.audit))

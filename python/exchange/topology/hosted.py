@@ -117,6 +117,7 @@ def plan_of(
                 limit_of(settings, statistics),
             ),
             policies=policies,
+            settings=settings,
         )
 
 

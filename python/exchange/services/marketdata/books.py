@@ -19,12 +19,12 @@ from exchange.domain.contracts.marketdata import (
     GetOrderBookRequest,
     StreamOrderBookRequest,
 )
-from exchange.domain.enums import BookView
+from exchange.domain.enums import BookView, Side
 from exchange.errors import ExchangeError, RpcError, RpcStatus, ServiceUnavailableError
 from exchange.runtime.follow import JournalFollower
 from exchange.runtime.log import log
 from exchange.runtime.service_host import JournalWay
-from exchange.services.marketdata.mirrors import Mirrors, book_of
+from exchange.services.marketdata.mirrors import Mirrors, book_of, rows_of
 from exchange.services.marketdata.venue import Venue as Exchange
 from exchange.storage.fold import starting_venue
 
@@ -121,6 +121,14 @@ class BookServer:
                 await asyncio.sleep(_AGAIN_S)
             finally:
                 self._follower = None
+
+    def quote(self, instrument_id: int) -> tuple[int, int] | None:
+        """The best bid and ask, ticks; None where a side is empty, or the journal is not followed."""
+        if self._mirrors is None or self._follower is None:
+            return None
+        rows = rows_of(self._mirrors.venue, instrument_id, BookView.LEVELS, 1)
+        prices: list[int] = rows["price"].tolist()
+        return (prices[0], prices[1]) if len(prices) == len(Side) else None
 
     async def book(self, request: GetOrderBookRequest, _: Call) -> BookUpdate:
         """A book as it is."""

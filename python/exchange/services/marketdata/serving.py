@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
+from importlib import import_module
 from typing import Any, Final
 
 from exchange.bus.rpc import Call, RpcClient, SocketChannel, serve_server_stream, serve_unary
+from exchange.config.index_sources import index_sources
 from exchange.domain.contracts import (
     GET_HISTORY,
+    GET_MARK_PRICE,
     GET_ORDER_BOOK,
     GET_SNAPSHOT,
     STREAM_ORDER_BOOK,
@@ -33,14 +36,28 @@ from exchange.domain.contracts.marketdata import (
     PriceBar,
     StreamTicksRequest,
 )
-from exchange.domain.queries import MarketCandlesRequest, MarketTickersReply, MarketTickersRequest
-from exchange.errors import ExchangeError, RpcError, RpcStatus, ServiceUnavailableError
-from exchange.runtime.caller import Caller
+from exchange.domain.intervals import MINUTE_NS
+from exchange.domain.prices import IndexRules
+from exchange.domain.queries import (
+    InstrumentRow,
+    MarketCandleRow,
+    MarketCandlesRequest,
+    MarketTickersReply,
+    MarketTickersRequest,
+)
+from exchange.errors import ConfigError, ExchangeError, RpcError, RpcStatus, ServiceUnavailableError
+from exchange.observability.server import PageServer
+from exchange.resilience import Policies
+from exchange.runtime.caller import OPERATOR, Caller
+from exchange.runtime.log import log
 from exchange.runtime.queries import answering
 from exchange.runtime.service_host import Ground
 from exchange.services.marketdata.board import LOST_NS, Board, Watcher
 from exchange.services.marketdata.books import BookServer
+from exchange.services.marketdata.fallback import Fallback
 from exchange.services.marketdata.feed import TradeFeed
+from exchange.services.marketdata.http import PricePages, first_of
+from exchange.services.marketdata.pricing import PriceServer
 from exchange.services.marketdata.queries import candles, tickers
 from exchange.services.marketdata.venue import Venue
 
@@ -53,31 +70,69 @@ _NS_A_S: Final = 1_000_000_000
 
 @asynccontextmanager
 async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
-    """The methods, for as long as the block lasts."""
-    way, policies = ground.replica, ground.policies
+    """The methods, for as long as the block lasts, and the HTTP beside them."""
+    way, policies, settings = ground.replica, ground.policies, ground.settings.market_data
     channel = SocketChannel(ground.context, way.endpoint, keys=way.keys, server_public=way.server_key)
     venue = Venue(RpcClient(channel, policies.of("marketdata", "replica")))
     board = Board(venue.symbol, time.monotonic_ns)
-    market = MarketDataServer(ground, venue, board)
+    fallback = _fallback(settings.fallback_url, policies)
+    market = MarketDataServer(ground, venue, board, fallback)
     feed = TradeFeed(ground.store, ground.event_log, ground.topics, board)
     books = BookServer(ground.journal, venue)
-    tasks = [asyncio.create_task(work) for work in (feed.run(), market.listen(), books.run())]
+    rules = IndexRules(
+        settings.index_stale_ms * 1_000_000, settings.index_outlier_bps, settings.index_sources_min
+    )
+    prices = PriceServer(
+        index_sources(settings.index), rules, venue.row, books.quote, board.last_price, fallback
+    )
+    works = (feed.run(), market.listen(), books.run(), prices.run())
+    tasks = [asyncio.create_task(work) for work in works]
     try:
-        yield {
-            **serve_unary(GET_SNAPSHOT, market.snapshot),
-            **serve_unary(GET_HISTORY, market.history),
-            **serve_server_stream(STREAM_TICKS, market.stream_ticks),
-            **serve_unary(GET_ORDER_BOOK, books.book),
-            **serve_server_stream(STREAM_ORDER_BOOK, books.stream),
-            "marketdata.MarketTickersRequest": answering(
-                MarketTickersRequest, market.tickers, market.with_quotes
-            ),
-        }
+        with _pages(ground, market):
+            yield {
+                **serve_unary(GET_SNAPSHOT, market.snapshot),
+                **serve_unary(GET_HISTORY, market.history),
+                **serve_server_stream(STREAM_TICKS, market.stream_ticks),
+                **serve_unary(GET_ORDER_BOOK, books.book),
+                **serve_server_stream(STREAM_ORDER_BOOK, books.stream),
+                **serve_unary(GET_MARK_PRICE, prices.mark),
+                "marketdata.MarketTickersRequest": answering(
+                    MarketTickersRequest, market.tickers, market.with_quotes
+                ),
+            }
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if fallback is not None:
+            await fallback.close()
         await venue.close()
+
+
+def _fallback(url: str, policies: Policies) -> Fallback | None:
+    """The venue that stands in; its client is loaded where there is one."""
+    if not url:
+        return None
+    coinbase = import_module("exchange.client.coinbase").CoinbaseClient
+    return Fallback(coinbase(url, policies.of("marketdata", "coinbase")))
+
+
+@contextmanager
+def _pages(ground: Ground, market: MarketDataServer) -> Iterator[None]:
+    """Prices and candles by HTTP, where the settings say so."""
+    address = ground.settings.endpoints.prices
+    if not address:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    pages = PricePages(asyncio.get_running_loop(), market.shown, market.minutes, ground.pages)
+    try:
+        server = PageServer(pages, (host.strip("[]"), int(port)))
+    except OSError as error:
+        raise ConfigError(f"endpoints.prices: {address} cannot be had: {error.strerror}") from None
+    with server:
+        log("prices by HTTP", address=f"{host}:{server.port}")
+        yield
 
 
 class MarketDataServer:
@@ -87,12 +142,14 @@ class MarketDataServer:
         ground: Whose store.
         venue: What it asks for quotes.
         board: What is shown.
+        fallback: Who stands in where that is too old.
     """
 
-    def __init__(self, ground: Ground, venue: Venue, board: Board) -> None:
+    def __init__(self, ground: Ground, venue: Venue, board: Board, fallback: Fallback | None) -> None:
         self._ground = ground
         self._venue = venue
         self._board = board
+        self._fallback = fallback
 
     async def listen(self) -> None:
         """Hears of the venue until it is cancelled: whether trades are missing, and what quotes are."""
@@ -115,7 +172,25 @@ class MarketDataServer:
     async def snapshot(self, request: GetSnapshotRequest, _: Call) -> GetSnapshotReply:
         """A tick of each, as it is now."""
         instruments = await self._shown(request.symbols)
-        return GetSnapshotReply(ticks=tuple(map(self._board.tick, instruments)))
+        ticks = await asyncio.gather(*(self._certain(self._board.tick(each)) for each in instruments))
+        return GetSnapshotReply(ticks=tuple(ticks))
+
+    async def shown(self, symbol: str) -> tuple[MarketTick, InstrumentRow]:
+        """A tick of one as it is now, without its quotes being looked at."""
+        row = await self._venue.row(symbol)
+        return await self._certain(self._board.tick(row.instrument_id)), row
+
+    async def minutes(self, symbol: str, periods: int) -> tuple[tuple[MarketCandleRow, ...], InstrumentRow]:
+        """The last candles of a minute, so many."""
+        row = await self._venue.row(symbol)
+        asked = MarketCandlesRequest(
+            instrument_id=row.instrument_id,
+            interval_ns=MINUTE_NS,
+            from_ns=first_of(time.time_ns(), periods),
+            limit=periods,
+        )
+        found = await asyncio.to_thread(self._candles, asked, Caller(OPERATOR))
+        return found.candles, row
 
     async def stream_ticks(self, request: StreamTicksRequest, _: Call) -> AsyncGenerator[MarketTick, None]:
         """A tick of each, then those that come."""
@@ -126,8 +201,7 @@ class MarketDataServer:
             )
             async with aclosing(source):
                 async for tick in source:
-                    self._check_age()
-                    yield tick
+                    yield await self._certain(tick)
 
     async def history(self, request: GetHistoryRequest, call: Call) -> GetHistoryReply:
         """Bars of an instrument: its candles."""
@@ -181,13 +255,16 @@ class MarketDataServer:
             raise RpcError(RpcStatus.INVALID_ARGUMENT, f"expected 1 to {SYMBOLS_MAX} symbols")
         instruments = await self._venue.ids(symbols)
         self._board.quoted(await self._venue.tops(instruments))
-        self._check_age()
         return instruments
 
-    def _check_age(self) -> None:
+    async def _certain(self, tick: MarketTick) -> MarketTick:
+        """The tick, or where that is too old what another venue shows."""
         age = self._board.age_ns
-        if age > LOST_NS:
+        if age <= LOST_NS:
+            return tick
+        if self._fallback is None:
             raise ServiceUnavailableError(f"nothing was heard of the venue for {age / _NS_A_S:.1f} s")
+        return await self._fallback.tick(await self._venue.row(tick.symbol), tick.sequence)
 
     def _candles(self, request: MarketCandlesRequest, caller: Caller) -> Any:
         with self._ground.store.read() as tx:
