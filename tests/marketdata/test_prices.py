@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exchange.config import load
+from exchange.config.index_sources import index_sources
+from exchange.domain.contracts.marketdata import MarkPrice
 from exchange.domain.enums import PriceSourceState
+from exchange.domain.intervals import SECOND_NS as SECOND
 from exchange.domain.prices import (
     MICRO,
     RATE_UNIT,
@@ -19,6 +25,9 @@ from exchange.domain.prices import (
     mark_price,
     weighted_median,
 )
+from exchange.domain.queries import InstrumentRow
+from exchange.errors import ConfigError
+from exchange.services.marketdata.pricing import Priced
 
 PRICES = st.one_of(st.integers(1, 40), st.integers(1, 10**15), st.integers(9 * 10**6, 11 * 10**6))
 SAID = st.lists(
@@ -92,3 +101,47 @@ def test_nothing_has_no_median() -> None:
     """Whoever asks made a mistake."""
     with pytest.raises(ValueError, match="no median of nothing"):
         weighted_median([])
+
+
+def test_mark_is_stale_while_sources_are_too_few() -> None:
+    """The last one stands, with its age, and what each source said; premiums are of half a minute."""
+    sources = index_sources("A=book*2+coinbase+static:10.5")["A"]
+    assert [(each.name, each.weight, each.price) for each in sources] == [
+        *(("book", 2, None), ("coinbase", 1, None), ("static", 1, Decimal("10.5"))),
+    ]
+    priced = Priced(sources, IndexRules(stale_ns=3 * SECOND, sources_min=2))
+    row = InstrumentRow(instrument_id=7, symbol="A", price_scale=1)
+
+    def second(number: int, *said: int | None, quote: tuple[int, int] | None = (104, 108)) -> MarkPrice:
+        now = number * SECOND
+        for at, price in enumerate(said):
+            priced.say(at, None if price is None else price * MICRO, now)
+        priced.sample(row, quote, 110, now, 5)
+        return priced.now
+
+    assert second(1, None, None, 105).stale
+    assert not priced.known
+    good = second(2, 106, 104, 105)
+    assert (good.stale, good.index_micro_ticks, good.mark_price) == (False, 105_500_000, 106)
+    for number in (3, 4, 5):
+        assert not second(number, None, None, 105).stale
+    stale = second(6, None, None, 105)
+    assert (stale.stale, stale.age_ns, stale.mark_price) == (True, SECOND, good.mark_price)
+    assert [(each.state, each.age_ns) for each in stale.sources] == [
+        (PriceSourceState.STALE, 4 * SECOND),
+        (PriceSourceState.STALE, 4 * SECOND),
+        (PriceSourceState.USED, 0),
+    ]
+    # Nothing of the book is as old as half a minute: the index and the index are two of the three.
+    assert second(50, 90, 90, 90, quote=None).mark_price == 90
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A", "A=", "A=book+", "A=book*0", "A=static:0", "A=book A=book", "=book", "A=other", "A=static:1e3"],
+)
+def test_sources_of_an_index_that_cannot_be_read_are_refused(text: str, tmp_path: Path) -> None:
+    """With what was expected; so is a venue that nobody named."""
+    for wanted in (text, "A=coinbase"):
+        with pytest.raises(ConfigError, match=r"market_data\.index .*expected"):
+            load(environment={}, data_directory=tmp_path, market_data={"index": wanted})
