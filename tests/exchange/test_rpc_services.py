@@ -69,6 +69,7 @@ def test_services_of_document_004_have_its_counts_and_its_streams() -> None:
         "StreamTicks": "SERVER",
         "WatchRFQ": "SERVER",
         "StreamQuotes": "BIDIRECTIONAL",
+        "StreamOrderBook": "SERVER",
         "TailEvents": "SERVER",
     }
     for each in SERVICES:
