@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, NoReturn, Self
 
 from cmatch._core import (
     CrashKind,
@@ -44,6 +44,7 @@ from exchange.client.stepping import (
 )
 from exchange.client.streams import Hub
 from exchange.domain import queries as q
+from exchange.domain.contracts.method import Unary
 from exchange.errors import RpcError, RpcStatus, StorageError
 from exchange.resilience import Policies, SystemClock
 from exchange.runtime.caller import Caller
@@ -296,6 +297,14 @@ class Replica:
             raise RpcError(RpcStatus.UNIMPLEMENTED, f"an embedded exchange has no {SERVICE_OF[kind]}")
         reply: q.Reply = service.queries[kind](self._exchange.ports, request, self._caller)
         return reply
+
+    async def call(self, method: Unary[Any, Any], request: object, timeout_ms: int | None) -> NoReturn:
+        """None: services of contracts are processes.
+
+        Raises:
+            RpcError: UNIMPLEMENTED.
+        """
+        raise RpcError(RpcStatus.UNIMPLEMENTED, f"an embedded exchange has no {method.service}")
 
 
 class Exchange:

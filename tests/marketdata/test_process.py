@@ -384,14 +384,13 @@ def test_books_of_clients_are_the_exchanges_after_every_change(up: Up) -> None:
 @pytest.mark.req("A047", "B061")
 def test_mark_price_is_of_the_sources_that_count(up: Up) -> None:
     """Book, another venue, the settings; who is far is named; what has too few sources has no mark."""
-    request = GetMarkPriceRequest(symbol="BTC-USD")
     with connect(up, 1, 11) as client:
         client.limit(MARKET, "buy", "0.01", "126.00")
         client.limit(MARKET, "sell", "0.01", "128.00")
 
         def marked() -> MarkPrice | None:
             try:
-                mark: MarkPrice = contract(up, GET_MARK_PRICE, request)
+                mark = client.market_data.mark_price(MARKET)
             except ServiceUnavailableError:
                 return None
             return mark if mark.sources[0].micro_ticks == 12_700_000_000 else None

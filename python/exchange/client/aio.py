@@ -249,6 +249,7 @@ class AsyncMarketData:
     ticker = _market(MarketRequests.ticker)
     tickers = _market(MarketRequests.tickers)
     trades = _market(MarketRequests.trades)
+    mark_price = _market(MarketRequests.mark_price)
 
     def ticks(
         self, *instruments: int | str, interval_ms: int = 0

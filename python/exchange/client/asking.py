@@ -24,7 +24,7 @@ from exchange.client.ids import Names
 from exchange.client.place import Place
 from exchange.client.queries import method_of
 from exchange.domain import queries as q
-from exchange.domain.contracts.method import ServerStreaming
+from exchange.domain.contracts.method import ServerStreaming, Unary
 from exchange.errors import ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.runtime.registry import BEAT_S, Registry
@@ -89,15 +89,23 @@ class ReplicaAsker:
 
     async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
         """The reply to one request; it is asked again where nobody answered, as questions change nothing."""
-        method = method_of(request)
-        payload = await self._clients.of(method).call(
+        payload = await self._payload(method_of(request), encode_message(request), timeout_ms)
+        return decode_message(q.QUERIES[type(request)], payload)
+
+    async def call(self, method: Unary[Q, R], request: Q, timeout_ms: int | None) -> R:
+        """Likewise, of a method of a contract that is a question."""
+        return decode_message(
+            method.reply, await self._payload(method.path, encode_message(request), timeout_ms)
+        )
+
+    async def _payload(self, method: str, payload: bytes, timeout_ms: int | None) -> bytes:
+        return await self._clients.of(method).call(
             method,
-            encode_message(request),
+            payload,
             metadata=self._way.metadata(),
             timeout_ms=timeout_ms or self._way.timeout_ms,
             repeatable=True,
         )
-        return decode_message(q.QUERIES[type(request)], payload)
 
     def stream(self, method: ServerStreaming[Q, R], request: Q) -> MessageStream[Q, R]:
         """What a method of market data answers, until it is left.
@@ -141,15 +149,21 @@ class BlockingAsker:
 
     async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
         """See `ReplicaAsker.ask`."""
-        method = method_of(request)
-        payload = self._clients.of(method).call(
+        payload = self._payload(method_of(request), encode_message(request), timeout_ms)
+        return decode_message(q.QUERIES[type(request)], payload)
+
+    async def call(self, method: Unary[Q, R], request: Q, timeout_ms: int | None) -> R:
+        """See `ReplicaAsker.call`."""
+        return decode_message(method.reply, self._payload(method.path, encode_message(request), timeout_ms))
+
+    def _payload(self, method: str, payload: bytes, timeout_ms: int | None) -> bytes:
+        return self._clients.of(method).call(
             method,
-            encode_message(request),
+            payload,
             metadata=self._way.metadata(),
             timeout_ms=timeout_ms or self._way.timeout_ms,
             repeatable=True,
         )
-        return decode_message(q.QUERIES[type(request)], payload)
 
     def _connect(self, endpoint: str) -> BlockingChannel:
         place = self._way.place

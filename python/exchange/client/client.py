@@ -181,6 +181,7 @@ class MarketData:
     ticker = _market(MarketRequests.ticker)
     tickers = _market(MarketRequests.tickers)
     trades = _market(MarketRequests.trades)
+    mark_price = _market(MarketRequests.mark_price)
 
     def ticks(self, *instruments: int | str, interval_ms: int = 0) -> TickStream:
         """What instruments show, now and on: `with client.market_data.ticks("BTC-USD") as ticks: ...`.

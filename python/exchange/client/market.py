@@ -12,8 +12,14 @@ from exchange.client.queries import Asker, Query, checked, paged, seeing
 from exchange.client.requests import number_of
 from exchange.client.subscriptions import Subscription, WaitingStream
 from exchange.domain import queries as q
-from exchange.domain.contracts import STREAM_ORDER_BOOK, STREAM_TICKS
-from exchange.domain.contracts.marketdata import MarketTick, StreamOrderBookRequest, StreamTicksRequest
+from exchange.domain.contracts import GET_MARK_PRICE, STREAM_ORDER_BOOK, STREAM_TICKS
+from exchange.domain.contracts.marketdata import (
+    GetMarkPriceRequest,
+    MarketTick,
+    MarkPrice,
+    StreamOrderBookRequest,
+    StreamTicksRequest,
+)
 from exchange.domain.enums import BookView
 from exchange.domain.intervals import INTERVALS
 
@@ -161,6 +167,22 @@ class MarketRequests:
                 most,
             )
             return rows
+
+        return Query(run)
+
+    def mark_price(self, instrument: int | str) -> Query[MarkPrice]:
+        """What an instrument is worth: index, mark, and what each source of it says.
+
+        Args:
+            instrument: Its symbol, or an id that is known here.
+
+        Raises:
+            LookupError: An id is not known here.
+        """
+        request = GetMarkPriceRequest(symbol=self._symbol(instrument))
+
+        async def run(asker: Asker, timeout_ms: int | None) -> MarkPrice:
+            return await asker.call(GET_MARK_PRICE, request, timeout_ms)
 
         return Query(run)
 

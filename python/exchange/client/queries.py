@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack
 
 from exchange.client.instruments import Asset, Directory, Instrument
 from exchange.domain import queries as q
+from exchange.domain.contracts.method import Unary
 from exchange.domain.enums import Liquidity, OrderStatus, Side
 from exchange.errors import RpcError, RpcStatus
 
@@ -27,6 +28,8 @@ PageT = TypeVar(
 PastT = TypeVar("PastT", q.HistoryOrdersReply, q.HistoryExecutionsReply)
 ReplyT = TypeVar("ReplyT", bound=q.Reply)
 RequestT = TypeVar("RequestT", bound=q.Request)
+AskedT = TypeVar("AskedT")
+AnsweredT = TypeVar("AnsweredT")
 
 # Which service answers what; the RPC method is SERVICE.TYPE.
 SERVICES: Final[dict[type[q.Request], str]] = {
@@ -103,6 +106,12 @@ class Asker(Protocol):
         Raises:
             TransportError: It did not come; see the classes below it.
         """
+        ...
+
+    async def call(
+        self, method: Unary[AskedT, AnsweredT], request: AskedT, timeout_ms: int | None
+    ) -> AnsweredT:
+        """The reply to a question that is a method of a contract; likewise."""
         ...
 
     @property
