@@ -102,6 +102,9 @@ def test_mirrors_go_on_where_a_snapshot_took_the_place_of_records(
             quotes(writer, 9_000)
             assert server.quote(MARKET) is None  # nobody sells
             assert (await server.book(GetOrderBookRequest(symbol="BTC-USD"), CALL)).last_seq == book.sequence
+            waits = asyncio.create_task(
+                server.book(GetOrderBookRequest(symbol="BTC-USD", min_seq=1 << 40), CALL)
+            )
             exchange.snapshot(writer.sequence)
             # One of them the follower has open; the other one it will not find.
             assert remove_segments_before(exchange.directory.journal, writer.sequence) == 2
@@ -112,6 +115,8 @@ def test_mirrors_go_on_where_a_snapshot_took_the_place_of_records(
                 assert isinstance(delta, BookDelta)
                 deltas.append((delta.first_seq, delta.last_seq))
             assert stood_still
+            with pytest.raises(ServiceUnavailableError, match="begin anew"):
+                await waits
             assert deltas[-1][1] - deltas[-1][0] > 4_096
             assert bids(book) == wanted(exchange)
             at = await server.book(GetOrderBookRequest(symbol="BTC-USD", min_seq=writer.sequence), CALL)

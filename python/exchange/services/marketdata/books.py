@@ -134,7 +134,13 @@ class BookServer:
         """A book as it is."""
         (instrument_id,) = await self._exchange.ids([request.symbol])
         mirrors, follower = self._there()
-        await follower.reached(request.min_seq)
+        try:
+            await follower.reached(request.min_seq)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise ServiceUnavailableError("the books begin anew from a snapshot") from None
         async with follower.alone():
             book = book_of(
                 mirrors.venue, request.symbol, instrument_id, request.view or BookView.LEVELS, request.depth
