@@ -423,7 +423,6 @@ def get(port: int, path: str) -> tuple[int, dict[str, Any], str | None]:
     return answer.status_code, json.loads(answer.content, parse_float=str), answer.headers.get("Age")
 
 
-@pytest.mark.req("D001", "D010")
 def test_prices_and_candles_by_http_have_the_documents_fields(up: Up, port: int) -> None:
     """Exactly these, numbers with all their places; what there is not, and what makes no sense, is told."""
     with connect(up, 1, 11) as client:
