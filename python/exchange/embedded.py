@@ -306,6 +306,14 @@ class Replica:
         reply: q.Reply = service.queries[kind](self._exchange.ports, request, self._caller)
         return reply
 
+    async def call(self, method: Unary[Any, Any], request: object, timeout_ms: int | None) -> NoReturn:
+        """None: services of contracts are processes.
+
+        Raises:
+            RpcError: UNIMPLEMENTED.
+        """
+        raise RpcError(RpcStatus.UNIMPLEMENTED, f"an embedded exchange has no {method.service}")
+
 
 class Exchange:
     """An exchange in this program. Made by `embedded`; used by one thread."""

@@ -167,6 +167,9 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
     words = {
         "endpoints.metrics": "127.0.0.1:1",
         "endpoints.process_metrics": "127.0.0.1:1",
+        "endpoints.prices": "127.0.0.1:1",
+        "market_data.fallback_url": "http://127.0.0.1:1",
+        "market_data.index": "BTC-USD=book*2+static:50000.00",
         "events.environment": "staging",
         "log.format": "json",
         "log.level": "warning",

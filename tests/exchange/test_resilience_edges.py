@@ -38,6 +38,9 @@ MAY_USE_NETWORK = {
     "bench/beside.py": "reads /metrics as Prometheus would, from outside of the exchange",
     "cli/bench.py": "looks for a free port for that",
     "storage/cache/redis.py": "asks Redis, each time through the policy of its edge",
+    "client/coinbase.py": "asks a venue, each time through the policy of its edge",
+    "client/prices.py": "asks market data by HTTP, likewise",
+    "services/marketdata/http.py": "reads the paths that were asked for",
     "observability/server.py": "serves; a supervisor asks its own processes for their pages",
 }
 # Who opens a session with a core or a leader: a stream of frames, not calls.

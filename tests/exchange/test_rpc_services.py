@@ -55,6 +55,8 @@ def test_services_of_document_004_have_its_counts_and_its_streams() -> None:
         *("OpenAccount", "SetFees", "SetKillSwitch", "UpsertFeeSchedule", "ListFeeSchedules"),
         *("UpsertProvider", "ListProviders", "Explain"),
     ]
+    assert table.pop("BookService") == ["GetOrderBook", "StreamOrderBook"]
+    assert table.pop("PriceService") == ["GetMarkPrice"]
     assert table == {
         "MarketDataService": ["GetSnapshot", "GetHistory", "StreamTicks"],
         "RFQService": ["CreateRFQ", "GetRFQ", "AcceptQuote", "CancelRFQ", "StreamQuotes", "WatchRFQ"],
@@ -71,6 +73,7 @@ def test_services_of_document_004_have_its_counts_and_its_streams() -> None:
         "StreamTicks": "SERVER",
         "WatchRFQ": "SERVER",
         "StreamQuotes": "BIDIRECTIONAL",
+        "StreamOrderBook": "SERVER",
         "TailEvents": "SERVER",
     }
     for each in SERVICES:

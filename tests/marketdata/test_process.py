@@ -7,12 +7,17 @@ import io
 import json
 import os
 import signal
+import socket
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyarrow.parquet
 import pytest
 
@@ -21,16 +26,21 @@ from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel, Stu
 from exchange.cli import main
 from exchange.client import AsyncClient, Client
 from exchange.client.market_records import CANDLE_NAMES, TICKER_NAMES, TRADE_NAMES
+from exchange.client.order_book import BookDelta, BookSnapshot, OrderBook
+from exchange.client.prices import MarketDataClient, Price
 from exchange.config import Settings, load
-from exchange.domain.contracts import GET_HISTORY, GET_SNAPSHOT
+from exchange.domain.contracts import GET_HISTORY, GET_MARK_PRICE, GET_ORDER_BOOK, GET_SNAPSHOT
 from exchange.domain.contracts.marketdata import (
     GetHistoryRequest,
+    GetMarkPriceRequest,
+    GetOrderBookRequest,
     GetSnapshotRequest,
     MarketTick,
+    MarkPrice,
 )
-from exchange.domain.enums import Side
+from exchange.domain.enums import PriceSourceState, Side
 from exchange.domain.intervals import MINUTE_NS
-from exchange.errors import ConfigError, RpcError, RpcStatus
+from exchange.errors import ConfigError, RpcError, RpcStatus, ServiceUnavailableError, WireError
 from exchange.resilience import Policies
 from exchange.storage.sql import open_store
 from exchange.storage.venue_limits import limits_of
@@ -39,18 +49,39 @@ from exchange.topology.services import spec_of
 from tests.exchange.test_cli_exchange import SMALL, Up, until
 from tests.exchange.test_cli_exchange import settings as settings_words
 from tests.marketdata.oracle import candles_of, stored_candles, stored_trades, trades_of
+from tests.marketdata.other_venue import OtherVenue
 
 WAIT_MS = 60_000
 MARKET, OTHER = 7, 8
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def other() -> Iterator[OtherVenue]:
+    """The venue that stands in."""
+    made = OtherVenue()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    """A free one."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory, other: OtherVenue, port: int) -> Iterator[Up]:
     """An exchange with market data, and two markets of two accounts."""
     made = Up.start(
         tmp_path_factory.mktemp("market") / "data",
         "market_data.enabled=true",
         "market_data.query_process=true",
+        f"market_data.fallback_url={other.url}",
+        "market_data.index=BTC-USD=book*2+coinbase+static:125.00+static:900",
+        "market_data.index_sources_min=2",
+        "market_data.index_outlier_bps=1000",
+        f"endpoints.prices=127.0.0.1:{port}",
         "endpoints.metrics=127.0.0.1:0",
     )
     try:
@@ -288,9 +319,181 @@ def test_ticks_of_several_instruments_come_in_one_stream(up: Up) -> None:
     assert numbers == sorted(set(numbers))
 
 
-@pytest.mark.req("A042")
-def test_ticks_are_stale_while_trades_do_not_come(up: Up) -> None:
-    """The publisher stands still while others trade: with its age, and live again when it goes on."""
+@pytest.mark.req("A028", "B060")
+def test_books_of_clients_are_the_exchanges_after_every_change(up: Up) -> None:
+    """Levels and orders, waited for and awaited: what reserves, pegs and trades leave to be seen."""
+
+    def shown(client: Client) -> list[list[tuple[int, int, int]]]:
+        book = client.query.book(MARKET, 0)
+        return [[(row.price, row.qty, row.count) for row in side] for side in (book.bids, book.asks)]
+
+    def levels(book: OrderBook) -> list[list[tuple[int, int, int]]]:
+        return [[(each.price, each.qty, each.count) for each in side] for side in (book.bids, book.asks)]
+
+    def work(client: Client) -> int:
+        client.new_order(MARKET, "buy", "0.05", "90.00", display_qty="0.01")
+        client.limit(MARKET, "sell", "0.03", "150.00")
+        client.new_order(MARKET, "buy", "0.02", type="pegged", peg="primary")
+        client.new_order(MARKET, "buy", "0.01", "90.01", hidden=True)
+        return client.limit(MARKET, "sell", "0.15", "90.00", account=12, time_in_force="ioc").sequence
+
+    with connect(up, 1, 11) as client:
+        with (
+            client.market_data.order_book("BTC-USD") as by_level,
+            client.market_data.order_book(MARKET, view="orders") as by_order,
+        ):
+            for stream in (by_level, by_order):
+                assert isinstance(next(stream), BookSnapshot)
+            last = work(client)
+            client.cancel(client.limit(MARKET, "buy", "0.01", "89.00").order_id, account=11)
+            last = client.limit(MARKET, "buy", "0.01", "89.50").sequence
+            for stream in (by_level, by_order):
+                while stream.book.sequence < last:
+                    assert isinstance(next(stream), BookDelta)
+            assert levels(by_level.book) == levels(by_order.book) == shown(client)
+        assert by_order.book.orders(Side.BUY, 1)[0].price == 8_950
+        reply = contract(up, GET_ORDER_BOOK, GetOrderBookRequest(symbol="BTC-USD", depth=1, min_seq=last))
+        best = OrderBook()
+        best.apply(reply)
+        assert levels(best) == [side[:1] for side in shown(client)]
+        with pytest.raises(ValueError, match="view"):
+            client.market_data.order_book("BTC-USD", view="depth")
+        with pytest.raises(RpcError), client.market_data.order_book("NO-SUCH") as nowhere:
+            next(nowhere)
+
+    async def awaited() -> OrderBook:
+        async with await AsyncClient.connect(f"ipc://{up.data}/run/orders.sock", **words(1, 11)) as client:
+            await client.load_instruments()
+            async with client.market_data.order_book("BTC-USD", view="orders") as stream:
+                first = await anext(stream)
+                stream.book.sequence -= 1  # as if an update had been lost
+                last = (await client.limit(MARKET, "buy", "0.01", "89.25")).sequence
+                reads = [first]
+                while stream.book.sequence < last:
+                    reads.append(await anext(stream))
+                assert [type(read) for read in reads] == [BookSnapshot, BookSnapshot]
+                assert stream.mended == 1
+                return stream.book
+
+    book = asyncio.run(awaited())
+    with connect(up, 1, 11) as client:
+        assert levels(book) == shown(client)
+        client.mass_cancel(account=11)
+
+
+@pytest.mark.req("A047", "B061")
+def test_mark_price_is_of_the_sources_that_count(up: Up) -> None:
+    """Book, another venue, the settings; who is far is named; what has too few sources has no mark."""
+    with connect(up, 1, 11) as client:
+        client.limit(MARKET, "buy", "0.01", "126.00")
+        client.limit(MARKET, "sell", "0.01", "128.00")
+
+        def marked() -> MarkPrice | None:
+            try:
+                mark = client.market_data.mark_price(MARKET)
+            except ServiceUnavailableError:
+                return None
+            return mark if mark.sources[0].micro_ticks == 12_700_000_000 else None
+
+        mark = until(marked, "there is no mark price")
+        assert [(each.name, each.weight, each.state, each.micro_ticks) for each in mark.sources] == [
+            ("book", 2, PriceSourceState.USED, 12_700_000_000),
+            ("coinbase", 1, PriceSourceState.USED, 13_137_500_000),
+            ("static", 1, PriceSourceState.USED, 12_500_000_000),
+            ("static", 1, PriceSourceState.OUTLIER, 90_000_000_000),
+        ]
+        assert (mark.index_micro_ticks, mark.stale, mark.age_ns) == (12_700_000_000, False, 0)
+        # The book's middle is the index now, so the mark is between that and the last trade.
+        assert mark.last_price is not None
+        assert min(12_700, mark.last_price) <= mark.mark_price <= max(12_700, mark.last_price)
+        client.mass_cancel(account=11)
+        for symbol, code in (
+            ("NO-SUCH", RpcStatus.NOT_FOUND),
+            ("BTC-USD.2", RpcStatus.FAILED_PRECONDITION),
+        ):
+            with pytest.raises(RpcError) as caught:
+                contract(up, GET_MARK_PRICE, GetMarkPriceRequest(symbol=symbol))
+            assert caught.value.code is code
+
+
+def get(port: int, path: str) -> tuple[int, dict[str, Any], str | None]:
+    """Status, body with numbers as they are written, and the header Age."""
+    with httpx.Client(trust_env=False, timeout=60) as http:
+        answer = http.get(f"http://127.0.0.1:{port}{path}")
+    return answer.status_code, json.loads(answer.content, parse_float=str), answer.headers.get("Age")
+
+
+def test_prices_and_candles_by_http_have_the_documents_fields(up: Up, port: int) -> None:
+    """Exactly these, numbers with all their places; what there is not, and what makes no sense, is told."""
+    with connect(up, 1, 11) as client:
+        last = trade(client, MARKET, "0.5", "127.25")
+        client.ask(client.make.market_data.ticker("BTC-USD", min_seq=last), WAIT_MS)
+        row = client.market_data.candles("BTC-USD", "1m", most=1)[0]
+
+    def shown() -> dict[str, Any] | None:
+        _, body, _ = get(port, "/api/v1/price/BTC-USD")
+        return body if body.get("price") == "127.25" else None
+
+    body = until(shown, "the last trade is not shown")
+    assert list(body) == ["symbol", "price", "timestamp", "source"]
+    assert (body["symbol"], body["source"]) == ("BTC-USD", "exchange")
+    assert datetime.fromisoformat(body["timestamp"]).tzinfo is not None
+    status, body, _ = get(port, "/api/v1/ohlcv/BTC-USD?periods=3")
+    assert (status, list(body), body["symbol"]) == (200, ["symbol", "data"], "BTC-USD")
+    assert 1 <= len(body["data"]) <= 3
+    names = ["timestamp", "open", "high", "low", "close", "volume"]
+    assert all(list(each) == names for each in body["data"])
+    minute = datetime.fromtimestamp(row.start_ns // 10**9, UTC).isoformat().replace("+00:00", "Z")
+    [same] = [each for each in body["data"] if each["timestamp"] == minute]
+    assert (same["close"], Decimal(same["volume"])) == ("127.25", Decimal(row.volume) / 10_000)
+    for path, wanted in (
+        ("/api/v1/price/NO-SUCH", (404, "NOT_FOUND")),
+        ("/api/v1/ohlcv/BTC-USD?periods=0", (400, "INVALID_ARGUMENT")),
+        ("/api/v1/ohlcv/BTC-USD?periods=x", (400, "INVALID_ARGUMENT")),
+    ):
+        status, body, _ = get(port, path)
+        assert (status, body["name"]) == wanted, path
+        assert list(body) == ["code", "name", "message", "transient"]
+    status, body, _ = get(port, "/health")
+    assert (status, body["status"]) == (200, "healthy")
+
+
+@pytest.mark.req("D038", "D039", "D040")
+def test_price_is_another_venues_where_the_gateway_is_away(up: Up, other: OtherVenue, port: int) -> None:
+    """The source says whose it is; where nobody answers, or nobody has it, that is told."""
+
+    async def asked(url: str, symbol: str = "BTC-USD") -> Price:
+        async with MarketDataClient(url, other.url) as client:
+            return await client.get_price(symbol)
+
+    here, nowhere = f"http://127.0.0.1:{port}", "http://127.0.0.1:9"
+    price = asyncio.run(asked(here))
+    assert (price.symbol, price.source) == ("BTC-USD", "exchange")
+    assert asyncio.run(asked(nowhere)) == Price(
+        "BTC-USD", Decimal("131.375"), 1_759_487_400_250_000_000, "coinbase"
+    )
+    for url in (here, nowhere):
+        with pytest.raises(RpcError) as caught:
+            asyncio.run(asked(url, "NO-SUCH"))
+        assert caught.value.code is RpcStatus.NOT_FOUND
+    other.open = False
+    try:
+        with pytest.raises(ServiceUnavailableError, match="coinbase answers 503"):
+            asyncio.run(asked(nowhere))
+    finally:
+        other.open = True
+    try:
+        for wrong in ("[]", "{}", OtherVenue.TICKER.replace("131.375", "NaN"), "no JSON"):
+            other.ticker = wrong
+            with pytest.raises(WireError, match="no ticker of BTC-USD"):
+                asyncio.run(asked(nowhere))
+    finally:
+        other.ticker = OtherVenue.TICKER
+
+
+@pytest.mark.req("A042", "A043")
+def test_ticks_are_stale_then_another_venues_then_none(up: Up, other: OtherVenue, port: int) -> None:
+    """The publisher stands still while others trade; when it goes on they are live again."""
     publisher = up.announcement()["processes"]["publisher"]
     with connect(up, 1, 11) as client, client.market_data.ticks("BTC-USD") as ticks:
         while next(ticks).stale:
@@ -302,8 +505,29 @@ def test_ticks_are_stale_while_trades_do_not_come(up: Up) -> None:
                 pass
             assert tick.age_ns > 2_000_000_000
             assert tick.last_price != 13_000
+            status, body, age = get(port, "/api/v1/price/BTC-USD")
+            assert (status, body["source"]) == (200, "exchange")
+            assert 2 <= int(age or 0) <= 10
+            while (tick := next(ticks)).venue == "exchange":
+                assert 0 < tick.age_ns <= 10_000_000_000
+            assert (
+                tick.venue,
+                tick.stale,
+                tick.last_price,
+                tick.bid_price,
+                tick.ask_price,
+                tick.last_qty,
+            ) == (*("coinbase", False, 13_138, 13_125, 13_150, 25),)
+            assert get(port, "/api/v1/price/BTC-USD")[1]["source"] == "coinbase"
+            other.open = False
+            with pytest.raises(ServiceUnavailableError):
+                deque(ticks, maxlen=0)
+            status, body, _ = get(port, "/api/v1/price/BTC-USD")
+            assert (status, body["name"], body["transient"]) == (503, "UNAVAILABLE", True)
         finally:
+            other.open = True
             os.kill(publisher, signal.SIGCONT)
+    with connect(up, 1, 11) as client, client.market_data.ticks("BTC-USD") as ticks:
         deadline = time.monotonic() + 60
         for live in ticks:
             if not live.stale and live.last_price == 13_000:

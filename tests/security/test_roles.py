@@ -14,7 +14,15 @@ from cmatch.frames import CommandList, ReportList
 from cmatch.rejects import RejectCode
 from exchange.bus.curve import Principal
 from exchange.bus.rpc import NO_CONTEXT, Call, Dispatcher, Metadata
-from exchange.domain.contracts import GET_HISTORY, GET_SNAPSHOT, STREAM_TICKS, TAIL_EVENTS
+from exchange.domain.contracts import (
+    GET_HISTORY,
+    GET_MARK_PRICE,
+    GET_ORDER_BOOK,
+    GET_SNAPSHOT,
+    STREAM_ORDER_BOOK,
+    STREAM_TICKS,
+    TAIL_EVENTS,
+)
 from exchange.domain.contracts import SERVICES as CONTRACTS
 from exchange.domain.enums import AdminAction, InstrumentAction, LedgerAction
 from exchange.errors import AuthenticationError, RpcStatus, SecurityError, SecurityFault
@@ -59,7 +67,8 @@ MARKET_QUERIES = {
     f"matching.{name}Request" for name in ("BookTop", "BookLevels", "BookOrders", "Trades", "Instruments")
 }
 MARKET_QUERIES |= {f"marketdata.Market{name}Request" for name in ("Trades", "Candles", "Tickers")}
-MARKET_QUERIES |= {method.path for method in (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS)}
+MARKET_METHODS = (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS, GET_ORDER_BOOK, STREAM_ORDER_BOOK, GET_MARK_PRICE)
+MARKET_QUERIES |= {method.path for method in MARKET_METHODS}
 ADMINISTRATION = {
     method.path
     for service in CONTRACTS
@@ -90,8 +99,7 @@ def methods(tmp_path: Path) -> set[str]:
     own = history_handlers(directory, FollowerRegistry(directory.followers))
     specs = (*SERVICES, *(spec_of(name) for name in SQL_SERVICES))
     of_specs = {f"{spec.name}.{kind.__name__}" for spec in specs for kind in (*spec.queries, *spec.commands)}
-    served = {method.path for method in (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS)}
-    served |= ADMINISTRATION
+    served = {method.path for method in MARKET_METHODS} | ADMINISTRATION
     return of_specs | set(own) | served | {SNAPSHOT_METHOD, TAIL_EVENTS.path}
 
 

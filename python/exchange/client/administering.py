@@ -176,7 +176,7 @@ def _why(why: str) -> str:
 
 def _one(method: Unary[RequestT, ReplyT], request: RequestT) -> Query[ReplyT]:
     async def run(asker: Asker, timeout_ms: int | None) -> ReplyT:
-        return await asker.unary(method, request, timeout_ms)
+        return await asker.call(method, request, timeout_ms)
 
     return Query(run)
 
@@ -190,7 +190,7 @@ def _all(
         found: list[RowT] = []
         asked = request
         while True:
-            reply = await asker.unary(method, asked, timeout_ms)
+            reply = await asker.call(method, asked, timeout_ms)
             found.extend(rows(reply))
             if not reply.more:
                 return tuple(found)

@@ -14,6 +14,7 @@ from exchange.bus.rpc import MessageStream
 from exchange.client.administering import WHY, Administering, because
 from exchange.client.administration import AdminRequests
 from exchange.client.asking import ReplicaAsker, WayToReplica, no_replica
+from exchange.client.book_stream import AsyncBookStream
 from exchange.client.connecting import check_let_in, parts
 from exchange.client.core_queries import CoreQueries
 from exchange.client.errors import ClientClosed
@@ -30,10 +31,14 @@ from exchange.client.results import ExecutionReport, Reports
 from exchange.client.resync import resync
 from exchange.client.session import Resync, Session, Settings, State
 from exchange.client.streams import ROWS_MAX, Hub, Shelf
+from exchange.client.subscriptions import Subscription
 from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
+from exchange.domain.enums import BookView
 
 P = ParamSpec("P")
 T = TypeVar("T")
+S = TypeVar("S")
+W = TypeVar("W")
 
 
 class AsyncRunner(Protocol):
@@ -62,8 +67,8 @@ class AsyncInquirer(Protocol):
         """The answer."""
         ...
 
-    def ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
-        """Ticks of market data, once it is entered."""
+    def subscribe(self, subscription: Subscription[S, W]) -> S:
+        """A stream, once it is entered."""
         ...
 
     def resync(self, session: Session) -> None:
@@ -97,13 +102,13 @@ class TaskInquirer:
         """
         return await query.run(self._there(), timeout_ms)
 
-    def ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
-        """Ticks of market data, once it is entered.
+    def subscribe(self, subscription: Subscription[S, W]) -> S:
+        """A stream, once it is entered.
 
         Raises:
             ServiceUnavailableError: No market data is known.
         """
-        return self._there().ticks(request)
+        return subscription.start(self._there())
 
     def resync(self, session: Session) -> None:
         """Begin to make the session's orders right again; not possible without a replica."""
@@ -281,14 +286,19 @@ class AsyncMarketData:
     ticker = _market(MarketRequests.ticker)
     tickers = _market(MarketRequests.tickers)
     trades = _market(MarketRequests.trades)
+    mark_price = _market(MarketRequests.mark_price)
 
     def ticks(
         self, *instruments: int | str, interval_ms: int = 0
     ) -> MessageStream[StreamTicksRequest, MarketTick]:
         """As of `MarketData`: `async with client.market_data.ticks("BTC-USD") as ticks: ...`."""
-        return self.client.stream_ticks(
+        return self.client.subscribe(
             self.client.make.market_data.ticks(*instruments, interval_ms=interval_ms)
         )
+
+    def order_book(self, instrument: int | str, *, view: BookView | str = BookView.LEVELS) -> AsyncBookStream:
+        """As of `MarketData`: `async with client.market_data.order_book("BTC-USD") as stream: ...`."""
+        return self.client.subscribe(self.client.make.market_data.order_book(instrument, view=view))
 
 
 class AsyncReportStream(AsyncIterator[ExecutionReport]):
@@ -449,9 +459,9 @@ class AsyncClient(Face):
         """Ask the replica."""
         return await self._inquirer.ask(query, timeout_ms)
 
-    def stream_ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
-        """What `market_data.ticks` gives, of a request that was made."""
-        return self._inquirer.ticks(request)
+    def subscribe(self, subscription: Subscription[S, W]) -> S:
+        """What `market_data.ticks` gives, of a subscription that was made."""
+        return self._inquirer.subscribe(subscription)
 
     async def load_instruments(self) -> None:
         """Get to know all instruments and assets: from then on symbols and decimals can be used."""

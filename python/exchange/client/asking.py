@@ -24,18 +24,18 @@ from exchange.client.ids import Names
 from exchange.client.place import Place
 from exchange.client.queries import method_of
 from exchange.domain import queries as q
-from exchange.domain.contracts import STREAM_TICKS
-from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
-from exchange.domain.contracts.method import ReplyT, RequestT, Unary
+from exchange.domain.contracts.method import ServerStreaming, Unary
 from exchange.errors import ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.runtime.registry import BEAT_S, Registry
 from exchange.schema.codec import decode_message, encode_message
 
 C = TypeVar("C", RpcClient, BlockingClient)
+Q = TypeVar("Q")
+R = TypeVar("R")
 
 _HISTORY: Final = "history."
-_MARKET: Final = ("marketdata.", "MarketDataService.")
+_MARKET: Final = ("marketdata.", "MarketDataService.", "BookService.", "PriceService.")
 _ADMIN: Final = ("admin.", "AdminService.", "Operator.")
 _SETTLEMENT: Final = "settlement."
 
@@ -93,28 +93,33 @@ class ReplicaAsker:
 
     async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
         """The reply to one request; it is asked again where nobody answered, as questions change nothing."""
-        method = method_of(request)
-        payload = await self._clients.of(method).call(
-            method,
-            encode_message(request),
-            metadata=self._way.metadata(),
-            timeout_ms=timeout_ms or self._way.timeout_ms,
-            repeatable=True,
-        )
+        payload = await self._payload(method_of(request), encode_message(request), timeout_ms)
         return decode_message(q.QUERIES[type(request)], payload)
 
-    async def unary(
-        self, method: Unary[RequestT, ReplyT], request: RequestT, timeout_ms: int | None
-    ) -> ReplyT:
+    async def call(self, method: Unary[Q, R], request: Q, timeout_ms: int | None) -> R:
         """The reply of a method of a contract; asked again where that is allowed."""
-        stub = Stub(self._clients.of(method.path))
-        timeout_ms = timeout_ms or self._way.timeout_ms
-        return await stub.ask(method, request, metadata=self._way.metadata(), timeout_ms=timeout_ms)
+        payload = await self._payload(method.path, encode_message(request), timeout_ms, method.idempotent)
+        return decode_message(method.reply, payload)
 
-    def ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
-        """Ticks of market data, until it is left."""
-        stub = Stub(self._clients.of(STREAM_TICKS.path))
-        return stub.stream(STREAM_TICKS, request, metadata=self._way.metadata())
+    async def _payload(
+        self, method: str, payload: bytes, timeout_ms: int | None, repeatable: bool = True
+    ) -> bytes:
+        return await self._clients.of(method).call(
+            method,
+            payload,
+            metadata=self._way.metadata(),
+            timeout_ms=timeout_ms or self._way.timeout_ms,
+            repeatable=repeatable,
+        )
+
+    def stream(self, method: ServerStreaming[Q, R], request: Q) -> MessageStream[Q, R]:
+        """What a method of market data answers, until it is left.
+
+        Raises:
+            ServiceUnavailableError: No market data is known.
+        """
+        stub = Stub(self._clients.of(method.path))
+        return stub.stream(method, request, metadata=self._way.metadata())
 
     def _connect(self, endpoint: str) -> SocketChannel:
         place = self._way.place
@@ -151,28 +156,22 @@ class BlockingAsker:
 
     async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
         """See `ReplicaAsker.ask`."""
-        method = method_of(request)
-        payload = self._clients.of(method).call(
-            method,
-            encode_message(request),
-            metadata=self._way.metadata(),
-            timeout_ms=timeout_ms or self._way.timeout_ms,
-            repeatable=True,
-        )
+        payload = self._payload(method_of(request), encode_message(request), timeout_ms)
         return decode_message(q.QUERIES[type(request)], payload)
 
-    async def unary(
-        self, method: Unary[RequestT, ReplyT], request: RequestT, timeout_ms: int | None
-    ) -> ReplyT:
-        """See `ReplicaAsker.unary`."""
-        payload = self._clients.of(method.path).call(
-            method.path,
-            encode_message(request),
+    async def call(self, method: Unary[Q, R], request: Q, timeout_ms: int | None) -> R:
+        """See `ReplicaAsker.call`."""
+        payload = self._payload(method.path, encode_message(request), timeout_ms, method.idempotent)
+        return decode_message(method.reply, payload)
+
+    def _payload(self, method: str, payload: bytes, timeout_ms: int | None, repeatable: bool = True) -> bytes:
+        return self._clients.of(method).call(
+            method,
+            payload,
             metadata=self._way.metadata(),
             timeout_ms=timeout_ms or self._way.timeout_ms,
-            repeatable=method.idempotent,
+            repeatable=repeatable,
         )
-        return decode_message(method.reply, payload)
 
     def _connect(self, endpoint: str) -> BlockingChannel:
         place = self._way.place

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 from exchange.bus.curve import KeyPair
 from exchange.client.administering import WHY, Administering, because
 from exchange.client.administration import AdminRequests
+from exchange.client.book_stream import BookStream
 from exchange.client.connecting import check_let_in, parts
 from exchange.client.core_queries import CoreQueries
 from exchange.client.face import Face, Makers
@@ -25,11 +26,14 @@ from exchange.client.requests import Request
 from exchange.client.results import Reports
 from exchange.client.session import Resync, Session, Settings, State
 from exchange.client.streams import ROWS_MAX, Hub
+from exchange.client.subscriptions import Subscription
 from exchange.client.thread_runner import ThreadRunner
-from exchange.domain.contracts.marketdata import StreamTicksRequest
+from exchange.domain.enums import BookView
 
 P = ParamSpec("P")
 T = TypeVar("T")
+S = TypeVar("S")
+W = TypeVar("W")
 
 
 class Runner(StreamWaiter, Protocol):
@@ -59,8 +63,8 @@ class Inquirer(Protocol):
         """The answer."""
         ...
 
-    def ticks(self, request: StreamTicksRequest) -> TickStream:
-        """Ticks of market data, once it is entered."""
+    def subscribe(self, subscription: Subscription[S, W]) -> W:
+        """A stream, once it is entered."""
         ...
 
     def resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
@@ -210,6 +214,7 @@ class MarketData:
     ticker = _market(MarketRequests.ticker)
     tickers = _market(MarketRequests.tickers)
     trades = _market(MarketRequests.trades)
+    mark_price = _market(MarketRequests.mark_price)
 
     def ticks(self, *instruments: int | str, interval_ms: int = 0) -> TickStream:
         """What instruments show, now and on: `with client.market_data.ticks("BTC-USD") as ticks: ...`.
@@ -218,9 +223,18 @@ class MarketData:
             instruments: Their symbols, or ids that this client knows.
             interval_ms: Between two ticks of an instrument, the newest of those that came; 0: all of them.
         """
-        return self.client.stream_ticks(
+        return self.client.subscribe(
             self.client.make.market_data.ticks(*instruments, interval_ms=interval_ms)
         )
+
+    def order_book(self, instrument: int | str, *, view: BookView | str = BookView.LEVELS) -> BookStream:
+        """A book as it is, and every change: `with client.market_data.order_book("BTC-USD") as stream: ...`.
+
+        Args:
+            instrument: Its symbol, or an id that this client knows.
+            view: `levels` (L2), or `orders` (L3).
+        """
+        return self.client.subscribe(self.client.make.market_data.order_book(instrument, view=view))
 
 
 class Client(Face):
@@ -367,9 +381,9 @@ class Client(Face):
         """Ask the replica."""
         return self._inquirer.ask(query, timeout_ms)
 
-    def stream_ticks(self, request: StreamTicksRequest) -> TickStream:
-        """What `market_data.ticks` gives, of a request that was made."""
-        return self._inquirer.ticks(request)
+    def subscribe(self, subscription: Subscription[S, W]) -> W:
+        """What `market_data.ticks` gives, of a subscription that was made."""
+        return self._inquirer.subscribe(subscription)
 
     def load_instruments(self) -> None:
         """Get to know all instruments and assets: from then on symbols and decimals can be used."""

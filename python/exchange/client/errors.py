@@ -6,6 +6,7 @@ ExchangeError
     LogonRefused            the exchange does not let this session in
     TooManyRequests         more requests wait for their answers than the client was made for
     ReportsLost             executions were missed that the core no longer has, or that nobody took in time
+    BookParted              a mirror of a book is not what the book is at the exchange
     DeadlineExceeded
       RequestTimeout        no answer came in time: whether the request took effect is not known
 """
@@ -63,6 +64,10 @@ class ReportsLost(TransportError):
         super().__init__(f"reports after event {after} up to event {upto} may be missing: {why}")
         self.after = after
         self.upto = upto
+
+
+class BookParted(TransportError):
+    """A mirror of a book has a gap, or another checksum than the book: it begins anew from a snapshot."""
 
 
 class RequestTimeout(DeadlineExceeded):

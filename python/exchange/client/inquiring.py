@@ -7,17 +7,18 @@ import threading
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Final, TypeVar
 
-from exchange.bus.rpc import MessageStream, run_now
+from exchange.bus.rpc import run_now
 from exchange.client.asking import BlockingAsker, ReplicaAsker, WayToReplica, no_replica
 from exchange.client.errors import ClientClosed
 from exchange.client.loop_thread import LoopThread
-from exchange.client.market import TickStream
 from exchange.client.queries import Query, QueryRequests
 from exchange.client.resync import resync
 from exchange.client.session import Session
-from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
+from exchange.client.subscriptions import Subscription
 
 T = TypeVar("T")
+S = TypeVar("S")
+W = TypeVar("W")
 _log = logging.getLogger("exchange.client")
 _CLOSED: Final = "the client is closed"
 
@@ -59,8 +60,8 @@ class ThreadInquirer:
         """
         return run_now(query.run(self._there(), timeout_ms))
 
-    def ticks(self, request: StreamTicksRequest) -> TickStream:
-        """Ticks of market data, once it is entered; they come over an event loop in a thread.
+    def subscribe(self, subscription: Subscription[S, W]) -> W:
+        """A stream, once it is entered; it comes over an event loop in a thread.
 
         Raises:
             ServiceUnavailableError: Nobody is known who could be asked.
@@ -69,12 +70,12 @@ class ThreadInquirer:
         if way is None:
             raise no_replica()
 
-        async def make() -> MessageStream[StreamTicksRequest, MarketTick]:
+        async def make() -> S:
             if self._streaming is None:
                 self._streaming = ReplicaAsker(way)
-            return self._streaming.ticks(request)
+            return subscription.start(self._streaming)
 
-        return TickStream(make, self._streams)
+        return subscription.waiting(make, self._streams)
 
     def resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
         """Begin to make the session's orders right again; not possible without a replica."""

@@ -1,18 +1,26 @@
-"""Questions to market data: candles, tickers, trades; and ticks as they come."""
+"""Questions to market data: candles, tickers, trades; and ticks and books as they come."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-from typing import Self
 
 from exchange.bus.rpc import MessageStream
+from exchange.client.book_stream import AsyncBookStream, BookStream
 from exchange.client.instruments import Directory
-from exchange.client.loop_thread import LoopThread
 from exchange.client.queries import Asker, Query, checked, paged, seeing
+from exchange.client.requests import number_of
+from exchange.client.subscriptions import Subscription, WaitingStream
 from exchange.domain import queries as q
-from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
+from exchange.domain.contracts import GET_MARK_PRICE, STREAM_ORDER_BOOK, STREAM_TICKS
+from exchange.domain.contracts.marketdata import (
+    GetMarkPriceRequest,
+    MarketTick,
+    MarkPrice,
+    StreamOrderBookRequest,
+    StreamTicksRequest,
+)
+from exchange.domain.enums import BookView
 from exchange.domain.intervals import INTERVALS
 
 
@@ -162,62 +170,62 @@ class MarketRequests:
 
         return Query(run)
 
-    def ticks(self, *instruments: int | str, interval_ms: int = 0) -> StreamTicksRequest:
-        """What `MarketData.ticks` asks.
+    def mark_price(self, instrument: int | str) -> Query[MarkPrice]:
+        """What an instrument is worth: index, mark, and what each source of it says.
+
+        Args:
+            instrument: Its symbol, or an id that is known here.
 
         Raises:
             LookupError: An id is not known here.
         """
-        symbols = [
-            each if isinstance(each, str) else self._directory.instrument(each).symbol for each in instruments
-        ]
-        return StreamTicksRequest(symbols=tuple(symbols), interval_ms_min=interval_ms)
+        request = GetMarkPriceRequest(symbol=self._symbol(instrument))
+
+        async def run(asker: Asker, timeout_ms: int | None) -> MarkPrice:
+            return await asker.call(GET_MARK_PRICE, request, timeout_ms)
+
+        return Query(run)
+
+    def ticks(
+        self, *instruments: int | str, interval_ms: int = 0
+    ) -> Subscription[MessageStream[StreamTicksRequest, MarketTick], TickStream]:
+        """What instruments show, now and on.
+
+        Args:
+            instruments: Their symbols, or ids that are known here.
+            interval_ms: Between two ticks of an instrument, the newest of those that came; 0: all of them.
+
+        Raises:
+            LookupError: An id is not known here.
+        """
+        request = StreamTicksRequest(
+            symbols=tuple(map(self._symbol, instruments)), interval_ms_min=interval_ms
+        )
+        return Subscription(lambda streamer: streamer.stream(STREAM_TICKS, request), TickStream)
+
+    def order_book(
+        self, instrument: int | str, *, view: BookView | str = BookView.LEVELS
+    ) -> Subscription[AsyncBookStream, BookStream]:
+        """A book as it is, and every change of it.
+
+        Args:
+            instrument: Its symbol, or an id that is known here.
+            view: `levels` (L2), or `orders` (L3).
+
+        Raises:
+            LookupError: An id is not known here.
+            ValueError: There is no such view.
+        """
+        shown = BookView(number_of(BookView, view, "view"))
+        request = StreamOrderBookRequest(symbol=self._symbol(instrument), view=shown)
+        return Subscription(
+            lambda streamer: AsyncBookStream(lambda: streamer.stream(STREAM_ORDER_BOOK, request), shown),
+            BookStream,
+        )
+
+    def _symbol(self, instrument: int | str) -> str:
+        return instrument if isinstance(instrument, str) else self._directory.instrument(instrument).symbol
 
 
-class TickStream(Iterator[MarketTick]):
-    """Ticks, as a client that waits reads them; from when it is entered until it is left.
-
-    Reading raises what ended it: ServiceUnavailableError, RpcError.
-
-    Args:
-        make: Makes the stream.
-        loop: Where it runs.
-    """
-
-    def __init__(
-        self,
-        make: Callable[[], Awaitable[MessageStream[StreamTicksRequest, MarketTick]]],
-        loop: LoopThread,
-    ) -> None:
-        self._make = make
-        self._loop = loop
-        self._stream: MessageStream[StreamTicksRequest, MarketTick] | None = None
-
-    def __enter__(self) -> Self:
-        self._stream = self._loop.run(self._open())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __next__(self) -> MarketTick:
-        """The next one; waits for it."""
-        if self._stream is None:
-            raise StopIteration
-        tick = self._loop.run(_next(self._stream))
-        if tick is None:
-            raise StopIteration
-        return tick
-
-    def close(self) -> None:
-        """Take no more."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            self._loop.run(stream.__aexit__(None, None, None))
-
-    async def _open(self) -> MessageStream[StreamTicksRequest, MarketTick]:
-        return await (await self._make()).__aenter__()
-
-
-async def _next(stream: MessageStream[StreamTicksRequest, MarketTick]) -> MarketTick | None:
-    return await anext(stream, None)
+class TickStream(WaitingStream[MarketTick]):
+    """Ticks, as a client that waits reads them."""

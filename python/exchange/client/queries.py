@@ -31,7 +31,7 @@ PastT = TypeVar("PastT", q.HistoryOrdersReply, q.HistoryExecutionsReply)
 ReplyT = TypeVar("ReplyT", bound=q.Reply)
 RequestT = TypeVar("RequestT", bound=q.Request)
 AskedT = TypeVar("AskedT")
-ToldT = TypeVar("ToldT")
+AnsweredT = TypeVar("AnsweredT")
 
 # Which service answers what; the RPC method is SERVICE.TYPE.
 SERVICES: Final[dict[type[q.Request], str]] = {
@@ -112,12 +112,10 @@ class Asker(Protocol):
         """
         ...
 
-    async def unary(self, method: Unary[AskedT, ToldT], request: AskedT, timeout_ms: int | None) -> ToldT:
-        """The reply of a method of a contract.
-
-        Raises:
-            TransportError: As of `ask`.
-        """
+    async def call(
+        self, method: Unary[AskedT, AnsweredT], request: AskedT, timeout_ms: int | None
+    ) -> AnsweredT:
+        """The reply of a method of a contract; likewise."""
         ...
 
     @property

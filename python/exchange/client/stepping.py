@@ -17,7 +17,7 @@ from exchange.client.requests import Request
 from exchange.client.resync import resync
 from exchange.client.session import Session, State
 from exchange.client.streams import Hub
-from exchange.domain.contracts.marketdata import StreamTicksRequest
+from exchange.client.subscriptions import Subscription
 from exchange.errors import RpcError, RpcStatus
 
 T = TypeVar("T")
@@ -233,7 +233,7 @@ class DirectInquirer:
         """
         return run_now(query.run(self._asker, timeout_ms))
 
-    def ticks(self, _: StreamTicksRequest) -> NoReturn:
+    def subscribe(self, _: Subscription[Any, Any]) -> NoReturn:
         """None: nothing runs beside this program.
 
         Raises:
@@ -259,9 +259,9 @@ class AsyncDirectInquirer:
         """The answer."""
         return self._direct.ask(query, timeout_ms)
 
-    def ticks(self, request: StreamTicksRequest) -> NoReturn:
+    def subscribe(self, subscription: Subscription[Any, Any]) -> NoReturn:
         """As of `DirectInquirer`."""
-        self._direct.ticks(request)
+        self._direct.subscribe(subscription)
 
     def resync(self, session: Session) -> None:
         """Make the session's orders right again, before anything else happens."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from exchange.config.index_sources import index_sources
 from exchange.config.settings import Durability, Events, Settings
 from exchange.config.table import FILE_VARIABLE, VARIABLE_PREFIX, Row, rows, sections
 from exchange.errors import ConfigError
@@ -155,7 +156,7 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
         other = next(each for each in filled if filled[each] == endpoint)
         if other != name:
             raise refuse(f"endpoints.{name}", f"is that of {other}: expected another one")
-    for name in ("metrics", "process_metrics"):
+    for name in ("metrics", "process_metrics", "prices"):
         address = getattr(settings.endpoints, name)
         if address and not _is_host_port(address):
             raise refuse(f"endpoints.{name}", f"is {address!r}: expected host:port")
@@ -165,6 +166,7 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
             f"is {settings.events.environment!r}: expected a lower-case word of at most 32 characters",
         )
     _check_telling(settings, refuse)
+    _check_prices(settings, refuse)
     _check_limits(settings, refuse)
     risk = settings.risk
     if risk.approval and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", risk.approval, re.ASCII):
@@ -194,6 +196,18 @@ def _check_limits(settings: Settings, refuse: Callable[[str, str], ConfigError])
             "sessions.heartbeat_timeout_ms",
             f"is {sessions.heartbeat_timeout_ms}: expected at least twice sessions.heartbeat_interval_ms",
         )
+
+
+def _check_prices(settings: Settings, refuse: Callable[[str, str], ConfigError]) -> None:
+    market = settings.market_data
+    if not re.fullmatch(r"(https?://[^\s/@]+(/\S*)?)?", market.fallback_url, re.ASCII):
+        raise refuse("market_data.fallback_url", "is no address: expected http://host:port, or https://…")
+    try:
+        wanted = index_sources(market.index)
+    except ValueError as error:
+        raise refuse("market_data.index", f"is {market.index!r}: {error}") from None
+    if not market.fallback_url and any(each.name == "coinbase" for of in wanted.values() for each in of):
+        raise refuse("market_data.index", "names coinbase: expected market_data.fallback_url beside it")
 
 
 def _check_telling(settings: Settings, refuse: Callable[[str, str], ConfigError]) -> None:

@@ -41,6 +41,9 @@ class Endpoints:
     marketdata: str = _setting("", "Market data; `ipc://…`, or `tcp://…` with keys")
     admin: str = _setting("", "Administration; `ipc://…`, or `tcp://…` with keys")
     settlement: str = _setting("", "Settlements of trades; `ipc://…`, or `tcp://…` with keys")
+    prices: str = _setting(
+        "", "HTTP of market data, prices and candles, `host:port`, port 0: a free one; empty: none"
+    )
     metrics: str = _setting(
         "127.0.0.1:9464",
         "HTTP for metrics and health of all processes, `host:port`, port 0: a free one; empty: none",
@@ -249,6 +252,22 @@ class MarketData:
     query_process: bool = _setting(
         False, "Answer from a process of its own, `marketquery`, beside the one that keeps them"
     )
+    fallback_url: str = _setting(
+        "",
+        "Venue with Coinbase's REST interface that stands in where ours is lost, and may be a source of an"
+        " index; empty: none",
+        also="COINBASE_API_URL",
+    )
+    index: str = _setting(
+        "",
+        "Sources of index prices, `SYMBOL=SOURCE[*WEIGHT]+SOURCE...` apart by spaces; a SOURCE is `book`,"
+        " `coinbase` or `static:PRICE`",
+    )
+    index_sources_min: int = _setting(1, "Sources that an index needs; with fewer it is stale", 1, 100)
+    index_outlier_bps: int = _setting(
+        500, "A source that is farther from the median, in 1/10,000 of it, is left out", 1, 1_000_000
+    )
+    index_stale_ms: int = _setting(5_000, "A source that said its price longer ago is left out", 1, 3_600_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

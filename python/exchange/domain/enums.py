@@ -26,6 +26,9 @@ __all__ = [
     "AdminAction",
     "AnswerFlag",
     "BandMode",
+    "BookAction",
+    "BookUpdateKind",
+    "BookView",
     "CancelReason",
     "CommandList",
     "DefinitionField",
@@ -53,6 +56,7 @@ __all__ = [
     "OrderType",
     "Peg",
     "Phase",
+    "PriceSourceState",
     "QuoteAction",
     "QuoteNotice",
     "RejectCode",
@@ -446,3 +450,34 @@ class TailStart(Word):
     NEWEST = 2  # what comes from now on, and `back` records before
     OFFSET = 3
     TIME = 4
+
+
+class BookView(Word):
+    """How much of a book is shown."""
+
+    LEVELS = 1
+    ORDERS = 2
+
+
+class BookUpdateKind(Word):
+    """What an update of a book is."""
+
+    SNAPSHOT = 1
+    DELTA = 2
+
+
+class BookAction(Word):
+    """What a delta does to an order."""
+
+    ADD = 1
+    SET = 2
+    REMOVE = 3
+
+
+class PriceSourceState(Word):
+    """What a source of an index is good for now."""
+
+    USED = 1
+    ABSENT = 2
+    STALE = 3
+    OUTLIER = 4

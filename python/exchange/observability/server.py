@@ -33,19 +33,29 @@ class Request:
     Args:
         path: Without a query.
         accept: The header of that name.
+        query: What follows the path's question mark, as it was sent.
     """
 
     path: str
     accept: str = ""
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered."""
+    """What is answered.
+
+    Args:
+        status: Of HTTP.
+        kind: The type of its content.
+        text: Its content.
+        headers: Further ones.
+    """
 
     status: int
     kind: str
     text: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 Pages = Callable[[Request], Answer]
@@ -159,13 +169,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answers one request; the connection is closed after it."""
-        path = self.path.partition("?")[0]
-        answer = self.server.pages(Request(path, self.headers.get("Accept", "")))
+        path, _, query = self.path.partition("?")
+        answer = self.server.pages(Request(path, self.headers.get("Accept", ""), query))
         body = answer.text.encode()
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
+        for name, value in answer.headers:
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

@@ -82,6 +82,10 @@ EDGES: Final[Mapping[Edge, Rules]] = MappingProxyType(
         # A command is sent again by the session itself; who waits for it waits no longer than for an answer.
         Edge("admin", "orders"): Rules(ladder_s=()),
         Edge("settlement", "orders"): Rules(ladder_s=(), timeout_s=15.0, try_timeout_s=15.0),
+        # A price that comes late is none: whoever has none asks the next one.
+        Edge("marketdata", "coinbase"): Rules(timeout_s=2.0, try_timeout_s=2.0, ladder_s=(), recovery_s=1.0),
+        Edge("client", "coinbase"): Rules(timeout_s=5.0, try_timeout_s=5.0, ladder_s=(), recovery_s=1.0),
+        Edge("client", "prices"): Rules(timeout_s=5.0, try_timeout_s=5.0, ladder_s=(), recovery_s=1.0),
         Edge("bench", "replica"): _QUESTIONS,
         Edge("history", "replica"): Rules(timeout_s=2.0, try_timeout_s=2.0),
         # Who asks a cache can do without: a try, which the socket's own time-out cuts.

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from exchange.bus.context import Context, new_context
 from exchange.bus.curve import KeyPair
@@ -31,6 +31,7 @@ from exchange.config.settings import Settings
 from exchange.errors import LogFault, LogRefused
 from exchange.observability.health import Status
 from exchange.observability.openmetrics import Family
+from exchange.observability.server import Pages
 from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.beside_core import StatusFile, status_path
@@ -72,6 +73,21 @@ class Way:
 
 
 @dataclass(frozen=True)
+class JournalWay:
+    """The way to the journal, for a service that folds it, too.
+
+    Args:
+        directory: The data directory.
+        limits: Of an empty venue.
+        final: Sequence of the last command of which nothing will be undone.
+    """
+
+    directory: DataDirectory
+    limits: Callable[[], Mapping[str, Any]]
+    final: Callable[[], int]
+
+
+@dataclass(frozen=True)
 class HostPlan:
     """What a host runs.
 
@@ -89,9 +105,11 @@ class HostPlan:
         reference: Makes what its queries look instruments up with.
         needs: How what it depends on beside the log is.
         policies: Of the process.
+        settings: Of the exchange.
         takes: Whether it takes events; else another process does. Where `endpoint` is empty another answers.
         replica: The way to the read replica, for a service that makes methods of its own.
         core: The way to the core, likewise.
+        journal: The way to the journal, likewise.
     """
 
     spec: ServiceSpec
@@ -107,9 +125,11 @@ class HostPlan:
     reference: Callable[[Context], AbstractAsyncContextManager[Reference]]
     needs: Callable[[], Mapping[str, Status]]
     policies: Policies
+    settings: Settings
     takes: bool = True
     replica: Way | None = None
     core: Way | None = None
+    journal: JournalWay | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +144,9 @@ class Ground:
         replica: The way to the read replica.
         policies: Of this process.
         core: The way to the core.
+        journal: The way to the journal.
+        settings: Of the exchange.
+        pages: What this process tells of itself by HTTP.
     """
 
     store: Store
@@ -132,6 +155,9 @@ class Ground:
     context: Context
     replica: Way
     policies: Policies
+    journal: JournalWay
+    settings: Settings
+    pages: Pages
     core: Way | None = None
 
 
@@ -189,9 +215,18 @@ class ServiceHost:
     ) -> RpcServer:
         plan = self._plan
         methods: dict[str, Handler | Method] = dict(handlers_of_store(plan.spec, plan.store, reference))
-        if plan.spec.serve is not None and plan.replica is not None:
+        if plan.spec.serve is not None and plan.replica is not None and plan.journal is not None:
             ground = Ground(
-                plan.store, plan.event_log, plan.topics, context, plan.replica, plan.policies, plan.core
+                store=plan.store,
+                event_log=plan.event_log,
+                topics=plan.topics,
+                context=context,
+                replica=plan.replica,
+                policies=plan.policies,
+                journal=plan.journal,
+                settings=plan.settings,
+                pages=plan.vitals.pages,
+                core=plan.core,
             )
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
         dispatcher = Dispatcher(methods, standard_interceptors(served, plan.contexts, plan.audit))

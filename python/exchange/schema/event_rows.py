@@ -53,13 +53,13 @@ def _place(name: str) -> tuple[int, int]:
     return field.offset // 8, field.bits // 8
 
 
-def _trade_dtype() -> np.dtype[np.void]:
-    """TradeExecuted as its struct lies in memory; words of text are one field of bytes."""
-    struct = _struct("TradeExecuted")
+def struct_dtype(name: str) -> np.dtype[np.void]:
+    """A struct of data alone as it lies in memory; words of text are one field of bytes."""
+    struct = _struct(name)
     names, formats, offsets = [], [], []
-    for name, fields in word_runs(struct.fields):
+    for field_name, fields in word_runs(struct.fields):
         first = fields[0]
-        names.append(snake(name))
+        names.append(snake(field_name))
         offsets.append(first.offset // 8)
         number = ("i" if first.type.startswith("Int") else "u") + str(first.bits // 8)
         formats.append(f"S{8 * len(fields)}" if len(fields) > 1 else number)
@@ -68,7 +68,7 @@ def _trade_dtype() -> np.dtype[np.void]:
     )
 
 
-TRADE_DTYPE: Final = _trade_dtype()
+TRADE_DTYPE: Final = struct_dtype("TradeExecuted")
 ROW_DTYPES: Final = {
     EventList.REPORTS: REPORT_DTYPES[ReportList.REPORTS],
     EventList.ANSWERS: REPORT_DTYPES[ReportList.ANSWERS],

@@ -23,14 +23,16 @@ from exchange.runtime.caching import cache_families, forgetting, needs_of, open_
 from exchange.runtime.changes import CHANGES, ChangeWatch
 from exchange.runtime.edge_metrics import edge_families
 from exchange.runtime.log import log
-from exchange.runtime.publisher import open_log
+from exchange.runtime.publisher import limit_of, open_log
 from exchange.runtime.reference import Reference, ReplicaLoad
-from exchange.runtime.service_host import HostPlan, Way, host_until_told, store_url
+from exchange.runtime.service_host import HostPlan, JournalWay, Way, host_until_told, store_url
 from exchange.runtime.vitals import telling
 from exchange.security import StoredContexts
 from exchange.storage.cache import Cache
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import open_store
+from exchange.storage.venue_limits import limits_of
+from exchange.topology.mains import statistics_of
 from exchange.topology.services import spec_of
 from exchange.topology.serving import serve
 from exchange.topology.table import called, endpoint_of
@@ -81,6 +83,7 @@ def plan_of(
         open_log(settings) as events,
         open_store(store_url(settings), name, spec.tables) as store,
         closing(open_cache(settings, policies)) as cache,
+        closing(statistics_of(settings)) as statistics,
         telling(settings, process, [name], endpoint) as vitals,
     ):
 
@@ -109,7 +112,13 @@ def plan_of(
             takes=takes,
             replica=_way(settings, settings.endpoints.queries, process) if spec.serve else None,
             core=_way(settings, settings.endpoints.orders, process) if spec.serve else None,
+            journal=JournalWay(
+                DataDirectory(settings.data_directory),
+                partial(limits_of, settings),
+                limit_of(settings, statistics),
+            ),
             policies=policies,
+            settings=settings,
         )
 
 

@@ -23,6 +23,19 @@ STREAM_TICKS: Final = ServerStreaming(
     MARKET_DATA, "StreamTicks", marketdata.StreamTicksRequest, marketdata.MarketTick, idempotent=True
 )
 
+BOOKS: Final = "BookService"
+GET_ORDER_BOOK: Final = Unary(
+    BOOKS, "GetOrderBook", marketdata.GetOrderBookRequest, marketdata.BookUpdate, idempotent=True
+)
+STREAM_ORDER_BOOK: Final = ServerStreaming(
+    BOOKS, "StreamOrderBook", marketdata.StreamOrderBookRequest, marketdata.BookUpdate, idempotent=True
+)
+
+PRICES: Final = "PriceService"
+GET_MARK_PRICE: Final = Unary(
+    PRICES, "GetMarkPrice", marketdata.GetMarkPriceRequest, marketdata.MarkPrice, idempotent=True
+)
+
 RFQ: Final = "RFQService"
 CREATE_RFQ: Final = Unary(RFQ, "CreateRFQ", rfq.CreateRfqRequest, rfq.RfqState, idempotent=True)
 GET_RFQ: Final = Unary(RFQ, "GetRFQ", rfq.GetRfqRequest, rfq.RfqState, idempotent=True)
@@ -113,6 +126,8 @@ class Service:
 
 SERVICES: Final = (
     Service(MARKET_DATA, "marketdata/marketdata.capnp", (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS)),
+    Service(BOOKS, "marketdata/marketdata.capnp", (GET_ORDER_BOOK, STREAM_ORDER_BOOK)),
+    Service(PRICES, "marketdata/marketdata.capnp", (GET_MARK_PRICE,)),
     Service(
         RFQ,
         "rfq/rfq.capnp",

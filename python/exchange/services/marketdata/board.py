@@ -164,6 +164,11 @@ class Board:
             age_ns=age,
         )
 
+    def last_price(self, instrument_id: int) -> int | None:
+        """Of an instrument's last trade, ticks; None where there was none."""
+        last = self._lasts.get(instrument_id)
+        return None if last is None else last.price
+
     @contextmanager
     def watching(self, instruments: Sequence[int]) -> Iterator[Watcher]:
         """A watcher, which has first a tick of each as it is."""

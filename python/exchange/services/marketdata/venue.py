@@ -13,6 +13,7 @@ from exchange.domain.queries import (
     QUERIES,
     BookTopReply,
     BookTopRequest,
+    InstrumentRow,
     InstrumentsRequest,
     Request,
     StatusReply,
@@ -37,7 +38,7 @@ class Venue:
 
     def __init__(self, client: RpcClient) -> None:
         self._client = client
-        self._ids: Mapping[str, int] = {}
+        self._rows: Mapping[str, InstrumentRow] = {}
         self._symbols: Mapping[int, str] = {}
         self._learned_at = float("-inf")
 
@@ -45,17 +46,22 @@ class Venue:
         """The instruments of symbols, each once, in their order.
 
         Raises:
-            RpcError: NOT_FOUND: there is none of a symbol.
+            RpcError, ServiceUnavailableError: As of `row`.
+        """
+        return [(await self.row(symbol)).instrument_id for symbol in dict.fromkeys(symbols)]
+
+    async def row(self, symbol: str) -> InstrumentRow:
+        """An instrument by its symbol.
+
+        Raises:
+            RpcError: NOT_FOUND: there is none.
             ServiceUnavailableError: It is not known yet, and nobody can be asked.
         """
-        found = []
-        for symbol in dict.fromkeys(symbols):
-            if symbol not in self._ids and time.monotonic() >= self._learned_at + _LEARN_S:
-                await self._learn()
-            if symbol not in self._ids:
-                raise RpcError(RpcStatus.NOT_FOUND, f"there is no instrument {symbol!r}")
-            found.append(self._ids[symbol])
-        return found
+        if symbol not in self._rows and time.monotonic() >= self._learned_at + _LEARN_S:
+            await self._learn()
+        if symbol not in self._rows:
+            raise RpcError(RpcStatus.NOT_FOUND, f"there is no instrument {symbol!r}")
+        return self._rows[symbol]
 
     def symbol(self, instrument_id: int) -> str:
         """Of an instrument that was asked for by its symbol."""
@@ -92,7 +98,7 @@ class Venue:
 
     async def _learn(self) -> None:
         instruments = (await self._ask(InstrumentsRequest())).instruments
-        self._ids = {row.symbol: row.instrument_id for row in instruments}
+        self._rows = {row.symbol: row for row in instruments}
         self._symbols = {row.instrument_id: row.symbol for row in instruments}
         self._learned_at = time.monotonic()
 

@@ -1,0 +1,87 @@
+"""The venue that stands in where nothing was heard of the exchange's own trades for too long."""
+
+from __future__ import annotations
+
+import time
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import TYPE_CHECKING, Final, Protocol
+
+from exchange.domain.contracts.marketdata import MarketTick
+from exchange.domain.queries import InstrumentRow
+from exchange.errors import ExchangeError, ServiceUnavailableError
+
+if TYPE_CHECKING:  # its HTTP is for those who have a venue
+    from exchange.client.coinbase import VenueTicker
+
+NAME: Final = "coinbase"
+_FRESH_S: Final = 1.0
+_CONTEXT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+class Asked(Protocol):
+    """A venue."""
+
+    async def ticker(self, symbol: str) -> VenueTicker:
+        """A product as it is there."""
+        ...
+
+    async def close(self) -> None:
+        """Lets it go."""
+        ...
+
+
+class Fallback:
+    """Another venue's prices in our ticks, each asked for once a second at most. Belongs to one event loop.
+
+    Args:
+        venue: Who is asked.
+    """
+
+    def __init__(self, venue: Asked) -> None:
+        self._venue = venue
+        self._said: dict[str, tuple[float, VenueTicker]] = {}
+
+    async def ticker(self, symbol: str) -> VenueTicker:
+        """A product as it is there now.
+
+        Raises:
+            ServiceUnavailableError: It does not say.
+        """
+        at, said = self._said.get(symbol, (float("-inf"), None))
+        if said is None or time.monotonic() >= at + _FRESH_S:
+            try:
+                said = await self._venue.ticker(symbol)
+            except ServiceUnavailableError:
+                raise
+            except ExchangeError as error:
+                raise ServiceUnavailableError(f"no price of {symbol}: {error}") from None
+            self._said[symbol] = (time.monotonic(), said)
+        return said
+
+    async def tick(self, row: InstrumentRow, sequence: int) -> MarketTick:
+        """What an instrument shows there, in its own ticks and lots.
+
+        Raises:
+            ServiceUnavailableError: It does not say.
+        """
+        said = await self.ticker(row.symbol)
+        return MarketTick(
+            symbol=row.symbol,
+            instrument_id=row.instrument_id,
+            sequence=sequence,
+            ts_ns=said.ts_ns,
+            bid_price=None if said.bid is None else scaled(said.bid, row.price_scale),
+            ask_price=None if said.ask is None else scaled(said.ask, row.price_scale),
+            last_price=scaled(said.price, row.price_scale),
+            last_qty=scaled(said.qty, row.qty_scale),
+            venue=NAME,
+        )
+
+    async def close(self) -> None:
+        """Lets the venue go."""
+        await self._venue.close()
+
+
+def scaled(number: Decimal, scale: int) -> int:
+    """In units of 10^-scale, half to even."""
+    return int(number.scaleb(scale, _CONTEXT).to_integral_value(ROUND_HALF_EVEN, _CONTEXT))
