@@ -20,6 +20,8 @@ def endpoints_of(settings: Settings) -> dict[str, str]:
         endpoints["history"] = settings.endpoints.history
     if settings.market_data.enabled:
         endpoints["marketdata"] = settings.endpoints.marketdata
+    if settings.gateway.enabled:
+        endpoints["gateway"] = f"http://{settings.gateway.host}:{settings.gateway.port}"
     if settings.endpoints.metrics:
         endpoints["metrics"] = f"http://{settings.endpoints.metrics}/metrics"
     return endpoints

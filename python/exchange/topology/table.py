@@ -164,6 +164,15 @@ PROCESSES: Final[tuple[Process, ...]] = (
         numbers=lambda settings: (0,) * (settings.market_data.enabled and settings.market_data.query_process),
     ),
     Process(
+        "gateway",
+        ("gateway", "identity"),
+        "serves programs over HTTP",
+        mains.gateway,
+        partial(_well, "gateway"),
+        essential=False,
+        numbers=lambda settings: (0,) if settings.gateway.enabled else (),
+    ),
+    Process(
         "observe",
         (),
         "serves health and metrics of processes that no supervisor has started",
