@@ -38,6 +38,7 @@ MAY_USE_NETWORK = {
     "bench/beside.py": "reads /metrics as Prometheus would, from outside of the exchange",
     "cli/bench.py": "looks for a free port for that",
     "storage/cache/redis.py": "asks Redis, each time through the policy of its edge",
+    "services/gateway/serving.py": "listens where programs connect",
     "observability/server.py": "serves; a supervisor asks its own processes for their pages",
 }
 # Who opens a session with a core or a leader: a stream of frames, not calls.

@@ -241,7 +241,7 @@ class Gateway:
     host: str = _setting(
         "127.0.0.1", "The address that it listens on; TLS is the business of a proxy before it"
     )
-    port: int = _setting(8080, "Its port; 0: a free one, which is announced", 0, 65_535)
+    port: int = _setting(8080, "Its port", 1, 65_535)
     connections_max: int = _setting(1_024, "Connections at once", 1, 65_536)
     connections_per_ip_max: int = _setting(256, "Of one address", 1, 65_536)
     body_bytes_max: int = _setting(65_536, "The largest body that is taken", 1_024, 2**20)

@@ -25,6 +25,7 @@ import msgspec
 from exchange.client.ids import is_id
 from exchange.client.rest.models import DecimalText
 from exchange.config.settings import Gateway as GatewaySettings
+from exchange.domain.enums import RejectCode
 from exchange.errors import (
     DeadlineExceeded,
     ExchangeError,
@@ -231,8 +232,8 @@ def _refusal_of(error: Exception, route: str) -> Refusal:
     if isinstance(error, DeadlineExceeded):
         return Refusal(GatewayFault.UNAVAILABLE, "no answer in time")
     if isinstance(error, RpcError):
-        if error.code is RpcStatus.NOT_FOUND:
-            return Refusal(GatewayFault.INVALID_PARAMETER, error.message)
+        if error.code is RpcStatus.NOT_FOUND:  # symbols are known here, so it is the account
+            return Refusal(RejectCode.UNKNOWN_ACCOUNT)
         if error.code in {RpcStatus.INVALID_ARGUMENT, RpcStatus.OUT_OF_RANGE}:
             return Refusal(GatewayFault.INVALID_PARAMETER, error.message)
     if isinstance(error, TransportError):
