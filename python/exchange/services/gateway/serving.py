@@ -131,13 +131,15 @@ class GatewayHost:
     @contextlib.contextmanager
     def _listening(self) -> Iterator[socket.socket]:
         bound = self._plan.settings.gateway
+        family = socket.AF_INET6 if ":" in bound.host else socket.AF_INET
+        # The protocol is named, for asyncio switches Nagle's delay off only where it is: 40 ms an answer.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            listener = socket.create_server(
-                (bound.host, bound.port),
-                family=socket.AF_INET6 if ":" in bound.host else socket.AF_INET,
-                backlog=_BACKLOG,
-            )
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((bound.host, bound.port))
+            listener.listen(_BACKLOG)
         except OSError as error:
+            listener.close()
             raise ConfigError(f"gateway {bound.host}:{bound.port} cannot be had: {error.strerror}") from None
         with listener:
             yield listener
