@@ -8,11 +8,14 @@ import json
 import re
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, cast, get_args
 
 import pytest
 
+from exchange.client.rest import models
 from exchange.config.settings import Gateway
+from exchange.domain.enums import OrderType, Peg, Side, StpMode, TimeInForce
 from exchange.errors import GatewayFault, SecurityFault
 from exchange.security.api_keys import SCOPES, ApiKey
 from exchange.services.gateway.app import GatewayApp
@@ -245,3 +248,17 @@ def test_accident_of_a_handler_is_told_as_such_and_nothing_of_it() -> None:
     status, _, body = ask(app, "GET", "/v1/time", {"x-correlation-id": "c-9"})
     assert (status, body["name"], body["correlation_id"]) == (500, "INTERNAL", "c-9")
     assert "canary" not in json.dumps(body)
+
+
+def test_page_has_every_fault_and_route() -> None:
+    """Numbers as the code has them, and a word of each path."""
+    page = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text(encoding="utf-8")
+    for fault in GatewayFault:
+        transient = "yes" if fault.transient else "no"
+        row = f"| {int(fault)} | {fault.name} | {fault.http_status} | {fault.meaning} | {transient} |"
+        assert row in page, row
+    for _, path in CELLS:
+        assert path.rpartition("/")[2] in page, path
+    for name, kind in (("Side", Side), ("OrderType", OrderType), ("TimeInForce", TimeInForce), ("Peg", Peg)):
+        assert set(get_args(getattr(models, name))) == {str(each) for each in kind}, name
+    assert set(get_args(models.StpMode)) == {str(each) for each in StpMode}
