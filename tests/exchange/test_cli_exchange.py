@@ -181,8 +181,8 @@ def test_history_that_is_not_kept_is_told_with_the_setting_that_keeps_it(up: Up)
     done = exchange("history", "orders", "--data", str(up.data), *settings(), check=1)
     assert done.stdout == ""
     assert done.stderr == (
-        f"exchange: nobody keeps a history on {up.data}:"
-        " start the exchange with --set history.enabled=true (which publishes events, too)\n"
+        f"exchange: the exchange on {up.data} keeps no history:"
+        " start it with --set history.enabled=true (which publishes events, too)\n"
     )
 
 

@@ -103,7 +103,7 @@ class ReplicaAsker:
 
     def ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
         """Ticks of market data, until it is left."""
-        stub = Stub(self._clients.of(STREAM_TICKS.name))
+        stub = Stub(self._clients.of(STREAM_TICKS.path))
         return stub.stream(STREAM_TICKS, request, metadata=self._way.metadata())
 
     def _connect(self, endpoint: str) -> SocketChannel:
