@@ -39,6 +39,8 @@ MAY_USE_NETWORK = {
     "cli/bench.py": "looks for a free port for that",
     "storage/cache/redis.py": "asks Redis, each time through the policy of its edge",
     "services/gateway/serving.py": "listens where programs connect",
+    "services/gateway/app.py": "reads the parameters of an address",
+    "services/gateway/routes.py": "reads the names in a path",
     "observability/server.py": "serves; a supervisor asks its own processes for their pages",
 }
 # Who opens a session with a core or a leader: a stream of frames, not calls.
