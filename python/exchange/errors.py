@@ -282,6 +282,97 @@ class AuthenticationError(SecurityError):
     status = RpcStatus.UNAUTHENTICATED
 
 
+class GatewayFault(IntEnum):
+    """Why the gateway refused a request before anybody else saw it, or has no answer to it: append only.
+
+    Rejects of the exchange itself have the numbers of `RejectCode`, keys those of `SecurityFault`.
+    """
+
+    UNKNOWN_ROUTE = 9001
+    METHOD_NOT_ALLOWED = 9002
+    UNSUPPORTED_MEDIA_TYPE = 9003
+    BODY_TOO_LARGE = 9004
+    REQUEST_TOO_SLOW = 9005
+    INVALID_BODY = 9006
+    INVALID_PARAMETER = 9007
+    MUST_BE_STRING = 9008
+    BAD_DECIMAL = 9009
+    ACCOUNT_NEEDED = 9010
+    IDEMPOTENCY_KEY_NEEDED = 9011
+    NO_CREDENTIAL = 9101
+    MALFORMED_CREDENTIAL = 9102
+    CLOCK_OUT_OF_WINDOW = 9103
+    WRONG_SIGNATURE = 9104
+    REPLAYED = 9105
+    ADDRESS_NOT_ALLOWED = 9106
+    SCOPE_MISSING = 9107
+    RATE_LIMITED = 9201
+    TOO_MANY_CONNECTIONS = 9202
+    OVERLOADED = 9203
+    NOT_ENABLED = 9301
+    UNAVAILABLE = 9302
+    OUTCOME_UNKNOWN = 9303
+    INTERNAL = 9304
+
+    @property
+    def meaning(self) -> str:
+        """What is wrong, in words."""
+        return _GATEWAY_FAULTS[self][1]
+
+    @property
+    def http_status(self) -> int:
+        """What it is answered with."""
+        return _GATEWAY_FAULTS[self][0]
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request, signed anew, may succeed a little later."""
+        return self in _GATEWAY_TRANSIENT
+
+
+_GATEWAY_FAULTS = {
+    GatewayFault.UNKNOWN_ROUTE: (404, "there is no such path"),
+    GatewayFault.METHOD_NOT_ALLOWED: (405, "the path does not have this method"),
+    GatewayFault.UNSUPPORTED_MEDIA_TYPE: (415, "a body is application/json, and nothing else"),
+    GatewayFault.BODY_TOO_LARGE: (413, "the body is larger than is taken"),
+    GatewayFault.REQUEST_TOO_SLOW: (408, "the request did not come in time"),
+    GatewayFault.INVALID_BODY: (
+        400,
+        "the body is no JSON, or a field is missing, unknown or not of its kind",
+    ),
+    GatewayFault.INVALID_PARAMETER: (400, "a parameter is unknown or not of its kind"),
+    GatewayFault.MUST_BE_STRING: (400, "a decimal is a string: a JSON number may have been rounded"),
+    GatewayFault.BAD_DECIMAL: (400, "no plain decimal, or more places than the instrument or asset has"),
+    GatewayFault.ACCOUNT_NEEDED: (400, "the key may use several accounts: the request has to name one"),
+    GatewayFault.IDEMPOTENCY_KEY_NEEDED: (400, "this write needs the header Idempotency-Key"),
+    GatewayFault.NO_CREDENTIAL: (401, "the request is not signed"),
+    GatewayFault.MALFORMED_CREDENTIAL: (401, "a header of the signature cannot be read"),
+    GatewayFault.CLOCK_OUT_OF_WINDOW: (401, "the timestamp is too far from the gateway's time"),
+    GatewayFault.WRONG_SIGNATURE: (401, "the signature is not that of this request by this key"),
+    GatewayFault.REPLAYED: (401, "the nonce was used before"),
+    GatewayFault.ADDRESS_NOT_ALLOWED: (403, "the key may not be used from this address"),
+    GatewayFault.SCOPE_MISSING: (403, "the key does not have the scope that the route needs"),
+    GatewayFault.RATE_LIMITED: (429, "more requests than the budget allows"),
+    GatewayFault.TOO_MANY_CONNECTIONS: (503, "as many connections as may be"),
+    GatewayFault.OVERLOADED: (503, "too many requests are under way"),
+    GatewayFault.NOT_ENABLED: (501, "this exchange does not keep that"),
+    GatewayFault.UNAVAILABLE: (503, "the service behind the gateway does not answer; nothing was done"),
+    GatewayFault.OUTCOME_UNKNOWN: (504, "no answer in time: whether it was done is not known; ask again"),
+    GatewayFault.INTERNAL: (500, "an accident of the gateway, which is in its log"),
+}
+_GATEWAY_TRANSIENT = frozenset(
+    {
+        GatewayFault.REQUEST_TOO_SLOW,
+        GatewayFault.CLOCK_OUT_OF_WINDOW,
+        GatewayFault.RATE_LIMITED,
+        GatewayFault.TOO_MANY_CONNECTIONS,
+        GatewayFault.OVERLOADED,
+        GatewayFault.UNAVAILABLE,
+        GatewayFault.OUTCOME_UNKNOWN,
+    }
+)
+
+
 class ErrorClass(StrEnum):
     """What is to be done about an event whose handling raised."""
 

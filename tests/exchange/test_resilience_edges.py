@@ -41,6 +41,9 @@ MAY_USE_NETWORK = {
     "client/coinbase.py": "asks a venue, each time through the policy of its edge",
     "client/prices.py": "asks market data by HTTP, likewise",
     "services/marketdata/http.py": "reads the paths that were asked for",
+    "services/gateway/serving.py": "listens where programs connect",
+    "services/gateway/app.py": "reads the parameters of an address",
+    "services/gateway/routes.py": "reads the names in a path",
     "observability/server.py": "serves; a supervisor asks its own processes for their pages",
 }
 # Who opens a session with a core or a leader: a stream of frames, not calls.

@@ -187,6 +187,12 @@ def test_every_process_has_the_service_account_that_it_needs_and_nothing_more() 
         "admin": permissions_of({"admin"}),
         "marketdata": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
         "marketquery": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
+        "gateway": {
+            Permission.READ_MARKET,
+            Permission.READ_ACCOUNTS,
+            Permission.READ_STATUS,
+            Permission.TRADE,
+        },
     }
     known = [service_of(name) for name in ("shard-12", "risk", "standby", "shard-x", "core", "")]
     assert known == ["shard", "risk", "standby", None, None, None]

@@ -38,6 +38,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("bench", "load an exchange and draw its latencies"),
     ("doctor", "what this machine lacks for low latency, and how to get it"),
     ("keys", "keys: create, list, show, rotate, revoke, export"),
+    ("apikeys", "keys of programs for the gateway: create, list, show, rotate, revoke"),
     ("run", "run one process of an exchange"),
 )
 

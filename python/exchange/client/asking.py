@@ -26,6 +26,7 @@ from exchange.client.queries import method_of
 from exchange.domain import queries as q
 from exchange.domain.contracts.method import ServerStreaming, Unary
 from exchange.errors import ServiceUnavailableError
+from exchange.observability.correlation import current_correlation
 from exchange.resilience import Policies
 from exchange.runtime.registry import BEAT_S, Registry
 from exchange.schema.codec import decode_message, encode_message
@@ -60,9 +61,11 @@ class WayToReplica:
     timeout_ms: int
 
     def metadata(self) -> Metadata:
-        """The four headers of one question."""
+        """The four headers of one question; what is asked for a request has that one's correlation id."""
+        current = current_correlation()
+        correlation_id = self.names.correlation_id() if current is None else current.correlation_id
         context = self.place.security_context or NO_CONTEXT
-        return Metadata(self.names.correlation_id(), str(self.tenant), self.user, context)
+        return Metadata(correlation_id, str(self.tenant), self.user, context)
 
 
 class ReplicaAsker:

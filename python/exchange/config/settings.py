@@ -271,6 +271,31 @@ class MarketData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """The door for programs: HTTP."""
+
+    enabled: bool = _setting(
+        False, "Serve programs over HTTP, in a process of its own; needs `cmatch[gateway]`"
+    )
+    host: str = _setting(
+        "127.0.0.1", "The address that it listens on; TLS is the business of a proxy before it"
+    )
+    port: int = _setting(8080, "Its port", 1, 65_535)
+    connections_max: int = _setting(1_024, "Connections at once", 1, 65_536)
+    connections_per_ip_max: int = _setting(256, "Of one address", 1, 65_536)
+    body_bytes_max: int = _setting(65_536, "The largest body that is taken", 1_024, 2**20)
+    request_timeout_ms: int = _setting(5_000, "How long head and body of a request may take", 10, 60_000)
+    answer_timeout_ms: int = _setting(5_000, "How long the exchange may take to answer", 10, 60_000)
+    key_per_s: int = _setting(1_000, "Weight a second of one key", 1, 1_000_000)
+    key_burst: int = _setting(2_000, "Weight at once of one key", 1, 1_000_000)
+    tenant_per_s: int = _setting(5_000, "Weight a second of all keys of a tenant", 1, 1_000_000)
+    tenant_burst: int = _setting(10_000, "Weight at once of all keys of a tenant", 1, 1_000_000)
+    ip_per_s: int = _setting(1_000, "Weight a second of one address, signed or not", 1, 1_000_000)
+    ip_burst: int = _setting(2_000, "Weight at once of one address", 1, 1_000_000)
+    cancel_factor: int = _setting(4, "So many times as large are the budgets that only cancels use", 1, 100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tracing:
     """Spans of OpenTelemetry; needs the extra `otel`."""
 
@@ -319,3 +344,4 @@ class Settings:
     market_data: MarketData = field(default_factory=MarketData)
     admin: Admin = field(default_factory=Admin)
     settlement: Settlement = field(default_factory=Settlement)
+    gateway: Gateway = field(default_factory=Gateway)

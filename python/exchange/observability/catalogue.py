@@ -191,6 +191,29 @@ METRICS: Final[dict[str, Metric]] = {
             labels=("group",),
         ),
         Metric("exchange_cache_entries", "gauge", "Entries in memory"),
+        # The gateway
+        Metric(
+            "exchange_gateway_requests",
+            "counter",
+            "Requests that were answered, by route and HTTP status",
+            labels=("route", "status"),
+        ),
+        Metric(
+            "exchange_gateway_request_duration_seconds",
+            "histogram",
+            "From a request's head to its answer",
+            "seconds",
+            ("route",),
+        ),
+        Metric(
+            "exchange_gateway_refusals",
+            "counter",
+            "Requests that were refused, by the name of the number",
+            labels=("name",),
+        ),
+        Metric("exchange_gateway_connections", "gauge", "Connections of programs"),
+        Metric("exchange_gateway_connections_refused", "counter", "Connections that were one too many"),
+        Metric("exchange_gateway_sessions", "gauge", "Tenants with a session at the core"),
         # The event log
         Metric("exchange_event_log_begin_offset", "gauge", "Offset of the oldest record", labels=("topic",)),
         Metric(

@@ -52,6 +52,7 @@ SERVICE_ACCOUNTS: Final[Mapping[str, frozenset[str]]] = {
     "standby": frozenset({"follow"}),
     "marketdata": frozenset({"read"}),
     "marketquery": frozenset({"read"}),
+    "gateway": frozenset({"trade"}),
     "history": frozenset({"read"}),
     "admin": frozenset({"admin"}),
     "settlement": frozenset({"admin"}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from importlib import import_module
@@ -93,6 +94,8 @@ def run_all(settings: Settings) -> int:
         parts.append(_Part("publisher", lambda part: _publisher(settings, part)))
     enabled = [each.name for each in PROCESSES if each.name in SQL_SERVICES and each.numbers(settings)]
     parts += [_Part(name, lambda part: _service(settings, part)) for name in enabled]
+    if settings.gateway.enabled:
+        parts.append(_Part("gateway", lambda part: _gateway(settings, part)))
     try:
         return mains.core(settings)
     finally:
@@ -122,6 +125,12 @@ def _service(settings: Settings, part: _Part) -> None:
     ).plan_of
     with plan_of(part.name, settings) as plan:
         part.loop(host(plan))
+
+
+def _gateway(settings: Settings, part: _Part) -> None:
+    gateway = import_module("exchange.topology.gateway")
+    with gateway.plan_of(settings, time.time_ns() // 1_000_000) as plan:
+        part.loop(gateway.GatewayHost(plan))
 
 
 def _soon(loop: asyncio.AbstractEventLoop, tell: Callable[[], None]) -> None:

@@ -24,6 +24,8 @@ def endpoints_of(settings: Settings) -> dict[str, str]:
         endpoints["admin"] = settings.endpoints.admin
     if settings.settlement.enabled:
         endpoints["settlement"] = settings.endpoints.settlement
+    if settings.gateway.enabled:
+        endpoints["gateway"] = f"http://{settings.gateway.host}:{settings.gateway.port}"
     if settings.endpoints.metrics:
         endpoints["metrics"] = f"http://{settings.endpoints.metrics}/metrics"
     return endpoints

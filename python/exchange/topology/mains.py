@@ -91,6 +91,13 @@ def _hosted(
     return ExitCode.STOPPED
 
 
+def gateway(settings: Settings, _number: int = 0) -> int:
+    """The door for programs."""
+    keep_off(settings.core.cpu)
+    code: int = import_module("exchange.topology.gateway").main(settings)
+    return code
+
+
 def observe(settings: Settings, _number: int = 0) -> int:
     """Speaks for the processes that no supervisor has started."""
     keep_off(settings.core.cpu)

@@ -182,6 +182,15 @@ PROCESSES: Final[tuple[Process, ...]] = (
         numbers=lambda settings: (0,) if settings.settlement.enabled else (),
     ),
     Process(
+        "gateway",
+        ("gateway", "identity"),
+        "serves programs over HTTP",
+        mains.gateway,
+        partial(_well, "gateway"),
+        essential=False,
+        numbers=lambda settings: (0,) if settings.gateway.enabled else (),
+    ),
+    Process(
         "observe",
         (),
         "serves health and metrics of processes that no supervisor has started",

@@ -1,0 +1,1 @@
+"""The gateway's messages over HTTP: what programs send and get as JSON."""

@@ -1,0 +1,90 @@
+"""How a program signs a request to the gateway: the text that is signed, and the two ways to sign it.
+
+Four headers carry it. What is signed is five lines, joined by a line feed and without one at the end:
+
+    x-api-timestamp     milliseconds since 1970
+    x-api-nonce         1 to 40 printable ASCII characters, never twice within 12 s
+    METHOD              in capitals
+    target              path with query, byte for byte as it is sent
+    body                SHA-256 in hexadecimal; of nothing where there is no body
+
+The signature is hexadecimal: HMAC-SHA256 with the secret's bytes, or Ed25519.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+KEY_HEADER: Final = "x-api-key"
+TIMESTAMP_HEADER: Final = "x-api-timestamp"
+NONCE_HEADER: Final = "x-api-nonce"
+SIGNATURE_HEADER: Final = "x-api-signature"
+
+HMAC_SHA256: Final = "hmac-sha256"
+ED25519: Final = "ed25519"
+ALGORITHMS: Final = (HMAC_SHA256, ED25519)
+SECRET_BYTES: Final = 32
+
+
+class Signer(Protocol):
+    """What signs for a key."""
+
+    def __call__(self, text: bytes) -> str:
+        """The signature of a text, in hexadecimal."""
+        ...
+
+
+def signed_text(timestamp: bytes, nonce: bytes, method: bytes, target: bytes, body: bytes) -> bytes:
+    """What is signed."""
+    return b"\n".join((timestamp, nonce, method, target, hashlib.sha256(body).hexdigest().encode("ascii")))
+
+
+def hmac_signer(secret: str) -> Signer:
+    """Signs with the secret of an HMAC key, as it was printed.
+
+    Raises:
+        ValueError: It is no hexadecimal.
+    """
+    key = bytes.fromhex(secret)
+    return lambda text: hmac.new(key, text, hashlib.sha256).hexdigest()
+
+
+def ed25519_signer(seed: str) -> Signer:
+    """Signs with the private half of an Ed25519 key, its 32 bytes in hexadecimal.
+
+    Raises:
+        ValueError: It is none.
+    """
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed))
+    return lambda text: key.sign(text).hex()
+
+
+def is_signature(algorithm: str, verifier: bytes, text: bytes, signature: bytes) -> bool:
+    """Whether a signature is that of a text, by a secret or a public half."""
+    if algorithm == HMAC_SHA256:
+        return hmac.compare_digest(hmac.digest(verifier, text, "sha256"), signature)
+    try:
+        Ed25519PublicKey.from_public_bytes(verifier).verify(signature, text)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def new_ed25519() -> tuple[str, str]:
+    """A new pair: the private half and the public one, each 32 bytes in hexadecimal."""
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes_raw().hex(), key.public_key().public_bytes_raw().hex()
+
+
+def is_public_key(public: str) -> bool:
+    """Whether a text is the public half of an Ed25519 key."""
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The gateway: the one public door for programs. Owns nothing that outlives it but budgets and nonces."""

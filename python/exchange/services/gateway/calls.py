@@ -1,0 +1,229 @@
+"""One request on its way through the gateway, and the table's row of what answers it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any, Final
+
+from exchange.client.ids import is_id
+from exchange.client.instruments import Instrument
+from exchange.client.rest.models import NoQuery
+from exchange.domain.enums import RejectCode
+from exchange.errors import GatewayFault
+from exchange.security.api_keys import ApiKey
+from exchange.services.gateway.known import Known
+from exchange.services.gateway.refusal import Refusal
+from exchange.services.gateway.upstream import Trader, Upstream
+
+IDEMPOTENCY_HEADER: Final = b"idempotency-key"
+_KEY_BYTES_MAX: Final = 128
+
+
+class Scope(StrEnum):
+    """What a route needs: nobody's signature, or a key with a scope."""
+
+    PUBLIC = "public"
+    READ = "read"
+    TRADE = "trade"
+    TRANSFER = "transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Keeps:
+    """What the exchange keeps beside its core.
+
+    Args:
+        history: Every order and execution.
+        market_data: Trades, candles and tickers.
+    """
+
+    history: bool
+    market_data: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What handlers answer from."""
+
+    upstream: Upstream
+    known: Known
+    keeps: Keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered with.
+
+    Args:
+        body: Encoded as JSON; bytes are sent as they are.
+        status: Of HTTP.
+        headers: Beside those that every answer has.
+        media: Of the body.
+    """
+
+    body: Any
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    media: bytes = b"application/json"
+
+
+@dataclass(slots=True)
+class Call:
+    """A request that was let through.
+
+    Args:
+        exchange: What answers are made of.
+        correlation_id: Of the request, and of all that it causes.
+        headers: By lower-case name.
+        path: What the path names, by the table's words.
+        query, body: Of the route's types.
+        key: Who asks; None where the route is public.
+        nonce: Of the signature.
+    """
+
+    exchange: Exchange
+    correlation_id: str
+    headers: Mapping[bytes, bytes]
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+    key: ApiKey | None = None
+    nonce: bytes = b""
+
+    @property
+    def owner(self) -> ApiKey:
+        """Who asks.
+
+        Raises:
+            Refusal: NO_CREDENTIAL: nobody does.
+        """
+        if self.key is None:
+            raise Refusal(GatewayFault.NO_CREDENTIAL)
+        return self.key
+
+    def account(self, wanted: int | None) -> int:
+        """The account that is meant.
+
+        Raises:
+            Refusal: ACCOUNT_NEEDED; UNKNOWN_ACCOUNT: the key may not use it, or there is none.
+        """
+        allowed = self.owner.accounts
+        if wanted is None:
+            if len(allowed) != 1:
+                raise Refusal(GatewayFault.ACCOUNT_NEEDED)
+            return allowed[0]
+        if allowed and wanted not in allowed:
+            raise Refusal(RejectCode.UNKNOWN_ACCOUNT, details={"account": wanted})
+        return wanted
+
+    async def trader(self) -> Trader:
+        """The session of the tenant.
+
+        Raises:
+            Refusal: UNAVAILABLE.
+        """
+        return await self.exchange.upstream.trader(self.owner.tenant)
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """The instrument of a symbol.
+
+        Raises:
+            Refusal: UNKNOWN_INSTRUMENT.
+        """
+        return await self.exchange.known.instrument(symbol)
+
+    def request_id(self, said: str | None) -> str:
+        """The client order id of a request: as said, by Idempotency-Key, or of this very signature.
+
+        The last makes a request that somebody sends again, to another gateway, the same one for the core.
+
+        Raises:
+            Refusal: BAD_CLIENT_ORDER_ID.
+        """
+        if said is not None:
+            if not is_id(said):
+                raise Refusal(RejectCode.BAD_CLIENT_ORDER_ID)
+            return said
+        key = self.idempotency_key()
+        owner = self.owner
+        if key is not None:
+            return f"i-{_digest(str(owner.tenant).encode(), key)}"
+        return f"r-{_digest(owner.key_id.encode(), self.nonce)}"
+
+    def idempotency_key(self) -> bytes | None:
+        """The header Idempotency-Key; None where there is none.
+
+        Raises:
+            Refusal: INVALID_PARAMETER: it is none.
+        """
+        said = self.headers.get(IDEMPOTENCY_HEADER)
+        if said is not None and not 0 < len(said) <= _KEY_BYTES_MAX:
+            raise Refusal(GatewayFault.INVALID_PARAMETER, "Idempotency-Key has 1 to 128 characters")
+        return said
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:32]
+
+
+Handler = Callable[[Call], Coroutine[Any, Any, Answer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sunset:
+    """That a route will go.
+
+    Args:
+        deprecated: Since when it is advised against.
+        gone: When it goes; at least six months later.
+        successor: The path that takes its place.
+    """
+
+    deprecated: date
+    gone: date
+    successor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A row of the table of routes.
+
+    Args:
+        method: Of HTTP.
+        path: With names in braces.
+        handler: Answers.
+        scope: What its caller needs.
+        does: What, in a few words.
+        answers: The type of the body.
+        weight: What it takes of budgets.
+        body: The type of what is sent; None: nothing is.
+        query: The type of the parameters.
+        status: Of a good answer.
+        cancels: It is paid from the larger budgets of cancels.
+        also: Further paths of the same.
+        sunset: That it will go.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    scope: Scope
+    does: str
+    answers: Any
+    weight: int = 1
+    body: Any = None
+    query: Any = NoQuery
+    status: int = 200
+    cancels: bool = False
+    also: tuple[str, ...] = ()
+    sunset: Sunset | None = None
+    tag: str = field(default="")
+
+    @property
+    def name(self) -> str:
+        """As in metrics and logs."""
+        return f"{self.method} {self.path}"

@@ -1,0 +1,135 @@
+"""Budgets: the generic cell rate algorithm (GCRA), one integer a budget and no timer."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from exchange.config.settings import Gateway
+from exchange.errors import GatewayFault
+from exchange.services.gateway.refusal import Refusal
+
+_NS: Final = 1_000_000_000
+_BUDGETS_MAX: Final = 65_536
+_IPV6_PREFIX: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of a budget: weight that may be spent at once, and seconds until it is full again."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+
+
+class Budgets:
+    """A budget for each name. Of one event loop.
+
+    Args:
+        per_s: Weight that comes back a second.
+        burst: Weight at once.
+    """
+
+    def __init__(self, per_s: int, burst: int) -> None:
+        self.burst = burst
+        self._cost_ns = _NS // per_s
+        self._full_ns = burst * self._cost_ns
+        self._arrivals: dict[str, int] = {}  # the time at which each budget is full again
+
+    def wait_ns(self, name: str, weight: int, now_ns: int) -> int:
+        """How long until so much may be spent; 0: now."""
+        arrival = max(self._arrivals.get(name, 0), now_ns) + weight * self._cost_ns
+        return max(0, arrival - now_ns - self._full_ns)
+
+    def spend(self, name: str, weight: int, now_ns: int) -> Left:
+        """Take it from the budget."""
+        if len(self._arrivals) >= _BUDGETS_MAX and name not in self._arrivals:
+            self._forget(now_ns)
+        arrival = max(self._arrivals.get(name, 0), now_ns) + weight * self._cost_ns
+        self._arrivals[name] = arrival
+        used_ns = arrival - now_ns
+        return Left(self.burst, max(0, (self._full_ns - used_ns) // self._cost_ns), -(-used_ns // _NS))
+
+    def _forget(self, now_ns: int) -> None:
+        """Let go of those that are full; of the others, where there are too many, the oldest half."""
+        kept = {name: arrival for name, arrival in self._arrivals.items() if arrival > now_ns}
+        if len(kept) > _BUDGETS_MAX // 2:
+            kept = dict(list(kept.items())[len(kept) // 2 :])
+        self._arrivals = kept
+
+
+class Limits:
+    """The budgets of a gateway. Cancels have their own, so that a flood of orders never stops them.
+
+    Args:
+        settings: How large they are.
+        now_ns: A steady clock.
+    """
+
+    def __init__(self, settings: Gateway, now_ns: Callable[[], int]) -> None:
+        self._now_ns = now_ns
+        sizes = {
+            "ip": (settings.ip_per_s, settings.ip_burst),
+            "key": (settings.key_per_s, settings.key_burst),
+            "tenant": (settings.tenant_per_s, settings.tenant_burst),
+        }
+        more = settings.cancel_factor
+        self._budgets = {(kind, False): Budgets(*size) for kind, size in sizes.items()} | {
+            (kind, True): Budgets(per_s * more, burst * more) for kind, (per_s, burst) in sizes.items()
+        }
+
+    def of_address(self, address: str, weight: int, *, cancels: bool) -> Left:
+        """Spend of an address's budget, before anybody looks who it is.
+
+        Raises:
+            Refusal: RATE_LIMITED.
+        """
+        return self._spend([("ip", _network_of(address))], weight, cancels)
+
+    def of_key(self, key_id: str, tenant: int, weight: int, *, cancels: bool) -> Left:
+        """Spend of a key's budget and of its tenant's; what is left is the key's.
+
+        Raises:
+            Refusal: RATE_LIMITED; then nothing was spent.
+        """
+        return self._spend([("tenant", str(tenant)), ("key", key_id)], weight, cancels)
+
+    def _spend(self, names: list[tuple[str, str]], weight: int, cancels: bool) -> Left:
+        now_ns = self._now_ns()
+        for kind, name in names:
+            wait_ns = self._budgets[kind, cancels].wait_ns(name, weight, now_ns)
+            if wait_ns:
+                seconds = -(-wait_ns // _NS)
+                limit = self._budgets[kind, cancels].burst
+                raise Refusal(
+                    GatewayFault.RATE_LIMITED,
+                    details={"budget": kind, "retryAfterMs": -(-wait_ns // 1_000_000)},
+                    retry_after_s=seconds,
+                    headers=headers_of(Left(limit, 0, seconds)),
+                )
+        left = Left(0, 0, 0)
+        for kind, name in names:
+            left = self._budgets[kind, cancels].spend(name, weight, now_ns)
+        return left
+
+
+def headers_of(left: Left) -> tuple[tuple[bytes, bytes], ...]:
+    """What an answer says of it."""
+    return (
+        (b"ratelimit-limit", b"%d" % left.limit),
+        (b"ratelimit-remaining", b"%d" % left.remaining),
+        (b"ratelimit-reset", b"%d" % left.reset_s),
+    )
+
+
+def _network_of(address: str) -> str:
+    """IPv6 by the network that a site is given, of whose addresses it may use any."""
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.ip_network(f"{address.partition('%')[0]}/{_IPV6_PREFIX}", strict=False))
+    except ValueError:
+        return address

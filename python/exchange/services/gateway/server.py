@@ -1,0 +1,183 @@
+"""The HTTP server: uvicorn over httptools, with bounds on what a connection may cost before it asks anything.
+
+A connection that is open and says nothing, says its request too slowly, or has too large a head is ended; so
+is one too many, of all or of one address. None of these reaches the application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from uvicorn import Config, Server
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from exchange.config.settings import Gateway
+from exchange.errors import GatewayFault
+from exchange.services.gateway.app import GatewayApp
+from exchange.services.gateway.refusal import Refusal
+
+_HEAD_BYTES_MAX: Final = 16_384
+_IDLE_S: Final = 75
+_DRAIN_S: Final = 5
+_BACKLOG: Final = 1_024
+
+
+class Connections:
+    """Who is connected.
+
+    Args:
+        settings: How many may be.
+    """
+
+    def __init__(self, settings: Gateway) -> None:
+        self._most = settings.connections_max
+        self._most_of_one = settings.connections_per_ip_max
+        self.timeout_s = settings.request_timeout_ms / 1_000
+        self._of: Counter[str] = Counter()
+        self.count = 0
+        self.turned_away = 0
+
+    def enter(self, address: str) -> bool:
+        """One more; whether there is room for it."""
+        if self.count >= self._most or self._of[address] >= self._most_of_one:
+            self.turned_away += 1
+            return False
+        self.count += 1
+        self._of[address] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        """One less."""
+        self.count -= 1
+        self._of[address] -= 1
+        if not self._of[address]:
+            del self._of[address]
+
+
+class _Bounded(Config):
+    """Settings of a server, with the bounds of its connections."""
+
+    bounds: Connections
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. From its first byte, or from being made, a request has so long to be whole."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._connections: Connections = args[0].bounds if args else kwargs["config"].bounds
+        self._address: str | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._in_head = True
+        self._said_something = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Somebody connected."""
+        super().connection_made(transport)
+        address = self.client[0] if self.client else ""
+        if not self._connections.enter(address):
+            transport.abort()
+            return
+        self._address = address
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """They are gone."""
+        self._whole()
+        if self._address is not None:
+            self._connections.leave(self._address)
+            self._address = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """They sent something."""
+        self._said_something = True
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES_MAX + len(data) or len(data) > 2**20:
+                self.transport.abort()
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+        if self._deadline is None:
+            self._begin()
+
+    def on_headers_complete(self) -> None:
+        """Its head is whole."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of it is there."""
+        self._whole()
+        super().on_message_complete()
+
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        return cycle is not None and cycle.response_started
+
+    def _begin(self) -> None:
+        self._deadline = self.loop.call_later(self._connections.timeout_s, self._too_slow)
+
+    def _whole(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        if self._said_something and not self._is_answering():
+            self.transport.write(_too_slow_answer())
+        self.transport.close()
+
+
+def _too_slow_answer() -> bytes:
+    body = msgspec.json.encode(Refusal(GatewayFault.REQUEST_TOO_SLOW).problem(uuid.uuid4().hex))
+    return (
+        b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        b"content-length: %d\r\n\r\n%b" % (len(body), body)
+    )
+
+
+class _Served(Server):
+    """A server whose process has its own handling of signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None are."""
+        yield
+
+
+def http_server(app: GatewayApp, connections: Connections) -> Server:
+    """A server of the application; `serve(sockets=...)` runs it until `should_exit` is set, then drains."""
+    # Whoever sends what is no HTTP would write a line each time.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = _Bounded(
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_IDLE_S,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
+    config.bounds = connections
+    return _Served(config)

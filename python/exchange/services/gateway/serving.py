@@ -1,0 +1,156 @@
+"""The process of the gateway: a server of HTTP, its ways into the exchange, and what it tells of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from exchange.client.place import Place
+from exchange.config.settings import Settings
+from exchange.errors import ConfigError
+from exchange.observability.health import Status
+from exchange.runtime.beside_core import StatusFile, status_path
+from exchange.runtime.log import log
+from exchange.runtime.vitals import Vitals
+from exchange.services.gateway.app import GatewayApp
+from exchange.services.gateway.authentication import Authenticator, Keyring
+from exchange.services.gateway.calls import Exchange, Keeps
+from exchange.services.gateway.counting import Counted
+from exchange.services.gateway.known import Known
+from exchange.services.gateway.limits import Limits
+from exchange.services.gateway.pages import pages
+from exchange.services.gateway.ports import KeySource
+from exchange.services.gateway.routes import ROUTES, Routing
+from exchange.services.gateway.server import Connections, http_server
+from exchange.services.gateway.upstream import Route, Upstream
+from exchange.storage.directory import DataDirectory
+
+_STATUS_S: Final = 0.25
+_CONNECT_MS: Final = 2_000
+_BACKLOG: Final = 1_024
+
+
+@dataclass(frozen=True)
+class GatewayPlan:
+    """What a gateway runs.
+
+    Args:
+        settings: Of the exchange.
+        place: Where that is.
+        keys: Those of programs.
+        vitals: Of this process.
+        began_ms: When it began, Unix time.
+    """
+
+    settings: Settings
+    place: Place
+    keys: KeySource
+    vitals: Vitals
+    began_ms: int
+
+
+class GatewayHost:
+    """One run of a plan, in one event loop."""
+
+    def __init__(self, plan: GatewayPlan) -> None:
+        self._plan = plan
+        self._stop = asyncio.Event()
+        self._upstream: Upstream | None = None
+        self.port = 0
+
+    def stop(self) -> None:
+        """Asks for an orderly stop; may be called from a signal handler of the loop."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Serves until stopped; then no new connections, what is under way answered, sessions logged off.
+
+        Raises:
+            ConfigError: Its address cannot be listened on.
+            ExchangeError: The keys cannot be read.
+        """
+        plan, settings = self._plan, self._plan.settings
+        bound = settings.gateway
+        keyring = Keyring(plan.keys)
+        await asyncio.to_thread(keyring.look)
+        upstream = self._upstream = Upstream(
+            Route(
+                plan.place,
+                plan.vitals.name,
+                bound.answer_timeout_ms,
+                min(_CONNECT_MS, bound.answer_timeout_ms),
+            )
+        )
+        questions = upstream.questions
+        exchange = Exchange(
+            upstream,
+            Known(upstream.directory, lambda: upstream.ask(questions.instruments())),
+            Keeps(settings.history.enabled, settings.market_data.enabled),
+        )
+        connections = Connections(bound)
+        counted = Counted(lambda: (connections.count, connections.turned_away), lambda: upstream.sessions)
+        app = GatewayApp(
+            exchange,
+            bound,
+            Routing((*ROUTES, *pages())),
+            Authenticator(keyring, plan.began_ms),
+            Limits(bound, time.monotonic_ns),
+            counted,
+        )
+        plan.vitals.tells(families=counted.families, needs=self._needs)
+        server = http_server(app, connections)
+        with self._listening() as listener:
+            self.port = listener.getsockname()[1]
+            chores = [
+                asyncio.create_task(work)
+                for work in (keyring.keep(), exchange.known.keep(), self._tell(counted))
+            ]
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            stop = asyncio.create_task(self._stop.wait())
+            log("gateway ready", endpoint=f"http://{bound.host}:{self.port}")
+            try:
+                await asyncio.wait({serving, stop, *chores}, return_when=asyncio.FIRST_COMPLETED)
+                server.should_exit = True
+                await serving
+            finally:
+                for task in (stop, *chores):
+                    task.cancel()
+                ended = await asyncio.gather(stop, *chores, return_exceptions=True)
+                await upstream.close()
+                status_path(DataDirectory(settings.data_directory), plan.vitals.name).unlink(missing_ok=True)
+        log("gateway stopped", requests=counted.requests)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[socket.socket]:
+        bound = self._plan.settings.gateway
+        family = socket.AF_INET6 if ":" in bound.host else socket.AF_INET
+        # The protocol is named, for asyncio switches Nagle's delay off only where it is: 40 ms an answer.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((bound.host, bound.port))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            listener.close()
+            raise ConfigError(f"gateway {bound.host}:{bound.port} cannot be had: {error.strerror}") from None
+        with listener:
+            yield listener
+
+    async def _tell(self, counted: Counted) -> None:
+        """Says four times a second that it works."""
+        status = StatusFile(DataDirectory(self._plan.settings.data_directory), self._plan.vitals.name)
+        while True:
+            self._plan.vitals.beat()
+            status.say(time.monotonic_ns(), requests=counted.requests, port=self.port)
+            await asyncio.sleep(_STATUS_S)
+
+    def _needs(self) -> Mapping[str, Status]:
+        return {} if self._upstream is None else self._upstream.needs

@@ -1,0 +1,190 @@
+"""What the exchange answers, as programs are told it: rows and reports in, messages of HTTP out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import UNSET
+
+from exchange.client.core_queries import OrderState
+from exchange.client.instruments import Directory, Instrument
+from exchange.client.past import order_record
+from exchange.client.rest import models as m
+from exchange.client.results import ExecutionReport
+from exchange.domain import queries as q
+from exchange.services.gateway.known import decimal, decimal_or_none, instant
+
+
+def word(value: object) -> str | None:
+    """A member of an enum by its name."""
+    return None if value is None else str(value)
+
+
+def order_answer(
+    report: ExecutionReport,
+    instrument: Instrument,
+    directory: Directory,
+    *,
+    now: ExecutionReport | None = None,
+    executions: Sequence[ExecutionReport] | None = None,
+) -> m.OrderAnswer:
+    """What became of a request about an order.
+
+    Args:
+        report: The exchange's answer.
+        instrument: Of the order.
+        directory: Knows assets.
+        now: Of the last thing that the request did to the order; None: the answer itself.
+        executions: What it traded at once; None: not asked for.
+    """
+    qty, price = instrument.qty_scale, instrument.price_scale
+    now = now or report
+    return m.OrderAnswer(
+        order_id=str(report.order_id),
+        client_order_id=report.client_order_id,
+        account=report.account,
+        symbol=instrument.symbol,
+        exec_type=str(report.exec_type),
+        order_status=word(now.order_status),
+        order_qty=decimal(now.order_qty, qty),
+        cum_qty=decimal(now.cum_qty, qty),
+        leaves_qty=decimal(now.leaves_qty, qty),
+        price=decimal_or_none(now.price, price),
+        stop_price=decimal_or_none(now.stop_price, price),
+        sequence=str(report.sequence),
+        timestamp=instant(report.timestamp),
+        durability=word(report.durability),
+        duplicate=report.duplicate,
+        executions=UNSET
+        if executions is None
+        else [_execution(each, instrument, directory) for each in executions],
+    )
+
+
+def _execution(report: ExecutionReport, instrument: Instrument, directory: Directory) -> m.Execution:
+    fee, asset = fee_of(report.fee, report.fee_asset, directory)
+    return m.Execution(
+        trade_id=str(report.trade_id),
+        last_qty=decimal(report.last_qty, instrument.qty_scale),
+        last_price=decimal(report.last_price, instrument.price_scale),
+        fee=fee,
+        fee_asset=asset,
+        liquidity=word(report.liquidity),
+        timestamp=instant(report.timestamp),
+    )
+
+
+def fee_of(fee: int, asset: int, directory: Directory) -> tuple[str, str]:
+    """A fee and the symbol of its asset; of none, 0 of nothing."""
+    if not asset:
+        return str(fee), ""
+    try:
+        known = directory.asset(asset)
+    except LookupError:
+        return str(fee), f"#{asset}"
+    return decimal(fee, known.scale), known.symbol
+
+
+def order_of_state(state: OrderState, instrument: Instrument) -> m.Order:
+    """An order as the core has it, of which nothing was filled."""
+    qty, price = instrument.qty_scale, instrument.price_scale
+    return m.Order(
+        order_id=str(state.order_id),
+        client_order_id=state.client_order_id,
+        account=state.account,
+        symbol=instrument.symbol,
+        side=word(state.side),
+        type=word(state.type),
+        time_in_force=word(state.time_in_force),
+        order_status=word(state.order_status),
+        order_qty=decimal(state.order_qty, qty),
+        cum_qty=decimal(state.cum_qty, qty),
+        leaves_qty=decimal(state.leaves_qty, qty),
+        price=decimal_or_none(state.price, price),
+        stop_price=decimal_or_none(state.stop_price, price),
+        average_price=None,
+        reject=0,
+        cancel_reason=None,
+        entered_at=instant(state.entered_at),
+        updated_at=None,
+        sequence=str(state.sequence),
+    )
+
+
+def order_of_row(row: q.OrderRow, instrument: Instrument) -> m.Order:
+    """An order as the replica has it."""
+    qty, price = instrument.qty_scale, instrument.price_scale
+    return m.Order(
+        order_id=str(row.order_id),
+        client_order_id=row.client_order_id,
+        account=row.account,
+        symbol=instrument.symbol,
+        side=word(row.side),
+        type=word(row.type),
+        time_in_force=word(row.time_in_force),
+        order_status=word(row.order_status),
+        order_qty=decimal(row.order_qty, qty),
+        cum_qty=decimal(row.cum_qty, qty),
+        leaves_qty=decimal(row.leaves_qty, qty),
+        price=decimal_or_none(row.price, price),
+        stop_price=decimal_or_none(row.stop_price, price),
+        average_price=decimal_or_none(row.average_price, price),
+        reject=row.reject,
+        cancel_reason=word(row.cancel_reason),
+        entered_at=instant(row.entered_at),
+        updated_at=instant(row.updated_at),
+        sequence=str(row.sequence),
+    )
+
+
+def order_of_history(row: q.HistoryOrderRow, instrument: Instrument, directory: Directory) -> m.Order:
+    """An order as the history has it; its average price has four more places than prices."""
+    qty, price = instrument.qty_scale, instrument.price_scale
+    average = order_record(row, directory)["average_price"]
+    return m.Order(
+        order_id=str(row.order_id),
+        client_order_id=row.client_order_id,
+        account=row.account,
+        symbol=instrument.symbol,
+        side=word(row.side),
+        type=word(row.type),
+        time_in_force=word(row.time_in_force),
+        order_status=word(row.order_status),
+        order_qty=decimal(row.order_qty, qty),
+        cum_qty=decimal(row.cum_qty, qty),
+        leaves_qty=decimal(row.leaves_qty, qty),
+        price=decimal_or_none(row.price, price),
+        stop_price=decimal_or_none(row.stop_price, price),
+        average_price=None if average is None else str(average),
+        reject=row.reject,
+        cancel_reason=word(row.cancel_reason),
+        entered_at=instant(row.entered_at),
+        updated_at=instant(row.updated_at),
+        sequence=str(row.sequence),
+    )
+
+
+def execution_of_history(
+    row: q.HistoryExecutionRow, instrument: Instrument, directory: Directory
+) -> m.PastExecution:
+    """An execution as the history has it."""
+    qty, price = instrument.qty_scale, instrument.price_scale
+    fee, asset = fee_of(row.fee, row.fee_asset, directory)
+    return m.PastExecution(
+        exec_id=str(row.exec_id),
+        trade_id=str(row.trade_id),
+        order_id=str(row.order_id),
+        client_order_id=row.client_order_id,
+        account=row.account,
+        symbol=instrument.symbol,
+        side=word(row.side),
+        last_qty=decimal(row.last_qty, qty),
+        last_price=decimal(row.last_price, price),
+        cum_qty=decimal(row.cum_qty, qty),
+        leaves_qty=decimal(row.leaves_qty, qty),
+        fee=fee,
+        fee_asset=asset,
+        liquidity=word(row.liquidity),
+        timestamp=instant(row.timestamp),
+        sequence=str(row.sequence),
+    )

@@ -1,0 +1,1 @@
+"""Identity: the API keys of users and programs, in SQL."""

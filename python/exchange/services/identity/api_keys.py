@@ -1,0 +1,254 @@
+"""API keys in their store: made, replaced, revoked, read."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import insert, select, update
+
+from exchange.errors import ConfigError, SecurityError, SecurityFault
+from exchange.security.api_keys import ApiKey, checked_addresses, checked_scopes, new_api_key_id
+from exchange.security.sealing import Sealer
+from exchange.security.signing import ALGORITHMS, HMAC_SHA256, SECRET_BYTES, is_public_key, new_ed25519
+from exchange.services.identity.tables import API_KEYS, REVISION
+from exchange.storage.sql import Store, Transaction
+
+_NS_A_MS: Final = 1_000_000
+_NAME_MAX: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a key is to be.
+
+    Args:
+        name: Whose.
+        tenant: For whom it speaks; above 0.
+        scopes: What it may do.
+        algorithm: How it signs.
+        public: The public half of an Ed25519 key that its owner made; empty: a pair is made here.
+        accounts: Those that it may use; empty: all of the tenant's.
+        addresses: Networks that it may be used from; empty: any.
+        expires_ms: Until when, Unix time; None: for ever.
+    """
+
+    name: str
+    tenant: int
+    scopes: tuple[str, ...]
+    algorithm: str = HMAC_SHA256
+    public: str = ""
+    accounts: tuple[int, ...] = ()
+    addresses: tuple[str, ...] = ()
+    expires_ms: int | None = None
+
+
+class ApiKeys:
+    """The keys of one store. Calls wait for it; threads may share this.
+
+    Args:
+        store: Of the service identity.
+        sealer: Seals secrets.
+        now_ms: Unix time.
+    """
+
+    def __init__(
+        self, store: Store, sealer: Sealer, now_ms: Callable[[], int] = lambda: time.time_ns() // _NS_A_MS
+    ) -> None:
+        self._store = store
+        self._sealer = sealer
+        self.now_ms = now_ms
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of a key.
+
+        Raises:
+            StoreUnavailable: The store cannot be had.
+        """
+        with self._store.read() as tx:
+            return int(tx.execute(select(REVISION.c.number)).scalar_one())
+
+    def all(self) -> list[ApiKey]:
+        """All keys, the oldest first.
+
+        Raises:
+            StoreUnavailable: The store cannot be had.
+            SecurityError: A secret was sealed by another key than this store's.
+        """
+        with self._store.read() as tx:
+            rows = tx.execute(select(API_KEYS).order_by(API_KEYS.c.created_ms, API_KEYS.c.key_id)).all()
+        return [self._key(row) for row in rows]
+
+    def find(self, key_id: str) -> ApiKey:
+        """One key.
+
+        Raises:
+            SecurityError: UNKNOWN_KEY.
+        """
+        with self._store.read() as tx:
+            return self._found(tx, key_id)
+
+    def create(self, wanted: Wanted) -> tuple[ApiKey, str]:
+        """Makes a key; with the text that its owner signs with, in hexadecimal, which is shown this once.
+
+        It is empty where the owner keeps the private half.
+
+        Raises:
+            ConfigError: What is wanted is no key.
+            SecurityError: KEY_EXISTS: a live one of the tenant has the name.
+        """
+        verifier, secret = _pair(wanted.algorithm, wanted.public)
+        if (
+            not 0 < len(wanted.name) <= _NAME_MAX
+            or not wanted.name.isascii()
+            or not wanted.name.isprintable()
+        ):
+            raise ConfigError(f"{wanted.name!r} is no name: expected 1 to {_NAME_MAX} printable characters")
+        if not 0 < wanted.tenant < 2**32:
+            raise ConfigError(f"tenant is {wanted.tenant}: expected 1 to {2**32 - 1}")
+        key = ApiKey(
+            key_id=new_api_key_id(),
+            name=wanted.name,
+            tenant=wanted.tenant,
+            algorithm=wanted.algorithm,
+            verifier=verifier,
+            scopes=checked_scopes(wanted.scopes),
+            accounts=tuple(sorted(set(wanted.accounts))),
+            addresses=checked_addresses(wanted.addresses),
+            created_ms=self.now_ms(),
+            expires_ms=wanted.expires_ms,
+        )
+        with self._store.begin() as tx:
+            rows = tx.execute(
+                select(API_KEYS).where(API_KEYS.c.tenant == key.tenant, API_KEYS.c.name == key.name)
+            ).all()
+            for other in map(self._key, rows):
+                if other.status(self.now_ms()) in {"live", "retiring"}:
+                    raise SecurityError(
+                        f"{other.key_id} is {key.name}'s already: rotate it, or revoke it first",
+                        SecurityFault.KEY_EXISTS,
+                    )
+            self._add(tx, key)
+        return key, secret
+
+    def rotate(self, key_id: str, public: str = "") -> tuple[ApiKey, str]:
+        """Makes a key that takes another's place; both count until the old one is revoked or expires.
+
+        Raises:
+            SecurityError: UNKNOWN_KEY; KEY_REVOKED; KEY_EXISTS: it was replaced already.
+        """
+        with self._store.begin() as tx:
+            old = self._found(tx, key_id)
+            if old.revoked_ms is not None:
+                raise SecurityError(f"{key_id} was revoked", SecurityFault.KEY_REVOKED)
+            if old.replaced_by:
+                raise SecurityError(
+                    f"{key_id} was replaced by {old.replaced_by} already", SecurityFault.KEY_EXISTS
+                )
+            verifier, secret = _pair(old.algorithm, public)
+            new = replace(
+                old,
+                key_id=new_api_key_id(),
+                verifier=verifier,
+                created_ms=self.now_ms(),
+                expires_ms=None,
+                used_ms=None,
+            )
+            self._add(tx, new)
+            tx.execute(update(API_KEYS).where(API_KEYS.c.key_id == key_id).values(replaced_by=new.key_id))
+        return new, secret
+
+    def revoke(self, key_id: str, reason: str) -> ApiKey:
+        """Has a key count no more. Its secret is removed; what is known of it stays.
+
+        Raises:
+            SecurityError: UNKNOWN_KEY; KEY_REVOKED: it is already.
+        """
+        with self._store.begin() as tx:
+            old = self._found(tx, key_id)
+            if old.revoked_ms is not None:
+                raise SecurityError(f"{key_id} was revoked already", SecurityFault.KEY_REVOKED)
+            now_ms = self.now_ms()
+            values = {"revoked_ms": now_ms, "reason": reason, "verifier": b""}
+            tx.execute(update(API_KEYS).where(API_KEYS.c.key_id == key_id).values(values))
+            _changed(tx)
+        return replace(old, revoked_ms=now_ms, reason=reason, verifier=b"")
+
+    def note_used(self, key_ids: Iterable[str], used_ms: int) -> None:
+        """Writes down that keys were used."""
+        wanted = list(key_ids)
+        if wanted:
+            with self._store.begin() as tx:
+                tx.execute(update(API_KEYS).where(API_KEYS.c.key_id.in_(wanted)).values(used_ms=used_ms))
+
+    def _found(self, tx: Transaction, key_id: str) -> ApiKey:
+        row = tx.execute(select(API_KEYS).where(API_KEYS.c.key_id == key_id)).one_or_none()
+        if row is None:
+            raise SecurityError(f"there is no key {key_id}", SecurityFault.UNKNOWN_KEY)
+        return self._key(row)
+
+    def _add(self, tx: Transaction, key: ApiKey) -> None:
+        is_secret = key.algorithm == HMAC_SHA256
+        tx.execute(
+            insert(API_KEYS).values(
+                key_id=key.key_id,
+                name=key.name,
+                tenant=key.tenant,
+                algorithm=key.algorithm,
+                verifier=self._sealer.seal(key.verifier, key.key_id) if is_secret else key.verifier,
+                scopes=" ".join(sorted(key.scopes)),
+                accounts=" ".join(map(str, key.accounts)),
+                addresses=" ".join(key.addresses),
+                created_ms=key.created_ms,
+                expires_ms=key.expires_ms,
+                replaced_by="",
+                reason="",
+            )
+        )
+        _changed(tx)
+
+    def _key(self, row: Any) -> ApiKey:
+        verifier = bytes(row.verifier)
+        if verifier and row.algorithm == HMAC_SHA256:
+            verifier = self._sealer.open(verifier, row.key_id)
+        return ApiKey(
+            key_id=row.key_id,
+            name=row.name,
+            tenant=int(row.tenant),
+            algorithm=row.algorithm,
+            verifier=verifier,
+            scopes=frozenset(row.scopes.split()),
+            accounts=tuple(map(int, row.accounts.split())),
+            addresses=tuple(row.addresses.split()),
+            created_ms=int(row.created_ms),
+            expires_ms=row.expires_ms,
+            replaced_by=row.replaced_by,
+            revoked_ms=row.revoked_ms,
+            reason=row.reason,
+            used_ms=row.used_ms,
+        )
+
+
+def _pair(algorithm: str, public: str) -> tuple[bytes, str]:
+    """What checks signatures, and what makes them."""
+    if algorithm not in ALGORITHMS:
+        raise ConfigError(f"algorithm is {algorithm!r}: expected {' or '.join(ALGORITHMS)}")
+    if algorithm == HMAC_SHA256:
+        if public:
+            raise ConfigError("a public key goes with ed25519: an HMAC key has a secret alone")
+        secret = secrets.token_bytes(SECRET_BYTES)
+        return secret, secret.hex()
+    if public:
+        if not is_public_key(public):
+            raise ConfigError("the public key is none: expected the 32 bytes of Ed25519, in hexadecimal")
+        return bytes.fromhex(public), ""
+    private, made = new_ed25519()
+    return bytes.fromhex(made), private
+
+
+def _changed(tx: Transaction) -> None:
+    tx.execute(update(REVISION).values(number=REVISION.c.number + 1))

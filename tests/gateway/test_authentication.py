@@ -1,0 +1,199 @@
+"""Who may come in: signatures, their time, their nonces, and the state of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from exchange.errors import GatewayFault, SecurityFault
+from exchange.security.api_keys import ApiKey
+from exchange.security.signing import ED25519, HMAC_SHA256, new_ed25519
+from exchange.services.gateway.authentication import AHEAD_MS, WINDOW_MS, Authenticator, Keyring, SeenOnce
+from exchange.services.gateway.refusal import Refusal
+from tests.gateway.signed import signature
+
+NOW = 1_800_000_000_000
+SECRET = "5e" * 32
+KEY = ApiKey(
+    key_id="gk-1",
+    name="ann",
+    tenant=1,
+    algorithm=HMAC_SHA256,
+    verifier=bytes.fromhex(SECRET),
+    scopes=frozenset({"read"}),
+    accounts=(),
+    addresses=(),
+    created_ms=0,
+)
+
+
+@dataclass
+class Source:
+    """Keys in memory, in place of a store."""
+
+    keys: list[ApiKey]
+    revision: int = 1
+    used: list[str] = field(default_factory=list)
+
+    def all(self) -> list[ApiKey]:
+        """All of them."""
+        return self.keys
+
+    def note_used(self, key_ids: Iterable[str], used_ms: int) -> None:
+        """Notes it."""
+        self.used += key_ids
+
+
+@dataclass
+class Door:
+    """An authenticator with a clock that is set by hand."""
+
+    keys: list[ApiKey]
+    now_ms: int = NOW
+    began_ms: int = NOW - 3_600_000
+
+    def __post_init__(self) -> None:
+        keyring = Keyring(Source(self.keys))
+        keyring.look()
+        self._authenticator = Authenticator(keyring, self.began_ms, lambda: self.now_ms)
+
+    def signed(self, **changed: object) -> dict[str, str]:
+        """Headers of a request."""
+        said: dict[str, object] = {"at_ms": self.now_ms, "body": b"{}", "secret": SECRET} | changed
+        algorithm = str(said.pop("algorithm", HMAC_SHA256))
+        secret, body = str(said.pop("secret")), said.pop("body")
+        assert isinstance(body, bytes)
+        at_ms = said["at_ms"]
+        assert isinstance(at_ms, int)
+        return signature(algorithm, "gk-1", secret, "POST", "/v1/orders?a=1", body, at_ms=at_ms)
+
+    def says(
+        self,
+        headers: dict[str, str],
+        *,
+        method: str = "POST",
+        target: bytes = b"/v1/orders?a=1",
+        body: bytes = b"{}",
+        address: str = "192.0.2.7",
+    ) -> str:
+        """The name of the key, or of why it was refused."""
+        raw = {name.encode(): value.encode() for name, value in headers.items()}
+        try:
+            return self._authenticator.key_of(method, target, raw, body, address).name
+        except Refusal as refusal:
+            return refusal.name
+
+
+@pytest.mark.parametrize("algorithm", [HMAC_SHA256, ED25519])
+def test_signature_counts_for_the_very_request_alone(algorithm: str) -> None:
+    """Method, path, query, body, timestamp and nonce are all in it; a bit less is none."""
+    private, public = new_ed25519()
+    secret = SECRET if algorithm == HMAC_SHA256 else private
+    verifier = KEY.verifier if algorithm == HMAC_SHA256 else bytes.fromhex(public)
+    door = Door([replace(KEY, algorithm=algorithm, verifier=verifier)])
+    headers = door.signed(algorithm=algorithm, secret=secret)
+    wrong = GatewayFault.WRONG_SIGNATURE.name
+    assert door.says(headers, method="PUT") == wrong
+    assert door.says(headers, target=b"/v1/orders?a=2") == wrong
+    assert door.says(headers, target=b"/v1/orders") == wrong
+    assert door.says(headers, body=b"{ }") == wrong
+    assert door.says(headers | {"x-api-timestamp": str(NOW + 1)}) == wrong
+    assert door.says(headers | {"x-api-nonce": "other"}) == wrong
+    last = headers["x-api-signature"][-1]
+    assert (
+        door.says(
+            headers | {"x-api-signature": headers["x-api-signature"][:-1] + ("0" if last != "0" else "1")}
+        )
+        == wrong
+    )
+    assert door.says(headers | {"x-api-signature": ""}) == wrong
+    assert door.says(headers) == "ann"
+
+
+def test_signature_counts_within_its_window_and_never_before_the_process() -> None:
+    """5 s back, 1 s ahead; what an earlier process may have taken is refused by the next one."""
+    door = Door([KEY])
+    clock = GatewayFault.CLOCK_OUT_OF_WINDOW.name
+    for offset, expected in (
+        (-WINDOW_MS - 1, clock), (-WINDOW_MS, "ann"), (0, "ann"), (AHEAD_MS, "ann"), (AHEAD_MS + 1, clock),
+    ):  # fmt: skip
+        assert door.says(door.signed(at_ms=NOW + offset)) == expected, offset
+    before = [Door([KEY], began_ms=NOW - ago).says(door.signed(at_ms=NOW)) for ago in (0, AHEAD_MS)]
+    assert before == [clock, "ann"]
+
+
+def test_signature_is_taken_once_of_a_hundred_thousand_times() -> None:
+    """Whenever it comes again: at once, throughout its window, and after it."""
+    door = Door([KEY])
+    headers = door.signed()
+    answers = [door.says(headers)]
+    for attempt in range(100_000):
+        door.now_ms = NOW + attempt // 10
+        answers.append(door.says(headers))
+    assert answers[0] == "ann"
+    assert set(answers[1:]) == {GatewayFault.REPLAYED.name, GatewayFault.CLOCK_OUT_OF_WINDOW.name}
+
+
+def test_nonces_are_remembered_as_long_as_their_requests_could_come_again() -> None:
+    """At any two times that are at most a window apart, by any key."""
+    for first in range(0, 14_000, 500):
+        for gap in (1, 500, WINDOW_MS, WINDOW_MS + AHEAD_MS):
+            seen = SeenOnce()
+            seen.note("other", b"begin", NOW)
+            assert seen.note("gk-1", b"n", NOW + first)
+            assert not seen.note("gk-1", b"n", NOW + first + gap), (first, gap)
+            assert seen.note("gk-2", b"n", NOW + first + gap)
+
+
+@pytest.mark.parametrize(
+    ("changed", "address", "expected"),
+    [
+        ({}, "192.0.2.7", "ann"),
+        ({"replaced_by": "gk-2"}, "192.0.2.7", "ann"),
+        ({"revoked_ms": NOW - 1}, "192.0.2.7", SecurityFault.KEY_REVOKED.name),
+        ({"expires_ms": NOW}, "192.0.2.7", SecurityFault.KEY_EXPIRED.name),
+        ({"expires_ms": NOW + 1}, "192.0.2.7", "ann"),
+        ({"addresses": ("192.0.2.0/24",)}, "192.0.2.7", "ann"),
+        (
+            {"addresses": ("198.51.100.0/24", "2001:db8::/32")},
+            "192.0.2.7",
+            GatewayFault.ADDRESS_NOT_ALLOWED.name,
+        ),
+        ({"addresses": ("2001:db8::/32",)}, "2001:db8::1", "ann"),
+        ({"addresses": ("192.0.2.0/24",)}, "", GatewayFault.ADDRESS_NOT_ALLOWED.name),
+        ({"key_id": "gk-other"}, "192.0.2.7", SecurityFault.UNKNOWN_KEY.name),
+    ],
+)
+def test_key_counts_by_its_state_and_address(changed: dict[str, object], address: str, expected: str) -> None:
+    """Two live keys at a rotation; revoked, expired, from elsewhere, unknown."""
+    door = Door([replace(KEY, **changed)])  # type: ignore[arg-type]
+    assert door.says(door.signed(), address=address) == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"x-api-timestamp": "1e3"}, GatewayFault.MALFORMED_CREDENTIAL),
+        ({"x-api-timestamp": "٣"}, GatewayFault.MALFORMED_CREDENTIAL),
+        ({"x-api-timestamp": "1" * 17}, GatewayFault.MALFORMED_CREDENTIAL),
+        ({"x-api-nonce": ""}, GatewayFault.MALFORMED_CREDENTIAL),
+        ({"x-api-nonce": "n" * 41}, GatewayFault.MALFORMED_CREDENTIAL),
+        ({"x-api-signature": "zz"}, GatewayFault.MALFORMED_CREDENTIAL),
+        ({"x-api-key": "é"}, SecurityFault.UNKNOWN_KEY),
+    ],
+)
+def test_header_that_cannot_be_read_is_told(changed: dict[str, str], expected: GatewayFault) -> None:
+    """With the number of it; never an accident."""
+    door = Door([KEY])
+    assert door.says(door.signed() | changed) == expected.name
+
+
+def test_header_that_is_missing_is_told() -> None:
+    """Each of the four."""
+    door = Door([KEY])
+    for name in door.signed():
+        headers = door.signed()
+        del headers[name]
+        assert door.says(headers) == GatewayFault.NO_CREDENTIAL.name
