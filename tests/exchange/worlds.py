@@ -18,6 +18,7 @@ from exchange.client import Client
 from exchange.embedded import Exchange
 from exchange.observability import StatsReader, StatsUnavailable, stats_path
 from tests.exchange.clients import Connector
+from tests.exchange.commands import exchange
 from tests.exchange.proxy import Proxy
 
 WAIT_S = 120.0
@@ -283,6 +284,4 @@ class ProcessWorld:
         code = self._process.wait(120)
         self._log.close()
         assert code == 0, (self._directory / "log").read_text()
-        verify = [sys.executable, "-m", "exchange.cli", "verify", str(self._data)]
-        outcome = subprocess.run(verify, capture_output=True, text=True, timeout=120, check=False)
-        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+        exchange("verify", str(self._data))
