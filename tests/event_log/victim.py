@@ -1,8 +1,8 @@
 """A publisher and consumer that die at each step in turn: `python -m tests.event_log.victim ROOT TOPIC`.
 
 Every call that changes a file is a step. At it a process is killed before the call, or, if it writes, with
-half of it written; each life is a process of its own, with a directory below ROOT that is named after the step.
-Prints for each its exit code; the last one comes to its end, and says before that how many steps there were.
+half of it written; each life is a process of its own, with a directory below ROOT named after its step.
+Prints the exit code of each; the last one comes to its end, and says before that how many steps there were.
 """
 
 from __future__ import annotations
