@@ -83,9 +83,7 @@ class KeyedExchange:
         deadline, patience_ms = time.monotonic() + 120, 1_000
         while (found := self._try(who, patience_ms)) != outcome:
             assert time.monotonic() < deadline, (who, found)
-            if (
-                found == "not answered"
-            ):  # one of both does not know the key yet, or has no time
+            if found == "not answered":  # one of both does not know the key yet, or has no time
                 patience_ms *= 2
             time.sleep(0.1)
 
