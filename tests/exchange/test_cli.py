@@ -157,7 +157,7 @@ def test_topology_hosts_every_service_and_each_query_has_one_service() -> None:
     # What administrators changed is published for a service that has no process of its own.
     hosted = {name for process in PROCESSES for name in process.hosts} - {"admin"}
     assert hosted == {spec.name for spec in every}
-    check_table(every, outside=("core.commands", "orders.lifecycle"))
+    check_table(every, outside=("core.commands", "orders.lifecycle", "execution.trades"))
     requests = [request for spec in every for request in spec.queries]
     assert len(requests) == len(set(requests))
 

@@ -29,6 +29,7 @@ CANARIES = {
 }
 PROCESSES = [
     *("supervisor", "core", "shard-1", "accounts", "risk", "replica", "publisher", "audit", "history"),
+    "marketdata",
 ]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
@@ -58,6 +59,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     data = tmp_path_factory.mktemp("watched") / "data"
     pairs = [
         "matching.shards=1", "accounts.process=true", "risk.process=true", "history.enabled=true",
+        "market_data.enabled=true",
         "log.format=json", "endpoints.metrics=127.0.0.1:0",
     ]  # fmt: skip
     with pytest.MonkeyPatch.context() as changed:
@@ -107,10 +109,14 @@ def test_metrics_of_all_processes_are_one_page(up: Up) -> None:
         for sample in families["exchange_edge_breaker_state"].samples
     }
     of_core = {("core", "orders", each) for each in ("matching", "accounts", "risk")}
-    assert edges == {*of_core, ("history", "history", "replica")}
+    assert edges == {
+        *of_core,
+        ("history", "history", "replica"),
+        ("marketdata", "marketdata", "replica"),
+    }
     groups = {sample.labels["group"] for sample in families["exchange_event_log_group_lag_records"].samples}
-    assert groups == {"history"}
-    assert by_process("exchange_consumer_held") == {"history": 0}
+    assert groups == {"history", "marketdata"}
+    assert by_process("exchange_consumer_held") == {"history": 0, "marketdata": 0}
     plain, kind, _ = get(up, "/metrics")
     assert (plain, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
 

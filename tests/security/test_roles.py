@@ -14,7 +14,7 @@ from cmatch.frames import CommandList, ReportList
 from cmatch.rejects import RejectCode
 from exchange.bus.curve import Principal
 from exchange.bus.rpc import NO_CONTEXT, Call, Dispatcher, Metadata
-from exchange.domain.contracts import TAIL_EVENTS
+from exchange.domain.contracts import GET_HISTORY, GET_SNAPSHOT, STREAM_TICKS, TAIL_EVENTS
 from exchange.domain.enums import AdminAction, InstrumentAction, LedgerAction
 from exchange.errors import AuthenticationError, RpcStatus, SecurityError, SecurityFault
 from exchange.runtime.history import history_handlers
@@ -57,6 +57,8 @@ ACCOUNT_QUERIES = {
 MARKET_QUERIES = {
     f"matching.{name}Request" for name in ("BookTop", "BookLevels", "BookOrders", "Trades", "Instruments")
 }
+MARKET_QUERIES |= {f"marketdata.Market{name}Request" for name in ("Trades", "Candles", "Tickers")}
+MARKET_QUERIES |= {method.path for method in (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS)}
 QUERIES = ACCOUNT_QUERIES | MARKET_QUERIES | {"orders.StatusRequest"}
 HISTORY = {"replica.journal", "replica.snapshot_file", "EventLogService.TailEvents"}
 MAY_CALL = {
@@ -76,7 +78,8 @@ def methods(tmp_path: Path) -> set[str]:
     own = history_handlers(directory, FollowerRegistry(directory.followers))
     specs = (*SERVICES, *(spec_of(name) for name in SQL_SERVICES))
     of_specs = {f"{spec.name}.{kind.__name__}" for spec in specs for kind in (*spec.queries, *spec.commands)}
-    return of_specs | set(own) | {SNAPSHOT_METHOD, TAIL_EVENTS.path}
+    served = {method.path for method in (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS)}
+    return of_specs | set(own) | served | {SNAPSHOT_METHOD, TAIL_EVENTS.path}
 
 
 def call_of(method: str, roles: frozenset[str], header: str = NO_CONTEXT, tenant: str = "7") -> Call:
@@ -160,6 +163,8 @@ def test_every_process_has_the_service_account_that_it_needs_and_nothing_more() 
         "risk": {Permission.JUDGE},
         "history": {Permission.READ_ACCOUNTS, Permission.READ_MARKET, Permission.READ_STATUS},
         "standby": {Permission.FOLLOW},
+        "marketdata": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
+        "marketquery": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
     }
     known = [service_of(name) for name in ("shard-12", "risk", "standby", "shard-x", "core", "")]
     assert known == ["shard", "risk", "standby", None, None, None]

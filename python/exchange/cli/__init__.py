@@ -29,6 +29,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("book", "the book of an instrument"),
     ("snapshot", "take a snapshot now"),
     ("history", "every order and every execution that there ever was"),
+    ("market", "candles, tickers and trades"),
     ("log", "topics and events of the event log"),
     ("dlq", "dead letters: list, show, replay, discard"),
     ("replay", "fold a journal from its start and say what came of it"),

@@ -18,8 +18,9 @@ from exchange.runtime.publisher import EXECUTIONS, TRADES, open_log
 DESCRIPTION = """Replay the journal of a data directory, whether its exchange runs or not, and hold everything
 against it: every hash that was recorded live, all invariants, the money (balances = deposits - withdrawals),
 the orders (what came in = what was traded, taken off and rests; each report follows from the one before),
-the trades, the event log (what the journal makes, each event once), and the rows of the history where it is
-switched on. A line a check, and what is wrong below it; exit code 1 where something is.
+the trades, the event log (what the journal makes, each event once), and the rows of the history and of market
+data (candles = fold of trades) where they are switched on. A line a check, and what is wrong below it; exit
+code 1 where something is.
 
 With one of these the audit log instead: every administrative and security action, each record chained to the
 one before by SHA-256, the end signed each minute; each process that writes has a chain in DATA/audit.
@@ -53,16 +54,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _history(settings: Settings) -> Iterator[Auditor]:
+def _rows_of(service: str, auditor: str, settings: Settings) -> Iterator[Auditor]:
     # Imported where it is used: a store brings SQLAlchemy along.
     sql, host = import_module("exchange.storage.sql"), import_module("exchange.runtime.service_host")
-    history = import_module("exchange.services.history.audit")
-    service = import_module("exchange.services.history.service")
-    with (
-        sql.open_store(host.store_url(settings), "history", service.SPEC.tables) as store,
-        store.read() as tx,
-    ):
-        yield history.HistoryAudit(store, tx)
+    make = getattr(import_module(f"exchange.services.{service}.audit"), auditor)
+    tables = import_module(f"exchange.services.{service}.service").SPEC.tables
+    with sql.open_store(host.store_url(settings), service, tables) as store, store.read() as tx:
+        yield make(store, tx)
 
 
 def audit_of(settings: Settings, *, paid_in: Mapping[int, int] | None = None, stopped: bool = False) -> Audit:
@@ -86,5 +84,7 @@ def audit_of(settings: Settings, *, paid_in: Mapping[int, int] | None = None, st
             if settings.events.publish or events.extent(topics.full_name(name)).end
         ]
         if settings.history.enabled:
-            auditors.append(opened.enter_context(_history(settings)))
+            auditors.append(opened.enter_context(_rows_of("history", "HistoryAudit", settings)))
+        if settings.market_data.enabled:
+            auditors.append(opened.enter_context(_rows_of("marketdata", "MarketDataAudit", settings)))
         return audit(settings.data_directory, auditors=auditors, paid_in=paid_in, stopped=stopped)

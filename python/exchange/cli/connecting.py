@@ -79,6 +79,7 @@ def connect(options: argparse.Namespace, *, account: int | None = None) -> Clien
         account=account,
         queries=settings.endpoints.queries,
         history=settings.endpoints.history,
+        marketdata=settings.endpoints.marketdata,
         keys=KeyPair.read(options.key) if options.key else None,
         server_key=options.server_key,
         timeout_ms=_PATIENCE_MS,

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 from exchange.cli.admin import name_of
-from exchange.cli.common import may_be_there, settings_of, table
+from exchange.cli.common import may_be_there, settings_of
 from exchange.cli.connecting import add_client, reader_of
+from exchange.cli.records import Lines, add_file, add_span, show, span_of, text, time_text
 from exchange.client import Reader
 from exchange.client.past import (
     EXECUTION_NAMES,
@@ -20,7 +16,6 @@ from exchange.client.past import (
     Record,
     execution_record,
     order_record,
-    write_arrow,
 )
 from exchange.domain.enums import Liquidity, OrderStatus, Side
 from exchange.errors import ConfigError, ServiceUnavailableError
@@ -32,8 +27,6 @@ DESCRIPTION = """Every order and every execution that there ever was, the newest
   executions   a line for each side of a trade
 
 An exchange keeps them where the setting history.enabled is true. A caller sees its own tenant's."""
-
-_NS_A_US: Final = 1_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,16 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--order", metavar="ORDER", help="only of this one: order_id, or client order id before or now"
         )
         command.add_argument("--side", choices=[str(side) for side in Side], help="only of this side")
-        command.add_argument(
-            "--from",
-            dest="start",
-            metavar="TIME",
-            help="from then on: 2026-02-12T12:34:56Z, or ns since 1970",
-        )
-        command.add_argument("--to", dest="end", metavar="TIME", help="before then")
+        add_span(command)
         command.add_argument("--oldest-first", action="store_true", help="the other way round")
-        command.add_argument("--most", type=int, default=100, metavar="N", help="at most N; 0: all (100)")
-        command.add_argument("--arrow", type=Path, metavar="FILE", help="write them as an Arrow IPC file")
+        add_file(command)
         add_client(command)
     orders.add_argument("--status", choices=[str(word) for word in OrderStatus], help="only these")
     executions.add_argument("--trade", type=int, default=0, metavar="N", help="only of this trade")
@@ -77,21 +63,8 @@ def run(options: argparse.Namespace) -> int:
             records, names, lines = _WHATS[options.what](reader, options)
         except (ValueError, LookupError, OverflowError) as error:
             raise ConfigError(f"history {options.what}: {error}") from None
-    if options.arrow:
-        write_arrow(options.arrow, records, names)
-        print(f"{len(records)} {options.what} in {options.arrow}")
-    elif options.json:
-        print(json.dumps(records, indent=2, default=_text))
-    elif records:
-        head = tuple(lines)
-        print(table(head, [tuple(_text(line(each)) for line in lines.values()) for each in records], left=7))
-        print(f"{len(records)} {options.what}")
-    else:
-        print(f"no {options.what}")
+    show(options, records, names, lines, left=7)
     return 0
-
-
-Lines = dict[str, Callable[[Record], Any]]
 
 
 def _orders(reader: Reader, options: argparse.Namespace) -> tuple[list[Record], tuple[str, ...], Lines]:
@@ -114,7 +87,7 @@ def _executions(reader: Reader, options: argparse.Namespace) -> tuple[list[Recor
 
 
 _ORDER_LINES: Final[Lines] = {
-    "entered": lambda each: _time(each["entered_at"]),
+    "entered": lambda each: time_text(each["entered_at"]),
     "order": lambda each: each["order_id"],
     "client order id": lambda each: each["client_order_id"],
     "symbol": lambda each: each["symbol"],
@@ -128,7 +101,7 @@ _ORDER_LINES: Final[Lines] = {
     "average": lambda each: each["average_price"],
 }
 _EXECUTION_LINES: Final[Lines] = {
-    "time": lambda each: _time(each["timestamp"]),
+    "time": lambda each: time_text(each["timestamp"]),
     "execution": lambda each: each["exec_id"],
     "trade": lambda each: each["trade_id"],
     "order": lambda each: each["order_id"],
@@ -138,14 +111,12 @@ _EXECUTION_LINES: Final[Lines] = {
     "account": lambda each: each["account"],
     "qty": lambda each: each["last_qty"],
     "price": lambda each: each["last_price"],
-    "fee": lambda each: f"{_text(each['fee'])} {each['fee_asset'] or ''}".rstrip(),
+    "fee": lambda each: f"{text(each['fee'])} {each['fee_asset'] or ''}".rstrip(),
 }
 _WHATS: Final = {"orders": _orders, "executions": _executions}
 
 
 def _common(options: argparse.Namespace) -> dict[str, Any]:
-    if options.most < 0:
-        raise ValueError(f"--most {options.most}: expected a number of rows, or 0 for all")
     order = name_of(options.order) if options.order else 0
     return {
         "account": options.account,
@@ -153,30 +124,6 @@ def _common(options: argparse.Namespace) -> dict[str, Any]:
         "order_id": order if isinstance(order, int) else 0,
         "client_order_id": order if isinstance(order, str) else "",
         "side": Side[options.side.upper()] if options.side else None,
-        "from_ns": _ns(options.start),
-        "to_ns": _ns(options.end),
         "oldest_first": options.oldest_first,
-        "most": options.most or None,
+        **span_of(options),
     }
-
-
-def _ns(when: str | None) -> int:
-    """A time as people or programs say it, ns since 1970; 0 where nothing is said."""
-    if when is None:
-        return 0
-    if when.isascii() and when.isdigit():
-        return int(when)
-    said = datetime.fromisoformat(when)
-    since = (said if said.tzinfo else said.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds) * _NS_A_US
-
-
-def _time(ns: int) -> str:
-    when = datetime.fromtimestamp(ns // 1_000_000_000, UTC).replace(microsecond=ns // _NS_A_US % 1_000_000)
-    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)

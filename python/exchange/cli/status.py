@@ -22,6 +22,7 @@ from exchange.observability import (
 from exchange.runtime.beside_core import status_of
 from exchange.runtime.replica_status import read_status
 from exchange.storage.directory import DataDirectory
+from exchange.topology.table import SQL_SERVICES
 
 DESCRIPTION = """How the exchange on a data directory is: health, rates over a moment, latency percentiles
 of its stages, how far its journal and its read replica are. Read from shared memory: the core notices
@@ -53,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
         raise ServiceUnavailableError(f"no exchange runs on {settings.data_directory}") from None
     health = health_of(after, time.time_ns())
     directory = DataDirectory(settings.data_directory)
-    replica, history = read_status(directory), status_of(directory, "history")
+    replica = read_status(directory)
+    services = {name: status_of(directory, name) for name in SQL_SERVICES}
     if options.json:
         content = {
             "health": health.body(),
@@ -61,11 +63,11 @@ def run(options: argparse.Namespace) -> int:
             "rates": rates(before, after),
             "latency_ns": {name: quantiles(of) for name, of in after.histograms.items()},
             "replica": replica,
-            "history": history,
+            **services,
         }
         print(json.dumps(content, indent=2))
     else:
-        print(text(settings, before, after, replica, history))
+        print(text(settings, before, after, replica, services))
         print(f"health    {health.status}" + ("" if health.ready else ", not ready for orders"))
     sys.stdout.flush()
     return int(health.status == "unhealthy")
@@ -87,7 +89,7 @@ def text(
     before: StatsSnapshot,
     after: StatsSnapshot,
     replica: dict[str, int],
-    history: dict[str, int],
+    services: Mapping[str, dict[str, int]],
 ) -> str:
     """Everything as lines."""
     values = after.values
@@ -108,9 +110,10 @@ def text(
         lines.append(f"standby   {standby}")
     if replica:
         lines.append(f"replica   process {replica['pid']}, {replica['behind']:,} commands behind")
-    if history:
-        held = ", STANDS STILL" if history["held"] else ""
-        lines.append(f"history   process {history['pid']}, {history['behind']:,} records behind{held}")
+    for name, of in services.items():
+        if of:
+            held = ", STANDS STILL" if of["held"] else ""
+            lines.append(f"{name:<9} process {of['pid']}, {of['behind']:,} records behind{held}")
     counted = {name: rate for name, rate in rates(before, after).items() if "bytes" not in name}
     per_second = ", ".join(f"{rate:,.0f} {name}" for name, rate in counted.items())
     lines.append(f"a second  {per_second}")

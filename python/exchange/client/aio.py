@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from exchange.bus.curve import KeyPair
+from exchange.bus.rpc import MessageStream
 from exchange.client.administration import AdminRequests
 from exchange.client.asking import ReplicaAsker, WayToReplica, no_replica
 from exchange.client.connecting import check_let_in, parts
@@ -18,6 +19,7 @@ from exchange.client.errors import ClientClosed
 from exchange.client.face import Face, Makers
 from exchange.client.inquiring import warn_of_orders
 from exchange.client.loop_runner import AsyncHandle, LoopRunner
+from exchange.client.market import MarketRequests
 from exchange.client.ordering import OrderRequests
 from exchange.client.place import Place, endpoints_of
 from exchange.client.queries import Query, QueryRequests
@@ -27,6 +29,7 @@ from exchange.client.results import AdminAnswer, ExecutionReport, Reports
 from exchange.client.resync import resync
 from exchange.client.session import Resync, Session, Settings, State
 from exchange.client.streams import ROWS_MAX, Hub, Shelf
+from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +59,10 @@ class AsyncInquirer(Protocol):
 
     async def ask(self, query: Query[T], timeout_ms: int | None) -> T:
         """The answer."""
+        ...
+
+    def ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
+        """Ticks of market data, once it is entered."""
         ...
 
     def resync(self, session: Session) -> None:
@@ -88,6 +95,14 @@ class TaskInquirer:
             ServiceUnavailableError, DeadlineExceeded, RpcError: See `RpcClient.call`.
         """
         return await query.run(self._there(), timeout_ms)
+
+    def ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
+        """Ticks of market data, once it is entered.
+
+        Raises:
+            ServiceUnavailableError: No market data is known.
+        """
+        return self._there().ticks(request)
 
     def resync(self, session: Session) -> None:
         """Begin to make the session's orders right again; not possible without a replica."""
@@ -157,6 +172,16 @@ def _query(
     return method
 
 
+def _market(
+    make: Callable[Concatenate[MarketRequests, P], Query[T]],
+) -> Callable[Concatenate[AsyncMarketData, P], Awaitable[T]]:
+    @functools.wraps(make)
+    def method(market: AsyncMarketData, /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        return market.client.ask(make(market.client.make.market_data, *args, **kwargs))
+
+    return method
+
+
 class AsyncAdmin:
     """Commands of operators, to be awaited."""
 
@@ -207,6 +232,26 @@ class AsyncQuestions:
     status = _query(QueryRequests.status)
     past_orders = _query(QueryRequests.past_orders)
     past_executions = _query(QueryRequests.past_executions)
+
+
+class AsyncMarketData:
+    """Questions to market data, to be awaited."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+
+    candles = _market(MarketRequests.candles)
+    ticker = _market(MarketRequests.ticker)
+    tickers = _market(MarketRequests.tickers)
+    trades = _market(MarketRequests.trades)
+
+    def ticks(
+        self, *instruments: int | str, interval_ms: int = 0
+    ) -> MessageStream[StreamTicksRequest, MarketTick]:
+        """As of `MarketData`: `async with client.market_data.ticks("BTC-USD") as ticks: ...`."""
+        return self.client.stream_ticks(
+            self.client.make.market_data.ticks(*instruments, interval_ms=interval_ms)
+        )
 
 
 class AsyncReportStream(AsyncIterator[ExecutionReport]):
@@ -275,6 +320,7 @@ class AsyncClient(Face):
         self._inquirer = inquirer
         self.admin = AsyncAdmin(self)
         self.query = AsyncQuestions(self)
+        self.market_data = AsyncMarketData(self)
         runner.hub.resync_callbacks.insert(0, self._resync)
 
     @classmethod
@@ -288,6 +334,7 @@ class AsyncClient(Face):
         account: int | None = None,
         queries: str | Sequence[str] | None = None,
         history: str | Sequence[str] | None = None,
+        marketdata: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -315,6 +362,7 @@ class AsyncClient(Face):
             keys,
             server_key,
             security_context,
+            endpoints_of(marketdata),
         )
         made = parts(settings, place, account, after)
         runner = LoopRunner(made.session, made.dealer, made.hub)
@@ -359,6 +407,10 @@ class AsyncClient(Face):
     async def ask(self, query: Query[T], timeout_ms: int | None = None) -> T:
         """Ask the replica."""
         return await self._inquirer.ask(query, timeout_ms)
+
+    def stream_ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
+        """What `market_data.ticks` gives, of a request that was made."""
+        return self._inquirer.ticks(request)
 
     async def load_instruments(self) -> None:
         """Get to know all instruments and assets: from then on symbols and decimals can be used."""

@@ -14,14 +14,18 @@ from exchange.bus.rpc import (
     BlockingBalancedChannel,
     BlockingChannel,
     BlockingClient,
+    MessageStream,
     Metadata,
     RpcClient,
     SocketChannel,
+    Stub,
 )
 from exchange.client.ids import Names
 from exchange.client.place import Place
 from exchange.client.queries import method_of
 from exchange.domain import queries as q
+from exchange.domain.contracts import STREAM_TICKS
+from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
 from exchange.errors import ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.runtime.registry import BEAT_S, Registry
@@ -30,6 +34,7 @@ from exchange.schema.codec import decode_message, encode_message
 C = TypeVar("C", RpcClient, BlockingClient)
 
 _HISTORY: Final = "history."
+_MARKET: Final = ("marketdata.", "MarketDataService.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class WayToReplica:
 
 
 class ReplicaAsker:
-    """Asks read replicas, and the history. Belongs to the asyncio loop in which it is made.
+    """Asks read replicas, the history and market data. Belongs to the asyncio loop in which it is made.
 
     Where a service has several instances, calls are spread over those that are well; who hosts the history
     the registry says, where it can be read.
@@ -73,6 +78,7 @@ class ReplicaAsker:
             lambda names: BalancedChannel(self._connect, names),
             lambda channel: RpcClient(channel, policies.of("client", "replica")),
             lambda channel: RpcClient(channel, policies.of("client", "history")),
+            lambda channel: RpcClient(channel, policies.of("client", "marketdata")),
         )
 
     @property
@@ -91,6 +97,11 @@ class ReplicaAsker:
             repeatable=True,
         )
         return decode_message(q.QUERIES[type(request)], payload)
+
+    def ticks(self, request: StreamTicksRequest) -> MessageStream[StreamTicksRequest, MarketTick]:
+        """Ticks of market data, until it is left."""
+        stub = Stub(self._clients.of(STREAM_TICKS.path))
+        return stub.stream(STREAM_TICKS, request, metadata=self._way.metadata())
 
     def _connect(self, endpoint: str) -> SocketChannel:
         place = self._way.place
@@ -115,6 +126,7 @@ class BlockingAsker:
             lambda names: BlockingBalancedChannel(self._connect, names),
             lambda channel: BlockingClient(channel, policies.of("client", "replica")),
             lambda channel: BlockingClient(channel, policies.of("client", "history")),
+            lambda channel: BlockingClient(channel, policies.of("client", "marketdata")),
         )
 
     @property
@@ -165,6 +177,7 @@ class _Clients(Generic[C]):
         channel_to: Callable[[Collection[str]], B],
         replica_over: Callable[[B], C],
         history_over: Callable[[B], C],
+        market_over: Callable[[B], C],
     ) -> None:
         self._replica: C | None = replica_over(channel_to(place.replicas)) if place.replicas else None
         self._history: C | None = None
@@ -174,11 +187,12 @@ class _Clients(Generic[C]):
             self._history = history_over(channel)
             if place.registry is not None:
                 self._instances = Instances(place.registry, "history", channel)
+        self._market: C | None = market_over(channel_to(place.markets)) if place.markets else None
 
     @property
     def all(self) -> list[C]:
         """Those that there are."""
-        return [client for client in (self._replica, self._history) if client is not None]
+        return [each for each in (self._replica, self._history, self._market) if each is not None]
 
     def of(self, method: str) -> C:
         """Who answers a method.
@@ -186,6 +200,13 @@ class _Clients(Generic[C]):
         Raises:
             ServiceUnavailableError: Nobody is known who does.
         """
+        if method.startswith(_MARKET):
+            if self._market is None:
+                raise ServiceUnavailableError(
+                    "no market data is known: give its endpoint to connect(..., marketdata=...);"
+                    " an exchange has it where market_data.enabled is true"
+                )
+            return self._market
         if not method.startswith(_HISTORY):
             if self._replica is None:
                 raise no_replica()

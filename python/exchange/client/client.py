@@ -14,6 +14,7 @@ from exchange.client.core_queries import CoreQueries
 from exchange.client.face import Face, Makers
 from exchange.client.handles import Handle
 from exchange.client.inquiring import ThreadInquirer
+from exchange.client.market import MarketRequests, TickStream
 from exchange.client.ordering import OrderRequests
 from exchange.client.place import Place, endpoints_of
 from exchange.client.queries import Query, QueryRequests
@@ -24,6 +25,7 @@ from exchange.client.results import AdminAnswer, Reports
 from exchange.client.session import Resync, Session, Settings, State
 from exchange.client.streams import ROWS_MAX, Hub
 from exchange.client.thread_runner import ThreadRunner
+from exchange.domain.contracts.marketdata import StreamTicksRequest
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +56,10 @@ class Inquirer(Protocol):
 
     def ask(self, query: Query[T], timeout_ms: int | None) -> T:
         """The answer."""
+        ...
+
+    def ticks(self, request: StreamTicksRequest) -> TickStream:
+        """Ticks of market data, once it is entered."""
         ...
 
     def resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
@@ -95,6 +101,16 @@ def _query(make: Callable[Concatenate[QueryRequests, P], Query[T]]) -> Callable[
     @functools.wraps(make)
     def method(questions: Questions, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return questions.client.ask(make(questions.client.make.query, *args, **kwargs))
+
+    return method
+
+
+def _market(
+    make: Callable[Concatenate[MarketRequests, P], Query[T]],
+) -> Callable[Concatenate[MarketData, P], T]:
+    @functools.wraps(make)
+    def method(market: MarketData, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return market.client.ask(make(market.client.make.market_data, *args, **kwargs))
 
     return method
 
@@ -151,6 +167,29 @@ class Questions:
     past_executions = _query(QueryRequests.past_executions)
 
 
+class MarketData:
+    """Questions to market data; each waits for its answer."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    candles = _market(MarketRequests.candles)
+    ticker = _market(MarketRequests.ticker)
+    tickers = _market(MarketRequests.tickers)
+    trades = _market(MarketRequests.trades)
+
+    def ticks(self, *instruments: int | str, interval_ms: int = 0) -> TickStream:
+        """What instruments show, now and on: `with client.market_data.ticks("BTC-USD") as ticks: ...`.
+
+        Args:
+            instruments: Their symbols, or ids that this client knows.
+            interval_ms: Between two ticks of an instrument, the newest of those that came; 0: all of them.
+        """
+        return self.client.stream_ticks(
+            self.client.make.market_data.ticks(*instruments, interval_ms=interval_ms)
+        )
+
+
 class Client(Face):
     """A session with the exchange, made by `connect` or an embedded one. May be used by many threads.
 
@@ -169,6 +208,7 @@ class Client(Face):
         self._inquirer = inquirer
         self.admin = Admin(self)
         self.query = Questions(self)
+        self.market_data = MarketData(self)
         runner.hub.resync_callbacks.insert(0, self._resync)
 
     @classmethod
@@ -182,6 +222,7 @@ class Client(Face):
         account: int | None = None,
         queries: str | Sequence[str] | None = None,
         history: str | Sequence[str] | None = None,
+        marketdata: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         cancel_on_disconnect: bool = False,
@@ -204,6 +245,7 @@ class Client(Face):
             queries: Of the read replica, or of several, over which questions are spread; by default the
                 `queries.sock` beside the first ipc `orders.sock`.
             history: Likewise of the order history; by default the instances that run there.
+            marketdata: Likewise of market data; by default the `marketdata.sock` there.
             keys: This client's CURVE keys.
             server_key: The exchange's public key, with `keys`.
             cancel_on_disconnect: The core cancels this session's orders when it is lost.
@@ -234,6 +276,7 @@ class Client(Face):
             keys,
             server_key,
             security_context,
+            endpoints_of(marketdata),
         )
         made = parts(settings, place, account, after)
         runner = ThreadRunner(made.session, made.dealer, made.hub, made.lock)
@@ -284,6 +327,10 @@ class Client(Face):
     def ask(self, query: Query[T], timeout_ms: int | None = None) -> T:
         """Ask the replica."""
         return self._inquirer.ask(query, timeout_ms)
+
+    def stream_ticks(self, request: StreamTicksRequest) -> TickStream:
+        """What `market_data.ticks` gives, of a request that was made."""
+        return self._inquirer.ticks(request)
 
     def load_instruments(self) -> None:
         """Get to know all instruments and assets: from then on symbols and decimals can be used."""

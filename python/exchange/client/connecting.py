@@ -35,7 +35,7 @@ def parts(settings: Settings, place: Place, account: int | None, after: int) -> 
     session = Session(settings, time.time_ns, after, len(place.endpoints))
     names = Names(settings.name, time.time_ns)
     way = None
-    if place.replicas or place.histories:
+    if place.replicas or place.histories or place.markets:
         way = WayToReplica(
             place,
             names,

@@ -15,6 +15,7 @@ from exchange.client.book import Order
 from exchange.client.core_queries import CoreQueries
 from exchange.client.ids import Names
 from exchange.client.instruments import Directory
+from exchange.client.market import MarketRequests
 from exchange.client.ordering import OrderRequests
 from exchange.client.queries import QueryRequests
 from exchange.client.records import Records
@@ -56,6 +57,7 @@ class Makers:
         self.admin = AdminRequests(names, self.instruments, user, account)
         self.core = CoreQueries(self.instruments, account)
         self.query = QueryRequests(self.instruments, account)
+        self.market_data = MarketRequests(self.instruments)
 
     def batch(self, requests: Sequence[Request[T]]) -> Request[list[T]]:
         """One request of several: see `combine`."""

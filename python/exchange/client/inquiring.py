@@ -7,12 +7,15 @@ import threading
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Final, TypeVar
 
-from exchange.bus.rpc import run_now
-from exchange.client.asking import BlockingAsker, WayToReplica, no_replica
+from exchange.bus.rpc import MessageStream, run_now
+from exchange.client.asking import BlockingAsker, ReplicaAsker, WayToReplica, no_replica
 from exchange.client.errors import ClientClosed
+from exchange.client.loop_thread import LoopThread
+from exchange.client.market import TickStream
 from exchange.client.queries import Query, QueryRequests
 from exchange.client.resync import resync
 from exchange.client.session import Session
+from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
 
 T = TypeVar("T")
 _log = logging.getLogger("exchange.client")
@@ -44,6 +47,8 @@ class ThreadInquirer:
         self._asker: BlockingAsker | None = None
         self._closed = threading.Event()
         self._resyncing: list[threading.Thread] = []
+        self._streams = LoopThread(f"exchange-streams-{name}")
+        self._streaming: ReplicaAsker | None = None
 
     def ask(self, query: Query[T], timeout_ms: int | None) -> T:
         """The answer.
@@ -53,6 +58,23 @@ class ThreadInquirer:
             ClientClosed: It is closed.
         """
         return run_now(query.run(self._there(), timeout_ms))
+
+    def ticks(self, request: StreamTicksRequest) -> TickStream:
+        """Ticks of market data, once it is entered; they come over an event loop in a thread.
+
+        Raises:
+            ServiceUnavailableError: Nobody is known who could be asked.
+        """
+        way = self._way
+        if way is None:
+            raise no_replica()
+
+        async def make() -> MessageStream[StreamTicksRequest, MarketTick]:
+            if self._streaming is None:
+                self._streaming = ReplicaAsker(way)
+            return self._streaming.ticks(request)
+
+        return TickStream(make, self._streams)
 
     def resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
         """Begin to make the session's orders right again; not possible without a replica."""
@@ -75,9 +97,14 @@ class ThreadInquirer:
             asker, self._asker = self._asker, None
         if asker is not None:
             asker.close()
+        self._streams.close(self._end_streams)
         for thread in self._resyncing:
             if thread is not threading.current_thread() and thread.ident is not None:
                 thread.join()
+
+    async def _end_streams(self) -> None:
+        if self._streaming is not None:
+            await self._streaming.close()
 
     def _resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
         with suppress(ClientClosed):

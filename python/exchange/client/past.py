@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,16 +19,19 @@ from exchange.errors import ConfigError
 Record = dict[str, Any]
 
 _AVERAGE_PLACES: Final = 4  # that an average has beyond the prices
-_EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+"""Holds every product of two 64-bit numbers; halves go to the even one."""
 _DECIMAL_DIGITS: Final = 38
-_TIMES: Final = {"entered_at", "updated_at", "timestamp"}
+_TIMES: Final = {"entered_at", "updated_at", "timestamp", "start", "from", "to", "last_at"}
 _DECIMALS: Final = {
     "order_qty", "cum_qty", "leaves_qty", "price", "stop_price", "notional", "average_price", "last_qty",
-    "last_price", "fee",
+    "last_price", "fee", "open_price", "high_price", "low_price", "close_price", "volume", "quote_volume",
+    "qty", "change", "change_percent", "bid_price", "bid_qty", "ask_price", "ask_qty",
 }  # fmt: skip
 _TEXTS: Final = {
     "client_order_id", "orig_client_order_id", "symbol", "side", "type", "time_in_force", "order_status",
-    "reject", "cancel_reason", "liquidity", "fee_asset", "correlation_id",
+    "reject", "cancel_reason", "liquidity", "fee_asset", "correlation_id", "interval", "taker_side",
+    "last_side",
 }  # fmt: skip
 
 
@@ -37,12 +41,12 @@ def order_record(row: HistoryOrderRow, known: Directory) -> Record:
     `notional` is exact; `average_price` is it over what traded, four places finer than prices are, half to
     even. Times are ns since 1970.
     """
-    symbol, price, qty = _scales(row.instrument_id, known)
-    notional = _decimal(row.notional, price + qty)
+    symbol, price, qty = scales_of(row.instrument_id, known)
+    notional = decimal_of(row.notional, price + qty)
     average = None
     if row.fills and row.cum_qty:
-        mean = _EXACT.scaleb(_EXACT.divide(Decimal(row.notional), Decimal(row.cum_qty)), -price)
-        average = _EXACT.quantize(mean, Decimal(1).scaleb(-price - _AVERAGE_PLACES))
+        mean = EXACT.scaleb(EXACT.divide(Decimal(row.notional), Decimal(row.cum_qty)), -price)
+        average = EXACT.quantize(mean, Decimal(1).scaleb(-price - _AVERAGE_PLACES))
     return {
         "entered_sequence": row.entered_sequence,
         "order_id": row.order_id or None,
@@ -52,20 +56,20 @@ def order_record(row: HistoryOrderRow, known: Directory) -> Record:
         "account": row.account,
         "instrument_id": row.instrument_id,
         "symbol": symbol,
-        "side": _word(row.side),
-        "type": _word(row.type),
-        "time_in_force": _word(row.time_in_force),
-        "order_status": _word(row.order_status),
-        "order_qty": _decimal(row.order_qty, qty),
-        "cum_qty": _decimal(row.cum_qty, qty),
-        "leaves_qty": _decimal(row.leaves_qty, qty),
-        "price": None if row.price is None else _decimal(row.price, price),
-        "stop_price": None if row.stop_price is None else _decimal(row.stop_price, price),
+        "side": word_of(row.side),
+        "type": word_of(row.type),
+        "time_in_force": word_of(row.time_in_force),
+        "order_status": word_of(row.order_status),
+        "order_qty": decimal_of(row.order_qty, qty),
+        "cum_qty": decimal_of(row.cum_qty, qty),
+        "leaves_qty": decimal_of(row.leaves_qty, qty),
+        "price": None if row.price is None else decimal_of(row.price, price),
+        "stop_price": None if row.stop_price is None else decimal_of(row.stop_price, price),
         "fills": row.fills,
         "notional": notional,
         "average_price": average,
         "reject": Reject(row.reject).name if row.reject else None,
-        "cancel_reason": _word(row.cancel_reason),
+        "cancel_reason": word_of(row.cancel_reason),
         "entered_at": row.entered_at,
         "updated_at": row.updated_at,
         "sequence": row.sequence,
@@ -75,7 +79,7 @@ def order_record(row: HistoryOrderRow, known: Directory) -> Record:
 
 def execution_record(row: HistoryExecutionRow, known: Directory) -> Record:
     """An execution; times are ns since 1970."""
-    symbol, price, qty = _scales(row.instrument_id, known)
+    symbol, price, qty = scales_of(row.instrument_id, known)
     try:
         asset = known.asset(row.fee_asset) if row.fee_asset else None
     except LookupError:
@@ -89,14 +93,14 @@ def execution_record(row: HistoryExecutionRow, known: Directory) -> Record:
         "account": row.account,
         "instrument_id": row.instrument_id,
         "symbol": symbol,
-        "side": _word(row.side),
-        "liquidity": _word(row.liquidity),
-        "order_status": _word(row.order_status),
-        "last_qty": _decimal(row.last_qty, qty),
-        "last_price": _decimal(row.last_price, price),
-        "cum_qty": _decimal(row.cum_qty, qty),
-        "leaves_qty": _decimal(row.leaves_qty, qty),
-        "fee": _decimal(row.fee, asset.scale if asset else 0),
+        "side": word_of(row.side),
+        "liquidity": word_of(row.liquidity),
+        "order_status": word_of(row.order_status),
+        "last_qty": decimal_of(row.last_qty, qty),
+        "last_price": decimal_of(row.last_price, price),
+        "cum_qty": decimal_of(row.cum_qty, qty),
+        "leaves_qty": decimal_of(row.leaves_qty, qty),
+        "fee": decimal_of(row.fee, asset.scale if asset else 0),
         "fee_asset": asset.symbol if asset else None,
         "timestamp": row.timestamp,
         "sequence": row.sequence,
@@ -108,7 +112,7 @@ def as_arrow(records: Sequence[Record], names: Sequence[str]) -> Any:
     """Records of one kind as a `pyarrow.Table`: decimals as `decimal128`, times as `timestamp[ns, UTC]`.
 
     Args:
-        records: As of the two functions above.
+        records: As of the two functions above, or of `exchange.client.market_records`.
         names: Their keys, which an empty table has, too.
 
     Raises:
@@ -123,19 +127,24 @@ def as_arrow(records: Sequence[Record], names: Sequence[str]) -> Any:
             return pa.array(values, pa.decimal128(_DECIMAL_DIGITS, places))
         if name in _TIMES:
             return pa.array(values, pa.timestamp("ns", tz="UTC"))
+        if name == "auction":
+            return pa.array(values, pa.bool_())
         return pa.array(values, pa.string() if name in _TEXTS else pa.uint64())
 
     return pa.table({name: column(name) for name in names})
 
 
 def write_arrow(path: Path, records: Sequence[Record], names: Sequence[str]) -> None:
-    """The same as a file in Arrow's IPC format, which Polars, DuckDB and pandas read.
+    """The same as a file that Polars, DuckDB and pandas read: Parquet where its name ends so, else Arrow IPC.
 
     Raises:
         ConfigError: pyarrow is not installed, or the file cannot be written.
     """
     whole, pa = as_arrow(records, names), _pyarrow()
     try:
+        if path.suffix == ".parquet":
+            import_module("pyarrow.parquet").write_table(whole, path)
+            return
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, whole.schema) as writer:
             writer.write_table(whole)
     except OSError as error:
@@ -151,7 +160,8 @@ def _pyarrow() -> Any:
     return pa
 
 
-def _scales(instrument_id: int, known: Directory) -> tuple[str | None, int, int]:
+def scales_of(instrument_id: int, known: Directory) -> tuple[str | None, int, int]:
+    """Symbol of an instrument, places of its prices and of its quantities; of one that is not known none."""
     try:
         instrument = known.instrument(instrument_id)
     except LookupError:
@@ -159,11 +169,13 @@ def _scales(instrument_id: int, known: Directory) -> tuple[str | None, int, int]
     return instrument.symbol, instrument.price_scale, instrument.qty_scale
 
 
-def _decimal(number: int, scale: int) -> Decimal:
-    return _EXACT.scaleb(Decimal(number), -scale)
+def decimal_of(number: int, scale: int) -> Decimal:
+    """A number of units of 10**-scale."""
+    return EXACT.scaleb(Decimal(number), -scale)
 
 
-def _word(value: object) -> str | None:
+def word_of(value: object) -> str | None:
+    """Of an enum."""
     return None if value is None else str(value)
 
 

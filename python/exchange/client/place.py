@@ -31,6 +31,7 @@ class Place:
         history: Of instances of the history; empty: those of the registry there, else the `history.sock`.
         keys: This client's CURVE keys, with the exchange's public key `server_key`.
         security_context: For the header of questions.
+        marketdata: Of market data; empty: the `marketdata.sock` there.
     """
 
     endpoints: tuple[str, ...]
@@ -39,6 +40,7 @@ class Place:
     keys: KeyPair | None = None
     server_key: str | None = None
     security_context: str | None = None
+    marketdata: tuple[str, ...] = ()
 
     @property
     def replicas(self) -> tuple[str, ...]:
@@ -49,6 +51,11 @@ class Place:
     def histories(self) -> tuple[str, ...]:
         """The endpoints of the history, as far as they are told; empty where none is known."""
         return self.history or self._beside("history")
+
+    @property
+    def markets(self) -> tuple[str, ...]:
+        """The endpoints of market data; empty where none is known."""
+        return self.marketdata or self._beside("marketdata")
 
     @property
     def registry(self) -> Registry | None:

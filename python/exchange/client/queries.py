@@ -21,6 +21,8 @@ PageT = TypeVar(
     q.AccountsReply,
     q.HistoryOrdersReply,
     q.HistoryExecutionsReply,
+    q.MarketTradesReply,
+    q.MarketTickersReply,
 )
 PastT = TypeVar("PastT", q.HistoryOrdersReply, q.HistoryExecutionsReply)
 ReplyT = TypeVar("ReplyT", bound=q.Reply)
@@ -43,6 +45,9 @@ SERVICES: Final[dict[type[q.Request], str]] = {
     q.InstrumentsRequest: "matching",
     q.HistoryOrdersRequest: "history",
     q.HistoryExecutionsRequest: "history",
+    q.MarketTradesRequest: "marketdata",
+    q.MarketCandlesRequest: "marketdata",
+    q.MarketTickersRequest: "marketdata",
 }
 
 
@@ -261,7 +266,7 @@ class QueryRequests:
         request = q.TradesRequest(instrument_id=self._instrument(instrument), account=account, limit=most)
 
         async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.TradeRow, ...]:
-            rows, _ = await _paged(
+            rows, _ = await paged(
                 asker,
                 request,
                 q.TradesReply,
@@ -279,9 +284,9 @@ class QueryRequests:
         """All instruments and assets. The client knows them from then on, by symbol and with their scales."""
 
         async def run(asker: Asker, timeout_ms: int | None) -> q.InstrumentsReply:
-            reply = _checked(
+            reply = checked(
                 q.InstrumentsReply,
-                await asker.ask(_seeing(q.InstrumentsRequest(), asker, min_seq), timeout_ms),
+                await asker.ask(seeing(q.InstrumentsRequest(), asker, min_seq), timeout_ms),
             )
             self._learn(reply)
             return reply
@@ -293,7 +298,7 @@ class QueryRequests:
         request = q.AccountsRequest(account=account)
 
         async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.AccountRow, ...]:
-            rows, _ = await _paged(
+            rows, _ = await paged(
                 asker,
                 request,
                 q.AccountsReply,
@@ -372,7 +377,7 @@ class QueryRequests:
 
         async def run(asker: Asker, timeout_ms: int | None) -> tuple[RowT, ...]:
             min_seq, most = said.get("min_seq", 0), said.get("most", _PAST_MOST)
-            return (await _paged(asker, request, kind, learned, key, min_seq, timeout_ms, most))[0]
+            return (await paged(asker, request, kind, learned, key, min_seq, timeout_ms, most))[0]
 
         return Query(run)
 
@@ -384,7 +389,7 @@ class QueryRequests:
         read: Callable[[ReplyT], T],
     ) -> Query[T]:
         async def run(asker: Asker, timeout_ms: int | None) -> T:
-            return read(_checked(kind, await asker.ask(_seeing(request, asker, min_seq), timeout_ms)))
+            return read(checked(kind, await asker.ask(seeing(request, asker, min_seq), timeout_ms)))
 
         return Query(run)
 
@@ -420,7 +425,7 @@ def _history(
     request: q.OrderHistoryRequest, most: int, min_seq: int | None
 ) -> Callable[[Asker, int | None], Awaitable[tuple[q.OrderRow, ...]]]:
     async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.OrderRow, ...]:
-        rows, _ = await _paged(
+        rows, _ = await paged(
             asker,
             request,
             q.OrderHistoryReply,
@@ -435,17 +440,23 @@ def _history(
     return run
 
 
-def _seeing(request: RequestT, asker: Asker, min_seq: int | None) -> RequestT:
+def seeing(request: RequestT, asker: Asker, min_seq: int | None) -> RequestT:
+    """A request whose reply has seen that command; None: the last one that the client saw an answer of."""
     return replace(request, min_seq=asker.seen if min_seq is None else min_seq)
 
 
-def _checked(kind: type[ReplyT], reply: q.Reply) -> ReplyT:
+def checked(kind: type[ReplyT], reply: q.Reply) -> ReplyT:
+    """A reply, seen to be of its kind.
+
+    Raises:
+        RpcError: INTERNAL: it is of another.
+    """
     if not isinstance(reply, kind):
         raise RpcError(RpcStatus.INTERNAL, f"expected a {kind.__name__}, not a {type(reply).__name__}")
     return reply
 
 
-async def _paged(
+async def paged(
     asker: Asker,
     request: Any,
     kind: type[PageT],
@@ -459,7 +470,7 @@ async def _paged(
     found: list[RowT] = []
     sequence: int | None = None
     while True:
-        reply = _checked(kind, await asker.ask(_seeing(request, asker, min_seq), timeout_ms))
+        reply = checked(kind, await asker.ask(seeing(request, asker, min_seq), timeout_ms))
         sequence = reply.sequence if sequence is None else sequence
         found.extend(rows(reply))
         if not reply.more or not rows(reply) or (most is not None and len(found) >= most):
@@ -471,7 +482,7 @@ async def open_orders(
     asker: Asker, request: q.OpenOrdersRequest, min_seq: int | None, timeout_ms: int | None
 ) -> tuple[tuple[q.OrderRow, ...], int]:
     """All live orders of an account, and the journal sequence as of which."""
-    return await _paged(
+    return await paged(
         asker,
         request,
         q.OpenOrdersReply,

@@ -1,4 +1,4 @@
-"""A client that only reads: questions to read replicas and the history, without a session with the core."""
+"""A client that only reads: questions to read replicas, the history and market data, without a session."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Reader:
         user: Who asks.
         account: Asked about where a question names none.
         timeout_ms: How long a question waits for its answer where it says nothing of it.
-        queries, history, keys, server_key, security_context: As of `Client.connect`.
+        queries, history, marketdata, keys, server_key, security_context: As of `Client.connect`.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Reader:
         account: int | None = None,
         queries: str | Sequence[str] | None = None,
         history: str | Sequence[str] | None = None,
+        marketdata: str | Sequence[str] | None = None,
         keys: KeyPair | None = None,
         server_key: str | None = None,
         timeout_ms: int = 5_000,
@@ -56,6 +57,7 @@ class Reader:
             keys,
             server_key,
             security_context,
+            endpoints_of(marketdata),
         )
         names = Names(name, time.time_ns)
         self.make = Makers(names, user, account)

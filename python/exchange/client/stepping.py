@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from exchange.bus.rpc import run_now
 from exchange.client.drive import Drive
@@ -17,6 +17,8 @@ from exchange.client.requests import Request
 from exchange.client.resync import resync
 from exchange.client.session import Session, State
 from exchange.client.streams import Hub
+from exchange.domain.contracts.marketdata import StreamTicksRequest
+from exchange.errors import RpcError, RpcStatus
 
 T = TypeVar("T")
 
@@ -231,6 +233,14 @@ class DirectInquirer:
         """
         return run_now(query.run(self._asker, timeout_ms))
 
+    def ticks(self, _: StreamTicksRequest) -> NoReturn:
+        """None: nothing runs beside this program.
+
+        Raises:
+            RpcError: UNIMPLEMENTED.
+        """
+        raise RpcError(RpcStatus.UNIMPLEMENTED, "an embedded exchange has no marketdata")
+
     def resync(self, session: Session, lock: AbstractContextManager[Any]) -> None:
         """Make the session's orders right again, before anything else happens."""
         run_now(resync(session, lock, self._asker, self._questions))
@@ -248,6 +258,10 @@ class AsyncDirectInquirer:
     async def ask(self, query: Query[T], timeout_ms: int | None) -> T:
         """The answer."""
         return self._direct.ask(query, timeout_ms)
+
+    def ticks(self, request: StreamTicksRequest) -> NoReturn:
+        """As of `DirectInquirer`."""
+        self._direct.ticks(request)
 
     def resync(self, session: Session) -> None:
         """Make the session's orders right again, before anything else happens."""

@@ -148,7 +148,7 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
     run = data_directory / "run"
     filled = {
         name: getattr(settings.endpoints, name) or f"ipc://{run / name}.sock"
-        for name in ("orders", "queries", "history")
+        for name in ("orders", "queries", "history", "marketdata")
     }
     for name, endpoint in filled.items():
         _check_endpoint(endpoint, f"endpoints.{name}", settings, sources)
@@ -211,11 +211,16 @@ def _check_telling(settings: Settings, refuse: Callable[[str, str], ConfigError]
 
 
 def _events(settings: Settings, sources: Mapping[str, str]) -> Events:
-    """Those of the settings; where the history is wanted they are published, for they are what feeds it."""
-    if not settings.history.enabled or settings.events.publish:
+    """Those of the settings; where a service wants them they are published, for they are what feeds it."""
+    fed = {
+        "history.enabled": settings.history.enabled,
+        "market_data.enabled": settings.market_data.enabled,
+    }
+    wanted = [key for key, enabled in fed.items() if enabled]
+    if not wanted or settings.events.publish:
         return settings.events
     if source := sources.get("events.publish"):
-        raise ConfigError(f"{source}: events.publish is false: expected true beside history.enabled = true")
+        raise ConfigError(f"{source}: events.publish is false: expected true beside {wanted[0]} = true")
     return replace(settings.events, publish=True)
 
 

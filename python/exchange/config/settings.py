@@ -38,6 +38,7 @@ class Endpoints:
     orders: str = _setting("", "The core: orders, cancels, administration; `ipc://…`, or `tcp://…` with keys")
     queries: str = _setting("", "The read replica; `ipc://…`, or `tcp://…` with keys")
     history: str = _setting("", "The order history; `ipc://…`, or `tcp://…` with keys")
+    marketdata: str = _setting("", "Market data; `ipc://…`, or `tcp://…` with keys")
     metrics: str = _setting(
         "127.0.0.1:9464",
         "HTTP for metrics and health of all processes, `host:port`, port 0: a free one; empty: none",
@@ -219,6 +220,18 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarketData:
+    """Trades, candles and tickers."""
+
+    enabled: bool = _setting(
+        False, "Keep every trade, and candles, in a store; publishes events, if nothing else is said"
+    )
+    query_process: bool = _setting(
+        False, "Answer from a process of its own, `marketquery`, beside the one that keeps them"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tracing:
     """Spans of OpenTelemetry; needs the extra `otel`."""
 
@@ -264,3 +277,4 @@ class Settings:
     log: Log = field(default_factory=Log)
     tracing: Tracing = field(default_factory=Tracing)
     history: History = field(default_factory=History)
+    market_data: MarketData = field(default_factory=MarketData)

@@ -73,7 +73,10 @@ EDGES: Final[Mapping[Edge, Rules]] = MappingProxyType(
         # A caller of these says how long it waits; the longest that a server gives is a minute.
         Edge("client", "replica"): _QUESTIONS,
         Edge("client", "history"): _QUESTIONS,
+        Edge("client", "marketdata"): _QUESTIONS,
         Edge("cli", "replica"): _QUESTIONS,
+        # What it says of quotes is as old as the last answer: it asks again soon, not long.
+        Edge("marketdata", "replica"): Rules(timeout_s=1.0, try_timeout_s=1.0, ladder_s=(), recovery_s=0.25),
         Edge("bench", "replica"): _QUESTIONS,
         Edge("history", "replica"): Rules(timeout_s=2.0, try_timeout_s=2.0),
         # Who asks a cache can do without: a try, which the socket's own time-out cuts.

@@ -68,13 +68,29 @@ def handlers_of_store(spec: ServiceSpec, store: Store, reference: Reference) -> 
 
 def _store_handler(
     kind: type[Request], query: Query, spec: ServiceSpec, store: Store, reference: Reference
-) -> Callable[[Call], Awaitable[bytes]]:
+) -> Handler:
     def answer(request: Request, caller: Caller) -> Any:
         def ask(asked: Request) -> Any:
             with store.read() as tx:
                 return query(tx, asked, caller)
 
         return ask(request) if spec.around is None else spec.around(reference, request, ask)
+
+    return answering(kind, answer)
+
+
+def answering(
+    kind: type[Request],
+    answer: Callable[[Any, Caller], Any],
+    finish: Callable[[Any], Awaitable[Any]] | None = None,
+) -> Handler:
+    """What answers one kind of request, once the store has what the request wants to see.
+
+    Args:
+        kind: Of request.
+        answer: The reply, by the request and its caller; called in a thread.
+        finish: Adds to a reply what the store does not have.
+    """
 
     async def handle(call: Call) -> bytes:
         request = decode_message(kind, call.payload)
@@ -83,7 +99,7 @@ def _store_handler(
         while True:
             reply = await asyncio.to_thread(answer, request, caller)
             if reply.sequence >= request.min_seq:
-                return encode_message(reply)
+                return encode_message(reply if finish is None else await finish(reply))
             await asyncio.sleep(_LOOK_S)  # until the call's deadline
 
     return handle

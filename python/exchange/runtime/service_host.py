@@ -18,18 +18,20 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
 from exchange.bus.context import Context, new_context
+from exchange.bus.curve import KeyPair
 from exchange.bus.log.interface import EventLog
-from exchange.bus.rpc import Dispatcher, RpcServer
+from exchange.bus.rpc import Dispatcher, Handler, Method, RpcServer
 from exchange.bus.topics import TopicTable
 from exchange.config.settings import Settings
 from exchange.errors import LogFault, LogRefused
 from exchange.observability.health import Status
 from exchange.observability.openmetrics import Family
+from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.consumer import Consumer
@@ -56,6 +58,20 @@ def store_url(settings: Settings) -> str:
 
 
 @dataclass(frozen=True)
+class Way:
+    """The way to another service.
+
+    Args:
+        endpoint: Where it answers.
+        keys: CURVE keys of this process, with the exchange's public key `server_key`.
+    """
+
+    endpoint: str
+    keys: KeyPair | None = None
+    server_key: str | None = None
+
+
+@dataclass(frozen=True)
 class HostPlan:
     """What a host runs.
 
@@ -72,6 +88,9 @@ class HostPlan:
         audit: Where calls that are refused are recorded.
         reference: Makes what its queries look instruments up with.
         needs: How what it depends on beside the log is.
+        policies: Of the process.
+        takes: Whether it takes events; else another process does. Where `endpoint` is empty another answers.
+        replica: The way to the read replica, for a service that makes methods of its own.
     """
 
     spec: ServiceSpec
@@ -86,6 +105,30 @@ class HostPlan:
     audit: ProcessAudit
     reference: Callable[[Context], AbstractAsyncContextManager[Reference]]
     needs: Callable[[], Mapping[str, Status]]
+    policies: Policies
+    takes: bool = True
+    replica: Way | None = None
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the methods of a service stand on that it makes itself (`ServiceSpec.serve`).
+
+    Args:
+        store: Of the service.
+        event_log: Read beside the consumer, never as its group.
+        topics: The table.
+        context: Of its connections.
+        replica: The way to the read replica.
+        policies: Of this process.
+    """
+
+    store: Store
+    event_log: EventLog
+    topics: TopicTable
+    context: Context
+    replica: Way
+    policies: Policies
 
 
 class ServiceHost:
@@ -118,10 +161,10 @@ class ServiceHost:
         plan.vitals.tells(families=served.families)
         try:
             async with plan.reference(context) as reference:
-                handlers = handlers_of_store(plan.spec, plan.store, reference)
-                dispatcher = Dispatcher(handlers, standard_interceptors(served, plan.contexts, plan.audit))
-                await asyncio.to_thread(self._take_over)
-                async with plan.serve(context, plan.endpoint, dispatcher) as server:
+                if plan.takes:
+                    await asyncio.to_thread(self._take_over)
+                async with AsyncExitStack() as opened:
+                    server = await self._serve(context, reference, served, opened) if plan.endpoint else None
                     log(
                         "service ready",
                         endpoint=plan.endpoint,
@@ -137,6 +180,17 @@ class ServiceHost:
             status_path(plan.directory, plan.vitals.name).unlink(missing_ok=True)
         log("service stopped", events=self._counts.get("taken", 0))
 
+    async def _serve(
+        self, context: Context, reference: Reference, served: ServedCalls, opened: AsyncExitStack
+    ) -> RpcServer:
+        plan = self._plan
+        methods: dict[str, Handler | Method] = dict(handlers_of_store(plan.spec, plan.store, reference))
+        if plan.spec.serve is not None and plan.replica is not None:
+            ground = Ground(plan.store, plan.event_log, plan.topics, context, plan.replica, plan.policies)
+            methods |= await opened.enter_async_context(plan.spec.serve(ground))
+        dispatcher = Dispatcher(methods, standard_interceptors(served, plan.contexts, plan.audit))
+        return await opened.enter_async_context(plan.serve(context, plan.endpoint, dispatcher))
+
     def _take_over(self) -> Consumer | None:
         """What consumes; None while another instance does."""
         plan = self._plan
@@ -150,6 +204,9 @@ class ServiceHost:
 
     async def _consume(self) -> None:
         """Takes events; while another instance does, looks now and then whether it is gone."""
+        if not self._plan.takes:
+            await self._stop.wait()
+            return
         consumer, waited = self.consumer, False
         while consumer is None:
             if not waited:
@@ -162,13 +219,14 @@ class ServiceHost:
             log("took over: the other instance is gone")
         await asyncio.to_thread(consumer.run, self._stop_consumer)
 
-    async def _work(self, server: RpcServer) -> None:
+    async def _work(self, server: RpcServer | None) -> None:
         consume = asyncio.create_task(self._consume())
         tell = asyncio.create_task(self._tell())
         stop = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({consume, tell, stop}, return_when=asyncio.FIRST_COMPLETED)
-            await server.close(grace_ms=_DRAIN_MS)
+            if server is not None:
+                await server.close(grace_ms=_DRAIN_MS)
         finally:
             self._stop_consumer.set()
             for task in (tell, stop):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:  # SQLAlchemy is for those who have a store
 Query = Callable[[Any, Any, Caller], Any]
 # What takes a batch of events: `handle(tx, events) -> events`.
 Handler = Callable[[Any, Any], Any]
+# What makes the methods that need more than a transaction, by name, for as long as its block lasts:
+# `async with serve(ground) as methods`, with what they stand on (`exchange.runtime.service_host.Ground`).
+Serve = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
 # What stands around the queries of a service with a store: `around(reference, request, ask) -> reply`, where
 # `ask(request)` is the query. It may look instruments up (`runtime.reference`), outside of any transaction.
 Around = Callable[[Any, Any, Callable[[Any], Any]], Any]
@@ -35,6 +39,7 @@ class ServiceSpec:
         tables: Of its store, as numbered steps; empty where its state is a fold of the journal.
         handlers: By type of event.
         queries: By type of request message; each is called as `NAME.RequestType`.
+        serve: Makes further methods, or others in the place of queries, of a service with a store.
         around: What stands around its queries; None: nothing.
         commands: By type of request message: what becomes a journaled command.
         needs: Services without which it refuses to work.
@@ -46,6 +51,7 @@ class ServiceSpec:
     tables: tuple[Migration, ...] = ()
     handlers: Mapping[type, Handler] = field(default_factory=dict)
     queries: Mapping[type, Query] = field(default_factory=dict)
+    serve: Serve | None = None
     around: Around | None = None
     commands: Mapping[type, Command] = field(default_factory=dict)
     needs: tuple[str, ...] = ()

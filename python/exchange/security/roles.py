@@ -50,6 +50,8 @@ SERVICE_ACCOUNTS: Final[Mapping[str, frozenset[str]]] = {
     "accounts": frozenset({"stage"}),
     "risk": frozenset({"stage"}),
     "standby": frozenset({"follow"}),
+    "marketdata": frozenset({"read"}),
+    "marketquery": frozenset({"read"}),
     "history": frozenset({"read"}),
 }
 
@@ -70,6 +72,12 @@ RULES: Final[Mapping[str, Permission]] = {
     "matching.InstrumentsRequest": Permission.READ_MARKET,
     "history.HistoryOrdersRequest": Permission.READ_ACCOUNTS,
     "history.HistoryExecutionsRequest": Permission.READ_ACCOUNTS,
+    "marketdata.MarketTradesRequest": Permission.READ_MARKET,
+    "marketdata.MarketCandlesRequest": Permission.READ_MARKET,
+    "marketdata.MarketTickersRequest": Permission.READ_MARKET,
+    "MarketDataService.GetSnapshot": Permission.READ_MARKET,
+    "MarketDataService.GetHistory": Permission.READ_MARKET,
+    "MarketDataService.StreamTicks": Permission.READ_MARKET,
     "replica.snapshot": Permission.SNAPSHOT,
     "replica.journal": Permission.FOLLOW,
     "EventLogService.TailEvents": Permission.FOLLOW,

@@ -20,7 +20,7 @@ from exchange.runtime.vitals import Vitals
 from exchange.storage.journal import JournalCorrupt
 from exchange.topology import mains
 from exchange.topology.running import prepare
-from exchange.topology.table import SQL_SERVICES
+from exchange.topology.table import PROCESSES, SQL_SERVICES
 
 
 class Looping(Protocol):
@@ -91,7 +91,7 @@ def run_all(settings: Settings) -> int:
     parts = [_Part("replica", lambda part: _replica(settings, part))]
     if settings.events.publish:
         parts.append(_Part("publisher", lambda part: _publisher(settings, part)))
-    enabled = [name for name in SQL_SERVICES if getattr(settings, name).enabled]
+    enabled = [each.name for each in PROCESSES if each.name in SQL_SERVICES and each.numbers(settings)]
     parts += [_Part(name, lambda part: _service(settings, part)) for name in enabled]
     try:
         return mains.core(settings)

@@ -18,6 +18,8 @@ def endpoints_of(settings: Settings) -> dict[str, str]:
     endpoints = {"orders": settings.endpoints.orders, "queries": settings.endpoints.queries}
     if settings.history.enabled:
         endpoints["history"] = settings.endpoints.history
+    if settings.market_data.enabled:
+        endpoints["marketdata"] = settings.endpoints.marketdata
     if settings.endpoints.metrics:
         endpoints["metrics"] = f"http://{settings.endpoints.metrics}/metrics"
     return endpoints

@@ -25,7 +25,7 @@ from exchange.runtime.edge_metrics import edge_families
 from exchange.runtime.log import log
 from exchange.runtime.publisher import open_log
 from exchange.runtime.reference import Reference, ReplicaLoad
-from exchange.runtime.service_host import HostPlan, host_until_told, store_url
+from exchange.runtime.service_host import HostPlan, Way, host_until_told, store_url
 from exchange.runtime.vitals import telling
 from exchange.security import StoredContexts
 from exchange.storage.cache import Cache
@@ -36,21 +36,46 @@ from exchange.topology.serving import serve
 from exchange.topology.table import called, endpoint_of
 
 
-def main(name: str, settings: Settings, number: int) -> None:
-    """Hosts an instance of it until told to stop."""
-    with plan_of(name, settings, number) as plan:
+def main(
+    name: str,
+    settings: Settings,
+    number: int,
+    process: str | None = None,
+    *,
+    takes: bool = True,
+    answers: bool = True,
+) -> None:
+    """Hosts an instance of it until told to stop; see `plan_of`."""
+    with plan_of(name, settings, number, process, takes=takes, answers=answers) as plan:
         asyncio.run(host_until_told(plan))
 
 
 @contextmanager
-def plan_of(name: str, settings: Settings, number: int = 0) -> Iterator[HostPlan]:
+def plan_of(
+    name: str,
+    settings: Settings,
+    number: int = 0,
+    process: str | None = None,
+    *,
+    takes: bool = True,
+    answers: bool = True,
+) -> Iterator[HostPlan]:
     """What an instance of it is, with the log, the store and the cache open.
+
+    Args:
+        name: Of the service.
+        settings: Of the exchange.
+        number: Of the instance.
+        process: Which plays its part, where two share it: one that takes events, and one that answers.
+        takes: Whether this one takes events.
+        answers: Whether this one answers.
 
     Raises:
         ExchangeError: One of them cannot be had.
     """
     spec, keys = spec_of(name), key_store(settings)
-    process, endpoint, policies = called(name, number), endpoint_of(name, settings, number), Policies()
+    process, policies = process or called(name, number), Policies()
+    endpoint = endpoint_of(name, settings, number) if answers else ""
     audit = ProcessAudit(DataDirectory(settings.data_directory).audit, process, keys.head_signer)
     with (
         open_log(settings) as events,
@@ -75,9 +100,23 @@ def plan_of(name: str, settings: Settings, number: int = 0) -> Iterator[HostPlan
             vitals=vitals,
             contexts=StoredContexts(keys),
             audit=audit,
-            reference=partial(_reference, settings, events, cache, policies),
+            reference=(
+                partial(_reference, settings, events, cache, policies)
+                if spec.around
+                else partial(_no_reference, cache)
+            ),
             needs=partial(needs_of, cache, settings),
+            takes=takes,
+            replica=_way(settings, process) if spec.serve else None,
+            policies=policies,
         )
+
+
+def _way(settings: Settings, process: str) -> Way:
+    endpoint = settings.endpoints.queries
+    if not endpoint.startswith("tcp://"):
+        return Way(endpoint)
+    return Way(endpoint, *keys_beside_core(settings, process))
 
 
 @asynccontextmanager
@@ -103,6 +142,12 @@ async def _reference(
             yield Reference(cache, ReplicaLoad(client, "history"), lambda: watch.sequence)
     finally:
         await asyncio.to_thread(watch.close)
+
+
+@asynccontextmanager
+async def _no_reference(cache: Cache, _: Context) -> AsyncIterator[Reference]:
+    """Of a service that looks nothing up."""
+    yield Reference(cache, partial(_nobody, "nothing is looked up here"), lambda: 0)
 
 
 def _nobody(why: str, _min_seq: int) -> InstrumentsReply:

@@ -62,9 +62,32 @@ def audit(settings: Settings, _number: int = 0) -> int:
 
 def service(name: str, settings: Settings, number: int = 0) -> int:
     """An instance of a service with a store."""
+    return _hosted(name, settings, number)
+
+
+def market_data(settings: Settings, number: int = 0) -> int:
+    """Keeps trades and candles; answers for them where no other process does."""
+    return _hosted("marketdata", settings, number, answers=not settings.market_data.query_process)
+
+
+def market_query(settings: Settings, number: int = 0) -> int:
+    """Answers for market data, and does nothing else."""
+    return _hosted("marketdata", settings, number, "marketquery", takes=False)
+
+
+def _hosted(
+    name: str,
+    settings: Settings,
+    number: int,
+    process: str | None = None,
+    *,
+    takes: bool = True,
+    answers: bool = True,
+) -> int:
     rank(_NICE_SERVICE)
     keep_off(settings.core.cpu)
-    import_module("exchange.topology.hosted").main(name, settings, number)
+    main = import_module("exchange.topology.hosted").main
+    main(name, settings, number, process, takes=takes, answers=answers)
     return ExitCode.STOPPED
 
 

@@ -16,7 +16,7 @@ from exchange.topology import mains
 
 KERNELS: Final = ("orders", "accounts", "risk", "matching")
 """What the core process is made of, and the replica answers for."""
-SQL_SERVICES: Final = ("history",)
+SQL_SERVICES: Final = ("history", "marketdata")
 """Those with a store."""
 
 
@@ -144,6 +144,24 @@ PROCESSES: Final[tuple[Process, ...]] = (
         essential=False,
         numbers=lambda settings: (0,) if settings.history.enabled else (),
         several=True,
+    ),
+    Process(
+        "marketdata",
+        ("marketdata",),
+        "keeps every trade and candles of them in a store, answers for them unless `marketquery` does",
+        mains.market_data,
+        partial(_well, "marketdata"),
+        essential=False,
+        numbers=lambda settings: (0,) if settings.market_data.enabled else (),
+    ),
+    Process(
+        "marketquery",
+        ("marketdata",),
+        "answers for market data from its store, beside the process that keeps it",
+        mains.market_query,
+        partial(_well, "marketquery"),
+        essential=False,
+        numbers=lambda settings: (0,) * (settings.market_data.enabled and settings.market_data.query_process),
     ),
     Process(
         "observe",

@@ -19,6 +19,7 @@ class MarketTick:
     ask_qty: int = 0
     last_qty: int = 0
     venue: str = ""
+    age_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

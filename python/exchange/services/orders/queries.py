@@ -83,6 +83,7 @@ def status(ports: OrdersPort, request: StatusRequest, caller: Caller) -> StatusR
         sessions=core.sessions,
         state_hash=ports.state_hash() if request.with_hash else 0,
         version=cmatch.__version__,
+        trades=int(venue["trades"]),
     )
 
 

@@ -25,6 +25,7 @@ struct MarketTick @0xe1194586e4b03e83 {
   askQty @12 :Int64;  # [lots]
   lastQty @13 :Int64;  # [lots]
   venue @14 :Text;  # where it comes from
+  ageNs @15 :Int64;  # [ns] since it was certainly so, where it is stale; else 0
 }
 
 struct PriceBar @0xf30e0aad627e9419 {

@@ -1,5 +1,6 @@
 # Queries. The first four structs go over the order socket and are answered by the core: one order, one balance. All
-# others are messages of an RPC: those that begin with History to the history service, the rest to the read replica. There `minSeq` is the journal sequence that the answer must have
+# others are messages of an RPC: those that begin with History to the history service, those that begin with Market to the
+# market data service, the rest to the read replica. There `minSeq` is the journal sequence that the answer must have
 # seen (0: any), and `sequence` the one that it has seen; `after` is the last key of the page before (0: the first page),
 # `limit` the most rows (0: as many as the server gives), and `more` says that another page follows.
 @0xaceb0f2d089f0aa5;
@@ -443,6 +444,7 @@ struct StatusReply @0xb07fbb08b1c6e6cb {
   sessions @12 :UInt64;
   stateHash @13 :UInt64;  # at `sequence`, where it was asked for; else 0
   version @14 :Text;
+  trades @15 :UInt64;  # ever made: the tradeId of the last one
 }
 
 # Order history: every order and every execution
@@ -563,4 +565,104 @@ struct HistoryExecutionsReply @0xe704252f33e7467d {
   more @2 :Bool;
   instruments @3 :List(InstrumentScales);  # those that the rows name, as far as they are known now
   assets @4 :List(AssetRow);  # likewise
+}
+
+struct MarketTradeRow @0xa9958805b44ca7ae {
+  # A match of two orders, once, as everybody may see it.
+  tradeId @0 :UInt64;  # the key of pages
+  instrumentId @1 :UInt32;
+  price @2 :Int64;  # [ticks]
+  qty @3 :Int64;  # [lots]
+  takerSide @4 :Orders.Side;  # of an auction: sell
+  auction @5 :Bool;
+  timestamp @6 :Int64;  # [ns] journaled time
+  sequence @7 :UInt64;  # of the command that made it
+}
+
+struct MarketTradesRequest @0xc16d2047e34c67db {
+  minSeq @0 :UInt64;
+  instrumentId @1 :UInt32;  # 0: all
+  fromNs @2 :Int64;  # [ns] timestamp, at least
+  toNs @3 :Int64;  # [ns] timestamp, below; 0: now
+  oldestFirst @4 :Bool;
+  after @5 :UInt64;  # [tradeId] of the last row of the page before
+  limit @6 :UInt32;
+}
+
+struct MarketTradesReply @0x91d1306de80791e2 {
+  sequence @0 :UInt64;
+  trades @1 :List(MarketTradeRow);
+  more @2 :Bool;
+}
+
+struct MarketCandleRow @0xa4c688033da540ff {
+  # What was traded within one interval. Without a trade its four prices are the close before it.
+  startNs @0 :Int64;  # [ns] a multiple of the interval since 1970, UTC
+  openPrice @1 :Int64;  # [ticks]
+  highPrice @2 :Int64;  # [ticks]
+  lowPrice @3 :Int64;  # [ticks]
+  closePrice @4 :Int64;  # [ticks]
+  volume @5 :Int64;  # [lots]
+  quoteVolumeHigh @6 :Int64;  # [ticks x lots] exactly: quoteVolumeHigh x 2^32 + quoteVolumeLow
+  quoteVolumeLow @7 :UInt32;
+  trades @8 :UInt64;
+}
+
+struct MarketCandlesRequest @0x8ea8d5f752094a60 {
+  minSeq @0 :UInt64;
+  instrumentId @1 :UInt32;
+  intervalNs @2 :Int64;  # [ns] of a candle: 1s 1m 5m 15m 1h 4h 1d
+  fromNs @3 :Int64;  # [ns] of the first candle's start
+  toNs @4 :Int64;  # [ns] candles start before; 0: now
+  limit @5 :UInt32;
+}
+
+struct MarketCandlesReply @0xd047d36031434558 {
+  # Oldest first.
+  sequence @0 :UInt64;
+  candles @1 :List(MarketCandleRow);
+  more @2 :Bool;  # further ones follow: ask from the last one's start and one interval
+}
+
+struct MarketTickerRow @0xb9fb6510c1f54592 {
+  # 24 hours of an instrument: the 1,440 minutes that end with the current one.
+  instrumentId @0 :UInt32;
+  fromNs @1 :Int64;  # [ns]
+  toNs @2 :Int64;  # [ns] the end of the last minute
+  openPrice @3 :Int64;  # [ticks] of the first trade of them; where there was none, as the last one ever
+  highPrice @4 :Int64;  # [ticks]
+  lowPrice @5 :Int64;  # [ticks]
+  volume @6 :Int64;  # [lots]
+  quoteVolumeHigh @7 :Int64;  # [ticks x lots] exactly: quoteVolumeHigh x 2^32 + quoteVolumeLow
+  quoteVolumeLow @8 :UInt32;
+  trades @9 :UInt64;
+  lastPrice @10 :Int64;  # [ticks] of the last trade before toNs
+  lastQty @11 :Int64;  # [lots]
+  lastSide @12 :Orders.Side;  # of its taker
+  lastTradeId @13 :UInt64;
+  lastAt @14 :Int64;  # [ns] journaled time
+  bidPrice :union {
+    unset @15 :Void;
+    ticks @16 :Int64;  # [ticks] of the book as it is now; unset, too, where nobody can be asked
+  }
+  bidQty @17 :Int64;  # [lots]
+  askPrice :union {
+    unset @18 :Void;
+    ticks @19 :Int64;  # [ticks]
+  }
+  askQty @20 :Int64;  # [lots]
+}
+
+struct MarketTickersRequest @0xf7f1b1593e5b05f5 {
+  minSeq @0 :UInt64;
+  instrumentId @1 :UInt32;  # 0: all that were ever traded
+  atNs @2 :Int64;  # [ns] 0: now
+  after @3 :UInt64;  # [instrumentId] of the last row of the page before
+  limit @4 :UInt32;
+}
+
+struct MarketTickersReply @0x9d36886741bb0cdb {
+  sequence @0 :UInt64;
+  tickers @1 :List(MarketTickerRow);  # by instrument
+  more @2 :Bool;
 }

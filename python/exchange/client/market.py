@@ -1,0 +1,223 @@
+"""Questions to market data: candles, tickers, trades; and ticks as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from typing import Self
+
+from exchange.bus.rpc import MessageStream
+from exchange.client.instruments import Directory
+from exchange.client.loop_thread import LoopThread
+from exchange.client.queries import Asker, Query, checked, paged, seeing
+from exchange.domain import queries as q
+from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
+from exchange.domain.intervals import INTERVALS
+
+
+class MarketRequests:
+    """Makes questions to market data; nothing is sent. Prices are ticks, quantities lots, times ns.
+
+    A reply with `min_seq` has seen that command, which has to be one that made a trade.
+
+    Args:
+        directory: Converts symbols.
+    """
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def candles(
+        self,
+        instrument: int | str,
+        interval: str = "1m",
+        *,
+        from_ns: int = 0,
+        to_ns: int = 0,
+        most: int | None = 100,
+        min_seq: int = 0,
+    ) -> Query[tuple[q.MarketCandleRow, ...]]:
+        """Candles of an instrument, oldest first, none left out since its first trade.
+
+        Args:
+            instrument: Its id or symbol.
+            interval: 1s, 1m, 5m, 15m, 1h, 4h or 1d.
+            from_ns: That start then or later, ns; 0: the last `most` of them.
+            to_ns: That start before then, ns; 0 is now.
+            most: How many at most; None is all.
+            min_seq: The journal sequence that the reply must have seen; 0 takes what is there.
+
+        Raises:
+            ValueError: There is no such interval.
+        """
+        if interval not in INTERVALS:
+            raise ValueError(f"there are no candles of {interval!r}: expected one of {', '.join(INTERVALS)}")
+        every = INTERVALS[interval]
+        if not from_ns and most is not None:
+            from_ns = max((to_ns or time.time_ns()) - most * every, 0)
+        request = q.MarketCandlesRequest(
+            instrument_id=self._directory.instrument_id(instrument),
+            interval_ns=every,
+            from_ns=from_ns,
+            to_ns=to_ns,
+            limit=most or 0,
+        )
+
+        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.MarketCandleRow, ...]:
+            found: list[q.MarketCandleRow] = []
+            asked = request
+            while True:
+                answer = await asker.ask(seeing(asked, asker, min_seq), timeout_ms)
+                reply = checked(q.MarketCandlesReply, answer)
+                found.extend(reply.candles)
+                if not reply.more or (most is not None and len(found) >= most):
+                    return tuple(found[:most])
+                asked = replace(asked, from_ns=found[-1].start_ns + every)
+
+        return Query(run)
+
+    def ticker(
+        self, instrument: int | str, *, at_ns: int = 0, min_seq: int = 0
+    ) -> Query[q.MarketTickerRow | None]:
+        """What an instrument did in 24 hours; None where it was never traded.
+
+        Args:
+            instrument: Its id or symbol.
+            at_ns: In the 24 hours that end with that minute, ns; 0 is now.
+            min_seq: As of `candles`.
+        """
+        request = q.MarketTickersRequest(
+            instrument_id=self._directory.instrument_id(instrument), at_ns=at_ns, limit=1
+        )
+
+        async def run(asker: Asker, timeout_ms: int | None) -> q.MarketTickerRow | None:
+            answer = await asker.ask(seeing(request, asker, min_seq), timeout_ms)
+            rows = checked(q.MarketTickersReply, answer).tickers
+            return rows[0] if rows else None
+
+        return Query(run)
+
+    def tickers(self, *, at_ns: int = 0, min_seq: int = 0) -> Query[tuple[q.MarketTickerRow, ...]]:
+        """Those of all instruments that were ever traded, by id; see `ticker`."""
+        request = q.MarketTickersRequest(at_ns=at_ns)
+
+        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.MarketTickerRow, ...]:
+            rows, _ = await paged(
+                asker,
+                request,
+                q.MarketTickersReply,
+                lambda reply: reply.tickers,
+                lambda row: row.instrument_id,
+                min_seq,
+                timeout_ms,
+            )
+            return rows
+
+        return Query(run)
+
+    def trades(
+        self,
+        instrument: int | str = 0,
+        *,
+        from_ns: int = 0,
+        to_ns: int = 0,
+        oldest_first: bool = False,
+        after: int = 0,
+        most: int | None = 100,
+        min_seq: int = 0,
+    ) -> Query[tuple[q.MarketTradeRow, ...]]:
+        """Every trade, as everybody may see it, the newest first.
+
+        Args:
+            instrument: Its id or symbol; 0 is all.
+            from_ns: At that journaled time or later, ns.
+            to_ns: Before that, ns; 0 is now.
+            oldest_first: The other way round.
+            after: The `trade_id` of the last row that is known already.
+            most: How many at most; None is all.
+            min_seq: As of `candles`.
+        """
+        request = q.MarketTradesRequest(
+            instrument_id=self._directory.instrument_id(instrument),
+            from_ns=from_ns,
+            to_ns=to_ns,
+            oldest_first=oldest_first,
+            after=after,
+            limit=most or 0,
+        )
+
+        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.MarketTradeRow, ...]:
+            rows, _ = await paged(
+                asker,
+                request,
+                q.MarketTradesReply,
+                lambda reply: reply.trades,
+                lambda row: row.trade_id,
+                min_seq,
+                timeout_ms,
+                most,
+            )
+            return rows
+
+        return Query(run)
+
+    def ticks(self, *instruments: int | str, interval_ms: int = 0) -> StreamTicksRequest:
+        """What `MarketData.ticks` asks.
+
+        Raises:
+            LookupError: An id is not known here.
+        """
+        symbols = [
+            each if isinstance(each, str) else self._directory.instrument(each).symbol for each in instruments
+        ]
+        return StreamTicksRequest(symbols=tuple(symbols), interval_ms_min=interval_ms)
+
+
+class TickStream(Iterator[MarketTick]):
+    """Ticks, as a client that waits reads them; from when it is entered until it is left.
+
+    Reading raises what ended it: ServiceUnavailableError, RpcError.
+
+    Args:
+        make: Makes the stream.
+        loop: Where it runs.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Awaitable[MessageStream[StreamTicksRequest, MarketTick]]],
+        loop: LoopThread,
+    ) -> None:
+        self._make = make
+        self._loop = loop
+        self._stream: MessageStream[StreamTicksRequest, MarketTick] | None = None
+
+    def __enter__(self) -> Self:
+        self._stream = self._loop.run(self._open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __next__(self) -> MarketTick:
+        """The next one; waits for it."""
+        if self._stream is None:
+            raise StopIteration
+        tick = self._loop.run(_next(self._stream))
+        if tick is None:
+            raise StopIteration
+        return tick
+
+    def close(self) -> None:
+        """Take no more."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._loop.run(stream.__aexit__(None, None, None))
+
+    async def _open(self) -> MessageStream[StreamTicksRequest, MarketTick]:
+        return await (await self._make()).__aenter__()
+
+
+async def _next(stream: MessageStream[StreamTicksRequest, MarketTick]) -> MarketTick | None:
+    return await anext(stream, None)

@@ -1,0 +1,1 @@
+"""Market data: every trade, candles and tickers of the exchange, for whoever may look."""

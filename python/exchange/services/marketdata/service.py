@@ -1,0 +1,28 @@
+"""Market data: every trade, candles of them, and what a market did in 24 hours.
+
+Reads   execution.trades      Writes  nothing
+Owns    a row a trade, and a row a candle of each interval in which something was traded.
+Holds   the rows are a fold of the log: whoever takes it again from its start has the same ones.
+"""
+
+from exchange.domain.events import TradeExecuted
+from exchange.domain.queries import MarketCandlesRequest, MarketTickersRequest, MarketTradesRequest
+from exchange.runtime.spec import ServiceSpec
+from exchange.services.marketdata.queries import candles, tickers, trades
+from exchange.services.marketdata.serving import serve
+from exchange.services.marketdata.store import take_trades
+from exchange.services.marketdata.tables import MIGRATIONS
+
+SPEC = ServiceSpec(
+    name="marketdata",
+    reads=("execution.trades",),
+    tables=MIGRATIONS,
+    handlers={TradeExecuted: take_trades},
+    queries={
+        MarketTradesRequest: trades,
+        MarketCandlesRequest: candles,
+        MarketTickersRequest: tickers,
+    },
+    serve=serve,
+    needs=("matching",),
+)

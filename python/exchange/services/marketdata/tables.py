@@ -1,0 +1,78 @@
+"""The tables of market data. Ids of trades grow with time, so a span of time is a range of them.
+
+Prices are ticks, quantities lots, times ns. What is a sum of products lies in two columns, high x 2^32 + low:
+each is a sum by itself, so that a trade adds to it whatever is there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, MetaData, Table
+
+from exchange.storage.sql import Migration
+
+METADATA: Final = MetaData()
+
+
+def _number(name: str, *, key: bool = False) -> Column[int]:
+    return Column(name, BigInteger, primary_key=key, autoincrement=False, nullable=False)
+
+
+TRADES: Final = Table(
+    "trades",
+    METADATA,
+    _number("trade_id", key=True),
+    _number("instrument_id"),
+    _number("price"),
+    _number("qty"),
+    _number("taker_side"),
+    _number("auction"),
+    _number("timestamp"),
+    _number("sequence"),
+)
+# One that has a trade, that is; what lies between two of them is the older one's close.
+CANDLES: Final = Table(
+    "candles",
+    METADATA,
+    _number("instrument_id", key=True),
+    _number("interval_ns", key=True),
+    _number("start_ns", key=True),
+    _number("open_price"),
+    _number("high_price"),
+    _number("low_price"),
+    _number("close_price"),
+    _number("volume_high"),
+    _number("volume_low"),
+    _number("quote_volume_high"),
+    _number("quote_volume_low"),
+    _number("trades"),
+)
+# Of each instrument that was traded, its last trade.
+LASTS: Final = Table("lasts", METADATA, _number("instrument_id", key=True), _number("trade_id"))
+# One row: the last trade that was taken, and the journal's sequence of the command that made it.
+PROGRESS: Final = Table("progress", METADATA, _number("sequence"), _number("trade_id"))
+
+MIGRATIONS: Final = (
+    Migration(
+        1,
+        "trades and candles",
+        (
+            """CREATE TABLE trades (
+                 trade_id {key}, instrument_id BIGINT NOT NULL, price BIGINT NOT NULL, qty BIGINT NOT NULL,
+                 taker_side BIGINT NOT NULL, auction BIGINT NOT NULL, timestamp BIGINT NOT NULL,
+                 sequence BIGINT NOT NULL)""",
+            "CREATE INDEX trades_by_instrument ON trades (instrument_id, trade_id)",
+            "CREATE INDEX trades_by_time ON trades (timestamp, trade_id)",
+            """CREATE TABLE candles (
+                 instrument_id BIGINT NOT NULL, interval_ns BIGINT NOT NULL, start_ns BIGINT NOT NULL,
+                 open_price BIGINT NOT NULL, high_price BIGINT NOT NULL, low_price BIGINT NOT NULL,
+                 close_price BIGINT NOT NULL, volume_high BIGINT NOT NULL, volume_low BIGINT NOT NULL,
+                 quote_volume_high BIGINT NOT NULL, quote_volume_low BIGINT NOT NULL, trades BIGINT NOT NULL,
+                 PRIMARY KEY (instrument_id, interval_ns, start_ns))""",
+            "CREATE TABLE lasts (instrument_id {key}, trade_id BIGINT NOT NULL)",
+            "CREATE TABLE progress (sequence BIGINT NOT NULL, trade_id BIGINT NOT NULL)",
+            "INSERT INTO progress VALUES (0, 0)",
+        ),
+    ),
+)

@@ -1,0 +1,103 @@
+"""What market data asks the read replica: instruments by their symbols, the best of books, the last trade."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient
+from exchange.client.queries import method_of
+from exchange.domain.queries import (
+    QUERIES,
+    BookTopReply,
+    BookTopRequest,
+    InstrumentsRequest,
+    Request,
+    StatusReply,
+    StatusRequest,
+)
+from exchange.errors import ExchangeError, RpcError, RpcStatus
+from exchange.schema.codec import decode_message, encode_message
+
+NAME: Final = "exchange"
+"""Of this venue, in ticks."""
+_WHO: Final = Metadata("marketdata", "0", "marketdata", NO_CONTEXT)
+_LEARN_S: Final = 1.0  # a symbol that nobody knows is asked for once in as long
+_AT_ONCE: Final = 16
+
+
+class Venue:
+    """The exchange's own books, by way of its read replica. Belongs to one event loop.
+
+    Args:
+        client: Of the replica.
+    """
+
+    def __init__(self, client: RpcClient) -> None:
+        self._client = client
+        self._ids: Mapping[str, int] = {}
+        self._symbols: Mapping[int, str] = {}
+        self._learned_at = float("-inf")
+
+    async def ids(self, symbols: Iterable[str]) -> list[int]:
+        """The instruments of symbols, each once, in their order.
+
+        Raises:
+            RpcError: NOT_FOUND: there is none of a symbol.
+            ServiceUnavailableError: It is not known yet, and nobody can be asked.
+        """
+        found = []
+        for symbol in dict.fromkeys(symbols):
+            if symbol not in self._ids and time.monotonic() >= self._learned_at + _LEARN_S:
+                await self._learn()
+            if symbol not in self._ids:
+                raise RpcError(RpcStatus.NOT_FOUND, f"there is no instrument {symbol!r}")
+            found.append(self._ids[symbol])
+        return found
+
+    def symbol(self, instrument_id: int) -> str:
+        """Of an instrument that was asked for by its symbol."""
+        return self._symbols.get(instrument_id, "")
+
+    async def tops(self, instruments: Iterable[int]) -> dict[int, BookTopReply]:
+        """The best bid and ask of each that can be had now."""
+        found: dict[int, BookTopReply] = {}
+        waiting = list(instruments)
+
+        async def ask() -> None:
+            while waiting:
+                instrument_id = waiting.pop()
+                try:
+                    found[instrument_id] = await self._ask(BookTopRequest(instrument_id=instrument_id))
+                except ExchangeError:
+                    continue  # whoever asked sees that it is missing
+
+        await asyncio.gather(*(ask() for _ in range(_AT_ONCE)))
+        return found
+
+    async def last_trade(self) -> int:
+        """The number of the venue's last trade that the replica has seen; 0 where there is none.
+
+        Raises:
+            ExchangeError: It does not answer.
+        """
+        status: StatusReply = await self._ask(StatusRequest())
+        return status.trades
+
+    async def close(self) -> None:
+        """Lets the connection go."""
+        await self._client.close()
+
+    async def _learn(self) -> None:
+        instruments = (await self._ask(InstrumentsRequest())).instruments
+        self._ids = {row.symbol: row.instrument_id for row in instruments}
+        self._symbols = {row.instrument_id: row.symbol for row in instruments}
+        self._learned_at = time.monotonic()
+
+    async def _ask(self, request: Request) -> Any:
+        payload = await self._client.call(
+            method_of(request), encode_message(request), metadata=_WHO, repeatable=True
+        )
+        return decode_message(QUERIES[type(request)], payload)

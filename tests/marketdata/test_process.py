@@ -1,0 +1,325 @@
+"""Market data of a running exchange: real processes, the one that keeps it and the one that answers apart."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+
+from exchange.bus.context import new_context
+from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel, Stub
+from exchange.cli import main
+from exchange.client import AsyncClient, Client
+from exchange.client.market_records import CANDLE_NAMES, TICKER_NAMES, TRADE_NAMES
+from exchange.config import Settings, load
+from exchange.domain.contracts import GET_HISTORY, GET_SNAPSHOT
+from exchange.domain.contracts.marketdata import (
+    GetHistoryRequest,
+    GetSnapshotRequest,
+    MarketTick,
+)
+from exchange.domain.enums import Side
+from exchange.domain.intervals import MINUTE_NS
+from exchange.errors import ConfigError, RpcError, RpcStatus
+from exchange.resilience import Policies
+from exchange.storage.sql import open_store
+from exchange.storage.venue_limits import limits_of
+from exchange.topology.handover import endpoints_of
+from exchange.topology.services import spec_of
+from tests.exchange.test_cli_exchange import SMALL, Up, until
+from tests.exchange.test_cli_exchange import settings as settings_words
+from tests.marketdata.oracle import candles_of, stored_candles, stored_trades, trades_of
+
+WAIT_MS = 60_000
+MARKET, OTHER = 7, 8
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """An exchange with market data, and two markets of two accounts."""
+    made = Up.start(
+        tmp_path_factory.mktemp("market") / "data",
+        "market_data.enabled=true",
+        "market_data.query_process=true",
+        "endpoints.metrics=127.0.0.1:0",
+    )
+    try:
+        until(made.announcement, "it did not start")
+        with connect(made, 0) as client:
+            client.admin.define_asset(1, "BTC", 8)
+            client.admin.define_asset(2, "USD", 6)
+            for number, symbol in ((MARKET, "BTC-USD"), (OTHER, "BTC-USD.2")):
+                client.admin.define_instrument(
+                    number, symbol, base="BTC", quote="USD", price_scale=2, qty_scale=4
+                )
+            for account in (11, 12):
+                client.admin.open_account(account, tenant=1)
+                client.admin.deposit("BTC", "1000", account=account)
+                client.admin.deposit("USD", "100000000", account=account)
+        yield made
+    finally:
+        made.process.kill()
+        made.process.wait()
+
+
+def connect(up: Up, tenant: int, account: int | None = None) -> Client:
+    """A session."""
+    client = Client.connect(f"ipc://{up.data}/run/orders.sock", **words(tenant, account))
+    if tenant:
+        client.load_instruments()
+    return client
+
+
+def words(tenant: int, account: int | None) -> dict[str, Any]:
+    """What a session says of itself."""
+    return {
+        "tenant": tenant,
+        "name": f"tester-{tenant}-{account}",
+        "user": "tester",
+        "account": account,
+        "connect_ms": WAIT_MS,
+        "timeout_ms": WAIT_MS,
+    }
+
+
+def say(up: Up, *words: str, check: int = 0) -> str:
+    """The output of a command about it, in this process."""
+    with redirect_stdout(io.StringIO()) as printed:
+        code = main([*words, "--data", str(up.data), *settings_words()])
+    assert code == check, (words, printed.getvalue())
+    return printed.getvalue()
+
+
+def trade(client: Client, market: int, qty: str, price: str) -> int:
+    """One; the sequence of the command that made it."""
+    client.limit(market, "sell", qty, price)
+    return client.limit(market, "buy", qty, price, account=12).sequence
+
+
+def contract(up: Up, method: Any, request: Any) -> Any:
+    """What MarketDataService answers."""
+
+    async def ask() -> Any:
+        context = new_context()
+        try:
+            channel = SocketChannel(context, f"ipc://{up.data}/run/marketdata.sock")
+            async with RpcClient(channel, Policies().of("client", "marketdata")) as client:
+                metadata = Metadata("corr-1", "1", "tester", NO_CONTEXT)
+                return await Stub(client).ask(method, request, metadata=metadata, timeout_ms=WAIT_MS)
+        finally:
+            context.destroy(linger=0)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.req("E044", "E096")
+def test_rows_are_the_fold_of_the_journal_although_the_process_is_killed(up: Up) -> None:
+    """SIGKILL while trades come, of the one that keeps them; the one that answers goes on."""
+    before = up.announcement()["processes"]
+    with connect(up, 1, 11) as client:
+        last = 0
+        for k in range(40):
+            last = trade(client, MARKET + k % 2, "0.01", f"100.{k:02}")
+            if k == 20:
+                os.kill(before["marketdata"], signal.SIGKILL)
+        rows = client.ask(client.make.market_data.trades(oldest_first=True, most=None, min_seq=last), WAIT_MS)
+        tickers = client.ask(client.make.market_data.tickers(min_seq=last), WAIT_MS)
+    said = dict(pair.removeprefix("limits.").split("=") for pair in SMALL if pair.startswith("limits."))
+    numbers = {name: int(value) for name, value in said.items()}
+    settings = load(environment={}, data_directory=up.data, limits=numbers)
+    wanted = trades_of(up.data / "journal", dict(limits_of(settings)))
+    assert list(rows) == wanted
+    assert [(row.instrument_id, row.trades) for row in tickers] == [(MARKET, 20), (OTHER, 20)]
+    spec = spec_of("marketdata")
+    with open_store(up.data / "stores", spec.name, spec.tables) as store:
+        assert stored_trades(store) == wanted
+        end = wanted[-1].timestamp + 1
+        assert stored_candles(store, MARKET, MINUTE_NS, end) == candles_of(wanted, MARKET, MINUTE_NS, end)
+    now = up.announcement()["processes"]
+    assert now["marketquery"] == before["marketquery"]
+    until(
+        lambda: up.announcement()["processes"]["marketdata"] not in {None, before["marketdata"]},
+        "market data was not started again",
+    )
+
+
+def test_candles_tickers_and_trades_by_command_and_client(up: Up, tmp_path: Path) -> None:
+    """As a table, JSON, Arrow and Parquet; nothing found, and questions that make no sense."""
+    with connect(up, 1, 11) as client:
+        trade(client, MARKET, "0.5", "101.25")
+        last = trade(client, MARKET, "0.25", "99.75")
+        client.limit(MARKET, "buy", "0.0100", "98.00")
+        client.limit(MARKET, "sell", "0.0200", "140.00")
+        client.ask(client.make.market_data.ticker("BTC-USD", min_seq=last), WAIT_MS)
+        [candle] = client.market_data.candles("BTC-USD", "1d", most=1)
+        ticker = client.market_data.ticker("BTC-USD")
+        assert ticker is not None
+        assert (ticker.last_price, ticker.last_qty, ticker.last_side) == (9_975, 2_500, Side.BUY)
+        assert candle.close_price == ticker.last_price
+        assert (ticker.high_price, ticker.low_price) == (10_125, 9_975)
+        assert (ticker.bid_price, ticker.bid_qty, ticker.ask_price, ticker.ask_qty) == (
+            9_800, 100, 14_000, 200,
+        )  # fmt: skip
+        assert client.market_data.ticker(99) is None
+        with pytest.raises(ValueError, match="no candles of '2m': expected one of 1s, 1m"):
+            client.market_data.candles("BTC-USD", "2m")
+        seconds = client.market_data.candles("BTC-USD", "1s", most=3)
+        assert [row.start_ns % 1_000_000_000 for row in seconds] == [0] * len(seconds)
+    [line] = json.loads(say(up, "market", "ticker", "BTC-USD", "--json"))
+    assert tuple(line) == TICKER_NAMES
+    assert [line[name] for name in ("symbol", "last_price", "high_price", "bid_price", "ask_qty")] == [
+        "BTC-USD", "99.75", "101.25", "98.00", "0.0200",
+    ]  # fmt: skip
+    [found] = json.loads(say(up, "market", "candles", "BTC-USD", "--interval", "1d", "--most", "1", "--json"))
+    assert tuple(found) == CANDLE_NAMES
+    assert (found["close_price"], found["interval"]) == ("99.75", "1d")
+    table = say(up, "market", "trades", "BTC-USD", "--most", "2").splitlines()
+    assert [row.split()[1::2] for row in table[1:]] == [
+        ["BTC-USD", "99.75", "buy"], ["BTC-USD", "101.25", "buy"], ["trades"],
+    ]  # fmt: skip
+    file = tmp_path / "trades.parquet"
+    assert say(up, "market", "trades", "--most", "5", "--arrow", str(file)) == f"5 trades in {file}\n"
+    whole = pyarrow.parquet.read_table(file)
+    assert tuple(whole.column_names) == TRADE_NAMES
+    assert (str(whole["price"][0]), whole["auction"][0].as_py()) == ("99.75", False)
+    assert json.loads(say(up, "market", "trades", "--to", "2020-01-01", "--json")) == []
+    assert "1 ticker" in say(up, "market", "ticker", "7")
+    say(up, "market", "candles", "NO-SUCH", check=78)
+    say(up, "market", "trades", "--most", "-1", check=78)
+    assert "marketdata process" in say(up, "status", "--seconds", "0")
+
+
+@pytest.mark.req("E014")
+def test_service_of_the_documents_answers(up: Up) -> None:
+    """A tick of each symbol in their order; bars page by page; what there is not is told."""
+    with connect(up, 1, 11) as client:
+        last = trade(client, MARKET, "0.1", "120.00")
+        client.ask(client.make.market_data.ticker("BTC-USD", min_seq=last), WAIT_MS)
+    request = GetSnapshotRequest(symbols=("BTC-USD.2", "BTC-USD"))
+
+    def shown() -> tuple[MarketTick, ...] | None:
+        ticks: tuple[MarketTick, ...] = contract(up, GET_SNAPSHOT, request).ticks
+        return ticks if ticks[1].last_price == 12_000 and not ticks[0].stale else None
+
+    ticks = until(shown, "the board has no trade")
+    assert [(tick.symbol, tick.instrument_id, tick.venue) for tick in ticks] == [
+        ("BTC-USD.2", OTHER, "exchange"),
+        ("BTC-USD", MARKET, "exchange"),
+    ]
+    asked = GetHistoryRequest(symbol="BTC-USD", interval_ns=MINUTE_NS, limit=1)
+    reply = contract(up, GET_HISTORY, asked)
+    bars = list(reply.bars)
+    while reply.more:
+        asked = GetHistoryRequest(
+            symbol="BTC-USD", interval_ns=MINUTE_NS, limit=1, from_ns=bars[-1].start_ns + MINUTE_NS
+        )
+        reply = contract(up, GET_HISTORY, asked)
+        bars += reply.bars
+    with connect(up, 1, 11) as client:
+        rows = client.market_data.candles("BTC-USD", from_ns=1, most=len(bars))
+    assert [(bar.start_ns, bar.open_price, bar.volume, bar.trades) for bar in bars] == [
+        (row.start_ns, row.open_price, row.volume, row.trades) for row in rows
+    ]
+    for method, wrong, code in (
+        (GET_SNAPSHOT, GetSnapshotRequest(), RpcStatus.INVALID_ARGUMENT),
+        (GET_SNAPSHOT, GetSnapshotRequest(symbols=("NO-SUCH",)), RpcStatus.NOT_FOUND),
+        (GET_HISTORY, GetHistoryRequest(symbol="BTC-USD", interval_ns=7), RpcStatus.INVALID_ARGUMENT),
+    ):
+        with pytest.raises(RpcError) as caught:
+            contract(up, method, wrong)
+        assert caught.value.code is code
+
+
+@pytest.mark.req("E015", "E029", "E030")
+def test_ticks_of_several_instruments_come_in_one_stream(up: Up) -> None:
+    """First each as it is; then every trade, numbered without a gap, and quotes; awaited or waited for."""
+    with connect(up, 1, 11) as client:
+        client.limit(MARKET, "buy", "0.0100", "98.00")
+        with client.market_data.ticks("BTC-USD", OTHER) as ticks:
+            first = [next(ticks), next(ticks)]
+            assert [tick.symbol for tick in first] == ["BTC-USD", "BTC-USD.2"]
+            assert first[0].bid_price == 9_800
+            for k in range(6):
+                trade(client, MARKET + k % 2, "0.1", f"110.0{k}")
+            seen: dict[int, list[MarketTick]] = {MARKET: [first[0]], OTHER: [first[1]]}
+            wanted = {MARKET: [11_000, 11_002, 11_004], OTHER: [11_001, 11_003, 11_005]}
+
+            def prices() -> dict[int, list[int]]:
+                return {
+                    key: [tick.last_price for tick in of if tick.last_price in wanted[key]]
+                    for key, of in seen.items()
+                }
+
+            while {key: list(dict.fromkeys(of)) for key, of in prices().items()} != wanted:
+                tick = next(ticks)
+                seen[tick.instrument_id].append(tick)
+            for of in seen.values():
+                begun = of[0].sequence
+                assert [tick.sequence for tick in of] == list(range(begun, begun + len(of)))
+            client.limit(MARKET, "buy", "0.0300", "98.50")
+            while (tick := next(ticks)).bid_price != 9_850:
+                pass
+            assert (tick.instrument_id, tick.bid_qty) == (MARKET, 300)
+
+    async def paced() -> list[MarketTick]:
+        async with await AsyncClient.connect(f"ipc://{up.data}/run/orders.sock", **words(1, 11)) as client:
+            await client.load_instruments()
+            async with client.market_data.ticks("BTC-USD", interval_ms=50) as stream:
+                found = [await anext(stream)]
+                for k in range(5):
+                    await client.limit(MARKET, "sell", "0.1", f"111.0{k}")
+                    await client.limit(MARKET, "buy", "0.1", f"111.0{k}", account=12)
+                while found[-1].last_price != 11_104:
+                    found.append(await anext(stream))
+                return found
+
+    found = asyncio.run(paced())
+    numbers = [tick.sequence for tick in found]
+    assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.req("A042")
+def test_ticks_are_stale_while_trades_do_not_come(up: Up) -> None:
+    """The publisher stands still while others trade: with its age, and live again when it goes on."""
+    publisher = up.announcement()["processes"]["publisher"]
+    with connect(up, 1, 11) as client, client.market_data.ticks("BTC-USD") as ticks:
+        while next(ticks).stale:
+            pass
+        os.kill(publisher, signal.SIGSTOP)
+        try:
+            trade(client, MARKET, "0.1", "130.00")
+            while not (tick := next(ticks)).stale:
+                pass
+            assert tick.age_ns > 2_000_000_000
+            assert tick.last_price != 13_000
+        finally:
+            os.kill(publisher, signal.SIGCONT)
+        deadline = time.monotonic() + 60
+        for live in ticks:
+            if not live.stale and live.last_price == 13_000:
+                assert live.age_ns == 0
+                break
+            assert time.monotonic() < deadline
+
+
+def test_settings_of_market_data_publish_events_or_say_why_not(tmp_path: Path) -> None:
+    """Implied where nothing is said of it; two that do not fit together are refused."""
+
+    def made(**more: Any) -> Settings:
+        return load(environment={}, data_directory=tmp_path, market_data={"enabled": True}, **more)
+
+    settings = made()
+    assert settings.events.publish
+    assert endpoints_of(settings)["marketdata"] == f"ipc://{tmp_path}/run/marketdata.sock"
+    with pytest.raises(ConfigError, match=r"publish is false: expected true beside market_data.enabled"):
+        made(events={"publish": False})
