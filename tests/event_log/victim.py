@@ -1,14 +1,18 @@
-"""A publisher and consumer that die at a step: `python -m tests.event_log.victim ROOT TOPIC STEP`.
+"""A publisher and consumer that die at each step in turn: `python -m tests.event_log.victim ROOT TOPIC`.
 
-Every call that changes a file is a step. At the one that is asked for the process is killed before it, or, if
-it writes, with half of it written. Prints how many steps there were when it comes to its end.
+Every call that changes a file is a step. At it a process is killed before the call, or, if it writes, with
+half of it written; each life is a process of its own, with a directory below ROOT named after its step.
+Prints the exit code of each; the last one comes to its end, and says before that how many steps there were.
 """
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,7 +66,7 @@ class Steps:
         setattr(os, name, step)
 
 
-def main(root: Path, topic: str, fatal: int) -> int:
+def live(root: Path, topic: str, fatal: int) -> None:
     """Appends, and commits each batch as consumed; dies at the step."""
     steps = Steps(fatal)
     for name in ("fdatasync", "fsync", "ftruncate", "rename", "unlink", "mkdir"):
@@ -77,8 +81,28 @@ def main(root: Path, topic: str, fatal: int) -> int:
             group.commit(writer.end)
     print(steps.count, flush=True)
     embedded.close()
-    return 0
+
+
+def main(root: Path, topic: str) -> None:
+    """All lives; forked, as each would load the same modules."""
+    gc.freeze()
+    code = -signal.SIGKILL
+    for step in itertools.count(1):
+        if code != -signal.SIGKILL:
+            return
+        process = os.fork()
+        if process == 0:
+            code = 1
+            try:
+                live(root / str(step), topic, step)
+                code = 0
+            except BaseException:  # noqa: BLE001 (it ends here, and must not go on with the parent's work)
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        print(code, flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    main(Path(sys.argv[1]), sys.argv[2])

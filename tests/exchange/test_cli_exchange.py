@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from tests.exchange.commands import exchange
 from tests.exchange.journals import Writer
 
 SMALL = [
@@ -44,20 +45,6 @@ def fetch(url: str) -> bytes:
         with refused:
             content = refused.read()
     return content
-
-
-def exchange(*words: str, check: int | None = 0, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """One command, run to its end."""
-    done = subprocess.run(
-        [sys.executable, "-m", "exchange.cli", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout,
-    )
-    if check is not None:
-        assert done.returncode == check, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -188,8 +175,9 @@ def test_history_that_is_not_kept_is_told_with_the_setting_that_keeps_it(up: Up)
 
 def test_second_up_on_the_same_directory_is_refused_with_a_sentence(up: Up) -> None:
     """And the first one does not notice."""
-    done = exchange("up", "--data", str(up.data), *settings(), check=73)
-    assert done.stdout == ""
+    words = [sys.executable, "-m", "exchange.cli", "up", "--data", str(up.data), *settings()]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (73, "")
     assert f"an exchange runs on {up.data} already (process {up.process.pid})" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -33,15 +33,16 @@ _numbers = count(1)
 
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
-    """Give the real processes, one exchange a kind of client, for all tests."""
-    made: dict[tuple[str, str], ProcessWorld] = {}
+    """Give the real processes, one exchange for both kinds of clients, for all tests."""
+    made: dict[str, ProcessWorld] = {}
 
     def make(where: str, kind: str) -> World:
-        if (where, kind) not in made:
+        if where not in made:
             settings = STAGES if where == "stages" else ()
             directory = tmp_path_factory.mktemp("x")
-            made[where, kind] = ProcessWorld(kind, directory, int(where == "shard"), *settings)
-        return made[where, kind]
+            made[where] = ProcessWorld(kind, directory, int(where == "shard"), *settings)
+        made[where].have_clients(kind)
+        return made[where]
 
     yield make
     for each in made.values():

@@ -75,22 +75,21 @@ class KeyedExchange:
             queries=self.queries,
             keys=self.keys[who],
             server_key=self.server.public,
-            connect_ms=60_000,
-            timeout_ms=60_000,
-            heartbeat_ms=30_000,
-            **options,
+            **({"connect_ms": 60_000, "timeout_ms": 60_000, "heartbeat_ms": 30_000} | options),
         )
 
     def until(self, who: str, outcome: str) -> None:
         """Wait for what comes of a new session of `who` that asks one question."""
-        deadline = time.monotonic() + 120
-        while (found := self._try(who)) != outcome:
+        deadline, patience_ms = time.monotonic() + 120, 1_000
+        while (found := self._try(who, patience_ms)) != outcome:
             assert time.monotonic() < deadline, (who, found)
+            if found == "not answered":  # one of both does not know the key yet, or has no time
+                patience_ms *= 2
             time.sleep(0.1)
 
-    def _try(self, who: str) -> str:
+    def _try(self, who: str, patience_ms: int) -> str:
         try:
-            with self.client(who, 5) as client:
+            with self.client(who, 5, connect_ms=patience_ms, timeout_ms=patience_ms) as client:
                 client.query.status()
         except (SecurityError, LogonRefused):
             return "refused"

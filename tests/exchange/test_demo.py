@@ -41,7 +41,7 @@ def demo(*words: str) -> subprocess.Popen[str]:
 @pytest.mark.req("B006", "B007")
 def test_demo_trades_and_ends_with_an_audit_that_agrees(tmp_path: Path) -> None:
     """Lines while it runs, since this is no terminal; orders rest, trade and are cancelled; exit code 0."""
-    process = demo("--seconds", "6", "--rate", "4000", "--data", str(tmp_path / "data"))
+    process = demo("--seconds", "3", "--rate", "4000", "--data", str(tmp_path / "data"))
     out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     lines = out.splitlines()

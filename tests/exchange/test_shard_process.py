@@ -25,7 +25,8 @@ from tests.exchange.worlds import Market, ProcessWorld
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessWorld]:
     """Give an exchange with a shard."""
-    made = ProcessWorld("sync", tmp_path_factory.mktemp("x"), 1, "limits.queue_ttl_ms=600000")
+    settings = ("limits.queue_ttl_ms=600000", "matching.heartbeat_timeout_ms=5000")
+    made = ProcessWorld("sync", tmp_path_factory.mktemp("x"), 1, *settings)
     yield made
     made.close()
 

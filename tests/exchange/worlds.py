@@ -18,6 +18,7 @@ from exchange.client import Client
 from exchange.embedded import Exchange
 from exchange.observability import StatsReader, StatsUnavailable, stats_path
 from tests.exchange.clients import Connector
+from tests.exchange.commands import exchange
 from tests.exchange.proxy import Proxy
 
 WAIT_S = 120.0
@@ -187,7 +188,14 @@ STAGES = (
 
 
 class ProcessWorld:
-    """`exchange up`: a supervisor with a core and a replica; each client goes through a proxy."""
+    """`exchange up`: a supervisor with a core and a replica; each client goes through a proxy.
+
+    Args:
+        kind: Of its first clients.
+        directory: For all its files.
+        shard: What matches the instruments; 0: the core itself.
+        settings: Further ones, as `--set` takes them.
+    """
 
     def __init__(self, kind: str, directory: Path, shard: int = 0, *settings: str) -> None:
         self.shard = shard
@@ -195,7 +203,6 @@ class ProcessWorld:
         self._directory = directory
         self._data = directory / "data"
         self._run = self._data / "run"
-        self._kind = kind
         self._connector = Connector(kind)
         self._proxies: dict[str, Proxy] = {}
         self._log = (directory / "log").open("wb")
@@ -217,8 +224,14 @@ class ProcessWorld:
             self._process.wait()
             raise
 
+    def have_clients(self, kind: str) -> None:
+        """From now on clients are of this kind."""
+        if self._connector.kind != kind:
+            self._connector.close()
+            self._connector = Connector(kind)
+
     def client(self, name: str, **options: Any) -> Any:
-        """A client of either kind, over a socket."""
+        """A client, over a socket."""
         if name not in self._proxies:
             path = self._directory / f"p{len(self._proxies)}.sock"
             self._proxies[name] = Proxy(path, self._run / "orders.sock")
@@ -272,7 +285,7 @@ class ProcessWorld:
     def done(self) -> None:
         """Close the clients of one test."""
         self._connector.close()
-        self._connector = Connector(self._kind)
+        self._connector = Connector(self._connector.kind)
 
     def close(self) -> None:
         """Stop in an orderly way, and see that a replay gives what was live."""
@@ -283,6 +296,4 @@ class ProcessWorld:
         code = self._process.wait(120)
         self._log.close()
         assert code == 0, (self._directory / "log").read_text()
-        verify = [sys.executable, "-m", "exchange.cli", "verify", str(self._data)]
-        outcome = subprocess.run(verify, capture_output=True, text=True, timeout=120, check=False)
-        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+        exchange("verify", str(self._data))

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, text
 
 from exchange.bus.log.embedded.groups import EmbeddedGroup
 from exchange.bus.log.embedded.writer import EmbeddedWriter
@@ -156,7 +156,7 @@ def reset(store_url: str, prepared: Path, root: Path) -> None:
         shutil.rmtree(store_url)
         shutil.copytree(prepared / "stores", store_url)
         return
-    engine = create_engine(store_url.replace("postgresql:", "postgresql+psycopg:"))
+    engine = engine_of(store_url)
     tables = [*METADATA.tables, "applied", "totals"]
     with engine.begin() as connection:
         names = ", ".join(f"matching.{table}" for table in tables)
@@ -164,8 +164,15 @@ def reset(store_url: str, prepared: Path, root: Path) -> None:
     engine.dispose()
 
 
-def warm(directory: Path) -> None:
+def engine_of(store_url: str) -> Engine:
+    """Of a PostgreSQL server; it connects when it is used."""
+    return create_engine(store_url.replace("postgresql:", "postgresql+psycopg:"))
+
+
+def warm(store_url: str, directory: Path) -> None:
     """Loads what every life needs, once for all of them; without a socket or a thread."""
+    if "://" in store_url:
+        engine_of(store_url).dispose()  # the driver
     schema = decode_events(encode_events([placed(1, 1)]), 1, 1)
     assert schema[0].event_type == "OrderPlaced"
     with open_store(directory, "matching", TABLES) as store, store.read() as tx:
@@ -180,7 +187,7 @@ def main(arguments: Sequence[str]) -> None:
     assert apart(lambda: prepare(store_url, prepared / "world")) == 0
     if "://" not in store_url:
         shutil.copytree(store_url, prepared / "stores")
-    warm(prepared / "warm")
+    warm(store_url, prepared / "warm")
     gc.freeze()
     for kill_at in (0, *range(1, 10_000, int(arguments[2]))):
         assert apart(lambda: reset(store_url, prepared, root)) == 0

@@ -81,11 +81,11 @@ def test_metrics_of_all_processes_are_one_page(up: Up) -> None:
     """By Prometheus' strict parser; each process in it; all of it described; edges, followers, log, group."""
 
     def whole() -> str:
-        """The page, when all have answered in time."""
+        """The page, when all have answered in time, and the audit, which starts last, has begun to follow."""
         status, kind, text = get(up, "/metrics", OPENMETRICS)
         assert (status, kind) == (200, f"{OPENMETRICS}; charset=utf-8")
         answered = [f'exchange_process_up{{process="{name}"}} 1\n' in text for name in PROCESSES]
-        return text if all(answered) else ""
+        return text if all(answered) and 'follower_sequence{process="audit"}' in text else ""
 
     text = until(whole, "not all answer")
     families = {family.name: family for family in parse_openmetrics(text)}  # type: ignore[no-untyped-call]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.client import Client
+from tests.exchange.commands import Done, exchange
 from tests.exchange.worlds import SMALL
 
 _WAIT_S = 240.0
@@ -89,16 +90,9 @@ class Running:
         return self.process.wait(_WAIT_S)
 
 
-def promote(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """`exchange promote`."""
-    command = [sys.executable, "-m", "exchange.cli", "promote", str(data), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=_WAIT_S, check=False)
-
-
-def verify(data: Path) -> subprocess.CompletedProcess[str]:
-    """`exchange verify`."""
-    command = [sys.executable, "-m", "exchange.cli", "verify", str(data)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=_WAIT_S, check=False)
+def promote(data: Path) -> Done:
+    """`exchange promote`, which may be refused."""
+    return exchange("promote", str(data), check=None)
 
 
 def open_market(operator: Client) -> None:

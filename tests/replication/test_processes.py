@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,8 @@ from exchange.domain.enums import Durability
 from exchange.errors import DeadlineExceeded
 from exchange.runtime.exits import ExitCode
 from tests.core_loop.bench_table import order
-from tests.replication.processes import Running, open_market, promote, verify
+from tests.exchange.commands import exchange
+from tests.replication.processes import Running, open_market, promote
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def test_standby_takes_over_and_every_acknowledged_order_is_there(leader: Runnin
         assert promote(standby.data).returncode == 1  # it leads already
     finally:
         assert standby.stop() == 0
-    assert verify(standby.data).returncode == 0
+    exchange("verify", str(standby.data))
     again = Running.standby(standby.data, leader.data)  # it led, and leads again
     with again.client() as client:
         client.load_instruments()
@@ -61,8 +60,7 @@ def test_standby_takes_over_and_every_acknowledged_order_is_there(leader: Runnin
 def test_standby_lets_nobody_in_and_is_not_promoted_out_of_sync(leader: Running, tmp_path: Path) -> None:
     """NOT_LEADER for a client; NOT_IN_SYNC for an operator while the leader does not wait for it."""
     with leader.client() as operator:
-        solo = [sys.executable, "-m", "exchange.cli", "solo", "--data", str(leader.data)]
-        assert subprocess.run(solo, timeout=240, check=False).returncode == 0
+        exchange("solo", "--data", str(leader.data))
         open_market(operator)
         standby = Running.standby(tmp_path / "b", leader.data)
         try:
@@ -122,14 +120,12 @@ def test_standby_begins_with_a_snapshot_where_the_first_records_are_gone(tmp_pat
     small = ("--set", "limits.segment_bytes=4198400", "--set", "limits.journal_bytes=8396800")
     leader = Running.leader(data, *small)
     try:
-        solo = [sys.executable, "-m", "exchange.cli", "solo", "--data", str(data)]
-        assert subprocess.run(solo, timeout=240, check=False).returncode == 0
+        exchange("solo", "--data", str(data))
         with leader.client() as client:
             open_market(client)
             client.load_instruments()
             _fill(client)
-        snapshot = [sys.executable, "-m", "exchange.cli", "snapshot", "--data", str(data)]
-        assert subprocess.run(snapshot, timeout=240, check=False).returncode == 0
+        exchange("snapshot", "--data", str(data))
         assert not (data / "journal" / f"{1:020d}.journal").exists()
         standby = Running.standby(tmp_path / "b", data)
         try:
@@ -138,12 +134,11 @@ def test_standby_begins_with_a_snapshot_where_the_first_records_are_gone(tmp_pat
             with leader.client("other") as client:
                 client.load_instruments()
                 assert client.limit("A-B", "sell", 1, 900, account=1).ok
-                off = [sys.executable, "-m", "exchange.cli", "solo", "--off", "--data", str(data)]
-                assert subprocess.run(off, timeout=240, check=False).returncode == 0
+                exchange("solo", "--off", "--data", str(data))
                 assert client.limit("A-B", "sell", 1, 901, account=1).durability is Durability.REPLICA
         finally:
             assert standby.stop() == 0
-        assert verify(standby.data).returncode == 0
+        exchange("verify", str(standby.data))
     finally:
         leader.stop()
 

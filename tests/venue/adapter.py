@@ -30,6 +30,8 @@ from tests.oracle.words import EVENT_KINDS
 
 Records = npt.NDArray[np.void]
 Command = Mapping[str, Any]
+Fields = dict[str, Any]
+"""Those of a record by name, as plain objects: ten times as quick as to ask the record for each."""
 
 FAMILY_NUMBERS = numbered(FAMILIES) | {SHARD_EVENTS: 10}
 KINDS = {family: numbered(words) for family, words in ACTIONS.items()} | {SHARD_EVENTS: numbered(EVENT_KINDS)}
@@ -45,6 +47,10 @@ DTYPES = {
     "instruments": arrays.INSTRUMENT_COMMAND,
     "administration": arrays.ADMIN_COMMAND,
     SHARD_EVENTS: arrays.SHARD_EVENT,
+}
+ZEROS = {
+    family: dict(zip(dtype.names or (), np.zeros((), dtype).tolist(), strict=True))
+    for family, dtype in DTYPES.items()
 }
 SCOPE_BITS = {"scope_instrument": 1 << 10, "scope_side": 1 << 12}
 ORDER_BITS = PRESENT | PRESENT_REPLACE | {"quote_qty": 1 << 13}
@@ -66,16 +72,22 @@ REPORT_WORDS = {
     "time_in_force": ENUMS["time_in_force"],
 }
 REPORT_FLAGS = {"price": 1, "stop_price": 2, "duplicate": 4, "limit": 8, "kept": 16, "unposted": 32}
+REPORT_NUMBERS = [name for name, value in EMPTY_REPORT.items() if value == 0 and value is not False]
+ANSWER_NUMBERS = [
+    name
+    for name, value in EMPTY_ANSWER.items()
+    if value == 0 and value is not False and name != "transfer_id"
+]
 ANSWER_FLAGS = {"duplicate": 1, "balance": 2, "detail": 4}
 
 
-def write_text(row: np.void, name: str, text: str) -> None:
-    """An ASCII id, padded with zeros, in one part or two."""
+def write_text(fields: Fields, name: str, text: str) -> None:
+    """An ASCII id, in one part or two."""
     data = text.encode("latin-1")
-    if name in (row.dtype.names or ()):
-        row[name] = data
+    if name in fields:
+        fields[name] = data
     else:
-        row[f"{name}_head"], row[f"{name}_tail"] = data[:16], data[16:]
+        fields[f"{name}_head"], fields[f"{name}_tail"] = data[:16], data[16:]
 
 
 def is_present(family: str, command: Command, name: str) -> bool:
@@ -83,24 +95,27 @@ def is_present(family: str, command: Command, name: str) -> bool:
     return name in command and not (family == "orders" and name == "qty" and command["kind"] == "new")
 
 
-def write(row: np.void, family: str, command: Command, junk: int) -> None:
-    """One command into one record. Absent fields hold junk: no absent value may be read."""
+def write(family: str, command: Command, junk: int) -> tuple[Any, ...]:
+    """One command as the fields of a record. Absent ones hold junk: no absent value may be read."""
+    fields = dict(ZEROS[family])
     present = int(command.get("extra_present", 0))
     for name, bit in BITS[family].items():
         if is_present(family, command, name):
             present |= bit
-        elif name in (row.dtype.names or ()) and name not in command and name != "qty":
-            row[name] = junk % 127
+        elif name in fields and name not in command and name != "qty":
+            fields[name] = junk % 127
     for name, bit in SCOPE_BITS.items():
         present |= bit if name in command else 0
     for name, value in command.items():
         if name in TEXTS:
-            write_text(row, name, value)
+            write_text(fields, name, value)
         elif name in ("transfer_id", "reservation_id"):
-            row[name] = [value % 2**64, value >> 64]
+            fields[name] = [value % 2**64, value >> 64]
         elif name not in ("extra_present", *SCOPE_BITS):
-            row[name] = number(family, name, value)
-    row["present"] = present
+            assert name in fields, name
+            fields[name] = number(family, name, value)
+    fields["present"] = present
+    return tuple(fields.values())
 
 
 def number(family: str, name: str, value: Any) -> int:
@@ -119,7 +134,7 @@ def rows(family: str, commands: Sequence[Command], first: int) -> Records:
         if family == SHARD_EVENTS:
             write_shard_event(array[i], command)
             continue
-        write(array[i], family, command, first + i)
+        array[i] = write(family, command, first + i)
     return array
 
 
@@ -173,61 +188,63 @@ def word(names: dict[str, int], value: int) -> str | int | None:
     return next((name for name, each in names.items() if each == value), value)
 
 
-def read_text(row: np.void, name: str) -> str:
+def read(records: Records) -> list[Fields]:
+    """Records as their fields."""
+    names = records.dtype.names or ()
+    return [dict(zip(names, row, strict=True)) for row in records.tolist()]
+
+
+def read_text(fields: Fields, name: str) -> str:
     """An ASCII id."""
-    names = row.dtype.names or ()
-    parts = (name,) if name in names else (f"{name}_head", f"{name}_tail")
-    return b"".join(np.asarray(row[part]).tobytes() for part in parts).rstrip(b"\0").decode("latin-1")
+    if name in fields:
+        whole: bytes = fields[name]
+    else:
+        whole = (fields[f"{name}_head"].ljust(16, b"\0") + fields[f"{name}_tail"]).rstrip(b"\0")
+    return whole.decode("latin-1")
 
 
-def flagged(row: np.void, value: Any, bit: int, empty: Any) -> Any:
+def flagged(row: Fields, value: Any, bit: int, empty: Any) -> Any:
     """A value that counts where its flag is set; without the flag it has to be zero."""
-    if int(row["flags"]) & bit:
+    if row["flags"] & bit:
         return value
     return None if value == empty else ("without its flag", value)
 
 
-def report(row: np.void) -> Report:
+def report(row: Fields) -> Report:
     """One execution report as the plain venue tells it."""
-    found: Report = {
-        name: int(row[name]) for name, value in EMPTY_REPORT.items() if value == 0 and value is not False
-    }
-    found |= {name: word(words, int(row[name])) for name, words in REPORT_WORDS.items()}
+    found: Report = {name: row[name] for name in REPORT_NUMBERS}
+    found |= {name: word(words, row[name]) for name, words in REPORT_WORDS.items()}
     found |= {name: read_text(row, name) for name in ("client_order_id", "correlation_id")}
     for name in ("price", "stop_price"):
-        found[name] = flagged(row, int(row[name]), REPORT_FLAGS[name], 0)
-    numbers = (int(row["limit_value"]), int(row["limit_asked"]))
+        found[name] = flagged(row, row[name], REPORT_FLAGS[name], 0)
+    numbers = (row["limit_value"], row["limit_asked"])
     found["limit"] = flagged(row, numbers, REPORT_FLAGS["limit"], (0, 0))
     for name in ("duplicate", "kept", "unposted"):
-        found[name] = bool(int(row["flags"]) & REPORT_FLAGS[name])
-    assert int(row["flags"]) < 64
-    assert not int(row["reserved0"])
-    assert not np.any(row["reserved1"])
+        found[name] = bool(row["flags"] & REPORT_FLAGS[name])
+    assert row["flags"] < 64
+    assert not row["reserved0"]
+    assert not any(row["reserved1"])
     return found
 
 
-def answer(row: np.void) -> Report:
+def answer(row: Fields) -> Report:
     """One answer as the plain venue tells it."""
-    found: Report = {
-        name: int(row[name])
-        for name, value in EMPTY_ANSWER.items()
-        if value == 0 and value is not False and name != "transfer_id"
-    }
-    found["family"] = word(FAMILY_NUMBERS, int(row["family"]))
-    found["kind"] = word(KINDS[str(found["family"])], int(row["kind"])) or 0
-    found["reject"] = word(REJECTS, int(row["reject"]))
+    found: Report = {name: row[name] for name in ANSWER_NUMBERS}
+    found["family"] = word(FAMILY_NUMBERS, row["family"])
+    found["kind"] = word(KINDS[str(found["family"])], row["kind"]) or 0
+    found["reject"] = word(REJECTS, row["reject"])
     found["transfer_id"] = int(row["transfer_id"][0]) + (int(row["transfer_id"][1]) << 64)
-    balance = (int(row["total"]), int(row["reserved"]), int(row["version"]))
+    balance = (row["total"], row["reserved"], row["version"])
     found["balance"] = flagged(row, balance, ANSWER_FLAGS["balance"], (0, 0, 0))
-    detail = (int(row["detail_value"]), int(row["detail_asked"]))
+    detail = (row["detail_value"], row["detail_asked"])
     found["detail"] = flagged(row, detail, ANSWER_FLAGS["detail"], (0, 0))
-    found["duplicate"] = bool(int(row["flags"]) & ANSWER_FLAGS["duplicate"])
+    found["duplicate"] = bool(row["flags"] & ANSWER_FLAGS["duplicate"])
     found["correlation_id"] = read_text(row, "correlation_id")
-    assert int(row["flags"]) < 8
+    assert row["flags"] < 8
     return found
 
 
 def told(reports: Records, answers: Records) -> list[Report]:
     """Both outputs of a batch in their causal order."""
-    found = [report(row) for row in reports] + [answer(row) for row in answers]
+    found = [report(row) for row in read(reports)] + [answer(row) for row in read(answers)]
     return sorted(found, key=lambda record: int(record["event_sequence"]))

@@ -127,7 +127,7 @@ class Pair:
 
     def compare_runner(self, family: str, timestamp: int, commands: Sequence[Command]) -> None:
         """The venue that has the engines of shards tells the same, and they made what the plain ones did."""
-        self.runner.apply(family, timestamp, commands)
+        self.runner.take(family, timestamp, commands)
         assert self.runner.venue.event_digest == self.core.venue.event_digest
         outboxes = {number: shard.outbox for number, shard in self.oracle.shards.items()}
         for number, found in self.runner.outboxes().items():

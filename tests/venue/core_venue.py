@@ -8,7 +8,17 @@ from cmatch._core import ALL_SHARDS, Venue
 from tests.oracle.venue.model import Report, Sizes
 from tests.oracle.venue.shards import Wire
 from tests.oracle.venue.words import MAX_INT64
-from tests.venue.adapter import FAMILY_NUMBERS, REPORT_WORDS, read_text, rows, shard_event, told, word
+from tests.venue.adapter import (
+    FAMILY_NUMBERS,
+    REPORT_WORDS,
+    Records,
+    read,
+    read_text,
+    rows,
+    shard_event,
+    told,
+    word,
+)
 
 Command = Mapping[str, Any]
 View = dict[Any, Any]
@@ -38,9 +48,13 @@ class CoreVenue:
 
     def apply(self, family: str, timestamp: int, commands: Sequence[Command]) -> list[Report]:
         """One batch, with the next sequence."""
+        return told(*self.take(family, timestamp, commands))
+
+    def take(self, family: str, timestamp: int, commands: Sequence[Command]) -> tuple[Records, Records]:
+        """The same; what is told stays reports and answers as they are."""
         first = self.venue.sequence + 1
         records = rows(family, commands, first)
-        return told(*self.venue.apply(FAMILY_NUMBERS[family], first, timestamp, records))
+        return self.venue.apply(FAMILY_NUMBERS[family], first, timestamp, records)
 
     # --- views, in the form that compare gives the plain venue's --------------------------------------
 
@@ -77,15 +91,15 @@ class CoreVenue:
     def open_orders(self, account: int) -> View:
         """By order id."""
         return {
-            int(row["order_id"]): (
-                word(REPORT_WORDS["order_status"], int(row["order_status"])),
-                int(row["order_qty"]),
-                int(row["cum_qty"]),
-                int(row["leaves_qty"]),
+            row["order_id"]: (
+                word(REPORT_WORDS["order_status"], row["order_status"]),
+                row["order_qty"],
+                row["cum_qty"],
+                row["leaves_qty"],
                 read_text(row, "client_order_id"),
-                int(row["reserved"]),
+                row["reserved"],
             )
-            for row in self.venue.open_orders(account)
+            for row in read(self.venue.open_orders(account))
         }
 
     def outboxes(self) -> dict[int, list[Wire]]:
