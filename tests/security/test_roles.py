@@ -62,6 +62,7 @@ ACCOUNT_QUERIES = {
     "risk.LimitsRequest",
     "history.HistoryOrdersRequest",
     "history.HistoryExecutionsRequest",
+    "settlement.SettlementsRequest",
 }
 MARKET_QUERIES = {
     f"matching.{name}Request" for name in ("BookTop", "BookLevels", "BookOrders", "Trades", "Instruments")
@@ -185,6 +186,7 @@ def test_every_process_has_the_service_account_that_it_needs_and_nothing_more() 
         "history": {Permission.READ_ACCOUNTS, Permission.READ_MARKET, Permission.READ_STATUS},
         "standby": {Permission.FOLLOW},
         "admin": permissions_of({"admin"}),
+        "settlement": permissions_of({"admin"}),
         "marketdata": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
         "marketquery": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
         "gateway": {
