@@ -244,8 +244,7 @@ void define_counters(VenueClass& venue) {
   counter("next_timer", [](const Venue& v) { return v.next_timer(); });
   counter("away", [](const Venue& v) { return v.away(); });
   counter("solo", [](const Venue& v) { return v.solo(); });
-  counter("settled_by_service",
-          [](const Venue& v) { return v.settlement() == SettlementMode::by_service; });
+  counter("settled_by_service", [](const Venue& v) { return v.settlement() == SettlementMode::by_service; });
   counter("unposted_trades", [](const Venue& v) { return v.unposted_trades(); });
   counter("queue_room", [](const Venue& v) { return v.queue_room(); });
 }

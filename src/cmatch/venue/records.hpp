@@ -72,8 +72,8 @@ enum class LedgerAction : std::uint16_t {
   withdraw = 2,
   transfer = 3,
   reserve = 4,
-  post = 5,      // of a reservation: `amount` leaves for counter_account, the rest is freed
-  void_hold = 6, // of a reservation: all is freed
+  post = 5,       // of a reservation: `amount` leaves for counter_account, the rest is freed
+  void_hold = 6,  // of a reservation: all is freed
   post_trade = 7, // of a trade that waits for its settlement: both sides and their fees
 };
 
@@ -164,11 +164,11 @@ enum class AdminAction : std::uint16_t {
   lose_session = 5,
   set_countdown = 6,
   tick = 7,
-  set_stage = 8,      // the matching stage, or that of a shard, is away (flag 1) or back (flag 0)
-  set_collateral = 9, // how an asset counts as collateral
-  set_policy = 10,    // flag: ValidationPolicy
-  set_solo = 11,      // flag 1: answers do not wait for a standby, 0: they do again
-  promote = 12,       // the sequencer's own: a standby leads from here on, alone
+  set_stage = 8,       // the matching stage, or that of a shard, is away (flag 1) or back (flag 0)
+  set_collateral = 9,  // how an asset counts as collateral
+  set_policy = 10,     // flag: ValidationPolicy
+  set_solo = 11,       // flag 1: answers do not wait for a standby, 0: they do again
+  promote = 12,        // the sequencer's own: a standby leads from here on, alone
   set_settlement = 13, // flag: SettlementMode; when trades are posted
 };
 
@@ -359,11 +359,11 @@ struct Answer {
   std::uint64_t event_sequence;
   std::int64_t timestamp;
   std::uint64_t transfer_id[2]; // post_trade: the trade's id
-  std::int64_t total;        // where flags say kAnswerBalance: the balance after the command
-  std::int64_t reserved;     // of that total
-  std::uint64_t version;     // of that balance
-  std::int64_t detail_value; // kAnswerDetail: what there is
-  std::int64_t detail_asked; // kAnswerDetail: what was asked
+  std::int64_t total;           // where flags say kAnswerBalance: the balance after the command
+  std::int64_t reserved;        // of that total
+  std::uint64_t version;        // of that balance
+  std::int64_t detail_value;    // kAnswerDetail: what there is
+  std::int64_t detail_asked;    // kAnswerDetail: what was asked
   char correlation_id[40];
 };
 

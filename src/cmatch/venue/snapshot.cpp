@@ -438,8 +438,7 @@ void write_sizes(const VenueLimits& limits, Writer& out) {
         limits.ledger.max_transfers, std::uint64_t{limits.max_positions},
         std::uint64_t{limits.max_client_ids}, std::uint64_t{limits.max_recent_orders},
         std::uint64_t{limits.max_sessions}, std::uint64_t{limits.queue_capacity},
-        std::uint64_t{limits.max_unposted_trades},
-        static_cast<std::uint64_t>(limits.queue_ttl)})
+        std::uint64_t{limits.max_unposted_trades}, static_cast<std::uint64_t>(limits.queue_ttl)})
     out.put(size);
 }
 

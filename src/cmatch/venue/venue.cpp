@@ -18,13 +18,17 @@ namespace {
 
 VenueLimits checked(const VenueLimits& limits) {
   constexpr std::uint32_t kMost = 1u << 28;
-  const std::pair<const char*, std::uint64_t> sizes[] = {
-      {"max_accounts", limits.ledger.max_accounts},   {"max_assets", limits.ledger.max_assets},
-      {"max_balances", limits.ledger.max_balances},   {"max_holds", limits.ledger.max_holds},
-      {"max_transfers", limits.ledger.max_transfers}, {"max_positions", limits.max_positions},
-      {"max_client_ids", limits.max_client_ids},      {"max_recent_orders", limits.max_recent_orders},
-      {"max_sessions", limits.max_sessions},          {"queue_capacity", limits.queue_capacity},
-      {"max_unposted_trades", limits.max_unposted_trades}};
+  const std::pair<const char*, std::uint64_t> sizes[] = {{"max_accounts", limits.ledger.max_accounts},
+                                                         {"max_assets", limits.ledger.max_assets},
+                                                         {"max_balances", limits.ledger.max_balances},
+                                                         {"max_holds", limits.ledger.max_holds},
+                                                         {"max_transfers", limits.ledger.max_transfers},
+                                                         {"max_positions", limits.max_positions},
+                                                         {"max_client_ids", limits.max_client_ids},
+                                                         {"max_recent_orders", limits.max_recent_orders},
+                                                         {"max_sessions", limits.max_sessions},
+                                                         {"queue_capacity", limits.queue_capacity},
+                                                         {"max_unposted_trades", limits.max_unposted_trades}};
   for (const auto& [name, size] : sizes)
     if (size < 1 || size > kMost)
       throw std::invalid_argument(std::string(name) + " must be from 1 to 268435456");
