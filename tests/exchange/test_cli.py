@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.cli import COMMANDS, main
+from exchange.cli import COMMANDS, main, up
 from exchange.cli.admin import WHATS
 from exchange.cli.common import plain, settings_of, table
 from exchange.config import Settings
@@ -148,6 +148,37 @@ def test_settings_of_a_supervisor_reach_its_children_whole(tmp_path: Path) -> No
     assert (settings.limits.accounts, settings.core.cpu, settings.endpoints.metrics) == (1234, 1, "")
     assert settings_of_json(settings_as_json(settings)) == settings
     assert isinstance(settings, Settings)
+
+
+def test_services_beside_the_core_are_named_and_settings_that_are_said_count(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`--with all` has every one, `--with NAME` that one, and `--set` the last word."""
+    seen: list[Settings] = []
+
+    def supervise(settings: Settings, _: object) -> int:
+        seen.append(settings)
+        return 0
+
+    monkeypatch.setattr(up, "supervise", supervise)
+    words = ["up", "--data", str(tmp_path / "d")]
+    assert main([*words, "--with", "all", "--set", "settlement.enabled=false"]) == 0
+    assert main([*words, "--with", "history", "--with", "gateway"]) == 0
+    assert main(words) == 0
+
+    def enabled(settings: Settings) -> set[str]:
+        of = {
+            "admin": settings.admin.enabled,
+            "gateway": settings.gateway.enabled,
+            "history": settings.history.enabled,
+            "marketdata": settings.market_data.enabled,
+            "settlement": settings.settlement.enabled,
+        }
+        assert of.keys() == up.SERVICES.keys()
+        return {name for name, on in of.items() if on}
+
+    everything = set(up.SERVICES)
+    assert [enabled(each) for each in seen] == [everything - {"settlement"}, {"history", "gateway"}, set()]
 
 
 def test_topology_hosts_every_service_and_each_query_has_one_service() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from typing import Final
 
 from exchange.cli.common import add_settings, settings_of
 from exchange.topology.all_in_one import run_all
@@ -15,10 +16,28 @@ process and a read replica under a supervisor, which starts again what falls ove
 and /health. One line of the log an event goes to standard error; where to connect is printed, and
 written to DIR/run/exchange.json. A second `up` on the same directory is refused."""
 
+SERVICES: Final[Mapping[str, str]] = {
+    "admin": "admin.enabled",
+    "gateway": "gateway.enabled",
+    "history": "history.enabled",
+    "marketdata": "market_data.enabled",
+    "settlement": "settlement.enabled",
+}
+"""What runs beside the core where somebody wants it, by the setting that says so."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     add_settings(parser)
+    parser.add_argument(
+        "--with",
+        dest="services",
+        action="append",
+        default=[],
+        choices=["all", *SERVICES],
+        metavar="SERVICE",
+        help=f"with a service beside the core: {', '.join(SERVICES)}, or all; may be repeated",
+    )
     parser.add_argument(
         "--all-in-one", action="store_true", help="one process, without a supervisor: for tests, notebooks"
     )
@@ -26,14 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs until stopped; returns the exit code of what could not be helped, or 0."""
+    wanted = SERVICES if "all" in options.services else dict.fromkeys(options.services)
+    options.set = [*(f"{SERVICES[name]}=true" for name in wanted), *options.set]  # what --set says counts
     settings = settings_of(options)
     if options.all_in_one:
         return run_all(settings)
 
     def say(endpoints: Mapping[str, str]) -> None:
+        width = max(map(len, endpoints))
         for name, endpoint in endpoints.items():
-            print(f"{name:<8} {endpoint}")
-        print(f"ready    data in {settings.data_directory}")
+            print(f"{name:<{width}}  {endpoint}")
+        print(f"{'ready':<{width}}  data in {settings.data_directory}")
         sys.stdout.flush()
 
     return supervise(settings, say)
