@@ -12,6 +12,7 @@ from sqlalchemy import Table, inspect, select
 from cmatch.rejects import RejectCode
 from exchange.bus.log.events import events_of
 from exchange.domain.contracts.admin import FeeScheduleRecord, FeeTier, ProviderRecord, TenantRecord
+from exchange.domain.enums import AdminAction, InstrumentAction
 from exchange.domain.events import (
     ChangeExplained,
     Entity,
@@ -21,6 +22,8 @@ from exchange.domain.events import (
     TenantSet,
     find_event_type,
 )
+from exchange.domain.events.catalogue import ADMIN_EVENTS, INSTRUMENT_EVENTS, EventType
+from exchange.domain.messages import AdminCommand, InstrumentCommand
 from exchange.domain.queries import AdminChangeRow, AdminChangesRequest
 from exchange.errors import RpcError, RpcStatus
 from exchange.runtime.caller import OPERATOR, Caller
@@ -28,6 +31,7 @@ from exchange.runtime.changes import CHANGES as CHANGES_TOPIC
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.outbox import Outbox
 from exchange.services.admin import queries
+from exchange.services.admin.changing import change_of
 from exchange.services.admin.desk import RECORDS, go_on
 from exchange.services.admin.service import SPEC
 from exchange.services.admin.store import take, take_changes
@@ -216,3 +220,31 @@ def test_rows_are_the_fold_of_the_log_whatever_is_redelivered(
         records = read_all(log, TABLE.full_name(RECORDS))
     assert [each.batch.first_seq for each in records] == [1, 2, 3, 4, 5]
     assert events_of(records[-1])[0].payload == told
+
+
+@pytest.mark.parametrize("event_type", [*INSTRUMENT_EVENTS.items(), *ADMIN_EVENTS.items()], ids=str)
+def test_every_event_of_an_administrator_is_a_change_of_something(
+    event_type: tuple[InstrumentAction | AdminAction, EventType],
+) -> None:
+    """One that the service did not know would end among its dead letters."""
+    kind, about = event_type
+    if isinstance(kind, AdminAction):
+        payload: AdminCommand | InstrumentCommand = AdminCommand(kind=kind, actor="ann")
+    else:
+        payload = InstrumentCommand(kind=kind, actor="ann")
+    change = change_of(
+        Event(
+            event_id="",
+            event_type=about.name,
+            event_version=1,
+            occurred_at=1,
+            producer="admin",
+            tenant_id="0",
+            correlation_id="c",
+            causation_id="c",
+            entity=Entity(entity_type=about.entity, entity_id="x"),
+            payload=payload,
+        )
+    )
+    assert change.who == "ann"
+    assert change.entity_type

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, inspect, select, text
 
+from cmatch.frames import CommandHeader, encode_commands
 from exchange.domain.enums import Side
 from exchange.domain.events import TradeExecuted
 from exchange.domain.queries import SettlementsRequest
 from exchange.errors import InvalidEvent, RpcError, ServiceUnavailableError
+from exchange.runtime.administrative import administrative
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.event_run import EventRun, run_of
@@ -210,3 +212,11 @@ def test_a_tenant_sees_its_own_sides_and_nothing_of_others(exchange: Exchange, s
         row.trade_id for row in everything if BOB in (row.buyer, row.seller)
     }
     assert {row.trade_id for row in everything if row.settled_at} == set(range(1, posted + 1))
+
+
+def test_postings_are_no_acts_of_administrators(exchange: Exchange) -> None:
+    """The audit log of these has deposits, not what settlement does for every trade."""
+    admin = exchange.writer.make.admin
+    posts, gift = admin.post_trades([(1, 0, 0), (2, 1, -1)]), admin.deposit("BTC", "1", account=ALICE)
+    written = [encode_commands(each.family, each.rows, CommandHeader(0, 1, 1, 1)) for each in (posts, gift)]
+    assert [len(administrative(payload)) for payload in written] == [0, 1]

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from cmatch.frames import CommandList, decode_commands
-from exchange.domain.enums import AdminAction
+from exchange.domain.enums import AdminAction, LedgerAction
 from exchange.domain.messages import AdminCommand, CommandFrame, InstrumentCommand, LedgerCommand
 from exchange.schema.codec import decode_command_frame
 
@@ -34,6 +34,8 @@ def administrative(payload: bytes) -> tuple[tuple[int, Command], ...]:
         return ()
     if family is CommandList.ADMINISTRATION and np.isin(rows["kind"], _NOT_ADMINISTRATIVE).all():
         return ()
+    if family is CommandList.LEDGER and (rows["kind"] == int(LedgerAction.POST_TRADE)).all():
+        return ()  # settlement's, which has a row of each
     frame: CommandFrame = decode_command_frame(payload, limit=_PAYLOAD_BYTES_MAX)
     return tuple(
         (place, command)
@@ -41,4 +43,5 @@ def administrative(payload: bytes) -> tuple[tuple[int, Command], ...]:
         if isinstance(command, LedgerCommand | InstrumentCommand | AdminCommand)
         # Kinds are numbers: one of another family may be equal to one of these.
         and not (isinstance(command, AdminCommand) and command.kind in _NOT_ADMINISTRATIVE)
+        and not (isinstance(command, LedgerCommand) and command.kind is LedgerAction.POST_TRADE)
     )

@@ -161,6 +161,7 @@ _ADMINISTRATION: Final[Mapping[AdminAction, Callable[[AdminCommand], tuple[str, 
         {"away": bool(of.flag)},
     ),
     AdminAction.SET_SOLO: lambda of: ("Solo", VENUE, {"on": bool(of.flag)}),
+    AdminAction.SET_SETTLEMENT: lambda of: ("SettlementMode", VENUE, {"by_service": bool(of.flag)}),
 }
 
 

@@ -27,7 +27,7 @@ from exchange.services.settlement.tables import POSTINGS, PROGRESS, TRADES
 from exchange.services.settlement.telling import NAME, told_of
 from exchange.storage.sql import Transaction
 
-_LOOK_S: Final = 0.02
+_LOOK_S: Final = 0.05
 _LADDER_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 _CONNECT_MS: Final = 2_000
 _ANSWER_MS: Final = 10_000
@@ -115,7 +115,9 @@ class Poster:
 
     def _waiting(self) -> list[dict[str, Any]]:
         with self._store.read() as tx:
-            posted = tx.execute(select(PROGRESS.c.posted)).scalar_one()
+            taken, posted = tx.execute(select(PROGRESS.c.trade_id, PROGRESS.c.posted)).one()
+            if taken <= posted:
+                return []
             asked = select(TRADES).where(TRADES.c.trade_id > posted, TRADES.c.at_once == 0)
             found = tx.execute(asked.order_by(TRADES.c.trade_id).limit(TRADES_MAX))
             return [dict(row) for row in found.mappings()]
