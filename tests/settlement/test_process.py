@@ -42,6 +42,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         tmp_path_factory.mktemp("settle") / "data",
         "settlement.enabled=true",
         "admin.enabled=true",
+        "market_data.enabled=true",
         "endpoints.metrics=127.0.0.1:0",
     )
     try:
@@ -112,7 +113,7 @@ def told(up: Up) -> list[Event]:
     return [event for record in records for event in events_of(record)]
 
 
-@pytest.mark.req("A024", "A029", "A030", "A033", "A034")
+@pytest.mark.req("A029", "A030", "A033", "A034")
 def test_trades_that_the_venue_posts_are_told_as_settled_with_its_fees(up: Up) -> None:
     """Without a settlement mode of its own it is the venue's fees that are in the rows."""
     with connect(up, 1, ANN) as ann, connect(up, 2, EVE) as eve:
@@ -127,7 +128,7 @@ def test_trades_that_the_venue_posts_are_told_as_settled_with_its_fees(up: Up) -
         assert (mine.seller, mine.seller_fee, mine.buyer) == (ANN, fee("100", "0.5", MAKER), 0)
 
 
-@pytest.mark.req("A021", "A030", "A031", "A032", "A033", "A034", "B047", "B048", "B049", "B050")
+@pytest.mark.req("A030", "A031", "A032", "A033", "A034", "B047", "B048", "B049", "B050")
 def test_trades_are_posted_once_with_their_fees_whoever_is_killed(up: Up) -> None:
     """By a schedule, in order, although settlement, the publisher and the core are killed meanwhile."""
     with connect(up, 0) as operator:
@@ -178,13 +179,15 @@ def test_trades_are_posted_once_with_their_fees_whoever_is_killed(up: Up) -> Non
 
 @pytest.mark.req("A025")
 def test_stopped_settlement_holds_up_nobody_and_what_waits_stays_reserved(up: Up) -> None:
-    """Trading goes on; money of trades that wait cannot be spent twice; it is settled afterwards."""
+    """Trading and market data go on; money of trades that wait cannot be spent twice; it is settled later."""
     process = up.announcement()["processes"]["settlement"]
     os.kill(process, signal.SIGSTOP)
     try:
         with connect(up, 1, BOB) as bob, connect(up, 2, EVE) as eve:
             bob.limit(MARKET, "sell", "1", "200.00")
-            assert eve.limit(MARKET, "buy", "1", "200.00").ok
+            report = eve.limit(MARKET, "buy", "1", "200.00")
+            newest = eve.make.market_data.trades(MARKET, most=1, min_seq=report.sequence)
+            assert [row.trade_id for row in eve.ask(newest, WAIT_MS)] == [32]  # market data goes on
             held = next(row for row in eve.query.balances() if row.asset == 2)
             assert held.reserved == 200_000_000 + fee("200", "1", TAKER)
             refused = bob.admin.withdraw("BTC", "1000", account=BOB)
