@@ -28,7 +28,7 @@ from exchange.bus.log.interface import EventLog
 from exchange.bus.rpc import Dispatcher, Handler, Method, RpcServer
 from exchange.bus.topics import TopicTable
 from exchange.config.settings import Settings
-from exchange.errors import LogFault, LogRefused
+from exchange.errors import ExchangeError, LogFault, LogRefused
 from exchange.observability.health import Status
 from exchange.observability.openmetrics import Family
 from exchange.observability.server import Pages
@@ -147,6 +147,8 @@ class Ground:
         journal: The way to the journal.
         settings: Of the exchange.
         pages: What this process tells of itself by HTTP.
+        consumes: Whether this instance is the one that takes events.
+        fail: Ends the process with an error that nothing here can help.
     """
 
     store: Store
@@ -158,6 +160,8 @@ class Ground:
     journal: JournalWay
     settings: Settings
     pages: Pages
+    consumes: Callable[[], bool]
+    fail: Callable[[ExchangeError], None]
     core: Way | None = None
 
 
@@ -168,6 +172,7 @@ class ServiceHost:
         self._plan = plan
         self._stop = asyncio.Event()
         self._stop_consumer = threading.Event()
+        self._failure: ExchangeError | None = None
         self.consumer: Consumer | None = None
 
     def stop(self) -> None:
@@ -181,7 +186,7 @@ class ServiceHost:
 
         Raises:
             StreamGap, LogRefused, LogCorrupt: The log lacks what the service has not had.
-            ExchangeError: The endpoint or the store cannot be had.
+            ExchangeError: The endpoint or the store cannot be had; or what a service said of itself.
         """
         plan = self._plan
         started = time.monotonic()
@@ -226,11 +231,17 @@ class ServiceHost:
                 journal=plan.journal,
                 settings=plan.settings,
                 pages=plan.vitals.pages,
+                consumes=lambda: self.consumer is not None,
+                fail=self._fail,
                 core=plan.core,
             )
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
         dispatcher = Dispatcher(methods, standard_interceptors(served, plan.contexts, plan.audit))
         return await opened.enter_async_context(plan.serve(context, plan.endpoint, dispatcher))
+
+    def _fail(self, error: ExchangeError) -> None:
+        self._failure = error
+        self._stop.set()
 
     def _take_over(self) -> Consumer | None:
         """What consumes; None while another instance does."""
@@ -273,7 +284,7 @@ class ServiceHost:
             for task in (tell, stop):
                 task.cancel()
             ended = await asyncio.gather(consume, tell, stop, return_exceptions=True)
-        for error in ended:
+        for error in [*ended, self._failure]:
             if isinstance(error, Exception):
                 raise error
 

@@ -51,19 +51,23 @@ class Poster:
         self._outbox = Outbox(NAME, ground.topics)
         self._way = core
         self._policy = policy
+        self._consumes = ground.consumes
+        self._fail = ground.fail
         self._client: AsyncClient | None = None
-        self.stopped = ""  # why nothing is posted any more
 
     async def run(self) -> None:
-        """Tries for ever while the core is away; stops where core and rows disagree."""
+        """Tries for ever while the core is away; ends the process where core and rows disagree.
+
+        Of several instances the one that takes events posts.
+        """
         failures = 0
         try:
-            while not self.stopped:
+            while True:
                 try:
-                    did = await self._step()
+                    did = self._consumes() and await self.step()
                 except TradeRefusedError as error:
-                    self.stopped = str(error)
                     log("settlement stands still", level=logging.ERROR, why=error)
+                    self._fail(error)
                     return
                 except ExchangeError as error:
                     wait = _LADDER_S[min(failures, len(_LADDER_S) - 1)]
@@ -87,7 +91,7 @@ class Poster:
         if client is not None:
             await client.close()
 
-    async def _step(self) -> bool:
+    async def step(self) -> bool:
         """Posts some; whether any waited.
 
         Raises:
