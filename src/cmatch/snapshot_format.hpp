@@ -1,7 +1,9 @@
 // How a snapshot's bytes are written and read: little-endian, field by field, bounds first. Private to snapshot_*.cpp.
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,17 +19,19 @@ inline constexpr std::uint8_t kSnapshotMagic[8] = {'C', 'M', 'A', 'T', 'C', 'H',
 inline constexpr std::size_t kSnapshotPrefix = 24, kSnapshotDigest = 8;
 inline constexpr std::size_t kTapeEntryBytes = 61;
 
+static_assert(std::endian::native == std::endian::little, "fields lie in memory as they do in a snapshot");
+
 class Writer {
  public:
   std::vector<std::uint8_t> bytes;
 
   template <class T>
   void put(T value) {
-    const std::size_t at = bytes.size();
-    bytes.resize(at + sizeof(T));
-    auto wide = static_cast<std::uint64_t>(value);
-    for (std::size_t i = 0; i < sizeof(T); ++i, wide >>= 8)
-      bytes[at + i] = static_cast<std::uint8_t>(wide);
+    put_bytes(&value, sizeof value);
+  }
+  void put_bytes(const void* from, std::size_t count) {
+    const auto* first = static_cast<const std::uint8_t*>(from);
+    bytes.insert(bytes.end(), first, first + count);
   }
   void put(std::optional<Ticks> value) {
     put<std::uint8_t>(value.has_value());
@@ -41,12 +45,14 @@ class Reader {
 
   template <class T>
   T get() {
-    if (bytes_.size() - at_ < sizeof(T)) throw SnapshotError("the snapshot ends inside a field");
-    std::uint64_t wide = 0;
-    for (std::size_t i = sizeof(T); i-- > 0;)
-      wide = wide << 8 | bytes_[at_ + i];
-    at_ += sizeof(T);
-    return static_cast<T>(wide);
+    T value;
+    get_bytes(&value, sizeof value);
+    return value;
+  }
+  void get_bytes(void* to, std::size_t count) {
+    if (bytes_.size() - at_ < count) throw SnapshotError("the snapshot ends inside a field");
+    std::memcpy(to, bytes_.data() + at_, count);
+    at_ += count;
   }
   std::optional<Ticks> get_optional() {
     const auto has = get<std::uint8_t>();

@@ -34,16 +34,12 @@ Wide get_wide(Reader& in) {
 // A record of records.hpp, which has no padding and whose integers are little-endian on every machine that we build for.
 template <class Record>
 void put_record(Writer& out, const Record& record) {
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&record);
-  out.bytes.insert(out.bytes.end(), bytes, bytes + sizeof record);
+  out.put_bytes(&record, sizeof record);
 }
 template <class Record>
 Record get_record(Reader& in) {
-  std::uint8_t bytes[sizeof(Record)];
-  for (std::uint8_t& byte : bytes)
-    byte = in.get<std::uint8_t>();
   Record record;
-  std::memcpy(&record, bytes, sizeof record);
+  in.get_bytes(&record, sizeof record);
   return record;
 }
 
