@@ -142,6 +142,28 @@ async def test_up_starts_in_order_announces_and_stops_in_order(
 
 
 @asynchronous
+async def test_children_that_are_not_essential_start_together(
+    directory: DataDirectory, lines: io.StringIO
+) -> None:
+    """Each is up only once the other was started, and both only once the core is up."""
+    meets = WAITS.replace(
+        "up()",
+        f"""
+assert pathlib.Path({str(directory.run / "core.up")!r}).exists()
+sign.with_suffix(".here").touch()
+while len(list(sign.parent.glob("*.here"))) < 2: time.sleep(0.01)
+up()""",
+    )
+    beside = [replace(child(directory, name, meets), essential=False) for name in ("history", "gateway")]
+    supervisor = Supervisor(Plan(directory, [child(directory, "core", WAITS), *beside]))
+    task = asyncio.create_task(supervisor.run())
+    await settle(directory.announcement.exists)
+    assert set(announced(directory)["processes"]) == {"core", "history", "gateway"}
+    supervisor.stop()
+    assert await task == ExitCode.STOPPED
+
+
+@asynchronous
 async def test_second_up_on_the_same_directory_is_refused(
     directory: DataDirectory, lines: io.StringIO
 ) -> None:

@@ -33,7 +33,8 @@ class Plan:
 
     Args:
         directory: the data directory; its `run` exists and is private.
-        children: in the order in which they start, each when the one before it is healthy, and stop.
+        children: in the order in which they start and stop. What comes after an essential one starts when that
+            is healthy; the others start together.
         endpoints: what the announcement says of where to connect, by name.
         servers: what is opened once all are healthy, and closed before they stop: metrics, health.
         chore: called four times a second in a thread; what it raises is logged, not fatal.
@@ -116,11 +117,7 @@ class Supervisor:
         code = int(ExitCode.STOPPED)
         with contextlib.ExitStack() as servers:
             try:
-                for child in self._children:
-                    tasks.append(asyncio.create_task(_keep(child)))
-                    if child.spec.awaited and not await self._until_healthy(child, tasks):
-                        break
-                else:
+                if await self._start(tasks):
                     for server in self._plan.servers:
                         servers.enter_context(server())
                     self._announce()
@@ -132,6 +129,23 @@ class Supervisor:
             finally:
                 code = await self._wind_up(tasks)
         return code
+
+    async def _start(self, tasks: list[asyncio.Task[None]]) -> bool:
+        """Starts the children; whether those that are awaited are healthy, or given up as may be."""
+        waiting: list[Child] = []
+        for child in self._children:
+            tasks.append(asyncio.create_task(_keep(child)))
+            if child.spec.awaited:
+                waiting.append(child)
+            if child.spec.essential and not await self._until_all_healthy(waiting, tasks):
+                return False
+        return await self._until_all_healthy(waiting, tasks)
+
+    async def _until_all_healthy(self, waiting: list[Child], tasks: Sequence[asyncio.Task[None]]) -> bool:
+        while waiting:
+            if not await self._until_healthy(waiting.pop(), tasks):
+                return False
+        return True
 
     async def _until_healthy(self, child: Child, tasks: Sequence[asyncio.Task[None]]) -> bool:
         healthy = asyncio.create_task(child.settled.wait())

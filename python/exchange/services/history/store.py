@@ -7,14 +7,14 @@ from dataclasses import fields
 from typing import Final
 
 import numpy as np
-from sqlalchemy import Table, update
+from sqlalchemy import update
 
 from exchange.domain.messages import ExecutionReport
 from exchange.runtime.event_run import EventRun
 from exchange.schema.event_rows import ROW_DTYPES, EventList, Records, Tenants
 from exchange.services.history.folding import fold
 from exchange.services.history.tables import EXECUTIONS, ORDERS, PROGRESS
-from exchange.storage.sql import Transaction
+from exchange.storage.sql import RowInsert, Transaction
 
 _CHANGED: Final = (
     "order_status", "order_qty", "cum_qty", "leaves_qty", "price", "stop_price", "type", "time_in_force",
@@ -25,29 +25,14 @@ _RENAMES: Final = (
     ", orig_client_order_id = COALESCE(orders.orig_client_order_id, orders.client_order_id),"
     " client_order_id = excluded.client_order_id"
 )
-
-
-def _insert(into: Table, more: str = "") -> dict[str, str]:
-    """A statement for rows as tuples, by the placeholder of the driver.
-
-    They go to the driver as they are: SQLAlchemy takes three times as long to look at a row as it takes
-    SQLite to write it.
-    """
-    names = ", ".join(column.name for column in into.columns)
-    return {
-        style: f"INSERT INTO {into.name} ({names}) VALUES ({', '.join([mark] * len(into.columns))}){more}"  # noqa: S608
-        for style, mark in (("qmark", "?"), ("pyformat", "%s"))
-    }
-
-
 _CHANGES: Final = ", ".join(
     [f"{name} = excluded.{name}" for name in _CHANGED]
     + [f"{name} = orders.{name} + excluded.{name}" for name in _ADDED]
 )
 _UPDATE: Final = f" ON CONFLICT (order_id) DO UPDATE SET {_CHANGES}"
-_ORDERS: Final = _insert(ORDERS, _UPDATE)
-_RENAMED: Final = _insert(ORDERS, _UPDATE + _RENAMES)
-_EXECUTIONS: Final = _insert(EXECUTIONS)
+_ORDERS: Final = RowInsert(ORDERS, _UPDATE)
+_RENAMED: Final = RowInsert(ORDERS, _UPDATE + _RENAMES)
+_EXECUTIONS: Final = RowInsert(EXECUTIONS)
 
 
 def take_reports(tx: Transaction, events: EventRun) -> None:
@@ -62,8 +47,7 @@ def take_reports(tx: Transaction, events: EventRun) -> None:
         (_RENAMED, folded.renamed),
         (_EXECUTIONS, folded.executions),
     ):
-        if rows:
-            tx.exec_driver_sql(statement[tx.dialect.paramstyle], rows)
+        statement.run(tx, rows)
     _note(tx, int(reports["sequence"][-1]))
 
 

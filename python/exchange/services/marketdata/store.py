@@ -5,24 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from sqlalchemy import Table, select, update
+from sqlalchemy import select, update
 
 from exchange.errors import InvalidEvent
 from exchange.runtime.event_run import EventRun
 from exchange.services.marketdata.folding import candle_rows, last_rows, trade_rows
 from exchange.services.marketdata.tables import CANDLES, LASTS, PROGRESS, TRADES
-from exchange.storage.sql import Transaction
+from exchange.storage.sql import RowInsert, Transaction
 
 _SUMS: Final = ("volume_high", "volume_low", "quote_volume_high", "quote_volume_low", "trades")
-
-
-def _insert(into: Table, more: str = "") -> dict[str, str]:
-    """A statement for rows as tuples, by the placeholder of the driver; see the history's store."""
-    names = ", ".join(column.name for column in into.columns)
-    return {
-        style: f"INSERT INTO {into.name} ({names}) VALUES ({', '.join([mark] * len(into.columns))}){more}"  # noqa: S608
-        for style, mark in (("qmark", "?"), ("pyformat", "%s"))
-    }
 
 
 def _farther(name: str, sign: str) -> str:
@@ -37,11 +28,11 @@ _MORE: Final = ", ".join(
     [_farther("high_price", ">"), _farther("low_price", "<"), "close_price = excluded.close_price"]
     + [f"{name} = candles.{name} + excluded.{name}" for name in _SUMS]
 )
-_TRADES: Final = _insert(TRADES)
-_CANDLES: Final = _insert(
+_TRADES: Final = RowInsert(TRADES)
+_CANDLES: Final = RowInsert(
     CANDLES, f" ON CONFLICT (instrument_id, interval_ns, start_ns) DO UPDATE SET {_MORE}"
 )
-_LASTS: Final = _insert(LASTS, " ON CONFLICT (instrument_id) DO UPDATE SET trade_id = excluded.trade_id")
+_LASTS: Final = RowInsert(LASTS, " ON CONFLICT (instrument_id) DO UPDATE SET trade_id = excluded.trade_id")
 
 
 def take_trades(tx: Transaction, events: EventRun) -> None:
@@ -60,6 +51,6 @@ def take_trades(tx: Transaction, events: EventRun) -> None:
         (_CANDLES, candle_rows(trades)),
         (_LASTS, last_rows(trades)),
     ):
-        tx.exec_driver_sql(statement[tx.dialect.paramstyle], rows)
+        statement.run(tx, rows)
     last = trades[-1]
     tx.execute(update(PROGRESS).values(sequence=int(last["sequence"]), trade_id=int(last["trade_id"])))

@@ -17,15 +17,12 @@ from exchange.services.settlement.fees import VOLUME_DAYS, fee_of, tier_of
 from exchange.services.settlement.reference import Reference
 from exchange.services.settlement.tables import PROGRESS, TRADES, VOLUMES
 from exchange.services.settlement.telling import told_of
-from exchange.storage.sql import Transaction
+from exchange.storage.sql import RowInsert, Transaction
 
 _MOST: Final = (1 << 63) - 1
 _ACCOUNTS_AT_ONCE: Final = 500
 _NAMES: Final = tuple(column.name for column in TRADES.columns)
-_INSERT: Final = {
-    style: f"INSERT INTO trades ({', '.join(_NAMES)}) VALUES ({', '.join([mark] * len(_NAMES))})"  # noqa: S608
-    for style, mark in (("qmark", "?"), ("pyformat", "%s"))
-}
+_INSERT: Final = RowInsert(TRADES)
 _ADD: Final = text(
     "INSERT INTO volumes (account, asset, day, amount) VALUES (:account, :asset, :day, :amount)"
     " ON CONFLICT (account, asset, day) DO UPDATE SET amount = CASE"
@@ -70,7 +67,7 @@ def take_trades(tx: Transaction, events: EventRun) -> list[Event]:
         raise InvalidEvent(f"trade {trades[0].trade_id} is late: settlement has those up to {taken}")
     charging = Charging(tx, trades)
     rows = [charging.row(trade) for trade in trades]
-    tx.exec_driver_sql(_INSERT[tx.dialect.paramstyle], rows)
+    _INSERT.run(tx, rows)
     charging.write()
     at_once = [(row, trade) for row, trade in zip(rows, trades, strict=True) if not trade.unposted]
     settled = max([posted, *(trade.trade_id for _, trade in at_once)])

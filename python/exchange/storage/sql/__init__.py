@@ -1,6 +1,7 @@
 """What a service remembers in SQL: SQLite by default, PostgreSQL by the same code."""
 
 from exchange.storage.sql.migrations import Migration
+from exchange.storage.sql.rows import RowInsert
 from exchange.storage.sql.store import Store, StoreUnavailable, Transaction, open_store
 
-__all__ = ["Migration", "Store", "StoreUnavailable", "Transaction", "open_store"]
+__all__ = ["Migration", "RowInsert", "Store", "StoreUnavailable", "Transaction", "open_store"]
