@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.domain.enums import FeeMode
-from exchange.services.settlement.fees import RATE_ONE, Terms, Tier, fee_of, tier_of
+from exchange.services.settlement.fees import RATE_ONE, Terms, Tier, fees_of, rates_of
 
 AMOUNTS = st.integers(0, 2**62)
 RATES = st.integers(-RATE_ONE, RATE_ONE)
@@ -23,7 +24,7 @@ def test_fee_is_the_exact_one_rounded_toward_the_house_within_its_bound(
 ) -> None:
     """A fee is rounded up, a rebate in what the house gives down; neither exceeds what the fill said."""
     exact = Fraction(basis * rate, RATE_ONE)
-    fee = fee_of(basis, rate, most)
+    fee = int(fees_of(*(np.array([number], np.int64) for number in (basis, rate, most)))[0])
     assert abs(fee) <= most
     if abs(math.ceil(exact)) <= most:
         assert exact <= fee < exact + 1
@@ -39,7 +40,8 @@ def test_tier_is_the_highest_that_the_volume_reaches(steps: list[int], volume: i
     """The first one holds from 0 on; a volume equal to a step has reached it."""
     tiers = [Tier(least, number, -number) for number, least in enumerate([0, *sorted(steps)])]
     reached = [tier for tier in tiers if tier.volume_min <= volume]
-    assert tier_of(tiers, volume) == reached[-1]
+    maker, taker = rates_of(tiers, np.array([volume], np.int64))
+    assert (maker.tolist(), taker.tolist()) == ([reached[-1].maker_rate], [reached[-1].taker_rate])
 
 
 @pytest.mark.parametrize(

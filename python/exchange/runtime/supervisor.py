@@ -33,8 +33,8 @@ class Plan:
 
     Args:
         directory: the data directory; its `run` exists and is private.
-        children: in the order in which they start and stop. What comes after an essential one starts when that
-            is healthy; the others start together.
+        children: in the order in which they start and stop. What comes after an essential one starts when
+            that is healthy; the others start together.
         endpoints: what the announcement says of where to connect, by name.
         servers: what is opened once all are healthy, and closed before they stop: metrics, health.
         chore: called four times a second in a thread; what it raises is logged, not fatal.

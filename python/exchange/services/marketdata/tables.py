@@ -62,8 +62,8 @@ MIGRATIONS: Final = (
                  trade_id {key}, instrument_id BIGINT NOT NULL, price BIGINT NOT NULL, qty BIGINT NOT NULL,
                  taker_side BIGINT NOT NULL, auction BIGINT NOT NULL, timestamp BIGINT NOT NULL,
                  sequence BIGINT NOT NULL)""",
-            "CREATE INDEX trades_by_instrument ON trades (instrument_id, trade_id)",
-            "CREATE INDEX trades_by_time ON trades (timestamp, trade_id)",
+            "CREATE INDEX trades_by_instrument ON trades (instrument_id{then:trade_id})",
+            "CREATE INDEX trades_by_time ON trades (timestamp{then:trade_id})",
             """CREATE TABLE candles (
                  instrument_id BIGINT NOT NULL, interval_ns BIGINT NOT NULL, start_ns BIGINT NOT NULL,
                  open_price BIGINT NOT NULL, high_price BIGINT NOT NULL, low_price BIGINT NOT NULL,

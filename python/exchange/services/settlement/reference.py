@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
+import numpy as np
 from sqlalchemy import delete, insert, select, text
 
 from exchange.domain.enums import FeeMode, InstrumentAction
 from exchange.domain.events import Event
 from exchange.errors import ServiceUnavailableError
-from exchange.services.settlement.fees import Terms, Tier
+from exchange.services.settlement.fees import Numbers, Terms, Tier
 from exchange.services.settlement.tables import ASSETS, INSTRUMENTS, TIERS
 from exchange.storage.sql import Transaction
 
@@ -56,13 +58,33 @@ def take_schedules(tx: Transaction, events: Iterable[Event]) -> None:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An instrument from a command of the journal on.
+
+    Args:
+        sequence: Of that command.
+        terms: How it is charged.
+        tiers: Of its schedule; none where it has none.
+    """
+
+    sequence: int
+    terms: Terms
+    tiers: list[Tier]
+
+
 class Reference:
     """Looks terms and tiers up within one transaction."""
 
     def __init__(self, tx: Transaction) -> None:
         scales = {row.asset: row.scale for row in tx.execute(select(ASSETS))}
         rows = tx.execute(select(INSTRUMENTS).order_by(INSTRUMENTS.c.instrument_id, INSTRUMENTS.c.sequence))
-        self._terms: dict[int, list[tuple[int, str, Terms]]] = {}
+        tiers = tx.execute(select(TIERS).order_by(TIERS.c.schedule_id, TIERS.c.volume_min))
+        schedules = {
+            name: [Tier(row.volume_min, row.maker_rate, row.taker_rate) for row in of]
+            for name, of in groupby(tiers, lambda row: str(row.schedule_id))
+        }
+        self._versions: dict[int, list[Version]] = {}
         for row in rows:
             if row.base not in scales or row.quote not in scales:
                 continue
@@ -75,22 +97,31 @@ class Reference:
                 row.maker_rate,
                 row.taker_rate,
             )
-            self._terms.setdefault(row.instrument_id, []).append((row.sequence, row.symbol, terms))
-        tiers = tx.execute(select(TIERS).order_by(TIERS.c.schedule_id, TIERS.c.volume_min))
-        self._schedules = {
-            name: [Tier(row.volume_min, row.maker_rate, row.taker_rate) for row in of]
-            for name, of in groupby(tiers, lambda row: str(row.schedule_id))
-        }
+            steps = schedules.get(row.symbol) or schedules.get(DEFAULT_SCHEDULE) or []
+            self._versions.setdefault(row.instrument_id, []).append(Version(row.sequence, terms, steps))
 
-    def terms(self, instrument_id: int, sequence: int) -> tuple[Terms, list[Tier]]:
-        """How an instrument was charged when a command was carried out; its tiers, none where it has none.
+    def versions(self, instrument_ids: Numbers, sequences: Numbers) -> tuple[Numbers, list[Version]]:
+        """How instruments were charged when commands were carried out.
+
+        Args:
+            instrument_ids: (n,)
+            sequences: (n,) of the commands.
+
+        Returns:
+            (n,) places in the list of versions.
 
         Raises:
-            ServiceUnavailableError: Its definition has not come yet.
+            ServiceUnavailableError: The definition of one has not come yet.
         """
-        known = reversed(self._terms.get(instrument_id, ()))
-        last = next((each for each in known if each[0] <= sequence), None)
-        if last is None:
-            raise ServiceUnavailableError(f"instrument {instrument_id} has not come over the log yet")
-        _, symbol, terms = last
-        return terms, self._schedules.get(symbol) or self._schedules.get(DEFAULT_SCHEDULE) or []
+        found: list[Version] = []
+        places = np.empty(len(instrument_ids), np.intp)
+        numbers, of = np.unique(instrument_ids, return_inverse=True)
+        for place, number in enumerate(numbers.tolist()):
+            mine = np.flatnonzero(of == place)
+            known = self._versions.get(number, [])
+            last = np.searchsorted([version.sequence for version in known], sequences[mine], "right") - 1
+            if last.min() < 0:
+                raise ServiceUnavailableError(f"instrument {number} has not come over the log yet")
+            places[mine] = last + len(found)
+            found += known
+        return places, found

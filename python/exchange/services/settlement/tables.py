@@ -96,8 +96,8 @@ MIGRATIONS: Final = (
                  buyer_fee_asset BIGINT NOT NULL, seller_fee_asset BIGINT NOT NULL,
                  traded_at BIGINT NOT NULL, sequence BIGINT NOT NULL, at_once BIGINT NOT NULL,
                  correlation_id TEXT NOT NULL)""",
-            "CREATE INDEX trades_by_buyer ON trades (buyer, trade_id)",
-            "CREATE INDEX trades_by_seller ON trades (seller, trade_id)",
+            "CREATE INDEX trades_by_buyer ON trades (buyer{then:trade_id})",
+            "CREATE INDEX trades_by_seller ON trades (seller{then:trade_id})",
             "CREATE TABLE postings (trade_id {key}, sequence BIGINT NOT NULL, settled_at BIGINT NOT NULL)",
             """CREATE TABLE volumes (
                  account BIGINT NOT NULL, asset BIGINT NOT NULL, day BIGINT NOT NULL, amount BIGINT NOT NULL,

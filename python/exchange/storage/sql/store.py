@@ -26,6 +26,9 @@ Transaction = Connection
 """What a handler is given: its statements are done together with the inbox, the outbox and the cursor."""
 
 _BUSY_S: Final = 5.0
+_CACHE: Final = (
+    "cache_size = -65536"  # KiB; with the usual 2 MiB rows take half as long again from a million on
+)
 # Classes of PostgreSQL's SQLSTATE that speak of the server and not of the statement: connection, resources,
 # a lock that is not to be had, operator's intervention, system, rollback by a conflict.
 _DOWN_CLASSES: Final = ("08", "40", "53", "55P03", "57", "58")
@@ -183,7 +186,7 @@ def _sqlite(path: Path) -> Engine:
 
     def prepare(connection: sqlite3.Connection, _: object) -> None:
         # FULL: with NORMAL a power cut takes acknowledged commits along.
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", _CACHE):
             connection.execute(f"PRAGMA {pragma}").close()
 
     def begin(connection: Connection) -> None:
