@@ -19,7 +19,7 @@ from exchange.errors import StorageError
 
 
 class _ThenKey:
-    """`{then:trade_id}` in an index of a table with that `{key}`: in SQLite each entry ends with it anyway."""
+    """`{then:trade_id}` in an index, where that is the `{key}`: in SQLite each entry ends with it anyway."""
 
     def __init__(self, dialect: str) -> None:
         self._written = dialect != "sqlite"
