@@ -131,9 +131,7 @@ def test_reader_that_was_asleep_while_writers_came_and_went_goes_on(memory: Path
 # Torn tails and rot
 
 
-def test_tail_torn_at_any_byte_is_cut_and_the_range_is_logged(
-    embedded: Embedded, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_tail_torn_at_any_byte_is_cut_and_the_range_is_logged(embedded: Embedded) -> None:
     """What lies before it is kept, what was cut is appended again."""
     made = written(embedded, 3)
     (path,) = segments(embedded)
@@ -408,3 +406,33 @@ def test_directory_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
             made.writer(HOT)
         with pytest.raises(LogUnavailable):
             disk.make_directory(tmp_path / "log" / "x")
+
+
+# Where it ends
+
+
+def test_end_is_looked_for_from_where_it_was_before(embedded: Embedded) -> None:
+    """Over appends, new segments and a torn tail that is repaired; a topic that was made anew begins anew."""
+    looks, seq = embedded.open(), 0
+
+    def append(count: int) -> None:
+        nonlocal seq
+        with embedded.open().writer(HOT) as open_writer:
+            open_writer.append([batch(seq + number, size=300) for number in range(1, count + 1)])
+        seq += count
+
+    for count in (1, 2, 40, 1, 1, 7):
+        append(count)
+        assert looks.extent(HOT).end == seq == embedded.open().extent(HOT).end
+    assert len(segments(embedded)) > 2
+    with segments(embedded)[-1].open("ab") as file:
+        file.write(b"".join(encode_record(seq, batch(seq + 1, size=300), 0))[:-20])
+    assert looks.extent(HOT).end == seq
+    append(3)
+    assert looks.extent(HOT).end == seq
+    for path in (embedded.root / "log" / HOT).iterdir():
+        path.unlink()
+    assert looks.extent(HOT).end == 0
+    seq = 0
+    append(2)
+    assert looks.extent(HOT).end == 2

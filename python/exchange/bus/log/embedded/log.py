@@ -15,6 +15,8 @@ from exchange.bus.log.embedded.disk import sync_directory
 from exchange.bus.log.embedded.groups import EmbeddedGroup, group_path, read_cursors
 from exchange.bus.log.embedded.reader import EmbeddedReader
 from exchange.bus.log.embedded.segments import (
+    SegmentEnd,
+    find_end,
     find_time,
     list_segments,
     read_segment_head,
@@ -58,6 +60,9 @@ class EmbeddedLog:
         self._guard = threading.Lock()
         self._context: Context | None = None
         self._open: WeakSet[_Closes] = WeakSet()
+        self._ends: dict[
+            str, SegmentEnd
+        ] = {}  # where topics were found to end; each is as good as an older one
 
     def writer(self, topic: str) -> EmbeddedWriter:
         """Takes a topic to write; see the interface."""
@@ -103,7 +108,8 @@ class EmbeddedLog:
         while segments := list_segments(directory):
             try:
                 size = sum(segment_path(directory, first).stat().st_size for first in segments)
-                return Extent(segments[0], walk_segment(directory, segments[-1]).state.offset, size)
+                end = self._ends[topic] = find_end(directory, segments[-1], self._ends.get(topic))
+                return Extent(segments[0], end.offset, size)
             except FileNotFoundError:  # removed just now
                 continue
         return Extent(0, 0, 0)

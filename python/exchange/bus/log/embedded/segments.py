@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -91,6 +91,58 @@ def walk_segment(directory: Path, first_offset: int) -> Walked:
             state.extend(batch)
             end = at + size
         return Walked(state, end, len(data), _any_record(data, end, state))
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEnd:
+    """Behind the last whole record of a segment.
+
+    Args:
+        file: Which file it is, by inode.
+        first_offset: The segment's.
+        offset: The next one.
+        position: In the file.
+        seed: Of the topic.
+    """
+
+    file: int
+    first_offset: int
+    offset: int
+    position: int
+    seed: int
+
+
+def find_end(directory: Path, first_offset: int, before: SegmentEnd | None = None) -> SegmentEnd:
+    """Where a segment ends. O(bytes that came since).
+
+    Args:
+        directory: Of the topic.
+        first_offset: Of the segment.
+        before: Where it, or another one, was found to end.
+
+    Raises:
+        LogCorrupt: As walk_segment().
+        FileNotFoundError: It was removed.
+    """
+    path = segment_path(directory, first_offset)
+    found = path.stat()
+    known = before
+    if (
+        known is None
+        or (known.file, known.first_offset) != (found.st_ino, first_offset)
+        or found.st_size < known.position
+    ):
+        length, state = read_segment_head(directory, first_offset)
+        known = SegmentEnd(found.st_ino, first_offset, first_offset, length, state.seed)
+    if found.st_size == known.position:
+        return known
+    offset, position = known.offset, known.position
+    with _mapped(path) as data:
+        for at, size, _ in _records(data, position, offset):
+            if not is_whole(data, at, size, known.seed):
+                break
+            offset, position = offset + 1, at + size
+    return replace(known, offset=offset, position=position)
 
 
 def find_offset(directory: Path, first_offset: int, offset: int) -> int | None:
