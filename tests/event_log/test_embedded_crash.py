@@ -131,7 +131,9 @@ def test_reader_that_was_asleep_while_writers_came_and_went_goes_on(memory: Path
 # Torn tails and rot
 
 
-def test_tail_torn_at_any_byte_is_cut_and_the_range_is_logged(embedded: Embedded) -> None:
+def test_tail_torn_at_any_byte_is_cut_and_the_range_is_logged(
+    embedded: Embedded, caplog: pytest.LogCaptureFixture
+) -> None:
     """What lies before it is kept, what was cut is appended again."""
     made = written(embedded, 3)
     (path,) = segments(embedded)
@@ -188,7 +190,7 @@ def test_flipped_byte_that_whole_records_follow_stops_everybody(embedded: Embedd
 
 
 def test_holes_that_a_power_cut_left_are_cut_where_nothing_was_synced(
-    embedded: Embedded, monkeypatch: pytest.MonkeyPatch
+    embedded: Embedded, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A topic that is published again loses its tail; one that was synced has no excuse."""
     for topic in (HOT, COLD):

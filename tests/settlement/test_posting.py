@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import insert, select
 
+from cmatch.frames import ANSWER_DTYPE
 from cmatch.rejects import RejectCode
-from exchange.client.results import Reject
+from exchange.client.results import Postings, postings
+from exchange.domain.enums import CommandList, LedgerAction
 from exchange.errors import ExchangeError, ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.runtime.service_host import Way
@@ -32,19 +35,20 @@ class Core:
     def __init__(self, *answers: RejectCode | None) -> None:
         self.answers = list(answers)
         self.posted: list[tuple[int, int, int]] = []
-        self.make = SimpleNamespace(admin=SimpleNamespace(post_trades=list))
+        self.make = SimpleNamespace(admin=SimpleNamespace(post_trades=zip))
 
-    async def call(self, request: list[tuple[int, int, int]], _timeout_ms: int) -> Sequence[Any]:
+    async def call(self, request: Iterable[tuple[int, int, int]], _timeout_ms: int) -> Postings:
         """One answer a trade."""
-        self.posted += request
-        return [
-            SimpleNamespace(
-                reject=None if code is None else Reject(int(code)),
-                sequence=100 + trade[0],
-                timestamp=SETTLED_NS,
-            )
-            for trade, code in zip(request, self.answers, strict=True)
-        ]
+        trades = list(request)
+        self.posted += trades
+        codes, self.answers = self.answers[: len(trades)], self.answers[len(trades) :]
+        assert len(codes) == len(trades)
+        rows = np.zeros(len(trades), ANSWER_DTYPE)
+        rows["family"], rows["kind"] = int(CommandList.LEDGER), int(LedgerAction.POST_TRADE)
+        rows["reject"] = [code or 0 for code in codes]
+        rows["sequence"] = [100 + trade[0] for trade in trades]
+        rows["timestamp"] = SETTLED_NS
+        return postings(rows, [1] * len(rows))
 
     async def close(self) -> None:
         """Nothing to give up."""

@@ -217,6 +217,6 @@ def test_a_tenant_sees_its_own_sides_and_nothing_of_others(exchange: Exchange, s
 def test_postings_are_no_acts_of_administrators(exchange: Exchange) -> None:
     """The audit log of these has deposits, not what settlement does for every trade."""
     admin = exchange.writer.make.admin
-    posts, gift = admin.post_trades([(1, 0, 0), (2, 1, -1)]), admin.deposit("BTC", "1", account=ALICE)
+    posts, gift = admin.post_trades([1, 2], [0, 1], [0, -1]), admin.deposit("BTC", "1", account=ALICE)
     written = [encode_commands(each.family, each.rows, CommandHeader(0, 1, 1, 1)) for each in (posts, gift)]
     assert [len(administrative(payload)) for payload in written] == [0, 1]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from exchange.domain.events.catalogue import DEAD_LETTERS
+from exchange.domain.events.catalogue import DEAD_LETTERS, TRADES_STREAM
 from exchange.errors import LogFault, LogRefused
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}\.([a-z]+\.[a-z]+)\.v([1-9][0-9]?)")
@@ -96,7 +96,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         "execution.trades",
         "tradeId",
-        {"matching": 2, "execution": 3},
+        {"matching": TRADES_STREAM, "execution": 3},
         ("settlement", "posttrade", "analysis", "marketdata", "pipeline"),
         _QUARTER,
         synced=False,

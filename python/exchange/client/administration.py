@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
+from cmatch.frames import LEDGER_COMMAND_DTYPE, set_text
 from exchange.client.ids import Names
 from exchange.client.instruments import Amount, Asset, Directory, Instrument
 from exchange.client.records import Records, narrow
 from exchange.client.requests import LAYOUTS, Request, checked_id, number_of, whole
-from exchange.client.results import AdminAnswer, admin_answer
+from exchange.client.results import AdminAnswer, Postings, admin_answer, postings
 from exchange.domain.enums import (
     AdminAction,
     BandMode,
@@ -36,11 +40,6 @@ TRADES_MAX: Final = 400
 def first_answer(rows: Records, durability: Sequence[int]) -> AdminAnswer:
     """The answer of a request with one record."""
     return admin_answer(rows[0], durability[0])
-
-
-def every_answer(rows: Records, durability: Sequence[int]) -> tuple[AdminAnswer, ...]:
-    """The answers of a request with several records, in their order."""
-    return tuple(map(admin_answer, rows, durability))
 
 
 class AdminRequests:
@@ -530,36 +529,29 @@ class AdminRequests:
         """Let a settlement service post trades, with their fees; or (False) post them as they are made."""
         return self._admin(AdminAction.SET_SETTLEMENT, correlation_id, flag=int(by_service))
 
-    def post_trades(self, trades: Iterable[tuple[int, int, int]]) -> Request[tuple[AdminAnswer, ...]]:
+    def post_trades(
+        self, trade_ids: npt.ArrayLike, buyer_fees: npt.ArrayLike, seller_fees: npt.ArrayLike
+    ) -> Request[Postings]:
         """Post trades that wait for their settlement: each moves money, goods and both fees in one posting.
 
         Args:
-            trades: Of each its id, the buyer's fee and the seller's, in minor units of the asset in which
-                the side is charged; negative: a rebate. In the order of their ids, none left out; 1 to
-                TRADES_MAX.
+            trade_ids: (n,) in their order, none left out; n from 1 to TRADES_MAX.
+            buyer_fees: (n,) minor units of the asset in which the buyer is charged; negative: a rebate.
+            seller_fees: (n,) likewise.
 
         Raises:
-            ValueError: None, or more than fit into a frame.
+            ValueError: None, more than fit into a frame, or unequal lengths.
         """
-        names, layout = self._names, LAYOUTS[CommandList.LEDGER]
-        sent_at, keys, rows = names.sent_at(), [], []
-        for trade_id, buyer_fee, seller_fee in trades:
-            keys.append(names.correlation_id().encode("ascii"))
-            rows.append(
-                layout.pack(
-                    {
-                        "kind": int(LedgerAction.POST_TRADE),
-                        "trade_id": whole("trade_id", trade_id),
-                        "buyer_fee": whole("buyer_fee", buyer_fee),
-                        "seller_fee": whole("seller_fee", seller_fee),
-                        "sent_at": sent_at,
-                        "correlation_id": keys[-1],
-                    }
-                )
-            )
-        if not 1 <= len(rows) <= TRADES_MAX:
-            raise ValueError(f"{len(rows)} trades: expected 1 to {TRADES_MAX}")
-        return Request(CommandList.LEDGER, layout.rows(b"".join(rows)), every_answer, keys)
+        count = np.size(trade_ids)
+        if not 1 <= count <= TRADES_MAX or {np.size(buyer_fees), np.size(seller_fees)} != {count}:
+            raise ValueError(f"{count} trades: expected 1 to {TRADES_MAX}, with two fees each")
+        rows = np.zeros(count, LEDGER_COMMAND_DTYPE)
+        rows["kind"] = int(LedgerAction.POST_TRADE)
+        rows["trade_id"], rows["buyer_fee"], rows["seller_fee"] = trade_ids, buyer_fees, seller_fees
+        rows["sent_at"] = self._names.sent_at()
+        keys = self._names.correlation_ids(count)
+        set_text(rows, "correlation_id", keys)
+        return Request(CommandList.LEDGER, rows, postings, [key.encode("ascii") for key in keys])
 
     def _of(self, account: int | None) -> int:
         if account is None:

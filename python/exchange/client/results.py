@@ -11,6 +11,8 @@ from enum import IntEnum
 from operator import itemgetter
 from typing import Any, Final, TypeVar, overload
 
+import numpy as np
+
 from cmatch.frames import EXECUTION_REPORT_DTYPE
 from exchange.client.records import Records
 from exchange.domain.enums import (
@@ -368,6 +370,41 @@ class AdminAnswer:
     def ok(self) -> bool:
         """Whether it was done."""
         return self.reject is None
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """What became of trades that were to be posted.
+
+    Args:
+        done: How many of the first are posted now, some perhaps before this request.
+        sequence: Of the last answer to one of these; 0 where there is none.
+        timestamp: Of that, ns since 1970.
+        refused: The answer to the first that is not posted; None: all are.
+    """
+
+    done: int
+    sequence: int
+    timestamp: int
+    refused: AdminAnswer | None
+
+
+def postings(rows: Records, durability: Sequence[int]) -> Postings:
+    """What answers to postings say.
+
+    Args:
+        rows: (n,) of `cmatch.frames.ANSWER_DTYPE`.
+        durability: (n,) of each, as the wire's number.
+    """
+    isnt = np.flatnonzero((rows["reject"] != 0) & (rows["reject"] != int(RejectCode.ALREADY_POSTED)))
+    done = int(isnt[0]) if len(isnt) else len(rows)
+    last = rows[done - 1] if done else None
+    return Postings(
+        done,
+        0 if last is None else int(last["sequence"]),
+        0 if last is None else int(last["timestamp"]),
+        admin_answer(rows[done], durability[done]) if done < len(rows) else None,
+    )
 
 
 def admin_answer(row: Any, durability: int) -> AdminAnswer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,7 +12,7 @@ from exchange.domain.events.catalogue import DEAD_LETTER, TEXT_BYTES_MAX
 from exchange.errors import WireError
 from exchange.observability.correlation import correlated
 from exchange.runtime.event_run import EventRun
-from exchange.runtime.outbox import Outbox
+from exchange.runtime.outbox import Outbox, ToldRows
 from exchange.runtime.spec import ServiceSpec
 from exchange.storage.sql import Transaction
 from exchange.storage.sql.dead_letters import DeadLetters, LetterContent, Reason
@@ -64,8 +64,11 @@ class Handling:
         with ExitStack() as scope:
             if len(run) == 1:  # more than one are of as many requests
                 scope.enter_context(correlated(run[0].correlation_id, run[0].tenant_id))
-            events: Iterable[Event] = handler(tx, run) or ()
-            self._outbox.add(tx, events)
+            told = handler(tx, run)
+            if isinstance(told, ToldRows):
+                self._outbox.add_rows(tx, told)
+            elif told is not None:
+                self._outbox.add(tx, told)
 
     def set_aside(
         self,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from exchange.bus.log.events import event_type_of
 from exchange.bus.log.interface import RECORD_BYTES_MAX, Batch, EventLog, TopicWriter
 from exchange.bus.topics import TopicTable
 from exchange.domain.events import DeadLetter, Event, check_event, find_event_type
@@ -17,12 +19,35 @@ from exchange.observability.tracing import Attributes, Kind, span
 from exchange.resilience import Clock
 from exchange.runtime.log import log
 from exchange.runtime.patience import Patience
+from exchange.schema.event_rows import EventList, Records
 from exchange.storage.sql import Store, Transaction
-from exchange.storage.sql.outbox import Outgoing, add_events, outgoing, outgoing_topics, remove_published
+from exchange.storage.sql.outbox import (
+    Outgoing,
+    add_events,
+    add_rows,
+    outgoing,
+    outgoing_topics,
+    remove_published,
+)
 
 EPOCH: Final = 1
 """Of all that an outbox publishes: it has one past, which its store keeps."""
 _BATCHES_MAX: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ToldRows:
+    """What a handler has to tell, as rows of a hot stream.
+
+    Args:
+        kind: Which.
+        rows: (n,) of ROW_DTYPES[kind], in order.
+        occurred_at: The time of all, ns since 1970.
+    """
+
+    kind: EventList
+    rows: Records
+    occurred_at: int
 
 
 class Outbox:
@@ -55,6 +80,19 @@ class Outbox:
                 raise LogRefused(LogFault.WRONG_PRODUCER, f"{full} is not written by {self._service}")
             added += add_events(tx, full, stream, some, partial(check_event, topic=topic))
         return added
+
+    def add_rows(self, tx: Transaction, told: ToldRows) -> None:
+        """Takes rows of a hot stream, in order.
+
+        Raises:
+            LogRefused: WRONG_PRODUCER: they are not this service's.
+        """
+        row = event_type_of(told.kind)
+        full = self._topics.full_name(row.topic)
+        stream = self._topics.find(full).writers.get(self._service)
+        if stream is None or self._service not in row.producers:
+            raise LogRefused(LogFault.WRONG_PRODUCER, f"{row.name} is not published by {self._service}")
+        add_rows(tx, full, stream, told.kind, told.rows, told.occurred_at)
 
     def _topic_of(self, event: Event) -> str:
         if isinstance(event.payload, DeadLetter):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # SQLAlchemy is for those who have a store
 # runs between two batches of the follower, on one state, and must not block; of a service with a store its
 # `ports` are a transaction that reads, and it runs in a thread.
 Query = Callable[[Any, Any, Caller], Any]
-# What takes a batch of events: `handle(tx, events) -> events`.
+# What takes a batch of events: `handle(tx, events) -> what to publish`: events, or `runtime.outbox.ToldRows`.
 Handler = Callable[[Any, Any], Any]
 # What makes the methods that need more than a transaction, by name, for as long as its block lasts:
 # `async with serve(ground) as methods`, with what they stand on (`exchange.runtime.service_host.Ground`).

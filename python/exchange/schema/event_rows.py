@@ -39,6 +39,7 @@ class EventList(Word):
     REPORTS = 2
     ANSWERS = 3
     TRADES = 4
+    SETTLEMENTS = 5
 
 
 @cache
@@ -69,10 +70,12 @@ def struct_dtype(name: str) -> np.dtype[np.void]:
 
 
 TRADE_DTYPE: Final = struct_dtype("TradeExecuted")
+SETTLEMENT_DTYPE: Final = struct_dtype("TradeSettled")
 ROW_DTYPES: Final = {
     EventList.REPORTS: REPORT_DTYPES[ReportList.REPORTS],
     EventList.ANSWERS: REPORT_DTYPES[ReportList.ANSWERS],
     EventList.TRADES: TRADE_DTYPE,
+    EventList.SETTLEMENTS: SETTLEMENT_DTYPE,
 }
 
 

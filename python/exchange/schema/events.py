@@ -17,8 +17,23 @@ from functools import cache
 from typing import Any, Final, overload
 
 from exchange.domain.enums import ExecType
-from exchange.domain.events import Entity, Event, EventEnvelope, TradeExecuted, event_id, find_event_type
-from exchange.domain.events.catalogue import COMMAND_ANSWERED, ORDER_EVENTS, TRADE_EXECUTED
+from exchange.domain.events import (
+    Entity,
+    Event,
+    EventEnvelope,
+    TradeExecuted,
+    TradeSettled,
+    event_id,
+    find_event_type,
+)
+from exchange.domain.events.catalogue import (
+    COMMAND_ANSWERED,
+    EVERY_TENANT,
+    ORDER_EVENTS,
+    TRADE_EXECUTED,
+    TRADE_SETTLED,
+    TRADES_STREAM,
+)
 from exchange.domain.messages import Answer, ExecutionReport
 from exchange.errors import LogRefused, WireError
 from exchange.schema.codec import decode_list, decode_message, describe_struct, encode_list, encode_message
@@ -32,6 +47,7 @@ ROW_MESSAGES: Final[dict[EventList, type]] = {
     EventList.REPORTS: ExecutionReport,
     EventList.ANSWERS: Answer,
     EventList.TRADES: TradeExecuted,
+    EventList.SETTLEMENTS: TradeSettled,
 }
 
 
@@ -148,6 +164,8 @@ def decode_events(data: bytes, stream: int, first_seq: int) -> EventBatch:
 
 
 def _event_of_row(message: Any, tenant: int, stream: int, seq: int) -> Event:
+    if isinstance(message, TradeSettled):
+        return _settled(message, stream, seq)
     cause = f"cmd-{message.sequence}"
     if isinstance(message, TradeExecuted):
         row, tenant, about = TRADE_EXECUTED, message.taker_tenant, str(message.trade_id)
@@ -166,6 +184,23 @@ def _event_of_row(message: Any, tenant: int, stream: int, seq: int) -> Event:
         correlation_id=message.correlation_id or cause,
         causation_id=cause,
         entity=Entity(entity_type=row.entity, entity_id=about, sequence=seq),
+        payload=message,
+    )
+
+
+def _settled(message: TradeSettled, stream: int, seq: int) -> Event:
+    """It is caused by the trade, and of both sides' tenants."""
+    cause = event_id(message.traded_at, TRADES_STREAM, message.trade_id)
+    return Event(
+        event_id=event_id(message.settled_at, stream, seq),
+        event_type=TRADE_SETTLED.name,
+        event_version=TRADE_SETTLED.version,
+        occurred_at=message.settled_at,
+        producer=TRADE_SETTLED.producers[0],
+        tenant_id=EVERY_TENANT,
+        correlation_id=message.correlation_id or cause,
+        causation_id=cause,
+        entity=Entity(entity_type=TRADE_SETTLED.entity, entity_id=str(message.trade_id), sequence=seq),
         payload=message,
     )
 

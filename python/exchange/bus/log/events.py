@@ -8,7 +8,13 @@ from typing import Final
 from exchange.bus.log.interface import Batch, Record
 from exchange.bus.topics import Topic
 from exchange.domain.events import Event, check_event, event_id
-from exchange.domain.events.catalogue import COMMAND_ANSWERED, ORDER_EVENTS, TRADE_EXECUTED, EventType
+from exchange.domain.events.catalogue import (
+    COMMAND_ANSWERED,
+    ORDER_EVENTS,
+    TRADE_EXECUTED,
+    TRADE_SETTLED,
+    EventType,
+)
 from exchange.errors import LogFault, LogRefused
 from exchange.schema.event_rows import VERSION, EventList, Records, Tenants, encode_rows
 from exchange.schema.events import EventBatch, decode_events, encode_events
@@ -17,7 +23,13 @@ _ROW_TYPES: Final[Mapping[EventList, EventType]] = {
     EventList.REPORTS: next(iter(ORDER_EVENTS.values())),  # the others differ in name and meaning alone
     EventList.ANSWERS: COMMAND_ANSWERED,
     EventList.TRADES: TRADE_EXECUTED,
+    EventList.SETTLEMENTS: TRADE_SETTLED,
 }
+
+
+def event_type_of(kind: EventList) -> EventType:
+    """Which events rows are, or one of them."""
+    return _ROW_TYPES[kind]
 
 
 def stream_of(topic: Topic, producer: str) -> int:
@@ -99,7 +111,7 @@ def batch_of_rows(
         LogRefused: BAD_EVENT, WRONG_PRODUCER: the catalogue has such rows elsewhere.
         WireError: More rows than a frame holds, or none.
     """
-    row = _ROW_TYPES[kind]
+    row = event_type_of(kind)
     if row.topic != topic.name:
         raise LogRefused(LogFault.BAD_EVENT, f"{row.name} belongs to {row.topic}, not to {topic.name}")
     return Batch(

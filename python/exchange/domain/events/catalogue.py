@@ -61,6 +61,10 @@ _RECORDS: Final = "admin.records"
 DEAD_LETTERS: Final = "dlq"
 """Of the topic of a dead letter: the consumer's service follows, `dlq.settlement`."""
 ANY_SERVICE: Final = "*"
+EVERY_TENANT: Final = "*"
+"""Of events that are about several tenants."""
+TRADES_STREAM: Final = 2
+"""Of `execution.trades`: the matching service's, numbered as trades are."""
 
 
 def _order(name: str, meaning: str) -> EventType:

@@ -60,6 +60,7 @@ class TradeSettled:
     traded_at: int = 0
     settled_at: int = 0
     sequence: int = 0
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

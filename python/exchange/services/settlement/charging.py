@@ -23,11 +23,9 @@ _ADD: Final = text(
     " ON CONFLICT (account, asset, day) DO UPDATE SET amount = CASE"
     " WHEN volumes.amount > :most - excluded.amount THEN :most ELSE volumes.amount + excluded.amount END"
 )
+_HALF: Final = 1 << 32
 # SQLite's sum of 64-bit numbers fails where it needs more bits.
-_HALVES: Final = (
-    func.sum(VOLUMES.c.amount.op(">>")(32)),
-    func.sum(VOLUMES.c.amount.op("&")((1 << 32) - 1)),
-)
+_HALVES: Final = (func.sum(VOLUMES.c.amount // _HALF), func.sum(VOLUMES.c.amount % _HALF))
 _ROLES: Final = ("taker", "maker")
 
 
@@ -153,5 +151,5 @@ def _stored(tx: Transaction, accounts: Sequence[int], day: int) -> dict[tuple[in
         days = (of.day >= day - VOLUME_DAYS, of.day < day)
         asked = select(of.account, of.asset, *_HALVES).where(some, *days)
         for account, asset, high, low in tx.execute(asked.group_by(of.account, of.asset)):
-            found[account, asset] = (int(high) << 32) + int(low)
+            found[account, asset] = int(high) * _HALF + int(low)
     return found

@@ -9,28 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import insert, select, update
+import numpy as np
+from sqlalchemy import Row, insert, select, update
 
-from cmatch.rejects import RejectCode
 from exchange.client import AdminAnswer, AsyncClient
 from exchange.client.administration import TRADES_MAX
+from exchange.client.results import Postings
 from exchange.errors import ExchangeError, ServiceUnavailableError
 from exchange.resilience import Policy
 from exchange.runtime.log import log
 from exchange.runtime.outbox import Outbox
 from exchange.runtime.service_host import Ground, Way
 from exchange.services.settlement.tables import POSTINGS, PROGRESS, TRADES
-from exchange.services.settlement.telling import NAME, told_of
-from exchange.storage.sql import Transaction
+from exchange.services.settlement.telling import NAME, TOLD, told_of
 
 _LOOK_S: Final = 0.05
+_AT_ONCE: Final = 20 * TRADES_MAX
 _LADDER_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 _CONNECT_MS: Final = 2_000
 _ANSWER_MS: Final = 10_000
+
+
+Rows = Sequence[Row[Any]]
+"""Of the table of trades, with the columns of TOLD."""
 
 
 class TradeRefusedError(ExchangeError):
@@ -102,39 +106,63 @@ class Poster:
         if not waiting:
             return False
         client = await self._there()
-        request = client.make.admin.post_trades(
-            (int(row["trade_id"]), int(row["buyer_fee"]), int(row["seller_fee"])) for row in waiting
-        )
-        answers = await self._policy.call(lambda _: client.call(request, _ANSWER_MS))
-        done = _done(answers)
-        if done:
-            await asyncio.to_thread(self._settled, waiting[:done], answers[done - 1])
-        if done < len(answers):
-            refused = answers[done].reject
-            trade_id = waiting[done]["trade_id"]
-            if refused is not None and refused.code is not None and refused.code.transient:
-                raise ServiceUnavailableError(f"trade {trade_id} is not posted: {refused}")
-            raise TradeRefusedError(f"the core does not post trade {trade_id}: {refused}")
+        parts = [waiting[at : at + TRADES_MAX] for at in range(0, len(waiting), TRADES_MAX)]
+        posted = await self._policy.call(lambda _: self._post(client, parts))
+        good = [(part[: said.done], said) for part, said in _until_refused(parts, posted) if said.done]
+        if good:
+            await asyncio.to_thread(self._settled, good)
+        refused = next(((part, said) for part, said in zip(parts, posted, strict=True) if said.refused), None)
+        if refused is not None:
+            part, said = refused
+            raise _why(int(part[said.done].trade_id), said.refused)
         return True
 
-    def _waiting(self) -> list[dict[str, Any]]:
+    async def _post(self, client: AsyncClient, parts: Sequence[Rows]) -> list[Postings]:
+        """All are sent, in their order, before the first is answered."""
+        requests = [
+            client.make.admin.post_trades(
+                [row.trade_id for row in part],
+                [row.buyer_fee for row in part],
+                [row.seller_fee for row in part],
+            )
+            for part in parts
+        ]
+        return list(await asyncio.gather(*(client.call(request, _ANSWER_MS) for request in requests)))
+
+    def _waiting(self) -> Rows:
         with self._store.read() as tx:
             taken, posted = tx.execute(select(PROGRESS.c.trade_id, PROGRESS.c.posted)).one()
             if taken <= posted:
                 return []
-            asked = select(TRADES).where(TRADES.c.trade_id > posted, TRADES.c.at_once == 0)
-            found = tx.execute(asked.order_by(TRADES.c.trade_id).limit(TRADES_MAX))
-            return [dict(row) for row in found.mappings()]
+            asked = select(*(TRADES.c[name] for name in TOLD)).where(
+                TRADES.c.trade_id > posted, TRADES.c.at_once == 0
+            )
+            return tx.execute(asked.order_by(TRADES.c.trade_id).limit(_AT_ONCE)).all()
 
-    def _settled(self, rows: Sequence[dict[str, Any]], last: AdminAnswer) -> None:
+    def _settled(self, posted: Sequence[tuple[Rows, Postings]]) -> None:
+        rows = [row for part, _ in posted for row in part]
+        counts = [len(part) for part, _ in posted]
+        columns: dict[str, Any] = dict(zip(TOLD, zip(*rows, strict=True), strict=True))
+        columns["correlation_id"] = [word.encode("ascii", "replace") for word in columns["correlation_id"]]
+        told = told_of(
+            columns,
+            np.repeat([said.sequence for _, said in posted], counts),
+            np.repeat([said.timestamp for _, said in posted], counts),
+        )
         with self._store.begin() as tx:
-            self._write(tx, rows, last.sequence, last.timestamp or time.time_ns())
-
-    def _write(self, tx: Transaction, rows: Sequence[dict[str, Any]], sequence: int, settled_at: int) -> None:
-        trade_id = int(rows[-1]["trade_id"])
-        tx.execute(update(PROGRESS).values(posted=trade_id))
-        tx.execute(insert(POSTINGS).values(trade_id=trade_id, sequence=sequence, settled_at=settled_at))
-        self._outbox.add(tx, [told_of(row, sequence, settled_at) for row in rows])
+            tx.execute(update(PROGRESS).values(posted=rows[-1].trade_id))
+            tx.execute(
+                insert(POSTINGS),
+                [
+                    {
+                        "trade_id": part[-1].trade_id,
+                        "sequence": said.sequence,
+                        "settled_at": said.timestamp,
+                    }
+                    for part, said in posted
+                ],
+            )
+            self._outbox.add_rows(tx, told)
 
     async def _there(self) -> AsyncClient:
         if self._client is None:
@@ -151,9 +179,16 @@ class Poster:
         return self._client
 
 
-def _done(answers: Sequence[AdminAnswer]) -> int:
-    """How many of the first are posted now."""
-    for number, answer in enumerate(answers):
-        if answer.reject is not None and answer.reject.code is not RejectCode.ALREADY_POSTED:
-            return number
-    return len(answers)
+def _until_refused(parts: Sequence[Rows], posted: Sequence[Postings]) -> Iterator[tuple[Rows, Postings]]:
+    """What was posted, up to what was not: behind that the core posts nothing, or says so of what it has."""
+    for part, said in zip(parts, posted, strict=True):
+        yield part, said
+        if said.refused is not None:
+            return
+
+
+def _why(trade_id: int, answer: AdminAnswer | None) -> ExchangeError:
+    reject = None if answer is None else answer.reject
+    if reject is not None and reject.code is not None and reject.code.transient:
+        return ServiceUnavailableError(f"trade {trade_id} is not posted: {reject}")
+    return TradeRefusedError(f"the core does not post trade {trade_id}: {reject}")

@@ -7,19 +7,19 @@ from typing import Final
 import numpy as np
 from sqlalchemy import select, update
 
-from exchange.domain.events import Event
 from exchange.errors import InvalidEvent
 from exchange.runtime.event_run import EventRun
+from exchange.runtime.outbox import ToldRows
 from exchange.services.settlement.charging import charge
 from exchange.services.settlement.tables import PROGRESS, TRADES
-from exchange.services.settlement.telling import told_of
+from exchange.services.settlement.telling import TOLD, told_of
 from exchange.storage.sql import RowInsert, Transaction
 
 _NAMES: Final = tuple(column.name for column in TRADES.columns)
 _INSERT: Final = RowInsert(TRADES)
 
 
-def take_trades(tx: Transaction, events: EventRun) -> list[Event]:
+def take_trades(tx: Transaction, events: EventRun) -> ToldRows | None:
     """Trades are rows; of those that the venue had posted itself, it is told that they are settled.
 
     Raises:
@@ -43,11 +43,12 @@ def take_trades(tx: Transaction, events: EventRun) -> list[Event]:
     settled = np.flatnonzero(at_once).tolist()
     posted = max(posted, int(trades["trade_id"][settled[-1]]) if settled else 0)
     tx.execute(update(PROGRESS).values(trade_id=last, posted=posted))
-    return [
-        told_of(
-            dict(zip(_NAMES, rows[place], strict=True)),
-            int(trades["sequence"][place]),
-            int(trades["timestamp"][place]),
-        )
-        for place in settled
-    ]
+    if not settled:
+        return None
+    told = {name: columns[name] if name in columns else trades[name] for name in TOLD}
+    told["correlation_id"] = trades["correlation_id"]
+    return told_of(
+        {name: column[at_once] for name, column in told.items()},
+        trades["sequence"][at_once],
+        trades["timestamp"][at_once],
+    )

@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, insert, select, text, update
 
 from exchange.domain.events import Event, event_id
 from exchange.errors import WireError
+from exchange.schema.event_rows import ROWS_MAX, EventList, Records, encode_rows
 from exchange.schema.events import encode_events
 from exchange.storage.sql.store import Transaction
 from exchange.storage.sql.tables import OUTBOX, OUTBOX_STREAMS
@@ -56,14 +57,11 @@ def add_events(
     """
     if not events:
         return []
-    tx.execute(_OPEN, {"topic": topic})
-    mine = OUTBOX_STREAMS.c.topic == topic
-    first = int(tx.execute(select(OUTBOX_STREAMS.c.next_seq).where(mine).with_for_update()).scalar_one())
+    first = _next_of(tx, topic, len(events))
     numbered = [_numbered(event, stream, seq) for seq, event in enumerate(events, first)]
     if check is not None:
         for event in numbered:
             check(event)
-    tx.execute(update(OUTBOX_STREAMS).where(mine).values(next_seq=first + len(numbered)))
     rows = [
         {
             "topic": topic,
@@ -79,6 +77,38 @@ def add_events(
     ]
     tx.execute(insert(OUTBOX), rows)
     return numbered
+
+
+def add_rows(tx: Transaction, topic: str, stream: int, kind: EventList, rows: Records, ts_ns: int) -> None:
+    """Takes rows of a hot stream, in order; what is published of them follows from the rows.
+
+    Args:
+        tx: The transaction of whatever they tell of.
+        topic: Its full name.
+        stream: The service's number there.
+        kind: Which.
+        rows: (n,) of ROW_DTYPES[kind].
+        ts_ns: The time of all.
+    """
+    if not len(rows):
+        return
+    first = _next_of(tx, topic, len(rows))
+    cut = [(at, rows[at : at + ROWS_MAX]) for at in range(0, len(rows), ROWS_MAX)]
+    tx.execute(
+        insert(OUTBOX),
+        [
+            {
+                "topic": topic,
+                "first_seq": first + at,
+                "events": len(part),
+                "stream": stream,
+                "ts_ns": ts_ns,
+                "entity_key": "",
+                "payload": encode_rows(kind, part, 0),
+            }
+            for at, part in cut
+        ],
+    )
 
 
 def go_on_behind(tx: Transaction, topic: str, seq: int) -> None:
@@ -122,6 +152,15 @@ def remove_published(tx: Transaction, topic: str, up_to_seq: int) -> int:
 def waiting(tx: Transaction) -> int:
     """Events that are not known to be in the log."""
     return int(tx.execute(select(func.coalesce(func.sum(OUTBOX.c.events), 0))).scalar_one())
+
+
+def _next_of(tx: Transaction, topic: str, count: int) -> int:
+    """The first of so many sequences, which are given."""
+    tx.execute(_OPEN, {"topic": topic})
+    mine = OUTBOX_STREAMS.c.topic == topic
+    first = int(tx.execute(select(OUTBOX_STREAMS.c.next_seq).where(mine).with_for_update()).scalar_one())
+    tx.execute(update(OUTBOX_STREAMS).where(mine).values(next_seq=first + count))
+    return first
 
 
 def _numbered(event: Event, stream: int, seq: int) -> Event:

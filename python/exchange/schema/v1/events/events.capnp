@@ -41,6 +41,7 @@ struct EventFrame @0xb35ef89882d820f2 {
     reports @5 :List(Executions.ExecutionReport);
     answers @6 :List(Executions.Answer);
     trades @7 :List(TradeExecuted);
+    settlements @10 :List(TradeSettled);
   }
   journalSequence @8 :UInt64;  # rows: of the last command in the record of the journal that they follow from; else 0
   tenants @9 :List(UInt32);  # reports and answers: of each; else empty
@@ -143,4 +144,9 @@ struct TradeSettled @0xb00f5b53c878e2c2 {
   tradedAt @14 :Int64;  # [ns] journaled time
   settledAt @15 :Int64;  # [ns] journaled time
   sequence @16 :UInt64;  # of the command that posted it
+  correlationId0 @17 :UInt64;  # [ASCII] of the trade; empty where nobody's caused it
+  correlationId1 @18 :UInt64;  # [ASCII]
+  correlationId2 @19 :UInt64;  # [ASCII]
+  correlationId3 @20 :UInt64;  # [ASCII]
+  correlationId4 @21 :UInt64;  # [ASCII]
 }
