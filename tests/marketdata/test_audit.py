@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import delete, func, insert, select, update
 
+from exchange.domain.enums import BookView
 from exchange.domain.events import TradeExecuted
 from exchange.domain.intervals import DAY_NS
 from exchange.runtime.audit import audit
 from exchange.runtime.event_run import EventRun
 from exchange.services.marketdata.audit import MarketDataAudit
+from exchange.services.marketdata.mirrors_audit import MirrorsAudit, Seen, rows_shown
 from exchange.services.marketdata.service import SPEC
 from exchange.services.marketdata.store import take_trades
 from exchange.services.marketdata.tables import CANDLES, TRADES
+from exchange.storage.directory import DataDirectory
+from exchange.storage.executions import starting_fold
 from exchange.storage.sql import Store, open_store
+from exchange.storage.venue_limits import read_limits
 from tests.event_log.published import Exchange
 from tests.exchange.journals import MARKET
 from tests.marketdata.oracle import batches, consume, stored_trades, trade_now_and_then
@@ -80,3 +87,32 @@ def test_store_that_begins_late_is_looked_at_from_there(exchange: Exchange, stor
         trades = stored_trades(store)
         assert trades[0].trade_id > 15
         assert (says.split()[0], wrong) == (str(len(trades)), [])
+
+
+def test_books_of_clients_are_held_against_the_engines(exchange: Exchange) -> None:
+    """Of a record in the middle and of the end; what is other, or of no record's end, is named."""
+    trade_now_and_then(exchange.writer, 3, 40)
+    directory, ends, seen = DataDirectory(exchange.root), list[int](), list[Seen]()
+    fold = starting_fold(directory, read_limits(exchange.root) or {}, executions=0, trades=0)
+    while fold.advance(1 << 62) is not None:
+        ends.append(int(fold.venue.sequence))
+        seen += [
+            Seen("BTC-USD", MARKET, view, ends[-1], rows_shown(fold.venue, MARKET, view), 2)
+            for view in BookView
+        ]
+    kept = [book for book in seen if book.sequence in (ends[-1], ends[len(ends) // 2])]
+    assert any(book.rows for book in kept)
+    for books, wrong in (
+        (kept, []),
+        (
+            [replace(each, rows=each.rows[1:] or [(1, 1, 1, 1)]) for each in kept],
+            [f"BTC-USD, {each.view}: after {each.sequence} a client has" for each in kept],
+        ),
+        (
+            [replace(kept[0], sequence=ends[-1] + 5)],
+            [f"BTC-USD: no record of the journal ends with {ends[-1] + 5}"],
+        ),
+    ):
+        *_, check = audit(exchange.root, auditors=[MirrorsAudit(books)]).checks
+        assert (check.name, check.good) == ("mirrors", not wrong)
+        assert all(said.startswith(want) for said, want in zip(check.wrong, wrong, strict=True))

@@ -6,8 +6,10 @@ import asyncio
 import io
 import json
 import os
+import re
 import signal
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -379,6 +381,34 @@ def test_books_of_clients_are_the_exchanges_after_every_change(up: Up) -> None:
     with connect(up, 1, 11) as client:
         assert levels(book) == shown(client)
         client.mass_cancel(account=11)
+
+
+@pytest.mark.req("A028", "B060")
+def test_audit_holds_the_books_that_clients_have_against_the_journal(up: Up) -> None:
+    """Beside orders that come and go; the books are of records in the middle of the journal."""
+    with connect(up, 1, 11) as bob:
+        stop, entered = threading.Event(), deque[int]()
+
+        def trade() -> None:
+            while not stop.is_set():
+                for side, price in (("buy", "60.00"), ("sell", "190.00")):
+                    entered.append(bob.limit(MARKET, side, "0.1", price).order_id)
+                if len(entered) > 8:
+                    bob.cancel(entered.popleft())
+                    bob.cancel(entered.popleft())
+
+        trading = threading.Thread(target=trade)
+        trading.start()
+        try:
+            body = json.loads(up.say("audit", "--json", "--set", "market_data.enabled=true"))
+        finally:
+            stop.set()
+            trading.join()
+        bob.mass_cancel(account=11)
+    (check,) = (each for each in body["checks"] if each["name"] == "mirrors")
+    assert (check["good"], check["wrong"]) == (True, [])
+    books, rows, changes = re.findall(r"[\d,]+(?= (?:books|rows|changes))", check["says"])
+    assert (books, int(rows.replace(",", "")) > 0, int(changes.replace(",", "")) > 2) == ("4", True, True)
 
 
 @pytest.mark.req("A047", "B061")

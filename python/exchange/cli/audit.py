@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from typing import Any, Final
 
 from exchange.bus.topics import TopicTable
 from exchange.cli import audit_log
+from exchange.cli.auditing import local_user
 from exchange.cli.common import add_settings, settings_of
+from exchange.cli.connecting import OPERATOR
+from exchange.client import AsyncClient
 from exchange.config import Settings
 from exchange.runtime.audit import Audit, Auditor, ChangesAudit, PublishedAudit, audit
 from exchange.runtime.changes import CHANGES
 from exchange.runtime.publisher import EXECUTIONS, TRADES, open_log
+from exchange.runtime.supervisor import read_announcement
+from exchange.storage.directory import DataDirectory
 
+_PATIENCE_MS: Final = 30_000
 DESCRIPTION = """Replay the journal of a data directory, whether its exchange runs or not, and hold everything
 against it: every hash that was recorded live, all invariants, the money (balances = deposits - withdrawals),
 the orders (what came in = what was traded, taken off and rests; each report follows from the one before),
 the trades, the event log (what the journal makes, each event once), and the rows of the history and of market
-data (candles = fold of trades) where they are switched on. A line a check, and what is wrong below it; exit
-code 1 where something is.
+data (candles = fold of trades) where they are switched on; and the books that market data shows, where the
+exchange runs. A line a check, and what is wrong below it; exit code 1 where something is.
 
 With one of these the audit log instead: every administrative and security action, each record chained to the
 one before by SHA-256, the end signed each minute; each process that writes has a chain in DATA/audit.
@@ -64,6 +73,29 @@ def _rows_of(service: str, auditor: str, settings: Settings) -> Iterator[Auditor
         yield make(store, tx)
 
 
+def _mirrors_of(settings: Settings) -> Auditor:
+    """Of an exchange that runs: its books as a client has them now."""
+    mirrors: Any = import_module("exchange.services.marketdata.mirrors_audit")
+    endpoints = settings.endpoints
+
+    async def watch() -> list[Any]:
+        async with await AsyncClient.connect(
+            endpoints.orders,
+            tenant=OPERATOR,
+            name=f"audit-{os.getpid()}",
+            user=local_user(),
+            queries=endpoints.queries,
+            marketdata=endpoints.marketdata,
+            timeout_ms=_PATIENCE_MS,
+            connect_ms=_PATIENCE_MS,
+        ) as client:
+            await client.load_instruments()
+            return list(await mirrors.watch_books(client))
+
+    auditor: Auditor = mirrors.MirrorsAudit(asyncio.run(watch()))
+    return auditor
+
+
 def audit_of(settings: Settings, *, paid_in: Mapping[int, int] | None = None, stopped: bool = False) -> Audit:
     """The audit of an exchange with all that it keeps: topics, and stores of services.
 
@@ -90,6 +122,8 @@ def audit_of(settings: Settings, *, paid_in: Mapping[int, int] | None = None, st
             auditors.append(opened.enter_context(_rows_of("history", "HistoryAudit", settings)))
         if settings.market_data.enabled:
             auditors.append(opened.enter_context(_rows_of("marketdata", "MarketDataAudit", settings)))
+            if read_announcement(DataDirectory(settings.data_directory)) is not None:
+                auditors.append(_mirrors_of(settings))
         if settings.settlement.enabled:
             auditors.append(opened.enter_context(_rows_of("settlement", "SettlementAudit", settings)))
         return audit(settings.data_directory, auditors=auditors, paid_in=paid_in, stopped=stopped)

@@ -31,7 +31,7 @@ class ChangesAudit:
         self._next: Record | None = next(self._records, None)
         self._compared = self._unpublished = 0
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome, _venue: Venue) -> None:
         """Compares what comes of the next record."""
         number = self._maker.number
         made = self._maker.make(outcome)

@@ -58,8 +58,8 @@ class Auditor(Protocol):
         """What it found; it says so once it is closed."""
         ...
 
-    def take(self, outcome: Outcome) -> None:
-        """Looks at the next record."""
+    def take(self, outcome: Outcome, venue: Venue) -> None:
+        """Looks at the next record; the venue is the fold of all up to it."""
         ...
 
     def close(self, venue: Venue) -> None:

@@ -63,7 +63,7 @@ class OrdersAudit:
         self._orders = len(self._live)
         self.check = Check("orders")
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome, _venue: Venue) -> None:
         """Takes the reports of a record."""
         for rows in outcome.executions:
             if rows.kind is EventList.REPORTS:

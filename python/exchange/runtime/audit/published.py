@@ -40,7 +40,7 @@ class PublishedAudit:
         self._compared = self._unpublished = 0
         self._last = _NOTHING  # event that was compared last
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome, _venue: Venue) -> None:
         """Compares what comes of the next record."""
         for rows in self._rows_of(outcome):
             self._compare(batch_of(self._row, outcome, rows))

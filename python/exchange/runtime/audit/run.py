@@ -110,7 +110,7 @@ class _TradesAudit:
         self.check = Check("trades")
         self._first = self._number = _trades(venue)
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome, _venue: Venue) -> None:
         """Counts."""
         self._number += sum(len(rows.rows) for rows in outcome.trades)
 
@@ -133,7 +133,7 @@ def _events(root: Path, sequence: int, auditors: Sequence[Auditor]) -> list[Chec
     try:
         while (outcome := fold.advance(sequence)) is not None:
             for auditor in looking:
-                auditor.take(outcome)
+                auditor.take(outcome, fold.venue)
     except StorageError as error:
         trades.check.find(str(error))
     for auditor in looking:

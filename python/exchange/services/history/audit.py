@@ -38,7 +38,7 @@ class HistoryAudit:
         self._first = 0 if self._next is None else self._next[0]
         self._compared = 0
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome, _venue: Venue) -> None:
         """Compares the executions of the next record."""
         if outcome.sequence > self._sequence:
             return

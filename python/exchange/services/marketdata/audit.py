@@ -44,7 +44,7 @@ class MarketDataAudit:
         self._whole = True
         self._trades = self._candles = 0
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome, _venue: Venue) -> None:
         """Compares the trades of the next record, and the candles that end with them."""
         for rows in outcome.trades:
             columns = (rows.rows[name].astype(np.int64).tolist() for name in _TRADE)

@@ -45,7 +45,7 @@ class SettlementAudit:
         self._fees: Counter[int] = Counter()
         self._trades = self._posts = self._posted_last = 0
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome, _venue: Venue) -> None:
         """Compares the trades of the next record, and what it posts."""
         for rows in outcome.trades:
             for trade in rows.rows:
