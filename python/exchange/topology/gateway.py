@@ -112,7 +112,7 @@ async def _within(settings: Settings, policies: Policies) -> AsyncIterator[Ident
         closing(Consumer(IDENTITY, store, events, topics)) as outbox,
     ):
         async with serve(_Within(store, events, topics, settings, audit)) as methods:
-            local = Principal(NAME, "0", frozenset({LOCAL_ROLE}))
+            local = Principal(NAME, roles=frozenset({LOCAL_ROLE}))
             channel = LocalChannel(Dispatcher(methods), local)
             work = [
                 asyncio.create_task(asyncio.to_thread(outbox.run, stop)),
