@@ -1,8 +1,8 @@
 """How often passwords may be wrong: after a few, each further one has to wait longer.
 
 Three counts are kept: of a name from an address, of the address, of the name from anywhere. The last two have
-shorter waits, for whoever shares an address or knows a name could keep others out by them. A name counts whether there is
-such a user or not, so that nobody learns it here.
+shorter waits, for whoever shares an address or knows a name could keep others out by them. A name counts
+whether there is such a user or not, so that nobody learns it here.
 """
 
 from __future__ import annotations
