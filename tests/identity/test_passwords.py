@@ -1,4 +1,4 @@
-"""Passwords: which are taken, what a hash costs, how often one may be wrong, whom nobody learns about."""
+"""Passwords: which are taken, what a hash costs, how often one may be wrong; that nobody learns names."""
 
 from __future__ import annotations
 
