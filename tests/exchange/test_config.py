@@ -35,7 +35,7 @@ def test_load_without_anything_gives_the_defaults_with_paths_filled_in(tmp_path:
     assert settings.endpoints.queries == f"ipc://{tmp_path}/run/queries.sock"
     assert settings.core.cpu is None
     given_here = {"data_directory", "endpoints.orders", "endpoints.queries", "endpoints.history"}
-    given_here |= {"endpoints.marketdata", "endpoints.admin", "endpoints.settlement"}
+    given_here |= {"endpoints.marketdata", "endpoints.admin", "endpoints.settlement", "endpoints.identity"}
     assert all(at(settings, row) == row.default for row in rows() if row.key not in given_here)
 
 

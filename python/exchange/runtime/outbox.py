@@ -25,6 +25,7 @@ from exchange.storage.sql.outbox import (
     Outgoing,
     add_events,
     add_rows,
+    go_on_behind,
     outgoing,
     outgoing_topics,
     remove_published,
@@ -174,6 +175,23 @@ class OutboxPublisher:
         self.close()
         if self.hold.failed(error):
             log("outbox held", level=logging.WARNING, service=self._store.service, why=error)
+
+
+def go_on(store: Store, events: EventLog, topic: str) -> None:
+    """Has events numbered behind those that the log has, where the store was removed to be made anew.
+
+    Args:
+        store: Of the only service that writes the topic.
+        events: The log.
+        topic: Its full name.
+    """
+    end = events.extent(topic).end
+    if not end:
+        return
+    with events.reader(topic, end - 1) as reader:
+        (record,) = reader.read(records_max=1)
+    with store.begin() as tx:
+        go_on_behind(tx, topic, record.batch.last_seq)
 
 
 def _batch(row: Outgoing) -> Batch:

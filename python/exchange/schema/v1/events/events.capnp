@@ -150,3 +150,14 @@ struct TradeSettled @0xb00f5b53c878e2c2 {
   correlationId3 @20 :UInt64;  # [ASCII]
   correlationId4 @21 :UInt64;  # [ASCII]
 }
+
+struct IdentityChanged @0xe75a2e199b58ba8d {
+  # A user, session, key of a program or key that signs tokens, from now on. No secret of any of them.
+  subjectId @0 :Text;
+  name @1 :Text;  # of the user or the key
+  userId @2 :Text;  # whose it is; empty: an operator's
+  roles @3 :List(Text);  # of a user
+  scopes @4 :List(Text);  # of a key
+  reason @5 :Text;
+  actor @6 :Text;  # who did it
+}
