@@ -7,10 +7,12 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from rich.console import Console
@@ -41,7 +43,7 @@ def demo(*words: str) -> subprocess.Popen[str]:
 @pytest.mark.req("B006", "B007")
 def test_demo_trades_and_ends_with_an_audit_that_agrees(tmp_path: Path) -> None:
     """Lines while it runs, since this is no terminal; orders rest, trade and are cancelled; exit code 0."""
-    process = demo("--seconds", "3", "--rate", "4000", "--data", str(tmp_path / "data"))
+    process = demo("--no-screen", "--seconds", "3", "--rate", "4000", "--data", str(tmp_path / "data"))
     out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     lines = out.splitlines()
@@ -49,7 +51,7 @@ def test_demo_trades_and_ends_with_an_audit_that_agrees(tmp_path: Path) -> None:
     assert found is not None, out
     assert int(found[1].replace(",", "")) > 100
     assert any(re.match(r" +\d+\.\d s +[\d,]+ commands/s .* live orders .* journal", line) for line in lines)
-    again = demo("--seconds", "1", "--data", str(tmp_path / "data"))
+    again = demo("--no-screen", "--seconds", "1", "--data", str(tmp_path / "data"))
     _, err = again.communicate(timeout=100)
     assert again.returncode == 78
     assert "has a journal already" in err
@@ -57,7 +59,7 @@ def test_demo_trades_and_ends_with_an_audit_that_agrees(tmp_path: Path) -> None:
 
 def test_demo_that_is_interrupted_stops_and_audits(tmp_path: Path) -> None:
     """Ctrl-C ends the market, not the audit; a temporary directory is gone afterwards."""
-    process = demo("--rate", "2000")
+    process = demo("--no-screen", "--rate", "2000")
     assert process.stdout is not None
     lines: list[str] = []
     while not any("commands/s" in line for line in lines):
@@ -68,6 +70,35 @@ def test_demo_that_is_interrupted_stops_and_audits(tmp_path: Path) -> None:
     assert (process.returncode, err) == (0, "")
     assert AUDIT.fullmatch(out.splitlines()[-1])
     assert not list(Path("/tmp").glob(f"exchange-demo-*{process.pid}*"))  # noqa: S108 (none of ours is left)
+
+
+def test_visitor_of_the_demo_signs_in_by_one_click_and_trades() -> None:
+    """An account with money; an order that meets the market, a balance that moves, an audit that agrees."""
+    process = demo("--rate", "600", "--set", "gateway.port=18099")
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not any("trade at" in line for line in lines):
+        lines.append(process.stdout.readline())
+        assert lines[-1], f"it ended: {lines}"
+    (address,) = re.findall(r"http://[0-9.:]+", "".join(lines))
+    with httpx.Client(base_url=address, headers={"origin": address}, timeout=60) as browser:
+        user = browser.post("/v1/sessions/demo").raise_for_status().json()["user"]
+        (account,) = user["accounts"]
+        assert (user["userName"], account) == ("visitor", 51)
+        before = browser.get("/v1/balances").raise_for_status().json()
+        order = {"symbol": "BTC-USD", "side": "buy", "type": "market", "qty": "0.01", "respType": "FULL"}
+        deadline = time.monotonic() + 240
+        while not (answer := browser.post("/v1/orders", json=order).json()).get("executions"):
+            assert time.monotonic() < deadline, answer
+            time.sleep(0.5)
+        assert answer["orderStatus"] == "filled"
+        after = browser.get("/v1/balances").raise_for_status().json()
+        assert after["balances"] != before["balances"]
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (0, "")
+    assert AUDIT.fullmatch(out.splitlines()[-1])
+    assert any(line.startswith("ok     history") for line in out.splitlines())
 
 
 def test_spark_shows_numbers_against_the_largest() -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import secrets
+import socket
 import threading
 import time
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final
 
 from exchange.cli.audit import audit_of
 from exchange.cli.common import add_settings, settings_of
 from exchange.cli.launch import data_directory, running
+from exchange.cli.users import users_of
 from exchange.client import Client, Reject
 from exchange.config import Settings
 from exchange.demo.flow import Flow
@@ -24,10 +30,20 @@ from exchange.storage.directory import DataDirectory
 
 DESCRIPTION = """Run a market: starts an exchange, defines ten instruments, funds 1,000 accounts, and
 streams the order flow of a Coinbase capture as those accounts until Ctrl-C: orders that rest, cross, are
-replaced and cancelled, lap after lap with other prices, sizes and ids. A terminal shows it live. At the end
-the exchange is stopped and audited: the whole journal is replayed in a venue of its own, and the last line
-says whether all money and every hash agree. Exit code 1 where they do not."""
+replaced and cancelled, lap after lap with other prices, sizes and ids. A terminal shows it live, and so does
+a page of the browser: one click signs you in there, with an account and money of your own. At the end the
+exchange is stopped and audited: the whole journal is replayed in a venue of its own, and the last line says
+whether all money and every hash agree. Exit code 1 where they do not."""
 
+VISITOR: Final = "visitor"
+_RATE: Final = 20_000
+_RATE_WITH_SCREEN: Final = 1_000
+_SCREEN: Final = (
+    "gateway.enabled=true",
+    "history.enabled=true",
+    "market_data.enabled=true",
+    f"gateway.demo_user={VISITOR}",
+)
 _PATIENCE_MS = 60_000
 _RETRY_MS = 10_000
 
@@ -36,7 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     add_settings(parser)
     parser.add_argument("--seconds", type=float, metavar="N", help="end after so long (default: at Ctrl-C)")
-    parser.add_argument("--rate", type=int, default=20_000, metavar="N", help="commands a second (20,000)")
+    parser.add_argument(
+        "--no-screen", action="store_true", help="the market and its core alone, without a page to trade on"
+    )
+    parser.add_argument(
+        "--rate", type=int, metavar="N", help="commands a second (1,000; without a screen 20,000)"
+    )
     parser.add_argument(
         "--accounts", type=int, default=1_000, metavar="N", help="accounts that trade (1,000)"
     )
@@ -47,15 +68,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs, stops and audits; returns 0, or 1 where the audit found something."""
+    screen = not options.no_screen
+    if options.rate is None:
+        options.rate = _RATE_WITH_SCREEN if screen else _RATE
     for name, least in (("rate", 1), ("accounts", 2), ("sessions", 1)):
         if getattr(options, name) < least:
             raise ConfigError(f"--{name} is {getattr(options, name)}: expected {least} or more")
     with data_directory(options, "demo") as data:
         options.data = data
+        if screen:
+            options.set = [*_screen_words(options), *options.set]  # what --set says counts
         settings = settings_of(options, endpoints={"metrics": ""})
         if any((data / "journal").glob("*.journal")):
             raise ConfigError(f"{data} has a journal already: the demo wants a new data directory")
-        plan = Plan.of(load(), options.accounts)
+        plan = Plan.of(load(), options.accounts, visitor=screen)
+        if plan.visitor is not None:
+            _make_visitor(settings, plan.visitor)
         with running(options, settings, ["endpoints.metrics="]):
             _trade(options, settings, plan)
             _say("stopping the exchange")
@@ -86,6 +114,8 @@ def _trade(options: argparse.Namespace, settings: Settings, plan: Plan) -> None:
         )
         _say(f"opening {len(plan.accounts):,} accounts in {len(plan.assets)} assets")
         set_up(operator, plan)
+        if not options.no_screen:
+            _say(f"trade at {address_of(settings)}: one click signs you in")
         flow = Flow(
             plan.sample,
             list(plan.accounts),
@@ -109,7 +139,7 @@ def _trade(options: argparse.Namespace, settings: Settings, plan: Plan) -> None:
             DataDirectory(settings.data_directory).journal,
             traders.tally,
         )
-        view = open_view()
+        view = open_view(None if options.no_screen else address_of(settings))
         ends = time.monotonic() + (options.seconds if options.seconds is not None else float("inf"))
         thread.start()
         try:
@@ -127,6 +157,37 @@ def _trade(options: argparse.Namespace, settings: Settings, plan: Plan) -> None:
         _say(f"{tally.sent:,} commands sent in {flow.laps + 1} laps, {tally.reports:,} reports seen")
         for code, count in tally.rejects.most_common():
             _say(f"  {count:,} refused: {Reject(code).name}")
+
+
+def address_of(settings: Settings) -> str:
+    """Of the page."""
+    return f"http://{settings.gateway.host}:{settings.gateway.port}/"
+
+
+def _screen_words(options: argparse.Namespace) -> list[str]:
+    """Settings of an exchange with a page, on a port that can be had.
+
+    Raises:
+        ConfigError: What serves it is not installed.
+    """
+    if find_spec("uvicorn") is None:
+        raise ConfigError("the screen needs more packages: pip install 'cmatch[gateway]', or use --no-screen")
+    bound = settings_of(options).gateway
+    return [*_SCREEN, f"gateway.port={_free_port(bound.host, bound.port)}"]
+
+
+def _free_port(host: str, wanted: int) -> int:
+    for port in (wanted, 0):
+        with contextlib.suppress(OSError), socket.create_server((host, port)) as server:
+            return int(server.getsockname()[1])
+    raise ConfigError(f"{host} is no address of this machine")
+
+
+def _make_visitor(settings: Settings, account: int) -> None:
+    """A user with an account, whom the page signs in without a password: nobody knows it."""
+    passwords = import_module("exchange.services.identity.passwords")
+    with users_of(settings) as users:
+        users.create(VISITOR, TENANT, passwords.hashed(secrets.token_hex(16)), ["trader"], [account])
 
 
 def _say(words: str) -> None:

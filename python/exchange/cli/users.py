@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _users(settings: Settings) -> Iterator[Users]:
-    """The store, which every command but the help needs: it brings SQLAlchemy along."""
+def users_of(settings: Settings) -> Iterator[Users]:
+    """Those of an exchange. Imported where it is needed: the store brings SQLAlchemy along."""
     sql, host = import_module("exchange.storage.sql"), import_module("exchange.runtime.service_host")
     tables = import_module("exchange.services.identity.tables").MIGRATIONS
     sealer = import_module("exchange.security.sealing").Sealer(key_store(settings).directory)
@@ -80,7 +80,7 @@ def _create(options: argparse.Namespace, settings: Settings) -> int:
     said = {"tenant": options.tenant, "roles": ",".join(sorted(options.role))}
     with (
         audited(settings, "users.create", name, user=options.user, begins=True, **said),
-        _users(settings) as users,
+        users_of(settings) as users,
     ):
         user = users.create(name, options.tenant, password, options.role, options.account or ())
     return _told(options, user, f"{user.name} is made, as {user.user_id}")
@@ -89,7 +89,7 @@ def _create(options: argparse.Namespace, settings: Settings) -> int:
 def _password(options: argparse.Namespace, settings: Settings) -> int:
     name = _name(options)
     password = _hashed(name)
-    with audited(settings, "users.password", name, user=options.user), _users(settings) as users:
+    with audited(settings, "users.password", name, user=options.user), users_of(settings) as users:
         user = users.named(name)
         users.set_password(user.user_id, password)
     return _told(options, user, f"{user.name} has another password; all sessions of it have ended")
@@ -101,7 +101,7 @@ def _roles(options: argparse.Namespace, settings: Settings) -> int:
         raise ConfigError(f"exchange users roles takes a --role: {', '.join(USER_ROLES)}")
     said = ",".join(sorted(options.role))
     recorded = audited(settings, "users.roles", name, user=options.user, roles=said)
-    with recorded, _users(settings) as users:
+    with recorded, users_of(settings) as users:
         user = users.set_roles(name, options.role, options.account)
     return _told(options, user, f"{user.name} is {', '.join(sorted(user.roles))}")
 
@@ -111,14 +111,14 @@ def _disable(options: argparse.Namespace, settings: Settings) -> int:
     if not options.reason:
         raise ConfigError("exchange users disable takes a --reason")
     recorded = audited(settings, "users.disable", name, user=options.user, reason=options.reason)
-    with recorded, _users(settings) as users:
+    with recorded, users_of(settings) as users:
         user = users.disable(name, options.reason)
     return _told(options, user, f"{user.name} may do nothing more")
 
 
 def _list(options: argparse.Namespace, settings: Settings) -> int:
     found: list[dict[str, Any]] = []
-    with _users(settings) as users:
+    with users_of(settings) as users:
         page = users.all(options.tenant)
         while page:
             found += map(_row, page)
@@ -135,7 +135,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _show(options: argparse.Namespace, settings: Settings) -> int:
-    with _users(settings) as users:
+    with users_of(settings) as users:
         user = users.named(_name(options))
     if not options.json:
         for name, value in _row(user).items():

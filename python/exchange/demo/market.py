@@ -25,6 +25,7 @@ Records = npt.NDArray[np.void]
 TENANT = 1
 _FIRST_ACCOUNT = 1
 _TYPICAL_ORDERS = 500  # an account can pay for so many orders of the usual size
+_VISITORS_SHARE = 20
 _BATCH = 250
 _MOST_WAITING = 20_000  # commands without an answer: then the exchange is given time
 _PAUSE_S = 0.001
@@ -51,9 +52,10 @@ class Plan:
     accounts: tuple[int, ...]
     assets: dict[str, int]
     deposits: dict[str, int]  # minor units for each account
+    visitor: int | None = None  # an account of whoever looks on, with more money; nobody else trades with it
 
     @classmethod
-    def of(cls, sample: Sample, accounts: int) -> Plan:
+    def of(cls, sample: Sample, accounts: int, *, visitor: bool = False) -> Plan:
         """For so many accounts."""
         symbols = sorted(sample.scales)
         return cls(
@@ -61,6 +63,7 @@ class Plan:
             accounts=tuple(range(_FIRST_ACCOUNT, _FIRST_ACCOUNT + accounts)),
             assets={symbol: number for number, symbol in enumerate(symbols, 1)},
             deposits=_deposits(sample),
+            visitor=_FIRST_ACCOUNT + accounts if visitor else None,
         )
 
     @property
@@ -71,7 +74,14 @@ class Plan:
     @property
     def total(self) -> dict[str, int]:
         """What all accounts are given, by asset, in minor units."""
-        return {symbol: amount * len(self.accounts) for symbol, amount in self.deposits.items()}
+        shares = sum(share for _, share in self.shares)
+        return {symbol: amount * shares for symbol, amount in self.deposits.items()}
+
+    @property
+    def shares(self) -> list[tuple[int, int]]:
+        """Every account, and how many times it is given what an account is."""
+        visitor = [] if self.visitor is None else [(self.visitor, _VISITORS_SHARE)]
+        return [(account, 1) for account in self.accounts] + visitor
 
 
 def _deposits(sample: Sample) -> dict[str, int]:
@@ -116,12 +126,12 @@ def set_up(client: Client, plan: Plan) -> None:
             max_qty=int(rows["qty"].max()) * _PRICES_BEYOND,
         )
         _done(answer, f"instrument {product.symbol}")
-    openings = [admin.open_account(account, tenant=TENANT) for account in plan.accounts]
+    openings = [admin.open_account(account, tenant=TENANT) for account, _ in plan.shares]
     payments = [
         admin.deposit(
-            number, plan.deposits[symbol], account=account, transfer_id=_transfer_id(account, number)
+            number, plan.deposits[symbol] * share, account=account, transfer_id=_transfer_id(account, number)
         )
-        for account in plan.accounts
+        for account, share in plan.shares
         for symbol, number in plan.assets.items()
     ]
     for requests, what in ((openings, "an account"), (payments, "a deposit")):

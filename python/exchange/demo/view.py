@@ -152,7 +152,8 @@ class Lines:
 class Screen:
     """A picture that is drawn over again on a terminal."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, address: str | None = None) -> None:
+        self._address = address
         self._rates: list[float] = []
         self._live = Live(console=console, refresh_per_second=8, transient=True)
         self._live.start()
@@ -160,17 +161,21 @@ class Screen:
     def show(self, picture: Picture) -> None:
         """Draws one."""
         self._rates = [*self._rates[-_HISTORY + 1 :], picture.rate("commands")]
-        self._live.update(draw(picture, self._rates))
+        self._live.update(draw(picture, self._rates, self._address))
 
     def close(self) -> None:
         """Gives the terminal back."""
         self._live.stop()
 
 
-def open_view() -> Shows:
-    """A screen where standard output is a terminal, else lines."""
+def open_view(address: str | None = None) -> Shows:
+    """A screen where standard output is a terminal, else lines.
+
+    Args:
+        address: Of the page to trade on, which a screen names.
+    """
     console = Console()
-    return Screen(console) if console.is_terminal and sys.stdout.isatty() else Lines()
+    return Screen(console, address) if console.is_terminal and sys.stdout.isatty() else Lines()
 
 
 def show_while(camera: Camera, view: Shows, going: Callable[[], bool], interval_s: float = 0.25) -> None:
@@ -182,7 +187,7 @@ def show_while(camera: Camera, view: Shows, going: Callable[[], bool], interval_
         time.sleep(interval_s)
 
 
-def draw(picture: Picture, rates: list[float]) -> RenderableType:
+def draw(picture: Picture, rates: list[float], address: str | None = None) -> RenderableType:
     """The picture for a terminal."""
     values = picture.now.values
     segments = picture.journal_bytes / 2**20
@@ -193,9 +198,10 @@ def draw(picture: Picture, rates: list[float]) -> RenderableType:
     )
     if picture.tally.late_s > 1.0:
         head.append(f"   {picture.tally.late_s:.1f} s behind its rate", "bold red")
+    page = Text.assemble("trade at ", (address, "bold cyan")) if address else Text()
     foot = Text("Ctrl-C ends the market; then the whole journal is replayed and audited", "dim")
     left = Group(_rates(picture, rates), _latencies(picture), _traders(picture.tally))
-    return Group(head, Columns([left, _book(picture)], padding=(0, 2)), foot)
+    return Group(head, page, Columns([left, _book(picture)], padding=(0, 2)), foot)
 
 
 def spark(numbers: list[float]) -> str:
