@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class Two:
         """Waits until one that was killed is there again, and answers."""
         until(lambda: self.up.announcement()["processes"][name] not in {None, pid}, f"{name} stays away")
         for at in range(len(NAMES)):
-            until(lambda at=at: self.answers(at), f"{name} does not answer")
+            until(partial(self.answers, at), f"{name} does not answer")
 
     def answers(self, at: int) -> bool:
         """Whether a gateway and identity behind it do."""
@@ -136,7 +137,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
                 users.create(name, tenant, hashed(PASSWORD), roles, accounts)
         made = Two(up, (port, port + 1))
         for at in range(2):
-            until(lambda at=at: made.answers(at), "a gateway does not answer")
+            until(partial(made.answers, at), "a gateway does not answer")
         yield made
     finally:
         up.end()
@@ -267,12 +268,12 @@ def test_nobody_has_or_hands_on_more_than_they_may(two: Two) -> None:
         two.sign_in(who)
     key = _key(two, "ann", f"bot-{secrets.token_hex(3)}", ["read"])
     for who in ("bob", "eve"):
-        for method, target, body in (
+        for method, target, sent in (
             ("DELETE", f"/v1/api-keys/{key['key_id']}", None),
             ("POST", f"/v1/api-keys/{key['key_id']}/rotate", {}),
             ("DELETE", f"/v1/sessions/{two.sign_in('ann')['session']['sessionId']}", None),
         ):
-            answer = two.ask(0, who, method, target, body)
+            answer = two.ask(0, who, method, target, sent)
             assert (answer.status, answer.name) == (404, "UNKNOWN_CREDENTIAL"), (who, target)
         assert key["key_id"] not in two.ask(0, who, "GET", "/v1/api-keys").content.decode()
     names = [each["userName"] for each in two.ask(0, "eve", "GET", "/v1/users").body["users"]]
@@ -282,7 +283,7 @@ def test_nobody_has_or_hands_on_more_than_they_may(two: Two) -> None:
     }
     refused = two.ask(0, "ann", "GET", "/v1/users")
     assert (refused.status, refused.name) == (403, "SCOPE_MISSING")
-    for body, status, name in (
+    keys: list[tuple[Any, int, str]] = [
         ({"name": "x", "scopes": ["admin"]}, 400, "INVALID_BODY"),
         ({"name": "x", "scopes": []}, 400, "INVALID_BODY"),
         ({"name": "x", "scopes": ["read"], "accounts": [12]}, 403, "MORE_THAN_OWN"),
@@ -290,7 +291,8 @@ def test_nobody_has_or_hands_on_more_than_they_may(two: Two) -> None:
         ({"name": "x", "scopes": ["read"], "algorithm": "ed25519", "publicKey": "00"}, 400, "INVALID_BODY"),
         ({"name": "x", "scopes": ["read"], "expiresAt": "2001-01-01T00:00:00Z"}, 400, "INVALID_BODY"),
         ({"name": "x\n", "scopes": ["read"]}, 400, "INVALID_BODY"),
-    ):
+    ]
+    for body, status, name in keys:
         answer = two.ask(0, "ann", "POST", "/v1/api-keys", body)
         assert (answer.status, answer.name) == (status, name), body
     opened = two.ask(1, "", "POST", "/v1/sessions/demo").body
@@ -300,7 +302,7 @@ def test_nobody_has_or_hands_on_more_than_they_may(two: Two) -> None:
     assert (answer.status, answer.name) == (403, "MORE_THAN_OWN")
     assert two.ask(1, "demo", "POST", "/v1/orders", SELL).name == "SCOPE_MISSING"
     made = f"cid-{secrets.token_hex(3)}"
-    for body, status, name in (
+    people: list[tuple[Any, int, str]] = [
         ({"userName": made, "password": PASSWORD, "roles": ["king"]}, 400, "INVALID_BODY"),
         ({"userName": made, "password": "short", "roles": ["viewer"]}, 422, "WEAK_PASSWORD"),
         ({"userName": made, "password": "password1234", "roles": ["viewer"]}, 422, "WEAK_PASSWORD"),
@@ -310,11 +312,12 @@ def test_nobody_has_or_hands_on_more_than_they_may(two: Two) -> None:
             {"userName": made, "password": PASSWORD, "roles": ["viewer"], "accounts": [11]},
             *(403, "MORE_THAN_OWN"),
         ),
-    ):
+    ]
+    for body, status, name in people:
         answer = two.ask(0, "bob", "POST", "/v1/users", body)
         assert (answer.status, answer.name) == (status, name), body
-    body = {"userName": made.upper(), "password": PASSWORD, "roles": ["viewer"]}
-    user = two.ask(0, "bob", "POST", "/v1/users", body)
+    wanted = {"userName": made.upper(), "password": PASSWORD, "roles": ["viewer"]}
+    user = two.ask(0, "bob", "POST", "/v1/users", wanted)
     assert user.status == 201
     assert (user.body["userName"], user.body["accounts"], user.body["tenant"]) == (made, [12], 1)
     assert two.sign_in(made, at=1)["user"]["userId"] == user.body["userId"]

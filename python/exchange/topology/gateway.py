@@ -51,6 +51,7 @@ class _Within:
     event_log: EventLog
     topics: TopicTable
     settings: Settings
+    policies: Policies
     audit: ProcessAudit
 
 
@@ -92,7 +93,7 @@ async def _beside(settings: Settings, policies: Policies) -> AsyncIterator[Ident
         keys, server = keys_beside_core(settings, NAME)
     try:
         channel = SocketChannel(context, endpoint, keys=keys, server_public=server)
-        async with RpcClient(channel, policies.of(NAME, IDENTITY.name)) as client:
+        async with RpcClient(channel, policies.of("gateway", "identity")) as client:
             yield IdentityWay(client)
     finally:
         context.term()
@@ -111,7 +112,7 @@ async def _within(settings: Settings, policies: Policies) -> AsyncIterator[Ident
         closing(audit),
         closing(Consumer(IDENTITY, store, events, topics)) as outbox,
     ):
-        async with serve(_Within(store, events, topics, settings, audit)) as methods:
+        async with serve(_Within(store, events, topics, settings, policies, audit)) as methods:
             local = Principal(NAME, roles=frozenset({LOCAL_ROLE}))
             channel = LocalChannel(Dispatcher(methods), local)
             work = [
@@ -119,7 +120,7 @@ async def _within(settings: Settings, policies: Policies) -> AsyncIterator[Ident
                 asyncio.create_task(_keep(audit)),
             ]
             try:
-                async with RpcClient(channel, policies.of(NAME, IDENTITY.name)) as client:
+                async with RpcClient(channel, policies.of("gateway", "identity")) as client:
                     yield IdentityWay(client, work)
             finally:
                 stop.set()

@@ -16,7 +16,8 @@ from typing import Any, Final
 import httpx
 import jwt
 
-from exchange.errors import GatewayFault, ServiceUnavailableError
+from exchange.errors import ExchangeError, GatewayFault, ServiceUnavailableError
+from exchange.resilience import Policy, Try
 from exchange.runtime.log import log
 from exchange.security.api_keys import SCOPES
 from exchange.security.principal import Method, Principal
@@ -24,7 +25,6 @@ from exchange.security.user_roles import USER_ROLES, delegable
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.tokens import claims_of
 
-_FETCH_S: Final = 5.0
 _AGAIN_S: Final = 10.0
 _KEPT_S: Final = 300.0
 _BYTES_MAX: Final = 2**18
@@ -41,6 +41,7 @@ class OtherIssuer:
         keys: Where its key set is: a file, or an address of HTTP.
         audience: `aud` of tokens that are for us.
         algorithm: The only one that is taken.
+        policy: Of the edge to it.
         now_s: A steady clock.
     """
 
@@ -50,12 +51,14 @@ class OtherIssuer:
         keys: str,
         audience: str,
         algorithm: str,
+        policy: Policy,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.issuer = issuer
         self._where = keys
         self._audience = audience
         self._algorithm = algorithm
+        self._policy = policy
         self._now_s = now_s
         self._lock = threading.Lock()
         self._keys: Mapping[str, jwt.PyJWK] = {}
@@ -118,7 +121,7 @@ class OtherIssuer:
         try:
             read = json.loads(self._content())
             found = jwt.PyJWKSet.from_dict(read).keys
-        except (OSError, httpx.HTTPError, ValueError, jwt.PyJWTError) as error:
+        except (OSError, ExchangeError, ValueError, jwt.PyJWTError) as error:
             log("keys of the issuer cannot be had", issuer=self.issuer, reason=type(error).__name__)
             if not self._keys:
                 raise Refused(GatewayFault.UNAVAILABLE, "the issuer's keys cannot be had") from None
@@ -128,7 +131,13 @@ class OtherIssuer:
     def _content(self) -> bytes:
         if "://" not in self._where:
             return Path(self._where).read_bytes()
-        answer = httpx.get(self._where, timeout=_FETCH_S, follow_redirects=False).raise_for_status()
+        return self._policy.call_sync(self._fetch)
+
+    def _fetch(self, this: Try) -> bytes:
+        try:
+            answer = httpx.get(self._where, timeout=this.remaining_s, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            raise ServiceUnavailableError(f"the issuer's keys cannot be had: {error}") from error
         if len(answer.content) > _BYTES_MAX:
             raise ServiceUnavailableError("the issuer's key set is too large")
         return answer.content

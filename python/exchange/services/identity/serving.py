@@ -14,6 +14,7 @@ from exchange.bus.topics import TopicTable
 from exchange.config.settings import Settings
 from exchange.domain import contracts as rpc
 from exchange.domain.contracts import identity as m
+from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.runtime.outbox import go_on
 from exchange.security.sealing import Sealer
@@ -59,6 +60,11 @@ class Ground(Protocol):
         ...
 
     @property
+    def policies(self) -> Policies:
+        """Of this process."""
+        ...
+
+    @property
     def audit(self) -> ProcessAudit:
         """Where who changed what is recorded."""
         ...
@@ -80,7 +86,8 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     keyring = Keyring(keys)
     own = OwnTokens(f"{NAME}.{ground.settings.events.environment}", settings.audience)
     foreign = (settings.issuer, settings.jwks, settings.audience, settings.algorithm)
-    other = OtherIssuer(*foreign) if settings.issuer else None
+    policy = ground.policies.of("identity", "issuer")
+    other = OtherIssuer(*foreign, policy) if settings.issuer else None
     signed = SignedRequests(keyring, began_ms, store.now_ms)
     guard = Guard(store, keyring, signed, sessions, signing, own, other)
     workers = HashWorkers(settings.hash_workers)
