@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -9,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,6 +37,7 @@ from tests.gateway.test_process import SELL, open_market
 
 PASSWORD = "a password of theirs 7"  # noqa: S105 (of a test)
 NAMES = ("gateway", "gateway-2")
+_LISTEN = "0A"  # of the kernel's table
 
 
 @dataclass
@@ -93,6 +95,23 @@ class Two:
                 for record in reader.read(records_max=10_000)
                 for event in events_of(record)
             ]
+
+
+def listening(pid: int) -> list[tuple[str, int]]:
+    """Where a process listens by TCP."""
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            inodes.add(str(link.readlink()).removeprefix("socket:[").rstrip("]"))
+    found = []
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == _LISTEN and words[9] in inodes:
+                address, _, port = words[1].partition(":")
+                parts = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
+                found.append((socket.inet_ntop(family, b"".join(parts)), int(port, 16)))
+    return found
 
 
 def free_pair() -> int:
@@ -246,6 +265,46 @@ def test_what_is_revoked_at_one_gateway_counts_at_none(two: Two) -> None:
     assert two.ask(0, "", "GET", "/v1/limits", **jwt).name == "SESSION_OVER"
 
 
+def _differs(look: Callable[[], list[str]], before: list[str]) -> bool:
+    return look() != before
+
+
+@pytest.mark.req("E091")
+def test_tokens_outlive_one_rotation_of_keys_and_not_two(two: Two) -> None:
+    """Two live keys: what the one before signed still counts; the published set has both."""
+    two.sign_in("ann")
+    jwt = {"authorization": f"Bearer {two.ask(0, 'ann', 'POST', '/v1/tokens').body['token']}"}
+
+    def kids() -> list[str]:
+        return [each["kid"] for each in two.ask(1, "", "GET", "/.well-known/jwks.json").body["keys"]]
+
+    for rotation in (1, 2):
+        before = kids()
+        exchange("identity", "rotate-signing", "--data", str(two.up.data))
+        until(partial(_differs, kids, before), "the key did not come")
+        assert kids()[1:] == before[:1]
+        if rotation == 1:
+            assert two.ask(1, "", "GET", "/v1/balances", **jwt).status == 200
+    until(lambda: two.ask(1, "", "GET", "/v1/balances", **jwt).status == 401, "the token still counts")
+    assert two.ask(0, "", "GET", "/v1/balances", **jwt).name == "BAD_TOKEN"
+
+
+@pytest.mark.req("B025")
+def test_gateways_alone_have_ports(two: Two) -> None:
+    """Of all processes of the exchange: beside them only the supervisor's metrics, to this machine alone."""
+    announced = two.up.announcement()
+    owners = {name: pid for name, pid in announced["processes"].items() if pid}
+    owners["supervisor"] = two.up.process.pid
+    found = {(name, address, port) for name, pid in owners.items() for address, port in listening(pid)}
+    metrics = int(announced["endpoints"]["metrics"].split(":")[2].partition("/")[0])
+    assert found == {
+        ("gateway", "127.0.0.1", two.ports[0]),
+        ("gateway-2", "127.0.0.1", two.ports[1]),
+        ("supervisor", "127.0.0.1", metrics),
+    }
+    assert {"core", "replica", "identity"} <= set(owners)
+
+
 def test_user_who_is_disabled_may_nothing_more(two: Two) -> None:
     """By the command, while all runs: sessions and keys end, signing in is as for nobody."""
     two.sign_in("gone")
@@ -261,7 +320,7 @@ def test_user_who_is_disabled_may_nothing_more(two: Two) -> None:
     assert "ApiKeyRevoked" in {name for name, _ in seen}
 
 
-@pytest.mark.req("B010", "B026")
+@pytest.mark.req("B026")
 def test_nobody_has_or_hands_on_more_than_they_may(two: Two) -> None:
     """Keys and users of others are not there; a key, and a user, never may more than who made it."""
     for who in ("ann", "bob", "eve"):
@@ -297,9 +356,18 @@ def test_nobody_has_or_hands_on_more_than_they_may(two: Two) -> None:
         assert (answer.status, answer.name) == (status, name), body
     opened = two.ask(1, "", "POST", "/v1/sessions/demo").body
     two.tokens["demo"] = opened["token"]
-    assert opened["user"]["scopes"] == ["keys", "read", "session"]
-    answer = two.ask(0, "demo", "POST", "/v1/api-keys", {"name": "x", "scopes": ["trade"]})
-    assert (answer.status, answer.name) == (403, "MORE_THAN_OWN")
+    assert opened["user"]["scopes"] == ["read", "session"]
+    other = two.ask(1, "", "POST", "/v1/sessions/demo").body["session"]["sessionId"]
+    assert two.ask(0, "demo", "GET", "/v1/sessions").body["sessions"][0]["current"]
+    assert len(two.ask(0, "demo", "GET", "/v1/sessions").body["sessions"]) == 1
+    assert two.ask(0, "demo", "DELETE", f"/v1/sessions/{other}").name == "UNKNOWN_CREDENTIAL"
+    assert two.ask(0, "demo", "POST", "/v1/api-keys", {"name": "x", "scopes": ["read"]}).status == 403
+    change = {"oldPassword": PASSWORD, "newPassword": "another of theirs 8"}
+    assert two.ask(0, "demo", "PUT", "/v1/users/me/password", change).name == "SCOPE_MISSING"
+    answer = two.ask(
+        0, "ann", "POST", "/v1/users", {"userName": "x", "password": PASSWORD, "roles": ["viewer"]}
+    )
+    assert (answer.status, answer.name) == (403, "SCOPE_MISSING")
     assert two.ask(1, "demo", "POST", "/v1/orders", SELL).name == "SCOPE_MISSING"
     made = f"cid-{secrets.token_hex(3)}"
     people: list[tuple[Any, int, str]] = [

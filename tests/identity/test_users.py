@@ -188,6 +188,15 @@ def test_session_ends_by_idling_by_age_or_by_hand(world: World) -> None:
     assert world.is_over("xs_none")
 
 
+def test_session_of_everybody_hands_nothing_on(world: World) -> None:
+    """It may what its user may, and end itself."""
+    demo = world.users.create("demo", 1, "hash", ["trader"])
+    sessions = Sessions(world.store, IDLE, LONGEST, "Demo")
+    session, token = sessions.open(demo, "", "")
+    assert session.scopes == sessions.by_token(token).scopes == {"read", "trade", "transfer", "session"}
+    assert world.sessions.by_token(token).scopes == session_scopes(["trader"])
+
+
 def test_sessions_that_count_no_more_are_said_of_any_number(world: World) -> None:
     """As a stream asks, which keeps the others from idling."""
     ann = world.users.create("ann", 1, "hash", ["trader"])

@@ -105,7 +105,6 @@ async def _within(settings: Settings, policies: Policies) -> AsyncIterator[Ident
     topics = TopicTable(settings.events.environment)
     directory = DataDirectory(settings.data_directory)
     audit = ProcessAudit(directory.audit, IDENTITY.name, key_store(settings).head_signer)
-    stop = threading.Event()
     with (
         open_log(settings) as events,
         open_store(store_url(settings), IDENTITY.name, IDENTITY.tables) as store,
@@ -116,16 +115,27 @@ async def _within(settings: Settings, policies: Policies) -> AsyncIterator[Ident
             local = Principal(NAME, roles=frozenset({LOCAL_ROLE}))
             channel = LocalChannel(Dispatcher(methods), local)
             work = [
-                asyncio.create_task(asyncio.to_thread(outbox.run, stop)),
+                asyncio.create_task(_publish(outbox)),
                 asyncio.create_task(_keep(audit)),
             ]
             try:
                 async with RpcClient(channel, policies.of("gateway", "identity")) as client:
                     yield IdentityWay(client, work)
             finally:
-                stop.set()
-                work[1].cancel()
+                for task in work:
+                    task.cancel()
                 await asyncio.gather(*work, return_exceptions=True)
+
+
+async def _publish(outbox: Consumer) -> None:
+    """Publishes what is changed, in a thread, which is at its end when this is."""
+    stop = threading.Event()
+    running = asyncio.ensure_future(asyncio.to_thread(outbox.run, stop))
+    try:
+        await asyncio.shield(running)
+    finally:
+        stop.set()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def _keep(audit: ProcessAudit) -> None:

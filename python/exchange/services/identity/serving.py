@@ -82,7 +82,9 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     await asyncio.to_thread(go_on, ground.store, ground.event_log, ground.topics.full_name(_TOPIC))
     store = IdentityStore(ground.store, Sealer(key_store(ground.settings).directory), ground.topics)
     keys, users, signing = ApiKeys(store), Users(store), SigningKeys(store)
-    sessions = Sessions(store, settings.session_idle_s * _S_MS, settings.session_s * _S_MS)
+    demo_user = ground.settings.gateway.demo_user
+    lasts = (settings.session_idle_s * _S_MS, settings.session_s * _S_MS)
+    sessions = Sessions(store, *lasts, demo_user)
     keyring = Keyring(keys)
     own = OwnTokens(f"{NAME}.{ground.settings.events.environment}", settings.audience)
     foreign = (settings.issuer, settings.jwks, settings.audience, settings.algorithm)
@@ -93,7 +95,7 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     workers = HashWorkers(settings.hash_workers)
     throttle = LoginThrottle(lambda: time.monotonic_ns() // 1_000_000)
     await asyncio.to_thread(guard.look)
-    signing_in = SigningIn(users, sessions, workers, throttle, ground.settings.gateway.demo_user)
+    signing_in = SigningIn(users, sessions, workers, throttle, demo_user)
     desk = Desk(Shelves(store, users, sessions, keys, ground.audit), guard, own, workers, signing_in)
     keeping = asyncio.create_task(guard.keep())
     try:
