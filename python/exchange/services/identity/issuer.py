@@ -30,6 +30,7 @@ _KEPT_S: Final = 300.0
 _BYTES_MAX: Final = 2**18
 _TENANTS: Final = 2**32
 _ACCOUNTS: Final = 2**63
+_SECONDS: Final = 2**40
 _NAME_MAX: Final = 64
 
 
@@ -91,6 +92,8 @@ class OtherIssuer:
             raise ValueError("tenant")
         if type(accounts) is not list or any(type(n) is not int or not 0 < n < _ACCOUNTS for n in accounts):
             raise ValueError("accounts")
+        if not 0 < (expires_s := int(claims["exp"])) < _SECONDS:
+            raise ValueError("exp")
         if not (0 < len(subject) <= _NAME_MAX and subject.isascii() and subject.isprintable()):
             raise ValueError("sub")
         return Principal(
@@ -102,7 +105,7 @@ class OtherIssuer:
             roles=roles,
             scopes=scopes,
             accounts=tuple(accounts),
-            expires_ms=int(claims["exp"]) * 1_000,
+            expires_ms=expires_s * 1_000,
         )
 
     def _key(self, kid: str) -> jwt.PyJWK:
