@@ -248,6 +248,22 @@ def test_keys_of_another_issuer_are_fetched_when_they_are_new_and_not_more_often
         assert caught.value.fault is GatewayFault.UNAVAILABLE
 
 
+def test_issuer_that_hangs_holds_up_one_thread_alone() -> None:
+    """Others go on with the keys that are there."""
+    key, asked, now_s = Ed25519PrivateKey.generate(), [""], 1_000.0
+    with served({"keys": [jwk(key, "one")]}, asked) as url:
+        issuer = OtherIssuer(
+            OTHER, url, AUDIENCE, "EdDSA", Policies().of("identity", "issuer"), lambda: now_s
+        )
+        assert issuer.principal(other_token(key, kid="one"), "one").tenant == 1
+        now_s += 301
+        with issuer._looking:  # somebody looks, and waits
+            assert issuer.principal(other_token(key, kid="one"), "one").tenant == 1
+            assert len(asked) == 2
+        assert issuer.principal(other_token(key, kid="one"), "one").tenant == 1
+        assert len(asked) == 3
+
+
 def test_algorithm_of_another_issuer_is_that_of_the_settings(tmp_path: Path) -> None:
     """ES256 where they say so; a key of another kind in its set counts for nothing."""
     pair, other = ec.generate_private_key(ec.SECP256R1()), Ed25519PrivateKey.generate()

@@ -61,7 +61,7 @@ class OtherIssuer:
         self._algorithm = algorithm
         self._policy = policy
         self._now_s = now_s
-        self._lock = threading.Lock()
+        self._looking = threading.Lock()
         self._keys: Mapping[str, jwt.PyJWK] = {}
         self._asked_s = float("-inf")
 
@@ -109,26 +109,32 @@ class OtherIssuer:
         )
 
     def _key(self, kid: str) -> jwt.PyJWK:
-        """The key of an id; one that is not known is looked for, not more often than every 10 s."""
-        with self._lock:
-            age_s = self._now_s() - self._asked_s
-            if age_s >= _KEPT_S or (kid not in self._keys and age_s >= _AGAIN_S):
+        """The key of an id; one that is not known is looked for, not more often than every 10 s.
+
+        One thread looks; the others go on with what is there, so an issuer that hangs holds up nobody else.
+        """
+        age_s = self._now_s() - self._asked_s
+        due = age_s >= _KEPT_S or (kid not in self._keys and age_s >= _AGAIN_S)
+        if due and self._looking.acquire(blocking=False):
+            try:
                 self._asked_s = self._now_s()
                 self._load()
-            found = self._keys.get(kid)
+            finally:
+                self._looking.release()
+        found = self._keys.get(kid)
+        if found is None and not self._keys:
+            raise Refused(GatewayFault.UNAVAILABLE, "the issuer's keys cannot be had")
         if found is None:
             raise Refused(GatewayFault.BAD_TOKEN, "the token is signed by a key that is not known here")
         return found
 
     def _load(self) -> None:
+        """Has the keys of now; where they cannot be had, those of before count on."""
         try:
-            read = json.loads(self._content())
-            found = jwt.PyJWKSet.from_dict(read).keys
+            found = jwt.PyJWKSet.from_dict(json.loads(self._content())).keys
         except (OSError, ExchangeError, ValueError, jwt.PyJWTError) as error:
             log("keys of the issuer cannot be had", issuer=self.issuer, reason=type(error).__name__)
-            if not self._keys:
-                raise Refused(GatewayFault.UNAVAILABLE, "the issuer's keys cannot be had") from None
-            return  # those of before count on
+            return
         self._keys = {str(key.key_id): key for key in found if key.key_type != "oct"}
 
     def _content(self) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from exchange.services.identity.refused import Refused
 from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import SESSIONS, USERS
 from exchange.services.identity.users import User, user_of
+from exchange.storage.sql import StoreUnavailable
 
 TOKEN_PREFIX: Final = "xs_"  # noqa: S105 (what all tokens begin with)
 _TOKEN_BYTES: Final = 32
@@ -214,7 +216,8 @@ class Sessions:
         ]
         for start in range(0, len(due), _ASKED_MAX):
             some = SESSIONS.c.session_id.in_(due[start : start + _ASKED_MAX])
-            with self._store.begin() as tx:
+            # On a full disk those who are in go on: they may have to cancel.
+            with suppress(StoreUnavailable), self._store.begin() as tx:
                 tx.execute(update(SESSIONS).where(some).values(used_ms=now_ms))
 
     def _make_room(self, tx: Any, user: User, now_ms: int) -> None:
