@@ -72,8 +72,11 @@ def plan_of(settings: Settings, number: int = 0) -> Iterator[GatewayPlan]:
     """What one of them is.
 
     Raises:
+        ConfigError: The settings have no such instance: it would know nothing of what the others took.
         ExchangeError: Something that it needs cannot be had.
     """
+    if number > settings.gateway.instances:
+        raise ConfigError(f"gateway.instances is {settings.gateway.instances}: expected {number} or more")
     alone = settings.gateway.instances == 1
     name = f"{NAME}-{number}" if number else NAME
     port, policies = port_of(settings, number), Policies()
