@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exchange.config.settings import Gateway
 from exchange.domain.contracts.identity import AuthenticateRequest
 from exchange.errors import GatewayFault, SecurityFault, ServiceUnavailableError
+from exchange.resilience import Policies
 from exchange.security.principal import Method, Principal
 from exchange.services.gateway.authentication import REMEMBERED_S, Authenticator
 from exchange.services.gateway.browsers import Browsers
@@ -218,7 +219,9 @@ def test_keys_of_another_issuer_are_fetched_when_they_are_new_and_not_more_often
     asked: list[str] = []
     now_s = 1_000.0
     with served(keys, asked) as url:
-        issuer = OtherIssuer(OTHER, url, AUDIENCE, "EdDSA", lambda: now_s)
+        issuer = OtherIssuer(
+            OTHER, url, AUDIENCE, "EdDSA", Policies().of("identity", "issuer"), lambda: now_s
+        )
 
         def says(key: Ed25519PrivateKey, kid: str) -> str:
             try:
@@ -239,10 +242,26 @@ def test_keys_of_another_issuer_are_fetched_when_they_are_new_and_not_more_often
         keys.clear()
         now_s += 301
         assert [says(second, "two"), len(asked)] == ["olivia", 4]  # those of before count on
-        fresh = OtherIssuer(OTHER, url, AUDIENCE, "EdDSA", lambda: now_s)
+        fresh = OtherIssuer(OTHER, url, AUDIENCE, "EdDSA", Policies().of("identity", "issuer"), lambda: now_s)
         with pytest.raises(Refused) as caught:
             fresh.principal(other_token(second, kid="two"), "two")
         assert caught.value.fault is GatewayFault.UNAVAILABLE
+
+
+def test_issuer_that_hangs_holds_up_one_thread_alone() -> None:
+    """Others go on with the keys that are there."""
+    key, asked, now_s = Ed25519PrivateKey.generate(), [""], 1_000.0
+    with served({"keys": [jwk(key, "one")]}, asked) as url:
+        issuer = OtherIssuer(
+            OTHER, url, AUDIENCE, "EdDSA", Policies().of("identity", "issuer"), lambda: now_s
+        )
+        assert issuer.principal(other_token(key, kid="one"), "one").tenant == 1
+        now_s += 301
+        with issuer._looking:  # somebody looks, and waits
+            assert issuer.principal(other_token(key, kid="one"), "one").tenant == 1
+            assert len(asked) == 2
+        assert issuer.principal(other_token(key, kid="one"), "one").tenant == 1
+        assert len(asked) == 3
 
 
 def test_algorithm_of_another_issuer_is_that_of_the_settings(tmp_path: Path) -> None:
@@ -253,7 +272,9 @@ def test_algorithm_of_another_issuer_is_that_of_the_settings(tmp_path: Path) -> 
             {"keys": [ec_jwk(pair, "ec"), jwk(other, "ed"), {"kty": "oct", "k": "AAAA", "kid": "oct"}]}
         )
     )
-    issuer = OtherIssuer(OTHER, str(tmp_path / "jwks.json"), AUDIENCE, "ES256")
+    issuer = OtherIssuer(
+        OTHER, str(tmp_path / "jwks.json"), AUDIENCE, "ES256", Policies().of("identity", "issuer")
+    )
     assert issuer.principal(other_token(pair, kid="ec", algorithm="ES256"), "ec").tenant == 1
     for key, kid, algorithm in ((other, "ed", "EdDSA"), (b"\0\0\0" * 16, "oct", "HS256")):
         with pytest.raises(Refused) as caught:

@@ -25,7 +25,7 @@ from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import METADATA, MIGRATIONS
 from exchange.services.identity.tokens import SigningKeys
 from exchange.services.identity.users import Users
-from exchange.storage.sql import Store, open_store
+from exchange.storage.sql import Store, StoreUnavailable, open_store
 from exchange.storage.sql.outbox import outgoing
 
 NOW = 1_800_000_000_000
@@ -186,6 +186,30 @@ def test_session_ends_by_idling_by_age_or_by_hand(world: World) -> None:
     world.sessions.end(ann, live.session_id, "ann")
     assert world.is_over(token)
     assert world.is_over("xs_none")
+
+
+def test_session_counts_where_nothing_can_be_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk those who are in go on; that they are used is not noted."""
+    ann = world.users.create("ann", 1, "hash", ["trader"])
+    session, token = world.sessions.open(ann, "", "")
+
+    def full() -> None:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(world.store, "begin", full)
+    world.now_ms += IDLE - 1
+    assert world.sessions.by_token(token).session_id == session.session_id
+    world.now_ms += 1
+    assert world.is_over(token)
+
+
+def test_session_of_everybody_hands_nothing_on(world: World) -> None:
+    """It may what its user may, and end itself."""
+    demo = world.users.create("demo", 1, "hash", ["trader"])
+    sessions = Sessions(world.store, IDLE, LONGEST, "Demo")
+    session, token = sessions.open(demo, "", "")
+    assert session.scopes == sessions.by_token(token).scopes == {"read", "trade", "transfer", "session"}
+    assert world.sessions.by_token(token).scopes == session_scopes(["trader"])
 
 
 def test_sessions_that_count_no_more_are_said_of_any_number(world: World) -> None:
