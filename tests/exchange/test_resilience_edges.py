@@ -40,6 +40,12 @@ MAY_USE_NETWORK = {
     "storage/cache/redis.py": "asks Redis, each time through the policy of its edge",
     "client/coinbase.py": "asks a venue, each time through the policy of its edge",
     "client/prices.py": "asks market data by HTTP, likewise",
+    "client/rest/asks.py": "writes paths and parameters",
+    "client/rest/connecting.py": "says how connections are checked",
+    "client/rest/calls.py": "makes requests, which the clients send",
+    "client/rest/client.py": "asks a gateway, each time through the policy of its edge",
+    "client/rest/aio.py": "likewise",
+    "client/rest/credentials.py": "signs what they send",
     "services/marketdata/http.py": "reads the paths that were asked for",
     "services/gateway/serving.py": "listens where programs connect",
     "services/gateway/app.py": "reads the parameters of an address",
@@ -158,7 +164,7 @@ def test_no_call_in_the_sources_goes_past_its_policy() -> None:
         for file, call in calls_of("call")
         if any(keyword.arg == "minds_deadline" for keyword in call.keywords)
     }
-    assert trusted == {"bus/rpc/client.py"}
+    assert trusted == {"bus/rpc/client.py", "client/rest/aio.py"}
 
     assert {file for file, call in calls_of("ping") if "_port" in ast.unparse(call.func)} == {
         "services/orders/stage.py"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from exchange.errors import is_service_failure
+from exchange.errors import RpcStatus, is_service_failure, status_of
 from exchange.resilience.breaker import Failures
 
 LADDER_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -61,6 +61,11 @@ class Edge(NamedTuple):
     callee: str
 
 
+def is_absence(error: Exception) -> bool:
+    """Whether nobody does the work: a budget that is used up says that somebody does."""
+    return is_service_failure(error) and status_of(error) is not RpcStatus.RESOURCE_EXHAUSTED
+
+
 # The core asks fifty times a second after whoever works for it; who was silent is asked again soon.
 _STAGE: Final = Rules(concurrency=1, timeout_s=1.0, try_timeout_s=1.0, ladder_s=(), recovery_s=0.1)
 _QUESTIONS: Final = Rules(timeout_s=60.0, try_timeout_s=60.0, jitter=0.2)
@@ -86,6 +91,15 @@ EDGES: Final[Mapping[Edge, Rules]] = MappingProxyType(
         Edge("marketdata", "coinbase"): Rules(timeout_s=2.0, try_timeout_s=2.0, ladder_s=(), recovery_s=1.0),
         Edge("client", "coinbase"): Rules(timeout_s=5.0, try_timeout_s=5.0, ladder_s=(), recovery_s=1.0),
         Edge("client", "prices"): Rules(timeout_s=5.0, try_timeout_s=5.0, ladder_s=(), recovery_s=1.0),
+        # Once more at once: a connection that was kept may have been let go by the other side.
+        Edge("client", "gateway"): Rules(
+            timeout_s=60.0,
+            try_timeout_s=60.0,
+            ladder_s=(0.05, 0.5, 1.0, 2.0),
+            jitter=0.2,
+            recovery_s=1.0,
+            failures=is_absence,
+        ),
         Edge("bench", "replica"): _QUESTIONS,
         Edge("history", "replica"): Rules(timeout_s=2.0, try_timeout_s=2.0),
         # Who asks a cache can do without: a try, which the socket's own time-out cuts.
