@@ -100,6 +100,11 @@ EDGES: Final[Mapping[Edge, Rules]] = MappingProxyType(
             recovery_s=1.0,
             failures=is_absence,
         ),
+        # Document 003's: a try 5 s, a call 10 s.
+        Edge("client", "market_data"): Rules(jitter=0.2),
+        Edge("client", "regime_detection"): Rules(jitter=0.2),
+        Edge("client", "risk_management"): Rules(jitter=0.2),
+        Edge("client", "execution"): Rules(jitter=0.2),
         Edge("bench", "replica"): _QUESTIONS,
         Edge("history", "replica"): Rules(timeout_s=2.0, try_timeout_s=2.0),
         # Who asks a cache can do without: a try, which the socket's own time-out cuts.

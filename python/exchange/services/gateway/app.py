@@ -35,7 +35,7 @@ from exchange.errors import (
     TransportError,
 )
 from exchange.observability.correlation import correlated
-from exchange.observability.server import TRACE_HEADER
+from exchange.observability.trace_ids import TRACE_HEADER, trace_id_of
 from exchange.observability.tracing import TRACEPARENT, Kind, span
 from exchange.runtime.log import log
 from exchange.security.signing import NONCE_HEADER
@@ -52,7 +52,6 @@ Send = Callable[[Message], Awaitable[None]]
 
 CORRELATION_HEADER: Final = b"x-correlation-id"
 _TRACE: Final = TRACE_HEADER.lower().encode("ascii")
-_TRACE_BYTES_MAX: Final = 128
 _JSON: Final = b"application/json"
 _PARAMETERS_MAX: Final = 32
 _UNDER_WAY_MAX: Final = 1_024
@@ -297,9 +296,7 @@ def _correlation_of(headers: Mapping[bytes, bytes]) -> str:
 
 
 def _trace_of(headers: Mapping[bytes, bytes]) -> bytes:
-    said = headers.get(_TRACE, b"").strip()
-    whole = 0 < len(said) <= _TRACE_BYTES_MAX and said.isascii() and said.decode("ascii").isprintable()
-    return said if whole else str(uuid.uuid4()).encode("ascii")
+    return trace_id_of(headers.get(_TRACE, b"").decode("latin-1")).encode("ascii")
 
 
 def _text(value: bytes | None) -> str | None:
