@@ -301,7 +301,7 @@ class Order(Told):
     average_price: str | None
     reject: int
     cancel_reason: str | None
-    entered_at: str
+    entered_at: str | None
     updated_at: str | None
     sequence: str
 

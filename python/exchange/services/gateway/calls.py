@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,7 +21,7 @@ from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.upstream import Trader, Upstream
 
 IDEMPOTENCY_HEADER: Final = b"idempotency-key"
-_KEY_BYTES_MAX: Final = 128
+_KEY: Final = re.compile(rb"[!-~]{1,128}")
 
 
 class Scope(StrEnum):
@@ -161,8 +162,10 @@ class Call:
             Refusal: INVALID_PARAMETER: it is none.
         """
         said = self.headers.get(IDEMPOTENCY_HEADER)
-        if said is not None and not 0 < len(said) <= _KEY_BYTES_MAX:
-            raise Refusal(GatewayFault.INVALID_PARAMETER, "Idempotency-Key has 1 to 128 characters")
+        if said is not None and not _KEY.fullmatch(said):
+            raise Refusal(
+                GatewayFault.INVALID_PARAMETER, "Idempotency-Key has 1 to 128 characters of ASCII, no spaces"
+            )
         return said
 
 
@@ -206,6 +209,7 @@ class Route:
         cancels: It is paid from the larger budgets of cancels.
         also: Further paths of the same.
         sunset: That it will go.
+        keyed: It needs the header Idempotency-Key.
     """
 
     method: str
@@ -221,6 +225,7 @@ class Route:
     cancels: bool = False
     also: tuple[str, ...] = ()
     sunset: Sunset | None = None
+    keyed: bool = False
     tag: str = field(default="")
 
     @property

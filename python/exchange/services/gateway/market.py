@@ -12,7 +12,7 @@ from exchange.domain import queries as q
 from exchange.domain.enums import RejectCode
 from exchange.errors import GatewayFault
 from exchange.services.gateway.calls import Answer, Call
-from exchange.services.gateway.known import decimal, decimal_or_none, instant
+from exchange.services.gateway.known import decimal, decimal_or_none, instant, position
 from exchange.services.gateway.past import asking
 from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.told import word
@@ -183,7 +183,7 @@ async def trades(call: Call) -> Answer:
         from_ns=query.from_ns,
         to_ns=query.to_ns,
         oldest_first=query.oldest_first,
-        after=int(query.cursor or 0),
+        after=position("cursor", query.cursor),
         limit=query.limit,
     )
     reply = await call.exchange.upstream.ask(asking(request, q.MarketTradesReply, 0))

@@ -96,7 +96,7 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
         "x-scope": str(route.scope),
         "x-weight": route.weight,
         "security": [] if route.scope is Scope.PUBLIC else [_SIGNED],
-        "parameters": named + _parameters(route),
+        "parameters": named + _parameters(route) + _keys(route),
         "responses": {
             str(route.status): {
                 "description": _first_line(route.answers),
@@ -135,6 +135,14 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         {"name": name, "in": "query", "required": name in needed, "schema": kind}
         for name, kind in schema["properties"].items()
     ]
+
+
+def _keys(route: Route) -> list[dict[str, Any]]:
+    """The header that names a write."""
+    if route.method == "GET":
+        return []
+    schema = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}
+    return [{"name": "Idempotency-Key", "in": "header", "required": route.keyed, "schema": schema}]
 
 
 def _reference(kind: Any) -> dict[str, str]:

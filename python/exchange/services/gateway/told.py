@@ -105,7 +105,7 @@ def order_of_state(state: OrderState, instrument: Instrument) -> m.Order:
         average_price=None,
         reject=0,
         cancel_reason=None,
-        entered_at=instant(state.entered_at),
+        entered_at=instant(state.entered_at) if state.entered_at else None,
         updated_at=None,
         sequence=str(state.sequence),
     )
