@@ -83,9 +83,12 @@ class ApiKeyAuth(httpx.Auth):
         if response.status_code != GatewayFault.CLOCK_OUT_OF_WINDOW.http_status:
             return False
         try:
-            problem = _decode(response.content)
+            return self.learns(_decode(response.content))
         except msgspec.DecodeError:
             return False
+
+    def learns(self, problem: Problem) -> bool:
+        """Takes the gateway's time where it refused a signature for ours; whether it did."""
         server_ms = problem.details.get("serverTimeMs")
         if problem.code != GatewayFault.CLOCK_OUT_OF_WINDOW or not isinstance(server_ms, int):
             return False

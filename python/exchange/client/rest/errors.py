@@ -22,8 +22,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from cmatch.rejects import RejectCode
 from exchange.client.rest.models import Problem
-from exchange.errors import GatewayFault, RpcError, RpcStatus
+from exchange.errors import GatewayFault, RpcError, RpcStatus, SecurityFault
 
 
 class RestError(RpcError):
@@ -167,6 +168,15 @@ def error_of(http_status: int, problem: Problem, retry_after_ms: int | None = No
     return _KINDS.get(http_status, GatewayFailed)(problem, http_status, retry_after_ms)
 
 
+def error_of_problem(problem: Problem) -> RestError:
+    """The exception of a refusal that came without a status, as on a stream: its number has one."""
+    return error_of(_STATUSES.get(problem.code, 500), problem)
+
+
+_STATUSES = {
+    **{int(fault): 401 for fault in SecurityFault},
+    **{int(code): code.http_status for code in (*GatewayFault, *RejectCode)},
+}
 _KEYS_BEGIN = 8_000
 # These the gateway says before anything was done, and a moment later it may say something else.
 _TRIED_AGAIN = frozenset({GatewayFault.CLOCK_OUT_OF_WINDOW, GatewayFault.REQUEST_TOO_SLOW})
