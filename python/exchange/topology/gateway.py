@@ -51,7 +51,7 @@ def plan_of(settings: Settings, began_ms: int) -> Iterator[GatewayPlan]:
         telling(settings, NAME, [NAME, "identity"], endpoint) as vitals,
     ):
         sealer = Sealer(key_store(settings).directory)
-        yield GatewayPlan(settings, _place(settings), ApiKeys(store, sealer), vitals, began_ms)
+        yield GatewayPlan(settings, _place(settings), ApiKeys(store, sealer), sealer, vitals, began_ms)
 
 
 def _place(settings: Settings) -> Place:

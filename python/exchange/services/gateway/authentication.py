@@ -16,6 +16,7 @@ from exchange.errors import ExchangeError, GatewayFault, SecurityFault
 from exchange.runtime.log import log
 from exchange.security.api_keys import ApiKey
 from exchange.security.key_records import KeyStatus
+from exchange.security.principal import Method, Principal
 from exchange.security.signing import (
     KEY_HEADER,
     NONCE_HEADER,
@@ -138,6 +139,23 @@ class Authenticator:
         self._earliest_ms = began_ms + AHEAD_MS
         self._now_ms = now_ms
         self._seen = SeenOnce()
+
+    async def principal_of(
+        self, method: str, target: bytes, headers: Headers, body: bytes, address: str
+    ) -> Principal:
+        """Who sent a request.
+
+        Raises:
+            Refusal: Nobody that may; see `key_of`.
+        """
+        return self.key_of(method, target, headers, body, address).principal
+
+    def holds(self, principal: Principal) -> bool:
+        """Whether what proved it still counts: streams ask again and again."""
+        if principal.method is not Method.API_KEY:
+            return principal.counts(self._now_ms())
+        key = self._keyring.find(principal.credential_id)
+        return key is not None and key.status(self._now_ms()) in {KeyStatus.LIVE, KeyStatus.RETIRING}
 
     def key_of(self, method: str, target: bytes, headers: Headers, body: bytes, address: str) -> ApiKey:
         """The key that signed a request.

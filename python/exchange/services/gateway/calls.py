@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,7 +16,7 @@ from exchange.client.instruments import Instrument
 from exchange.client.rest.models import NoQuery
 from exchange.domain.enums import RejectCode
 from exchange.errors import GatewayFault
-from exchange.security.api_keys import ApiKey
+from exchange.security.principal import Principal
 from exchange.services.gateway.known import Known
 from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.upstream import Trader, Upstream
@@ -82,8 +83,8 @@ class Call:
         headers: By lower-case name.
         path: What the path names, by the table's words.
         query, body: Of the route's types.
-        key: Who asks; None where the route is public.
-        nonce: Of the signature.
+        principal: Who asks; None where the route is public.
+        nonce: Of the signature; empty where the request has none.
     """
 
     exchange: Exchange
@@ -92,32 +93,32 @@ class Call:
     path: Mapping[str, str]
     query: Any
     body: Any
-    key: ApiKey | None = None
+    principal: Principal | None = None
     nonce: bytes = b""
 
     @property
-    def owner(self) -> ApiKey:
+    def owner(self) -> Principal:
         """Who asks.
 
         Raises:
             Refusal: NO_CREDENTIAL: nobody does.
         """
-        if self.key is None:
+        if self.principal is None:
             raise Refusal(GatewayFault.NO_CREDENTIAL)
-        return self.key
+        return self.principal
 
     def account(self, wanted: int | None) -> int:
         """The account that is meant.
 
         Raises:
-            Refusal: ACCOUNT_NEEDED; UNKNOWN_ACCOUNT: the key may not use it, or there is none.
+            Refusal: ACCOUNT_NEEDED; UNKNOWN_ACCOUNT: the caller may not use it, or there is none.
         """
-        allowed = self.owner.accounts
+        owner = self.owner
         if wanted is None:
-            if len(allowed) != 1:
+            if len(owner.accounts) != 1:
                 raise Refusal(GatewayFault.ACCOUNT_NEEDED)
-            return allowed[0]
-        if allowed and wanted not in allowed:
+            return owner.accounts[0]
+        if not owner.may_use(wanted):
             raise Refusal(RejectCode.UNKNOWN_ACCOUNT, details={"account": wanted})
         return wanted
 
@@ -140,20 +141,21 @@ class Call:
     def request_id(self, said: str | None) -> str:
         """The client order id of a request: as said, by Idempotency-Key, or of this very signature.
 
-        The last makes a request that somebody sends again, to another gateway, the same one for the core.
+        The last makes a request that somebody sends again, to another gateway, the same one for the core. A
+        request by a session has no signature: it is named by chance.
 
         Raises:
-            Refusal: BAD_CLIENT_ORDER_ID.
+            Refusal: BAD_CLIENT_ORDER_ID; INVALID_PARAMETER.
         """
+        key = self.idempotency_key()
         if said is not None:
             if not is_id(said):
                 raise Refusal(RejectCode.BAD_CLIENT_ORDER_ID)
             return said
-        key = self.idempotency_key()
         owner = self.owner
         if key is not None:
             return f"i-{_digest(str(owner.tenant).encode(), key)}"
-        return f"r-{_digest(owner.key_id.encode(), self.nonce)}"
+        return f"r-{_digest(owner.subject.encode(), self.nonce or secrets.token_bytes(16))}"
 
     def idempotency_key(self) -> bytes | None:
         """The header Idempotency-Key; None where there is none.

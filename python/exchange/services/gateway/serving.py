@@ -8,15 +8,19 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
+from exchange.bus.topics import TopicTable
 from exchange.client.place import Place
 from exchange.config.settings import Settings
 from exchange.errors import ConfigError
 from exchange.observability.health import Status
 from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.log import log
+from exchange.runtime.publisher import open_log
 from exchange.runtime.vitals import Vitals
+from exchange.security.sealing import Sealer
 from exchange.services.gateway.app import GatewayApp
 from exchange.services.gateway.authentication import Authenticator, Keyring
 from exchange.services.gateway.calls import Exchange, Keeps
@@ -27,6 +31,7 @@ from exchange.services.gateway.pages import pages
 from exchange.services.gateway.ports import KeySource
 from exchange.services.gateway.routes import ROUTES, Routing
 from exchange.services.gateway.server import Connections, http_server
+from exchange.services.gateway.stream.streams import Streams
 from exchange.services.gateway.upstream import Route, Upstream
 from exchange.storage.directory import DataDirectory
 
@@ -43,6 +48,7 @@ class GatewayPlan:
         settings: Of the exchange.
         place: Where that is.
         keys: Those of programs.
+        sealer: Of what streams are resumed by.
         vitals: Of this process.
         began_ms: When it began, Unix time.
     """
@@ -50,6 +56,7 @@ class GatewayPlan:
     settings: Settings
     place: Place
     keys: KeySource
+    sealer: Sealer
     vitals: Vitals
     began_ms: int
 
@@ -94,35 +101,41 @@ class GatewayHost:
         )
         connections = Connections(bound)
         counted = Counted(lambda: (connections.count, connections.turned_away), lambda: upstream.sessions)
-        app = GatewayApp(
-            exchange,
-            bound,
-            Routing((*ROUTES, *pages())),
-            Authenticator(keyring, plan.began_ms),
-            Limits(bound, time.monotonic_ns),
-            counted,
+        authenticator, limits = Authenticator(keyring, plan.began_ms), Limits(bound, time.monotonic_ns)
+        events = None
+        if settings.events.publish:
+            events = open_log(settings), TopicTable(settings.events.environment)
+        streams = Streams(exchange, bound, authenticator, limits, plan.sealer, events, counted.refused)
+        routing = Routing((*ROUTES, *pages()))
+        app = GatewayApp(exchange, bound, routing, authenticator, limits, counted, streams)
+        plan.vitals.tells(
+            families=lambda: chain(counted.families(), streams.tally.families()), needs=self._needs
         )
-        plan.vitals.tells(families=counted.families, needs=self._needs)
         server = http_server(app, connections)
-        with self._listening() as listener:
-            self.port = listener.getsockname()[1]
-            chores = [
-                asyncio.create_task(work)
-                for work in (keyring.keep(), exchange.known.keep(), self._tell(counted))
-            ]
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            stop = asyncio.create_task(self._stop.wait())
-            log("gateway ready", endpoint=f"http://{bound.host}:{self.port}")
-            try:
-                await asyncio.wait({serving, stop, *chores}, return_when=asyncio.FIRST_COMPLETED)
-                server.should_exit = True
-                await serving
-            finally:
-                for task in (stop, *chores):
-                    task.cancel()
-                ended = await asyncio.gather(stop, *chores, return_exceptions=True)
-                await upstream.close()
-                status_path(DataDirectory(settings.data_directory), plan.vitals.name).unlink(missing_ok=True)
+        told = status_path(DataDirectory(settings.data_directory), plan.vitals.name)
+        async with streams.running() as works:
+            with self._listening() as listener:
+                self.port = listener.getsockname()[1]
+                chores = [
+                    *works,
+                    *(
+                        asyncio.create_task(work)
+                        for work in (keyring.keep(), exchange.known.keep(), self._tell(counted))
+                    ),
+                ]
+                serving = asyncio.create_task(server.serve(sockets=[listener]))
+                stop = asyncio.create_task(self._stop.wait())
+                log("gateway ready", endpoint=f"http://{bound.host}:{self.port}")
+                try:
+                    await asyncio.wait({serving, stop, *chores}, return_when=asyncio.FIRST_COMPLETED)
+                    server.should_exit = True
+                    await serving
+                finally:
+                    for task in (stop, *chores):
+                        task.cancel()
+                    ended = await asyncio.gather(stop, *chores, return_exceptions=True)
+                    await upstream.close()
+                    told.unlink(missing_ok=True)
         log("gateway stopped", requests=counted.requests)
         for error in ended:
             if isinstance(error, Exception):
