@@ -29,7 +29,9 @@ Symbols = Annotated[list[str], Meta(max_length=1_000)]
 OrderId = Annotated[str, Meta(pattern=r"^[0-9]{1,20}$")]
 
 
-class Ask(Struct, forbid_unknown_fields=True, rename="camel", kw_only=True, tag_field="op"):
+class Ask(
+    Struct, forbid_unknown_fields=True, omit_defaults=True, rename="camel", kw_only=True, tag_field="op"
+):
     """What a program sends; `id` comes back with the answer."""
 
     id: RequestId = ""

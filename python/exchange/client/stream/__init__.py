@@ -11,9 +11,10 @@ It connects again by itself, takes up where it was, and says so. `WaitingStreamC
 loop.
 """
 
+from exchange.client.rest.closing import Close
 from exchange.client.stream.book import BookLevel, StreamBook
 from exchange.client.stream.client import StreamClient
-from exchange.client.stream.closing import Close, StreamEnded
+from exchange.client.stream.closing import StreamEnded
 from exchange.client.stream.connection import StreamOptions
 from exchange.client.stream.events import (
     BalancesEvent,

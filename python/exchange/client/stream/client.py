@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -90,9 +90,12 @@ class StreamClient:
         """
         frame = _frame(s.Subscribe, channels, symbols, accounts, interval)
         frame.raw = raw
-        told = await self._ask(frame, s.Subscribed)
-        self._subscriptions.add(frame, told)
-        self._hold(told)
+
+        def take(told: s.Subscribed) -> None:
+            self._subscriptions.add(frame, told)
+            self._hold(told)
+
+        await self._ask(frame, s.Subscribed, take)
 
     async def unsubscribe(
         self,
@@ -108,12 +111,15 @@ class StreamClient:
             ServiceUnavailableError: See `subscribe`.
         """
         frame = _frame(s.Unsubscribe, channels, symbols, accounts, interval)
-        told = await self._ask(frame, s.Unsubscribed)
-        self._subscriptions.remove(frame, told)
-        self._hold(told)
-        if "book" in told.channels:
-            for symbol in told.instrument_ids:
-                self._books.pop(symbol, None)
+
+        def take(told: s.Unsubscribed) -> None:
+            self._subscriptions.remove(frame, told)
+            self._hold(told)
+            if "book" in told.channels:
+                for symbol in told.instrument_ids:
+                    self._books.pop(symbol, None)
+
+        await self._ask(frame, s.Unsubscribed, take)
 
     def book(self, symbol: str) -> StreamBook:
         """A book that was subscribed to.
@@ -285,16 +291,18 @@ class StreamClient:
         if connection is None:
             return
         try:
-            self._hold(await connection.ask(frame, s.Subscribed))
+            await connection.ask(frame, s.Subscribed, self._hold)
         except ExchangeError as error:
             _log.warning("a subscription to %s is lost: %s", ", ".join(frame.channels), error)
 
-    async def _ask(self, frame: s.Ask, kind: type[Reply]) -> Reply:
+    async def _ask(
+        self, frame: s.Ask, kind: type[Reply], take: Callable[[Reply], None] = lambda _: None
+    ) -> Reply:
         """The answer to what changes nothing but this stream: asked again where a connection breaks."""
         while True:
             connection = await self._until_connected()
             try:
-                return await connection.ask(frame, kind)
+                return await connection.ask(frame, kind, take)
             except Broken:
                 await asyncio.sleep(0)
 

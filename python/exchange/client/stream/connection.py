@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
@@ -14,9 +14,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from exchange.client.rest import streams as s
+from exchange.client.rest.closing import Close
 from exchange.client.rest.credentials import ApiKeyAuth, BearerAuth
 from exchange.client.rest.errors import error_of_problem
-from exchange.client.stream.closing import Close, StreamEnded, is_final
+from exchange.client.stream.closing import StreamEnded, is_final
 from exchange.errors import DeadlineExceeded, ServiceUnavailableError, WireError
 
 TIMEOUT_S: Final = 10.0
@@ -71,7 +72,7 @@ class Connection:
         self._socket = socket
         self._timeout_s = timeout_s
         self._silence_s = timeout_s
-        self._asked: dict[str, asyncio.Future[s.Replied]] = {}
+        self._asked: dict[str, tuple[asyncio.Future[s.Replied], Callable[[Any], None]]] = {}
         self._numbers = 0
 
     @classmethod
@@ -140,8 +141,15 @@ class Connection:
         self._silence_s = _SILENT_BEATS * welcome.heartbeat_ms / 1_000
         return welcome
 
-    async def ask(self, frame: s.Ask, kind: type[Reply]) -> Reply:
+    async def ask(
+        self, frame: s.Ask, kind: type[Reply], take: Callable[[Reply], None] = lambda _: None
+    ) -> Reply:
         """The answer to a frame.
+
+        Args:
+            frame: What is asked.
+            kind: Of its answer.
+            take: Called with it before anything that comes behind it is read.
 
         Raises:
             RestError: It was refused.
@@ -152,7 +160,7 @@ class Connection:
         self._numbers += 1
         frame.id = str(self._numbers)
         future: asyncio.Future[s.Replied] = asyncio.get_running_loop().create_future()
-        self._asked[frame.id] = future
+        self._asked[frame.id] = (future, lambda told: take(told) if isinstance(told, kind) else None)
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._send(frame)
@@ -180,8 +188,9 @@ class Connection:
                 for update in told.updates:
                     yield update
             elif isinstance(told, s.Replied):
-                future = self._asked.get(told.id)
-                if future is not None and not future.done():
+                future, take = self._asked.get(told.id, (None, None))
+                if future is not None and take is not None and not future.done():
+                    take(told)
                     future.set_result(told)
 
     async def read(self) -> _Frame:
@@ -206,7 +215,7 @@ class Connection:
 
     async def close(self, error: Exception) -> None:
         """End it; who waits for an answer is told why there is none."""
-        for future in self._asked.values():
+        for future, _ in self._asked.values():
             if not future.done():
                 future.set_exception(error)
         await self._socket.close()

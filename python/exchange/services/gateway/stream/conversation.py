@@ -11,6 +11,7 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from exchange.client.rest import streams as s
+from exchange.client.rest.closing import Close
 from exchange.domain.enums import RejectCode
 from exchange.errors import GatewayFault
 from exchange.runtime.log import log
@@ -19,7 +20,6 @@ from exchange.services.gateway.app import refusal_of_error
 from exchange.services.gateway.known import instant
 from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.stream.callers import caller_of, logon_credential
-from exchange.services.gateway.stream.closing import Close
 from exchange.services.gateway.stream.entry import OrderEntry, OrderOp, is_cancel
 from exchange.services.gateway.stream.feed import Feed, Key
 from exchange.services.gateway.stream.ground import Ground

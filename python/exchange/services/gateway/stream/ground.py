@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from exchange.client.rest.closing import Close
 from exchange.config.settings import Gateway
 from exchange.security.principal import Method, Principal
 from exchange.services.gateway.authentication import Authenticator
 from exchange.services.gateway.limits import Limits
-from exchange.services.gateway.stream.closing import Close
 from exchange.services.gateway.stream.hub import Hub
 from exchange.services.gateway.stream.resume import Tokens
 from exchange.services.gateway.stream.source import Source

@@ -14,8 +14,8 @@ from typing import Final, Protocol
 import msgspec
 
 from exchange.client.rest import streams as s
+from exchange.client.rest.closing import Close
 from exchange.services.gateway.known import instant
-from exchange.services.gateway.stream.closing import Close
 from exchange.services.gateway.stream.feed import Feed
 from exchange.services.gateway.stream.tally import Tally
 

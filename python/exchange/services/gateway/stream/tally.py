@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from exchange.client.rest.closing import Close
 from exchange.observability.catalogue import METRICS
 from exchange.observability.openmetrics import Family
-from exchange.services.gateway.stream.closing import Close
 
 
 class Tally:

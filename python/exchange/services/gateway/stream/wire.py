@@ -13,7 +13,7 @@ from typing import Any, Final
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import OPEN
 
-from exchange.services.gateway.stream.closing import Close
+from exchange.client.rest.closing import Close
 
 WIRE: Final = "exchange.wire"
 """The extension of an ASGI scope that has it."""

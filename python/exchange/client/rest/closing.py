@@ -10,6 +10,8 @@ class Close(IntEnum):
 
     NORMAL = 1000
     GOING_AWAY = 1001
+    ABNORMAL = 1006
+    TOO_LARGE = 1009
     NOT_AUTHENTICATED = 4001
     SESSION_ENDED = 4002
     LOGON_TIMEOUT = 4003
@@ -28,6 +30,8 @@ class Close(IntEnum):
 _MEANINGS = {
     Close.NORMAL: "the program closed it",
     Close.GOING_AWAY: "the gateway stops: connect again",
+    Close.ABNORMAL: "the connection broke, and nobody said why",
+    Close.TOO_LARGE: "a frame was larger than is taken",
     Close.NOT_AUTHENTICATED: "the credential of the handshake counts for nothing, or three logons did not",
     Close.SESSION_ENDED: "the key or session expired, was revoked or logged off",
     Close.LOGON_TIMEOUT: "nobody logged on within 5 s",
