@@ -37,6 +37,7 @@ class ApiKey:
         revoked_ms: Since when it does not count; None: it does.
         reason: Why it was revoked.
         used_ms: When it was used last, to the minute; None: never.
+        user_id: The user who made it; empty: an operator did.
     """
 
     key_id: str
@@ -53,6 +54,7 @@ class ApiKey:
     revoked_ms: int | None = None
     reason: str = ""
     used_ms: int | None = None
+    user_id: str = ""
 
     @cached_property
     def principal(self) -> Principal:

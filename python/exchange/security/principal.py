@@ -2,17 +2,16 @@
 
 A principal is what the gateway's authentication gives, by an API key, a session or a JWT. What it may do is
 the intersection of what its user's roles and its credential's scopes allow, so scopes are the whole answer.
-Where a service behind the gateway has to know for whom it works, the principal becomes a `SecurityContext`,
-signed, in `x-security-context`.
+
+It is the `SecurityContext` (`exchange.security.context`) of a request over HTTP: tenant, user, roles, scopes,
+method, expiry. That one is signed, for it travels from process to process; this one never leaves the gateway,
+which asks core and services over sessions of the tenant alone, and identity by the session's id.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
-
-from exchange.security.context import SecurityContext
 
 
 class Method(StrEnum):
@@ -21,10 +20,6 @@ class Method(StrEnum):
     API_KEY = "api_key"
     SESSION = "session"
     JWT = "jwt"
-
-
-CONTEXT_MS: Final = 30_000
-"""How long a context counts that is made for one request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +57,3 @@ class Principal:
     def may_use(self, account: int) -> bool:
         """Whether it may use an account of its tenant."""
         return not self.accounts or account in self.accounts
-
-    def context(self, now_ms: int) -> SecurityContext:
-        """Its security context for one request, which ends no later than it does."""
-        until_ms = now_ms + CONTEXT_MS
-        return SecurityContext(
-            str(self.tenant),
-            self.subject,
-            self.roles,
-            self.scopes,
-            str(self.method),
-            now_ms,
-            until_ms if self.expires_ms is None else min(until_ms, self.expires_ms),
-        )

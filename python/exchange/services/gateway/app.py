@@ -182,6 +182,7 @@ class GatewayApp:
             _body_of(route, body, headers),
             principal,
             headers.get(NONCE_HEADER.encode("ascii"), b""),
+            address,
         )
         return call, headers_of(left)
 
@@ -219,7 +220,7 @@ class GatewayApp:
         if refusal.retry_after_s is not None:
             headers = (*headers, (b"retry-after", b"%d" % refusal.retry_after_s))
         if refusal.http_status == 401:  # RFC 9110: it names the scheme
-            headers = (*headers, (b"www-authenticate", b"Signature"))
+            headers = (*headers, (b"www-authenticate", b"Signature, Bearer"))
         return Answer(refusal.problem(correlation), refusal.http_status, headers)
 
 

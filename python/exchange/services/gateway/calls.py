@@ -17,8 +17,12 @@ from exchange.client.rest.models import NoQuery
 from exchange.domain.enums import RejectCode
 from exchange.errors import GatewayFault
 from exchange.security.principal import Principal
+from exchange.services.gateway.authentication import Authenticator
+from exchange.services.gateway.browsers import Browsers
+from exchange.services.gateway.identity_link import IdentityLink
 from exchange.services.gateway.known import Known
 from exchange.services.gateway.refusal import Refusal
+from exchange.services.gateway.standing import Standing
 from exchange.services.gateway.upstream import Trader, Upstream
 
 IDEMPOTENCY_HEADER: Final = b"idempotency-key"
@@ -26,12 +30,16 @@ _KEY: Final = re.compile(rb"[!-~]{1,128}")
 
 
 class Scope(StrEnum):
-    """What a route needs: nobody's signature, or a key with a scope."""
+    """What a route needs: nobody's credential, or one with a scope. Keys have the first three at most."""
 
     PUBLIC = "public"
     READ = "read"
     TRADE = "trade"
     TRANSFER = "transfer"
+    SESSION = "session"
+    KEYS = "keys"
+    OPERATE = "operate"
+    ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +56,32 @@ class Keeps:
 
 
 @dataclass(frozen=True, slots=True)
+class Doors:
+    """How one comes in.
+
+    Args:
+        identity: Knows users, sessions and keys.
+        authenticator: Says whose a request is.
+        browsers: Cookies and origins.
+        standing: Says when who came in counts no more.
+        has_demo: Whether there is a user for demos.
+    """
+
+    identity: IdentityLink
+    authenticator: Authenticator
+    browsers: Browsers
+    standing: Standing
+    has_demo: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """What handlers answer from."""
 
     upstream: Upstream
     known: Known
     keeps: Keeps
+    doors: Doors
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +113,7 @@ class Call:
         query, body: Of the route's types.
         principal: Who asks; None where the route is public.
         nonce: Of the signature; empty where the request has none.
+        address: Where it came from.
     """
 
     exchange: Exchange
@@ -95,6 +124,7 @@ class Call:
     body: Any
     principal: Principal | None = None
     nonce: bytes = b""
+    address: str = ""
 
     @property
     def owner(self) -> Principal:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -19,10 +20,13 @@ from exchange.security.principal import Principal
 from exchange.services.gateway.app import refusal_of_error
 from exchange.services.gateway.known import instant
 from exchange.services.gateway.refusal import Refusal
-from exchange.services.gateway.stream.callers import caller_of, logon_credential
+from exchange.services.gateway.standing import Fault
+from exchange.services.gateway.stream.callers import by_handshake, by_logon
+from exchange.services.gateway.stream.channels.reports import ReportsFeed
 from exchange.services.gateway.stream.entry import OrderEntry, OrderOp, is_cancel
 from exchange.services.gateway.stream.feed import Feed, Key
 from exchange.services.gateway.stream.ground import Ground
+from exchange.services.gateway.stream.missed import Missed, missed_of
 from exchange.services.gateway.stream.outlet import HEARTBEAT_S, Outlet
 from exchange.services.gateway.stream.reading import NoFrame, id_of, read
 
@@ -59,23 +63,27 @@ class Conversation:
         self._malformed = 0
         self._limited = 0
         self._under_way: set[asyncio.Task[None]] = set()
-        self._private_raw = False
+        self._standing = ExitStack()
 
-    async def run(self, receive: Receive, credential: Mapping[bytes, bytes]) -> None:
+    async def run(
+        self, receive: Receive, headers: Mapping[bytes, bytes], subprotocols: Sequence[str]
+    ) -> None:
         """Until either side closes it.
 
         Args:
             receive: Gives what the other side sends, as ASGI has it.
-            credential: Of the handshake; empty: they log on.
+            headers: Of the handshake, by lower-case name.
+            subprotocols: Likewise.
         """
         try:
             if self._is_open_to_all:
                 self.outlet.say(self._welcome(""))
-            elif credential:
-                await self._enter(credential)
+            else:
+                await self._enter(headers, subprotocols)
             if not self.outlet.closed:
                 await self._listen(receive)
         finally:
+            self._standing.close()
             self._ground.left(self)
             self.outlet.forget()
             for task in self._under_way:
@@ -105,6 +113,10 @@ class Conversation:
     def _too_late(self) -> None:
         if self.principal is None:
             self.outlet.end(Close.LOGON_TIMEOUT)
+
+    def _counts_no_more(self, ended: asyncio.Future[Fault]) -> None:
+        if not ended.cancelled():
+            self.outlet.end(Close.SESSION_ENDED)
 
     async def _hear(self, text: str | None) -> None:
         """One frame."""
@@ -186,10 +198,7 @@ class Conversation:
             raise Refusal(GatewayFault.ALREADY_LOGGED_ON)
         self._logons += 1
         try:
-            scopes = ("read", "trade") if frame.cancel_on_disconnect else ("read",)
-            principal = await caller_of(
-                self._ground.authenticator, logon_credential(frame), self._address, scopes
-            )
+            principal = await by_logon(self._ground.doors.authenticator, frame, self._address)
         except Refusal as refusal:
             self._fail(frame.id, refusal)
             if self._logons >= _LOGONS_MAX:
@@ -197,34 +206,60 @@ class Conversation:
             return
         await self._begin(principal, frame)
 
-    async def _enter(self, credential: Mapping[bytes, bytes]) -> None:
+    async def _enter(self, headers: Mapping[bytes, bytes], subprotocols: Sequence[str]) -> None:
+        """Logs on whom the handshake names."""
+        authenticator = self._ground.doors.authenticator
         try:
-            principal = await caller_of(self._ground.authenticator, credential, self._address)
+            principal = await by_handshake(authenticator, headers, subprotocols, self._address)
         except Refusal as refusal:
             self._fail("", refusal)
             self.outlet.end(Close.NOT_AUTHENTICATED)
-            return
-        await self._begin(principal, s.Logon())
+        else:
+            if principal is not None:
+                await self._begin(principal, s.Logon())
 
     async def _begin(self, principal: Principal, frame: s.Logon) -> None:
         if not self._ground.entered(self, principal):
             self.outlet.end(Close.TOO_MANY_STREAMS)
             return
         self.principal = principal
+        ended = self._standing.enter_context(self._ground.doors.standing.watched(principal))
+        ended.add_done_callback(self._counts_no_more)
         self._entry = OrderEntry(self._ground.source.exchange, principal, self.connection_id)
         self._entry.cancels = frame.cancel_on_disconnect
-        keys: list[tuple[Key, bool]] = []
-        if frame.resume is not None:
-            try:
-                keys, cancels = self._ground.tokens.open(frame.resume.token, principal)
-                self._entry.cancels = self._entry.cancels or cancels
-            except Refusal as refusal:
-                self._fail(frame.id, refusal)
+        if frame.resume is None:
+            self.outlet.say(self._welcome(frame.id))
+        else:
+            await self._resume(frame, frame.resume, principal, self._entry)
+
+    async def _resume(self, frame: s.Logon, resume: s.Resume, of: Principal, entry: OrderEntry) -> None:
+        """What the connection before was told of is told again, from where that was."""
+        try:
+            keys, cancels = self._ground.tokens.open(resume.token, of)
+        except Refusal as refusal:
+            self._fail(frame.id, refusal)
+            self.outlet.say(self._welcome(frame.id))
+            return
+        entry.cancels = entry.cancels or cancels
         feeds = await self._opened([key for key, _ in keys if self._may(key)])
         self._keys = {key: raw for key, raw in keys if key in feeds}
-        self.outlet.say(self._welcome(frame.id, resumed=bool(keys)))
-        for key, raw in self._keys.items():
-            self.outlet.join(feeds[key], raw=raw)
+        after, source = int(resume.sequence), self._ground.source
+        again: list[Missed | None] = []
+        while True:
+            again = [
+                await missed_of(source, feed, after, raw=self._keys[key])
+                for key, feed in feeds.items()
+                if after and isinstance(feed, ReportsFeed)
+            ]
+            if all(each is None or each.is_whole for each in again):
+                break  # and nothing is awaited from here on
+        self.outlet.say(self._welcome(frame.id, resumed=None not in again))
+        told = [each for each in again if each is not None]
+        for each in told:
+            self.outlet.resume(each.feed, each.updates(), raw=each.raw)
+        for key, feed in feeds.items():
+            if all(feed is not each.feed for each in told):
+                self.outlet.join(feed, raw=self._keys[key])
 
     def _welcome(self, request_id: str, *, resumed: bool = False) -> s.Welcome:
         of = self.principal

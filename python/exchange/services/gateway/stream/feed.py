@@ -138,6 +138,20 @@ class Feed(ABC):
             self._new[reader] = raw
             self._due(self)
 
+    def admit(self, reader: Reader, updates: list[bytes], *, raw: bool) -> None:
+        """Tells a reader who was told before, and goes on from what the state is now.
+
+        Args:
+            reader: Who.
+            updates: What leads there, encoded.
+            raw: Whether it is told at once.
+        """
+        self.leave(reader)
+        self.beat()  # paced readers have what waits for them: the newcomer has it already
+        (self._raw if raw else self._paced).add(reader)
+        for update in updates:
+            reader.offer(self, update, soon=raw)
+
     def leave(self, reader: Reader) -> bool:
         """Tells it no more; whether it was told raw."""
         raw = reader in self._raw or self._new.get(reader, False)

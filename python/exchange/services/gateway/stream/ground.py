@@ -1,17 +1,14 @@
-"""What streams of a gateway have in common: who is on, of which key or session, and whether that holds."""
+"""What streams of a gateway have in common: who is on, of which key or session."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from exchange.client.rest.closing import Close
 from exchange.config.settings import Gateway
 from exchange.security.principal import Method, Principal
-from exchange.services.gateway.authentication import Authenticator
 from exchange.services.gateway.limits import Limits
 from exchange.services.gateway.stream.hub import Hub
 from exchange.services.gateway.stream.resume import Tokens
@@ -19,8 +16,6 @@ from exchange.services.gateway.stream.source import Source
 
 if TYPE_CHECKING:
     from exchange.services.gateway.stream.conversation import Conversation
-
-_LOOK_S: Final = 0.5
 
 
 class Ground:
@@ -30,7 +25,6 @@ class Ground:
         settings: Bounds.
         source: What feeds are made of.
         hub: The feeds.
-        authenticator: Says who asks, and whether they still may.
         limits: Budgets.
         tokens: To resume by.
         refused: Counts refusals, by the name of the number.
@@ -41,7 +35,6 @@ class Ground:
         settings: Gateway,
         source: Source,
         hub: Hub,
-        authenticator: Authenticator,
         limits: Limits,
         tokens: Tokens,
         refused: Callable[[str], None],
@@ -49,7 +42,7 @@ class Ground:
         self.settings = settings
         self.source = source
         self.hub = hub
-        self.authenticator = authenticator
+        self.doors = source.exchange.doors
         self.limits = limits
         self.tokens = tokens
         self.refused = refused
@@ -76,16 +69,6 @@ class Ground:
         self._on[whose].discard(conversation)
         if not self._on[whose]:
             del self._on[whose]
-
-    async def watch(self) -> None:
-        """Closes the streams of those who may no more, until it is cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            now_ms = time.time_ns() // 1_000_000
-            for conversation in [each for those in self._on.values() for each in those]:
-                of = conversation.principal
-                if of is not None and not (of.counts(now_ms) and self.authenticator.holds(of)):
-                    conversation.outlet.end(Close.SESSION_ENDED)
 
 
 def _whose(principal: Principal) -> tuple[Method, str]:

@@ -123,6 +123,11 @@ class Outlet:
         else:
             feed.join(self, raw=raw)
 
+    def resume(self, feed: Feed, updates: list[bytes], *, raw: bool) -> None:
+        """Be told what leads to a feed's state now, then of the feed."""
+        self.feeds[feed] = raw
+        feed.admit(self, updates, raw=raw)
+
     def leave(self, feed: Feed) -> None:
         """Be told of it no more, not even of what waits."""
         self.feeds.pop(feed, None)

@@ -18,16 +18,10 @@ from exchange.config.settings import Gateway
 from exchange.errors import GatewayFault
 from exchange.security.sealing import Sealer
 from exchange.services.gateway.app import Receive, Send
-from exchange.services.gateway.authentication import Authenticator
 from exchange.services.gateway.calls import Exchange
 from exchange.services.gateway.limits import Limits
 from exchange.services.gateway.refusal import Refusal
-from exchange.services.gateway.stream.callers import (
-    SUBPROTOCOL,
-    handshake_credential,
-    may_ask,
-    origins_of,
-)
+from exchange.services.gateway.stream.callers import SUBPROTOCOL
 from exchange.services.gateway.stream.channels.table import feeds_of
 from exchange.services.gateway.stream.conversation import Conversation
 from exchange.services.gateway.stream.ground import Ground
@@ -48,7 +42,6 @@ class Streams:
     Args:
         exchange: What is behind the gateway.
         settings: Bounds.
-        authenticator: Says who asks.
         limits: Budgets.
         sealer: Of resume tokens.
         events: The event log, which is closed at the end, and the table of its topics; None where nothing is
@@ -60,7 +53,6 @@ class Streams:
         self,
         exchange: Exchange,
         settings: Gateway,
-        authenticator: Authenticator,
         limits: Limits,
         sealer: Sealer,
         events: tuple[EventLog, TopicTable] | None,
@@ -70,15 +62,14 @@ class Streams:
         self._event_log = None if events is None else events[0]
         source = Source(exchange, self._tails, self._event_log)
         self._hub = Hub(feeds_of(source))
-        self._origins = origins_of(settings.origins)
-        self._ground = Ground(settings, source, self._hub, authenticator, limits, Tokens(sealer), refused)
+        self._ground = Ground(settings, source, self._hub, limits, Tokens(sealer), refused)
         self.tally = Tally()
         self.tally.upstreams = self._upstreams
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[list[asyncio.Task[None]]]:
         """What works while the block runs; a task of it that ends has failed."""
-        tasks = [asyncio.create_task(work) for work in (self._hub.run(), self._ground.watch())]
+        tasks = [asyncio.create_task(work) for work in (self._hub.run(),)]
         try:
             yield tasks
         finally:
@@ -110,12 +101,11 @@ class Streams:
             cast(Wire, scope["extensions"][WIRE]), self._ground.settings.stream_bytes_max, self.tally
         )
         is_market = path == s.MARKET_PATH
-        credential = {} if is_market else handshake_credential(headers, subprotocols)
         conversation = Conversation(self._ground, outlet, address, is_open_to_all=is_market)
         self.tally.streams += 1
         self._hub.outlets.add(outlet)
         try:
-            await conversation.run(receive, credential)
+            await conversation.run(receive, headers, subprotocols)
         finally:
             self.tally.streams -= 1
             self._hub.outlets.discard(outlet)
@@ -128,8 +118,8 @@ class Streams:
         """
         if path not in (s.STREAM_PATH, s.MARKET_PATH):
             raise Refusal(GatewayFault.UNKNOWN_ROUTE)
-        if not may_ask(headers, self._origins):
-            raise Refusal(GatewayFault.SCOPE_MISSING, "streams are not for pages of this origin")
+        if b"origin" in headers and not self._ground.doors.browsers.is_own(headers):
+            raise Refusal(GatewayFault.ORIGIN_NOT_ALLOWED)
         self._ground.limits.of_address(address, 1, cancels=False)
 
     def _upstreams(self) -> dict[str, tuple[int, int, int]]:

@@ -74,7 +74,7 @@ class Tail:
         self.position = Position()
         self.ready = asyncio.Event()
         self._log = event_log
-        self._topic = topic
+        self.topic = topic
         self._show = show
         self._gap = gap
         self._next: int | None = None
@@ -84,7 +84,7 @@ class Tail:
     async def started(self) -> None:
         """Waits until it is where the log ends."""
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=f"tail {self._topic}")
+            self._task = asyncio.create_task(self._run(), name=f"tail {self.topic}")
         await self.ready.wait()
 
     async def close(self) -> None:
@@ -99,7 +99,7 @@ class Tail:
             try:
                 await self._follow()
             except ExchangeError as error:
-                log("events cannot be read", level=logging.WARNING, topic=self._topic, reason=error)
+                log("events cannot be read", level=logging.WARNING, topic=self.topic, reason=error)
                 if isinstance(error, LogRefused) and error.fault is LogFault.TRUNCATED:
                     self._next = None
                     self._gap()
@@ -107,9 +107,9 @@ class Tail:
 
     async def _follow(self) -> None:
         if self._next is None:
-            extent = await self._beside(lambda: self._log.extent(self._topic))
+            extent = await self._beside(lambda: self._log.extent(self.topic))
             self._next = max(extent.begin, extent.end - 1)  # the last record says where the topic is
-        with self._log.reader(self._topic, self._next) as reader:
+        with self._log.reader(self.topic, self._next) as reader:
             records = await self._beside(reader.read)
             while True:
                 for record in records:
