@@ -40,6 +40,7 @@ MAY_USE_NETWORK = {
     "storage/cache/redis.py": "asks Redis, each time through the policy of its edge",
     "client/coinbase.py": "asks a venue, each time through the policy of its edge",
     "client/prices.py": "asks market data by HTTP, likewise",
+    "client/stream/connection.py": "says how connections are checked",
     "client/services.py": "asks services by HTTP, each time through the policy of its edge",
     "client/rest/asks.py": "writes paths and parameters",
     "client/rest/connecting.py": "says how connections are checked",

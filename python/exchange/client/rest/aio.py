@@ -110,11 +110,26 @@ class AsyncRestClient:
     orderbook = _asks(RestRequests.orderbook)
     server_time = _asks(RestRequests.server_time)
     status = _asks(RestRequests.status)
+    open_session = _asks(RestRequests.open_session)
+    open_demo_session = _asks(RestRequests.open_demo_session)
+    sessions = _asks(RestRequests.sessions)
+    current_session = _asks(RestRequests.current_session)
+    end_session = _asks(RestRequests.end_session)
+    change_password = _asks(RestRequests.change_password)
+    issue_token = _asks(RestRequests.issue_token)
+    token_keys = _asks(RestRequests.token_keys)
+    api_keys = _asks(RestRequests.api_keys)
+    new_api_key = _asks(RestRequests.new_api_key)
+    rotate_api_key = _asks(RestRequests.rotate_api_key)
+    revoke_api_key = _asks(RestRequests.revoke_api_key)
+    users = _asks(RestRequests.users)
+    new_user = _asks(RestRequests.new_user)
 
     each_order = _each(RestRequests.orders, lambda page: page.orders)
     each_open_order = _each(RestRequests.open_orders, lambda page: page.orders)
     each_execution = _each(RestRequests.executions, lambda page: page.executions)
     each_trade = _each(RestRequests.trades, lambda page: page.trades)
+    each_user = _each(RestRequests.users, lambda page: page.users)
 
     async def ask(self, ask: Ask[T]) -> T:
         """The answer to a request.
@@ -130,7 +145,7 @@ class AsyncRestClient:
                 return await self._policy.call(
                     functools.partial(self._try, call),
                     timeout_s=self.timeout_s,
-                    repeatable=True,
+                    repeatable=ask.again,
                     minds_deadline=True,
                 )
         except (RpcError, ServiceUnavailableError) as error:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from exchange.client.rest.models import Asked, DecimalText, Page, TradesQuery
+from exchange.client.rest.models import Asked, DecimalText
 
 T = TypeVar("T")
 Amount: TypeAlias = Decimal | str
@@ -45,6 +45,7 @@ class Ask(Generic[T]):
         headers: Further ones.
         public: Nobody has to sign it.
         cancels: It is paid from the budgets of cancels.
+        again: It may be sent again: a read, or a write with a name.
     """
 
     method: str
@@ -57,6 +58,7 @@ class Ask(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     public: bool = False
     cancels: bool = False
+    again: bool = True
 
     @property
     def route(self) -> str:
@@ -88,7 +90,7 @@ def after(ask: Ask[P], cursor: str) -> Ask[P]:
     Raises:
         TypeError: What is asked for has no pages.
     """
-    if not isinstance(ask.query, Page | TradesQuery):
+    if ask.query is None or "cursor" not in ask.query.__struct_fields__:
         raise TypeError(f"{ask.route} has no pages")
     return replace(ask, query=msgspec.structs.replace(ask.query, cursor=cursor))
 

@@ -109,11 +109,26 @@ class RestClient:
     orderbook = _waits(RestRequests.orderbook)
     server_time = _waits(RestRequests.server_time)
     status = _waits(RestRequests.status)
+    open_session = _waits(RestRequests.open_session)
+    open_demo_session = _waits(RestRequests.open_demo_session)
+    sessions = _waits(RestRequests.sessions)
+    current_session = _waits(RestRequests.current_session)
+    end_session = _waits(RestRequests.end_session)
+    change_password = _waits(RestRequests.change_password)
+    issue_token = _waits(RestRequests.issue_token)
+    token_keys = _waits(RestRequests.token_keys)
+    api_keys = _waits(RestRequests.api_keys)
+    new_api_key = _waits(RestRequests.new_api_key)
+    rotate_api_key = _waits(RestRequests.rotate_api_key)
+    revoke_api_key = _waits(RestRequests.revoke_api_key)
+    users = _waits(RestRequests.users)
+    new_user = _waits(RestRequests.new_user)
 
     each_order = _each(RestRequests.orders, lambda page: page.orders)
     each_open_order = _each(RestRequests.open_orders, lambda page: page.orders)
     each_execution = _each(RestRequests.executions, lambda page: page.executions)
     each_trade = _each(RestRequests.trades, lambda page: page.trades)
+    each_user = _each(RestRequests.users, lambda page: page.users)
 
     def ask(self, ask: Ask[T]) -> T:
         """The answer to a request.
@@ -127,7 +142,7 @@ class RestClient:
         try:
             with span(f"http {ask.route}", Kind.CLIENT):
                 return self._policy.call_sync(
-                    functools.partial(self._try, call), timeout_s=self.timeout_s, repeatable=True
+                    functools.partial(self._try, call), timeout_s=self.timeout_s, repeatable=ask.again
                 )
         except (RpcError, ServiceUnavailableError) as error:
             raise call.ended(error) from error.__cause__

@@ -17,6 +17,7 @@ from exchange.client.ids import Names, base36
 from exchange.client.rest import models as m
 from exchange.client.rest.asks import IDEMPOTENCY_HEADER, Amount, Ask, decimal_text, needed_decimal
 from exchange.client.rest.fields import BatchFields, HistoryFields, OrderFields, as_sent
+from exchange.client.rest.identity_requests import IdentityRequests
 
 OrderName: TypeAlias = str | int | m.Order | m.OrderAnswer
 """An order by its id, or as an answer showed it."""
@@ -25,7 +26,7 @@ _OWN_ORDER: Final = "/v1/orders/client/{clientOrderId}"
 _BOOK: Final = "/v1/instruments/{symbol}/book"
 
 
-class RestRequests:
+class RestRequests(IdentityRequests):
     """Makes the requests of one client.
 
     Args:
