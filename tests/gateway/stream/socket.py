@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,8 +23,15 @@ class Stream:
     """One connection. What is told is kept, in its order."""
 
     def __init__(self, port: int, path: str = "/v1/stream", **options: Any) -> None:
-        self.socket = connect(
-            f"ws://127.0.0.1:{port}{path}", open_timeout=WAIT_S, compression=None, max_size=None, **options
+        self._open = ExitStack()
+        self.socket = self._open.enter_context(
+            connect(
+                f"ws://127.0.0.1:{port}{path}",
+                open_timeout=WAIT_S,
+                compression=None,
+                max_size=None,
+                **options,
+            )
         )
         self.frames: list[Frame] = []
         self.closed: int | None = None
@@ -35,7 +43,11 @@ class Stream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.socket.close()
+        self.close()
+
+    def close(self) -> None:
+        """Closes it in order."""
+        self._open.close()
 
     def say(self, op: str, **fields: Any) -> str:
         """One frame; its id."""
@@ -73,14 +85,15 @@ class Stream:
         raise AssertionError(f"it was not told; closed: {self.closed}; the last frames: {self.frames[-5:]}")
 
     def update(self, wanted: Callable[[Frame], bool], timeout_s: float = WAIT_S) -> Frame:
-        """The first update that is wanted, from those that come."""
-        found: list[Frame] = []
+        """The first update that is wanted, of those that came or come."""
+        found = [each for each in self.updates() if wanted(each)]
 
         def has(frame: Frame) -> bool:
             found.extend(each for each in frame.get("updates", ()) if wanted(each))
             return bool(found)
 
-        self.until(has, timeout_s)
+        if not found:
+            self.until(has, timeout_s)
         return found[0]
 
     def updates(self, channel: str = "") -> list[Frame]:

@@ -51,7 +51,8 @@ _ERRORS: Final = {
 }
 
 
-def _kind_of(kind: type) -> dict[str, Any]:
+def kind_of(kind: type) -> dict[str, Any]:
+    """The schema of a type that msgspec does not know."""
     if kind is DecimalText:
         return {"type": "string", "format": "decimal", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
     raise TypeError(kind)
@@ -61,7 +62,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
     """The whole document."""
     table = list(routes)
     types = [Problem, *dict.fromkeys(each for route in table for each in (route.body, route.answers) if each)]
-    _, schemas = msgspec.json.schema_components(types, schema_hook=_kind_of, ref_template=_REF)
+    _, schemas = msgspec.json.schema_components(types, schema_hook=kind_of, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in table:
         for path in (route.path, *route.also):
@@ -128,7 +129,7 @@ def _problem(text: str) -> dict[str, Any]:
 def _parameters(route: Route) -> list[dict[str, Any]]:
     if route.query is NoQuery:
         return []
-    (_,), schemas = msgspec.json.schema_components([route.query], schema_hook=_kind_of, ref_template=_REF)
+    (_,), schemas = msgspec.json.schema_components([route.query], schema_hook=kind_of, ref_template=_REF)
     schema = schemas[route.query.__name__]
     needed = set(schema.get("required", ()))
     return [
