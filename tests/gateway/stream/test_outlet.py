@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from exchange.services.gateway.stream.closing import Close
+from exchange.client.rest.closing import Close
 from exchange.services.gateway.stream.feed import Feed, Key
 from exchange.services.gateway.stream.outlet import Frames, Outlet, text_frame
 from exchange.services.gateway.stream.tally import Tally

@@ -15,11 +15,11 @@ import msgspec
 
 from exchange.client.rest import models as m
 from exchange.client.rest import streams as s
+from exchange.client.rest.closing import Close
 from exchange.errors import GatewayFault
 from exchange.observability.health import distribution_version
 from exchange.schema.products import make
 from exchange.services.gateway.openapi import kind_of
-from exchange.services.gateway.stream.closing import Close
 from exchange.services.gateway.stream.outlet import HEARTBEAT_S
 
 _REF: Final = "#/components/schemas/{name}"
