@@ -33,13 +33,23 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from exchange.bus.topics import TopicTable
 from exchange.client.rest import RestClient
 from exchange.client.rest.credentials import ApiKeyAuth
+from exchange.security.api_keys import SCOPES
+from exchange.security.sealing import Sealer
+from exchange.services.identity.passwords import hashed
+from exchange.services.identity.store import IdentityStore
+from exchange.services.identity.tables import MIGRATIONS
+from exchange.services.identity.users import Users
+from exchange.storage.sql import open_store
 from tests.gateway.running import LARGE, running
+from tests.gateway.stream.floor import PASSWORD
 from tests.gateway.test_process import ANN, BOB, Open
 from tests.gateway.test_rest_process import auth_of
 
 TIMEOUT_S: Final = 120
+ADMIN: Final = "zoe"
 CHECKS: Final = [
     schemathesis.checks.not_a_server_error,
     status_code_conformance,
@@ -55,13 +65,20 @@ class Signing(AuthBase):
 
     Args:
         auth: The client's.
+        token: Of a session.
     """
 
-    def __init__(self, auth: ApiKeyAuth) -> None:
+    def __init__(self, auth: ApiKeyAuth, token: str) -> None:
         self._auth = auth
+        self._token = token
+        self.by_key = True
+        """Else by a session's token."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Of requests: the last word on what is sent."""
+        if not self.by_key:
+            request.headers["authorization"] = f"Bearer {self._token}"
+            return request
         body = request.body or b""
         if not isinstance(body, str | bytes):
             raise TypeError(f"a body of {type(body).__name__} cannot be signed")
@@ -134,6 +151,14 @@ class Known:
                     part[name] = value
 
 
+def furnish(door: Open) -> None:
+    """Keys for two programs, and somebody who may do all that people may."""
+    door.add(ANN, BOB)
+    with open_store(door.data / "stores", "identity", MIGRATIONS) as store:
+        users = Users(IdentityStore(store, Sealer(door.data / "keys"), TopicTable("dev")))
+        users.create(ADMIN, 1, hashed(PASSWORD), ["admin"], [11])
+
+
 def campaign(door: Open, most: int, seed: int = 0) -> Findings:
     """Ask so many requests, about as many of each operation.
 
@@ -162,10 +187,14 @@ def campaign(door: Open, most: int, seed: int = 0) -> Findings:
         known = Known(ann)
         ann.limit("BTC-USD", "buy", "0.5", "100.00")
         session.trust_env = False
-        session.auth = Signing(auth)
+        opened = ann.open_session(ADMIN, PASSWORD)
+        session.auth = signing = Signing(auth, opened.token)
         while found.requests < most and not found.failures:
             each_mode = -(-(most - found.requests) // (2 * len(operations)))
             for operation in operations:
+                # What ends the session is asked by the key alone, which may not.
+                scope = operation.definition.raw["x-scope"]
+                signing.by_key = scope in SCOPES or operation.label == "DELETE /v1/sessions/current"
                 _both_ways(operation, _Asking(session, door.port, known, found), each_mode, seed)
             seed += 1
     return found
@@ -236,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as directory, running(Path(directory) / "data", *LARGE) as door:
-        door.add(ANN, BOB)
+        furnish(door)
         found = campaign(door, options.requests, options.seed)
     for name, counted in found.statuses.items():
         print(f"{name:50}", " ".join(f"{status}: {count}" for status, count in sorted(counted.items())))

@@ -6,18 +6,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.contract import campaign
+from tests.gateway.contract import campaign, furnish
 from tests.gateway.running import LARGE, running
-from tests.gateway.test_process import ANN, BOB, SELL, Open
+from tests.gateway.test_process import SELL, Open
 
-REQUESTS = 600
+REQUESTS = 900
+# These need a password, a session or a key that chance does not name, or a demo that this exchange has not.
+NOT_BY_CHANCE = {
+    "POST /v1/sessions", "POST /v1/sessions/demo", "DELETE /v1/sessions/current",
+    "DELETE /v1/sessions/{sessionId}", "PUT /v1/users/me/password", "POST /v1/api-keys/{keyId}/rotate",
+    "DELETE /v1/api-keys/{keyId}", "POST /v1/users",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     """With budgets that nobody empties."""
     with running(tmp_path_factory.mktemp("contract") / "data", *LARGE) as made:
-        made.add(ANN, BOB)
+        furnish(made)
         yield made
 
 
@@ -78,4 +84,5 @@ def test_answers_are_as_the_document_says(door: Open) -> None:
     assert found.requests >= REQUESTS
     said = {status for counted in found.statuses.values() for status in counted}
     assert {200, 201, 400, 404, 409} <= said
-    assert all(any(status < 300 for status in counted) for counted in found.statuses.values())
+    reached = {name for name, counted in found.statuses.items() if any(status < 300 for status in counted)}
+    assert set(found.statuses) - reached <= NOT_BY_CHANCE

@@ -140,7 +140,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 def _keys(route: Route) -> list[dict[str, Any]]:
     """The header that names a write."""
-    if route.method == "GET":
+    if route.method == "GET" or route.scope not in {Scope.TRADE, Scope.TRANSFER}:
         return []
     schema = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}
     return [{"name": "Idempotency-Key", "in": "header", "required": route.keyed, "schema": schema}]
