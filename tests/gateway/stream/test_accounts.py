@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.exchange.test_cli_exchange import until
+from tests.gateway.signed import Program
 from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
-from tests.gateway.stream.socket import Stream
+from tests.gateway.stream.socket import Stream, of_channel
 from tests.gateway.test_process import SELL
 
 DEAR = SELL | {"side": "buy", "price": "9000.00", "qty": "900"}
@@ -24,6 +25,10 @@ def clean(door: Floor) -> None:
             lambda program=program: program.ask("DELETE", "/v1/orders").status == 200,
             "no orders can be cancelled",
         )
+
+
+def _cancel(program: Program) -> bool:
+    return program.ask("DELETE", "/v1/orders").status == 200
 
 
 PRIVATE = ["orders", "executions", "balances", "positions"]
@@ -52,7 +57,7 @@ def test_orders_of_every_origin_are_told_with_each_change(door: Floor) -> None:
         told = stream.ask("SUBSCRIBE", channels=PRIVATE)
         assert (told["accounts"], told["subscriptions"]) == ([11], 4)
         for channel in PRIVATE:
-            first = stream.update(lambda each, channel=channel: each["channel"] == channel)
+            first = stream.update(of_channel(channel))
             assert (first["kind"], first["account"]) == ("snapshot", 11)
         placed = stream.ask("ORDER", order=SELL | {"price": "150.00", "qty": "0.3"})
         assert (placed["status"], placed["order"]["orderStatus"]) == (201, "open")

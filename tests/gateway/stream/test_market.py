@@ -65,7 +65,7 @@ def test_book_is_a_snapshot_then_updates_that_join(door: Floor) -> None:
         for stream, raw in zip(streams[:2], (False, True), strict=True):
             stream.ask("SUBSCRIBE", channels=["book"], instrumentIds=[SYMBOL], raw=raw)
         with door.trader(11) as client:
-            client.mass_cancel(instrument=SYMBOL)
+            last = client.mass_cancel(instrument=SYMBOL).sequence
             for at in range(60):
                 last = client.limit(SYMBOL, "sell", "0.1", f"{300 + at % 17}.00").sequence
                 if at == 30:
