@@ -21,10 +21,7 @@ DEAR = SELL | {"side": "buy", "price": "9000.00", "qty": "900"}
 def clean(door: Floor) -> None:
     """Nobody has an order when a test begins."""
     for program in (door.ann, door.bob, door.eve):
-        until(
-            lambda program=program: program.ask("DELETE", "/v1/orders").status == 200,
-            "no orders can be cancelled",
-        )
+        until(partial(_cancel, program), "orders stay")
 
 
 def _cancel(program: Program) -> bool:

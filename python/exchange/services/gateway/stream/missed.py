@@ -152,7 +152,10 @@ async def missed_of(source: Source, feed: ReportsFeed, after: int, *, raw: bool)
     if isinstance(feed, ExecutionsFeed):
         found.told = [await _execution(source, each) for each in found.reports if _is_trade(each)]
         return found
-    orders = await _orders(source, feed, found.reports)
+    try:
+        orders = await _orders(source, feed, found.reports)
+    except ExchangeError:  # nobody says when they were entered
+        return None
     if orders is None:
         return None
     found.told = orders
