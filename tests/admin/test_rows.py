@@ -29,10 +29,10 @@ from exchange.errors import RpcError, RpcStatus
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.changes import CHANGES as CHANGES_TOPIC
 from exchange.runtime.consumer import Consumer
-from exchange.runtime.outbox import Outbox
+from exchange.runtime.outbox import Outbox, go_on
 from exchange.services.admin import queries
 from exchange.services.admin.changing import change_of
-from exchange.services.admin.desk import RECORDS, go_on
+from exchange.services.admin.desk import RECORDS
 from exchange.services.admin.service import SPEC
 from exchange.services.admin.store import take, take_changes
 from exchange.services.admin.tables import CHANGES, ENTITIES, METADATA, PROGRESS, REASONS
@@ -210,7 +210,7 @@ def test_rows_are_the_fold_of_the_log_whatever_is_redelivered(
         cursor.unlink()
     with open_store(tmp_path / "again", SPEC.name, SPEC.tables) as again:
         with exchange.open_log() as log:
-            go_on(again, log, TABLE)
+            go_on(again, log, TABLE.full_name(RECORDS))
         consume(exchange, again)
         assert everything(again) == expected
         told = ChangeExplained(correlation_id="why-2", reason="behind all that", actor="ann")

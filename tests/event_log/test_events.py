@@ -290,6 +290,7 @@ def test_numbers_of_streams_never_change() -> None:
         "liquidation at risk.alerts": 18,
         "admin at admin.changes": 19,
         "admin at admin.records": 20,
+        "identity at identity.changes": 21,
     }
     assert [numbers[f"{name} at dlq.{name}"] for name in ("gateway", "settlement", "history")] == [
         2_048,

@@ -35,7 +35,7 @@ def test_load_without_anything_gives_the_defaults_with_paths_filled_in(tmp_path:
     assert settings.endpoints.queries == f"ipc://{tmp_path}/run/queries.sock"
     assert settings.core.cpu is None
     given_here = {"data_directory", "endpoints.orders", "endpoints.queries", "endpoints.history"}
-    given_here |= {"endpoints.marketdata", "endpoints.admin", "endpoints.settlement"}
+    given_here |= {"endpoints.marketdata", "endpoints.admin", "endpoints.settlement", "endpoints.identity"}
     assert all(at(settings, row) == row.default for row in rows() if row.key not in given_here)
 
 
@@ -133,6 +133,9 @@ def test_every_setting_can_be_set_in_each_way(tmp_path: Path, row: Row) -> None:
         extra = {"sessions": {"heartbeat_timeout_ms": 3_600_000}}
     if row.key == "risk.approval":
         extra = {"risk": {"process": True}}
+    if row.key in {"identity.issuer", "identity.jwks"}:
+        extra = {"identity": {"issuer": "https://issuer.example", "jwks": "jwks.json"}}
+        extra["identity"].pop(row.name)
     argument = {row.section: {row.name: value}} if row.section else {row.name: value}
     merged = extra | {
         key: extra.get(key, {}) | item if row.section else item for key, item in argument.items()
@@ -172,6 +175,8 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
         "market_data.index": "BTC-USD=book*2+static:50000.00",
         "events.environment": "staging",
         "log.format": "json",
+        "gateway.origins": "https://desk.example http://127.0.0.1:3000",
+        "identity.algorithm": "ES256",
         "log.level": "warning",
         "tracing.endpoint": "http://127.0.0.1:4318/v1/traces",
         "risk.approval": "desk.rules:approve",

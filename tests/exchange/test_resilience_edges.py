@@ -39,6 +39,7 @@ MAY_USE_NETWORK = {
     "cli/bench.py": "looks for a free port for that",
     "storage/cache/redis.py": "asks Redis, each time through the policy of its edge",
     "client/coinbase.py": "asks a venue, each time through the policy of its edge",
+    "services/identity/issuer.py": "asks another issuer for its keys, likewise",
     "client/prices.py": "asks market data by HTTP, likewise",
     "client/stream/connection.py": "says how connections are checked",
     "client/services.py": "asks services by HTTP, each time through the policy of its edge",

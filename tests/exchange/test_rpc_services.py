@@ -56,6 +56,7 @@ def test_services_of_document_004_have_its_counts_and_its_streams() -> None:
         *("UpsertProvider", "ListProviders", "Explain"),
     ]
     assert table.pop("BookService") == ["GetOrderBook", "StreamOrderBook"]
+    assert len(table.pop("IdentityService")) == 15
     assert table.pop("PriceService") == ["GetMarkPrice"]
     assert table == {
         "MarketDataService": ["GetSnapshot", "GetHistory", "StreamTicks"],

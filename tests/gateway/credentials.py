@@ -18,6 +18,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 from exchange.bus.topics import TopicTable
 from exchange.domain.contracts.identity import AuthenticateRequest
 from exchange.errors import GatewayFault
+from exchange.resilience import Policies
 from exchange.security.principal import Principal
 from exchange.security.sealing import Sealer
 from exchange.security.user_roles import USER_ROLES, delegable, session_scopes
@@ -94,7 +95,9 @@ def identity(directory: Path, source: KeySource, clock: Clock, url: str = "") ->
         (directory / "jwks.json").write_text(json.dumps({"keys": [jwk(issuer_key, "other-1")]}))
         keyring = Keyring(source)
         own = OwnTokens("identity.dev", AUDIENCE)
-        other = OtherIssuer(OTHER, str(directory / "jwks.json"), AUDIENCE, "EdDSA")
+        other = OtherIssuer(
+            OTHER, str(directory / "jwks.json"), AUDIENCE, "EdDSA", Policies().of("identity", "issuer")
+        )
         guard = Guard(store, keyring, SignedRequests(keyring, 0, clock), sessions, signing, own, other)
         guard.look()
         yield Identity(store, users, sessions, signing, own, guard, issuer_key)
@@ -192,7 +195,7 @@ def tokens(world: Identity) -> list[Credential]:
     bearer("JWT, unknown kid", world.own.issue(session, unknown, now_ms)[0], refused=bad)
     claims = jwt.decode(good, options={"verify_signature": False})
     head = {"kid": key.kid}
-    bearer("JWT, alg none", jwt.encode(claims, None, "none", head), refused=bad)
+    bearer("JWT, alg none", jwt.encode(claims, "", "none", head), refused=bad)
     public = key.public.public_bytes_raw().hex()
     bearer("JWT, HS256 by the public key", jwt.encode(claims, public, "HS256", head), refused=bad)
     ecdsa = ec.generate_private_key(ec.SECP256R1())

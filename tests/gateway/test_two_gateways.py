@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -9,9 +10,10 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ from tests.gateway.test_process import SELL, open_market
 
 PASSWORD = "a password of theirs 7"  # noqa: S105 (of a test)
 NAMES = ("gateway", "gateway-2")
+_LISTEN = "0A"  # of the kernel's table
 
 
 @dataclass
@@ -74,7 +77,7 @@ class Two:
         """Waits until one that was killed is there again, and answers."""
         until(lambda: self.up.announcement()["processes"][name] not in {None, pid}, f"{name} stays away")
         for at in range(len(NAMES)):
-            until(lambda at=at: self.answers(at), f"{name} does not answer")
+            until(partial(self.answers, at), f"{name} does not answer")
 
     def answers(self, at: int) -> bool:
         """Whether a gateway and identity behind it do."""
@@ -92,6 +95,23 @@ class Two:
                 for record in reader.read(records_max=10_000)
                 for event in events_of(record)
             ]
+
+
+def listening(pid: int) -> list[tuple[str, int]]:
+    """Where a process listens by TCP."""
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            inodes.add(str(link.readlink()).removeprefix("socket:[").rstrip("]"))
+    found = []
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == _LISTEN and words[9] in inodes:
+                address, _, port = words[1].partition(":")
+                parts = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
+                found.append((socket.inet_ntop(family, b"".join(parts)), int(port, 16)))
+    return found
 
 
 def free_pair() -> int:
@@ -136,7 +156,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
                 users.create(name, tenant, hashed(PASSWORD), roles, accounts)
         made = Two(up, (port, port + 1))
         for at in range(2):
-            until(lambda at=at: made.answers(at), "a gateway does not answer")
+            until(partial(made.answers, at), "a gateway does not answer")
         yield made
     finally:
         up.end()
@@ -231,7 +251,8 @@ def test_what_is_revoked_at_one_gateway_counts_at_none(two: Two) -> None:
     assert two.ask(0, "", "GET", "/v1/balances", **jwt).status == 200
     key = _key(two, "ann", f"bot-{secrets.token_hex(3)}", ["read"])
     program = Program(two.ports[1], key)
-    assert program.ask("GET", "/v1/balances").status == 200
+    # Identity takes no signature of its first second.
+    until(lambda: program.ask("GET", "/v1/balances").status == 200, "the key does not count")
     assert two.ask(0, "ann", "DELETE", f"/v1/api-keys/{key['key_id']}").status == 200
     assert program.ask("GET", "/v1/balances").name == "KEY_REVOKED"
     assert two.ask(0, "ann", "GET", "/v1/sessions/current").status == 200
@@ -242,6 +263,46 @@ def test_what_is_revoked_at_one_gateway_counts_at_none(two: Two) -> None:
     until(lambda: two.ask(0, "", "GET", "/v1/limits", **jwt).status == 401, "the token still counts")
     assert time.monotonic() - began < 60
     assert two.ask(0, "", "GET", "/v1/limits", **jwt).name == "SESSION_OVER"
+
+
+def _differs(look: Callable[[], list[str]], before: list[str]) -> bool:
+    return look() != before
+
+
+@pytest.mark.req("E091")
+def test_tokens_outlive_one_rotation_of_keys_and_not_two(two: Two) -> None:
+    """Two live keys: what the one before signed still counts; the published set has both."""
+    two.sign_in("ann")
+    jwt = {"authorization": f"Bearer {two.ask(0, 'ann', 'POST', '/v1/tokens').body['token']}"}
+
+    def kids() -> list[str]:
+        return [each["kid"] for each in two.ask(1, "", "GET", "/.well-known/jwks.json").body["keys"]]
+
+    for rotation in (1, 2):
+        before = kids()
+        exchange("identity", "rotate-signing", "--data", str(two.up.data))
+        until(partial(_differs, kids, before), "the key did not come")
+        assert kids()[1:] == before[:1]
+        if rotation == 1:
+            assert two.ask(1, "", "GET", "/v1/balances", **jwt).status == 200
+    until(lambda: two.ask(1, "", "GET", "/v1/balances", **jwt).status == 401, "the token still counts")
+    assert two.ask(0, "", "GET", "/v1/balances", **jwt).name == "BAD_TOKEN"
+
+
+@pytest.mark.req("B025")
+def test_gateways_alone_have_ports(two: Two) -> None:
+    """Of all processes of the exchange: beside them only the supervisor's metrics, to this machine alone."""
+    announced = two.up.announcement()
+    owners = {name: pid for name, pid in announced["processes"].items() if pid}
+    owners["supervisor"] = two.up.process.pid
+    found = {(name, address, port) for name, pid in owners.items() for address, port in listening(pid)}
+    metrics = int(announced["endpoints"]["metrics"].split(":")[2].partition("/")[0])
+    assert found == {
+        ("gateway", "127.0.0.1", two.ports[0]),
+        ("gateway-2", "127.0.0.1", two.ports[1]),
+        ("supervisor", "127.0.0.1", metrics),
+    }
+    assert {"core", "replica", "identity"} <= set(owners)
 
 
 def test_user_who_is_disabled_may_nothing_more(two: Two) -> None:
@@ -259,19 +320,19 @@ def test_user_who_is_disabled_may_nothing_more(two: Two) -> None:
     assert "ApiKeyRevoked" in {name for name, _ in seen}
 
 
-@pytest.mark.req("B010", "B026")
+@pytest.mark.req("B026")
 def test_nobody_has_or_hands_on_more_than_they_may(two: Two) -> None:
     """Keys and users of others are not there; a key, and a user, never may more than who made it."""
     for who in ("ann", "bob", "eve"):
         two.sign_in(who)
     key = _key(two, "ann", f"bot-{secrets.token_hex(3)}", ["read"])
     for who in ("bob", "eve"):
-        for method, target, body in (
+        for method, target, sent in (
             ("DELETE", f"/v1/api-keys/{key['key_id']}", None),
             ("POST", f"/v1/api-keys/{key['key_id']}/rotate", {}),
             ("DELETE", f"/v1/sessions/{two.sign_in('ann')['session']['sessionId']}", None),
         ):
-            answer = two.ask(0, who, method, target, body)
+            answer = two.ask(0, who, method, target, sent)
             assert (answer.status, answer.name) == (404, "UNKNOWN_CREDENTIAL"), (who, target)
         assert key["key_id"] not in two.ask(0, who, "GET", "/v1/api-keys").content.decode()
     names = [each["userName"] for each in two.ask(0, "eve", "GET", "/v1/users").body["users"]]
@@ -281,7 +342,7 @@ def test_nobody_has_or_hands_on_more_than_they_may(two: Two) -> None:
     }
     refused = two.ask(0, "ann", "GET", "/v1/users")
     assert (refused.status, refused.name) == (403, "SCOPE_MISSING")
-    for body, status, name in (
+    keys: list[tuple[Any, int, str]] = [
         ({"name": "x", "scopes": ["admin"]}, 400, "INVALID_BODY"),
         ({"name": "x", "scopes": []}, 400, "INVALID_BODY"),
         ({"name": "x", "scopes": ["read"], "accounts": [12]}, 403, "MORE_THAN_OWN"),
@@ -289,17 +350,27 @@ def test_nobody_has_or_hands_on_more_than_they_may(two: Two) -> None:
         ({"name": "x", "scopes": ["read"], "algorithm": "ed25519", "publicKey": "00"}, 400, "INVALID_BODY"),
         ({"name": "x", "scopes": ["read"], "expiresAt": "2001-01-01T00:00:00Z"}, 400, "INVALID_BODY"),
         ({"name": "x\n", "scopes": ["read"]}, 400, "INVALID_BODY"),
-    ):
+    ]
+    for body, status, name in keys:
         answer = two.ask(0, "ann", "POST", "/v1/api-keys", body)
         assert (answer.status, answer.name) == (status, name), body
     opened = two.ask(1, "", "POST", "/v1/sessions/demo").body
     two.tokens["demo"] = opened["token"]
-    assert opened["user"]["scopes"] == ["keys", "read", "session"]
-    answer = two.ask(0, "demo", "POST", "/v1/api-keys", {"name": "x", "scopes": ["trade"]})
-    assert (answer.status, answer.name) == (403, "MORE_THAN_OWN")
+    assert opened["user"]["scopes"] == ["read", "session"]
+    other = two.ask(1, "", "POST", "/v1/sessions/demo").body["session"]["sessionId"]
+    assert two.ask(0, "demo", "GET", "/v1/sessions").body["sessions"][0]["current"]
+    assert len(two.ask(0, "demo", "GET", "/v1/sessions").body["sessions"]) == 1
+    assert two.ask(0, "demo", "DELETE", f"/v1/sessions/{other}").name == "UNKNOWN_CREDENTIAL"
+    assert two.ask(0, "demo", "POST", "/v1/api-keys", {"name": "x", "scopes": ["read"]}).status == 403
+    change = {"oldPassword": PASSWORD, "newPassword": "another of theirs 8"}
+    assert two.ask(0, "demo", "PUT", "/v1/users/me/password", change).name == "SCOPE_MISSING"
+    answer = two.ask(
+        0, "ann", "POST", "/v1/users", {"userName": "x", "password": PASSWORD, "roles": ["viewer"]}
+    )
+    assert (answer.status, answer.name) == (403, "SCOPE_MISSING")
     assert two.ask(1, "demo", "POST", "/v1/orders", SELL).name == "SCOPE_MISSING"
     made = f"cid-{secrets.token_hex(3)}"
-    for body, status, name in (
+    people: list[tuple[Any, int, str]] = [
         ({"userName": made, "password": PASSWORD, "roles": ["king"]}, 400, "INVALID_BODY"),
         ({"userName": made, "password": "short", "roles": ["viewer"]}, 422, "WEAK_PASSWORD"),
         ({"userName": made, "password": "password1234", "roles": ["viewer"]}, 422, "WEAK_PASSWORD"),
@@ -309,11 +380,12 @@ def test_nobody_has_or_hands_on_more_than_they_may(two: Two) -> None:
             {"userName": made, "password": PASSWORD, "roles": ["viewer"], "accounts": [11]},
             *(403, "MORE_THAN_OWN"),
         ),
-    ):
+    ]
+    for body, status, name in people:
         answer = two.ask(0, "bob", "POST", "/v1/users", body)
         assert (answer.status, answer.name) == (status, name), body
-    body = {"userName": made.upper(), "password": PASSWORD, "roles": ["viewer"]}
-    user = two.ask(0, "bob", "POST", "/v1/users", body)
+    wanted = {"userName": made.upper(), "password": PASSWORD, "roles": ["viewer"]}
+    user = two.ask(0, "bob", "POST", "/v1/users", wanted)
     assert user.status == 201
     assert (user.body["userName"], user.body["accounts"], user.body["tenant"]) == (made, [12], 1)
     assert two.sign_in(made, at=1)["user"]["userId"] == user.body["userId"]

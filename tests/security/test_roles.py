@@ -76,6 +76,9 @@ ADMINISTRATION = {
     if service.name in ("AdminService", "Operator")
     for method in service.methods
 }
+IDENTITY = {
+    method.path for service in CONTRACTS if service.name == "IdentityService" for method in service.methods
+}
 OPEN = {
     "AdminService.ListInstruments",
     "AdminService.GetLimits",
@@ -90,7 +93,8 @@ MAY_CALL = {
     "follow": HISTORY,
     "shard": set(),
     "stage": set(),
-    "service": QUERIES | HISTORY | CHANGES | {"replica.snapshot"},
+    "door": IDENTITY,
+    "service": QUERIES | HISTORY | CHANGES | {"replica.snapshot"} | IDENTITY,
 }
 
 
@@ -100,7 +104,7 @@ def methods(tmp_path: Path) -> set[str]:
     own = history_handlers(directory, FollowerRegistry(directory.followers))
     specs = (*SERVICES, *(spec_of(name) for name in SQL_SERVICES))
     of_specs = {f"{spec.name}.{kind.__name__}" for spec in specs for kind in (*spec.queries, *spec.commands)}
-    served = {method.path for method in MARKET_METHODS} | ADMINISTRATION
+    served = {method.path for method in MARKET_METHODS} | ADMINISTRATION | IDENTITY
     return of_specs | set(own) | served | {SNAPSHOT_METHOD, TAIL_EVENTS.path}
 
 
@@ -194,6 +198,7 @@ def test_every_process_has_the_service_account_that_it_needs_and_nothing_more() 
             Permission.READ_ACCOUNTS,
             Permission.READ_STATUS,
             Permission.TRADE,
+            Permission.IDENTIFY,
         },
     }
     known = [service_of(name) for name in ("shard-12", "risk", "standby", "shard-x", "core", "")]

@@ -107,6 +107,8 @@ EDGES: Final[Mapping[Edge, Rules]] = MappingProxyType(
         Edge("client", "execution"): Rules(jitter=0.2),
         # A signature counts once, so nothing is asked twice here; what is away is looked for again at once.
         Edge("gateway", "identity"): Rules(ladder_s=(), timeout_s=5.0, try_timeout_s=5.0, recovery_s=0.25),
+        # Who waits for it is at the door; the keys of before count on.
+        Edge("identity", "issuer"): Rules(ladder_s=(), timeout_s=5.0, try_timeout_s=5.0),
         Edge("bench", "replica"): _QUESTIONS,
         Edge("history", "replica"): Rules(timeout_s=2.0, try_timeout_s=2.0),
         # Who asks a cache can do without: a try, which the socket's own time-out cuts.

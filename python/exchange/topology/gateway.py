@@ -52,6 +52,7 @@ class _Within:
     event_log: EventLog
     topics: TopicTable
     settings: Settings
+    policies: Policies
     audit: ProcessAudit
 
 
@@ -94,7 +95,7 @@ async def _beside(settings: Settings, policies: Policies) -> AsyncIterator[Ident
         keys, server = keys_beside_core(settings, NAME)
     try:
         channel = SocketChannel(context, endpoint, keys=keys, server_public=server)
-        async with RpcClient(channel, policies.of(NAME, IDENTITY.name)) as client:
+        async with RpcClient(channel, policies.of("gateway", "identity")) as client:
             yield IdentityWay(client)
     finally:
         context.term()
@@ -106,27 +107,37 @@ async def _within(settings: Settings, policies: Policies) -> AsyncIterator[Ident
     topics = TopicTable(settings.events.environment)
     directory = DataDirectory(settings.data_directory)
     audit = ProcessAudit(directory.audit, IDENTITY.name, key_store(settings).head_signer)
-    stop = threading.Event()
     with (
         open_log(settings) as events,
         open_store(store_url(settings), IDENTITY.name, IDENTITY.tables) as store,
         closing(audit),
         closing(Consumer(IDENTITY, store, events, topics)) as outbox,
     ):
-        async with serve(_Within(store, events, topics, settings, audit)) as methods:
+        async with serve(_Within(store, events, topics, settings, policies, audit)) as methods:
             local = Principal(NAME, roles=frozenset({LOCAL_ROLE}))
             channel = LocalChannel(Dispatcher(methods), local)
             work = [
-                asyncio.create_task(asyncio.to_thread(outbox.run, stop)),
+                asyncio.create_task(_publish(outbox)),
                 asyncio.create_task(_keep(audit)),
             ]
             try:
-                async with RpcClient(channel, policies.of(NAME, IDENTITY.name)) as client:
+                async with RpcClient(channel, policies.of("gateway", "identity")) as client:
                     yield IdentityWay(client, work)
             finally:
-                stop.set()
-                work[1].cancel()
+                for task in work:
+                    task.cancel()
                 await asyncio.gather(*work, return_exceptions=True)
+
+
+async def _publish(outbox: Consumer) -> None:
+    """Publishes what is changed, in a thread, which is at its end when this is."""
+    stop = threading.Event()
+    running = asyncio.ensure_future(asyncio.to_thread(outbox.run, stop))
+    try:
+        await asyncio.shield(running)
+    finally:
+        stop.set()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def _keep(audit: ProcessAudit) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from exchange.bus.topics import TopicTable
 from exchange.security.sealing import Sealer
+from exchange.services.identity.api_keys import Wanted
 from exchange.services.identity.passwords import hashed
 from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import MIGRATIONS
@@ -15,7 +16,7 @@ from exchange.services.identity.users import Users
 from exchange.storage.sql import open_store
 from tests.exchange.test_cli_exchange import Up, until
 from tests.gateway.stream.floor import PASSWORD, Floor
-from tests.gateway.test_process import ANN, BOB, EVE, EVERY, Wanted, open_market
+from tests.gateway.test_process import ANN, BOB, EVE, EVERY, open_market
 from tests.gateway.test_two_gateways import free_pair
 
 

@@ -24,11 +24,11 @@ class Floor(Open):
 
     up: Up
 
-    def sample(self, name: str, **labels: str) -> float:
+    def sample(self, metric: str, /, **labels: str) -> float:
         """The sum of a metric's samples that have these labels, of all processes; 0 where there are none."""
         total = 0.0
         for line in fetch(self.up.announcement()["endpoints"]["metrics"]).decode().splitlines():
-            found = re.fullmatch(rf"{name}(?:_total)?(?:\{{(.*)\}})? ([0-9.e+-]+)", line)
+            found = re.fullmatch(rf"{metric}(?:_total)?(?:\{{(.*)\}})? ([0-9.e+-]+)", line)
             if found and all(f'{key}="{value}"' in (found[1] or "") for key, value in labels.items()):
                 total += float(found[2])
         return total

@@ -130,3 +130,8 @@ def logon_of(program: Program) -> Frame:
         "nonce": said[NONCE_HEADER],
         "signature": said[SIGNATURE_HEADER],
     }
+
+
+def of_channel(channel: str) -> Callable[[Frame], bool]:
+    """Whether an update is of a channel."""
+    return lambda update: bool(update["channel"] == channel)

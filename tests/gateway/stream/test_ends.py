@@ -8,11 +8,12 @@ import signal
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from exchange.services.identity.api_keys import Wanted
 from tests.exchange.test_cli_exchange import until
 from tests.gateway.signed import Answer, Program
 from tests.gateway.stream.floor import MARKET, PASSWORD, SYMBOL, Floor
-from tests.gateway.stream.socket import Stream, logon_of
-from tests.gateway.test_process import EVERY, SELL, Wanted
+from tests.gateway.stream.socket import Stream, logon_of, of_channel
+from tests.gateway.test_process import EVERY, SELL
 
 
 def test_pages_of_other_origins_open_no_stream(door: Floor) -> None:
@@ -28,8 +29,8 @@ def test_pages_of_other_origins_open_no_stream(door: Floor) -> None:
             try:
                 with Stream(door.port, path, origin=origin):
                     found = 101
-            except InvalidStatus as refused:
-                found = refused.response.status_code
+            except InvalidStatus as answered:
+                found = answered.response.status_code
             assert found == status, (origin, path)
     with pytest.raises(InvalidStatus) as refused, Stream(door.port, "/v1/gossip"):
         pass
@@ -138,7 +139,7 @@ def test_market_data_that_dies_is_a_new_snapshot(door: Floor) -> None:
     with Stream(door.port, MARKET) as stream:
         stream.ask("SUBSCRIBE", channels=["book", "ticker"], instrumentIds=[SYMBOL])
         for channel in ("book", "ticker"):
-            stream.update(lambda each, channel=channel: each["channel"] == channel)
+            stream.update(of_channel(channel))
         stream.frames.clear()
         door.kill("marketdata")
         stream.update(lambda each: each["channel"] == "ticker" and each["data"]["status"] == "stale")

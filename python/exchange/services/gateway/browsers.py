@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from exchange.config.settings import Gateway
 from exchange.errors import GatewayFault
@@ -49,8 +48,8 @@ class Browsers:
         if origin in self._origins:
             return True
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        parts = urlsplit(origin) if origin.startswith(("http://", "https://")) else None
-        return parts is not None and bool(host) and parts.netloc == host
+        scheme, _, place = origin.partition("://")
+        return scheme in {"http", "https"} and bool(host) and place == host
 
     def check_write(self, method: str, headers: Headers) -> None:
         """See that a request by cookie may do what it wants.

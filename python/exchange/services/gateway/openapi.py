@@ -18,7 +18,9 @@ from exchange.client.rest.models import DecimalText, NoQuery, Problem
 from exchange.errors import GatewayFault
 from exchange.observability.health import distribution_version
 from exchange.schema.products import make
+from exchange.security.api_keys import SCOPES
 from exchange.security.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER
+from exchange.services.gateway.browsers import COOKIE
 from exchange.services.gateway.calls import Route, Scope
 from exchange.services.gateway.routes import ROUTES
 
@@ -28,7 +30,8 @@ _DESCRIPTION: Final = """Orders, accounts and market data of one exchange.
 A request is signed, unless its route is public, by four headers: x-api-key, x-api-timestamp (ms since \
 1970), x-api-nonce (never twice) and x-api-signature, which is the HMAC-SHA256 or Ed25519 signature, in \
 hexadecimal, of timestamp, nonce, method, path with query, and the SHA-256 of the body in hexadecimal, \
-joined by line feeds.
+joined by line feeds. Or it has the token of a session, as a Bearer token or as a cookie; by a cookie a \
+write needs an Origin of the gateway's own. Or a JWT.
 
 Decimals are strings, times RFC 3339 with nanoseconds, ids of 64 bits strings of digits. Unknown fields and \
 parameters are refused. A request that is sent again with the same clientOrderId, or Idempotency-Key, is \
@@ -39,9 +42,9 @@ are rejects of the exchange, 8xxx of keys, 9xxx of the gateway. Where transient 
 later."""
 _ERRORS: Final = {
     "400": "The request cannot be read",
-    "401": "Nobody is known to have signed it",
-    "403": "The key may not do this, or a switch is off",
-    "404": "There is no such thing for this key",
+    "401": "Nobody is known to have sent it",
+    "403": "Who asks may not do this, or a switch is off",
+    "404": "There is no such thing for who asks",
     "409": "It contradicts what is there",
     "422": "The exchange refuses it",
     "429": "A budget is used up; see Retry-After",
@@ -79,7 +82,11 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(schemas.items())),
-            "securitySchemes": {name: {"type": "apiKey", "in": "header", "name": name} for name in headers},
+            "securitySchemes": {
+                **{name: {"type": "apiKey", "in": "header", "name": name} for name in headers},
+                "token": {"type": "http", "scheme": "bearer", "description": "Of a session, or a JWT"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
         "x-faults": {str(int(fault)): f"{fault.name}: {fault.meaning}" for fault in GatewayFault},
     }
@@ -96,7 +103,7 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
         "tags": [route.tag],
         "x-scope": str(route.scope),
         "x-weight": route.weight,
-        "security": [] if route.scope is Scope.PUBLIC else [_SIGNED],
+        "security": _security(route.scope),
         "parameters": named + _parameters(route) + _keys(route),
         "responses": {
             str(route.status): {
@@ -120,6 +127,14 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
 _SIGNED: Final[dict[str, list[str]]] = {
     name: [] for name in (KEY_HEADER, TIMESTAMP_HEADER, NONCE_HEADER, SIGNATURE_HEADER)
 }
+
+
+def _security(scope: Scope) -> list[dict[str, list[str]]]:
+    """By which of them a route may be asked: keys have scopes of their own alone."""
+    if scope is Scope.PUBLIC:
+        return []
+    session: list[dict[str, list[str]]] = [{"token": []}, {"cookie": []}]
+    return [_SIGNED, *session] if scope in SCOPES else session
 
 
 def _problem(text: str) -> dict[str, Any]:

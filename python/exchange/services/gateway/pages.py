@@ -1,4 +1,4 @@
-"""What the gateway says of itself: `openapi.json`, `asyncapi.json`, `docs` to read. Nothing is loaded from elsewhere."""
+"""What the gateway says of itself: `openapi.json`, `asyncapi.json`, `docs`. Nothing comes from elsewhere."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ from exchange.services.gateway.stream.outlet import HEARTBEAT_S
 _REF: Final = "#/components/schemas/{name}"
 _DESCRIPTION: Final = """What happens, told as it happens: markets, and the orders and money of accounts.
 
-Each frame is a text of one JSON object. From a program it has `op`, and `id` comes back with the answer; from \
-the gateway it has `type`. A subscription is told a snapshot first, then updates: ten times a second all that \
+Each frame is a text of one JSON object. From a program it has `op`, and `id` comes back with the answer; from
+the gateway it has `type`. A subscription is told a snapshot first, then updates: ten times a second all that
 changed in one frame, or at once where `raw` was said."""
 _TOLD: Final = (
     s.Welcome, s.Subscribed, s.Unsubscribed, s.Pong, s.Result, s.Failed, s.Updates, s.Heartbeat,

@@ -13,7 +13,7 @@ from exchange.domain.contracts import identity as m
 from exchange.errors import ConfigError, GatewayFault, SecurityError, SecurityFault
 from exchange.runtime.auditing import ProcessAudit
 from exchange.security.api_keys import SCOPES, ApiKey
-from exchange.security.user_roles import checked_roles, delegable, scopes_of
+from exchange.security.user_roles import checked_roles, delegable, scopes_of, session_scopes
 from exchange.services.identity import records as r
 from exchange.services.identity.api_keys import ApiKeys, Wanted
 from exchange.services.identity.guard import Guard
@@ -90,23 +90,29 @@ class Desk:
         """Signs a user in."""
         session, token = await self._signing_in.open(request)
         return m.SessionReply(
-            session=r.session_record(session), user=r.user_record(session.user), token=token
+            session=r.session_record(session), user=r.user_record(session.user, session.scopes), token=token
         )
 
     async def get_session(self, request: m.OfSession, _: Call) -> m.SessionReply:
         """A session, and its user."""
         session = await self._session(request.session_id)
-        return m.SessionReply(session=r.session_record(session), user=r.user_record(session.user))
+        return m.SessionReply(
+            session=r.session_record(session), user=r.user_record(session.user, session.scopes)
+        )
 
     async def list_sessions(self, request: m.OfSession, _: Call) -> m.SessionsReply:
         """All of its user's."""
         session = await self._session(request.session_id)
+        if session.is_demo:  # the others are other people's
+            return m.SessionsReply(sessions=(r.session_record(session),))
         found = await asyncio.to_thread(self._shelves.sessions.of_user, session.user.user_id)
         return m.SessionsReply(sessions=tuple(map(r.session_record, found)))
 
     async def end_session(self, request: m.EndSessionRequest, call: Call) -> m.IdentityDone:
         """Ends one of its user's."""
         session = await self._session(request.session_id)
+        if session.is_demo and request.ended != session.session_id:
+            raise Refused(GatewayFault.UNKNOWN_CREDENTIAL)
         ending = (session.user, request.ended, session.user.name)
         await self._recorded(
             call, session, "sessions.end", request.ended, lambda: self._shelves.sessions.end(*ending)
@@ -117,6 +123,8 @@ class Desk:
         """Gives its user another password; every session of theirs ends."""
         session = await self._session(request.session_id)
         user = session.user
+        if session.is_demo:
+            raise Refused(GatewayFault.SCOPE_MISSING)
         await self._signing_in.prove(user.name, request.old, request.address)
         password = checked_password(request.new, user.name)
         made = await self._workers.do(lambda: hashed(password))
@@ -142,14 +150,14 @@ class Desk:
 
     async def list_api_keys(self, request: m.OfSession, _: Call) -> m.ApiKeysReply:
         """The keys of its user."""
-        session = await self._session(request.session_id)
+        session = await self._session(request.session_id, "keys")
         found = await asyncio.to_thread(self._shelves.keys.all, session.user.user_id)
         now_ms = self._shelves.store.now_ms()
         return m.ApiKeysReply(keys=tuple(r.key_record(each, now_ms) for each in reversed(found)))
 
     async def create_api_key(self, request: m.CreateApiKeyRequest, call: Call) -> m.ApiKeyReply:
         """A key for its user, who may do all that it may."""
-        session = await self._session(request.session_id)
+        session = await self._session(request.session_id, "keys")
         user, now_ms = session.user, self._shelves.store.now_ms()
         accounts = r.numbers(request.accounts) or user.accounts
         if not set(request.scopes) & set(SCOPES) <= delegable(user.roles):
@@ -182,7 +190,7 @@ class Desk:
 
     async def rotate_api_key(self, request: m.RotateApiKeyRequest, call: Call) -> m.ApiKeyReply:
         """A key in the place of one of its user's."""
-        session = await self._session(request.session_id)
+        session = await self._session(request.session_id, "keys")
 
         def make() -> tuple[ApiKey, str]:
             self._check_owner(session, request.key_id)
@@ -192,7 +200,7 @@ class Desk:
 
     async def revoke_api_key(self, request: m.RevokeApiKeyRequest, call: Call) -> m.ApiKeyReply:
         """One of its user's counts no more."""
-        session = await self._session(request.session_id)
+        session = await self._session(request.session_id, "keys")
         reason = request.reason or "by its user"
 
         def end() -> tuple[ApiKey, str]:
@@ -206,7 +214,10 @@ class Desk:
         session = await self._session(request.session_id, "operate")
         most = min(request.limit or _PAGE, _PAGE)
         found = await asyncio.to_thread(self._shelves.users.all, session.user.tenant, request.after, most + 1)
-        return m.ListUsersReply(users=tuple(map(r.user_record, found[:most])), more=len(found) > most)
+        return m.ListUsersReply(
+            users=tuple(r.user_record(each, session_scopes(each.roles)) for each in found[:most]),
+            more=len(found) > most,
+        )
 
     async def create_user(self, request: m.CreateUserRequest, call: Call) -> m.UserReply:
         """A user of the tenant, who may no more than who makes it."""
@@ -228,7 +239,7 @@ class Desk:
             name,
             lambda: self._shelves.users.create(name, admin.tenant, made, roles, accounts, admin.name),
         )
-        return m.UserReply(user=r.user_record(user))
+        return m.UserReply(user=r.user_record(user, session_scopes(user.roles)))
 
     async def _session(self, session_id: str, scope: str = "") -> Session:
         """A session that counts, whose user may do something.
@@ -237,7 +248,7 @@ class Desk:
             Refused: SESSION_OVER, SCOPE_MISSING.
         """
         session = await asyncio.to_thread(self._shelves.sessions.by_id, session_id)
-        if scope and scope not in session.user.scopes:
+        if scope and scope not in session.scopes:
             raise Refused(GatewayFault.SCOPE_MISSING)
         return session
 

@@ -139,7 +139,7 @@ def principal_of_session(session: Session) -> Principal:
         method=Method.SESSION,
         credential_id=session.session_id,
         roles=user.roles,
-        scopes=user.scopes,
+        scopes=session.scopes,
         accounts=user.accounts,
         session_id=session.session_id,
         expires_ms=session.expires_ms,

@@ -16,7 +16,8 @@ from typing import Any, Final
 import httpx
 import jwt
 
-from exchange.errors import GatewayFault, ServiceUnavailableError
+from exchange.errors import ExchangeError, GatewayFault, ServiceUnavailableError
+from exchange.resilience import Policy, Try
 from exchange.runtime.log import log
 from exchange.security.api_keys import SCOPES
 from exchange.security.principal import Method, Principal
@@ -24,12 +25,12 @@ from exchange.security.user_roles import USER_ROLES, delegable
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.tokens import claims_of
 
-_FETCH_S: Final = 5.0
 _AGAIN_S: Final = 10.0
 _KEPT_S: Final = 300.0
 _BYTES_MAX: Final = 2**18
 _TENANTS: Final = 2**32
 _ACCOUNTS: Final = 2**63
+_SECONDS: Final = 2**40
 _NAME_MAX: Final = 64
 
 
@@ -41,6 +42,7 @@ class OtherIssuer:
         keys: Where its key set is: a file, or an address of HTTP.
         audience: `aud` of tokens that are for us.
         algorithm: The only one that is taken.
+        policy: Of the edge to it.
         now_s: A steady clock.
     """
 
@@ -50,14 +52,16 @@ class OtherIssuer:
         keys: str,
         audience: str,
         algorithm: str,
+        policy: Policy,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.issuer = issuer
         self._where = keys
         self._audience = audience
         self._algorithm = algorithm
+        self._policy = policy
         self._now_s = now_s
-        self._lock = threading.Lock()
+        self._looking = threading.Lock()
         self._keys: Mapping[str, jwt.PyJWK] = {}
         self._asked_s = float("-inf")
 
@@ -88,6 +92,8 @@ class OtherIssuer:
             raise ValueError("tenant")
         if type(accounts) is not list or any(type(n) is not int or not 0 < n < _ACCOUNTS for n in accounts):
             raise ValueError("accounts")
+        if not 0 < (expires_s := int(claims["exp"])) < _SECONDS:
+            raise ValueError("exp")
         if not (0 < len(subject) <= _NAME_MAX and subject.isascii() and subject.isprintable()):
             raise ValueError("sub")
         return Principal(
@@ -99,36 +105,48 @@ class OtherIssuer:
             roles=roles,
             scopes=scopes,
             accounts=tuple(accounts),
-            expires_ms=int(claims["exp"]) * 1_000,
+            expires_ms=expires_s * 1_000,
         )
 
     def _key(self, kid: str) -> jwt.PyJWK:
-        """The key of an id; one that is not known is looked for, not more often than every 10 s."""
-        with self._lock:
-            age_s = self._now_s() - self._asked_s
-            if age_s >= _KEPT_S or (kid not in self._keys and age_s >= _AGAIN_S):
+        """The key of an id; one that is not known is looked for, not more often than every 10 s.
+
+        One thread looks; the others go on with what is there, so an issuer that hangs holds up nobody else.
+        """
+        age_s = self._now_s() - self._asked_s
+        due = age_s >= _KEPT_S or (kid not in self._keys and age_s >= _AGAIN_S)
+        if due and self._looking.acquire(blocking=False):
+            try:
                 self._asked_s = self._now_s()
                 self._load()
-            found = self._keys.get(kid)
+            finally:
+                self._looking.release()
+        found = self._keys.get(kid)
+        if found is None and not self._keys:
+            raise Refused(GatewayFault.UNAVAILABLE, "the issuer's keys cannot be had")
         if found is None:
             raise Refused(GatewayFault.BAD_TOKEN, "the token is signed by a key that is not known here")
         return found
 
     def _load(self) -> None:
+        """Has the keys of now; where they cannot be had, those of before count on."""
         try:
-            read = json.loads(self._content())
-            found = jwt.PyJWKSet.from_dict(read).keys
-        except (OSError, httpx.HTTPError, ValueError, jwt.PyJWTError) as error:
+            found = jwt.PyJWKSet.from_dict(json.loads(self._content())).keys
+        except (OSError, ExchangeError, ValueError, jwt.PyJWTError) as error:
             log("keys of the issuer cannot be had", issuer=self.issuer, reason=type(error).__name__)
-            if not self._keys:
-                raise Refused(GatewayFault.UNAVAILABLE, "the issuer's keys cannot be had") from None
-            return  # those of before count on
+            return
         self._keys = {str(key.key_id): key for key in found if key.key_type != "oct"}
 
     def _content(self) -> bytes:
         if "://" not in self._where:
             return Path(self._where).read_bytes()
-        answer = httpx.get(self._where, timeout=_FETCH_S, follow_redirects=False).raise_for_status()
+        return self._policy.call_sync(self._fetch)
+
+    def _fetch(self, this: Try) -> bytes:
+        try:
+            answer = httpx.get(self._where, timeout=this.remaining_s, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            raise ServiceUnavailableError(f"the issuer's keys cannot be had: {error}") from error
         if len(answer.content) > _BYTES_MAX:
             raise ServiceUnavailableError("the issuer's key set is too large")
         return answer.content

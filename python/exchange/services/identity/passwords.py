@@ -66,7 +66,7 @@ def checked_password(password: str, user_name: str) -> str:
 
 
 def hashed(password: str) -> str:
-    """The Argon2id hash of a password that was checked, with salt and parameters. Takes 20 ms, 19 MiB."""
+    """The Argon2id hash of a password that was checked, with salt and parameters. Tens of ms, 19 MiB."""
     return HASHER.hash(password)
 
 

@@ -43,8 +43,8 @@ def session_record(session: Session) -> m.SessionRecord:
     )
 
 
-def user_record(user: User) -> m.UserRecord:
-    """A user."""
+def user_record(user: User, scopes: Iterable[str]) -> m.UserRecord:
+    """A user, with what a session of theirs may."""
     return m.UserRecord(
         user_id=user.user_id,
         name=user.name,
@@ -53,7 +53,7 @@ def user_record(user: User) -> m.UserRecord:
         accounts=words(user.accounts),
         created_ms=user.created_ms,
         disabled=user.disabled_ms is not None,
-        scopes=tuple(sorted(user.scopes)),
+        scopes=tuple(sorted(scopes)),
     )
 
 

@@ -14,6 +14,7 @@ from exchange.bus.topics import TopicTable
 from exchange.config.settings import Settings
 from exchange.domain import contracts as rpc
 from exchange.domain.contracts import identity as m
+from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.runtime.outbox import go_on
 from exchange.security.sealing import Sealer
@@ -59,6 +60,11 @@ class Ground(Protocol):
         ...
 
     @property
+    def policies(self) -> Policies:
+        """Of this process."""
+        ...
+
+    @property
     def audit(self) -> ProcessAudit:
         """Where who changed what is recorded."""
         ...
@@ -76,17 +82,20 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     await asyncio.to_thread(go_on, ground.store, ground.event_log, ground.topics.full_name(_TOPIC))
     store = IdentityStore(ground.store, Sealer(key_store(ground.settings).directory), ground.topics)
     keys, users, signing = ApiKeys(store), Users(store), SigningKeys(store)
-    sessions = Sessions(store, settings.session_idle_s * _S_MS, settings.session_s * _S_MS)
+    demo_user = ground.settings.gateway.demo_user
+    lasts = (settings.session_idle_s * _S_MS, settings.session_s * _S_MS)
+    sessions = Sessions(store, *lasts, demo_user)
     keyring = Keyring(keys)
     own = OwnTokens(f"{NAME}.{ground.settings.events.environment}", settings.audience)
     foreign = (settings.issuer, settings.jwks, settings.audience, settings.algorithm)
-    other = OtherIssuer(*foreign) if settings.issuer else None
+    policy = ground.policies.of("identity", "issuer")
+    other = OtherIssuer(*foreign, policy) if settings.issuer else None
     signed = SignedRequests(keyring, began_ms, store.now_ms)
     guard = Guard(store, keyring, signed, sessions, signing, own, other)
     workers = HashWorkers(settings.hash_workers)
     throttle = LoginThrottle(lambda: time.monotonic_ns() // 1_000_000)
     await asyncio.to_thread(guard.look)
-    signing_in = SigningIn(users, sessions, workers, throttle, ground.settings.gateway.demo_user)
+    signing_in = SigningIn(users, sessions, workers, throttle, demo_user)
     desk = Desk(Shelves(store, users, sessions, keys, ground.audit), guard, own, workers, signing_in)
     keeping = asyncio.create_task(guard.keep())
     try:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import delete, func, insert, select, update
 
 from exchange.errors import GatewayFault
+from exchange.security.user_roles import scopes_of, session_scopes
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import SESSIONS, USERS
 from exchange.services.identity.users import User, user_of
+from exchange.storage.sql import StoreUnavailable
 
 TOKEN_PREFIX: Final = "xs_"  # noqa: S105 (what all tokens begin with)
 _TOKEN_BYTES: Final = 32
@@ -36,6 +39,7 @@ class Session:
         expires_ms: When it ends at the latest.
         address, client: From where, and what that calls itself.
         ended_ms: Since when it counts no more; None: it does.
+        is_demo: Whether its user is everybody.
     """
 
     session_id: str
@@ -46,6 +50,12 @@ class Session:
     address: str
     client: str
     ended_ms: int | None
+    is_demo: bool = False
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What it may: whom everybody can be hands nothing on."""
+        return scopes_of(self.user.roles) | {"session"} if self.is_demo else session_scopes(self.user.roles)
 
 
 class Sessions:
@@ -55,12 +65,14 @@ class Sessions:
         store: Of the service identity.
         idle_ms: How long one may be unused.
         longest_ms: How long one lasts at the latest.
+        demo_user: The user who is everybody; empty: there is none.
     """
 
-    def __init__(self, store: IdentityStore, idle_ms: int, longest_ms: int) -> None:
+    def __init__(self, store: IdentityStore, idle_ms: int, longest_ms: int, demo_user: str = "") -> None:
         self._store = store
         self._idle_ms = idle_ms
         self._longest_ms = longest_ms
+        self._demo_user = demo_user.lower()
 
     def open(self, user: User, address: str, client: str) -> tuple[Session, str]:
         """A new session, and its token, which is told this once.
@@ -81,6 +93,7 @@ class Sessions:
                 address=_printable(address),
                 client=_printable(client),
                 ended_ms=None,
+                is_demo=user.name == self._demo_user,
             )
             change.tx.execute(
                 insert(SESSIONS).values(
@@ -123,7 +136,7 @@ class Sessions:
         wanted = _SESSIONS.where(SESSIONS.c.user_id == user_id, SESSIONS.c.ended_ms.is_(None))
         with self._store.read() as tx:
             rows = tx.execute(wanted.order_by(SESSIONS.c.created_ms.desc())).all()
-        return [each for each in map(_session, rows) if self._counts(each, now_ms)]
+        return [each for each in map(self._session, rows) if self._counts(each, now_ms)]
 
     def ended(self, session_ids: Iterable[str]) -> list[str]:
         """Those that count no more; the others are used by being asked for."""
@@ -133,7 +146,9 @@ class Sessions:
             some = wanted[start : start + _ASKED_MAX]
             with self._store.read() as tx:
                 rows = tx.execute(_SESSIONS.where(SESSIONS.c.session_id.in_(some))).all()
-            counting |= {each.session_id: each for each in map(_session, rows) if self._counts(each, now_ms)}
+            counting |= {
+                each.session_id: each for each in map(self._session, rows) if self._counts(each, now_ms)
+            }
         self._use(list(counting.values()), now_ms)
         return [each for each in wanted if each not in counting]
 
@@ -164,11 +179,25 @@ class Sessions:
                 actor=actor,
             )
 
+    def _session(self, row: Any) -> Session:
+        user = user_of(row)
+        return Session(
+            session_id=row.s_session_id,
+            user=user,
+            created_ms=int(row.s_created_ms),
+            used_ms=int(row.s_used_ms),
+            expires_ms=int(row.s_expires_ms),
+            address=row.s_address,
+            client=row.s_client,
+            ended_ms=row.s_ended_ms,
+            is_demo=user.name == self._demo_user,
+        )
+
     def _counting(self, where: Any) -> Session:
         now_ms = self._store.now_ms()
         with self._store.read() as tx:
             row = tx.execute(_SESSIONS.where(where)).one_or_none()
-        session = None if row is None else _session(row)
+        session = None if row is None else self._session(row)
         if session is None or not self._counts(session, now_ms):
             raise Refused(GatewayFault.SESSION_OVER)
         self._use([session], now_ms)
@@ -187,7 +216,8 @@ class Sessions:
         ]
         for start in range(0, len(due), _ASKED_MAX):
             some = SESSIONS.c.session_id.in_(due[start : start + _ASKED_MAX])
-            with self._store.begin() as tx:
+            # On a full disk those who are in go on: they may have to cancel.
+            with suppress(StoreUnavailable), self._store.begin() as tx:
                 tx.execute(update(SESSIONS).where(some).values(used_ms=now_ms))
 
     def _make_room(self, tx: Any, user: User, now_ms: int) -> None:
@@ -206,19 +236,6 @@ class Sessions:
 _SESSIONS: Final = select(USERS, *(column.label(f"s_{column.name}") for column in SESSIONS.c)).join_from(
     SESSIONS, USERS, SESSIONS.c.user_id == USERS.c.user_id
 )
-
-
-def _session(row: Any) -> Session:
-    return Session(
-        session_id=row.s_session_id,
-        user=user_of(row),
-        created_ms=int(row.s_created_ms),
-        used_ms=int(row.s_used_ms),
-        expires_ms=int(row.s_expires_ms),
-        address=row.s_address,
-        client=row.s_client,
-        ended_ms=row.s_ended_ms,
-    )
 
 
 def _hash(token: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import insert, select, update
 
 from exchange.errors import ConfigError, GatewayFault
-from exchange.security.user_roles import checked_roles, session_scopes
+from exchange.security.user_roles import checked_roles
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.store import OPERATOR, Change, IdentityStore
 from exchange.services.identity.tables import API_KEYS, SESSIONS, USERS
@@ -47,11 +47,6 @@ class User:
     created_ms: int
     disabled_ms: int | None = None
     reason: str = ""
-
-    @property
-    def scopes(self) -> frozenset[str]:
-        """What their sessions may."""
-        return session_scopes(self.roles)
 
 
 class Users:

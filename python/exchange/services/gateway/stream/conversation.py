@@ -211,9 +211,10 @@ class Conversation:
         authenticator = self._ground.doors.authenticator
         try:
             principal = await by_handshake(authenticator, headers, subprotocols, self._address)
-        except Refusal as refusal:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the caller is told one thing
+            refusal = error if isinstance(error, Refusal) else refusal_of_error(error, "stream")
             self._fail("", refusal)
-            self.outlet.end(Close.NOT_AUTHENTICATED)
+            self.outlet.end(Close.GOING_AWAY if refusal.transient else Close.NOT_AUTHENTICATED)
         else:
             if principal is not None:
                 await self._begin(principal, s.Logon())

@@ -11,7 +11,7 @@ from typing import Final
 
 from exchange.bus.log.interface import EventLog
 from exchange.client.rest import models as m
-from exchange.client.results import ExecutionReport
+from exchange.client.results import LIVE, ExecutionReport
 from exchange.domain import queries as q
 from exchange.domain.enums import ExecType
 from exchange.errors import ExchangeError
@@ -19,6 +19,7 @@ from exchange.schema.event_rows import EventList
 from exchange.schema.events import decode_events
 from exchange.services.gateway.past import asking
 from exchange.services.gateway.stream.channels.reports import (
+    ENTRIES,
     ExecutionsFeed,
     Known,
     OrderFold,
@@ -151,7 +152,10 @@ async def missed_of(source: Source, feed: ReportsFeed, after: int, *, raw: bool)
     if isinstance(feed, ExecutionsFeed):
         found.told = [await _execution(source, each) for each in found.reports if _is_trade(each)]
         return found
-    orders = await _orders(source, feed, found.reports)
+    try:
+        orders = await _orders(source, feed, found.reports)
+    except ExchangeError:  # nobody says when they were entered
+        return None
     if orders is None:
         return None
     found.told = orders
@@ -170,7 +174,7 @@ async def _execution(source: Source, report: ExecutionReport) -> m.PastExecution
 async def _orders(source: Source, feed: ReportsFeed, reports: list[ExecutionReport]) -> list[m.Order] | None:
     """Orders after each report; when those were entered that began before, the replica says."""
     fold = OrderFold()
-    entered = {each.order_id for each in reports if each.exec_type in {ExecType.ACCEPTED, ExecType.REJECTED}}
+    entered = {each.order_id for each in reports if each.exec_type in ENTRIES}
     older = sorted({each.order_id for each in reports} - entered)
     if len(older) > _ORDERS_MAX:
         return None
@@ -182,7 +186,12 @@ async def _orders(source: Source, feed: ReportsFeed, reports: list[ExecutionRepo
             if reply.orders:
                 fold.known[order_id] = Known(reply.orders[0].entered_at, None)
     told = []
+    ended: set[int] = set()
     for report in reports:
+        if report.order_id in ended:
+            continue  # see OrdersFeed
+        if report.order_status not in LIVE:
+            ended.add(report.order_id)
         instrument = await source.exchange.known.by_id(report.instrument_id)
         known = fold.take(report)
         told.append(order_of_report(report, instrument, known.entered_at, fold.average(report)))

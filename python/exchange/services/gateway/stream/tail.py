@@ -192,7 +192,9 @@ class Tails:
         if events.kind is not EventList.REPORTS or not (self._reports or self._money):
             return
         # Who named an account that is not theirs, or none, is not told among its orders.
-        mine = rows["reject"] != int(RejectCode.UNKNOWN_ACCOUNT)
+        wanted = {account for _, account in (*self._reports, *self._money)}
+        mine = np.isin(rows["account"], list(wanted))
+        mine &= rows["reject"] != int(RejectCode.UNKNOWN_ACCOUNT)
         for account in np.unique(rows["account"][mine]).tolist():
             of_account = mine & (rows["account"] == account)
             for tenant in np.unique(events.tenants[of_account]).tolist():

@@ -25,6 +25,7 @@ from exchange.services.gateway.stream.tail import Listener, Position
 from exchange.services.gateway.told import execution_of_report, order_of_report, order_of_row
 
 _PAGE: Final = 1_000
+ENTRIES: Final = frozenset({ExecType.ACCEPTED, ExecType.REJECTED})
 _NO_CHANGE: Final = frozenset({ExecType.CANCEL_REJECTED, ExecType.DONE})
 
 
@@ -67,7 +68,7 @@ class OrderFold:
         """One more report of an order."""
         known = self.known.get(report.order_id)
         if known is None:
-            entered = report.exec_type in {ExecType.ACCEPTED, ExecType.REJECTED}
+            entered = report.exec_type in ENTRIES
             known = Known(report.timestamp, 0 if entered else None)
             self.known[report.order_id] = known
         if report.exec_type is ExecType.TRADE and known.notional is not None:
@@ -183,8 +184,8 @@ class OrdersFeed(ReportsFeed):
     async def _take(self, reports: list[ExecutionReport], *, tell: bool) -> None:
         changes = []
         for report in reports:
-            if self._is_known(report):
-                continue
+            if self._is_known(report) or not (report.exec_type in ENTRIES or report.order_id in self._live):
+                continue  # whoever asked for an order's end is answered beside the report of that
             instrument = await self._source.exchange.known.by_id(report.instrument_id)
             known = self._fold.take(report)
             order = order_of_report(report, instrument, known.entered_at, self._fold.average(report))
