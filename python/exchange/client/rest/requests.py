@@ -18,15 +18,15 @@ from exchange.client.rest import models as m
 from exchange.client.rest.asks import IDEMPOTENCY_HEADER, Amount, Ask, decimal_text, needed_decimal
 from exchange.client.rest.fields import BatchFields, HistoryFields, OrderFields, as_sent
 from exchange.client.rest.identity_requests import IdentityRequests
+from exchange.client.rest.market_requests import MarketRequests
 
 OrderName: TypeAlias = str | int | m.Order | m.OrderAnswer
 """An order by its id, or as an answer showed it."""
 _ORDER: Final = "/v1/orders/{orderId}"
 _OWN_ORDER: Final = "/v1/orders/client/{clientOrderId}"
-_BOOK: Final = "/v1/instruments/{symbol}/book"
 
 
-class RestRequests(IdentityRequests):
+class RestRequests(MarketRequests, IdentityRequests):
     """Makes the requests of one client.
 
     Args:
@@ -248,68 +248,6 @@ class RestRequests(IdentityRequests):
             headers={IDEMPOTENCY_HEADER: own},
         )  # fmt: skip
 
-    def instruments(self) -> Ask[m.Instruments]:
-        """Instruments and assets."""
-        return Ask(method="GET", path="/v1/instruments", answers=m.Instruments, public=True)
-
-    def book(self, symbol: str, *, depth: int = 10) -> Ask[m.Book]:
-        """A book by price (L2), `depth` levels of each side; 0: all."""
-        return self._of_symbol(_BOOK, m.Book, symbol, m.BookQuery(depth=depth))
-
-    def book_by_order(self, symbol: str, *, depth: int = 10) -> Ask[m.BookOfOrders]:
-        """A book by order (L3), `depth` orders of each side; 0: all."""
-        return self._of_symbol(f"{_BOOK}/orders", m.BookOfOrders, symbol, m.BookQuery(depth=depth))
-
-    def trades(
-        self,
-        symbol: str,
-        *,
-        from_ns: int = 0,
-        to_ns: int = 0,
-        oldest_first: bool = False,
-        limit: int = 100,
-        cursor: str | None = None,
-    ) -> Ask[m.Trades]:
-        """A page of trades; needs market data. Times are ns since 1970."""
-        query = m.TradesQuery(
-            from_ns=from_ns, to_ns=to_ns, oldest_first=oldest_first, limit=limit, cursor=cursor
-        )
-        return self._of_symbol("/v1/instruments/{symbol}/trades", m.Trades, symbol, query)
-
-    def candles(
-        self, symbol: str, interval: m.Interval = "1m", *, from_ns: int = 0, to_ns: int = 0, limit: int = 100
-    ) -> Ask[m.Candles]:
-        """Candles, oldest first; the last ones where no beginning is said. Needs market data."""
-        query = m.CandlesQuery(interval=interval, from_ns=from_ns, to_ns=to_ns, limit=limit)
-        return self._of_symbol("/v1/instruments/{symbol}/candles", m.Candles, symbol, query)
-
-    def ticker(self, symbol: str) -> Ask[m.Ticker]:
-        """24 hours of a market; needs market data."""
-        return self._of_symbol("/v1/instruments/{symbol}/ticker", m.Ticker, symbol)
-
-    def tickers(self) -> Ask[m.Tickers]:
-        """24 hours of all markets; needs market data."""
-        return Ask(method="GET", path="/v1/tickers", answers=m.Tickers, public=True)
-
-    def quote(self, symbol: str) -> Ask[m.Quote]:
-        """The best of both sides."""
-        path = "/api/v1/market-data/quotes"
-        return Ask(method="GET", path=path, answers=m.Quote, query=m.OneSymbol(symbol=symbol), public=True)
-
-    def orderbook(self, symbol: str, *, depth: int = 10) -> Ask[m.Book]:
-        """A book by price, at the path of document 002."""
-        query = m.OneSymbolBook(symbol=symbol, depth=depth)
-        path = "/api/v1/market-data/orderbooks"
-        return Ask(method="GET", path=path, answers=m.Book, query=query, public=True)
-
-    def server_time(self) -> Ask[m.ServerTime]:
-        """The gateway's time."""
-        return Ask(method="GET", path="/v1/time", answers=m.ServerTime, public=True)
-
-    def status(self) -> Ask[m.Status]:
-        """How the exchange is."""
-        return Ask(method="GET", path="/v1/status", answers=m.Status, public=True)
-
     def _order(
         self,
         symbol: str,
@@ -382,8 +320,3 @@ class RestRequests(IdentityRequests):
             said["order_id"] = str(said["order_id"])
         said["account"] = said.get("account") or self.account
         return said
-
-    def _of_symbol(self, path: str, answers: Any, symbol: str, query: m.Asked | None = None) -> Ask[Any]:
-        return Ask(
-            method="GET", path=path, named={"symbol": symbol}, answers=answers, query=query, public=True
-        )
