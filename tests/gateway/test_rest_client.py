@@ -120,7 +120,6 @@ def asks(requests: RestRequests) -> dict[str, Ask[Any]]:
     }
 
 
-@pytest.mark.req("A054", "C093")
 def test_every_route_has_a_method_that_says_what_the_route_takes() -> None:
     """Both tables side by side: path, scope, types; what is sent reads back as the route's own types."""
     made = asks(RestRequests("t", None))
