@@ -31,6 +31,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
         "gateway.stream_bytes_max=65536", "gateway.origins=https://desk.example", "market_data.enabled=true",
         "market_data.index=BTC-USD=static:100.00", "market_data.index_sources_min=1",
         "endpoints.metrics=127.0.0.1:0", "gateway.connections_per_ip_max=200",
+        "gateway.key_per_s=100", "gateway.key_burst=600",
     )  # fmt: skip
     try:
         until(up.announcement, "it did not start")

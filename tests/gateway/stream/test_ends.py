@@ -90,7 +90,7 @@ def test_key_that_is_revoked_ends_its_streams(door: Floor) -> None:
 
 
 def test_requests_beyond_the_budget_close_the_stream(door: Floor) -> None:
-    """RATE_LIMITED is answered, cancels are paid from more; a hundred in a row are 4005."""
+    """RATE_LIMITED is answered; a hundred more of these than of others are 4005, and others go on."""
     with door.stream("ann") as stream:
         for _ in range(4_000):
             stream.say("PING")

@@ -146,7 +146,7 @@ class Conversation:
         except Exception as error:  # noqa: BLE001  # whatever it is, the caller is told one thing
             self._fail(request_id, refusal_of_error(error, "stream"))
         else:
-            self._limited = 0
+            self._limited = max(self._limited - 1, 0)
 
     def _fail(self, request_id: str, refusal: Refusal) -> None:
         self._ground.refused(refusal.name)
