@@ -329,6 +329,7 @@ class Conversation:
         keys: list[Key] = []
         for name in dict.fromkeys(frame.channels):
             if name in s.PUBLIC_CHANNELS:
+                self._ground.source.check(name)
                 if not frame.instrument_ids:
                     raise Refusal(GatewayFault.INVALID_BODY, f"{name} needs instrumentIds")
                 for symbol in dict.fromkeys(frame.instrument_ids):

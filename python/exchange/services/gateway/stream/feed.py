@@ -28,12 +28,7 @@ from exchange.services.gateway.refusal import Refusal
 _encode: Final = msgspec.json.Encoder().encode
 _AGAIN_S: Final = 0.1
 _AGAIN_S_MAX: Final = 2.0
-_REFUSED: Final = {
-    RpcStatus.NOT_FOUND,
-    RpcStatus.INVALID_ARGUMENT,
-    RpcStatus.PERMISSION_DENIED,
-    RpcStatus.FAILED_PRECONDITION,
-}
+_UNKNOWN_ACCOUNT: Final = {RpcStatus.NOT_FOUND, RpcStatus.INVALID_ARGUMENT, RpcStatus.PERMISSION_DENIED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +240,11 @@ def _refusal_of(error: ExchangeError, key: Key) -> Refusal | None:
     """What a subscriber is told of an upstream that will not come; None: it may."""
     if isinstance(error, Refusal):
         return None if error.transient else error
-    if isinstance(error, RpcError) and error.code in _REFUSED:
-        if key.is_private:
-            return Refusal(RejectCode.UNKNOWN_ACCOUNT, details={"account": key.account})
-        if error.code is RpcStatus.FAILED_PRECONDITION:
-            return Refusal(GatewayFault.NOT_ENABLED, error.message)
-        return Refusal(GatewayFault.NOT_SUBSCRIBABLE, error.message)
-    return None
+    if not isinstance(error, RpcError):
+        return None
+    if key.is_private:
+        unknown = error.code in _UNKNOWN_ACCOUNT
+        return Refusal(RejectCode.UNKNOWN_ACCOUNT, details={"account": key.account}) if unknown else None
+    # An instrument that is known here market data learns of, too.
+    is_off = error.code is RpcStatus.FAILED_PRECONDITION
+    return Refusal(GatewayFault.NOT_ENABLED, error.message) if is_off else None
