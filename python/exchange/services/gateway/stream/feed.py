@@ -85,6 +85,8 @@ class Feed(ABC):
         """Whether there is a state to make a snapshot of."""
         self.open_upstreams = 0
         """Streams that are open to services for it now."""
+        self.pins = 0
+        """How many are about to join it: it is not closed under them."""
         self._due = due
         self._paced: set[Reader] = set()
         self._raw: set[Reader] = set()
@@ -95,6 +97,11 @@ class Feed(ABC):
     def readers(self) -> int:
         """How many are told of it."""
         return len(self._paced) + len(self._raw) + len(self._new)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is told of it, nor about to be."""
+        return not self.readers and not self.pins
 
     @abstractmethod
     async def follow(self) -> None:
