@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -15,6 +16,7 @@ from exchange.services.identity.tables import MIGRATIONS
 from exchange.services.identity.users import Users
 from exchange.storage.sql import open_store
 from tests.exchange.test_cli_exchange import Up, until
+from tests.gateway.signed import Program
 from tests.gateway.stream.floor import PASSWORD, Floor
 from tests.gateway.test_process import ANN, BOB, EVE, EVERY, open_market
 from tests.gateway.test_two_gateways import free_pair
@@ -31,6 +33,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
         "gateway.stream_bytes_max=65536", "gateway.origins=https://desk.example", "market_data.enabled=true",
         "market_data.index=BTC-USD=static:100.00", "market_data.index_sources_min=1",
         "endpoints.metrics=127.0.0.1:0", "gateway.connections_per_ip_max=200",
+        "gateway.key_per_s=100", "gateway.key_burst=600",
     )  # fmt: skip
     try:
         until(up.announcement, "it did not start")
@@ -48,3 +51,14 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
         yield made
     finally:
         up.end()
+
+
+@pytest.fixture
+def clean(door: Floor) -> None:
+    """Nobody has an order when a test begins."""
+    for program in (door.ann, door.bob, door.eve):
+        until(partial(_cancel, program), "orders stay")
+
+
+def _cancel(program: Program) -> bool:
+    return program.ask("DELETE", "/v1/orders").status == 200

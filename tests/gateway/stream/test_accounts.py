@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.exchange.test_cli_exchange import until
-from tests.gateway.signed import Program
 from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
 from tests.gateway.stream.socket import Stream, of_channel
 from tests.gateway.test_process import SELL
@@ -18,17 +16,7 @@ from tests.gateway.test_process import SELL
 DEAR = SELL | {"side": "buy", "price": "9000.00", "qty": "900"}
 
 
-@pytest.fixture(autouse=True)
-def clean(door: Floor) -> None:
-    """Nobody has an order when a test begins."""
-    for program in (door.ann, door.bob, door.eve):
-        until(partial(_cancel, program), "orders stay")
-
-
-def _cancel(program: Program) -> bool:
-    return program.ask("DELETE", "/v1/orders").status == 200
-
-
+pytestmark = pytest.mark.usefixtures("clean")
 PRIVATE = ["orders", "executions", "balances", "positions"]
 
 
@@ -132,7 +120,7 @@ def test_who_comes_back_is_told_what_was_missed_by_any_gateway(door: Floor) -> N
         told = stream.ask("SUBSCRIBE", channels=["book"], instrumentIds=[SYMBOL])
         kept = door.ann.ask("POST", "/v1/orders", SELL | {"price": "160.00", "qty": "0.4"}).body["orderId"]
         ended = door.ann.ask("POST", "/v1/orders", SELL | {"price": "161.00"}).body["orderId"]
-        stream.update(lambda each: each["channel"] == "orders" and ended in repr(each["data"]))
+        stream.update(lambda each: each["channel"] == "orders" and f"'{ended}'" in repr(each["data"]))
         private = [each for each in stream.updates() if "account" in each]
         sequence = max(int(each["sequence"]) for each in private)
     with door.trader(12) as bob:

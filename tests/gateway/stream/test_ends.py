@@ -90,7 +90,7 @@ def test_key_that_is_revoked_ends_its_streams(door: Floor) -> None:
 
 
 def test_requests_beyond_the_budget_close_the_stream(door: Floor) -> None:
-    """RATE_LIMITED is answered, cancels are paid from more; a hundred in a row are 4005."""
+    """RATE_LIMITED is answered; a hundred more of these than of others are 4005, and others go on."""
     with door.stream("ann") as stream:
         for _ in range(4_000):
             stream.say("PING")
@@ -150,31 +150,26 @@ def test_market_data_that_dies_is_a_new_snapshot(door: Floor) -> None:
         assert change["data"]["asks"] == [["333.00", "0.5000", 1]]
         assert door.ann.ask("DELETE", f"/v1/orders/{placed}").status == 200
         stream.frames.clear()
-        stream.update(lambda each: each["channel"] == "ticker" and each["data"]["askPrice"] is None)
-        assert stream.updates("ticker")[-1]["data"]["status"] == "live"
+        stream.update(lambda each: each["channel"] == "ticker" and each["data"]["status"] == "live")
 
 
-def test_gateway_that_stops_says_so_and_one_that_dies_costs_no_event(door: Floor) -> None:
-    """1001 for its streams; after SIGKILL the other gateway tells what was missed."""
+def test_gateway_that_dies_costs_no_event_and_one_that_stops_says_so(door: Floor) -> None:
+    """After SIGKILL the other gateway tells what was missed; SIGTERM is 1001 for its streams."""
     with door.stream("ann", at=1) as stream:
         token = stream.ask("SUBSCRIBE", channels=["orders"])["resumeToken"]
         first = door.ann.ask("POST", "/v1/orders", SELL | {"price": "200.00"}).body["orderId"]
         told = stream.update(lambda each: each["kind"] == "update")
-        os.kill(door.up.announcement()["processes"]["gateway-2"], signal.SIGTERM)
-        assert stream.wait_closed() == 1001
-    second = door.ann.ask("POST", "/v1/orders", SELL | {"price": "201.00"}).body["orderId"]
+        door.kill("gateway-2")
+        second = door.ann.ask("POST", "/v1/orders", SELL | {"price": "201.00"}).body["orderId"]
     resume = {"token": token, "sequence": told["sequence"]}
     with door.stream("ann", resume=resume) as stream:
         missed = stream.update(lambda each: each["kind"] == "update")
         assert [row["orderId"] for row in missed["data"]] == [second]
+        live = stream.update(lambda each: each["kind"] == "snapshot")
+        assert [row["orderId"] for row in live["data"]] == [first, second]
+    assert door.ann.ask("DELETE", "/v1/orders").body["cancelled"] == 2
     until(lambda: door.answers(1), "the second gateway stays away")
-    with door.stream("ann", at=1, resume=resume) as stream:
-        assert [row["orderId"] for row in stream.update(lambda each: True)["data"]] == [second]
-        door.kill("gateway-2")
-        third = door.ann.ask("POST", "/v1/orders", SELL | {"price": "202.00"}).body["orderId"]
-    with door.stream("ann", resume=resume) as stream:
-        missed = stream.update(lambda each: each["kind"] == "update")
-        assert [row["orderId"] for row in missed["data"]] == [second, third]
-        assert [row["orderId"] for row in stream.updates("orders")[1]["data"]] == [first, second, third]
-    assert door.ann.ask("DELETE", "/v1/orders").body["cancelled"] == 3
-    until(lambda: door.answers(1), "the second gateway stays away")
+    with door.stream("ann", at=1) as stream:
+        # An orderly end is no accident, so none takes its place: this is the last test that has two.
+        os.kill(door.up.announcement()["processes"]["gateway-2"], signal.SIGTERM)
+        assert stream.wait_closed() == 1001

@@ -13,6 +13,8 @@ from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
 from tests.gateway.stream.socket import Frame, Stream
 from tests.gateway.test_process import SELL
 
+pytestmark = pytest.mark.usefixtures("clean")
+
 
 @pytest.mark.req("E080", "E081", "E082", "B008")
 def test_market_path_takes_the_literal_words_of_the_document(door: Floor) -> None:

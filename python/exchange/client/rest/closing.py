@@ -36,7 +36,7 @@ _MEANINGS = {
     Close.SESSION_ENDED: "the key or session expired, was revoked or logged off",
     Close.LOGON_TIMEOUT: "nobody logged on within 5 s",
     Close.MALFORMED: "20 frames were none",
-    Close.RATE_LIMITED: "100 requests in a row were beyond the budget",
+    Close.RATE_LIMITED: "100 more requests were beyond the budget than within it",
     Close.TOO_SLOW: "what waits for its reader reached the bound twice within a minute, or for 10 s",
     Close.REPLACED: "the session opened a newer stream",
     Close.TOO_MANY_STREAMS: "the key has as many streams as it may",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -146,7 +146,7 @@ class Conversation:
         except Exception as error:  # noqa: BLE001  # whatever it is, the caller is told one thing
             self._fail(request_id, refusal_of_error(error, "stream"))
         else:
-            self._limited = 0
+            self._limited = max(self._limited - 1, 0)
 
     def _fail(self, request_id: str, refusal: Refusal) -> None:
         self._ground.refused(refusal.name)
@@ -242,8 +242,11 @@ class Conversation:
             self.outlet.say(self._welcome(frame.id))
             return
         entry.cancels = entry.cancels or cancels
-        feeds = await self._opened([key for key, _ in keys if self._may(key)])
-        self._keys = {key: raw for key, raw in keys if key in feeds}
+        async with self._opened([key for key, _ in keys if self._may(key)]) as feeds:
+            self._keys = {key: raw for key, raw in keys if key in feeds}
+            await self._go_on(frame, resume, feeds)
+
+    async def _go_on(self, frame: s.Logon, resume: s.Resume, feeds: dict[Key, Feed]) -> None:
         after, source = int(resume.sequence), self._ground.source
         again: list[Missed | None] = []
         while True:
@@ -288,16 +291,13 @@ class Conversation:
         most = self._ground.settings.stream_subscriptions_max
         if len(self._keys.keys() | set(keys)) > most:
             raise Refusal(GatewayFault.TOO_MANY_SUBSCRIPTIONS, details={"most": most})
-        feeds = await self._opened(keys, strict=True)
-        for key in keys:
-            self._keys[key] = frame.raw
-        if any(key.is_private for key in keys):  # so that no update of one overtakes that of another
-            for key in self._keys:
-                if key.is_private:
-                    self._keys[key] = frame.raw
-        self.outlet.say(s.Subscribed(**self._named(frame, keys)))
-        for key in keys:
-            self.outlet.join(feeds[key], raw=frame.raw)
+        async with self._opened(keys, strict=True) as feeds:
+            self._keys |= dict.fromkeys(keys, frame.raw)
+            if any(key.is_private for key in keys):  # so that no update of one overtakes that of another
+                self._keys |= {key: frame.raw for key in self._keys if key.is_private}
+            self.outlet.say(s.Subscribed(**self._named(frame, keys)))
+            for key in keys:
+                self.outlet.join(feeds[key], raw=frame.raw)
         for feed, raw in tuple(self.outlet.feeds.items()):
             if feed.key.is_private and feed.key not in feeds and raw != self._keys[feed.key]:
                 self.outlet.join(feed, raw=frame.raw)
@@ -329,6 +329,7 @@ class Conversation:
         keys: list[Key] = []
         for name in dict.fromkeys(frame.channels):
             if name in s.PUBLIC_CHANNELS:
+                self._ground.source.check(name)
                 if not frame.instrument_ids:
                     raise Refusal(GatewayFault.INVALID_BODY, f"{name} needs instrumentIds")
                 for symbol in dict.fromkeys(frame.instrument_ids):
@@ -358,31 +359,36 @@ class Conversation:
         of = self.principal
         return not key.is_private or (of is not None and of.may_use(key.account))
 
-    async def _opened(self, keys: list[Key], *, strict: bool = False) -> dict[Key, Feed]:
-        """Feeds; those that there may not be, as of an account, when they have what there is.
+    @asynccontextmanager
+    async def _opened(self, keys: list[Key], *, strict: bool = False) -> AsyncIterator[dict[Key, Feed]]:
+        """Feeds, while the block runs; those that there may not be, as of an account, when they have a state.
 
         Raises:
             Refusal: One is of nothing, where `strict`; else it is left out.
         """
-        feeds: dict[Key, Feed] = {}
-        for key in keys:
-            feed = self._ground.hub.feed(key)
-            feeds[key] = feed
-        timeout_s = self._ground.settings.answer_timeout_ms / 1_000
-        for key, feed in tuple(feeds.items()):
-            if not (key.is_private or key.channel == "mark"):
-                continue
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await feed.opened()
-            except TimeoutError:
-                if strict:
-                    raise Refusal(GatewayFault.UNAVAILABLE) from None
-            except Refusal:
-                if strict:
-                    raise
-                del feeds[key]
-        return feeds
+        held = {key: self._ground.hub.feed(key) for key in keys}
+        for feed in held.values():
+            feed.pins += 1
+        try:
+            yield {key: feed for key, feed in held.items() if await self._is_there(key, feed, strict=strict)}
+        finally:
+            for feed in held.values():
+                feed.pins -= 1
+
+    async def _is_there(self, key: Key, feed: Feed, *, strict: bool) -> bool:
+        if not (key.is_private or key.channel == "mark"):
+            return True
+        try:
+            async with asyncio.timeout(self._ground.settings.answer_timeout_ms / 1_000):
+                await feed.opened()
+        except TimeoutError:
+            if strict:
+                raise Refusal(GatewayFault.UNAVAILABLE) from None
+        except Refusal:
+            if strict:
+                raise
+            return False
+        return True
 
     async def _order(self, entry: OrderEntry, frame: OrderOp) -> None:
         """A request about orders: answered when it is done, while others are under way."""

@@ -28,12 +28,7 @@ from exchange.services.gateway.refusal import Refusal
 _encode: Final = msgspec.json.Encoder().encode
 _AGAIN_S: Final = 0.1
 _AGAIN_S_MAX: Final = 2.0
-_REFUSED: Final = {
-    RpcStatus.NOT_FOUND,
-    RpcStatus.INVALID_ARGUMENT,
-    RpcStatus.PERMISSION_DENIED,
-    RpcStatus.FAILED_PRECONDITION,
-}
+_UNKNOWN_ACCOUNT: Final = {RpcStatus.NOT_FOUND, RpcStatus.INVALID_ARGUMENT, RpcStatus.PERMISSION_DENIED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +85,8 @@ class Feed(ABC):
         """Whether there is a state to make a snapshot of."""
         self.open_upstreams = 0
         """Streams that are open to services for it now."""
+        self.pins = 0
+        """How many are about to join it: it is not closed under them."""
         self._due = due
         self._paced: set[Reader] = set()
         self._raw: set[Reader] = set()
@@ -100,6 +97,11 @@ class Feed(ABC):
     def readers(self) -> int:
         """How many are told of it."""
         return len(self._paced) + len(self._raw) + len(self._new)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is told of it, nor about to be."""
+        return not self.readers and not self.pins
 
     @abstractmethod
     async def follow(self) -> None:
@@ -245,10 +247,11 @@ def _refusal_of(error: ExchangeError, key: Key) -> Refusal | None:
     """What a subscriber is told of an upstream that will not come; None: it may."""
     if isinstance(error, Refusal):
         return None if error.transient else error
-    if isinstance(error, RpcError) and error.code in _REFUSED:
-        if key.is_private:
-            return Refusal(RejectCode.UNKNOWN_ACCOUNT, details={"account": key.account})
-        if error.code is RpcStatus.FAILED_PRECONDITION:
-            return Refusal(GatewayFault.NOT_ENABLED, error.message)
-        return Refusal(GatewayFault.NOT_SUBSCRIBABLE, error.message)
-    return None
+    if not isinstance(error, RpcError):
+        return None
+    if key.is_private:
+        unknown = error.code in _UNKNOWN_ACCOUNT
+        return Refusal(RejectCode.UNKNOWN_ACCOUNT, details={"account": key.account}) if unknown else None
+    # An instrument that is known here market data learns of, too.
+    is_off = error.code is RpcStatus.FAILED_PRECONDITION
+    return Refusal(GatewayFault.NOT_ENABLED, error.message) if is_off else None

@@ -86,7 +86,7 @@ class Hub:
 
     def _close_idle(self, now: float) -> None:
         for key, (feed, task) in tuple(self._feeds.items()):
-            if feed.readers:
+            if not feed.is_idle:
                 self._idle.pop(key, None)
             elif feed.refused or now - self._idle.setdefault(key, now) >= LINGER_S:
                 del self._feeds[key]

@@ -54,6 +54,16 @@ class Source:
             raise Refusal(GatewayFault.NOT_ENABLED, "this exchange publishes no events: events.publish")
         return self.tails
 
+    def check(self, channel: str) -> None:
+        """See that there is what a public channel is made of.
+
+        Raises:
+            Refusal: NOT_ENABLED.
+        """
+        _ = self.market
+        if channel in {"trades", "candles"}:
+            _ = self.events
+
     async def instrument(self, symbol: str) -> Instrument:
         """The instrument of a symbol.
 

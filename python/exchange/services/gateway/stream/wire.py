@@ -46,6 +46,12 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         self.scope["extensions"][WIRE] = self  # type: ignore[assignment]  # an object, as it is ours alone
         await super().run_asgi()
 
+    async def send(self, message: Any) -> None:
+        """What the application answers. A handshake that was refused is an end, and no line in the log."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
+
     @property
     def buffered(self) -> int:
         """Bytes that wait for the other side to read."""
