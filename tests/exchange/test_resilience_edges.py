@@ -50,6 +50,7 @@ MAY_USE_NETWORK = {
     "client/rest/aio.py": "likewise",
     "client/rest/credentials.py": "signs what they send",
     "services/marketdata/http.py": "reads the paths that were asked for",
+    "services/gateway/stream/wire.py": "says how large the buffer of a connection is",
     "services/gateway/serving.py": "listens where programs connect",
     "services/gateway/app.py": "reads the parameters of an address",
     "services/gateway/routes.py": "reads the names in a path",
