@@ -41,7 +41,16 @@ MAY_USE_NETWORK = {
     "client/coinbase.py": "asks a venue, each time through the policy of its edge",
     "services/identity/issuer.py": "asks another issuer for its keys, likewise",
     "client/prices.py": "asks market data by HTTP, likewise",
+    "client/stream/connection.py": "says how connections are checked",
+    "client/services.py": "asks services by HTTP, each time through the policy of its edge",
+    "client/rest/asks.py": "writes paths and parameters",
+    "client/rest/connecting.py": "says how connections are checked",
+    "client/rest/calls.py": "makes requests, which the clients send",
+    "client/rest/client.py": "asks a gateway, each time through the policy of its edge",
+    "client/rest/aio.py": "likewise",
+    "client/rest/credentials.py": "signs what they send",
     "services/marketdata/http.py": "reads the paths that were asked for",
+    "services/gateway/stream/wire.py": "says how large the buffer of a connection is",
     "services/gateway/serving.py": "listens where programs connect",
     "services/gateway/app.py": "reads the parameters of an address",
     "services/gateway/routes.py": "reads the names in a path",
@@ -159,7 +168,7 @@ def test_no_call_in_the_sources_goes_past_its_policy() -> None:
         for file, call in calls_of("call")
         if any(keyword.arg == "minds_deadline" for keyword in call.keywords)
     }
-    assert trusted == {"bus/rpc/client.py"}
+    assert trusted == {"bus/rpc/client.py", "client/rest/aio.py"}
 
     assert {file for file, call in calls_of("ping") if "_port" in ast.unparse(call.func)} == {
         "services/orders/stage.py"

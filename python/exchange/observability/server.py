@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -15,6 +14,8 @@ from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, Final, Self
 
+from exchange.observability.trace_ids import TRACE_HEADER, trace_id_of
+
 REQUEST_TIMEOUT_S: Final = 5
 POLL_S: Final = 0.25  # how soon close() is heard
 MAX_REQUESTS: Final = 16  # at a time; further ones are closed at once
@@ -22,8 +23,6 @@ MAX_REQUESTS: Final = 16  # at a time; further ones are closed at once
 OK: Final = 200
 NOT_FOUND: Final = 404
 UNAVAILABLE: Final = 503
-TRACE_HEADER: Final = "X-Trace-ID"
-_TRACE_CHARACTERS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
     def end_headers(self) -> None:
         """Every answer, an error too, names its trace: the one that was asked with, or a new one."""
         headers = getattr(self, "headers", None)  # none where the request could not be read
-        said = (headers.get(TRACE_HEADER, "") if headers is not None else "").strip()
-        whole = 0 < len(said) <= _TRACE_CHARACTERS and said.isascii() and said.isprintable()
-        self.send_header(TRACE_HEADER, said if whole else str(uuid.uuid4()))
+        self.send_header(TRACE_HEADER, trace_id_of(None if headers is None else headers.get(TRACE_HEADER)))
         super().end_headers()
 
     def do_GET(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from exchange.errors import is_service_failure
+from exchange.errors import RpcStatus, is_service_failure, status_of
 from exchange.resilience.breaker import Failures
 
 LADDER_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -61,6 +61,11 @@ class Edge(NamedTuple):
     callee: str
 
 
+def is_absence(error: Exception) -> bool:
+    """Whether nobody does the work: a budget that is used up says that somebody does."""
+    return is_service_failure(error) and status_of(error) is not RpcStatus.RESOURCE_EXHAUSTED
+
+
 # The core asks fifty times a second after whoever works for it; who was silent is asked again soon.
 _STAGE: Final = Rules(concurrency=1, timeout_s=1.0, try_timeout_s=1.0, ladder_s=(), recovery_s=0.1)
 _QUESTIONS: Final = Rules(timeout_s=60.0, try_timeout_s=60.0, jitter=0.2)
@@ -86,6 +91,20 @@ EDGES: Final[Mapping[Edge, Rules]] = MappingProxyType(
         Edge("marketdata", "coinbase"): Rules(timeout_s=2.0, try_timeout_s=2.0, ladder_s=(), recovery_s=1.0),
         Edge("client", "coinbase"): Rules(timeout_s=5.0, try_timeout_s=5.0, ladder_s=(), recovery_s=1.0),
         Edge("client", "prices"): Rules(timeout_s=5.0, try_timeout_s=5.0, ladder_s=(), recovery_s=1.0),
+        # Once more at once: a connection that was kept may have been let go by the other side.
+        Edge("client", "gateway"): Rules(
+            timeout_s=60.0,
+            try_timeout_s=60.0,
+            ladder_s=(0.05, 0.5, 1.0, 2.0),
+            jitter=0.2,
+            recovery_s=1.0,
+            failures=is_absence,
+        ),
+        # Document 003's: a try 5 s, a call 10 s.
+        Edge("client", "market_data"): Rules(jitter=0.2),
+        Edge("client", "regime_detection"): Rules(jitter=0.2),
+        Edge("client", "risk_management"): Rules(jitter=0.2),
+        Edge("client", "execution"): Rules(jitter=0.2),
         # A signature counts once, so nothing is asked twice here; what is away is looked for again at once.
         Edge("gateway", "identity"): Rules(ladder_s=(), timeout_s=5.0, try_timeout_s=5.0, recovery_s=0.25),
         # Who waits for it is at the door; the keys of before count on.

@@ -239,7 +239,9 @@ class ServiceHost:
                 core=plan.core,
             )
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
-        dispatcher = Dispatcher(methods, standard_interceptors(served, plan.contexts, plan.audit))
+        dispatcher = Dispatcher(
+            methods, standard_interceptors(served, plan.contexts, plan.audit), plan.spec.limits
+        )
         return await opened.enter_async_context(plan.serve(context, plan.endpoint, dispatcher))
 
     def _fail(self, error: ExchangeError) -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from exchange.bus.rpc.dispatch import DispatchLimits
 from exchange.runtime.caller import Caller
 
 if TYPE_CHECKING:  # SQLAlchemy is for those who have a store
@@ -43,6 +44,7 @@ class ServiceSpec:
         around: What stands around its queries; None: nothing.
         commands: By type of request message: what becomes a journaled command.
         needs: Services without which it refuses to work.
+        limits: How many calls it serves at once; one whose readers are many has streams of them all.
     """
 
     name: str
@@ -55,6 +57,7 @@ class ServiceSpec:
     around: Around | None = None
     commands: Mapping[type, Command] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    limits: DispatchLimits = field(default_factory=DispatchLimits)
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier() or not self.name.islower():

@@ -32,12 +32,23 @@ TimeInForce = Literal["day", "gtc", "gtd", "ioc", "fok", "at_open", "at_close"]
 Peg = Literal["primary", "midpoint"]
 StpMode = Literal["none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"]
 RespType = Literal["ACK", "RESULT", "FULL"]
+OrderStatus = Literal[
+    "pending_new",
+    "open",
+    "partially_filled",
+    "filled",
+    "canceled",
+    "expired",
+    "rejected",
+    "suspended",
+]
+Interval = Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
 ClientOrderId = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[!-~]+$")]
 Account = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Nanoseconds = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
-class Asked(Struct, forbid_unknown_fields=True, rename="camel", kw_only=True):
+class Asked(Struct, forbid_unknown_fields=True, omit_defaults=True, rename="camel", kw_only=True):
     """What a program sends."""
 
 
@@ -149,19 +160,7 @@ class HistoryQuery(OpenOrdersQuery):
 class OrderHistoryQuery(HistoryQuery):
     """Also by what orders are now."""
 
-    order_status: (
-        Literal[
-            "pending_new",
-            "open",
-            "partially_filled",
-            "filled",
-            "canceled",
-            "expired",
-            "rejected",
-            "suspended",
-        ]
-        | None
-    ) = None
+    order_status: OrderStatus | None = None
 
 
 class SymbolQuery(OfAccount):
@@ -193,7 +192,7 @@ class TradesQuery(Asked):
 class CandlesQuery(Asked):
     """Which candles; the last ones where no beginning is said. Times are ns since 1970."""
 
-    interval: Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"] = "1m"
+    interval: Interval = "1m"
     from_ns: Nanoseconds = 0
     to_ns: Nanoseconds = 0
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
@@ -302,7 +301,7 @@ class Order(Told):
     average_price: str | None
     reject: int
     cancel_reason: str | None
-    entered_at: str
+    entered_at: str | None
     updated_at: str | None
     sequence: str
 

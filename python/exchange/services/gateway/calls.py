@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from exchange.services.gateway.standing import Standing
 from exchange.services.gateway.upstream import Trader, Upstream
 
 IDEMPOTENCY_HEADER: Final = b"idempotency-key"
-_KEY_BYTES_MAX: Final = 128
+_KEY: Final = re.compile(rb"[!-~]{1,128}")
 
 
 class Scope(StrEnum):
@@ -174,13 +175,13 @@ class Call:
         request by a session has no signature: it is named by chance.
 
         Raises:
-            Refusal: BAD_CLIENT_ORDER_ID.
+            Refusal: BAD_CLIENT_ORDER_ID; INVALID_PARAMETER.
         """
+        key = self.idempotency_key()
         if said is not None:
             if not is_id(said):
                 raise Refusal(RejectCode.BAD_CLIENT_ORDER_ID)
             return said
-        key = self.idempotency_key()
         owner = self.owner
         if key is not None:
             return f"i-{_digest(str(owner.tenant).encode(), key)}"
@@ -193,8 +194,10 @@ class Call:
             Refusal: INVALID_PARAMETER: it is none.
         """
         said = self.headers.get(IDEMPOTENCY_HEADER)
-        if said is not None and not 0 < len(said) <= _KEY_BYTES_MAX:
-            raise Refusal(GatewayFault.INVALID_PARAMETER, "Idempotency-Key has 1 to 128 characters")
+        if said is not None and not _KEY.fullmatch(said):
+            raise Refusal(
+                GatewayFault.INVALID_PARAMETER, "Idempotency-Key has 1 to 128 characters of ASCII, no spaces"
+            )
         return said
 
 
@@ -238,6 +241,7 @@ class Route:
         cancels: It is paid from the larger budgets of cancels.
         also: Further paths of the same.
         sunset: That it will go.
+        keyed: It needs the header Idempotency-Key.
     """
 
     method: str
@@ -253,6 +257,7 @@ class Route:
     cancels: bool = False
     also: tuple[str, ...] = ()
     sunset: Sunset | None = None
+    keyed: bool = False
     tag: str = field(default="")
 
     @property

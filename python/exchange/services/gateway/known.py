@@ -123,6 +123,18 @@ def _number(name: str, text: DecimalText, read: Callable[[str], int]) -> int:
     return number
 
 
+def position(name: str, text: str | None) -> int:
+    """An id of 64 bits, or what a page begins after; 0 where none was said.
+
+    Raises:
+        Refusal: INVALID_PARAMETER: nothing has such a number.
+    """
+    number = int(text or 0)
+    if number >= _INT64:
+        raise Refusal(GatewayFault.INVALID_PARAMETER, "the number is too large", {"parameter": name})
+    return number
+
+
 def decimal(number: int, scale: int) -> str:
     """The decimal of a number of units of 10**-scale, with all its places."""
     if not scale:

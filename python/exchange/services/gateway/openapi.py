@@ -54,7 +54,8 @@ _ERRORS: Final = {
 }
 
 
-def _kind_of(kind: type) -> dict[str, Any]:
+def kind_of(kind: type) -> dict[str, Any]:
+    """The schema of a type that msgspec does not know."""
     if kind is DecimalText:
         return {"type": "string", "format": "decimal", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
     raise TypeError(kind)
@@ -64,7 +65,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
     """The whole document."""
     table = list(routes)
     types = [Problem, *dict.fromkeys(each for route in table for each in (route.body, route.answers) if each)]
-    _, schemas = msgspec.json.schema_components(types, schema_hook=_kind_of, ref_template=_REF)
+    _, schemas = msgspec.json.schema_components(types, schema_hook=kind_of, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in table:
         for path in (route.path, *route.also):
@@ -103,7 +104,7 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
         "x-scope": str(route.scope),
         "x-weight": route.weight,
         "security": _security(route.scope),
-        "parameters": named + _parameters(route),
+        "parameters": named + _parameters(route) + _keys(route),
         "responses": {
             str(route.status): {
                 "description": _first_line(route.answers),
@@ -143,13 +144,21 @@ def _problem(text: str) -> dict[str, Any]:
 def _parameters(route: Route) -> list[dict[str, Any]]:
     if route.query is NoQuery:
         return []
-    (_,), schemas = msgspec.json.schema_components([route.query], schema_hook=_kind_of, ref_template=_REF)
+    (_,), schemas = msgspec.json.schema_components([route.query], schema_hook=kind_of, ref_template=_REF)
     schema = schemas[route.query.__name__]
     needed = set(schema.get("required", ()))
     return [
         {"name": name, "in": "query", "required": name in needed, "schema": kind}
         for name, kind in schema["properties"].items()
     ]
+
+
+def _keys(route: Route) -> list[dict[str, Any]]:
+    """The header that names a write."""
+    if route.method == "GET" or route.scope not in {Scope.TRADE, Scope.TRANSFER}:
+        return []
+    schema = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}
+    return [{"name": "Idempotency-Key", "in": "header", "required": route.keyed, "schema": schema}]
 
 
 def _reference(kind: Any) -> dict[str, str]:

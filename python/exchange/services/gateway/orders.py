@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from exchange.client.core_queries import OrderState
+from exchange.client.ids import is_id
 from exchange.client.instruments import Instrument
 from exchange.client.ordering import Placed
 from exchange.client.requests import Request
@@ -86,8 +87,8 @@ async def one_order(call: Call) -> Answer:
     trader = await call.trader()
     state = await _state(trader, account, which)
     # What the core forgot, and the average price of what was filled, the replica has.
-    if state is None or state.cum_qty:
-        order = await past_order(call, trader, account, which)
+    if state is None or state.cum_qty or not state.entered_at:
+        order = await past_order(call, trader, account, which if state is None else state.order_id)
         if order is not None:
             return Answer(order)
     if state is None:
@@ -207,7 +208,7 @@ def order_named(call: Call) -> int | str:
     """
     own = call.path.get("clientOrderId")
     if own is not None:
-        if not (0 < len(own) <= 40 and own.isascii() and own.isprintable()):
+        if not is_id(own):
             raise Refusal(RejectCode.UNKNOWN_ORDER)
         return own
     text = call.path["orderId"]
@@ -217,9 +218,9 @@ def order_named(call: Call) -> int | str:
 
 
 async def _state(trader: Trader, account: int, which: int | str) -> OrderState | None:
-    """An order as the core has it; None where it knows none of the account."""
+    """An order as the core has it; None where it knows none of the account, or the id names a mass cancel."""
     state = await trader.ask(trader.client.make.core.order(which, account=account))
-    return None if state.reject is not None else state
+    return None if state.reject is not None or not state.order_id else state
 
 
 async def _placed(trader: Trader, account: int, which: int | str) -> Placed:

@@ -1,4 +1,4 @@
-"""What the gateway says of itself: `/openapi.json`, and `/docs` to read it. Nothing comes from elsewhere."""
+"""What the gateway says of itself: `openapi.json`, `asyncapi.json`, `docs`. Nothing comes from elsewhere."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 from exchange.services.gateway.calls import Answer, Call, Route, Scope
 from exchange.services.gateway.openapi import document
 from exchange.services.gateway.routes import ROUTES
+from exchange.services.gateway.streams_page import document as streams_document
 
 _STYLE: Final = """
 body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem 1.5rem}
@@ -27,10 +28,14 @@ def pages() -> tuple[Route, ...]:
     """The routes of these pages."""
     described = document(ROUTES)
     text = json.dumps(described, separators=(",", ":")).encode("utf-8")
+    streams = json.dumps(streams_document(), separators=(",", ":")).encode("utf-8")
     page = _page(described).encode("utf-8")
 
     async def openapi(_call: Call) -> Answer:
         return Answer(text)
+
+    async def asyncapi(_call: Call) -> Answer:
+        return Answer(streams)
 
     async def docs(_call: Call) -> Answer:
         return Answer(
@@ -40,6 +45,7 @@ def pages() -> tuple[Route, ...]:
     common: dict[str, Any] = {"method": "GET", "scope": Scope.PUBLIC, "answers": dict}
     return (
         Route(path="/openapi.json", handler=openapi, does="This API as OpenAPI 3.1", **common),
+        Route(path="/asyncapi.json", handler=asyncapi, does="The streams as AsyncAPI 3.0", **common),
         Route(path="/docs", handler=docs, does="The same, to be read", **common),
     )
 

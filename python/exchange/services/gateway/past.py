@@ -10,6 +10,7 @@ from exchange.domain import queries as q
 from exchange.domain.enums import OrderStatus, Side
 from exchange.errors import GatewayFault, RpcError, RpcStatus
 from exchange.services.gateway.calls import Answer, Call
+from exchange.services.gateway.known import position
 from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.told import execution_of_history, order_of_history, order_of_row
 from exchange.services.gateway.upstream import Trader
@@ -33,7 +34,10 @@ async def open_orders(call: Call) -> Answer:
     instrument_id = 0 if query.symbol is None else (await call.instrument(query.symbol)).instrument_id
     trader = await call.trader()
     request = q.OpenOrdersRequest(
-        account=account, instrument_id=instrument_id, after=int(query.cursor or 0), limit=query.limit
+        account=account,
+        instrument_id=instrument_id,
+        after=position("cursor", query.cursor),
+        limit=query.limit,
     )
     reply = await trader.client.ask(asking(request, q.OpenOrdersReply))
     return await _page_of_rows(call, reply.orders, more=reply.more)
@@ -108,10 +112,10 @@ async def _orders_of_replica(call: Call, query: m.OrderHistoryQuery, status: Ord
         instrument_id=0 if query.symbol is None else (await call.instrument(query.symbol)).instrument_id,
         order_status=status,
         client_order_id=query.client_order_id or "",
-        order_id=int(query.order_id or 0),
+        order_id=position("orderId", query.order_id),
         from_ns=query.from_ns,
         to_ns=query.to_ns,
-        after=int(query.cursor or 0),
+        after=position("cursor", query.cursor),
         limit=query.limit,
     )
     trader = await call.trader()
@@ -131,12 +135,12 @@ async def _narrowed(call: Call, query: m.HistoryQuery) -> dict[str, Any]:
     return {
         "account": call.account(query.account),
         "instrument_id": instrument_id,
-        "order_id": int(query.order_id or 0),
+        "order_id": position("orderId", query.order_id),
         "client_order_id": query.client_order_id or "",
         "side": None if query.side is None else Side[query.side.upper()],
         "from_ns": query.from_ns,
         "to_ns": query.to_ns,
         "oldest_first": query.oldest_first,
-        "after": int(query.cursor or 0),
+        "after": position("cursor", query.cursor),
         "limit": query.limit,
     }

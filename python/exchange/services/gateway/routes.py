@@ -77,7 +77,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         does="Limits that bind an account", query=m.SymbolQuery, answers=m.Limits, tag="Accounts",
     ),
     Route(
-        method="POST", path="/v1/transfers", handler=accounts.transfer, scope=Scope.TRANSFER,
+        method="POST", path="/v1/transfers", handler=accounts.transfer, scope=Scope.TRANSFER, keyed=True,
         does="Move money to another account of the tenant; needs Idempotency-Key", body=m.TransferMoney,
         answers=m.TransferAnswer, status=201, tag="Accounts",
     ),

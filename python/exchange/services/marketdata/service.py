@@ -5,6 +5,7 @@ Owns    a row a trade, and a row a candle of each interval in which something wa
 Holds   the rows are a fold of the log: whoever takes it again from its start has the same ones.
 """
 
+from exchange.bus.rpc.dispatch import DispatchLimits
 from exchange.domain.events import TradeExecuted
 from exchange.domain.queries import MarketCandlesRequest, MarketTickersRequest, MarketTradesRequest
 from exchange.runtime.spec import ServiceSpec
@@ -25,4 +26,5 @@ SPEC = ServiceSpec(
     },
     serve=serve,
     needs=("matching",),
+    limits=DispatchLimits(calls_max=8_192, peer_calls_max=4_096),  # a gateway has two streams an instrument
 )

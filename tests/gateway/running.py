@@ -1,0 +1,47 @@
+"""An exchange with a gateway, in one process, for the tests of those who use it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from exchange.runtime.registry import Registry
+from tests.exchange.ports import free_ports
+from tests.exchange.test_cli_exchange import settings, until
+from tests.gateway.test_process import Open, open_market
+
+LARGE = tuple(
+    f"gateway.{who}_{what}=1000000" for who in ("key", "tenant", "ip") for what in ("per_s", "burst")
+)
+
+
+@contextlib.contextmanager
+def running(data: Path, *pairs: str) -> Iterator[Open]:
+    """It runs with history and market data while the block does, and ends well.
+
+    Args:
+        data: Its directory.
+        pairs: Further settings.
+    """
+    (port,) = free_ports(1)
+    words = [sys.executable, "-m", "exchange.cli", "up", "--all-in-one", "--data", str(data)]
+    words += settings(
+        "gateway.enabled=true", f"gateway.port={port}", "gateway.answer_timeout_ms=60000",
+        "history.enabled=true", "market_data.enabled=true", "endpoints.metrics=", *pairs,
+    )  # fmt: skip
+    data.parent.mkdir(parents=True, exist_ok=True)
+    with data.with_suffix(".log").open("wb") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log)
+    try:
+        registry = Registry({}, data / "run" / "instances")
+        until(lambda: [each.ready for each in registry.instances("gateway")] == [True], "it did not start")
+        open_market(data)
+        yield Open(data, port)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(120)
+    assert code == 0, data.with_suffix(".log").read_text()[-3000:]

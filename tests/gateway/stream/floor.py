@@ -1,0 +1,66 @@
+"""The exchange of these tests, and what its processes say of themselves."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from dataclasses import dataclass
+
+from exchange.client import Client
+from tests.exchange.test_cli_exchange import Up, fetch, until
+from tests.gateway.signed import Program
+from tests.gateway.stream.socket import Stream
+from tests.gateway.test_process import WAIT_MS, Open
+
+PASSWORD = "a password of theirs 7"  # noqa: S105 (of a test)
+SYMBOL = "BTC-USD"
+MARKET = "/stream/market"
+
+
+@dataclass(kw_only=True)
+class Floor(Open):
+    """With gateways on `port` and the one after it."""
+
+    up: Up
+
+    def sample(self, metric: str, /, **labels: str) -> float:
+        """The sum of a metric's samples that have these labels, of all processes; 0 where there are none."""
+        total = 0.0
+        for line in fetch(self.up.announcement()["endpoints"]["metrics"]).decode().splitlines():
+            found = re.fullmatch(rf"{metric}(?:_total)?(?:\{{(.*)\}})? ([0-9.e+-]+)", line)
+            if found and all(f'{key}="{value}"' in (found[1] or "") for key, value in labels.items()):
+                total += float(found[2])
+        return total
+
+    def stream(self, who: str = "", at: int = 0, **more: object) -> Stream:
+        """A stream of somebody, logged on at one of the gateways."""
+        made = Stream(self.port + at)
+        if who:
+            welcome = made.log_on(self.programs[who], **more)
+            assert welcome["type"] == "WELCOME", welcome
+        return made
+
+    def trader(self, account: int, tenant: int = 1) -> Client:
+        """A program with a session of its own, past the gateways."""
+        client = Client.connect(
+            f"ipc://{self.data}/run/orders.sock", tenant=tenant, name=f"past-{account}", user="t",
+            account=account, queries=f"ipc://{self.data}/run/queries.sock", timeout_ms=WAIT_MS,
+            connect_ms=WAIT_MS,
+        )  # fmt: skip
+        client.load_instruments()
+        return client
+
+    def kill(self, name: str) -> None:
+        """A process at once; waits until its successor is there."""
+        pid = self.up.announcement()["processes"][name]
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: self.up.announcement()["processes"][name] not in {None, pid}, f"{name} stays away")
+
+    def answers(self, at: int = 0) -> bool:
+        """Whether one of the gateways answers somebody who signs."""
+        try:
+            asked = Program(self.port + at, self.ann.key).ask("GET", "/v1/balances")
+        except OSError:
+            return False
+        return asked.status == 200

@@ -1,0 +1,175 @@
+"""Who may open a stream, how long it lasts, and with which code it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from exchange.services.identity.api_keys import Wanted
+from tests.exchange.test_cli_exchange import until
+from tests.gateway.signed import Answer, Program
+from tests.gateway.stream.floor import MARKET, PASSWORD, SYMBOL, Floor
+from tests.gateway.stream.socket import Stream, logon_of, of_channel
+from tests.gateway.test_process import EVERY, SELL
+
+
+def test_pages_of_other_origins_open_no_stream(door: Floor) -> None:
+    """The gateway's own and those of the settings do; programs have none."""
+    own = f"http://127.0.0.1:{door.port}"
+    for origin, status in (
+        (own, 101),
+        ("https://desk.example", 101),
+        ("https://evil.example", 403),
+        ("null", 403),
+    ):
+        for path in (MARKET, "/v1/stream"):
+            try:
+                with Stream(door.port, path, origin=origin):
+                    found = 101
+            except InvalidStatus as answered:
+                found = answered.response.status_code
+            assert found == status, (origin, path)
+    with pytest.raises(InvalidStatus) as refused, Stream(door.port, "/v1/gossip"):
+        pass
+    assert refused.value.response.status_code == 404
+
+
+def test_who_does_not_log_on_is_closed(door: Floor) -> None:
+    """4003 after five seconds, whatever else they said; 4001 after three logons that count for nothing."""
+    with Stream(door.port) as silent, Stream(door.port) as asks:
+        answer = asks.ask("SUBSCRIBE", channels=["orders"])
+        assert answer["error"]["name"] == "NO_CREDENTIAL"
+        assert asks.ask("PING")["type"] == "PONG"
+        assert (silent.wait_closed(), asks.wait_closed()) == (4003, 4003)
+    with Stream(door.port) as wrong:
+        for _ in range(3):
+            answer = wrong.ask("LOGON", token="st-none")  # noqa: S106
+            assert answer["error"]["code"] // 100 == 91
+        assert wrong.wait_closed() == 4001
+    with Stream(door.port) as forged:
+        said = forged.say("LOGON", apiKey=door.ann.key["key_id"], timestamp=1, nonce="n", signature="00")
+        answer = forged.until(lambda frame: frame.get("id") == said)
+        assert answer["error"]["name"] == "CLOCK_OUT_OF_WINDOW"
+    with Stream(door.port, additional_headers={"authorization": "Bearer st-none"}) as stream:
+        assert stream.wait_closed() == 4001
+
+
+def test_frames_that_are_none_close_the_stream(door: Floor) -> None:
+    """4004 after twenty; 1009 where one is larger than 64 KiB; each is answered until then."""
+    with Stream(door.port, MARKET) as stream:
+        for at in range(20):
+            stream.socket.send(("{", "[1]", "no word", '{"op":7}', b"\x00")[at % 5])
+        assert stream.wait_closed() == 4004
+        assert sum(frame["type"] == "ERROR" for frame in stream.frames) == 20
+    with Stream(door.port, MARKET) as stream:
+        stream.socket.send("{" + " " * 65_536)
+        assert stream.wait_closed() == 1009
+    with Stream(door.port, MARKET) as stream:  # and others go on
+        stream.hear()
+        assert stream.ask("SUBSCRIBE", instrumentIds=[SYMBOL])["type"] == "SUBSCRIBED"
+
+
+def test_key_that_is_revoked_ends_its_streams(door: Floor) -> None:
+    """4002 within seconds, at both gateways; streams of other keys go on; one too many is 4010."""
+    door.add(Wanted(name="brief", tenant=1, scopes=EVERY, accounts=(11,)))
+    streams = [door.stream("brief", at) for at in (0, 0, 0, 1)]
+    try:
+        with Stream(door.port) as fourth, door.stream("ann") as other:
+            fourth.say("LOGON", **logon_of(door.programs["brief"]))
+            assert fourth.wait_closed() == 4010
+            with door.keys() as keys:
+                keys.revoke(door.programs["brief"].key["key_id"], "test")
+            assert [stream.wait_closed() for stream in streams] == [4002] * 4
+            assert other.ask("PING")["type"] == "PONG"
+    finally:
+        for stream in streams:
+            stream.close()
+
+
+def test_requests_beyond_the_budget_close_the_stream(door: Floor) -> None:
+    """RATE_LIMITED is answered; a hundred more of these than of others are 4005, and others go on."""
+    with door.stream("ann") as stream:
+        for _ in range(4_000):
+            stream.say("PING")
+        assert stream.wait_closed() == 4005
+        names = [frame["error"]["name"] for frame in stream.frames if frame["type"] == "ERROR"]
+        assert set(names) == {"RATE_LIMITED"}
+        assert len(names) >= 100
+    until(lambda: door.answers(0), "the budget does not come back")
+
+
+@pytest.mark.req("E086")
+def test_session_has_one_stream(door: Floor) -> None:
+    """By a token in the first frame, a header, a subprotocol or the cookie; a newer one takes its place."""
+    own = f"http://127.0.0.1:{door.port}"
+    body = {"userName": "zoe", "password": PASSWORD}
+    opened: Answer = Program(door.port).ask("POST", "/v1/sessions", body, origin=own)
+    assert opened.status == 201
+    token, cookie = opened.body["token"], opened.headers["set-cookie"].partition(";")[0]
+    with Stream(door.port) as first:
+        welcome = first.ask("LOGON", token=token)
+        assert (welcome["type"], welcome["tenant"], welcome["accounts"]) == ("WELCOME", 1, [11])
+        told = first.ask("SUBSCRIBE", channels=["orders", "balances"])
+        assert (told["accounts"], told["subscriptions"]) == ([11], 2)
+        with Stream(door.port, additional_headers={"authorization": f"Bearer {token}"}) as second:
+            assert (second.until(lambda frame: True)["type"], first.wait_closed()) == ("WELCOME", 4009)
+            with Stream(door.port, subprotocols=["exchange.v1", f"bearer.{token}"]) as third:
+                assert third.socket.subprotocol == "exchange.v1"
+                assert (third.until(lambda frame: True)["type"], second.wait_closed()) == ("WELCOME", 4009)
+                with Stream(door.port, origin=own, additional_headers={"cookie": cookie}) as fourth:
+                    assert (fourth.until(lambda frame: True)["type"], third.wait_closed()) == (
+                        "WELCOME",
+                        4009,
+                    )
+                    order = fourth.ask("ORDER", order=SELL | {"price": "140.00"})
+                    assert (order["status"], order["order"]["account"]) == (201, 11)
+                    assert fourth.ask("MASS_CANCEL")["cancelled"] == 1
+                    out = Program(door.port).ask(
+                        "DELETE", "/v1/sessions/current", authorization=f"Bearer {token}"
+                    )
+                    assert out.status == 200
+                    assert fourth.wait_closed() == 4002
+
+
+def test_market_data_that_dies_is_a_new_snapshot(door: Floor) -> None:
+    """A gap upstream: ticks are stale meanwhile, and the book begins anew for those who have it."""
+    with Stream(door.port, MARKET) as stream:
+        stream.ask("SUBSCRIBE", channels=["book", "ticker"], instrumentIds=[SYMBOL])
+        for channel in ("book", "ticker"):
+            stream.update(of_channel(channel))
+        stream.frames.clear()
+        door.kill("marketdata")
+        stream.update(lambda each: each["channel"] == "ticker" and each["data"]["status"] == "stale")
+        anew = stream.update(lambda each: each["channel"] == "book")
+        assert anew["kind"] == "snapshot"
+        placed = door.ann.ask("POST", "/v1/orders", SELL | {"price": "333.00"}).body["orderId"]
+        change = stream.update(lambda each: each["channel"] == "book" and each["kind"] == "update")
+        assert change["data"]["asks"] == [["333.00", "0.5000", 1]]
+        assert door.ann.ask("DELETE", f"/v1/orders/{placed}").status == 200
+        stream.frames.clear()
+        stream.update(lambda each: each["channel"] == "ticker" and each["data"]["status"] == "live")
+
+
+def test_gateway_that_dies_costs_no_event_and_one_that_stops_says_so(door: Floor) -> None:
+    """After SIGKILL the other gateway tells what was missed; SIGTERM is 1001 for its streams."""
+    with door.stream("ann", at=1) as stream:
+        token = stream.ask("SUBSCRIBE", channels=["orders"])["resumeToken"]
+        first = door.ann.ask("POST", "/v1/orders", SELL | {"price": "200.00"}).body["orderId"]
+        told = stream.update(lambda each: each["kind"] == "update")
+        door.kill("gateway-2")
+        second = door.ann.ask("POST", "/v1/orders", SELL | {"price": "201.00"}).body["orderId"]
+    resume = {"token": token, "sequence": told["sequence"]}
+    with door.stream("ann", resume=resume) as stream:
+        missed = stream.update(lambda each: each["kind"] == "update")
+        assert [row["orderId"] for row in missed["data"]] == [second]
+        live = stream.update(lambda each: each["kind"] == "snapshot")
+        assert [row["orderId"] for row in live["data"]] == [first, second]
+    assert door.ann.ask("DELETE", "/v1/orders").body["cancelled"] == 2
+    until(lambda: door.answers(1), "the second gateway stays away")
+    with door.stream("ann", at=1) as stream:
+        # An orderly end is no accident, so none takes its place: this is the last test that has two.
+        os.kill(door.up.announcement()["processes"]["gateway-2"], signal.SIGTERM)
+        assert stream.wait_closed() == 1001

@@ -1,0 +1,184 @@
+"""Channels of the market over real sockets: what everybody may be told, and how often."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.exchange.test_cli_exchange import until
+from tests.gateway.stream.copy import Copy
+from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
+from tests.gateway.stream.socket import Frame, Stream
+from tests.gateway.test_process import SELL
+
+pytestmark = pytest.mark.usefixtures("clean")
+
+
+@pytest.mark.req("E080", "E081", "E082", "B008")
+def test_market_path_takes_the_literal_words_of_the_document(door: Floor) -> None:
+    """WELCOME unasked, SUBSCRIBE and UNSUBSCRIBE as document 004 writes them; ticks, and then no more."""
+    with Stream(door.port, MARKET) as stream:
+        welcome = stream.hear()
+        assert welcome is not None
+        assert (welcome["type"], welcome["heartbeatMs"], "accounts" in welcome) == ("WELCOME", 5_000, False)
+        stream.socket.send('SUBSCRIBE {"instrumentIds": ["BTC-USD"]}')
+        told = stream.until(lambda frame: frame["type"] == "SUBSCRIBED")
+        assert (told["channels"], told["instrumentIds"], told["subscriptions"]) == (["ticker"], [SYMBOL], 1)
+        first = stream.update(lambda each: each["channel"] == "ticker")
+        assert (first["kind"], first["symbol"], first["data"]["status"]) == ("snapshot", SYMBOL, "live")
+        assert door.ann.ask("POST", "/v1/orders", SELL | {"price": "500.00"}).status == 201
+        tick = stream.update(lambda each: each["data"]["askPrice"] == "500.00")
+        assert (tick["kind"], tick["data"]["askQty"], tick["data"]["source"]) == (
+            "update",
+            "0.5000",
+            "exchange",
+        )
+        stream.socket.send('UNSUBSCRIBE {"instrumentIds": ["BTC-USD"]}')
+        assert stream.until(lambda frame: frame["type"] == "UNSUBSCRIBED")["subscriptions"] == 0
+        stream.frames.clear()
+        assert door.ann.ask("DELETE", "/v1/orders").body["cancelled"] == 1
+        stream.listen(2)
+        assert stream.updates() == []
+
+
+def keep(stream: Stream, upto: int) -> Copy:
+    """The book that a stream tells, when it has a command of the journal."""
+    copy = Copy()
+    for update in stream.updates("book"):
+        copy.take(update)
+
+    def caught_up() -> bool:
+        if copy.last < upto:
+            for update in (stream.hear(5.0) or {}).get("updates", ()):
+                copy.take(update)
+        return copy.last >= upto
+
+    until(caught_up, f"the book stays at {copy.last}, {upto} is wanted")
+    return copy
+
+
+@pytest.mark.req("E088")
+def test_book_is_a_snapshot_then_updates_that_join(door: Floor) -> None:
+    """Paced and raw readers, of whom one comes later, have the book of the gateway's own query at the end."""
+    streams = [Stream(door.port, MARKET) for _ in range(3)]
+    try:
+        for stream, raw in zip(streams[:2], (False, True), strict=True):
+            stream.ask("SUBSCRIBE", channels=["book"], instrumentIds=[SYMBOL], raw=raw)
+        with door.trader(11) as client:
+            last = client.mass_cancel(instrument=SYMBOL).sequence
+            for at in range(60):
+                last = client.limit(SYMBOL, "sell", "0.1", f"{300 + at % 17}.00").sequence
+                if at == 30:
+                    streams[2].ask("SUBSCRIBE", channels=["book"], instrumentIds=[SYMBOL])
+                if at % 7 == 6:
+                    client.mass_cancel(instrument=SYMBOL)
+
+        def book_then() -> Frame | None:
+            found: Frame = door.nobody.ask("GET", f"/v1/instruments/{SYMBOL}/book?depth=0").body
+            return found if int(found["sequence"]) >= last else None
+
+        book = until(book_then, "the replica does not have the last order")
+        asks = {level["price"]: (level["qty"], level["orders"]) for level in book["asks"]}
+        for stream in streams:
+            copy = keep(stream, last)
+            assert (copy.snapshots, copy.sides["asks"]) == (1, asks)
+        assert len(asks) == 4
+        with door.trader(11) as client:
+            client.mass_cancel(instrument=SYMBOL)
+    finally:
+        for stream in streams:
+            stream.close()
+
+
+@pytest.mark.req("E085", "E087")
+def test_ticks_are_ten_a_second_at_most_and_end_with_the_last_value(door: Floor) -> None:
+    """While quotes change hundreds of times a second, who asked for all has more than who did not."""
+    with Stream(door.port, MARKET) as paced, Stream(door.port, MARKET) as raw:
+        paced.ask("SUBSCRIBE", channels=["ticker", "trades"], instrumentIds=[SYMBOL])
+        raw.ask("SUBSCRIBE", channels=["trades"], instrumentIds=[SYMBOL], raw=True)
+        paced.update(lambda each: each["channel"] == "trades")
+        with door.trader(11) as ann, door.trader(12) as bob:
+            began, count = time.monotonic(), 0
+            while time.monotonic() - began < 3 or count < 100:
+                ann.limit(SYMBOL, "sell", "0.01", f"{200 + count % 50}.00")
+                bob.limit(SYMBOL, "buy", "0.01", f"{200 + count % 50}.00")
+                count += 1
+            seconds = time.monotonic() - began
+        asked = f"/v1/instruments/{SYMBOL}/trades?limit=1"
+
+        def last_trade() -> Frame | None:
+            found = door.nobody.ask("GET", asked).body["trades"]
+            return found[0] if found and found[0]["price"] == f"{200 + (count - 1) % 50}.00" else None
+
+        last = until(last_trade, "market data does not have the last trade")
+        for stream in (paced, raw):
+            stream.update(lambda each: each["channel"] == "trades" and each["sequence"] == last["tradeId"])
+        paced.update(lambda each: each["channel"] == "ticker" and each["data"]["trades"] is not None)
+        paced.listen(2)
+        for channel in ("ticker", "trades"):
+            frames = [f for f in paced.frames if any(u["channel"] == channel for u in f.get("updates", ()))]
+            assert 5 <= len(frames) <= 10 * (seconds + 4) + 1
+        ticks = paced.updates("ticker")
+        assert ticks[-1]["data"]["lastPrice"] == last["price"]
+        # No trade is left out or told twice, paced or not; a snapshot has the last fifty.
+        for stream in (paced, raw):
+            ids = [int(each["tradeId"]) for update in stream.updates("trades") for each in update["data"]]
+            assert ids[-count:] == list(range(int(last["tradeId"]) - count + 1, int(last["tradeId"]) + 1))
+            assert ids == sorted(set(ids))
+        assert len(raw.updates("trades")) > len(paced.updates("trades"))
+
+
+@pytest.mark.req("E083", "E004")
+def test_one_upstream_serves_all_readers(door: Floor) -> None:
+    """Five readers are one stream of market data, opened by the first and closed after the last."""
+
+    def upstream() -> tuple[float, ...]:
+        return tuple(
+            door.sample(f"exchange_gateway_stream_{name}", channel="ticker")
+            for name in ("feeds", "subscriptions", "feeds_opened")
+        )
+
+    def served() -> float:
+        return door.sample("exchange_rpc_server_calls", method="MarketDataService.StreamTicks")
+
+    until(lambda: upstream()[0] == 0, "a feed of the tests before stays open")
+    (_, _, opened), before = upstream(), served()
+    streams = [Stream(door.port, MARKET) for _ in range(5)]
+    try:
+        for stream in streams:
+            stream.ask("SUBSCRIBE", instrumentIds=[SYMBOL])
+            stream.update(lambda each: each["kind"] == "snapshot")
+        until(lambda: upstream() == (1, 5, opened + 1), "five readers are not one feed")
+    finally:
+        for stream in streams:
+            stream.close()
+    until(lambda: upstream() == (0, 0, opened + 1), "the feed stays open")
+    until(lambda: served() >= before + 1, f"market data served {served()} streams, {before} before")
+    assert served() == before + 1
+
+
+def test_candles_and_marks_are_those_of_the_queries(door: Floor) -> None:
+    """A candle grows by each trade, and is at its end what the query says; a mark is the static source's."""
+    with Stream(door.port, MARKET) as stream:
+        told = stream.ask("SUBSCRIBE", channels=["candles", "mark"], instrumentIds=[SYMBOL], interval="1s")
+        assert told["subscriptions"] == 2
+        mark = stream.update(lambda each: each["channel"] == "mark")["data"]
+        assert (mark["indexPrice"], mark["status"]) == ("100.00000000", "live")
+        with door.trader(11) as ann, door.trader(12) as bob:
+            for at in range(40):
+                ann.limit(SYMBOL, "sell", "0.01", f"{100 + at % 5}.00")
+                bob.limit(SYMBOL, "buy", "0.01", f"{100 + at % 5}.00")
+                time.sleep(0.05)
+        stream.listen(4)
+        told_last: dict[str, Any] = {}
+        for update in stream.updates("candles"):
+            candle = update["data"]["candle"]
+            told_last[candle["start"]] = candle
+        asked = door.nobody.ask("GET", f"/v1/instruments/{SYMBOL}/candles?interval=1s&limit=1000").body
+        known = {each["start"]: each for each in asked["candles"]}
+        whole = [start for start, candle in told_last.items() if start in known and candle["trades"]]
+        assert len(whole) >= 2
+        for start in whole:
+            assert told_last[start] == known[start]

@@ -1,0 +1,87 @@
+"""One reader in twenty stops reading: nobody else notices, and the gateway's memory is bounded."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+from exchange.observability.process_metrics import usage_of
+from tests.exchange.test_cli_exchange import until
+from tests.gateway.stream.copy import Copy
+from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
+from tests.gateway.stream.socket import WAIT_S, Stream
+
+_OTHERS = 19
+_MEMORY_MAX = 64 << 20
+
+
+def stopped(port: int) -> socket.socket:
+    """A connection with little room, whose program will read nothing more."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    made.settimeout(WAIT_S)
+    made.connect(("127.0.0.1", port))
+    return made
+
+
+def test_one_that_stops_reading_is_closed_and_nobody_else_waits(door: Floor) -> None:
+    """4006 for it; the others miss no change of the book; what the gateway holds is bounded."""
+    pid = door.up.announcement()["processes"]["gateway"]
+    others = [Stream(door.port, MARKET) for _ in range(_OTHERS)]
+    slow = Stream(door.port, MARKET, sock=stopped(door.port), max_queue=1)
+    stop = threading.Event()
+    copies = [Copy() for _ in others]
+    errors: list[BaseException] = []
+
+    def listen(stream: Stream, copy: Copy) -> None:
+        try:
+            while not stop.is_set():
+                frame = stream.hear(0.5) or {}
+                stream.frames.clear()
+                for update in frame.get("updates", ()):
+                    copy.take(update)
+        except BaseException as error:  # noqa: BLE001  # the test looks at it
+            errors.append(error)
+
+    threads = [threading.Thread(target=listen, args=pair) for pair in zip(others, copies, strict=True)]
+    try:
+        for stream in others:
+            stream.ask("SUBSCRIBE", channels=["book"], instrumentIds=[SYMBOL])
+        for stream, copy in zip(others, copies, strict=True):
+            copy.take(stream.update(lambda each: each["kind"] == "snapshot"))
+        slow.ask("SUBSCRIBE", channels=["book", "ticker", "trades"], instrumentIds=[SYMBOL], raw=True)
+        closed, conflated = (
+            door.sample(f"exchange_gateway_stream_{name}") for name in ("closes", "conflations")
+        )
+        before = usage_of(pid)
+        for thread in threads:
+            thread.start()
+        with door.trader(11) as ann:
+
+            def is_closed() -> bool:
+                for at in range(200):
+                    ann.limit(SYMBOL, "sell", "0.01", f"{1_000 + at}.00")
+                ann.mass_cancel(instrument=SYMBOL)
+                return door.sample("exchange_gateway_stream_closes", name="TOO_SLOW") > 0
+
+            until(is_closed, "it was not closed")
+            last = ann.limit(SYMBOL, "sell", "0.01", "1000.00").sequence
+            until(
+                lambda: errors or all(copy.last >= last for copy in copies),
+                "others do not have the last order",
+            )
+            ann.mass_cancel(instrument=SYMBOL)
+        after = usage_of(pid)
+        assert errors == []
+        assert [copy.snapshots for copy in copies] == [1] * _OTHERS
+        assert door.sample("exchange_gateway_stream_closes") == closed + 1
+        assert door.sample("exchange_gateway_stream_conflations") > conflated
+        assert before is not None
+        assert after is not None
+        assert after.rss_bytes - before.rss_bytes < _MEMORY_MAX
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(WAIT_S)
+        for stream in (*others, slow):
+            stream.close()
