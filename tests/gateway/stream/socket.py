@@ -30,7 +30,7 @@ class Stream:
                 open_timeout=WAIT_S,
                 compression=None,
                 max_size=None,
-                **options,
+                **({"max_queue": None} | options),  # it reads while the test does something else
             )
         )
         self.frames: list[Frame] = []

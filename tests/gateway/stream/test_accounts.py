@@ -117,11 +117,13 @@ def test_who_comes_back_is_told_what_was_missed_by_any_gateway(door: Floor) -> N
     """The token restores subscriptions at the other gateway; orders and executions come from the log."""
     with door.stream("ann") as stream:
         stream.ask("SUBSCRIBE", channels=["orders", "executions"])
+        stream.update(of_channel("orders"))
         told = stream.ask("SUBSCRIBE", channels=["book"], instrumentIds=[SYMBOL])
         kept = door.ann.ask("POST", "/v1/orders", SELL | {"price": "160.00", "qty": "0.4"}).body["orderId"]
         ended = door.ann.ask("POST", "/v1/orders", SELL | {"price": "161.00"}).body["orderId"]
         stream.update(lambda each: each["channel"] == "orders" and f"'{ended}'" in repr(each["data"]))
         private = [each for each in stream.updates() if "account" in each]
+        assert private[0]["kind"] == "snapshot"
         sequence = max(int(each["sequence"]) for each in private)
     with door.trader(12) as bob:
         bob.limit(SYMBOL, "buy", "0.1", "160.00")
@@ -283,6 +285,7 @@ def test_accounts_of_one_key_are_told_by_account(door: Floor) -> None:
     """A key of two accounts hears both, and can be told of one alone; then nothing more of it."""
     with door.stream("many") as stream:
         assert stream.ask("SUBSCRIBE", channels=["orders"])["accounts"] == [11, 12]
+        stream.update(lambda each: each["account"] == 11)
         assert stream.ask("UNSUBSCRIBE", channels=["orders"], accounts=[12])["subscriptions"] == 1
         stream.frames.clear()
         for program in (door.bob, door.ann):

@@ -157,6 +157,7 @@ def test_gateway_that_dies_costs_no_event_and_one_that_stops_says_so(door: Floor
     """After SIGKILL the other gateway tells what was missed; SIGTERM is 1001 for its streams."""
     with door.stream("ann", at=1) as stream:
         token = stream.ask("SUBSCRIBE", channels=["orders"])["resumeToken"]
+        stream.update(lambda each: each["kind"] == "snapshot")
         first = door.ann.ask("POST", "/v1/orders", SELL | {"price": "200.00"}).body["orderId"]
         told = stream.update(lambda each: each["kind"] == "update")
         door.kill("gateway-2")
