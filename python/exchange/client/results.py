@@ -396,8 +396,8 @@ def postings(rows: Records, durability: Sequence[int]) -> Postings:
         rows: (n,) of `cmatch.frames.ANSWER_DTYPE`.
         durability: (n,) of each, as the wire's number.
     """
-    isnt = np.flatnonzero((rows["reject"] != 0) & (rows["reject"] != int(RejectCode.ALREADY_POSTED)))
-    done = int(isnt[0]) if len(isnt) else len(rows)
+    refused = np.flatnonzero((rows["reject"] != 0) & (rows["reject"] != int(RejectCode.ALREADY_POSTED)))
+    done = int(refused[0]) if len(refused) else len(rows)
     last = rows[done - 1] if done else None
     return Postings(
         done,

@@ -191,7 +191,7 @@ def test_bad_requests_are_answered_by_their_numbers(door: Floor) -> None:
             ("SUBSCRIBE", {"channels": ["ticker"]}, "INVALID_BODY"),
             ("SUBSCRIBE", {"channels": ["ticker"], "instrumentIds": ["NO-SUCH"]}, "UNKNOWN_INSTRUMENT"),
             ("SUBSCRIBE", {"channels": []}, "INVALID_BODY"),
-            ("SUBSCRIBE", {"channels": ["orders"], "acounts": [11]}, "INVALID_BODY"),
+            ("SUBSCRIBE", {"channels": ["orders"], "account": [11]}, "INVALID_BODY"),
             ("SUBSCRIBE", {"channels": ["orders"], "accounts": [12]}, "UNKNOWN_ACCOUNT"),
             (
                 "SUBSCRIBE",

@@ -8,6 +8,7 @@ here is a fold of reports, by the rules of the replica.
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -110,13 +111,13 @@ class ReportsFeed(Feed):
                     await self._drain(tell=True)
                     await self._wake.wait()
 
+    @abstractmethod
     async def _load(self, min_seq: int) -> None:
         """The state, as of a command of the journal or later."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _take(self, reports: list[ExecutionReport], *, tell: bool) -> None:
         """What follows; told to nobody before the state is whole."""
-        raise NotImplementedError
 
     async def _drain(self, *, tell: bool = False) -> None:
         while self._rows and not self._anew:
