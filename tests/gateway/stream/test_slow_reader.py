@@ -28,7 +28,7 @@ def test_one_that_stops_reading_is_closed_and_nobody_else_waits(door: Floor) -> 
     """4006 for it; the others miss no change of the book; what the gateway holds is bounded."""
     pid = door.up.announcement()["processes"]["gateway"]
     others = [Stream(door.port, MARKET) for _ in range(_OTHERS)]
-    slow = Stream(door.port, MARKET, sock=stopped(door.port), max_queue=1)
+    slow = Stream(door.port, MARKET, sock=stopped(door.port), max_queue=1, ping_interval=None)
     stop = threading.Event()
     copies = [Copy() for _ in others]
     errors: list[BaseException] = []
@@ -59,8 +59,8 @@ def test_one_that_stops_reading_is_closed_and_nobody_else_waits(door: Floor) -> 
         with door.trader(11) as ann:
 
             def is_closed() -> bool:
-                for at in range(200):
-                    ann.limit(SYMBOL, "sell", "0.01", f"{1_000 + at}.00")
+                make = ann.make.orders.limit
+                ann.batch([make(SYMBOL, "sell", "0.01", f"{1_000 + at}.00") for at in range(200)])
                 ann.mass_cancel(instrument=SYMBOL)
                 return door.sample("exchange_gateway_stream_closes", name="TOO_SLOW") > 0
 
