@@ -27,6 +27,7 @@ from exchange.services.gateway.pages import pages
 from exchange.services.gateway.ports import KeySource
 from exchange.services.gateway.routes import ROUTES, Routing
 from exchange.services.gateway.server import Connections, http_server
+from exchange.services.gateway.static import screens
 from exchange.services.gateway.upstream import Route, Upstream
 from exchange.storage.directory import DataDirectory
 
@@ -97,7 +98,7 @@ class GatewayHost:
         app = GatewayApp(
             exchange,
             bound,
-            Routing((*ROUTES, *pages())),
+            Routing((*ROUTES, *pages(), *screens())),
             Authenticator(keyring, plan.began_ms),
             Limits(bound, time.monotonic_ns),
             counted,
