@@ -31,6 +31,10 @@ _ASSETS = [
     {"symbol": "ETH", "assetId": 3, "scale": 8},
     {"symbol": "USD", "assetId": 2, "scale": 6},
 ]
+_SESSION = {
+    "session": {"sessionId": "s-1", "expiresAt": "2030-01-01T00:00:00Z"},
+    "user": {"userName": "ann", "accounts": [11], "scopes": ["read", "trade"]},
+}
 _FILES = {path: each for each in screens() for path in (each.path, *each.also)}
 
 
@@ -66,6 +70,7 @@ class Scripted:
 
     def stand_before(self, page: Page) -> None:
         """Answers all that the page asks for."""
+        page.add_init_script(f"localStorage.setItem('signed in', '{'yes' if self.signed_in else 'no'}')")
         page.route("**/*", self._answer)
         page.route_web_socket("**/*", self._connect)
 
@@ -146,10 +151,13 @@ class Scripted:
         if path == "/v1/sessions/current":
             if not self.signed_in:
                 return 401, problem(9101, "NO_CREDENTIAL", "The request is not signed.")
-            return 200, {"sessionId": "s-1", "user": {"userName": "ann"}, "accounts": [11]}
+            if method == "DELETE":
+                self.signed_in = False
+                return 200, {"ended": "s-1"}
+            return 200, _SESSION
         if path.startswith("/v1/sessions"):
-            self.signed_in = method == "POST"
-            return 201, {"token": "t", "expiresAt": "2030-01-01T00:00:00Z"}
+            self.signed_in = True
+            return 201, {"token": "t", **_SESSION}
         if path.endswith("/candles"):
             return 200, {"symbol": "BTC-USD", "interval": query["interval"][0], "candles": _candles()}
         if (method, path) == ("POST", "/v1/orders"):
@@ -158,7 +166,7 @@ class Scripted:
             "/v1/tickers": {"tickers": []},
             "/v1/orders": {"orders": [], "nextCursor": None, "cancelled": len(self.orders)},
             "/v1/executions": {"executions": [], "nextCursor": None},
-            "/v1/api-keys": {"apiKeys": []},
+            "/v1/api-keys": {"keys": []},
         }
         if path in fixed:
             return 200, fixed[path]

@@ -1,3 +1,4 @@
+// @ts-check
 /** What the account has. */
 
 import { Watched } from "./watched.js";

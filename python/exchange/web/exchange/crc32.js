@@ -1,3 +1,4 @@
+// @ts-check
 /** CRC-32 (ISO 3309), as zlib computes it. */
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {

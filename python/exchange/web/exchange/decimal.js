@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * Decimals as scaled integers: a price of 64000.50 with two places is 6400050n. Money is never a float.
  */

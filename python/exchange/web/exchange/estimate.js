@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * What an order costs, before it is sent: the formulas of docs/venue.md, sections 5 and 6, in minor units.
  */

@@ -1,3 +1,4 @@
+// @ts-check
 /** Requests to the gateway that served this page. Who asks is known by the session's cookie. */
 
 const TRIES = 3;

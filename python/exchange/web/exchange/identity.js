@@ -1,14 +1,19 @@
+// @ts-check
 /** Who is signed in, and their API keys. */
 
 import { ask, Problem } from "./gateway.js";
+import { keep, kept } from "./kept.js";
 import { Watched } from "./watched.js";
 
-/** @typedef {{ keyId: string, name: string, scopes: string[], accounts: number[], algorithm: string, createdAt?: string, expiresAt?: string | null, lastUsedAt?: string | null, revoked?: boolean, status?: string }} ApiKey */
+/** @typedef {{ keyId: string, name: string, scopes: string[], accounts: number[], algorithm: string, createdAt: string, expiresAt: string | null, usedAt: string | null, status: string }} ApiKey */
+/** @typedef {{ session: { sessionId: string, expiresAt: string }, user: { userName: string, accounts: number[], scopes: string[] } }} Session */
+
+const HINT = "signed in"; // the cookie itself is none of a page's business
 
 export class Identity extends Watched {
   constructor() {
     super();
-    /** @type {any | null} The session; null: nobody is signed in. */
+    /** @type {Session | null} Null: nobody is signed in. */
     this.session = null;
     this.known = false;
     /** @type {ApiKey[] | null} */
@@ -17,13 +22,14 @@ export class Identity extends Watched {
     this.keysError = null;
   }
 
-  /** Looks whether the cookie is that of a session. */
+  /** Looks whether the cookie is that of a session; not where this browser knows that it has none. */
   async look() {
     try {
+      if (kept(HINT) !== "yes") return;
       this.session = await ask("GET", "/v1/sessions/current");
     } catch (error) {
       if (!(error instanceof Problem) || (error.status !== 401 && error.status !== 404)) throw error;
-      this.session = null;
+      keep(HINT, "no");
     } finally {
       this.known = true;
       this.changed();
@@ -35,14 +41,12 @@ export class Identity extends Watched {
    * @param {string} password
    */
   async signIn(userName, password) {
-    await ask("POST", "/v1/sessions", { body: { userName, password } });
-    await this.look();
+    this.#began(await ask("POST", "/v1/sessions", { body: { userName, password } }));
   }
 
   /** Signs in as the user of the demo, where the exchange has one. */
   async signInToDemo() {
-    await ask("POST", "/v1/sessions/demo");
-    await this.look();
+    this.#began(await ask("POST", "/v1/sessions/demo"));
   }
 
   async signOut() {
@@ -50,8 +54,16 @@ export class Identity extends Watched {
     this.ended();
   }
 
+  /** @param {Session} opened */
+  #began({ session, user }) {
+    keep(HINT, "yes");
+    this.session = { session, user };
+    this.changed();
+  }
+
   /** The session is over. */
   ended() {
+    keep(HINT, "no");
     this.session = null;
     this.keys = null;
     this.changed();
@@ -59,7 +71,7 @@ export class Identity extends Watched {
 
   async listKeys() {
     try {
-      this.keys = (await ask("GET", "/v1/api-keys")).apiKeys;
+      this.keys = (await ask("GET", "/v1/api-keys")).keys;
       this.keysError = null;
     } catch (error) {
       this.keysError = error;

@@ -1,3 +1,4 @@
+// @ts-check
 /** Instruments, and of the one that is looked at: ticker, book, trades, candles, mark. */
 
 import { ask } from "./gateway.js";
@@ -96,9 +97,11 @@ export class MarketData extends Watched {
     this.mark = null;
     this.trades = [];
     this.tradesKnown = false;
-    this.stream.subscribe("market", { channels: ["ticker", "trades", "mark"], instrumentIds: [symbol] });
-    this.stream.subscribe("book", { channels: ["book"], instrumentIds: [symbol] });
+    for (const channel of ["book", "ticker", "trades"]) {
+      this.stream.subscribe(channel, { channels: [channel], instrumentIds: [symbol] });
+    }
     this.#askCandles();
+    this.stream.subscribe("mark", { channels: ["mark"], instrumentIds: [symbol] });
     this.changed();
     this.bookChanged.changed();
     this.tapeChanged.changed();

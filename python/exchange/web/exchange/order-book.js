@@ -1,3 +1,4 @@
+// @ts-check
 /** One book by price, folded from a snapshot and the updates that join it. */
 
 import { parse } from "./decimal.js";

@@ -1,3 +1,4 @@
+// @ts-check
 /** Which fields an order of a type has, and with which time in force: the table of the matching rules. */
 
 /** @typedef {"price"|"stopPrice"|"trail"|"offset"|"peg"} Field */

@@ -1,3 +1,4 @@
+// @ts-check
 /** Orders of the account: live ones, those of the past, executions; and what is asked about them. */
 
 import { ask } from "./gateway.js";
@@ -60,6 +61,8 @@ export class Orders extends Watched {
     this.filled = new Set();
     /** @type {number | undefined} */
     this.account = undefined;
+    this.stream = stream;
+    this.begun = false;
     stream.read("orders", (update) => this.#orders(update));
     stream.read("executions", (update) => this.#executions(update));
   }
@@ -71,6 +74,7 @@ export class Orders extends Watched {
     this.known = false;
     this.executions = [];
     this.executionIds.clear();
+    this.begun = false;
     this.changed();
   }
 
@@ -141,8 +145,33 @@ export class Orders extends Watched {
   }
 
   /** @param {Update} update */
-  #executions({ account, data }) {
+  #executions({ account, kind, data }) {
     if (account !== this.account) return;
+    if (kind === "snapshot") {
+      if (this.begun && this.stream.lostAt) void this.#missed(this.stream.lostAt);
+      this.begun = true;
+    }
+    this.#take(data);
+  }
+
+  /**
+   * What was filled while the connection was lost.
+   *
+   * @param {string} since The gateway's time before that.
+   */
+  async #missed(since) {
+    const { account } = this;
+    const query = { account, limit: 200, fromNs: `${Date.parse(since)}000000`, oldestFirst: "true" };
+    try {
+      const { executions } = await ask("GET", "/v1/executions", { query });
+      if (account === this.account) this.#take(executions);
+    } catch {
+      // A gateway without a history has none of them; orders and balances are right without.
+    }
+  }
+
+  /** @param {Execution[]} data Oldest first. */
+  #take(data) {
     const fresh = data.filter((/** @type {Execution} */ each) => !this.executionIds.has(each.execId));
     for (const each of fresh) {
       this.executionIds.add(each.execId);

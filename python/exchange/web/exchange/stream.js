@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The WebSocket of this page: one socket, whatever is subscribed, and again after it was lost.
  *
@@ -36,8 +37,13 @@ export class Stream extends Watched {
     this.asked = new Map();
     /** @type {Map<string, Set<(update: Update) => void>>} */
     this.readers = new Map();
-    /** @type {Set<(error: any) => void>} */
+    /** @type {Set<(error: any, channels: string[]) => void>} */
     this.refusals = new Set();
+    /** @type {Map<string, string[]>} Channels that were asked for, by the id of the frame. */
+    this.waiting = new Map();
+    /** The gateway's time as it was last told, and when the connection was last lost. */
+    this.serverTime = "";
+    this.lostAt = "";
     /** @type {WebSocket | null} */
     this.socket = null;
     this.tries = 0;
@@ -116,6 +122,7 @@ export class Stream extends Watched {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}${this.path}`);
     this.socket = socket;
+    this.waiting.clear();
     this.heardAt = performance.now();
     this.#become("connecting");
     socket.onmessage = (event) => socket === this.socket && this.#hear(event.data);
@@ -142,12 +149,20 @@ export class Stream extends Watched {
         this.#ping();
         return;
       case "PONG":
+        this.serverTime = told.serverTime;
         this.roundTrips.push(performance.now() - Number(told.at));
         if (this.roundTrips.length > ROUND_TRIPS) this.roundTrips.shift();
         this.changed();
         return;
       case "ERROR":
-        for (const each of this.refusals) each(told.error);
+        for (const each of this.refusals) each(told.error, this.waiting.get(told.id) ?? []);
+        this.waiting.delete(told.id);
+        return;
+      case "SUBSCRIBED":
+        this.waiting.delete(told.id);
+        return;
+      case "HEARTBEAT":
+        this.serverTime = told.serverTime;
         return;
       default:
     }
@@ -165,6 +180,7 @@ export class Stream extends Watched {
     const wait = most / 2 + (Math.random() * most) / 2;
     this.tries += 1;
     this.reconnects += 1;
+    this.lostAt = this.serverTime;
     this.retryAt = Date.now() + wait;
     this.retry = setTimeout(() => this.#connect(), wait);
     this.#become("lost");
@@ -191,6 +207,7 @@ export class Stream extends Watched {
   #say(op, fields) {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
     this.lastId += 1;
+    if (op === "SUBSCRIBE") this.waiting.set(String(this.lastId), /** @type {any} */ (fields).channels);
     this.socket.send(JSON.stringify({ op, id: String(this.lastId), ...fields }));
   }
 

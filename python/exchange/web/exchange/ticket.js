@@ -1,3 +1,4 @@
+// @ts-check
 /** What is typed into order entry, and the order that it makes. */
 
 import { format, parse } from "./decimal.js";

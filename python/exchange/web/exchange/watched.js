@@ -1,3 +1,4 @@
+// @ts-check
 /** What changes and is watched. */
 
 export class Watched {

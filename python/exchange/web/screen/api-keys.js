@@ -1,3 +1,4 @@
+// @ts-check
 /** Keys of programs: listed, made, revoked. A secret is shown once, and kept nowhere. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
@@ -39,8 +40,8 @@ export class ApiKeys {
                     <td data-label="Name">${each.name}</td>
                     <td data-label="May">${each.scopes.join(", ")}</td>
                     <td data-label="Algorithm">${each.algorithm}</td>
-                    <td data-label="Last used">${each.lastUsedAt ? whenOf(each.lastUsedAt) : html`<span class="dim">never</span>`}</td>
-                    <td class="actions">${each.revoked ? html`<span class="dim">revoked</span>` : html`<button type="button" class="plain small" aria-label="Revoke ${each.name}" @click=${() => this.#revoke(each.keyId, each.name)}>Revoke</button>`}</td>
+                    <td data-label="Last used">${each.usedAt ? whenOf(each.usedAt) : html`<span class="dim">never</span>`}</td>
+                    <td class="actions">${each.status !== "active" ? html`<span class="dim">${each.status}</span>` : html`<button type="button" class="plain small" aria-label="Revoke ${each.name}" @click=${() => this.#revoke(each.keyId, each.name)}>Revoke</button>`}</td>
                   </tr>`)}
               </tbody>
             </table>`
@@ -58,7 +59,7 @@ export class ApiKeys {
         return html`<div class="dialog">
           <h2>Your key</h2>
           <p>This is the only time that the secret is shown.</p>
-          <label class="field"><span>Key</span><input readonly .value=${made.keyId} /></label>
+          <label class="field"><span>Key</span><input readonly .value=${made.key.keyId} /></label>
           <label class="field"><span>Secret</span><input readonly .value=${made.secret} @focus=${(/** @type {any} */ event) => event.target.select()} /></label>
           <div class="actions">
             <button type="button" class="plain" @click=${() => navigator.clipboard?.writeText(made.secret).then(() => this.app.toasts.say("note", "Secret copied"))}>Copy secret</button>

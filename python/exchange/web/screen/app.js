@@ -1,3 +1,4 @@
+// @ts-check
 /** The trading screen: what it knows of the exchange, its panels, and what one asks of another. */
 
 import { Accounts } from "../exchange/accounts.js";
@@ -11,7 +12,7 @@ import { Blotter } from "./blotter.js";
 import { Chart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { Depth } from "./depth.js";
-import { keep, kept } from "./kept.js";
+import { keep, kept } from "../exchange/kept.js";
 import { listenToKeys, showKeys } from "./keyboard.js";
 import { Ladder } from "./ladder.js";
 import { OrderEntry } from "./order-entry.js";
@@ -44,7 +45,9 @@ export class App {
     this.#tabs();
     this.identity.watch(() => this.#who());
     this.stream.watch(() => this.#connected());
-    this.stream.refusals.add((error) => this.toasts.say("bad", "Not subscribed", error.message));
+    this.stream.refusals.add((error, channels) => {
+      if (!channels.includes("mark")) this.toasts.say("bad", `No ${channels.join(", ")}`, error.message);
+    });
     this.orders.filled.add((each) =>
       this.toasts.say("fill", `${each.side === "buy" ? "Bought" : "Sold"} ${each.lastQty} ${each.symbol}`, `at ${each.lastPrice}, fee ${each.fee} ${each.feeAsset}`),
     );
@@ -101,18 +104,20 @@ export class App {
       return;
     }
     if (stream.state !== "live" || !this.identity.session) return;
-    const usable = stream.welcome?.accounts ?? [];
-    this.accounts.usable = usable;
-    if (this.accounts.account === undefined && usable.length) {
-      this.orders.of(usable[0]);
-      this.accounts.show(usable[0]);
-    }
+    this.accounts.usable = this.identity.session.user.accounts;
+    if (this.accounts.account === undefined && this.accounts.usable.length) this.use(this.accounts.usable[0]);
+  }
+
+  /** @param {number} account Whose orders and money are shown, and who trades. */
+  use(account) {
+    this.orders.of(account);
+    this.accounts.show(account);
   }
 
   /** @returns {string} Of who is signed in. */
   get userName() {
     const { session } = this.identity;
-    return session?.user?.userName ?? session?.userName ?? session?.user ?? "";
+    return session?.user.userName ?? "";
   }
 
   /** @param {string} symbol @returns {{ side: string, price: bigint, leaves: bigint }[]} Own orders that rest there. */

@@ -1,3 +1,4 @@
+// @ts-check
 /** What the account has, and its positions. */
 
 import { html } from "../vendor/lit-html/lit-html.js";

@@ -1,3 +1,4 @@
+// @ts-check
 /** What is about the account, in tabs. */
 
 import { html, render } from "../vendor/lit-html/lit-html.js";

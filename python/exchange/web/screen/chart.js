@@ -1,3 +1,4 @@
+// @ts-check
 /** Candles with their volume, and own orders as lines. Prices are numbers here, for they are only drawn. */
 
 import { CandlestickSeries, HistogramSeries, createChart } from "../vendor/lightweight-charts/lightweight-charts.js";
@@ -5,7 +6,7 @@ import { INTERVALS } from "../exchange/market-data.js";
 import { format } from "../exchange/decimal.js";
 import { onceAFrame } from "../exchange/watched.js";
 import { inWords } from "../exchange/gateway.js";
-import { keep, kept } from "./kept.js";
+import { keep, kept } from "../exchange/kept.js";
 import { sideOf } from "./words.js";
 
 /** @typedef {import("./app.js").App} App */

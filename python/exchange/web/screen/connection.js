@@ -1,3 +1,4 @@
+// @ts-check
 /** How the connection is: its state, the round trip, and what was mended. */
 
 import { html, render } from "../vendor/lit-html/lit-html.js";
@@ -33,8 +34,8 @@ export class Connection {
         <span class="state ${stream.state}"><i aria-hidden="true"></i><span role="status">${says}</span></span>
         ${stream.state === "lost" || stream.state === "replaced" ? html`<button type="button" class="plain small" @click=${() => stream.reconnect()}>${stream.state === "lost" ? "Now" : "Use here"}</button>` : ""}
         <span title="Median of the last round trips over the WebSocket">Round trip <b class="number">${trip === null ? "–" : trip < 10 ? trip.toFixed(1) : trip.toFixed(0)}</b> ms</span>
-        <span title="Times that the connection was lost and made again">Reconnects <b class="number">${stream.reconnects}</b></span>
-        <span title="Times that the book did not join and was asked for anew">Gaps mended <b class="number">${stream.gaps}</b></span>
+        <span class="more-figures" title="Times that the connection was lost and made again">Reconnects <b class="number">${stream.reconnects}</b></span>
+        <span class="more-figures" title="Times that the book did not join and was asked for anew">Gaps mended <b class="number">${stream.gaps}</b></span>
       `,
       this.root,
     );

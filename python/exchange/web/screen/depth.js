@@ -1,3 +1,4 @@
+// @ts-check
 /** How much rests up to each price, drawn on a canvas. Numbers here are only drawn. */
 
 import { format, grouped } from "../exchange/decimal.js";

@@ -1,3 +1,4 @@
+// @ts-check
 /** Dialogs: a question before something that is hard to take back, and whatever else is asked for. */
 
 import { html, render } from "../vendor/lit-html/lit-html.js";

@@ -1,3 +1,4 @@
+// @ts-check
 /** What was: orders and executions of the past, a page at a time, newest first. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";

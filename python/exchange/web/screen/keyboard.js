@@ -1,3 +1,4 @@
+// @ts-check
 /** What keys do, and the page that says so. */
 
 import { html } from "../vendor/lit-html/lit-html.js";
@@ -48,9 +49,9 @@ export function listenToKeys(app) {
     does[String(place + 1)] = () => app.market.showInterval(interval);
   });
   document.addEventListener("keydown", (event) => {
-    const target = /** @type {HTMLElement} */ (event.target);
+    const { target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (target.matches("input, select, textarea")) {
+    if (target instanceof HTMLElement && target.matches("input, select, textarea")) {
       if (event.key === "Escape") target.blur();
       return;
     }
@@ -67,6 +68,7 @@ export function showKeys() {
     <div class="dialog">
       <h2>Keys</h2>
       <dl class="keys">${KEYS.map(([keys, says]) => html`<div><dt><kbd>${keys}</kbd></dt><dd>${says}</dd></div>`)}</dl>
+      <p class="dim">TradingView Lightweight Charts™ Copyright (c) 2025 TradingView, Inc. https://www.tradingview.com/</p>
       <div class="actions"><button type="button" class="primary" autofocus @click=${close}>Close</button></div>
     </div>`);
 }

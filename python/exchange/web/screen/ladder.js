@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The order book as a ladder around its spread. Rows are made once for what fits; of the book only what they
  * show is looked at, once a frame, so that 5,000 levels cost as much as fifty.
@@ -6,7 +7,7 @@
 import { format, grouped } from "../exchange/decimal.js";
 import { groupOf } from "../exchange/order-book.js";
 import { onceAFrame } from "../exchange/watched.js";
-import { keep, kept } from "./kept.js";
+import { keep, kept } from "../exchange/kept.js";
 import { fitted } from "./words.js";
 
 /** @typedef {import("./app.js").App} App */

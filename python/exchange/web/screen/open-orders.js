@@ -1,3 +1,4 @@
+// @ts-check
 /** Live orders: cancelled by a button, changed in their row. */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";

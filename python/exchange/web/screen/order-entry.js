@@ -1,3 +1,4 @@
+// @ts-check
 /** Order entry: every type and time in force, and what it costs before it is sent. */
 
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";

@@ -1,3 +1,4 @@
+// @ts-check
 /** Who wants to trade says who they are. */
 
 import { html } from "../vendor/lit-html/lit-html.js";

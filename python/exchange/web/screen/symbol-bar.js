@@ -1,3 +1,4 @@
+// @ts-check
 /** The bar on top: which instrument, its last price and its 24 hours; theme, help, who is signed in. */
 
 import { html, render, nothing } from "../vendor/lit-html/lit-html.js";
@@ -108,7 +109,7 @@ export class SymbolBar {
           : html`<div class="last"></div><dl class="figures"></dl>`}
         <div class="tools">
           <button type="button" class="icon" title="Light or dark (T)" aria-label="Switch between light and dark" @click=${() => this.app.switchTheme()}><span class="half" aria-hidden="true"></span></button>
-          <button type="button" class="icon" title="Keys (?)" aria-label="Keyboard shortcuts" @click=${() => this.app.help()}>?</button>
+          <button type="button" class="icon keys-button" title="Keys (?)" aria-label="Keyboard shortcuts" @click=${() => this.app.help()}>?</button>
           ${identity.session
             ? html`<span class="user" title="Account ${this.app.accounts.account ?? ""}">${this.app.userName}</span>
                 <button type="button" class="plain" @click=${() => this.app.signOut()}>Sign out</button>`

@@ -1,3 +1,4 @@
+// @ts-check
 /** Trades as they happen, newest on top. */
 
 import { grouped } from "../exchange/decimal.js";

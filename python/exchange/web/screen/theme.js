@@ -1,3 +1,4 @@
+// @ts-check
 // Before the page is drawn: a page that was dark stays dark. No module, so that it runs at once.
 {
   let theme = null;

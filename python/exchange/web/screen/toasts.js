@@ -1,3 +1,4 @@
+// @ts-check
 /** Short notes at the edge of the screen, which a screen reader says. */
 
 const STAYS_MS = 6_000;

@@ -1,3 +1,4 @@
+// @ts-check
 /** How things are written on the screen. */
 
 import { html } from "../vendor/lit-html/lit-html.js";
@@ -61,13 +62,13 @@ export function sideOf(side) {
 }
 
 /**
- * A decimal with all its places, the zeros at its end dimmed.
+ * A decimal with all its places; of more than two the zeros at the end are dimmed.
  *
  * @param {string | null | undefined} text
  */
 export function digits(text) {
   if (text === null || text === undefined || text === "") return html`<span class="dim">–</span>`;
-  const found = /^(.*?\.\d\d?)(0+)$/.exec(grouped(text)) ?? /^(.*)(\.0+)$/.exec(grouped(text));
+  const found = /^(.*\.\d{2}\d*?)(0+)$/.exec(grouped(text));
   return found ? html`${found[1]}<span class="dim">${found[2]}</span>` : grouped(text);
 }
 

@@ -1,3 +1,4 @@
+// @ts-check
 /** What this browser keeps of how the page looks; never anything about money or who is signed in. */
 
 /** @param {string} name @returns {string | null} */
