@@ -25,12 +25,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.measure import machine, table
+from exchange.bus.topics import TopicTable
 from exchange.client import Client
 from exchange.observability.process_metrics import usage_of
 from exchange.runtime.registry import Registry
 from exchange.security.sealing import Sealer
 from exchange.security.signing import Signer, hmac_signer, signed_text
 from exchange.services.identity.api_keys import ApiKeys, Wanted
+from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import MIGRATIONS
 from exchange.storage.sql import open_store
 
@@ -153,7 +155,7 @@ def _exchange(data: Path) -> Iterator[tuple[int, str, str]]:
             client.admin.open_account(11, tenant=1)
             client.admin.deposit("USD", "1000000000", account=11)
         with open_store(data / "stores", "identity", MIGRATIONS) as store:
-            keys = ApiKeys(store, Sealer(data / "keys"))
+            keys = ApiKeys(IdentityStore(store, Sealer(data / "keys"), TopicTable("dev")))
             key, secret = keys.create(Wanted(name="bench", tenant=1, scopes=("trade",), accounts=(11,)))
         time.sleep(2.5)  # the gateway looks at its keys once a second
         yield registry.instances("gateway")[0].pid, key.key_id, secret

@@ -306,6 +306,16 @@ class GatewayFault(IntEnum):
     REPLAYED = 9105
     ADDRESS_NOT_ALLOWED = 9106
     SCOPE_MISSING = 9107
+    ORIGIN_NOT_ALLOWED = 9108
+    WRONG_PASSWORD = 9109
+    SESSION_OVER = 9110
+    BAD_TOKEN = 9111
+    TOKEN_EXPIRED = 9112
+    LOGIN_TOO_OFTEN = 9113
+    WEAK_PASSWORD = 9114
+    UNKNOWN_CREDENTIAL = 9115
+    NAME_TAKEN = 9116
+    MORE_THAN_OWN = 9117
     RATE_LIMITED = 9201
     TOO_MANY_CONNECTIONS = 9202
     OVERLOADED = 9203
@@ -352,6 +362,16 @@ _GATEWAY_FAULTS = {
     GatewayFault.REPLAYED: (401, "the nonce was used before"),
     GatewayFault.ADDRESS_NOT_ALLOWED: (403, "the key may not be used from this address"),
     GatewayFault.SCOPE_MISSING: (403, "the key does not have the scope that the route needs"),
+    GatewayFault.ORIGIN_NOT_ALLOWED: (403, "a cookie counts for a write from the gateway's own pages alone"),
+    GatewayFault.WRONG_PASSWORD: (401, "there is no user with that name and that password"),
+    GatewayFault.SESSION_OVER: (401, "the session is over, was revoked, or never was"),
+    GatewayFault.BAD_TOKEN: (401, "the token is none, is by no issuer that counts here, or is for others"),
+    GatewayFault.TOKEN_EXPIRED: (401, "the token's time is over"),
+    GatewayFault.LOGIN_TOO_OFTEN: (429, "too many passwords were wrong: the next one has to wait"),
+    GatewayFault.WEAK_PASSWORD: (422, "the password is too short, too long, or one that is tried first"),
+    GatewayFault.UNKNOWN_CREDENTIAL: (404, "the caller has no key, session or user with that id"),
+    GatewayFault.NAME_TAKEN: (409, "a user or a live key has that name"),
+    GatewayFault.MORE_THAN_OWN: (403, "a key or a user may not do more than who makes it"),
     GatewayFault.RATE_LIMITED: (429, "more requests than the budget allows"),
     GatewayFault.TOO_MANY_CONNECTIONS: (503, "as many connections as may be"),
     GatewayFault.OVERLOADED: (503, "too many requests are under way"),
@@ -364,6 +384,7 @@ _GATEWAY_TRANSIENT = frozenset(
     {
         GatewayFault.REQUEST_TOO_SLOW,
         GatewayFault.CLOCK_OUT_OF_WINDOW,
+        GatewayFault.LOGIN_TOO_OFTEN,
         GatewayFault.RATE_LIMITED,
         GatewayFault.TOO_MANY_CONNECTIONS,
         GatewayFault.OVERLOADED,

@@ -37,7 +37,7 @@ CELLS = [(route, path) for route in ROUTES for path in (route.path, *route.also)
 
 async def served(call: Call) -> Answer:
     """In the place of every handler: it was let through."""
-    return Answer({"account": call.key and call.key.name})
+    return Answer({"account": call.principal and call.principal.name})
 
 
 def app_of(keys: list[ApiKey], routes: tuple[Route, ...], settings: Gateway = LARGE) -> GatewayApp:

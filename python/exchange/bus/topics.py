@@ -129,6 +129,13 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic("risk.alerts", "tenantId", {"risk": 17, "liquidation": 18}, ("notifications", "admin"), _QUARTER),
     Topic("admin.changes", "entityId", {"admin": 19}, SERVICES, _FOREVER),
     Topic("admin.records", "entityId", {"admin": 20}, SERVICES, _FOREVER),
+    Topic(
+        "identity.changes",
+        "entityId",
+        {"identity": 21},
+        ("notifications", "monitoring"),
+        _QUARTER,
+    ),
     *(_dead_letters(number, service) for number, service in enumerate(SERVICES)),
 )
 

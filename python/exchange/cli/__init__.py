@@ -39,6 +39,8 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("doctor", "what this machine lacks for low latency, and how to get it"),
     ("keys", "keys: create, list, show, rotate, revoke, export"),
     ("apikeys", "keys of programs for the gateway: create, list, show, rotate, revoke"),
+    ("users", "people who sign in at the gateway: create, list, show, password, roles, disable"),
+    ("identity", "keys that sign tokens: signing, rotate-signing"),
     ("run", "run one process of an exchange"),
 )
 

@@ -94,7 +94,9 @@ def _keys(settings: Settings) -> Iterator[ApiKeys]:
     tables = import_module("exchange.services.identity.tables").MIGRATIONS
     sealer = import_module("exchange.security.sealing").Sealer(key_store(settings).directory)
     with sql.open_store(host.store_url(settings), "identity", tables) as store:
-        yield import_module("exchange.services.identity.api_keys").ApiKeys(store, sealer)
+        topics = import_module("exchange.bus.topics").TopicTable(settings.events.environment)
+        kept = import_module("exchange.services.identity.store").IdentityStore(store, sealer, topics)
+        yield import_module("exchange.services.identity.api_keys").ApiKeys(kept)
 
 
 def _create(options: argparse.Namespace, settings: Settings) -> int:

@@ -20,6 +20,8 @@ _FILE_BYTES_MAX: Final = 1 << 20
 # What the kernel's socket address holds, less its closing zero.
 _SOCKET_PATH_BYTES_MAX: Final = 107
 _LOG_FORMATS: Final = ("text", "json")
+_PORT_MAX: Final = 65_535
+_TOKEN_ALGORITHMS: Final = ("EdDSA", "ES256", "RS256")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -149,7 +151,7 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
     run = data_directory / "run"
     filled = {
         name: getattr(settings.endpoints, name) or f"ipc://{run / name}.sock"
-        for name in ("orders", "queries", "history", "marketdata", "admin", "settlement")
+        for name in ("orders", "queries", "history", "marketdata", "admin", "settlement", "identity")
     }
     for name, endpoint in filled.items():
         _check_endpoint(endpoint, f"endpoints.{name}", settings, sources)
@@ -168,6 +170,7 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
     _check_telling(settings, refuse)
     _check_prices(settings, refuse)
     _check_limits(settings, refuse)
+    _check_doors(settings, refuse)
     risk = settings.risk
     if risk.approval and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", risk.approval, re.ASCII):
         raise refuse("risk.approval", f"is {risk.approval!r}: expected package.module:function")
@@ -196,6 +199,25 @@ def _check_limits(settings: Settings, refuse: Callable[[str, str], ConfigError])
             "sessions.heartbeat_timeout_ms",
             f"is {sessions.heartbeat_timeout_ms}: expected at least twice sessions.heartbeat_interval_ms",
         )
+
+
+def _check_doors(settings: Settings, refuse: Callable[[str, str], ConfigError]) -> None:
+    """Of the gateway, and of who may come in there."""
+    gateway, identity = settings.gateway, settings.identity
+    if gateway.port + gateway.instances - 1 > _PORT_MAX:
+        raise refuse("gateway.instances", f"is {gateway.instances}: expected ports up to {_PORT_MAX}")
+    for origin in gateway.origins.split():
+        if not re.fullmatch(r"https?://[^\s/?#]+", origin, re.ASCII):
+            raise refuse("gateway.origins", f"has {origin!r}: expected https://host, or with a port")
+    if identity.algorithm not in _TOKEN_ALGORITHMS:
+        expected = ", ".join(_TOKEN_ALGORITHMS)
+        raise refuse("identity.algorithm", f"is {identity.algorithm!r}: expected one of {expected}")
+    if bool(identity.issuer) != bool(identity.jwks):
+        missing = "jwks" if identity.issuer else "issuer"
+        said = "issuer" if identity.issuer else "jwks"
+        raise refuse(f"identity.{said}", f"is said alone: expected identity.{missing} beside it")
+    if not identity.audience:
+        raise refuse("identity.audience", "is empty: expected a word")
 
 
 def _check_prices(settings: Settings, refuse: Callable[[str, str], ConfigError]) -> None:

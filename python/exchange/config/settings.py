@@ -41,6 +41,7 @@ class Endpoints:
     marketdata: str = _setting("", "Market data; `ipc://…`, or `tcp://…` with keys")
     admin: str = _setting("", "Administration; `ipc://…`, or `tcp://…` with keys")
     settlement: str = _setting("", "Settlements of trades; `ipc://…`, or `tcp://…` with keys")
+    identity: str = _setting("", "Identity, of several gateways; `ipc://…`, or `tcp://…` with keys")
     prices: str = _setting(
         "", "HTTP of market data, prices and candles, `host:port`, port 0: a free one; empty: none"
     )
@@ -281,6 +282,16 @@ class Gateway:
         "127.0.0.1", "The address that it listens on; TLS is the business of a proxy before it"
     )
     port: int = _setting(8080, "Its port", 1, 65_535)
+    instances: int = _setting(
+        1,
+        "Gateways beside each other, on this port and those after it; from 2 on with a process `identity`",
+        1,
+        16,
+    )
+    origins: str = _setting(
+        "", "Origins whose pages may write by a cookie, beside the gateway's own, apart by spaces"
+    )
+    demo_user: str = _setting("", "The user whom `POST /v1/sessions/demo` signs in; empty: none")
     connections_max: int = _setting(1_024, "Connections at once", 1, 65_536)
     connections_per_ip_max: int = _setting(256, "Of one address", 1, 65_536)
     body_bytes_max: int = _setting(65_536, "The largest body that is taken", 1_024, 2**20)
@@ -293,6 +304,19 @@ class Gateway:
     ip_per_s: int = _setting(1_000, "Weight a second of one address, signed or not", 1, 1_000_000)
     ip_burst: int = _setting(2_000, "Weight at once of one address", 1, 1_000_000)
     cancel_factor: int = _setting(4, "So many times as large are the budgets that only cancels use", 1, 100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Users, sessions and tokens of the gateway."""
+
+    session_idle_s: int = _setting(1_800, "How long a session may be unused", 1, 2_592_000)
+    session_s: int = _setting(43_200, "How long a session lasts at the latest", 1, 31_536_000)
+    hash_workers: int = _setting(2, "Passwords that are hashed at once; each takes 19 MiB meanwhile", 1, 64)
+    audience: str = _setting("exchange", "`aud` of the tokens that are for this exchange")
+    issuer: str = _setting("", "`iss` of another issuer whose JWTs count; empty: none")
+    jwks: str = _setting("", "Its key set: a file, or an address of HTTP")
+    algorithm: str = _setting("EdDSA", "The algorithm of its tokens: `EdDSA`, `ES256`, `RS256`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,3 +369,4 @@ class Settings:
     admin: Admin = field(default_factory=Admin)
     settlement: Settlement = field(default_factory=Settlement)
     gateway: Gateway = field(default_factory=Gateway)
+    identity: Identity = field(default_factory=Identity)

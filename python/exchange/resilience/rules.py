@@ -86,6 +86,8 @@ EDGES: Final[Mapping[Edge, Rules]] = MappingProxyType(
         Edge("marketdata", "coinbase"): Rules(timeout_s=2.0, try_timeout_s=2.0, ladder_s=(), recovery_s=1.0),
         Edge("client", "coinbase"): Rules(timeout_s=5.0, try_timeout_s=5.0, ladder_s=(), recovery_s=1.0),
         Edge("client", "prices"): Rules(timeout_s=5.0, try_timeout_s=5.0, ladder_s=(), recovery_s=1.0),
+        # A signature counts once, so nothing is asked twice here; what is away is looked for again at once.
+        Edge("gateway", "identity"): Rules(ladder_s=(), timeout_s=5.0, try_timeout_s=5.0, recovery_s=0.25),
         Edge("bench", "replica"): _QUESTIONS,
         Edge("history", "replica"): Rules(timeout_s=2.0, try_timeout_s=2.0),
         # Who asks a cache can do without: a try, which the socket's own time-out cuts.

@@ -18,7 +18,14 @@ from exchange.resilience import Clock
 from exchange.runtime.log import log
 from exchange.runtime.patience import Patience
 from exchange.storage.sql import Store, Transaction
-from exchange.storage.sql.outbox import Outgoing, add_events, outgoing, outgoing_topics, remove_published
+from exchange.storage.sql.outbox import (
+    Outgoing,
+    add_events,
+    go_on_behind,
+    outgoing,
+    outgoing_topics,
+    remove_published,
+)
 
 EPOCH: Final = 1
 """Of all that an outbox publishes: it has one past, which its store keeps."""
@@ -136,6 +143,23 @@ class OutboxPublisher:
         self.close()
         if self.hold.failed(error):
             log("outbox held", level=logging.WARNING, service=self._store.service, why=error)
+
+
+def go_on(store: Store, events: EventLog, topic: str) -> None:
+    """Has events numbered behind those that the log has, where the store was removed to be made anew.
+
+    Args:
+        store: Of the only service that writes the topic.
+        events: The log.
+        topic: Its full name.
+    """
+    end = events.extent(topic).end
+    if not end:
+        return
+    with events.reader(topic, end - 1) as reader:
+        (record,) = reader.read(records_max=1)
+    with store.begin() as tx:
+        go_on_behind(tx, topic, record.batch.last_seq)
 
 
 def _batch(row: Outgoing) -> Batch:

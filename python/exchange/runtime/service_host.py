@@ -146,6 +146,7 @@ class Ground:
         core: The way to the core.
         journal: The way to the journal.
         settings: Of the exchange.
+        audit: Where this process records what is done.
         pages: What this process tells of itself by HTTP.
         consumes: Whether this instance is the one that takes events.
         fail: Ends the process with an error that nothing here can help.
@@ -159,6 +160,7 @@ class Ground:
     policies: Policies
     journal: JournalWay
     settings: Settings
+    audit: ProcessAudit
     pages: Pages
     consumes: Callable[[], bool]
     fail: Callable[[ExchangeError], None]
@@ -230,6 +232,7 @@ class ServiceHost:
                 policies=plan.policies,
                 journal=plan.journal,
                 settings=plan.settings,
+                audit=plan.audit,
                 pages=plan.vitals.pages,
                 consumes=lambda: self.consumer is not None,
                 fail=self._fail,

@@ -10,6 +10,7 @@ from typing import Final
 
 from exchange.errors import ConfigError
 from exchange.security.key_records import KeyStatus
+from exchange.security.principal import Method, Principal
 
 SCOPES: Final = ("read", "trade", "transfer")
 """What a key may do at the gateway: look, orders and cancels, money between accounts of its tenant."""
@@ -36,6 +37,7 @@ class ApiKey:
         revoked_ms: Since when it does not count; None: it does.
         reason: Why it was revoked.
         used_ms: When it was used last, to the minute; None: never.
+        user_id: The user who made it; empty: an operator did.
     """
 
     key_id: str
@@ -52,6 +54,21 @@ class ApiKey:
     revoked_ms: int | None = None
     reason: str = ""
     used_ms: int | None = None
+    user_id: str = ""
+
+    @cached_property
+    def principal(self) -> Principal:
+        """Who asks by it."""
+        return Principal(
+            tenant=self.tenant,
+            subject=self.key_id,
+            name=self.name,
+            method=Method.API_KEY,
+            credential_id=self.key_id,
+            scopes=self.scopes,
+            accounts=self.accounts,
+            expires_ms=self.expires_ms,
+        )
 
     @cached_property
     def networks(self) -> tuple[Network, ...]:

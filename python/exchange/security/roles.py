@@ -24,6 +24,7 @@ class Permission(StrEnum):
     FOLLOW = "follow"  # the journal, snapshots to begin with, the event log
     MATCH = "match"  # what a shard made of the instruments assigned to it
     JUDGE = "judge"  # verdicts on proposed orders
+    IDENTIFY = "identify"  # whose a request at the gateway is, and what its user asks of identity
 
 
 _READ: Final = frozenset({Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS})
@@ -35,13 +36,14 @@ ROLES: Final[Mapping[str, frozenset[Permission]]] = {
     "follow": frozenset({Permission.FOLLOW}),
     "shard": frozenset({Permission.MATCH}),
     "stage": frozenset({Permission.JUDGE}),
+    "door": frozenset({Permission.IDENTIFY}),
     # Whoever reaches a socket in the private directory runs as our own user, who may read every file anyway.
     # No key has it.
     "service": frozenset(Permission),
 }
 LOCAL_ROLE: Final = "service"
 # What they allow is not of one tenant: no key of a tenant's has them.
-OPERATOR_ROLES: Final = frozenset({"admin", "follow", "shard", "stage"})
+OPERATOR_ROLES: Final = frozenset({"admin", "follow", "shard", "stage", "door"})
 OPERATOR_TENANT: Final = "0"
 
 # Our own processes, and what each may do where keys protect the way to others. The rest need no key.
@@ -52,7 +54,7 @@ SERVICE_ACCOUNTS: Final[Mapping[str, frozenset[str]]] = {
     "standby": frozenset({"follow"}),
     "marketdata": frozenset({"read"}),
     "marketquery": frozenset({"read"}),
-    "gateway": frozenset({"trade"}),
+    "gateway": frozenset({"trade", "door"}),
     "history": frozenset({"read"}),
     "admin": frozenset({"admin"}),
     "settlement": frozenset({"admin"}),
@@ -97,6 +99,26 @@ RULES: Final[Mapping[str, Permission]] = {
     "Operator.UpsertProvider": Permission.ADMINISTER,
     "Operator.ListProviders": Permission.ADMINISTER,
     "Operator.Explain": Permission.ADMINISTER,
+    **{
+        f"IdentityService.{name}": Permission.IDENTIFY
+        for name in (
+            "Authenticate",
+            "GetStanding",
+            "OpenSession",
+            "GetSession",
+            "ListSessions",
+            "EndSession",
+            "ChangePassword",
+            "IssueToken",
+            "GetSigningKeys",
+            "ListApiKeys",
+            "CreateApiKey",
+            "RotateApiKey",
+            "RevokeApiKey",
+            "ListUsers",
+            "CreateUser",
+        )
+    },
     "BookService.GetOrderBook": Permission.READ_MARKET,
     "BookService.StreamOrderBook": Permission.READ_MARKET,
     "PriceService.GetMarkPrice": Permission.READ_MARKET,

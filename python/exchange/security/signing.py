@@ -41,7 +41,12 @@ class Signer(Protocol):
 
 def signed_text(timestamp: bytes, nonce: bytes, method: bytes, target: bytes, body: bytes) -> bytes:
     """What is signed."""
-    return b"\n".join((timestamp, nonce, method, target, hashlib.sha256(body).hexdigest().encode("ascii")))
+    return text_to_sign(timestamp, nonce, method, target, hashlib.sha256(body).digest())
+
+
+def text_to_sign(timestamp: bytes, nonce: bytes, method: bytes, target: bytes, body_sha256: bytes) -> bytes:
+    """The same, of a body that is not here."""
+    return b"\n".join((timestamp, nonce, method, target, body_sha256.hex().encode("ascii")))
 
 
 def hmac_signer(secret: str) -> Signer:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from importlib import import_module
@@ -87,6 +86,9 @@ def run_all(settings: Settings) -> int:
     for name in ("accounts", "risk"):
         if getattr(settings, name).process:
             raise ConfigError(f"{name}.process is true: expected false for all in one process")
+    if settings.gateway.instances > 1:
+        many = settings.gateway.instances
+        raise ConfigError(f"gateway.instances is {many}: expected 1 for all in one process")
     configure("all-in-one", settings=settings.log)
     prepare(settings)
     parts = [_Part("replica", lambda part: _replica(settings, part))]
@@ -129,7 +131,7 @@ def _service(settings: Settings, part: _Part) -> None:
 
 def _gateway(settings: Settings, part: _Part) -> None:
     gateway = import_module("exchange.topology.gateway")
-    with gateway.plan_of(settings, time.time_ns() // 1_000_000) as plan:
+    with gateway.plan_of(settings) as plan:
         part.loop(gateway.GatewayHost(plan))
 
 

@@ -1,57 +1,137 @@
-"""The gateway, put together: the keys of identity, the ways into the exchange, HTTP."""
+"""A gateway, put together: the way to identity, the ways into the exchange, HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 
+from exchange.bus.context import new_context
+from exchange.bus.curve import Principal
+from exchange.bus.log.interface import EventLog
+from exchange.bus.rpc import Dispatcher, LocalChannel, RpcClient, SocketChannel
+from exchange.bus.topics import TopicTable
 from exchange.client.place import Place, endpoints_of
 from exchange.config import Settings
 from exchange.errors import ConfigError
-from exchange.runtime.auditing import key_store
+from exchange.resilience import Policies
+from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.runtime.beside_core import keys_beside_core
+from exchange.runtime.consumer import Consumer
+from exchange.runtime.edge_metrics import edge_families
 from exchange.runtime.exits import ExitCode
+from exchange.runtime.publisher import open_log
 from exchange.runtime.service_host import store_url
 from exchange.runtime.vitals import telling
-from exchange.security.sealing import Sealer
-from exchange.services.identity.api_keys import ApiKeys
-from exchange.services.identity.tables import MIGRATIONS
-from exchange.storage.sql import open_store
+from exchange.security.roles import LOCAL_ROLE
+from exchange.storage.directory import DataDirectory
+from exchange.storage.sql import Store, open_store
 
 try:
+    from exchange.services.gateway.identity_link import IdentityWay
     from exchange.services.gateway.serving import GatewayHost, GatewayPlan
+    from exchange.services.identity.service import SPEC as IDENTITY
+    from exchange.services.identity.serving import serve
 except ModuleNotFoundError as error:
     raise ConfigError(f"the gateway needs its extra: pip install 'cmatch[gateway]' ({error})") from error
 
 NAME = "gateway"
+_AUDIT_S = 1.0
 
 
-def main(settings: Settings) -> int:
-    """Runs it until it is told to stop."""
-    began_ms = time.time_ns() // 1_000_000
-    with plan_of(settings, began_ms) as plan:
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """What identity stands on within the only gateway."""
+
+    store: Store
+    event_log: EventLog
+    topics: TopicTable
+    settings: Settings
+    audit: ProcessAudit
+
+
+def main(settings: Settings, number: int = 0) -> int:
+    """Runs one until it is told to stop."""
+    with plan_of(settings, number) as plan:
         asyncio.run(_serve(plan))
     return ExitCode.STOPPED
 
 
+def port_of(settings: Settings, number: int) -> int:
+    """Where an instance listens: the first on the port of the settings, the second, 2, on the next one."""
+    return settings.gateway.port + max(0, number - 1)
+
+
 @contextmanager
-def plan_of(settings: Settings, began_ms: int) -> Iterator[GatewayPlan]:
-    """What it is, with the store of keys open.
+def plan_of(settings: Settings, number: int = 0) -> Iterator[GatewayPlan]:
+    """What one of them is.
 
     Raises:
-        ExchangeError: That cannot be had.
+        ExchangeError: Something that it needs cannot be had.
     """
-    bound = settings.gateway
-    endpoint = f"http://{bound.host}:{bound.port}"
+    alone = settings.gateway.instances == 1
+    name = f"{NAME}-{number}" if number else NAME
+    port, policies = port_of(settings, number), Policies()
+    endpoint = f"http://{settings.gateway.host}:{port}"
+    with telling(settings, name, [NAME, IDENTITY.name] if alone else [NAME], endpoint) as vitals:
+        vitals.tells(families=partial(edge_families, policies))
+        way = partial(_within if alone else _beside, settings, policies)
+        yield GatewayPlan(settings, _place(settings), way, vitals, port)
+
+
+@asynccontextmanager
+async def _beside(settings: Settings, policies: Policies) -> AsyncIterator[IdentityWay]:
+    """Identity is a process of its own, for several gateways."""
+    endpoint, context = settings.endpoints.identity, new_context()
+    keys, server = None, None
+    if endpoint.startswith("tcp://"):
+        keys, server = keys_beside_core(settings, NAME)
+    try:
+        channel = SocketChannel(context, endpoint, keys=keys, server_public=server)
+        async with RpcClient(channel, policies.of(NAME, IDENTITY.name)) as client:
+            yield IdentityWay(client)
+    finally:
+        context.term()
+
+
+@asynccontextmanager
+async def _within(settings: Settings, policies: Policies) -> AsyncIterator[IdentityWay]:
+    """Identity is here, as nobody else needs it: its methods, its outbox, its records."""
+    topics = TopicTable(settings.events.environment)
+    directory = DataDirectory(settings.data_directory)
+    audit = ProcessAudit(directory.audit, IDENTITY.name, key_store(settings).head_signer)
+    stop = threading.Event()
     with (
-        open_store(store_url(settings), "identity", MIGRATIONS) as store,
-        telling(settings, NAME, [NAME, "identity"], endpoint) as vitals,
+        open_log(settings) as events,
+        open_store(store_url(settings), IDENTITY.name, IDENTITY.tables) as store,
+        closing(audit),
+        closing(Consumer(IDENTITY, store, events, topics)) as outbox,
     ):
-        sealer = Sealer(key_store(settings).directory)
-        yield GatewayPlan(settings, _place(settings), ApiKeys(store, sealer), vitals, began_ms)
+        async with serve(_Within(store, events, topics, settings, audit)) as methods:
+            local = Principal(NAME, "0", frozenset({LOCAL_ROLE}))
+            channel = LocalChannel(Dispatcher(methods), local)
+            work = [
+                asyncio.create_task(asyncio.to_thread(outbox.run, stop)),
+                asyncio.create_task(_keep(audit)),
+            ]
+            try:
+                async with RpcClient(channel, policies.of(NAME, IDENTITY.name)) as client:
+                    yield IdentityWay(client, work)
+            finally:
+                stop.set()
+                work[1].cancel()
+                await asyncio.gather(*work, return_exceptions=True)
+
+
+async def _keep(audit: ProcessAudit) -> None:
+    """Signs what is recorded, once a second."""
+    while True:
+        await asyncio.sleep(_AUDIT_S)
+        await asyncio.to_thread(audit.keep_or_say)
 
 
 def _place(settings: Settings) -> Place:

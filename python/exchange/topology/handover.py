@@ -25,7 +25,9 @@ def endpoints_of(settings: Settings) -> dict[str, str]:
     if settings.settlement.enabled:
         endpoints["settlement"] = settings.endpoints.settlement
     if settings.gateway.enabled:
-        endpoints["gateway"] = f"http://{settings.gateway.host}:{settings.gateway.port}"
+        for instance in range(settings.gateway.instances):
+            name = f"gateway-{instance + 1}" if instance else "gateway"
+            endpoints[name] = f"http://{settings.gateway.host}:{settings.gateway.port + instance}"
     if settings.endpoints.metrics:
         endpoints["metrics"] = f"http://{settings.endpoints.metrics}/metrics"
     return endpoints

@@ -91,10 +91,17 @@ def _hosted(
     return ExitCode.STOPPED
 
 
-def gateway(settings: Settings, _number: int = 0) -> int:
-    """The door for programs."""
+def identity(settings: Settings, number: int = 0) -> int:
+    """Says to several gateways who asks; they wait for it, so it has no lower rank than they."""
     keep_off(settings.core.cpu)
-    code: int = import_module("exchange.topology.gateway").main(settings)
+    import_module("exchange.topology.hosted").main("identity", settings, number)
+    return ExitCode.STOPPED
+
+
+def gateway(settings: Settings, number: int = 0) -> int:
+    """A door for programs."""
+    keep_off(settings.core.cpu)
+    code: int = import_module("exchange.topology.gateway").main(settings, number)
     return code
 
 

@@ -63,6 +63,10 @@ def endpoint_of(service: str, settings: Settings, number: int) -> str:
     return endpoint
 
 
+def _gateways(settings: Settings) -> tuple[int, ...]:
+    return (0, *range(2, settings.gateway.instances + 1)) if settings.gateway.enabled else ()
+
+
 def _core_well(settings: Settings, _number: int, pid: int) -> bool:
     statistics = mains.statistics_of(settings)
     try:
@@ -182,13 +186,23 @@ PROCESSES: Final[tuple[Process, ...]] = (
         numbers=lambda settings: (0,) if settings.settlement.enabled else (),
     ),
     Process(
+        "identity",
+        ("identity",),
+        "says to several gateways who asks, keeps users, sessions and keys; of one gateway a part",
+        mains.identity,
+        partial(_well, "identity"),
+        essential=False,
+        numbers=lambda settings: (0,) * (settings.gateway.enabled and settings.gateway.instances > 1),
+    ),
+    Process(
         "gateway",
         ("gateway", "identity"),
         "serves programs over HTTP",
         mains.gateway,
         partial(_well, "gateway"),
         essential=False,
-        numbers=lambda settings: (0,) if settings.gateway.enabled else (),
+        numbers=_gateways,
+        several=True,
     ),
     Process(
         "observe",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exchange.domain.contracts import admin, event_log, execution, marketdata, posttrade, rfq
+from exchange.domain.contracts import admin, event_log, execution, identity, marketdata, posttrade, rfq
 from exchange.domain.contracts.method import Bidirectional, RpcMethod, ServerStreaming, Unary
 
 MARKET_DATA: Final = "MarketDataService"
@@ -109,6 +109,37 @@ LIST_PROVIDERS: Final = Unary(
 )
 EXPLAIN: Final = Unary(OPERATOR, "Explain", admin.ExplainRequest, admin.ExplainReply, idempotent=True)
 
+IDENTITY: Final = "IdentityService"
+AUTHENTICATE: Final = Unary(
+    IDENTITY, "Authenticate", identity.AuthenticateRequest, identity.AuthenticateReply
+)
+GET_STANDING: Final = Unary(
+    IDENTITY, "GetStanding", identity.StandingRequest, identity.StandingReply, idempotent=True
+)
+OPEN_SESSION: Final = Unary(IDENTITY, "OpenSession", identity.OpenSessionRequest, identity.SessionReply)
+GET_SESSION: Final = Unary(IDENTITY, "GetSession", identity.OfSession, identity.SessionReply, idempotent=True)
+LIST_SESSIONS: Final = Unary(
+    IDENTITY, "ListSessions", identity.OfSession, identity.SessionsReply, idempotent=True
+)
+END_SESSION: Final = Unary(IDENTITY, "EndSession", identity.EndSessionRequest, identity.IdentityDone)
+CHANGE_PASSWORD: Final = Unary(
+    IDENTITY, "ChangePassword", identity.ChangePasswordRequest, identity.IdentityDone
+)
+ISSUE_TOKEN: Final = Unary(IDENTITY, "IssueToken", identity.OfSession, identity.TokenReply, idempotent=True)
+GET_SIGNING_KEYS: Final = Unary(
+    IDENTITY, "GetSigningKeys", identity.SigningKeysRequest, identity.SigningKeysReply, idempotent=True
+)
+LIST_API_KEYS: Final = Unary(
+    IDENTITY, "ListApiKeys", identity.OfSession, identity.ApiKeysReply, idempotent=True
+)
+CREATE_API_KEY: Final = Unary(IDENTITY, "CreateApiKey", identity.CreateApiKeyRequest, identity.ApiKeyReply)
+ROTATE_API_KEY: Final = Unary(IDENTITY, "RotateApiKey", identity.RotateApiKeyRequest, identity.ApiKeyReply)
+REVOKE_API_KEY: Final = Unary(IDENTITY, "RevokeApiKey", identity.RevokeApiKeyRequest, identity.ApiKeyReply)
+LIST_USERS: Final = Unary(
+    IDENTITY, "ListUsers", identity.ListUsersRequest, identity.ListUsersReply, idempotent=True
+)
+CREATE_USER: Final = Unary(IDENTITY, "CreateUser", identity.CreateUserRequest, identity.UserReply)
+
 EVENT_LOG: Final = "EventLogService"
 TAIL_EVENTS: Final = ServerStreaming(
     EVENT_LOG, "TailEvents", event_log.TailEventsRequest, event_log.LoggedBatch, idempotent=True
@@ -156,6 +187,27 @@ SERVICES: Final = (
             UPSERT_PROVIDER,
             LIST_PROVIDERS,
             EXPLAIN,
+        ),
+    ),
+    Service(
+        IDENTITY,
+        "identity/identity.capnp",
+        (
+            AUTHENTICATE,
+            GET_STANDING,
+            OPEN_SESSION,
+            GET_SESSION,
+            LIST_SESSIONS,
+            END_SESSION,
+            CHANGE_PASSWORD,
+            ISSUE_TOKEN,
+            GET_SIGNING_KEYS,
+            LIST_API_KEYS,
+            CREATE_API_KEY,
+            ROTATE_API_KEY,
+            REVOKE_API_KEY,
+            LIST_USERS,
+            CREATE_USER,
         ),
     ),
     Service(EVENT_LOG, "eventlog/eventlog.capnp", (TAIL_EVENTS,)),

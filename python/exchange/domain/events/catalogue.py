@@ -16,6 +16,7 @@ from exchange.domain.events.payloads import (
     ChangeRefused,
     DeadLetter,
     FeeScheduleSet,
+    IdentityChanged,
     ProviderSet,
     TenantSet,
     TradeExecuted,
@@ -58,6 +59,7 @@ _LIFECYCLE: Final = "orders.lifecycle"
 _TRADES: Final = "execution.trades"
 _CHANGES: Final = "admin.changes"
 _RECORDS: Final = "admin.records"
+_IDENTITY: Final = "identity.changes"
 DEAD_LETTERS: Final = "dlq"
 """Of the topic of a dead letter: the consumer's service follows, `dlq.settlement`."""
 ANY_SERVICE: Final = "*"
@@ -175,6 +177,25 @@ FEE_SCHEDULE_SET: Final = _record(
     "FeeScheduleSet", FeeScheduleSet, "FeeSchedule", "A fee schedule is there, or is another."
 )
 
+
+def _identity(name: str, entity: str, meaning: str) -> EventType:
+    return EventType(name, 1, IdentityChanged, _IDENTITY, entity, ("identity",), meaning)
+
+
+# Who may come in, as the identity service keeps it.
+IDENTITY_EVENTS: Final[tuple[EventType, ...]] = (
+    _identity("UserCreated", "User", "A user is there."),
+    _identity("UserRolesSet", "User", "A user has other roles, or other accounts."),
+    _identity("UserDisabled", "User", "A user may do nothing more: sessions and keys are revoked."),
+    _identity("PasswordChanged", "User", "A user has another password: sessions are revoked."),
+    _identity("SessionOpened", "Session", "A user signed in."),
+    _identity("SessionRevoked", "Session", "A session was ended before its time."),
+    _identity("ApiKeyCreated", "ApiKey", "A key of a program is there; also in the place of another."),
+    _identity("ApiKeyRevoked", "ApiKey", "A key of a program counts no more."),
+    _identity("SigningKeyCreated", "SigningKey", "Tokens are signed by another key."),
+    _identity("SigningKeyRevoked", "SigningKey", "What a key has signed counts no more."),
+)
+
 CATALOGUE: Final[tuple[EventType, ...]] = (
     *ORDER_EVENTS.values(),
     COMMAND_ANSWERED,
@@ -188,6 +209,7 @@ CATALOGUE: Final[tuple[EventType, ...]] = (
     TENANT_SET,
     PROVIDER_SET,
     FEE_SCHEDULE_SET,
+    *IDENTITY_EVENTS,
 )
 
 

@@ -125,3 +125,16 @@ class FeeScheduleSet:
     record: FeeScheduleRecord = field(default_factory=FeeScheduleRecord)
     actor: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityChanged:
+    """A user, session or key as it is from now on, by whom, and why; no secret of it."""
+
+    subject_id: str = ""
+    name: str = ""
+    user_id: str = ""
+    roles: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    reason: str = ""
+    actor: str = ""

@@ -11,9 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
-from exchange.bus.log.interface import EventLog
 from exchange.bus.rpc import Call
-from exchange.bus.topics import TopicTable
 from exchange.client.ids import is_id
 from exchange.client.instruments import Asset
 from exchange.domain.events import ChangeExplained, Entity, Event, find_event_type
@@ -23,8 +21,7 @@ from exchange.runtime.outbox import Outbox
 from exchange.runtime.service_host import Ground
 from exchange.services.admin import store as rows
 from exchange.services.admin.core_link import CoreLink, Make, actor_of, refusal_of
-from exchange.storage.sql import Store, Transaction
-from exchange.storage.sql.outbox import go_on_behind
+from exchange.storage.sql import Transaction
 
 T = TypeVar("T")
 REASON_BYTES_MAX: Final = 500
@@ -191,18 +188,6 @@ class Desk:
                     RpcStatus.DEADLINE_EXCEEDED, f"command {sequence} was carried out; the log is behind it"
                 )
             await asyncio.sleep(_LOOK_S)
-
-
-def go_on(store: Store, events: EventLog, topics: TopicTable) -> None:
-    """Has records numbered behind those that the log has, where the store was removed to be made anew."""
-    topic = topics.full_name(RECORDS)
-    end = events.extent(topic).end
-    if not end:
-        return
-    with events.reader(topic, end - 1) as reader:
-        (record,) = reader.read(records_max=1)
-    with store.begin() as tx:
-        go_on_behind(tx, topic, record.batch.last_seq)
 
 
 def check_version(wanted: int, there: int) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 from exchange.bus.rpc import serve_unary
 from exchange.domain import contracts as rpc
 from exchange.errors import ServiceUnavailableError
+from exchange.runtime.outbox import go_on
 from exchange.runtime.service_host import Ground
 from exchange.services.admin.core_link import CoreLink
-from exchange.services.admin.desk import Desk, go_on
+from exchange.services.admin.desk import RECORDS, Desk
 from exchange.services.admin.markets import Markets
 from exchange.services.admin.parties import Parties
 from exchange.services.admin.registers import Registers
@@ -23,7 +24,7 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     """The methods, for as long as the block lasts."""
     if ground.core is None:
         raise ServiceUnavailableError("admin has no way to the core")
-    await asyncio.to_thread(go_on, ground.store, ground.event_log, ground.topics)
+    await asyncio.to_thread(go_on, ground.store, ground.event_log, ground.topics.full_name(RECORDS))
     core = CoreLink(ground.core, ground.policies.of("admin", "orders"))
     desk = Desk(ground, core)
     markets, parties, registers = Markets(desk), Parties(desk), Registers(desk)

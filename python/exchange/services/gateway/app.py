@@ -156,15 +156,17 @@ class GatewayApp:
         if self._under_way > _UNDER_WAY_MAX:
             raise Refusal(GatewayFault.OVERLOADED)
         body = await self._body(receive, headers)
-        key = None
+        principal = None
         if route.scope is not Scope.PUBLIC:
             target = scope["raw_path"]
             if scope["query_string"]:
                 target += b"?" + scope["query_string"]
-            key = self._authenticator.key_of(scope["method"], target, headers, body, address)
-            if route.scope not in key.scopes:
+            principal = await self._authenticator.principal_of(
+                scope["method"], target, headers, body, address
+            )
+            if route.scope not in principal.scopes:
                 raise Refusal(GatewayFault.SCOPE_MISSING, details={"needs": str(route.scope)})
-            left = self._limits.of_key(key.key_id, key.tenant, weight, cancels=cancels)
+            left = self._limits.of_key(principal.subject, principal.tenant, weight, cancels=cancels)
         call = Call(
             self._exchange,
             correlation,
@@ -172,8 +174,9 @@ class GatewayApp:
             named,
             _query_of(route, scope["query_string"]),
             _body_of(route, body, headers),
-            key,
+            principal,
             headers.get(NONCE_HEADER.encode("ascii"), b""),
+            address,
         )
         return call, headers_of(left)
 
@@ -211,7 +214,7 @@ class GatewayApp:
         if refusal.retry_after_s is not None:
             headers = (*headers, (b"retry-after", b"%d" % refusal.retry_after_s))
         if refusal.http_status == 401:  # RFC 9110: it names the scheme
-            headers = (*headers, (b"www-authenticate", b"Signature"))
+            headers = (*headers, (b"www-authenticate", b"Signature, Bearer"))
         return Answer(refusal.problem(correlation), refusal.http_status, headers)
 
 

@@ -1,40 +1,29 @@
-"""Who asks: a signature over the request, by a key that counts, within 5 s, once.
+"""Who asks: by a signature's four headers, a Bearer token, or a browser's cookie; identity says whose it is.
 
-What an attacker can make wrong costs nothing that lasts: a key that is not known is looked up in memory,
-and a nonce is remembered only of a request that its key has signed.
+A signature is asked for each time, for its nonce counts once. What a token stands for is remembered for a
+second, so a session that was revoked elsewhere is at its end within that.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import hashlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
-from exchange.errors import ExchangeError, GatewayFault, SecurityFault
-from exchange.runtime.log import log
-from exchange.security.api_keys import ApiKey
-from exchange.security.key_records import KeyStatus
-from exchange.security.signing import (
-    KEY_HEADER,
-    NONCE_HEADER,
-    SIGNATURE_HEADER,
-    TIMESTAMP_HEADER,
-    is_signature,
-    signed_text,
-)
-from exchange.services.gateway.ports import KeySource
+from exchange.domain.contracts.identity import AuthenticateRequest, SignedRequest
+from exchange.errors import GatewayFault
+from exchange.security.principal import Principal
+from exchange.security.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER
+from exchange.services.gateway.browsers import Browsers
 from exchange.services.gateway.refusal import Refusal
 
-WINDOW_MS: Final = 5_000
-"""How much older than the gateway's time a timestamp may be."""
-AHEAD_MS: Final = 1_000
-"""How much later."""
+REMEMBERED_S: Final = 1.0
+_REMEMBERED_MAX: Final = 10_000
 _NONCE_BYTES_MAX: Final = 40
-_REMEMBERED_MAX: Final = 1_000_000
-_POLL_S: Final = 1.0
-_NOTE_USED_MS: Final = 60_000
+_TIMESTAMP_BYTES_MAX: Final = 16
+_TOKEN_BYTES_MAX: Final = 4_096
+_BEARER: Final = b"bearer "
 
 _KEY, _TIME, _NONCE, _SIGNATURE = (
     name.encode("ascii") for name in (KEY_HEADER, TIMESTAMP_HEADER, NONCE_HEADER, SIGNATURE_HEADER)
@@ -42,105 +31,41 @@ _KEY, _TIME, _NONCE, _SIGNATURE = (
 Headers = Mapping[bytes, bytes]
 
 
-class SeenOnce:
-    """Nonces of the last 6 s at least, in two generations. Of one event loop."""
+class Identifies(Protocol):
+    """What says whose a request is: `exchange.services.gateway.identity_link.IdentityLink` is one."""
 
-    def __init__(self) -> None:
-        self._new: set[tuple[str, bytes]] = set()
-        self._old: set[tuple[str, bytes]] = set()
-        self._turned_ms = 0
-
-    def note(self, key_id: str, nonce: bytes, now_ms: int) -> bool:
-        """Remember it; whether it is new.
-
-        Raises:
-            Refusal: OVERLOADED: no more can be remembered, so nothing is taken.
-        """
-        if now_ms - self._turned_ms >= WINDOW_MS + AHEAD_MS:
-            # After two turns without anybody the older generation is of no use either.
-            gap = now_ms - self._turned_ms >= 2 * (WINDOW_MS + AHEAD_MS)
-            self._old, self._new = (set() if gap else self._new), set()
-            self._turned_ms = now_ms
-        said = (key_id, nonce)
-        if said in self._new or said in self._old:
-            return False
-        if len(self._new) >= _REMEMBERED_MAX:
-            raise Refusal(GatewayFault.OVERLOADED)
-        self._new.add(said)
-        return True
-
-
-class Keyring:
-    """The keys, in memory; looked at anew within a second of a change.
-
-    Args:
-        source: Where they are.
-    """
-
-    def __init__(self, source: KeySource) -> None:
-        self._source = source
-        self._keys: dict[str, ApiKey] = {}
-        self._revision = -1
-        self._used: set[str] = set()
-        self._noted_ms = 0
-
-    def find(self, key_id: str) -> ApiKey | None:
-        """The key of an id, whether it counts or not."""
-        return self._keys.get(key_id)
-
-    def used(self, key_id: str) -> None:
-        """It was used, which is written down once a minute."""
-        self._used.add(key_id)
-
-    def look(self) -> None:
-        """Read the keys where they changed. Waits for the store.
-
-        Raises:
-            ExchangeError: The store cannot be had; the keys stay what they were.
-        """
-        revision = self._source.revision
-        if revision != self._revision:
-            self._keys = {key.key_id: key for key in self._source.all()}
-            self._revision = revision
-        now_ms = time.time_ns() // 1_000_000
-        if self._used and now_ms - self._noted_ms >= _NOTE_USED_MS:
-            used, self._used = self._used, set()
-            self._source.note_used(used, now_ms)
-            self._noted_ms = now_ms
-
-    async def keep(self) -> None:
-        """Look once a second, for ever."""
-        while True:
-            await asyncio.sleep(_POLL_S)
-            try:
-                await asyncio.to_thread(self.look)
-            except ExchangeError as error:
-                log("keys cannot be read", level=logging.ERROR, reason=error)
+    async def principal(self, request: AuthenticateRequest) -> Principal:
+        """Whose it is, or a Refusal."""
+        ...
 
 
 class Authenticator:
-    """Says whose a request is.
+    """Says who asks. Of one event loop.
 
     Args:
-        keyring: The keys.
-        began_ms: When this process began, Unix time. Nonces are remembered by a process, so what an earlier
-            one may have taken is refused: a timestamp up to `AHEAD_MS` after that.
+        identity: Says whose a credential is.
+        browsers: Cookies and origins.
+        now_s: A steady clock.
         now_ms: Unix time.
     """
 
     def __init__(
         self,
-        keyring: Keyring,
-        began_ms: int,
+        identity: Identifies,
+        browsers: Browsers,
+        now_s: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        self._keyring = keyring
-        self._earliest_ms = began_ms + AHEAD_MS
+        self._identity = identity
+        self._browsers = browsers
+        self._now_s = now_s
         self._now_ms = now_ms
-        self._seen = SeenOnce()
+        self._remembered: dict[bytes, tuple[Principal, float]] = {}
 
-    def key_of(self, method: str, target: bytes, headers: Headers, body: bytes, address: str) -> ApiKey:
-        """The key that signed a request.
+    async def principal_of(
+        self, method: str, target: bytes, headers: Headers, body: bytes, address: str
+    ) -> Principal:
+        """Who sent a request.
 
         Args:
             method: In capitals.
@@ -150,49 +75,92 @@ class Authenticator:
             address: Where it came from.
 
         Raises:
-            Refusal: It is nobody's, or not to be taken from there.
+            Refusal: Nobody that may.
         """
-        now_ms = self._now_ms()
-        key, timestamp, nonce, signature = self._said(headers)
-        if not key.may_come_from(address):
-            raise Refusal(GatewayFault.ADDRESS_NOT_ALLOWED)
-        status = key.status(now_ms)
-        if status is KeyStatus.REVOKED:
-            raise Refusal(SecurityFault.KEY_REVOKED)
-        if status is KeyStatus.EXPIRED:
-            raise Refusal(SecurityFault.KEY_EXPIRED)
-        said_ms = int(timestamp)
-        if not max(now_ms - WINDOW_MS, self._earliest_ms) <= said_ms <= now_ms + AHEAD_MS:
-            raise Refusal(GatewayFault.CLOCK_OUT_OF_WINDOW, details={"serverTimeMs": now_ms})
-        text = signed_text(timestamp, nonce, method.encode("ascii"), target, body)
-        if not is_signature(key.algorithm, key.verifier, text, signature):
-            raise Refusal(GatewayFault.WRONG_SIGNATURE)
-        if not self._seen.note(key.key_id, nonce, now_ms):
-            raise Refusal(GatewayFault.REPLAYED)
-        self._keyring.used(key.key_id)
-        return key
-
-    def _said(self, headers: Headers) -> tuple[ApiKey, bytes, bytes, bytes]:
-        """What the four headers say."""
-        try:
-            key_id, timestamp = headers[_KEY], headers[_TIME]
-            nonce, signature = headers[_NONCE], headers[_SIGNATURE]
-        except KeyError as error:
-            missing = error.args[0].decode("ascii")
-            raise Refusal(GatewayFault.NO_CREDENTIAL, f"the header {missing} is missing") from None
-        if not (timestamp.isdigit() and len(timestamp) <= 16):
-            raise Refusal(GatewayFault.MALFORMED_CREDENTIAL, f"{TIMESTAMP_HEADER} is no number of ms")
-        if not (
-            0 < len(nonce) <= _NONCE_BYTES_MAX and nonce.isascii() and nonce.decode("ascii").isprintable()
-        ):
-            raise Refusal(GatewayFault.MALFORMED_CREDENTIAL, f"{NONCE_HEADER} is not 1 to 40 characters")
-        try:
-            proof = bytes.fromhex(signature.decode("ascii"))
-        except ValueError:
+        is_signed = _KEY in headers or _SIGNATURE in headers
+        bearer = headers.get(b"authorization")
+        if is_signed and bearer is not None:
+            raise Refusal(GatewayFault.MALFORMED_CREDENTIAL, "a request is signed, or has a token")
+        if is_signed:
+            signed = _signed(method, target, headers, body)
+            return await self._identity.principal(AuthenticateRequest(signed=signed, address=address))
+        if bearer is not None:
+            return await self.of_token(_token_of(bearer), address)
+        token = self._browsers.token(headers)
+        if not token:
             raise Refusal(
-                GatewayFault.MALFORMED_CREDENTIAL, f"{SIGNATURE_HEADER} is no hexadecimal"
-            ) from None
-        key = self._keyring.find(key_id.decode("latin-1"))
-        if key is None:
-            raise Refusal(SecurityFault.UNKNOWN_KEY)
-        return key, timestamp, nonce, proof
+                GatewayFault.NO_CREDENTIAL, f"the header {KEY_HEADER} is missing, and there is no token"
+            )
+        self._browsers.check_write(method, headers)
+        return await self.of_token(token, address)
+
+    async def of_handshake(self, headers: Headers, address: str) -> Principal | None:
+        """Who opens a stream, by a Bearer token or a cookie; None: nobody says so yet.
+
+        A cookie counts from the gateway's own pages alone: a stream is as good as a write.
+
+        Raises:
+            Refusal: Nobody that may.
+        """
+        if (bearer := headers.get(b"authorization")) is not None:
+            return await self.of_token(_token_of(bearer), address)
+        if not (token := self._browsers.token(headers)):
+            return None
+        self._browsers.check_write("CONNECT", headers)
+        return await self.of_token(token, address)
+
+    async def of_token(self, token: str, address: str) -> Principal:
+        """Whose a token is: of a session, or a JWT.
+
+        Raises:
+            Refusal: SESSION_OVER, BAD_TOKEN, TOKEN_EXPIRED.
+        """
+        name = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        found = self._remembered.get(name)
+        if found is not None and self._now_s() < found[1] and found[0].counts(self._now_ms()):
+            return found[0]
+        principal = await self._identity.principal(AuthenticateRequest(token=token, address=address))
+        if len(self._remembered) >= _REMEMBERED_MAX:
+            self._remembered.clear()
+        self._remembered[name] = (principal, self._now_s() + REMEMBERED_S)
+        return principal
+
+    def forget(self) -> None:
+        """Something ended here: what is remembered is asked for again."""
+        self._remembered.clear()
+
+
+def _token_of(header: bytes) -> str:
+    if not header.lower().startswith(_BEARER) or len(header) > _TOKEN_BYTES_MAX:
+        raise Refusal(GatewayFault.MALFORMED_CREDENTIAL, "authorization is not Bearer and a token")
+    token = header[len(_BEARER) :].strip()
+    if not token.isascii() or not token:
+        raise Refusal(GatewayFault.MALFORMED_CREDENTIAL, "authorization is not Bearer and a token")
+    return token.decode("ascii")
+
+
+def _signed(method: str, target: bytes, headers: Headers, body: bytes) -> SignedRequest:
+    """What the four headers say."""
+    try:
+        key_id, timestamp = headers[_KEY], headers[_TIME]
+        nonce, signature = headers[_NONCE], headers[_SIGNATURE]
+    except KeyError as error:
+        missing = error.args[0].decode("ascii")
+        raise Refusal(GatewayFault.NO_CREDENTIAL, f"the header {missing} is missing") from None
+    if not (timestamp.isdigit() and len(timestamp) <= _TIMESTAMP_BYTES_MAX):
+        raise Refusal(GatewayFault.MALFORMED_CREDENTIAL, f"{TIMESTAMP_HEADER} is no number of ms")
+    if not (0 < len(nonce) <= _NONCE_BYTES_MAX and nonce.isascii() and nonce.decode("ascii").isprintable()):
+        raise Refusal(GatewayFault.MALFORMED_CREDENTIAL, f"{NONCE_HEADER} is not 1 to 40 characters")
+    try:
+        proof = bytes.fromhex(signature.decode("ascii"))
+    except ValueError:
+        raise Refusal(GatewayFault.MALFORMED_CREDENTIAL, f"{SIGNATURE_HEADER} is no hexadecimal") from None
+    return SignedRequest(
+        key_id=key_id.decode("latin-1"),
+        timestamp=timestamp,
+        nonce=nonce,
+        method=method,
+        target=target,
+        body_sha256=hashlib.sha256(body).digest(),
+        signature=proof,
+    )

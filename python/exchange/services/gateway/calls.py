@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,9 +15,13 @@ from exchange.client.instruments import Instrument
 from exchange.client.rest.models import NoQuery
 from exchange.domain.enums import RejectCode
 from exchange.errors import GatewayFault
-from exchange.security.api_keys import ApiKey
+from exchange.security.principal import Principal
+from exchange.services.gateway.authentication import Authenticator
+from exchange.services.gateway.browsers import Browsers
+from exchange.services.gateway.identity_link import IdentityLink
 from exchange.services.gateway.known import Known
 from exchange.services.gateway.refusal import Refusal
+from exchange.services.gateway.standing import Standing
 from exchange.services.gateway.upstream import Trader, Upstream
 
 IDEMPOTENCY_HEADER: Final = b"idempotency-key"
@@ -24,12 +29,16 @@ _KEY_BYTES_MAX: Final = 128
 
 
 class Scope(StrEnum):
-    """What a route needs: nobody's signature, or a key with a scope."""
+    """What a route needs: nobody's credential, or one with a scope. Keys have the first three at most."""
 
     PUBLIC = "public"
     READ = "read"
     TRADE = "trade"
     TRANSFER = "transfer"
+    SESSION = "session"
+    KEYS = "keys"
+    OPERATE = "operate"
+    ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +55,32 @@ class Keeps:
 
 
 @dataclass(frozen=True, slots=True)
+class Doors:
+    """How one comes in.
+
+    Args:
+        identity: Knows users, sessions and keys.
+        authenticator: Says whose a request is.
+        browsers: Cookies and origins.
+        standing: Says when who came in counts no more.
+        has_demo: Whether there is a user for demos.
+    """
+
+    identity: IdentityLink
+    authenticator: Authenticator
+    browsers: Browsers
+    standing: Standing
+    has_demo: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """What handlers answer from."""
 
     upstream: Upstream
     known: Known
     keeps: Keeps
+    doors: Doors
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +112,9 @@ class Call:
         headers: By lower-case name.
         path: What the path names, by the table's words.
         query, body: Of the route's types.
-        key: Who asks; None where the route is public.
-        nonce: Of the signature.
+        principal: Who asks; None where the route is public.
+        nonce: Of the signature; empty where the request has none.
+        address: Where it came from.
     """
 
     exchange: Exchange
@@ -93,32 +123,33 @@ class Call:
     path: Mapping[str, str]
     query: Any
     body: Any
-    key: ApiKey | None = None
+    principal: Principal | None = None
     nonce: bytes = b""
+    address: str = ""
 
     @property
-    def owner(self) -> ApiKey:
+    def owner(self) -> Principal:
         """Who asks.
 
         Raises:
             Refusal: NO_CREDENTIAL: nobody does.
         """
-        if self.key is None:
+        if self.principal is None:
             raise Refusal(GatewayFault.NO_CREDENTIAL)
-        return self.key
+        return self.principal
 
     def account(self, wanted: int | None) -> int:
         """The account that is meant.
 
         Raises:
-            Refusal: ACCOUNT_NEEDED; UNKNOWN_ACCOUNT: the key may not use it, or there is none.
+            Refusal: ACCOUNT_NEEDED; UNKNOWN_ACCOUNT: the caller may not use it, or there is none.
         """
-        allowed = self.owner.accounts
+        owner = self.owner
         if wanted is None:
-            if len(allowed) != 1:
+            if len(owner.accounts) != 1:
                 raise Refusal(GatewayFault.ACCOUNT_NEEDED)
-            return allowed[0]
-        if allowed and wanted not in allowed:
+            return owner.accounts[0]
+        if not owner.may_use(wanted):
             raise Refusal(RejectCode.UNKNOWN_ACCOUNT, details={"account": wanted})
         return wanted
 
@@ -141,7 +172,8 @@ class Call:
     def request_id(self, said: str | None) -> str:
         """The client order id of a request: as said, by Idempotency-Key, or of this very signature.
 
-        The last makes a request that somebody sends again, to another gateway, the same one for the core.
+        The last makes a request that somebody sends again, to another gateway, the same one for the core. A
+        request by a session has no signature: it is named by chance.
 
         Raises:
             Refusal: BAD_CLIENT_ORDER_ID.
@@ -154,7 +186,7 @@ class Call:
         owner = self.owner
         if key is not None:
             return f"i-{_digest(str(owner.tenant).encode(), key)}"
-        return f"r-{_digest(owner.key_id.encode(), self.nonce)}"
+        return f"r-{_digest(owner.subject.encode(), self.nonce or secrets.token_bytes(16))}"
 
     def idempotency_key(self) -> bytes | None:
         """The header Idempotency-Key; None where there is none.

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from exchange.client.rest import models as m
-from exchange.services.gateway import accounts, market, orders, past
+from exchange.services.gateway import accounts, credentials, market, orders, past, sessions
 from exchange.services.gateway.calls import Route, Scope
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -130,6 +130,8 @@ ROUTES: Final[tuple[Route, ...]] = (
         method="GET", path="/v1/status", handler=market.status, scope=Scope.PUBLIC, weight=2,
         does="How the exchange is", answers=m.Status, tag="Exchange",
     ),
+    *sessions.ROUTES,
+    *credentials.ROUTES,
 )  # fmt: skip
 """Every route there is, beside the pages of `exchange.services.gateway.pages`."""
 

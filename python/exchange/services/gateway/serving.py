@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,15 +19,17 @@ from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.log import log
 from exchange.runtime.vitals import Vitals
 from exchange.services.gateway.app import GatewayApp
-from exchange.services.gateway.authentication import Authenticator, Keyring
-from exchange.services.gateway.calls import Exchange, Keeps
+from exchange.services.gateway.authentication import Authenticator
+from exchange.services.gateway.browsers import Browsers
+from exchange.services.gateway.calls import Doors, Exchange, Keeps
 from exchange.services.gateway.counting import Counted
+from exchange.services.gateway.identity_link import IdentityLink, IdentityWay
 from exchange.services.gateway.known import Known
 from exchange.services.gateway.limits import Limits
 from exchange.services.gateway.pages import pages
-from exchange.services.gateway.ports import KeySource
 from exchange.services.gateway.routes import ROUTES, Routing
 from exchange.services.gateway.server import Connections, http_server
+from exchange.services.gateway.standing import Standing
 from exchange.services.gateway.static import screens
 from exchange.services.gateway.upstream import Route, Upstream
 from exchange.storage.directory import DataDirectory
@@ -43,16 +46,16 @@ class GatewayPlan:
     Args:
         settings: Of the exchange.
         place: Where that is.
-        keys: Those of programs.
+        identity: The way to identity, for as long as the block lasts.
         vitals: Of this process.
-        began_ms: When it began, Unix time.
+        port: Where it listens.
     """
 
     settings: Settings
     place: Place
-    keys: KeySource
+    identity: Callable[[], AbstractAsyncContextManager[IdentityWay]]
     vitals: Vitals
-    began_ms: int
+    port: int
 
 
 class GatewayHost:
@@ -73,12 +76,16 @@ class GatewayHost:
 
         Raises:
             ConfigError: Its address cannot be listened on.
-            ExchangeError: The keys cannot be read.
+            ExchangeError: Identity cannot be had.
         """
+        async with self._plan.identity() as way:
+            await self._serve(way)
+
+    async def _serve(self, way: IdentityWay) -> None:
         plan, settings = self._plan, self._plan.settings
         bound = settings.gateway
-        keyring = Keyring(plan.keys)
-        await asyncio.to_thread(keyring.look)
+        identity, browsers = IdentityLink(way.client), Browsers(bound)
+        authenticator, standing = Authenticator(identity, browsers), Standing(identity)
         upstream = self._upstream = Upstream(
             Route(
                 plan.place,
@@ -92,6 +99,7 @@ class GatewayHost:
             upstream,
             Known(upstream.directory, lambda: upstream.ask(questions.instruments())),
             Keeps(settings.history.enabled, settings.market_data.enabled),
+            Doors(identity, authenticator, browsers, standing, bool(bound.demo_user)),
         )
         connections = Connections(bound)
         counted = Counted(lambda: (connections.count, connections.turned_away), lambda: upstream.sessions)
@@ -99,7 +107,7 @@ class GatewayHost:
             exchange,
             bound,
             Routing((*ROUTES, *pages(), *screens())),
-            Authenticator(keyring, plan.began_ms),
+            authenticator,
             Limits(bound, time.monotonic_ns),
             counted,
         )
@@ -107,10 +115,8 @@ class GatewayHost:
         server = http_server(app, connections)
         with self._listening() as listener:
             self.port = listener.getsockname()[1]
-            chores = [
-                asyncio.create_task(work)
-                for work in (keyring.keep(), exchange.known.keep(), self._tell(counted))
-            ]
+            kept = (standing.keep(), exchange.known.keep(), self._tell(counted))
+            chores = [*way.work, *(asyncio.create_task(work) for work in kept)]
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             stop = asyncio.create_task(self._stop.wait())
             log("gateway ready", endpoint=f"http://{bound.host}:{self.port}")
@@ -131,17 +137,17 @@ class GatewayHost:
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[socket.socket]:
-        bound = self._plan.settings.gateway
-        family = socket.AF_INET6 if ":" in bound.host else socket.AF_INET
+        host, port = self._plan.settings.gateway.host, self._plan.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # The protocol is named, for asyncio switches Nagle's delay off only where it is: 40 ms an answer.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((bound.host, bound.port))
+            listener.bind((host, port))
             listener.listen(_BACKLOG)
         except OSError as error:
             listener.close()
-            raise ConfigError(f"gateway {bound.host}:{bound.port} cannot be had: {error.strerror}") from None
+            raise ConfigError(f"gateway {host}:{port} cannot be had: {error.strerror}") from None
         with listener:
             yield listener
 

@@ -1,1 +1,1 @@
-"""Identity: the API keys of users and programs, in SQL."""
+"""Identity: users, sessions, tokens and API keys, in SQL; and whose a request at the gateway is."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,12 +11,12 @@ from sqlalchemy import insert, select, update
 
 from exchange.errors import ConfigError, SecurityError, SecurityFault
 from exchange.security.api_keys import ApiKey, checked_addresses, checked_scopes, new_api_key_id
-from exchange.security.sealing import Sealer
 from exchange.security.signing import ALGORITHMS, HMAC_SHA256, SECRET_BYTES, is_public_key, new_ed25519
-from exchange.services.identity.tables import API_KEYS, REVISION
-from exchange.storage.sql import Store, Transaction
+from exchange.security.user_roles import delegable
+from exchange.services.identity.store import OPERATOR, Change, IdentityStore
+from exchange.services.identity.tables import API_KEYS, USERS
+from exchange.storage.sql import Transaction
 
-_NS_A_MS: Final = 1_000_000
 _NAME_MAX: Final = 40
 
 
@@ -34,6 +33,7 @@ class Wanted:
         accounts: Those that it may use; empty: all of the tenant's.
         addresses: Networks that it may be used from; empty: any.
         expires_ms: Until when, Unix time; None: for ever.
+        user_id: The user who makes it, and more than whom it never may; empty: an operator.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Wanted:
     accounts: tuple[int, ...] = ()
     addresses: tuple[str, ...] = ()
     expires_ms: int | None = None
+    user_id: str = ""
 
 
 class ApiKeys:
@@ -51,36 +52,30 @@ class ApiKeys:
 
     Args:
         store: Of the service identity.
-        sealer: Seals secrets.
-        now_ms: Unix time.
     """
 
-    def __init__(
-        self, store: Store, sealer: Sealer, now_ms: Callable[[], int] = lambda: time.time_ns() // _NS_A_MS
-    ) -> None:
+    def __init__(self, store: IdentityStore) -> None:
         self._store = store
-        self._sealer = sealer
-        self.now_ms = now_ms
+        self._sealer = store.sealer
+        self.now_ms = store.now_ms
 
     @property
     def revision(self) -> int:
-        """Grows with every change of a key.
+        """See `IdentityStore`."""
+        return self._store.revision
 
-        Raises:
-            StoreUnavailable: The store cannot be had.
-        """
-        with self._store.read() as tx:
-            return int(tx.execute(select(REVISION.c.number)).scalar_one())
-
-    def all(self) -> list[ApiKey]:
-        """All keys, the oldest first.
+    def all(self, user_id: str | None = None) -> list[ApiKey]:
+        """All keys, or those of a user, the oldest first. A key may at most what its user may now.
 
         Raises:
             StoreUnavailable: The store cannot be had.
             SecurityError: A secret was sealed by another key than this store's.
         """
+        wanted = _KEYS.order_by(API_KEYS.c.created_ms, API_KEYS.c.key_id)
+        if user_id is not None:
+            wanted = wanted.where(API_KEYS.c.user_id == user_id)
         with self._store.read() as tx:
-            rows = tx.execute(select(API_KEYS).order_by(API_KEYS.c.created_ms, API_KEYS.c.key_id)).all()
+            rows = tx.execute(wanted).all()
         return [self._key(row) for row in rows]
 
     def find(self, key_id: str) -> ApiKey:
@@ -92,7 +87,7 @@ class ApiKeys:
         with self._store.read() as tx:
             return self._found(tx, key_id)
 
-    def create(self, wanted: Wanted) -> tuple[ApiKey, str]:
+    def create(self, wanted: Wanted, actor: str = OPERATOR) -> tuple[ApiKey, str]:
         """Makes a key; with the text that its owner signs with, in hexadecimal, which is shown this once.
 
         It is empty where the owner keeps the private half.
@@ -121,10 +116,11 @@ class ApiKeys:
             addresses=checked_addresses(wanted.addresses),
             created_ms=self.now_ms(),
             expires_ms=wanted.expires_ms,
+            user_id=wanted.user_id,
         )
-        with self._store.begin() as tx:
-            rows = tx.execute(
-                select(API_KEYS).where(API_KEYS.c.tenant == key.tenant, API_KEYS.c.name == key.name)
+        with self._store.change() as change:
+            rows = change.tx.execute(
+                _KEYS.where(API_KEYS.c.tenant == key.tenant, API_KEYS.c.name == key.name)
             ).all()
             for other in map(self._key, rows):
                 if other.status(self.now_ms()) in {"live", "retiring"}:
@@ -132,17 +128,17 @@ class ApiKeys:
                         f"{other.key_id} is {key.name}'s already: rotate it, or revoke it first",
                         SecurityFault.KEY_EXISTS,
                     )
-            self._add(tx, key)
+            self._add(change, key, actor)
         return key, secret
 
-    def rotate(self, key_id: str, public: str = "") -> tuple[ApiKey, str]:
+    def rotate(self, key_id: str, public: str = "", actor: str = OPERATOR) -> tuple[ApiKey, str]:
         """Makes a key that takes another's place; both count until the old one is revoked or expires.
 
         Raises:
             SecurityError: UNKNOWN_KEY; KEY_REVOKED; KEY_EXISTS: it was replaced already.
         """
-        with self._store.begin() as tx:
-            old = self._found(tx, key_id)
+        with self._store.change() as change:
+            old = self._found(change.tx, key_id)
             if old.revoked_ms is not None:
                 raise SecurityError(f"{key_id} was revoked", SecurityFault.KEY_REVOKED)
             if old.replaced_by:
@@ -158,25 +154,24 @@ class ApiKeys:
                 expires_ms=None,
                 used_ms=None,
             )
-            self._add(tx, new)
-            tx.execute(update(API_KEYS).where(API_KEYS.c.key_id == key_id).values(replaced_by=new.key_id))
+            self._add(change, new, actor, reason=f"in the place of {key_id}")
+            change.tx.execute(
+                update(API_KEYS).where(API_KEYS.c.key_id == key_id).values(replaced_by=new.key_id)
+            )
         return new, secret
 
-    def revoke(self, key_id: str, reason: str) -> ApiKey:
+    def revoke(self, key_id: str, reason: str, actor: str = OPERATOR) -> ApiKey:
         """Has a key count no more. Its secret is removed; what is known of it stays.
 
         Raises:
             SecurityError: UNKNOWN_KEY; KEY_REVOKED: it is already.
         """
-        with self._store.begin() as tx:
-            old = self._found(tx, key_id)
+        with self._store.change() as change:
+            old = self._found(change.tx, key_id)
             if old.revoked_ms is not None:
                 raise SecurityError(f"{key_id} was revoked already", SecurityFault.KEY_REVOKED)
-            now_ms = self.now_ms()
-            values = {"revoked_ms": now_ms, "reason": reason, "verifier": b""}
-            tx.execute(update(API_KEYS).where(API_KEYS.c.key_id == key_id).values(values))
-            _changed(tx)
-        return replace(old, revoked_ms=now_ms, reason=reason, verifier=b"")
+            end_key(change, old, reason, actor)
+        return replace(old, revoked_ms=change.now_ms, reason=reason, verifier=b"")
 
     def note_used(self, key_ids: Iterable[str], used_ms: int) -> None:
         """Writes down that keys were used."""
@@ -186,14 +181,14 @@ class ApiKeys:
                 tx.execute(update(API_KEYS).where(API_KEYS.c.key_id.in_(wanted)).values(used_ms=used_ms))
 
     def _found(self, tx: Transaction, key_id: str) -> ApiKey:
-        row = tx.execute(select(API_KEYS).where(API_KEYS.c.key_id == key_id)).one_or_none()
+        row = tx.execute(_KEYS.where(API_KEYS.c.key_id == key_id)).one_or_none()
         if row is None:
             raise SecurityError(f"there is no key {key_id}", SecurityFault.UNKNOWN_KEY)
         return self._key(row)
 
-    def _add(self, tx: Transaction, key: ApiKey) -> None:
+    def _add(self, change: Change, key: ApiKey, actor: str, reason: str = "") -> None:
         is_secret = key.algorithm == HMAC_SHA256
-        tx.execute(
+        change.tx.execute(
             insert(API_KEYS).values(
                 key_id=key.key_id,
                 name=key.name,
@@ -207,22 +202,33 @@ class ApiKeys:
                 expires_ms=key.expires_ms,
                 replaced_by="",
                 reason="",
+                user_id=key.user_id,
             )
         )
-        _changed(tx)
+        change.tell(
+            "ApiKeyCreated",
+            key.key_id,
+            key.tenant,
+            of=key.name,
+            user_id=key.user_id,
+            scopes=key.scopes,
+            reason=reason,
+            actor=actor,
+        )
 
     def _key(self, row: Any) -> ApiKey:
         verifier = bytes(row.verifier)
         if verifier and row.algorithm == HMAC_SHA256:
             verifier = self._sealer.open(verifier, row.key_id)
+        scopes, accounts = _narrowed(row)
         return ApiKey(
             key_id=row.key_id,
             name=row.name,
             tenant=int(row.tenant),
             algorithm=row.algorithm,
             verifier=verifier,
-            scopes=frozenset(row.scopes.split()),
-            accounts=tuple(map(int, row.accounts.split())),
+            scopes=scopes,
+            accounts=accounts,
             addresses=tuple(row.addresses.split()),
             created_ms=int(row.created_ms),
             expires_ms=row.expires_ms,
@@ -230,6 +236,7 @@ class ApiKeys:
             revoked_ms=row.revoked_ms,
             reason=row.reason,
             used_ms=row.used_ms,
+            user_id=row.user_id,
         )
 
 
@@ -250,5 +257,34 @@ def _pair(algorithm: str, public: str) -> tuple[bytes, str]:
     return bytes.fromhex(made), private
 
 
-def _changed(tx: Transaction) -> None:
-    tx.execute(update(REVISION).values(number=REVISION.c.number + 1))
+def end_key(change: Change, key: ApiKey, reason: str, actor: str) -> None:
+    """Has a key count no more, in a change of which it may be a part."""
+    values = {"revoked_ms": change.now_ms, "reason": reason, "verifier": b""}
+    change.tx.execute(update(API_KEYS).where(API_KEYS.c.key_id == key.key_id).values(values))
+    change.tell(
+        "ApiKeyRevoked",
+        key.key_id,
+        key.tenant,
+        of=key.name,
+        user_id=key.user_id,
+        reason=reason,
+        actor=actor,
+    )
+
+
+def _narrowed(row: Any) -> tuple[frozenset[str], tuple[int, ...]]:
+    """Scopes and accounts of a key: of those that it was given, those that its user has now."""
+    scopes, accounts = frozenset(row.scopes.split()), tuple(map(int, row.accounts.split()))
+    if not row.user_id:
+        return scopes, accounts
+    scopes &= delegable((row.user_roles or "").split())
+    allowed = tuple(map(int, (row.user_accounts or "").split()))
+    if not allowed:
+        return scopes, accounts
+    left = tuple(each for each in accounts or allowed if each in allowed)
+    return (scopes, left) if left else (frozenset(), allowed)
+
+
+_KEYS: Final = select(
+    API_KEYS, USERS.c.roles.label("user_roles"), USERS.c.accounts.label("user_accounts")
+).join_from(API_KEYS, USERS, API_KEYS.c.user_id == USERS.c.user_id, isouter=True)

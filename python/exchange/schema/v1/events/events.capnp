@@ -144,3 +144,14 @@ struct TradeSettled @0xb00f5b53c878e2c2 {
   settledAt @15 :Int64;  # [ns] journaled time
   sequence @16 :UInt64;  # of the command that posted it
 }
+
+struct IdentityChanged @0xe75a2e199b58ba8d {
+  # A user, session, key of a program or key that signs tokens, from now on. No secret of any of them.
+  subjectId @0 :Text;
+  name @1 :Text;  # of the user or the key
+  userId @2 :Text;  # whose it is; empty: an operator's
+  roles @3 :List(Text);  # of a user
+  scopes @4 :List(Text);  # of a key
+  reason @5 :Text;
+  actor @6 :Text;  # who did it
+}

@@ -1,0 +1,165 @@
+"""Signed requests: the key counts, the time is near, the signature is right, the nonce is new. In one step.
+
+What an attacker can make wrong costs nothing that lasts: a key that is not known is looked up in memory, and
+a nonce is remembered only of a request that its key has signed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+from exchange.domain.contracts.identity import SignedRequest
+from exchange.errors import GatewayFault, SecurityFault
+from exchange.security.api_keys import ApiKey
+from exchange.security.key_records import KeyStatus
+from exchange.security.signing import is_signature, text_to_sign
+from exchange.services.identity.refused import Refused
+
+WINDOW_MS: Final = 5_000
+"""How much older than our time a timestamp may be."""
+AHEAD_MS: Final = 1_000
+"""How much later."""
+_REMEMBERED_MAX: Final = 1_000_000
+_NOTE_USED_MS: Final = 60_000
+_TIMESTAMP_DIGITS: Final = 16
+
+
+class KeySource(Protocol):
+    """Where keys are: `exchange.services.identity.api_keys.ApiKeys` is one. Calls wait."""
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of a key."""
+        ...
+
+    def all(self) -> list[ApiKey]:
+        """All keys."""
+        ...
+
+    def note_used(self, key_ids: Iterable[str], used_ms: int) -> None:
+        """Write down that keys were used."""
+        ...
+
+
+class SeenOnce:
+    """Nonces of the last 6 s at least, in two generations. Of one event loop."""
+
+    def __init__(self) -> None:
+        self._new: set[tuple[str, bytes]] = set()
+        self._old: set[tuple[str, bytes]] = set()
+        self._turned_ms = 0
+
+    def note(self, key_id: str, nonce: bytes, now_ms: int) -> bool:
+        """Remember it; whether it is new.
+
+        Raises:
+            Refused: OVERLOADED: no more can be remembered, so nothing is taken.
+        """
+        if now_ms - self._turned_ms >= WINDOW_MS + AHEAD_MS:
+            # After two turns without anybody the older generation is of no use either.
+            gap = now_ms - self._turned_ms >= 2 * (WINDOW_MS + AHEAD_MS)
+            self._old, self._new = (set() if gap else self._new), set()
+            self._turned_ms = now_ms
+        said = (key_id, nonce)
+        if said in self._new or said in self._old:
+            return False
+        if len(self._new) >= _REMEMBERED_MAX:
+            raise Refused(GatewayFault.OVERLOADED, retry_after_ms=1_000)
+        self._new.add(said)
+        return True
+
+
+class Keyring:
+    """The keys, in memory; looked at anew within a second of a change.
+
+    Args:
+        source: Where they are.
+    """
+
+    def __init__(self, source: KeySource) -> None:
+        self._source = source
+        self._keys: dict[str, ApiKey] = {}
+        self._revision = -1
+        self._used: set[str] = set()
+        self._noted_ms = 0
+
+    def find(self, key_id: str) -> ApiKey | None:
+        """The key of an id, whether it counts or not."""
+        return self._keys.get(key_id)
+
+    def used(self, key_id: str) -> None:
+        """It was used, which is written down once a minute."""
+        self._used.add(key_id)
+
+    def look(self) -> bool:
+        """Read the keys where something changed; whether it did. Waits for the store.
+
+        Raises:
+            ExchangeError: The store cannot be had; the keys stay what they were.
+        """
+        revision = self._source.revision
+        changed = revision != self._revision
+        if changed:
+            self._keys = {key.key_id: key for key in self._source.all()}
+            self._revision = revision
+        now_ms = time.time_ns() // 1_000_000
+        if self._used and now_ms - self._noted_ms >= _NOTE_USED_MS:
+            used, self._used = self._used, set()
+            self._source.note_used(used, now_ms)
+            self._noted_ms = now_ms
+        return changed
+
+
+class SignedRequests:
+    """Says whose a signed request is, each once. Of one event loop.
+
+    Args:
+        keyring: The keys.
+        began_ms: When this process began, Unix time. Nonces are remembered by a process, so what an earlier
+            one may have taken is refused: a timestamp up to `AHEAD_MS` after that.
+        now_ms: Unix time.
+    """
+
+    def __init__(self, keyring: Keyring, began_ms: int, now_ms: Callable[[], int]) -> None:
+        self._keyring = keyring
+        self._earliest_ms = began_ms + AHEAD_MS
+        self._now_ms = now_ms
+        self._seen = SeenOnce()
+
+    def key_of(self, signed: SignedRequest, address: str) -> ApiKey:
+        """The key that signed a request.
+
+        Args:
+            signed: What it signed.
+            address: Where that came from.
+
+        Raises:
+            Refused: It is nobody's, or not to be taken from there.
+        """
+        now_ms = self._now_ms()
+        key = self._keyring.find(signed.key_id)
+        if key is None:
+            raise Refused(SecurityFault.UNKNOWN_KEY)
+        if not key.may_come_from(address):
+            raise Refused(GatewayFault.ADDRESS_NOT_ALLOWED)
+        status = key.status(now_ms)
+        if status is KeyStatus.REVOKED:
+            raise Refused(SecurityFault.KEY_REVOKED)
+        if status is KeyStatus.EXPIRED:
+            raise Refused(SecurityFault.KEY_EXPIRED)
+        if not (signed.timestamp.isdigit() and len(signed.timestamp) <= _TIMESTAMP_DIGITS):
+            raise Refused(GatewayFault.MALFORMED_CREDENTIAL)
+        said_ms = int(signed.timestamp)
+        if not max(now_ms - WINDOW_MS, self._earliest_ms) <= said_ms <= now_ms + AHEAD_MS:
+            raise Refused(GatewayFault.CLOCK_OUT_OF_WINDOW)
+        text = text_to_sign(
+            signed.timestamp, signed.nonce, signed.method.encode("ascii"), signed.target, signed.body_sha256
+        )
+        if not is_signature(key.algorithm, key.verifier, text, signed.signature):
+            raise Refused(GatewayFault.WRONG_SIGNATURE)
+        if not self._seen.note(key.key_id, signed.nonce, now_ms):
+            raise Refused(GatewayFault.REPLAYED)
+        self._keyring.used(key.key_id)
+        return key

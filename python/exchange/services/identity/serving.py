@@ -1,0 +1,113 @@
+"""IdentityService, put together: by a process of its own, or within the only gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from exchange.bus.log.interface import EventLog
+from exchange.bus.rpc import serve_unary
+from exchange.bus.topics import TopicTable
+from exchange.config.settings import Settings
+from exchange.domain import contracts as rpc
+from exchange.domain.contracts import identity as m
+from exchange.runtime.auditing import ProcessAudit, key_store
+from exchange.runtime.outbox import go_on
+from exchange.security.sealing import Sealer
+from exchange.services.identity.api_keys import ApiKeys
+from exchange.services.identity.desk import Desk, Shelves, answering
+from exchange.services.identity.guard import Guard
+from exchange.services.identity.issuer import OtherIssuer
+from exchange.services.identity.passwords import HashWorkers
+from exchange.services.identity.replay import Keyring, SignedRequests
+from exchange.services.identity.sessions import Sessions
+from exchange.services.identity.signing_in import SigningIn
+from exchange.services.identity.store import NAME, IdentityStore
+from exchange.services.identity.throttle import LoginThrottle
+from exchange.services.identity.tokens import OwnTokens, SigningKeys
+from exchange.services.identity.users import Users
+from exchange.storage.sql import Store
+
+_TOPIC = "identity.changes"
+_S_MS = 1_000
+
+
+class Ground(Protocol):
+    """What identity stands on: `exchange.runtime.service_host.Ground` is one."""
+
+    @property
+    def store(self) -> Store:
+        """Of the service."""
+        ...
+
+    @property
+    def event_log(self) -> EventLog:
+        """Where changes are told."""
+        ...
+
+    @property
+    def topics(self) -> TopicTable:
+        """The table."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """Of the exchange."""
+        ...
+
+    @property
+    def audit(self) -> ProcessAudit:
+        """Where who changed what is recorded."""
+        ...
+
+
+@asynccontextmanager
+async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
+    """The methods, for as long as the block lasts.
+
+    Raises:
+        ExchangeError: The store cannot be had.
+    """
+    settings = ground.settings.identity
+    began_ms = time.time_ns() // 1_000_000
+    await asyncio.to_thread(go_on, ground.store, ground.event_log, ground.topics.full_name(_TOPIC))
+    store = IdentityStore(ground.store, Sealer(key_store(ground.settings).directory), ground.topics)
+    keys, users, signing = ApiKeys(store), Users(store), SigningKeys(store)
+    sessions = Sessions(store, settings.session_idle_s * _S_MS, settings.session_s * _S_MS)
+    keyring = Keyring(keys)
+    own = OwnTokens(f"{NAME}.{ground.settings.events.environment}", settings.audience)
+    foreign = (settings.issuer, settings.jwks, settings.audience, settings.algorithm)
+    other = OtherIssuer(*foreign) if settings.issuer else None
+    signed = SignedRequests(keyring, began_ms, store.now_ms)
+    guard = Guard(store, keyring, signed, sessions, signing, own, other)
+    workers = HashWorkers(settings.hash_workers)
+    throttle = LoginThrottle(lambda: time.monotonic_ns() // 1_000_000)
+    await asyncio.to_thread(guard.look)
+    signing_in = SigningIn(users, sessions, workers, throttle, ground.settings.gateway.demo_user)
+    desk = Desk(Shelves(store, users, sessions, keys, ground.audit), guard, own, workers, signing_in)
+    keeping = asyncio.create_task(guard.keep())
+    try:
+        yield {
+            **serve_unary(rpc.AUTHENTICATE, desk.authenticate),
+            **serve_unary(rpc.GET_STANDING, desk.standing),
+            **serve_unary(rpc.OPEN_SESSION, answering(m.SessionReply, desk.open_session)),
+            **serve_unary(rpc.GET_SESSION, answering(m.SessionReply, desk.get_session)),
+            **serve_unary(rpc.LIST_SESSIONS, answering(m.SessionsReply, desk.list_sessions)),
+            **serve_unary(rpc.END_SESSION, answering(m.IdentityDone, desk.end_session)),
+            **serve_unary(rpc.CHANGE_PASSWORD, answering(m.IdentityDone, desk.change_password)),
+            **serve_unary(rpc.ISSUE_TOKEN, answering(m.TokenReply, desk.issue_token)),
+            **serve_unary(rpc.GET_SIGNING_KEYS, desk.signing_keys),
+            **serve_unary(rpc.LIST_API_KEYS, answering(m.ApiKeysReply, desk.list_api_keys)),
+            **serve_unary(rpc.CREATE_API_KEY, answering(m.ApiKeyReply, desk.create_api_key)),
+            **serve_unary(rpc.ROTATE_API_KEY, answering(m.ApiKeyReply, desk.rotate_api_key)),
+            **serve_unary(rpc.REVOKE_API_KEY, answering(m.ApiKeyReply, desk.revoke_api_key)),
+            **serve_unary(rpc.LIST_USERS, answering(m.ListUsersReply, desk.list_users)),
+            **serve_unary(rpc.CREATE_USER, answering(m.UserReply, desk.create_user)),
+        }
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        workers.close()
