@@ -31,6 +31,7 @@ _ASSETS = [
     {"symbol": "ETH", "assetId": 3, "scale": 8},
     {"symbol": "USD", "assetId": 2, "scale": 6},
 ]
+_NOW = "2026-05-01T12:00:00.000000000Z"
 _SESSION = {
     "session": {"sessionId": "s-1", "expiresAt": "2030-01-01T00:00:00Z"},
     "user": {"userName": "ann", "accounts": [11], "scopes": ["read", "trade"]},
@@ -66,6 +67,7 @@ class Scripted:
     said: list[dict[str, Any]] = field(default_factory=list)
     refuse: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     sockets: list[WebSocketRoute] = field(default_factory=list)
+    executions: list[dict[str, Any]] = field(default_factory=list)
     sent: int = 0
 
     def stand_before(self, page: Page) -> None:
@@ -165,7 +167,7 @@ class Scripted:
         fixed: dict[str, dict[str, Any]] = {
             "/v1/tickers": {"tickers": []},
             "/v1/orders": {"orders": [], "nextCursor": None, "cancelled": len(self.orders)},
-            "/v1/executions": {"executions": [], "nextCursor": None},
+            "/v1/executions": {"executions": self.executions, "nextCursor": None},
             "/v1/api-keys": {"keys": []},
         }
         if path in fixed:
@@ -190,7 +192,7 @@ class Scripted:
     def _heard(self, socket: WebSocketRoute, text: str) -> None:
         frame = json.loads(text)
         if frame["op"] == "PING":
-            socket.send(json.dumps({"type": "PONG", "id": frame["id"], "at": frame["at"]}))
+            socket.send(json.dumps({"type": "PONG", "id": frame["id"], "at": frame["at"], "serverTime": _NOW}))
             return
         self.said.append(frame)
         if frame["op"] != "SUBSCRIBE":
