@@ -23,8 +23,9 @@ def show(page: Page, script: Scripted) -> None:
     """The screen, when the book is there."""
     script.stand_before(page)
     page.goto(ORIGIN)
-    if script.bids:
-        page.locator("#book .bid").nth(2).wait_for(state="attached")
+    expect(page.locator(".last strong")).to_have_text("64,000.01")
+    if script.bids and page.locator("#book").is_visible():
+        page.locator("#book .bid").nth(2).wait_for()
 
 
 def level(page: Page, price: str) -> str:
