@@ -323,6 +323,11 @@ class GatewayFault(IntEnum):
     UNAVAILABLE = 9302
     OUTCOME_UNKNOWN = 9303
     INTERNAL = 9304
+    UNKNOWN_OP = 9401
+    NOT_SUBSCRIBABLE = 9402
+    BAD_RESUME_TOKEN = 9403
+    TOO_MANY_SUBSCRIPTIONS = 9404
+    ALREADY_LOGGED_ON = 9405
 
     @property
     def meaning(self) -> str:
@@ -379,6 +384,11 @@ _GATEWAY_FAULTS = {
     GatewayFault.UNAVAILABLE: (503, "the service behind the gateway does not answer; nothing was done"),
     GatewayFault.OUTCOME_UNKNOWN: (504, "no answer in time: whether it was done is not known; ask again"),
     GatewayFault.INTERNAL: (500, "an accident of the gateway, which is in its log"),
+    GatewayFault.UNKNOWN_OP: (400, "a stream does not know this op, or not here"),
+    GatewayFault.NOT_SUBSCRIBABLE: (400, "there is no such channel, or not on this path"),
+    GatewayFault.BAD_RESUME_TOKEN: (403, "the token is not one of this caller, or too old: begin anew"),
+    GatewayFault.TOO_MANY_SUBSCRIPTIONS: (429, "more subscriptions than a connection may have"),
+    GatewayFault.ALREADY_LOGGED_ON: (409, "this connection is logged on already"),
 }
 _GATEWAY_TRANSIENT = frozenset(
     {

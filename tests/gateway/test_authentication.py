@@ -7,11 +7,19 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from exchange.config.settings import Gateway
+from exchange.domain.contracts.identity import AuthenticateRequest
 from exchange.errors import GatewayFault, SecurityFault
 from exchange.security.api_keys import ApiKey
+from exchange.security.principal import Principal
 from exchange.security.signing import ED25519, HMAC_SHA256, new_ed25519
-from exchange.services.gateway.authentication import AHEAD_MS, WINDOW_MS, Authenticator, Keyring, SeenOnce
+from exchange.services.gateway.authentication import Authenticator
+from exchange.services.gateway.browsers import Browsers
+from exchange.services.gateway.identity_link import principal_of, refusal_of
 from exchange.services.gateway.refusal import Refusal
+from exchange.services.identity.records import principal_record
+from exchange.services.identity.refused import Refused
+from exchange.services.identity.replay import AHEAD_MS, WINDOW_MS, Keyring, SeenOnce, SignedRequests
 from tests.gateway.signed import signature
 
 NOW = 1_800_000_000_000
@@ -57,7 +65,17 @@ class Door:
     def __post_init__(self) -> None:
         keyring = Keyring(Source(self.keys))
         keyring.look()
-        self._authenticator = Authenticator(keyring, self.began_ms, lambda: self.now_ms)
+        self._signed = SignedRequests(keyring, self.began_ms, lambda: self.now_ms)
+        self._authenticator = Authenticator(self, Browsers(Gateway()))
+
+    async def principal(self, request: AuthenticateRequest) -> Principal:
+        """In the place of identity, of which it has what is about signatures."""
+        assert request.signed is not None
+        try:
+            key = self._signed.key_of(request.signed, request.address)
+        except Refused as refused:
+            raise refusal_of(refused.record) from None
+        return principal_of(principal_record(key.principal))
 
     def signed(self, **changed: object) -> dict[str, str]:
         """Headers of a request."""
@@ -81,9 +99,14 @@ class Door:
         """The name of the key, or of why it was refused."""
         raw = {name.encode(): value.encode() for name, value in headers.items()}
         try:
-            return self._authenticator.key_of(method, target, raw, body, address).name
+            # Nothing here waits, so the coroutine is at its end when it is sent on once.
+            self._authenticator.principal_of(method, target, raw, body, address).send(None)
+        except StopIteration as done:
+            principal: Principal = done.value
+            return principal.name
         except Refusal as refusal:
             return refusal.name
+        raise AssertionError("it waited")
 
 
 @pytest.mark.parametrize("algorithm", [HMAC_SHA256, ED25519])

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, text
 
+from exchange.bus.topics import TopicTable
 from exchange.cli import main
 from exchange.errors import ConfigError, SecurityError, SecurityFault
 from exchange.security.key_records import KeyStatus
 from exchange.security.sealing import Sealer
 from exchange.security.signing import ED25519, is_signature, new_ed25519
-from exchange.services.gateway.authentication import Keyring
 from exchange.services.identity.api_keys import ApiKeys, Wanted
+from exchange.services.identity.replay import Keyring
+from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import METADATA, MIGRATIONS
 from exchange.storage.sql import Store, open_store
 from tests.gateway.signed import signature
@@ -37,7 +39,7 @@ def store(store_url: str) -> Iterator[Store]:
 def keys(store: Store, tmp_path: Path) -> ApiKeys:
     """A store of keys, and a key that seals them."""
     (tmp_path / "keys").mkdir(mode=0o700)
-    return ApiKeys(store, Sealer(tmp_path / "keys"), lambda: NOW)
+    return ApiKeys(IdentityStore(store, Sealer(tmp_path / "keys"), TopicTable("dev"), lambda: NOW))
 
 
 def test_tables_are_those_of_the_code(store: Store) -> None:
@@ -132,7 +134,7 @@ def test_keys_sealed_by_another_key_are_refused_whole(keys: ApiKeys, store: Stor
     keys.create(ANN)
     (tmp_path / "other").mkdir(mode=0o700)
     with pytest.raises(SecurityError, match="was sealed by another key"):
-        ApiKeys(store, Sealer(tmp_path / "other")).all()
+        ApiKeys(IdentityStore(store, Sealer(tmp_path / "other"), TopicTable("dev"))).all()
 
 
 def test_keyring_has_changes_when_it_looks(keys: ApiKeys) -> None:

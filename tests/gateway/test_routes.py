@@ -15,17 +15,24 @@ import pytest
 
 from exchange.client.rest import models
 from exchange.config.settings import Gateway
+from exchange.domain.contracts.identity import AuthenticateRequest
 from exchange.domain.enums import OrderType, Peg, Side, StpMode, TimeInForce
 from exchange.errors import GatewayFault, SecurityFault
 from exchange.security.api_keys import SCOPES, ApiKey
+from exchange.security.principal import Principal
 from exchange.services.gateway.app import GatewayApp
-from exchange.services.gateway.authentication import Authenticator, Keyring
+from exchange.services.gateway.authentication import Authenticator, Identifies
+from exchange.services.gateway.browsers import Browsers
 from exchange.services.gateway.calls import Answer, Call, Exchange, Route, Scope, Sunset
 from exchange.services.gateway.counting import Counted
+from exchange.services.gateway.identity_link import refusal_of
 from exchange.services.gateway.limits import Limits
 from exchange.services.gateway.openapi import document, main
 from exchange.services.gateway.pages import pages
 from exchange.services.gateway.routes import ROUTES, Routing
+from exchange.services.identity.refused import Refused
+from exchange.services.identity.replay import Keyring, SignedRequests
+from tests.gateway.credentials import Clock, identity, tokens
 from tests.gateway.signed import signature
 from tests.gateway.test_authentication import KEY, NOW, SECRET, Source
 
@@ -40,17 +47,37 @@ async def served(call: Call) -> Answer:
     return Answer({"account": call.principal and call.principal.name})
 
 
-def app_of(keys: list[ApiKey], routes: tuple[Route, ...], settings: Gateway = LARGE) -> GatewayApp:
+class OfKeys:
+    """In the place of identity, of which it has what is about signatures."""
+
+    def __init__(self, keys: list[ApiKey]) -> None:
+        keyring = Keyring(Source(keys))
+        keyring.look()
+        self._signed = SignedRequests(keyring, 0, lambda: NOW)
+
+    async def principal(self, request: AuthenticateRequest) -> Principal:
+        """As the link says it."""
+        assert request.signed is not None
+        try:
+            return self._signed.key_of(request.signed, request.address).principal
+        except Refused as refused:
+            raise refusal_of(refused.record) from None
+
+
+def app_of(
+    keys: list[ApiKey],
+    routes: tuple[Route, ...],
+    settings: Gateway = LARGE,
+    identity: Identifies | None = None,
+) -> GatewayApp:
     """The application as it runs, with handlers that say nothing but that they were reached."""
-    keyring = Keyring(Source(keys))
-    keyring.look()
     # What the body and the parameters have to be is another matter.
     open_routes = tuple(replace(each, handler=served, body=None) for each in routes)
     return GatewayApp(
         cast(Exchange, None),
         settings,
         Routing(open_routes),
-        Authenticator(keyring, 0, lambda: NOW),
+        Authenticator(identity or OfKeys(keys), Browsers(settings)),
         Limits(settings, lambda: NOW),
         Counted(lambda: (0, 0), lambda: 0),
     )
@@ -134,18 +161,63 @@ def test_every_cell_of_route_and_credential_is_as_the_table_says() -> None:
     assert cells >= 500
 
 
+@pytest.mark.req("A006", "B026", "E091")
+def test_every_cell_of_route_and_token_is_as_the_table_says(tmp_path: Path) -> None:
+    """Sessions by header and by cookie, JWTs of us and of another issuer, good and bad, at each route."""
+    cells = 0
+    with identity(tmp_path, Source([]), Clock(NOW)) as world:
+        app = app_of([], ROUTES, identity=world)
+        for credential in tokens(world):
+            for route, path in CELLS:
+                status, headers, body = ask(app, route.method, target_of(route, path), credential.headers)
+                if route.scope is Scope.PUBLIC:
+                    expected: tuple[int, str | None] = (200, None)
+                elif credential.refused and route.method != "GET" and "cookie" in credential.headers:
+                    refusals = {GatewayFault.ORIGIN_NOT_ALLOWED.name, credential.refused}
+                    assert body["name"] in refusals, (credential.name, route.method, path)
+                    continue
+                elif credential.refused:
+                    expected = (401, credential.refused)
+                    assert headers["www-authenticate"] == "Signature, Bearer"
+                elif credential.is_cookie and route.method != "GET":
+                    expected = (403, GatewayFault.ORIGIN_NOT_ALLOWED.name)
+                elif route.scope in credential.scopes:
+                    expected = (200, None)
+                else:
+                    expected = (403, GatewayFault.SCOPE_MISSING.name)
+                assert (status, body.get("name")) == expected, (credential.name, route.method, path)
+                cells += 1
+    assert cells >= 1_500
+
+
+def test_request_has_one_credential(tmp_path: Path) -> None:
+    """Signed and with a token is refused, whatever each of them is worth; a token goes before a cookie."""
+    with identity(tmp_path, Source([KEY]), Clock(NOW)) as world:
+        app = app_of([], ROUTES, identity=world)
+        _, token = world.open("viewer")
+        headers = signature("hmac-sha256", "gk-1", SECRET, "GET", "/v1/orders", b"", at_ms=NOW)
+        both = headers | {"authorization": f"Bearer {token}"}
+        assert ask(app, "GET", "/v1/orders", both)[2]["name"] == GatewayFault.MALFORMED_CREDENTIAL.name
+        assert ask(app, "GET", "/v1/orders", headers | {"cookie": "exchange_session=x"})[0] == 200
+        mixed = {"authorization": f"Bearer {token}", "cookie": "exchange_session=x"}
+        assert ask(app, "GET", "/v1/orders", mixed)[0] == 200
+
+
 @pytest.mark.req("A054", "C093")
 def test_every_route_has_a_version_a_scope_and_a_description() -> None:
     """Walks the table; writes and private reads need a key, what is public shows nobody's."""
     for route, path in CELLS:
-        assert re.match(r"/(api/)?v[0-9]+/", path), path
+        assert re.match(r"/((api/)?v[0-9]+|[.]well-known)/", path), path
         assert route.scope in Scope
         assert route.does
     public = {route.path for route in ROUTES if route.scope is Scope.PUBLIC}
     assert {
         path for path in public if not re.search("instruments|tickers|market-data|time|status", path)
-    } == set()
-    assert {route.method for route in ROUTES if route.scope is Scope.PUBLIC} == {"GET"}
+    } == {"/v1/sessions", "/v1/sessions/demo", "/.well-known/jwks.json"}
+    assert {route.path for route in ROUTES if route.scope is Scope.PUBLIC and route.method != "GET"} == {
+        "/v1/sessions",
+        "/v1/sessions/demo",
+    }
     assert {route.method for route in ROUTES if route.cancels} == {"DELETE"}
 
 

@@ -99,8 +99,9 @@ def _roles(options: argparse.Namespace, settings: Settings) -> int:
     name = _name(options)
     if not options.role:
         raise ConfigError(f"exchange users roles takes a --role: {', '.join(USER_ROLES)}")
-    said = {"roles": ",".join(sorted(options.role))}
-    with audited(settings, "users.roles", name, user=options.user, **said), _users(settings) as users:
+    said = ",".join(sorted(options.role))
+    recorded = audited(settings, "users.roles", name, user=options.user, roles=said)
+    with recorded, _users(settings) as users:
         user = users.set_roles(name, options.role, options.account)
     return _told(options, user, f"{user.name} is {', '.join(sorted(user.roles))}")
 

@@ -255,9 +255,11 @@ def _events(settings: Settings, sources: Mapping[str, str]) -> Events:
         "settlement.enabled": settings.settlement.enabled,
     }
     wanted = [key for key, enabled in fed.items() if enabled]
-    if not wanted or settings.events.publish:
+    source = sources.get("events.publish")
+    # A gateway without events has no streams of orders, and all else.
+    if settings.events.publish or not (wanted or (settings.gateway.enabled and not source)):
         return settings.events
-    if source := sources.get("events.publish"):
+    if source:
         raise ConfigError(f"{source}: events.publish is false: expected true beside {wanted[0]} = true")
     return replace(settings.events, publish=True)
 

@@ -276,7 +276,9 @@ class Gateway:
     """The door for programs: HTTP."""
 
     enabled: bool = _setting(
-        False, "Serve programs over HTTP, in a process of its own; needs `cmatch[gateway]`"
+        False,
+        "Serve programs over HTTP and WebSockets, in a process of its own; publishes events, if nothing else"
+        " is said; needs `cmatch[gateway]`",
     )
     host: str = _setting(
         "127.0.0.1", "The address that it listens on; TLS is the business of a proxy before it"
@@ -289,7 +291,8 @@ class Gateway:
         16,
     )
     origins: str = _setting(
-        "", "Origins whose pages may write by a cookie, beside the gateway's own, apart by spaces"
+        "",
+        "Origins whose pages may write by a cookie and open streams, beside the gateway's; by spaces apart",
     )
     demo_user: str = _setting("", "The user whom `POST /v1/sessions/demo` signs in; empty: none")
     connections_max: int = _setting(1_024, "Connections at once", 1, 65_536)
@@ -304,6 +307,11 @@ class Gateway:
     ip_per_s: int = _setting(1_000, "Weight a second of one address, signed or not", 1, 1_000_000)
     ip_burst: int = _setting(2_000, "Weight at once of one address", 1, 1_000_000)
     cancel_factor: int = _setting(4, "So many times as large are the budgets that only cancels use", 1, 100)
+    streams_per_key: int = _setting(8, "Streams at once of one API key", 1, 65_536)
+    stream_subscriptions_max: int = _setting(1_024, "Subscriptions of one stream", 1, 65_536)
+    stream_bytes_max: int = _setting(
+        1_048_576, "What of a stream may wait for its reader before it is conflated", 65_536, 2**30
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

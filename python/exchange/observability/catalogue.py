@@ -214,6 +214,40 @@ METRICS: Final[dict[str, Metric]] = {
         Metric("exchange_gateway_connections", "gauge", "Connections of programs"),
         Metric("exchange_gateway_connections_refused", "counter", "Connections that were one too many"),
         Metric("exchange_gateway_sessions", "gauge", "Tenants with a session at the core"),
+        # Its streams
+        Metric("exchange_gateway_streams", "gauge", "Streams of programs and browsers"),
+        Metric(
+            "exchange_gateway_stream_feeds",
+            "gauge",
+            "What streams are told of that is open, each once for all its readers",
+            labels=("channel",),
+        ),
+        Metric(
+            "exchange_gateway_stream_feeds_opened",
+            "counter",
+            "What was opened, by channel",
+            labels=("channel",),
+        ),
+        Metric(
+            "exchange_gateway_stream_subscriptions", "gauge", "Readers of what is open", labels=("channel",)
+        ),
+        Metric("exchange_gateway_stream_frames", "counter", "Frames that were sent"),
+        Metric("exchange_gateway_stream_bytes", "counter", "Of those frames", "bytes"),
+        Metric("exchange_gateway_stream_updates", "counter", "Updates in those frames"),
+        Metric(
+            "exchange_gateway_stream_conflations", "counter", "How often a reader was slower than its bound"
+        ),
+        Metric(
+            "exchange_gateway_stream_updates_dropped",
+            "counter",
+            "Updates in whose place a reader that was too slow has a snapshot",
+        ),
+        Metric(
+            "exchange_gateway_stream_closes",
+            "counter",
+            "Streams that the gateway closed, by the name of the code",
+            labels=("name",),
+        ),
         # The event log
         Metric("exchange_event_log_begin_offset", "gauge", "Offset of the oldest record", labels=("topic",)),
         Metric(

@@ -101,8 +101,10 @@ def run_all(settings: Settings) -> int:
     try:
         return mains.core(settings)
     finally:
-        # The publisher first: what it publishes last, services may still take.
-        for part in sorted(parts, key=lambda part: part.name != "publisher"):
+        # The gateway first, whose streams services serve; then the publisher: what it publishes last, services
+        # may still take.
+        first = ["publisher", "gateway"]
+        for part in sorted(parts, key=lambda part: part.name in first and -first.index(part.name) - 1):
             part.end()
 
 

@@ -28,6 +28,7 @@ from exchange.runtime.publisher import open_log
 from exchange.runtime.service_host import store_url
 from exchange.runtime.vitals import telling
 from exchange.security.roles import LOCAL_ROLE
+from exchange.security.sealing import Sealer
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import Store, open_store
 
@@ -80,7 +81,8 @@ def plan_of(settings: Settings, number: int = 0) -> Iterator[GatewayPlan]:
     with telling(settings, name, [NAME, IDENTITY.name] if alone else [NAME], endpoint) as vitals:
         vitals.tells(families=partial(edge_families, policies))
         way = partial(_within if alone else _beside, settings, policies)
-        yield GatewayPlan(settings, _place(settings), way, vitals, port)
+        sealer = Sealer(key_store(settings).directory)
+        yield GatewayPlan(settings, _place(settings), way, sealer, vitals, port)
 
 
 @asynccontextmanager
@@ -112,7 +114,7 @@ async def _within(settings: Settings, policies: Policies) -> AsyncIterator[Ident
         closing(Consumer(IDENTITY, store, events, topics)) as outbox,
     ):
         async with serve(_Within(store, events, topics, settings, audit)) as methods:
-            local = Principal(NAME, "0", frozenset({LOCAL_ROLE}))
+            local = Principal(NAME, roles=frozenset({LOCAL_ROLE}))
             channel = LocalChannel(Dispatcher(methods), local)
             work = [
                 asyncio.create_task(asyncio.to_thread(outbox.run, stop)),

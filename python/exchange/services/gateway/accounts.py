@@ -12,7 +12,7 @@ from exchange.services.gateway import known
 from exchange.services.gateway.calls import Answer, Call
 from exchange.services.gateway.past import asking
 from exchange.services.gateway.refusal import Refusal, refusal_of
-from exchange.services.gateway.told import word
+from exchange.services.gateway.told import balance_of_row, position_of_row, word
 
 
 async def balances(call: Call) -> Answer:
@@ -20,16 +20,7 @@ async def balances(call: Call) -> Answer:
     account = call.account(call.query.account)
     trader = await call.trader()
     reply = await trader.client.ask(asking(q.BalancesRequest(account=account), q.BalancesReply))
-    found = [
-        m.Balance(
-            asset=row.symbol,
-            total=known.decimal(row.total, row.scale),
-            available=known.decimal(row.available, row.scale),
-            reserved=known.decimal(row.reserved, row.scale),
-            version=str(row.version),
-        )
-        for row in reply.balances
-    ]
+    found = [balance_of_row(row) for row in reply.balances]
     return Answer(m.Balances(account=account, balances=found, sequence=str(reply.sequence)))
 
 
@@ -38,19 +29,9 @@ async def positions(call: Call) -> Answer:
     account = call.account(call.query.account)
     trader = await call.trader()
     reply = await trader.client.ask(asking(q.PositionsRequest(account=account), q.PositionsReply))
-    found = []
-    for row in reply.positions:
-        instrument = await call.exchange.known.by_id(row.instrument_id)
-        scale = instrument.qty_scale
-        found.append(
-            m.Position(
-                symbol=instrument.symbol,
-                position=known.decimal(row.position, scale),
-                open_buy_qty=known.decimal(row.open_buy_qty, scale),
-                open_sell_qty=known.decimal(row.open_sell_qty, scale),
-                open_orders=row.open_orders,
-            )
-        )
+    found = [
+        position_of_row(row, await call.exchange.known.by_id(row.instrument_id)) for row in reply.positions
+    ]
     return Answer(m.Positions(account=account, positions=found, sequence=str(reply.sequence)))
 
 

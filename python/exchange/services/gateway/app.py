@@ -49,6 +49,7 @@ from exchange.services.gateway.routes import Routing
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
 CORRELATION_HEADER: Final = b"x-correlation-id"
 _TRACE: Final = TRACE_HEADER.lower().encode("ascii")
@@ -71,6 +72,7 @@ class GatewayApp:
         authenticator: Says whose a request is.
         limits: Budgets.
         counted: Metrics.
+        streams: Serves WebSockets.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class GatewayApp:
         authenticator: Authenticator,
         limits: Limits,
         counted: Counted,
+        streams: Application | None = None,
     ) -> None:
         self._exchange = exchange
         self._settings = settings
@@ -88,10 +91,15 @@ class GatewayApp:
         self._authenticator = authenticator
         self._limits = limits
         self._counted = counted
+        self._streams = streams
         self._under_way = 0
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """One request."""
+        """One request, or one WebSocket."""
+        if scope["type"] == "websocket":
+            if self._streams is not None:
+                await self._streams(scope, receive, send)
+            return
         began_ns = time.monotonic_ns()
         headers: dict[bytes, bytes] = dict(scope["headers"])
         correlation = _correlation_of(headers)
@@ -110,7 +118,7 @@ class GatewayApp:
             except Refusal as refusal:
                 answer = self._refused(refusal, correlation)
             except Exception as error:  # noqa: BLE001  # whatever it is, the caller is told one thing
-                answer = self._refused(_refusal_of(error, name), correlation)
+                answer = self._refused(refusal_of_error(error, name), correlation)
             finally:
                 self._under_way -= 1
         body = answer.body if isinstance(answer.body, bytes) else _encode(answer.body)
@@ -231,7 +239,7 @@ def _routed(methods: Mapping[str, Route], scope: Mapping[str, Any]) -> Route:
     raise Refusal(GatewayFault.METHOD_NOT_ALLOWED, headers=((b"allow", allowed),))
 
 
-def _refusal_of(error: Exception, route: str) -> Refusal:
+def refusal_of_error(error: Exception, route: str) -> Refusal:
     """How an accident is answered; one that nobody expected goes to the log, and to nobody else."""
     if isinstance(error, DeadlineExceeded):
         return Refusal(GatewayFault.UNAVAILABLE, "no answer in time")
@@ -252,10 +260,10 @@ def _refusal_of(error: Exception, route: str) -> Refusal:
 
 @functools.cache
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind, dec_hook=_decimal_text)
+    return msgspec.json.Decoder(kind, dec_hook=decimal_text)
 
 
-def _decimal_text(kind: type, value: Any) -> Any:
+def decimal_text(kind: type, value: Any) -> Any:
     """What msgspec asks about types that it does not know: a decimal is a string."""
     if kind is not DecimalText:
         raise TypeError(f"{kind.__name__} is not read from JSON")

@@ -97,6 +97,11 @@ class Limits:
         """
         return self._spend([("tenant", str(tenant)), ("key", key_id)], weight, cancels)
 
+    def left(self, kind: str, name: str, *, cancels: bool) -> Left:
+        """What is left of a budget: of `ip`, `key` or `tenant`."""
+        of = _network_of(name) if kind == "ip" else name
+        return self._budgets[kind, cancels].spend(of, 0, self._now_ns())
+
     def _spend(self, names: list[tuple[str, str]], weight: int, cancels: bool) -> Left:
         now_ns = self._now_ns()
         for kind, name in names:

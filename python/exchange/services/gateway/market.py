@@ -15,7 +15,7 @@ from exchange.services.gateway.calls import Answer, Call
 from exchange.services.gateway.known import decimal, decimal_or_none, instant
 from exchange.services.gateway.past import asking
 from exchange.services.gateway.refusal import Refusal
-from exchange.services.gateway.told import word
+from exchange.services.gateway.told import candle_of_row, trade_of_row, word
 
 
 async def server_time(_call: Call) -> Answer:
@@ -187,19 +187,7 @@ async def trades(call: Call) -> Answer:
         limit=query.limit,
     )
     reply = await call.exchange.upstream.ask(asking(request, q.MarketTradesReply, 0))
-    found = [
-        m.Trade(
-            trade_id=str(row.trade_id),
-            symbol=instrument.symbol,
-            price=decimal(row.price, instrument.price_scale),
-            qty=decimal(row.qty, instrument.qty_scale),
-            taker_side=word(row.taker_side),
-            auction=row.auction,
-            timestamp=instant(row.timestamp),
-            sequence=str(row.sequence),
-        )
-        for row in reply.trades
-    ]
+    found = [trade_of_row(row, instrument) for row in reply.trades]
     cursor = found[-1].trade_id if reply.more and found else None
     return Answer(m.Trades(trades=found, next_cursor=cursor))
 
@@ -216,20 +204,7 @@ async def candles(call: Call) -> Answer:
         to_ns=query.to_ns,
         most=query.limit,
     )
-    price, qty = instrument.price_scale, instrument.qty_scale
-    found = [
-        m.Candle(
-            start=instant(row.start_ns),
-            open=decimal(row.open_price, price),
-            high=decimal(row.high_price, price),
-            low=decimal(row.low_price, price),
-            close=decimal(row.close_price, price),
-            volume=decimal(row.volume, qty),
-            quote_volume=decimal(row.quote_volume, price + qty),
-            trades=row.trades,
-        )
-        for row in await call.exchange.upstream.ask(asked)
-    ]
+    found = [candle_of_row(row, instrument) for row in await call.exchange.upstream.ask(asked)]
     return Answer(m.Candles(symbol=instrument.symbol, interval=query.interval, candles=found))
 
 

@@ -22,11 +22,14 @@ from exchange.config.settings import Gateway
 from exchange.errors import GatewayFault
 from exchange.services.gateway.app import GatewayApp
 from exchange.services.gateway.refusal import Refusal
+from exchange.services.gateway.stream.wire import StreamProtocol
 
 _HEAD_BYTES_MAX: Final = 16_384
 _IDLE_S: Final = 75
 _DRAIN_S: Final = 5
 _BACKLOG: Final = 1_024
+FRAME_BYTES_MAX: Final = 65_536
+"""Of a WebSocket, as a program sends it."""
 
 
 class Connections:
@@ -124,6 +127,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._whole()
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """It goes on as a stream, in the same place among the connections."""
+        self._whole()
+        super().handle_websocket_upgrade()
+        stream, address = self.transport.get_protocol(), self._address
+        if isinstance(stream, StreamProtocol) and address is not None:
+            stream.gone = lambda: self._connections.leave(address)
+            self._address = None
+
     def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         return cycle is not None and cycle.response_started
@@ -167,7 +179,9 @@ def http_server(app: GatewayApp, connections: Connections) -> Server:
     config = _Bounded(
         app,
         http=BoundedProtocol,
-        ws="none",
+        ws=StreamProtocol,
+        ws_max_size=FRAME_BYTES_MAX,
+        ws_per_message_deflate=False,
         lifespan="off",
         interface="asgi3",
         log_config=None,

@@ -9,15 +9,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from typing import Final
 
+from exchange.bus.topics import TopicTable
 from exchange.client.place import Place
 from exchange.config.settings import Settings
 from exchange.errors import ConfigError
 from exchange.observability.health import Status
 from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.log import log
+from exchange.runtime.publisher import open_log
 from exchange.runtime.vitals import Vitals
+from exchange.security.sealing import Sealer
 from exchange.services.gateway.app import GatewayApp
 from exchange.services.gateway.authentication import Authenticator
 from exchange.services.gateway.browsers import Browsers
@@ -31,6 +36,7 @@ from exchange.services.gateway.routes import ROUTES, Routing
 from exchange.services.gateway.server import Connections, http_server
 from exchange.services.gateway.standing import Standing
 from exchange.services.gateway.static import screens
+from exchange.services.gateway.stream.streams import Streams
 from exchange.services.gateway.upstream import Route, Upstream
 from exchange.storage.directory import DataDirectory
 
@@ -47,6 +53,7 @@ class GatewayPlan:
         settings: Of the exchange.
         place: Where that is.
         identity: The way to identity, for as long as the block lasts.
+        sealer: Of what streams are resumed by.
         vitals: Of this process.
         port: Where it listens.
     """
@@ -54,6 +61,7 @@ class GatewayPlan:
     settings: Settings
     place: Place
     identity: Callable[[], AbstractAsyncContextManager[IdentityWay]]
+    sealer: Sealer
     vitals: Vitals
     port: int
 
@@ -103,37 +111,43 @@ class GatewayHost:
         )
         connections = Connections(bound)
         counted = Counted(lambda: (connections.count, connections.turned_away), lambda: upstream.sessions)
-        app = GatewayApp(
-            exchange,
-            bound,
-            Routing((*ROUTES, *pages(), *screens())),
-            authenticator,
-            Limits(bound, time.monotonic_ns),
-            counted,
+        limits = Limits(bound, time.monotonic_ns)
+        events = None
+        if settings.events.publish:
+            events = open_log(settings), TopicTable(settings.events.environment)
+        streams = Streams(exchange, bound, limits, plan.sealer, events, counted.refused)
+        routing = Routing((*ROUTES, *pages(), *screens()))
+        app = GatewayApp(exchange, bound, routing, authenticator, limits, counted, streams)
+        plan.vitals.tells(
+            families=lambda: chain(counted.families(), streams.tally.families()), needs=self._needs
         )
-        plan.vitals.tells(families=counted.families, needs=self._needs)
         server = http_server(app, connections)
+        kept = (standing.keep(), exchange.known.keep(), self._tell(counted))
         with self._listening() as listener:
             self.port = listener.getsockname()[1]
-            kept = (standing.keep(), exchange.known.keep(), self._tell(counted))
-            chores = [*way.work, *(asyncio.create_task(work) for work in kept)]
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            stop = asyncio.create_task(self._stop.wait())
-            log("gateway ready", endpoint=f"http://{bound.host}:{self.port}")
-            try:
-                await asyncio.wait({serving, stop, *chores}, return_when=asyncio.FIRST_COMPLETED)
-                server.should_exit = True
-                await serving
-            finally:
-                for task in (stop, *chores):
-                    task.cancel()
-                ended = await asyncio.gather(stop, *chores, return_exceptions=True)
-                await upstream.close()
-                status_path(DataDirectory(settings.data_directory), plan.vitals.name).unlink(missing_ok=True)
+            async with streams.running() as works:
+                chores = [*way.work, *works, *(asyncio.create_task(work) for work in kept)]
+                serving = asyncio.create_task(server.serve(sockets=[listener]))
+                stop = asyncio.create_task(self._stop.wait())
+                log("gateway ready", endpoint=f"http://{bound.host}:{self.port}")
+                try:
+                    await asyncio.wait({serving, stop, *chores}, return_when=asyncio.FIRST_COMPLETED)
+                    server.should_exit = True
+                    await serving
+                finally:
+                    for task in (stop, *chores):
+                        task.cancel()
+                    ended = await asyncio.gather(stop, *chores, return_exceptions=True)
+                    await upstream.close()
+                    self._status.unlink(missing_ok=True)
         log("gateway stopped", requests=counted.requests)
         for error in ended:
             if isinstance(error, Exception):
                 raise error
+
+    @property
+    def _status(self) -> Path:
+        return status_path(DataDirectory(self._plan.settings.data_directory), self._plan.vitals.name)
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[socket.socket]:

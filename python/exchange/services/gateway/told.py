@@ -137,6 +137,119 @@ def order_of_row(row: q.OrderRow, instrument: Instrument) -> m.Order:
     )
 
 
+def order_of_report(
+    report: ExecutionReport, instrument: Instrument, entered_at: int, average_price: int | None
+) -> m.Order:
+    """An order as its last report says.
+
+    Args:
+        report: Of it.
+        instrument: Of it.
+        entered_at: When it was entered, ns.
+        average_price: Of what was filled, in ticks.
+    """
+    qty, price = instrument.qty_scale, instrument.price_scale
+    return m.Order(
+        order_id=str(report.order_id),
+        client_order_id=report.client_order_id,
+        account=report.account,
+        symbol=instrument.symbol,
+        side=word(report.side),
+        type=word(report.type),
+        time_in_force=word(report.time_in_force),
+        order_status=word(report.order_status),
+        order_qty=decimal(report.order_qty, qty),
+        cum_qty=decimal(report.cum_qty, qty),
+        leaves_qty=decimal(report.leaves_qty, qty),
+        price=decimal_or_none(report.price, price),
+        stop_price=decimal_or_none(report.stop_price, price),
+        average_price=decimal_or_none(average_price, price),
+        reject=0 if report.reject is None else report.reject.number,
+        cancel_reason=word(report.cancel_reason),
+        entered_at=instant(entered_at),
+        updated_at=instant(report.timestamp),
+        sequence=str(report.sequence),
+    )
+
+
+def execution_of_report(
+    report: ExecutionReport, instrument: Instrument, directory: Directory
+) -> m.PastExecution:
+    """One side of a trade, as its report says."""
+    qty, price = instrument.qty_scale, instrument.price_scale
+    fee, asset = fee_of(report.fee, report.fee_asset, directory)
+    return m.PastExecution(
+        exec_id=str(report.event_sequence),
+        trade_id=str(report.trade_id),
+        order_id=str(report.order_id),
+        client_order_id=report.client_order_id,
+        account=report.account,
+        symbol=instrument.symbol,
+        side=word(report.side),
+        last_qty=decimal(report.last_qty, qty),
+        last_price=decimal(report.last_price, price),
+        cum_qty=decimal(report.cum_qty, qty),
+        leaves_qty=decimal(report.leaves_qty, qty),
+        fee=fee,
+        fee_asset=asset,
+        liquidity=word(report.liquidity),
+        timestamp=instant(report.timestamp),
+        sequence=str(report.sequence),
+    )
+
+
+def trade_of_row(row: q.MarketTradeRow, instrument: Instrument) -> m.Trade:
+    """A trade, as everybody may see it."""
+    return m.Trade(
+        trade_id=str(row.trade_id),
+        symbol=instrument.symbol,
+        price=decimal(row.price, instrument.price_scale),
+        qty=decimal(row.qty, instrument.qty_scale),
+        taker_side=word(row.taker_side),
+        auction=row.auction,
+        timestamp=instant(row.timestamp),
+        sequence=str(row.sequence),
+    )
+
+
+def candle_of_row(row: q.MarketCandleRow, instrument: Instrument) -> m.Candle:
+    """A candle."""
+    price, qty = instrument.price_scale, instrument.qty_scale
+    return m.Candle(
+        start=instant(row.start_ns),
+        open=decimal(row.open_price, price),
+        high=decimal(row.high_price, price),
+        low=decimal(row.low_price, price),
+        close=decimal(row.close_price, price),
+        volume=decimal(row.volume, qty),
+        quote_volume=decimal(row.quote_volume, price + qty),
+        trades=row.trades,
+    )
+
+
+def balance_of_row(row: q.BalanceRow) -> m.Balance:
+    """What an account has of an asset."""
+    return m.Balance(
+        asset=row.symbol,
+        total=decimal(row.total, row.scale),
+        available=decimal(row.available, row.scale),
+        reserved=decimal(row.reserved, row.scale),
+        version=str(row.version),
+    )
+
+
+def position_of_row(row: q.PositionRow, instrument: Instrument) -> m.Position:
+    """What an account is long or short of an instrument."""
+    scale = instrument.qty_scale
+    return m.Position(
+        symbol=instrument.symbol,
+        position=decimal(row.position, scale),
+        open_buy_qty=decimal(row.open_buy_qty, scale),
+        open_sell_qty=decimal(row.open_sell_qty, scale),
+        open_orders=row.open_orders,
+    )
+
+
 def order_of_history(row: q.HistoryOrderRow, instrument: Instrument, directory: Directory) -> m.Order:
     """An order as the history has it; its average price has four more places than prices."""
     qty, price = instrument.qty_scale, instrument.price_scale

@@ -24,11 +24,14 @@ from exchange.client.queries import Query, QueryRequests
 from exchange.client.requests import Request
 from exchange.client.results import ExecutionReport, Reports
 from exchange.client.session import State
+from exchange.client.subscriptions import Subscription
 from exchange.errors import ExchangeError, GatewayFault
 from exchange.observability.health import Status
 from exchange.services.gateway.refusal import Refusal
 
 T = TypeVar("T")
+S = TypeVar("S")
+W = TypeVar("W")
 USER = "gateway"
 
 
@@ -172,6 +175,14 @@ class Upstream:
             TransportError: See `RpcClient.call`.
         """
         return await self._public.ask(query, self._route.timeout_ms)
+
+    def subscribe(self, subscription: Subscription[S, W]) -> S:
+        """A stream of what everybody may see, once it is entered.
+
+        Raises:
+            ServiceUnavailableError: No market data is known.
+        """
+        return self._public.subscribe(subscription)
 
     async def trader(self, tenant: int) -> Trader:
         """The session of a tenant, opened by its first request.

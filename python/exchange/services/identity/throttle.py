@@ -1,8 +1,8 @@
 """How often passwords may be wrong: after a few, each further one has to wait longer.
 
-Three counts are kept: of a name from an address, of the address, of the name from anywhere. The last has the
-shortest longest wait, for whoever knows a name could keep its user out by it. A name counts whether there is
-such a user or not, so that nobody learns it here.
+Three counts are kept: of a name from an address, of the address, of the name from anywhere. The last two have
+shorter waits, for whoever shares an address or knows a name could keep others out by them. A name counts
+whether there is such a user or not, so that nobody learns it here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Allowance:
 
 ALLOWANCES: Final = {
     "both": Allowance(5, 900_000),
-    "address": Allowance(20, 900_000),
+    "address": Allowance(20, 60_000),
     "name": Allowance(50, 30_000),
 }
 

@@ -1,0 +1,39 @@
+"""Why a stream is closed: WebSocket close codes, those of RFC 6455 and our own."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Close(IntEnum):
+    """Append only."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    NOT_AUTHENTICATED = 4001
+    SESSION_ENDED = 4002
+    LOGON_TIMEOUT = 4003
+    MALFORMED = 4004
+    RATE_LIMITED = 4005
+    TOO_SLOW = 4006
+    REPLACED = 4009
+    TOO_MANY_STREAMS = 4010
+
+    @property
+    def meaning(self) -> str:
+        """In words."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Close.NORMAL: "the program closed it",
+    Close.GOING_AWAY: "the gateway stops: connect again",
+    Close.NOT_AUTHENTICATED: "the credential of the handshake counts for nothing, or three logons did not",
+    Close.SESSION_ENDED: "the key or session expired, was revoked or logged off",
+    Close.LOGON_TIMEOUT: "nobody logged on within 5 s",
+    Close.MALFORMED: "20 frames were none",
+    Close.RATE_LIMITED: "100 requests in a row were beyond the budget",
+    Close.TOO_SLOW: "what waits for its reader reached the bound twice within a minute, or for 10 s",
+    Close.REPLACED: "the session opened a newer stream",
+    Close.TOO_MANY_STREAMS: "the key has as many streams as it may",
+}
