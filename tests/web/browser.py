@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-WAIT_MS: Final = 90_000
+WAIT_MS: Final = 60_000
 DESKTOP: Final = (1440, 900)
 PHONE: Final = (390, 844)
 expect.set_options(timeout=WAIT_MS)
