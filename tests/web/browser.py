@@ -64,7 +64,9 @@ def opened(
     said: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and not (refusals and "Failed to load resource" in message.text):
+        if message.type in {"error", "warning"} and not (
+            refusals and "Failed to load resource" in message.text
+        ):
             said.append(message.text)
 
     try:
@@ -95,11 +97,12 @@ def clipped(page: Page) -> list[str]:
     """Texts that do not fit what they are in, and parts that are beyond the window."""
     found: list[str] = page.evaluate(
         """() => [...document.querySelectorAll("button, dd, dt, td, th, .ladder span, strong, label, h2")]
-          .filter((each) => each.checkVisibility() && each.clientWidth && !each.closest(".hidden, .figures, .tabs"))
+          .filter((each) => each.checkVisibility() && each.clientWidth && !each.closest(".hidden, .tabs"))
           .filter((each) => {
             const box = each.getBoundingClientRect();
             const scrolls = each.closest(".scroll, #entry, .symbols");
-            return each.scrollWidth > each.clientWidth + 1 || (!scrolls && (box.right > innerWidth + 1 || box.left < -1));
+            const beyond = !scrolls && (box.right > innerWidth + 1 || box.left < -1);
+            return each.scrollWidth > each.clientWidth + 1 || beyond;
           })
           .map((each) => `${each.tagName}.${each.className}: ${each.textContent}`)"""
     )

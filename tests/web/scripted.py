@@ -1,7 +1,7 @@
 """An exchange that says what a test wants: the page's own files, and scripted answers of gateway and stream.
 
 It stands where the browser would open connections, so nothing listens. What a real gateway answers is tested
-against one (`test_trading.py`); here it is about what the page does with frames that no exchange sends on demand.
+against one (`test_trading.py`); here it is about frames that no exchange sends on demand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from exchange.services.gateway.static import screens
 
 ORIGIN = "http://exchange.test"
 _INSTRUMENT = {
-    "symbol": "BTC-USD", "instrumentId": 7, "kind": "spot", "base": "BTC", "quote": "USD", "phase": "continuous",
+    "symbol": "BTC-USD", "instrumentId": 7, "kind": "spot", "base": "BTC", "quote": "USD",
+    "phase": "continuous",
     "priceScale": 2, "qtyScale": 4, "tickSize": "0.01", "lotSize": "0.0001", "minPrice": "0.00",
     "maxPrice": "500000.00", "maxQty": "1000.0000", "makerRate": 100_000, "takerRate": 1_000_000,
     "feeMode": "received", "markPrice": None, "referencePrice": None, "lastPrice": None,
@@ -68,6 +69,8 @@ class Scripted:
     refuse: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     sockets: list[WebSocketRoute] = field(default_factory=list)
     executions: list[dict[str, Any]] = field(default_factory=list)
+    unavailable: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
     sent: int = 0
 
     def stand_before(self, page: Page) -> None:
@@ -108,7 +111,7 @@ class Scripted:
         first = self.sequence + 1
         self.sequence += len(bids) + len(asks)
         for side, changed in ((self.bids, bids), (self.asks, asks)):
-            side |= changed
+            side.update(changed)
             for price in [price for price, qty in changed.items() if not qty]:
                 del side[price]
         return {
@@ -192,16 +195,24 @@ class Scripted:
     def _heard(self, socket: WebSocketRoute, text: str) -> None:
         frame = json.loads(text)
         if frame["op"] == "PING":
-            socket.send(json.dumps({"type": "PONG", "id": frame["id"], "at": frame["at"], "serverTime": _NOW}))
+            socket.send(
+                json.dumps({"type": "PONG", "id": frame["id"], "at": frame["at"], "serverTime": _NOW})
+            )
             return
         self.said.append(frame)
         if frame["op"] != "SUBSCRIBE":
+            return
+        if refused := {*frame["channels"]} & (self.unavailable | self.unknown):
+            error = problem(9302, "UNAVAILABLE", "it does not answer")
+            error["transient"] = not refused & self.unknown
+            socket.send(json.dumps({"type": "ERROR", "id": frame["id"], "error": error}))
             return
         socket.send(json.dumps({"type": "SUBSCRIBED", "id": frame["id"], "channels": frame["channels"]}))
         if frame.get("instrumentIds", ["BTC-USD"]) != ["BTC-USD"]:
             return
         snapshots: dict[str, Any] = {
-            "ticker": _ticker(), "book": self.book(), "trades": _trades(), "orders": self.orders, "executions": [],
+            "ticker": _ticker(), "book": self.book(), "trades": _trades(), "orders": self.orders,
+            "executions": [],
             "balances": [_balance("BTC", "2.50000000"), _balance("USD", "100000.000000")], "positions": [],
             "mark": {"markPrice": "64000.12", "status": "live"},
         }  # fmt: skip
@@ -237,7 +248,8 @@ def problem(code: int, name: str, message: str, **details: Any) -> dict[str, Any
 def order_of(body: dict[str, Any], order_id: str) -> dict[str, Any]:
     """A live order."""
     return {
-        "orderId": order_id, "clientOrderId": body.get("clientOrderId", ""), "account": 11, "symbol": body["symbol"],
+        "orderId": order_id, "clientOrderId": body.get("clientOrderId", ""), "account": 11,
+        "symbol": body["symbol"],
         "side": body["side"], "type": body["type"], "timeInForce": body["timeInForce"], "orderStatus": "open",
         "orderQty": body["qty"], "cumQty": "0.0000", "leavesQty": body["qty"], "price": body.get("price"),
         "stopPrice": body.get("stopPrice"), "averagePrice": None, "reject": 0, "cancelReason": None,

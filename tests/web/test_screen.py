@@ -122,6 +122,21 @@ def test_book_follows_and_a_gap_is_mended(browser: Browser) -> None:
         expect(page.locator("#connection")).to_contain_text(re.compile(r"Gaps mended\s*2"))
 
 
+def test_channel_that_is_refused_for_now_is_asked_for_again(browser: Browser) -> None:
+    """A service that is away leaves its panel waiting; what will never be is told."""
+    script = Scripted()
+    script.fill(30)
+    script.unavailable = {"trades"}
+    script.unknown = {"candles"}
+    with opened(browser) as page:
+        show(page, script)
+        expect(page.locator("#tape .note")).to_have_text("Loading trades")
+        expect(page.locator(".toast.bad")).to_contain_text("No candles")
+        script.unavailable.clear()
+        page.locator("#tape .bid").first.wait_for()
+        assert page.locator(".toast").count() == 1
+
+
 def test_connection_that_is_lost_comes_back(browser: Browser) -> None:
     """It says so, tries again by itself, subscribes again, and tells of what was filled meanwhile."""
     script = Scripted()
@@ -140,8 +155,10 @@ def test_connection_that_is_lost_comes_back(browser: Browser) -> None:
         script.socket.close(code=1001)
         until(page, lambda: level(page, "63,999.99") == "7.7000")
         expect(page.locator("#connection")).to_contain_text(re.compile(r"Reconnects\s*1"))
-        asked = [frame["channels"] for frame in script.said[before:] if frame["op"] == "SUBSCRIBE"]
-        assert sorted(sum(asked, [])) == sorted(
+        asked = [
+            each for frame in script.said[before:] if frame["op"] == "SUBSCRIBE" for each in frame["channels"]
+        ]
+        assert sorted(asked) == sorted(
             ["book", "ticker", "trades", "candles", "mark", "orders", "executions", "balances", "positions"]
         )
         expect(page.locator(".toast.fill")).to_contain_text("Bought 0.5000 BTC-USD")
@@ -152,7 +169,7 @@ def test_connection_that_is_lost_comes_back(browser: Browser) -> None:
 
 
 def test_order_is_entered_by_keys_and_its_cost_is_shown_before(browser: Browser) -> None:
-    """Price from the ladder, quantity, cost, fee, balance after; then the order, in its row and in the ladder."""
+    """Price from the ladder, quantity, cost, fee, balance after; then the order, in row and ladder."""
     script = Scripted()
     script.fill(30)
     with opened(browser) as page:
@@ -188,7 +205,9 @@ def test_refusal_is_told_in_words_and_nothing_is_lost(browser: Browser) -> None:
     script.fill(30)
     script.refuse["POST /v1/orders"] = (
         422,
-        problem(3002, "MAX_ORDER_QTY", "The order is larger than the limit, in lots.", limit="10", asked="20"),
+        problem(
+            3002, "MAX_ORDER_QTY", "The order is larger than the limit, in lots.", limit="10", asked="20"
+        ),
     )
     with opened(browser, refusals=True) as page:
         show(page, script)
@@ -211,7 +230,9 @@ def test_refusal_is_told_in_words_and_nothing_is_lost(browser: Browser) -> None:
 
 def test_orders_are_changed_in_their_row_and_cancelled(browser: Browser) -> None:
     """Only what differs is sent; all orders are cancelled after a question."""
-    script = Scripted(orders=[order_of(BUY, "90"), order_of(BUY | {"side": "sell", "price": "64000.50"}, "91")])
+    script = Scripted(
+        orders=[order_of(BUY, "90"), order_of(BUY | {"side": "sell", "price": "64000.50"}, "91")]
+    )
     script.fill(30)
     with opened(browser) as page:
         show(page, script)
@@ -228,7 +249,9 @@ def test_orders_are_changed_in_their_row_and_cancelled(browser: Browser) -> None
         page.keyboard.press("Escape")
         page.locator("body").press("x")
         page.get_by_role("dialog").get_by_role("button", name="Keep").click()
-        assert not any(path.startswith("/v1/orders?") and method == "DELETE" for method, path, _ in script.asked)
+        assert not any(
+            path.startswith("/v1/orders?") and method == "DELETE" for method, path, _ in script.asked
+        )
         page.locator("body").press("x")
         page.get_by_role("dialog").get_by_role("button", name="Cancel all").click()
         expect(page.locator(".toast").last).to_contain_text("2 orders cancelled")
@@ -237,8 +260,8 @@ def test_orders_are_changed_in_their_row_and_cancelled(browser: Browser) -> None
 def test_ladder_of_five_thousand_levels_takes_less_than_a_thirtieth_of_a_second(browser: Browser) -> None:
     """Each side has 5,000 levels; 50 change with each of 300 frames, told 30 times a second.
 
-    What the page's thread takes for all of it, candles and depth aside, is its own processor time, so that other
-    work on the machine does not count.
+    What the page's thread takes for all of it is its own processor time, so that other work on the machine
+    does not count.
     """
     script = Scripted()
     script.fill(5_000)
@@ -267,6 +290,6 @@ def test_ladder_of_five_thousand_levels_takes_less_than_a_thirtieth_of_a_second(
         took_ms = (spent_s() - before) * 1_000 / _FRAMES
         assert 0.5 < took_ms < 1_000 / 30
         assert drawn > 0
-        print(f"{took_ms:.1f} ms a frame, {drawn} drawn")  # noqa: T201
+        print(f"{took_ms:.1f} ms a frame, {drawn} drawn")
         expect(page.locator("#connection")).to_contain_text(re.compile(r"Gaps mended\s*0"))
         assert page.locator("#book [role=row]").count() < 60

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -45,13 +46,13 @@ def test_page_and_libraries_are_small() -> None:
 def test_nothing_comes_from_elsewhere() -> None:
     """No address of another host is loaded, and nothing is evaluated."""
     page = served("/").body.decode()
-    assert re.findall(r'(?:src|href)="(?!/|#)[^"]*"', page) == [
-        'href="https://www.tradingview.com/"'
-    ]
+    assert re.findall(r'(?:src|href)="(?!/|#)[^"]*"', page) == ['href="https://www.tradingview.com/"']
     for name, content in assets().items():
         if not name.startswith("vendor/"):
             text = content.decode()
-            assert not re.search(r"\beval\(|new Function|innerHTML|https?://(?!www\.tradingview|www\.w3\.org)", text), name
+            assert not re.search(
+                r"\beval\(|new Function|innerHTML|https?://(?!www\.tradingview|www\.w3\.org)", text
+            ), name
     assert "<style" not in page
     assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=", page)
 
@@ -95,12 +96,16 @@ def test_files_are_kept_for_ever_and_the_page_is_asked_for_each_time() -> None:
 def test_no_path_leads_out_of_the_package() -> None:
     """Only files that are there have a route."""
     assert all(not set(route.path.split("/")) & {"..", "."} for route in screens())
-    assert {route.path.split("/", 3)[-1] for route in screens() if route.path.startswith("/assets/")} == set(assets())
+    assert {route.path.split("/", 3)[-1] for route in screens() if route.path.startswith("/assets/")} == set(
+        assets()
+    )
 
 
 @pytest.mark.parametrize("file", sorted(UNITS.glob("*.test.mjs")), ids=lambda path: path.name)
 def test_units(file: Path) -> None:
     """What needs no browser: decimals, the book's fold, the order that a ticket makes, what it costs."""
-    done = subprocess.run(["node", "--test", file], capture_output=True, text=True, timeout=300, check=False)
+    node = shutil.which("node")
+    assert node, "no Node.js: apt-get install nodejs"
+    done = subprocess.run([node, "--test", file], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     assert not re.search(r"^# tests 0$", done.stdout, re.MULTILINE)

@@ -23,6 +23,7 @@ from tests.web.browser import PHONE, clipped, opened, violations
 from tests.web.wire import Wire
 
 WAIT_MS = 60_000
+NONE = "\N{EN DASH}"
 PASSWORD = "correct horse battery"  # noqa: S105 (of a user of these tests)
 
 
@@ -189,7 +190,7 @@ def test_order_trades_and_the_balance_moves(browser: Browser, market: Market) ->
         expect(page.locator("#book .mine .price")).to_have_text("64,000.00")
         expect(page.locator("#tape .bid .price").first).to_have_text("64,000.00")
         expect(page.locator(".last strong")).to_have_text("64,000.00")
-        spent = (dollars[0] - 51_200, Decimal("19200"))
+        spent = (dollars[0] - 51_200, Decimal(19200))
         until(lambda: balance(page, "USD") == spent, "the balance did not move")
         until(lambda: balance(page, "BTC")[0] == coins[0] + Decimal("0.4995"), "nor the other one")
         page.get_by_role("tab", name="Trades").click()
@@ -200,7 +201,7 @@ def test_order_trades_and_the_balance_moves(browser: Browser, market: Market) ->
         page.locator("#edit-price").fill("63990.00")
         page.locator("#edit-qty").fill("0.7")
         page.get_by_role("button", name="Save").click()
-        until(lambda: [row[2:] for row in rows(page)] == [["63,990.00", "–", "0.7000"]], "it did not change")
+        until(lambda: [row[2:] for row in rows(page)] == [["63,990.00", NONE, "0.7000"]], "it did not change")
         market.place("sell", "0.2", "63990.00", time_in_force="ioc")
         expect(page.locator("#blotter tbody tr")).to_have_count(0)
         until(lambda: balance(page, "USD")[1] == 0, "it is still reserved")
@@ -209,7 +210,7 @@ def test_order_trades_and_the_balance_moves(browser: Browser, market: Market) ->
 
 
 def test_every_type_of_order_is_entered(browser: Browser, market: Market) -> None:
-    """Each with the fields of its type; those that wait are in the list, those that trade at once are told."""
+    """Each with the fields of its type; those that wait are listed, those that trade at once are told."""
     with opened(browser) as page:
         sign_in(page, market)
         market.place("buy", "5", "60000.00")
@@ -224,15 +225,17 @@ def test_every_type_of_order_is_entered(browser: Browser, market: Market) -> Non
         expect(page.locator("#blotter tbody tr")).to_have_count(6)
         waiting = {(row[0], row[1].split(" GT")[0].split(" DAY")[0]): row[2:] for row in rows(page)}
         assert waiting == {
-            ("Buy", "Limit"): ["59,000.00", "–", "0.1000"],
-            ("Buy", "Stop"): ["–", "70,000.00", "0.1000"],
+            ("Buy", "Limit"): ["59,000.00", NONE, "0.1000"],
+            ("Buy", "Stop"): [NONE, "70,000.00", "0.1000"],
             ("Sell", "Stop limit"): ["49,000.00", "50,000.00", "0.1000"],
-            ("Sell", "Trailing stop"): ["–", waiting["Sell", "Trailing stop"][1], "0.1000"],
+            ("Sell", "Trailing stop"): [NONE, waiting["Sell", "Trailing stop"][1], "0.1000"],
             ("Sell", "Trailing stop limit"): [*waiting["Sell", "Trailing stop limit"][:2], "0.1000"],
-            ("Buy", "Pegged"): ["59,990.00", "–", "0.1000"],
+            ("Buy", "Pegged"): ["59,990.00", NONE, "0.1000"],
         }
         expect(enter(page, "buy", "market", qty="0.1", time="ioc")).to_contain_text("Bought 0.1000")
-        expect(enter(page, "buy", "limit", price="61000", qty="0.2", time="fok")).to_contain_text("Bought 0.2000")
+        expect(enter(page, "buy", "limit", price="61000", qty="0.2", time="fok")).to_contain_text(
+            "Bought 0.2000"
+        )
         expect(enter(page, "sell", "market_to_limit", qty="0.3")).to_contain_text("Sold 0.3000")
         page.locator("#ticket-type").select_option("market")
         page.locator("#entry .sides .buy").click()
@@ -255,7 +258,9 @@ def test_refusal_of_the_exchange_is_told_in_words(browser: Browser, market: Mark
         expect(page.locator("#book .ask .price")).to_have_text(["65,000.00"])
         page.get_by_label("Post only").check()
         enter(page, "buy", "limit", price="65000", qty="0.1", time="gtc")
-        expect(page.locator("#entry [role=alert]")).to_have_text("A post-only order would take. The same may succeed later. (4027)")
+        expect(page.locator("#entry [role=alert]")).to_have_text(
+            "A post-only order would take. The same may succeed later. (4027)"
+        )
         page.get_by_label("Post only").uncheck()
         enter(page, "sell", "limit", price="90000", qty="999", time="gtc")
         page.locator("#ticket-qty").fill("1000")
@@ -267,7 +272,7 @@ def test_refusal_of_the_exchange_is_told_in_words(browser: Browser, market: Mark
 
 
 def test_connection_is_lost_and_comes_back_with_what_was_missed(browser: Browser, market: Market) -> None:
-    """The wire is cut; meanwhile an order is filled, and the book is another one. The screen says so, then shows it."""
+    """The wire is cut; meanwhile an order is filled, and the book becomes another one."""
     with opened(browser, refusals=True) as page:
         sign_in(page, market)
         enter(page, "buy", "limit", price="58000", qty="0.4", time="gtc")

@@ -1,8 +1,8 @@
 """The trading screen's files: read once, compressed once, served from memory.
 
-Files are below a path that is made of their content, so browsers keep them for ever; the page that names them is
-asked for each time, and answered 304 where it is the same. What is no file of the package has no route: there is
-no path to walk out of.
+Files are below a path that is made of their content, so browsers keep them for ever; the page that names
+them is asked for each time, and answered 304 where it is the same. What is no file of the package has no
+route: there is no path to walk out of.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ def screens() -> tuple[Route, ...]:
     page = page.replace("{preload}", preload).replace("{assets}", place)
     return (
         _file("/", "The trading screen", page.encode("utf-8"), "html", also=("/trade",)),
-        *(_file(f"{place}/{name}", f"A file of it: {name}", found[name], _kind(name)) for name in sorted(found)),
+        *(
+            _file(f"{place}/{name}", f"A file of it: {name}", found[name], _kind(name))
+            for name in sorted(found)
+        ),
     )
 
 

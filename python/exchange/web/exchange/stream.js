@@ -10,6 +10,7 @@ import { Watched } from "./watched.js";
 const SILENCE_MS = 15_000;
 const PING_MS = 2_000;
 const WAITS_MS = [250, 500, 1_000, 2_000, 4_000, 8_000];
+const ASK_AGAIN_MS = 2_000;
 const ROUND_TRIPS = 60;
 const ENDED = { 4001: "signed-out", 4002: "signed-out", 4003: "signed-out", 4009: "replaced" };
 
@@ -39,7 +40,7 @@ export class Stream extends Watched {
     this.readers = new Map();
     /** @type {Set<(error: any, channels: string[]) => void>} */
     this.refusals = new Set();
-    /** @type {Map<string, string[]>} Channels that were asked for, by the id of the frame. */
+    /** @type {Map<string, Asked>} What was asked for and not answered, by the id of the frame. */
     this.waiting = new Map();
     /** The gateway's time as it was last told, and when the connection was last lost. */
     this.serverTime = "";
@@ -155,8 +156,7 @@ export class Stream extends Watched {
         this.changed();
         return;
       case "ERROR":
-        for (const each of this.refusals) each(told.error, this.waiting.get(told.id) ?? []);
-        this.waiting.delete(told.id);
+        this.#refused(told);
         return;
       case "SUBSCRIBED":
         this.waiting.delete(told.id);
@@ -166,6 +166,24 @@ export class Stream extends Watched {
         return;
       default:
     }
+  }
+
+  /**
+   * What is refused for now is asked for again; all else is told.
+   *
+   * @param {any} told
+   */
+  #refused({ id, error }) {
+    const asked = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (asked && error.transient) {
+      setTimeout(() => {
+        const wanted = [...this.asked.values()].includes(asked) && ![...this.waiting.values()].includes(asked);
+        if (wanted && this.state === "live") this.#say("SUBSCRIBE", asked);
+      }, ASK_AGAIN_MS);
+      return;
+    }
+    for (const each of this.refusals) each(error, asked?.channels ?? []);
   }
 
   /** @param {number} code */
@@ -207,7 +225,7 @@ export class Stream extends Watched {
   #say(op, fields) {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
     this.lastId += 1;
-    if (op === "SUBSCRIBE") this.waiting.set(String(this.lastId), /** @type {any} */ (fields).channels);
+    if (op === "SUBSCRIBE") this.waiting.set(String(this.lastId), /** @type {Asked} */ (fields));
     this.socket.send(JSON.stringify({ op, id: String(this.lastId), ...fields }));
   }
 

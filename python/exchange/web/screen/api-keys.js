@@ -41,7 +41,7 @@ export class ApiKeys {
                     <td data-label="May">${each.scopes.join(", ")}</td>
                     <td data-label="Algorithm">${each.algorithm}</td>
                     <td data-label="Last used">${each.usedAt ? whenOf(each.usedAt) : html`<span class="dim">never</span>`}</td>
-                    <td class="actions">${each.status !== "active" ? html`<span class="dim">${each.status}</span>` : html`<button type="button" class="plain small" aria-label="Revoke ${each.name}" @click=${() => this.#revoke(each.keyId, each.name)}>Revoke</button>`}</td>
+                    <td class="actions">${each.status !== "live" && each.status !== "retiring" ? html`<span class="dim">${each.status}</span>` : html`<button type="button" class="plain small" aria-label="Revoke ${each.name}" @click=${() => this.#revoke(each.keyId, each.name)}>Revoke</button>`}</td>
                   </tr>`)}
               </tbody>
             </table>`

@@ -1,7 +1,7 @@
 // @ts-check
 /** What is about the account, in tabs. */
 
-import { html, render } from "../vendor/lit-html/lit-html.js";
+import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
 import { onceAFrame } from "../exchange/watched.js";
 import { ApiKeys } from "./api-keys.js";
 import { Balances, Positions } from "./balances.js";
@@ -44,9 +44,12 @@ export class Blotter {
           ${this.tabs.map((tab, place) => html`
             <button type="button" role="tab" id="tab-${place}" aria-controls="blotter" aria-selected=${String(place === this.at)} tabindex=${place === this.at ? 0 : -1} @click=${() => this.show(place)}>${tab.title}</button>`)}
         </div>
+        ${session && this.app.accounts.usable.length > 1 ? this.#choice() : nothing}
         <div class="scroll" id="blotter" role="tabpanel" aria-labelledby="tab-${this.at}" tabindex="0">
           ${session
-            ? this.tabs[this.at].content()
+            ? this.app.accounts.account === undefined && !this.app.accounts.usable.length
+              ? this.#question()
+              : this.tabs[this.at].content()
             : known
               ? html`<p class="empty">Sign in to see orders, trades and balances. <button type="button" class="plain small" @click=${() => this.app.signIn()}>Sign in</button></p>`
               : html`<p class="empty">Loading</p>`}
@@ -54,6 +57,24 @@ export class Blotter {
       `,
       this.root,
     );
+  }
+
+  #choice() {
+    const { account, usable } = this.app.accounts;
+    return html`<label class="choice"><span>Account</span>
+      <select @change=${(/** @type {any} */ event) => this.#use(event.target.value)}>${usable.map((each) => html`<option value=${each} ?selected=${each === account}>${each}</option>`)}</select></label>`;
+  }
+
+  /** A user without accounts of their own may use all of the tenant's. */
+  #question() {
+    return html`<form class="choice" @submit=${(/** @type {any} */ event) => { event.preventDefault(); this.#use(event.target.elements[0].value); }}>
+      <label>Which account? <input inputmode="numeric" pattern="[1-9][0-9]*" required /></label><button type="submit" class="primary small">Show</button></form>`;
+  }
+
+  /** @param {string} text */
+  #use(text) {
+    this.app.use(Number(text));
+    this.tabs[this.at].shown();
   }
 
   /** @param {KeyboardEvent} event */

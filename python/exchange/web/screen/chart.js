@@ -5,7 +5,7 @@ import { CandlestickSeries, HistogramSeries, createChart } from "../vendor/light
 import { INTERVALS } from "../exchange/market-data.js";
 import { format } from "../exchange/decimal.js";
 import { onceAFrame } from "../exchange/watched.js";
-import { inWords } from "../exchange/gateway.js";
+import { inWords, Problem } from "../exchange/gateway.js";
 import { keep, kept } from "../exchange/kept.js";
 import { sideOf } from "./words.js";
 
@@ -13,6 +13,7 @@ import { sideOf } from "./words.js";
 /** @typedef {import("../exchange/market-data.js").Candle} Candle */
 
 const SHOWN = 90;
+const AGAIN_MS = 3_000;
 const OLDER_FROM = 20;
 const VOLUME_TOP = 0.82;
 
@@ -124,7 +125,9 @@ export class Chart {
       this.#draw();
       this.chart.timeScale().setVisibleLogicalRange({ from: this.shown.length - SHOWN, to: this.shown.length + 6 });
     } catch (error) {
-      if (key === this.key) this.note.textContent = inWords(error);
+      if (key !== this.key) return;
+      this.note.textContent = inWords(error);
+      if (error instanceof Problem && error.transient) setTimeout(() => key === this.key && void this.#load(), AGAIN_MS);
     }
   }
 
