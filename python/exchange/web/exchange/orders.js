@@ -178,6 +178,7 @@ export class Orders extends Watched {
       for (const filled of this.filled) filled(each);
     }
     this.executions = [...fresh.reverse(), ...this.executions].slice(0, EXECUTIONS);
+    if (this.executionIds.size > 4 * EXECUTIONS) this.executionIds = new Set(this.executions.map((each) => each.execId));
     this.changed();
   }
 }

@@ -37,6 +37,7 @@ export class Chart {
     this.candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: 1 - VOLUME_TOP + 0.04 } });
     /** @type {Candle[]} Oldest first. */
     this.shown = [];
+    this.bars = ["", ""];
     this.key = "";
     this.loading = false;
     this.whole = false;
@@ -82,6 +83,7 @@ export class Chart {
       rightPriceScale: { borderColor: colour("--border") },
       timeScale: { borderColor: colour("--border") },
     });
+    this.bars = [colour("--buy-bar"), colour("--sell-bar")];
     this.candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down });
     this.#draw();
     for (const [id] of this.lines) this.#drop(id);
@@ -171,9 +173,8 @@ export class Chart {
 
   /** @param {Candle} candle */
   #volumeOf(candle) {
-    const style = getComputedStyle(document.documentElement);
     const rose = Number(candle.close) >= Number(candle.open);
-    return { time: timeOf(candle), value: Number(candle.volume), color: style.getPropertyValue(rose ? "--buy-bar" : "--sell-bar").trim() };
+    return { time: timeOf(candle), value: Number(candle.volume), color: this.bars[rose ? 0 : 1] };
   }
 
   #lines() {

@@ -35,6 +35,7 @@ export class OrderEntry {
     this.sending = false;
     this.error = "";
     this.tried = false;
+    this.priced = false;
     this.symbol = "";
     this.draw = onceAFrame(() => this.#draw());
     for (const each of [app.market, app.market.bookChanged, app.accounts, app.identity, app.stream]) each.watch(this.draw);
@@ -79,11 +80,13 @@ export class OrderEntry {
       for (const field of /** @type {const} */ (["price", "stopPrice", "qty", "quoteQty", "trail", "offset", "displayQty", "minQty"])) this.ticket[field] = "";
       this.error = "";
       this.tried = false;
+      this.priced = false;
     }
     const { ticket } = this;
-    if (!ticket.price && book?.ready) {
+    if (!this.priced && book?.ready) {
       const best = ticket.side === "buy" ? book.bestBid : book.bestAsk;
-      if (best !== null) ticket.price = format(best, instrument.priceScale);
+      if (best !== null && !ticket.price) ticket.price = format(best, instrument.priceScale);
+      this.priced = true;
     }
     const made = orderOf(ticket, instrument);
     const type = ORDER_TYPES[ticket.type];
