@@ -12,6 +12,7 @@ import { Blotter } from "./blotter.js";
 import { Chart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { Depth } from "./depth.js";
+import { FillNotes } from "./fill-notes.js";
 import { keep, kept } from "../exchange/kept.js";
 import { listenToKeys, showKeys } from "./keyboard.js";
 import { Ladder } from "./ladder.js";
@@ -48,9 +49,7 @@ export class App {
     this.stream.refusals.add((error, channels) => {
       if (!channels.includes("mark")) this.toasts.say("bad", `No ${channels.join(", ")}`, error.message);
     });
-    this.orders.filled.add((each) =>
-      this.toasts.say("fill", `${each.side === "buy" ? "Bought" : "Sold"} ${each.lastQty} ${each.symbol}`, `at ${each.lastPrice}, fee ${each.fee} ${each.feeAsset}`),
-    );
+    new FillNotes(this.orders, this.toasts);
     addEventListener("hashchange", () => this.#fromAddress());
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", (event) => {
       if (!kept("theme")) this.#theme(event.matches ? "light" : "dark");
