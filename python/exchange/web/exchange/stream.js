@@ -119,7 +119,7 @@ export class Stream extends Watched {
 
   #connect() {
     clearTimeout(this.retry);
-    this.socket?.close(1000);
+    leave(this.socket);
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}${this.path}`);
     this.socket = socket;
@@ -207,9 +207,7 @@ export class Stream extends Watched {
   #look() {
     if (this.state !== "live" && this.state !== "connecting") return;
     if (performance.now() - this.heardAt > SILENCE_MS) {
-      const socket = this.socket;
-      this.socket = null;
-      socket?.close(1000);
+      leave(this.socket);
       this.#closed(1006);
     } else this.#ping();
   }
@@ -234,4 +232,14 @@ export class Stream extends Watched {
     this.state = state;
     this.changed();
   }
+}
+
+/**
+ * Closes a socket; one that is being opened when it is open, for browsers take anything else for an error.
+ *
+ * @param {WebSocket | null} socket
+ */
+function leave(socket) {
+  if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close(1000);
+  else socket?.close(1000);
 }
