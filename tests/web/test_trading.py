@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +106,13 @@ def open_market(client: Client) -> None:
         client.admin.deposit("USD", "100000000", account=account)
 
 
-def asked(market: Market, path: str, **headers: str) -> HTTPResponse:
-    """What the gateway answers."""
-    connection = HTTPConnection("127.0.0.1", market.wire.port, timeout=60)
-    connection.request("GET", path, headers={name.replace("_", "-"): each for name, each in headers.items()})
-    return connection.getresponse()
+def asked(market: Market, path: str, **headers: str) -> tuple[int, HTTPMessage, bytes]:
+    """What the gateway answers: status, headers, content."""
+    with closing(HTTPConnection("127.0.0.1", market.wire.port, timeout=60)) as connection:
+        said = {name.replace("_", "-"): each for name, each in headers.items()}
+        connection.request("GET", path, headers=said)
+        answer = connection.getresponse()
+        return answer.status, answer.msg, answer.read()
 
 
 def sign_in(page: Page, market: Market) -> None:
@@ -162,20 +165,20 @@ def cancel_all(page: Page) -> None:
 
 def test_gateway_serves_the_page_and_its_files(market: Market) -> None:
     """Over its socket: compressed, with their headers once, and 304 for what the browser has."""
-    page = asked(market, "/")
-    assert page.status == 200
-    assert page.headers.get_all("cache-control") == ["no-cache"]
-    assert page.headers.get_all("x-content-type-options") == ["nosniff"]
-    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
-    assert asked(market, "/trade", if_none_match=page.headers["etag"]).status == 304
-    (script,) = re.findall(r'src="(/assets/\w+/screen/main.js)"', page.read().decode())
-    packed = asked(market, script.replace("main.js", "app.js"), accept_encoding="gzip")
-    assert packed.headers.get_all("cache-control") == ["public, max-age=31536000, immutable"]
-    assert packed.headers["content-encoding"] == "gzip"
-    assert b"class App" in gzip.decompress(packed.read())
-    assert asked(market, script.replace("screen/main.js", "package.json")).status == 404
-    assert asked(market, "/assets/../index.html").status == 404
-    assert asked(market, "/v1/time").headers.get_all("cache-control") == ["no-store"]
+    status, headers, page = asked(market, "/")
+    assert status == 200
+    assert headers.get_all("cache-control") == ["no-cache"]
+    assert headers.get_all("x-content-type-options") == ["nosniff"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert asked(market, "/trade", if_none_match=headers["etag"])[0] == 304
+    (script,) = re.findall(r'src="(/assets/\w+/screen/main.js)"', page.decode())
+    _, headers, packed = asked(market, script.replace("main.js", "app.js"), accept_encoding="gzip")
+    assert headers.get_all("cache-control") == ["public, max-age=31536000, immutable"]
+    assert headers["content-encoding"] == "gzip"
+    assert b"class App" in gzip.decompress(packed)
+    assert asked(market, script.replace("screen/main.js", "package.json"))[0] == 404
+    assert asked(market, "/assets/../index.html")[0] == 404
+    assert asked(market, "/v1/time")[1].get_all("cache-control") == ["no-store"]
 
 
 def test_person_signs_in_and_a_wrong_password_is_refused(browser: Browser, market: Market) -> None:
