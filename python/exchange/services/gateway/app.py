@@ -58,7 +58,7 @@ _PARAMETERS_MAX: Final = 32
 _UNDER_WAY_MAX: Final = 1_024
 _UNROUTED: Final = "none"
 _encode: Final = msgspec.json.Encoder().encode
-_EVERY_ANSWER: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_EVERY_ANSWER: Final = ((b"x-content-type-options", b"nosniff"),)
 
 
 class GatewayApp:
@@ -130,6 +130,7 @@ class GatewayApp:
                     (b"content-length", b"%d" % len(body)),
                     (CORRELATION_HEADER, correlation.encode("ascii")),
                     (_TRACE, _trace_of(headers)),
+                    (b"cache-control", answer.cache),
                     *_EVERY_ANSWER,
                     *answer.headers,
                     *more,

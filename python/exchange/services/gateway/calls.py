@@ -93,12 +93,14 @@ class Answer:
         status: Of HTTP.
         headers: Beside those that every answer has.
         media: Of the body.
+        cache: Whether it may be kept, as `cache-control` says it.
     """
 
     body: Any
     status: int = 200
     headers: tuple[tuple[bytes, bytes], ...] = ()
     media: bytes = b"application/json"
+    cache: bytes = b"no-store"
 
 
 @dataclass(slots=True)

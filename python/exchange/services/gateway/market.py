@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from typing import Any
 
 from exchange.client.market import MarketRequests
@@ -231,8 +232,7 @@ async def tickers(call: Call) -> Answer:
 async def _ticker(call: Call, row: q.MarketTickerRow) -> m.Ticker:
     instrument = await call.exchange.known.by_id(row.instrument_id)
     record: dict[str, Any] = {
-        name: None if value is None else str(value)
-        for name, value in ticker_record(row, call.exchange.known.directory).items()
+        name: plain(value) for name, value in ticker_record(row, call.exchange.known.directory).items()
     }
     names = set(m.Ticker.__struct_fields__) - {"trades", "last_at", "symbol"}
     return m.Ticker(
@@ -241,3 +241,10 @@ async def _ticker(call: Call, row: q.MarketTickerRow) -> m.Ticker:
         trades=row.trades,
         **{name: record[name] for name in names},
     )
+
+
+def plain(value: object) -> str | None:
+    """A field of a record as it is told: decimals without exponent, as small ones would have in Python."""
+    if value is None:
+        return None
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -35,6 +35,7 @@ from exchange.services.gateway.pages import pages
 from exchange.services.gateway.routes import ROUTES, Routing
 from exchange.services.gateway.server import Connections, http_server
 from exchange.services.gateway.standing import Standing
+from exchange.services.gateway.static import screens
 from exchange.services.gateway.stream.streams import Streams
 from exchange.services.gateway.upstream import Route, Upstream
 from exchange.storage.directory import DataDirectory
@@ -115,7 +116,7 @@ class GatewayHost:
         if settings.events.publish:
             events = open_log(settings), TopicTable(settings.events.environment)
         streams = Streams(exchange, bound, limits, plan.sealer, events, counted.refused)
-        routing = Routing((*ROUTES, *pages()))
+        routing = Routing((*ROUTES, *pages(), *screens()))
         app = GatewayApp(exchange, bound, routing, authenticator, limits, counted, streams)
         plan.vitals.tells(
             families=lambda: chain(counted.families(), streams.tally.families()), needs=self._needs

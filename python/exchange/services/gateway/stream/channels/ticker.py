@@ -19,6 +19,7 @@ from exchange.client.rest import streams as s
 from exchange.domain.contracts.marketdata import MarketTick
 from exchange.errors import ExchangeError
 from exchange.services.gateway.known import decimal, decimal_or_none
+from exchange.services.gateway.market import plain
 from exchange.services.gateway.stream.feed import Feed, Key
 from exchange.services.gateway.stream.source import Source
 
@@ -121,7 +122,7 @@ class TickerFeed(Feed):
         if row is None:
             return
         record = ticker_record(row, self._source.directory)
-        day: dict[str, Any] = {name: None if record[name] is None else str(record[name]) for name in _OF_DAY}
+        day: dict[str, Any] = {name: plain(record[name]) for name in _OF_DAY}
         day["trades"] = row.trades
         if day != self._day:
             self._day = day
