@@ -150,6 +150,7 @@ def _exchange(data: Path) -> Iterator[int]:
                 client.admin.define_instrument(
                     at, symbol, base=symbol[:3], quote="USD", price_scale=2, qty_scale=4
                 )
+        time.sleep(2.0)  # the gateway hears of them from the replica
         yield registry.instances("gateway")[0].pid
     finally:
         process.send_signal(signal.SIGTERM)
