@@ -166,6 +166,25 @@ def test_newcomer_of_a_beat_has_nothing_twice() -> None:
     run(scene)
 
 
+def test_newcomer_of_what_is_told_from_now_on_misses_nothing_of_its_first_beat() -> None:
+    """There is no state that would have it: what was before is for the others, what follows for both."""
+
+    def scene() -> None:
+        it = Scene(2)
+        it.feed.is_from_now_on = True  # type: ignore[misc]  # of this one alone
+        it.feed.begin()
+        it.outlets[0].join(it.feed, raw=False)
+        it.beat()
+        it.feed.count()
+        it.outlets[1].join(it.feed, raw=False)
+        it.feed.count()
+        it.beat()
+        assert [data if kind == "snapshot" else data[0] for kind, data in told(it.wires[1])] == [1, [2]]
+        assert [data[0] for kind, data in told(it.wires[0]) if kind == "update"] == [[1], [2]]
+
+    run(scene)
+
+
 def test_raw_reader_is_told_each_change_at_once() -> None:
     """Without a beat."""
 

@@ -79,6 +79,9 @@ class Feed(ABC):
     conflates: ClassVar[bool] = True
     """Whether a reader that is too slow may have a snapshot in place of what it missed."""
 
+    is_from_now_on: ClassVar[bool] = False
+    """Whether there is no state: a reader is told of all that follows its joining, not the next beat."""
+
     def __init__(self, key: Key, due: Callable[[Feed], None]) -> None:
         self.key = key
         self.ready = False
@@ -133,9 +136,11 @@ class Feed(ABC):
     def join(self, reader: Reader, *, raw: bool) -> None:
         """Tells a reader: a snapshot, then what changes. One that is told already has a snapshot again."""
         self.leave(reader)
-        if raw and self.ready and reader.has_room:
-            self._raw.add(reader)
-            reader.offer(self, self.snapshot(), soon=True)
+        if (raw or self.is_from_now_on) and self.ready and reader.has_room:
+            if self.is_from_now_on:
+                self.beat()  # what waits is for those who were told before
+            (self._raw if raw else self._paced).add(reader)
+            reader.offer(self, self.snapshot(), soon=raw)
         else:
             self._new[reader] = raw
             self._due(self)

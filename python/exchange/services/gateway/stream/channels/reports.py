@@ -205,6 +205,8 @@ class OrdersFeed(ReportsFeed):
 class ExecutionsFeed(ReportsFeed):
     """What is traded, from now on."""
 
+    is_from_now_on = True
+
     def __init__(self, key: Key, due: Callable[[Feed], None], source: Source) -> None:
         super().__init__(key, due, source)
         self._new_ones: list[m.PastExecution] = []
