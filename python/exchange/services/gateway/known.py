@@ -37,6 +37,7 @@ class Known:
         self.directory = directory
         self._load = load
         self._asked_at = 0.0
+        self._asking: asyncio.Future[InstrumentsReply] | None = None
 
     async def instrument(self, symbol: str) -> Instrument:
         """The instrument of a symbol.
@@ -89,9 +90,17 @@ class Known:
                 await asyncio.sleep(_REFRESH_S)
 
     async def _ask_again(self) -> None:
-        if time.monotonic() - self._asked_at >= _AGAIN_S:
+        """One question, for all who miss something while it is under way."""
+        if self._asking is None:
+            if time.monotonic() - self._asked_at < _AGAIN_S:
+                return
             self._asked_at = time.monotonic()
-            await self._load()
+            self._asking = asyncio.ensure_future(self._load())
+            self._asking.add_done_callback(self._answered)
+        await asyncio.shield(self._asking)
+
+    def _answered(self, _: object) -> None:
+        self._asking = None
 
 
 def ticks(instrument: Instrument, name: str, text: DecimalText | None) -> int | None:
