@@ -23,6 +23,8 @@ from exchange.demo.sample import Product
 from exchange.demo.view import Lines, Picture, draw, spark
 from exchange.domain.queries import BookLevelsReply, LevelRow
 from exchange.observability import StatsReader
+from exchange.runtime.supervisor import read_announcement
+from exchange.storage.directory import DataDirectory
 
 SMALL = ["--accounts", "50", "--sessions", "3", "--set", "limits.segment_bytes=33554432"]
 SMALL += ["--set", "limits.orders=262144", "--set", "limits.client_order_ids=524288"]
@@ -70,6 +72,26 @@ def test_demo_that_is_interrupted_stops_and_audits(tmp_path: Path) -> None:
     assert (process.returncode, err) == (0, "")
     assert AUDIT.fullmatch(out.splitlines()[-1])
     assert not list(Path("/tmp").glob(f"exchange-demo-*{process.pid}*"))  # noqa: S108 (none of ours is left)
+
+
+def test_demo_that_is_killed_takes_its_exchange_along(tmp_path: Path) -> None:
+    """Nobody would stop it otherwise, nor know that it runs."""
+    data = tmp_path / "data"
+    process = demo("--no-screen", "--rate", "500", "--data", str(data))
+    assert process.stdout is not None
+    try:
+        while "commands/s" not in (line := process.stdout.readline()):
+            assert line, "it ended"
+        running = read_announcement(DataDirectory(data))
+        assert running is not None
+    finally:
+        process.kill()
+        process.communicate()
+    deadline = time.monotonic() + 120
+    while Path(f"/proc/{running.supervisor}/cmdline").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert read_announcement(DataDirectory(data)) is None  # it stopped in order
 
 
 def test_visitor_of_the_demo_signs_in_by_one_click_and_trades() -> None:

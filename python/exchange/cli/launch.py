@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -59,6 +60,7 @@ def running(
     data = settings.data_directory
     data.mkdir(parents=True, exist_ok=True)
     arguments = [sys.executable, "-m", "exchange.cli", *command, "--data", str(data)]
+    arguments += ["--parent", str(os.getpid())]
     arguments += ["--config", str(options.config)] if options.config else []
     arguments += [word for pair in [*options.set, *changes] for word in ("--set", pair)]
     with (data / "exchange.log").open("ab") as log:

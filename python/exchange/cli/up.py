@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from exchange.cli.common import add_settings, settings_of
+from exchange.runtime.child import die_with_parent
 from exchange.topology.all_in_one import run_all
 from exchange.topology.supervising import supervise
 
@@ -39,12 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"with a service beside the core: {', '.join(SERVICES)}, or all; may be repeated",
     )
     parser.add_argument(
+        "--parent", type=int, metavar="PID", help="stop when the process with this id is gone"
+    )
+    parser.add_argument(
         "--all-in-one", action="store_true", help="one process, without a supervisor: for tests, notebooks"
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs until stopped; returns the exit code of what could not be helped, or 0."""
+    if options.parent is not None:
+        die_with_parent(options.parent)
     wanted = SERVICES if "all" in options.services else dict.fromkeys(options.services)
     options.set = [*(f"{SERVICES[name]}=true" for name in wanted), *options.set]  # what --set says counts
     settings = settings_of(options)
