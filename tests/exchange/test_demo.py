@@ -96,13 +96,13 @@ def test_demo_that_is_killed_takes_its_exchange_along(tmp_path: Path) -> None:
 
 def test_visitor_of_the_demo_signs_in_by_one_click_and_trades() -> None:
     """An account with money; an order that meets the market, a balance that moves, an audit that agrees."""
-    process = demo("--rate", "600", "--set", "gateway.port=18099")
-    try:
-        _trade_as_the_visitor(process)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=300)
-    finally:
-        process.kill()
+    with demo("--rate", "600", "--set", "gateway.port=18099") as process:
+        try:
+            _trade_as_the_visitor(process)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=300)
+        finally:
+            process.kill()
     assert (process.returncode, err) == (0, "")
     assert AUDIT.fullmatch(out.splitlines()[-1])
     assert any(line.startswith("ok     history") for line in out.splitlines())
@@ -119,7 +119,14 @@ def _trade_as_the_visitor(process: subprocess.Popen[str]) -> None:
         user = browser.post("/v1/sessions/demo").raise_for_status().json()["user"]
         assert (user["userName"], user["accounts"]) == ("visitor", [51])
         before = browser.get("/v1/balances").raise_for_status().json()
-        order = {"symbol": "BTC-USD", "side": "buy", "type": "market", "qty": "0.01", "respType": "FULL"}
+        instrument = browser.get("/v1/instruments").raise_for_status().json()["instruments"][0]
+        order = {
+            "symbol": instrument["symbol"],
+            "side": "buy",
+            "type": "market",
+            "qty": instrument["lotSize"],
+            "respType": "FULL",
+        }
         deadline = time.monotonic() + 240
         while not (answer := browser.post("/v1/orders", json=order).json()).get("executions"):
             assert time.monotonic() < deadline, answer
