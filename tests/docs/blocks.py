@@ -48,7 +48,7 @@ def printed(program: str) -> list[str]:
     return re.findall(r"print\(.*\)  # (.*)", program)
 
 
-def run(program: str, *, cwd: Path = ROOT, **environment: str) -> list[str]:
+def run(program: str, *, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> list[str]:
     """What a program prints in an interpreter of its own, line by line. It ends well, with no complaint."""
     done = python("-c", program, cwd=cwd, environment=environment)
     assert (done.returncode, done.stderr) == (0, ""), f"{done.stderr}\n{program}"

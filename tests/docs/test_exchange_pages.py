@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class QuickStart:
 
     def run(self, program: str) -> list[str]:
         """What a program of a page prints."""
-        return run(self.moved(program), cwd=self.here, **self.environment)
+        return run(self.moved(program), cwd=self.here, environment=self.environment)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickStart]:
                 made.environment = {"KEY": key, "SECRET": secret}
         for at in range(2):
             address = f"http://127.0.0.1:{port + at}/.well-known/jwks.json"
-            until(lambda at=address: curl(at) == 0, f"{address} does not answer")
+            until(partial(answers, address), f"{address} does not answer")
         yield made
     finally:
         up.end()
@@ -114,10 +115,10 @@ def answers_in(output: str) -> list[Any]:
     return found
 
 
-def curl(address: str) -> int:
-    """Its exit code: 0 where the address answers well."""
+def answers(address: str) -> bool:
+    """Whether something answers well there."""
     words = ["/usr/bin/env", "curl", "-sf", "-m", "30", address]
-    return subprocess.run(words, capture_output=True, check=False).returncode
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def test_quick_start_embedding_prints_what_it_says() -> None:
@@ -180,7 +181,10 @@ def test_stores_are_schemas_of_postgresql(postgres: Server, tmp_path: Path) -> N
     try:
         until(up.announcement, "it did not start")
         (program,) = programs("recipes/postgresql.md")
-        until(lambda: run(program, STORES_URL=url) == printed(program), "there is no schema of the history")
+        until(
+            lambda: run(program, environment={"STORES_URL": url}) == printed(program),
+            "there is no schema of the history",
+        )
         assert list((up.data / "stores").glob("*.sqlite")) == []
     finally:
         up.end()

@@ -34,7 +34,7 @@ def test_notebook_runs_and_prints_what_it_keeps() -> None:
         if cell["cell_type"] == "code"
     ]
     program = "".join(f"{text_of(cell['source'])}\nprint({END_OF_CELL!r})\n" for cell in cells)
-    lines = run(program, cwd=ROOT, MPLBACKEND="agg")
+    lines = run(program, environment={"MPLBACKEND": "agg"})
     assert lines == [line for cell in cells for line in (*kept(cell), END_OF_CELL)]
     assert sum(len(kept(cell)) for cell in cells) > 3
 
