@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from exchange.domain.enums import ExecType
+from tests.docs import blocks
 from tests.exchange.worlds import ProcessWorld
 
 ROOT = Path(__file__).parents[2]
@@ -85,9 +86,6 @@ def test_example_bot_makes_a_market_on_a_running_exchange(tmp_path: Path) -> Non
 @pytest.mark.parametrize("number", range(2))
 def test_docs_client_code_runs(number: int) -> None:
     """The blocks of docs/client.md that say so are programs that run."""
-    blocks = re.findall(r"```python\n(# runs.*?)```", (ROOT / "docs" / "client.md").read_text(), re.DOTALL)
-    assert len(blocks) == 2
-    outcome = run("-c", blocks[number])
-    assert (outcome.returncode, outcome.stderr) == (0, "")
-    shown = re.findall(r"print\(.*\)  # (.*)", blocks[number])
-    assert outcome.stdout.splitlines() == shown
+    found = blocks.programs("client.md")
+    assert len(found) == 2
+    assert blocks.run(found[number]) == blocks.printed(found[number])

@@ -1,0 +1,1 @@
+"""What the pages say is run: programs, commands, the notebook; and the site that is made of them."""
