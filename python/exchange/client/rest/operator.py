@@ -21,6 +21,12 @@ class DeadLettersQuery(Asked):
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
 
 
+class SetQuery(Asked):
+    """As of when: who threw a switch reads it with the sequence of the answer."""
+
+    min_sequence: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+
+
 class ThrowSwitch(Asked):
     """A kill switch to throw, or to take back. The scope says which of the three names its target."""
 

@@ -30,13 +30,15 @@ class OperatorRequests:
         query = o.DeadLettersQuery(limit=limit)
         return Ask(method="GET", path="/v1/operator/dead-letters", answers=o.DeadLetterList, query=query)
 
-    def operator_limits(self) -> Ask[o.SetByOperators]:
-        """Limits that are set, by scope; needs administration."""
-        return Ask(method="GET", path="/v1/operator/limits", answers=o.SetByOperators)
+    def operator_limits(self, *, min_sequence: int = 0) -> Ask[o.SetByOperators]:
+        """Limits that are set, by scope, as of that sequence of the journal or later; needs administration."""
+        query = o.SetQuery(min_sequence=min_sequence)
+        return Ask(method="GET", path="/v1/operator/limits", answers=o.SetByOperators, query=query)
 
-    def operator_kill_switches(self) -> Ask[o.SetByOperators]:
-        """Kill switches that were ever thrown, and how they are; needs administration."""
-        return Ask(method="GET", path="/v1/operator/kill-switches", answers=o.SetByOperators)
+    def operator_kill_switches(self, *, min_sequence: int = 0) -> Ask[o.SetByOperators]:
+        """Kill switches that were ever thrown, and how they are; likewise."""
+        query = o.SetQuery(min_sequence=min_sequence)
+        return Ask(method="GET", path="/v1/operator/kill-switches", answers=o.SetByOperators, query=query)
 
     def throw_kill_switch(
         self,

@@ -213,7 +213,8 @@ async def _set_by_operators(call: Call, entity_type: str) -> Answer:
         raise Refusal(GatewayFault.NOT_ENABLED, "This is kept by administration: set admin.enabled.")
     client = (await call.exchange.upstream.trader(0)).client
     last: dict[str, m.SetByOperator] = {}
-    for row in await client.admin.changes(entity_type=entity_type, most=_CHANGES_MAX):
+    least = call.query.min_sequence
+    for row in await client.admin.changes(entity_type=entity_type, most=_CHANGES_MAX, min_seq=least):
         if row.reject or row.entity_id in last:
             continue
         last[row.entity_id] = m.SetByOperator(
@@ -292,10 +293,13 @@ ROUTES: Final = (
         "dead-letters", dead_letters, "Events that services could not take", m.DeadLetterList, weight=5,
         query=m.DeadLettersQuery,
     ),
-    _row("limits", limits, "Limits that are set; needs administration", m.SetByOperators, weight=5),
+    _row(
+        "limits", limits, "Limits that are set; needs administration", m.SetByOperators, weight=5,
+        query=m.SetQuery,
+    ),
     _row(
         "kill-switches", kill_switches, "Kill switches, as they are; needs administration", m.SetByOperators,
-        weight=5,
+        weight=5, query=m.SetQuery,
     ),
     _row(
         "kill-switch", throw, "Block orders of a scope and cancel what rests there; or take that back",
