@@ -31,7 +31,7 @@ class OperatorRequests:
         return Ask(method="GET", path="/v1/operator/dead-letters", answers=o.DeadLetterList, query=query)
 
     def operator_limits(self, *, min_sequence: int = 0) -> Ask[o.SetByOperators]:
-        """Limits that are set, by scope, as of that sequence of the journal or later; needs administration."""
+        """Limits that are set, by scope, as of that journal sequence or later; needs administration."""
         query = o.SetQuery(min_sequence=min_sequence)
         return Ask(method="GET", path="/v1/operator/limits", answers=o.SetByOperators, query=query)
 

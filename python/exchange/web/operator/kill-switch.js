@@ -18,6 +18,7 @@ export function askForSwitch(app, begins) {
   let busy = false;
   const { draw } = openDialog("Kill switch", (close) => {
     const name = nameOf(wanted);
+    const called = name === "venue" ? "the whole venue" : name || `the ${wanted.scope}`;
     const set = (/** @type {Partial<typeof wanted>} */ more) => { Object.assign(wanted, more); draw(); };
     const send = async (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -50,7 +51,7 @@ export function askForSwitch(app, begins) {
           : wanted.scope === "venue" ? nothing
           : html`<label class="field"><span>Number of the ${wanted.scope}</span><input id="switch-number" inputmode="numeric" pattern="[1-9][0-9]*" required .value=${wanted.number} @input=${(/** @type {any} */ event) => set({ number: event.target.value.trim() })} /></label>`}
         <label class="field"><span>Why</span><input id="switch-why" required maxlength="200" autocomplete="off" @input=${(/** @type {any} */ event) => set({ why: event.target.value })} /></label>
-        <p>${wanted.on ? `New orders of ${name || "it"} are refused, and what rests there is cancelled.` : `New orders of ${name || "it"} are taken again.`}</p>
+        <p>${wanted.on ? `New orders of ${called} are refused, and what rests there is cancelled.` : `New orders of ${called} are taken again.`}</p>
         <label class="field"><span>Type ${name || "its name"} to confirm</span><input id="switch-name" required autocomplete="off" spellcheck="false" .value=${wanted.typed} @input=${(/** @type {any} */ event) => set({ typed: event.target.value })} /></label>
         <p class="error" role="alert">${error}</p>
         <div class="actions">
