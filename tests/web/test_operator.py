@@ -1,17 +1,24 @@
-"""The operator page in a real browser: before an exchange that says what a test wants, and before a real one."""
+"""The operator page in a real browser: before an exchange that says what a test wants, and a real one."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from exchange.client.errors import OrderRejected
-from tests.gateway.running import running
+from exchange.bus.topics import TopicTable
+from exchange.security.sealing import Sealer
+from exchange.services.identity.passwords import hashed
+from exchange.services.identity.store import IdentityStore
+from exchange.services.identity.tables import MIGRATIONS
+from exchange.services.identity.users import Users
+from exchange.storage.sql import open_store
+from tests.exchange.test_cli_exchange import until
+from tests.gateway.running import LARGE, running
+from tests.gateway.test_process import ANN, Open
 from tests.web.browser import DESKTOP, PHONE, clipped, opened, violations
 from tests.web.scripted import ORIGIN, Scripted, problem
 
@@ -266,3 +273,58 @@ def test_switch_is_thrown_when_its_name_is_typed(browser: Browser) -> None:
         {"scope": "account", "on": False, "why": "mended", "account": 11},
     ]
     assert any(path.endswith("minSequence=9") for _, path, _ in script.asked)
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
+    """An exchange with administration, somebody who trades and somebody who runs it."""
+    with running(tmp_path_factory.mktemp("operator") / "data", "admin.enabled=true", *LARGE) as made:
+        made.add(ANN)
+        with open_store(made.data / "stores", "identity", MIGRATIONS) as store:
+            users = Users(IdentityStore(store, Sealer(made.data / "keys"), TopicTable("dev")))
+            users.create("zoe", 1, hashed(PASSWORD), ["admin"])
+        yield made
+
+
+def test_operator_of_a_real_exchange_sees_it_and_stops_a_market(browser: Browser, door: Open) -> None:
+    """Processes, rates and latencies while orders come; then a switch, its record, and the way back."""
+    order = {
+        "symbol": "BTC-USD", "side": "sell", "type": "limit", "timeInForce": "gtc", "qty": "0.0100",
+        "price": "900.00",
+    }  # fmt: skip
+    with opened(browser) as page:
+        page.goto(f"http://127.0.0.1:{door.port}/operator")
+        page.locator("#door").get_by_role("button", name="Sign in").click()
+        page.locator("#user-name").fill("zoe")
+        page.locator("#password").fill(PASSWORD)
+        page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+        expect(page.locator("#services tbody th").filter(has_text="gateway")).to_be_visible()
+        expect(page.locator("#markets tbody th").filter(has_text="BTC-USD")).to_be_visible()
+        expect(page.locator("#switches")).to_contain_text("None is thrown.")
+        expect(page.locator("#letters")).to_be_hidden()
+
+        def latency_is_shown() -> bool:
+            door.ann.ask("POST", "/v1/orders", order | {"timeInForce": "ioc"})
+            page.wait_for_timeout(200)
+            return page.locator("#latency canvas").get_attribute("data-bars") not in {None, "0"}
+
+        until(latency_is_shown, "no histogram")
+        expect(page.locator(".percentiles dd").first).to_have_text(re.compile(r"\d (ns|µs|ms|s)$"))
+        assert violations(page) == []
+
+        resting = door.ann.ask("POST", "/v1/orders", order).body["orderId"]
+        page.get_by_role("button", name="Kill switch of BTC-USD").click()
+        page.locator("#switch-why").fill("a wrong tick")
+        page.locator("#switch-name").fill("BTC-USD")
+        page.get_by_role("dialog").locator("button[type=submit]").click()
+        expect(page.locator("#switches tbody th")).to_have_text("BTC-USD")
+        expect(page.locator("#switches")).to_contain_text("zoe: a wrong tick")
+        assert door.ann.ask("POST", "/v1/orders", order).name == "KILLED"
+        assert door.ann.ask("GET", f"/v1/orders/{resting}").body["orderStatus"] == "canceled"
+
+        page.get_by_role("button", name="Let orders of BTC-USD in again").click()
+        page.locator("#switch-why").fill("mended")
+        page.locator("#switch-name").fill("BTC-USD")
+        page.get_by_role("dialog").locator("button[type=submit]").click()
+        expect(page.locator("#switches")).to_contain_text("None is thrown.")
+        assert door.ann.ask("POST", "/v1/orders", order).status == 201
