@@ -63,7 +63,7 @@ function limits(venue) {
   if (!rows.length) return html`<p class="strip dim"><span>No limits are set.</span></p>`;
   return html`<table>
     <thead><tr><th scope="col">Limits of</th><th scope="col">Limit</th><th scope="col" class="number">Lots or minor units</th><th scope="col">By</th></tr></thead>
-    <tbody>${rows.map((/** @type {any} */ each) => html`<tr><th scope="row" data-label="Limits of">${each.symbol ? each.scope.replace(/instrument\/\d+/, each.symbol) : each.scope}</th><td data-label="Limit">${each.name.replaceAll("_", " ")}</td><td data-label="Lots or minor units" class="number">${grouped(each.value)}</td><td data-label="By">${each.who}</td></tr>`)}</tbody>
+    <tbody>${rows.map((/** @type {any} */ each) => html`<tr><th scope="row" data-label="Limits of">${each.symbol ? each.scope.replace(/instrument\/\d+/, each.symbol) : each.scope}</th><td data-label="Limit">${each.name.replaceAll("_", " ")}</td><td data-label="Value" class="number">${grouped(each.value)}</td><td data-label="By">${each.who}</td></tr>`)}</tbody>
   </table>`;
 }
 
