@@ -13,7 +13,7 @@ from exchange.client.rest import BearerAuth, RestClient
 from exchange.client.rest.connecting import Options
 from exchange.client.rest.errors import RestError
 from exchange.client.rest.operator import Alert
-from exchange.observability.health import health_of
+from exchange.observability.health import Status, health_of
 from exchange.observability.rates import LastSeconds
 from exchange.observability.stats import StatsSnapshot, stats_path
 from exchange.runtime.processes import ProcessRow
@@ -41,7 +41,7 @@ class _Zeros(dict[str, int]):
 
 def told(rows: list[ProcessRow], letters: int = 0, **values: int) -> list[tuple[str, str, str]]:
     """Alerts as tuples: severity, about, in words."""
-    stats = replace(WELL, values=_Zeros(WELL.values | values))
+    stats = replace(WELL, values=_Zeros({**WELL.values, **values}))
     found = alerts_of(rows, health_of(stats, 0), stats, letters)
     return [(each.severity, each.about, each.says) for each in found]
 
@@ -56,7 +56,9 @@ def test_alerts_say_what_is_not_well_the_worst_first() -> None:
     rows = [
         CORE,
         replace(CORE, name="history", lag=LAG_MAX + 1),
-        replace(CORE, name="admin", state="degraded", needs={"store": "unhealthy", "log": "healthy"}),
+        replace(
+            CORE, name="admin", state="degraded", needs={"store": Status.UNHEALTHY, "log": Status.HEALTHY}
+        ),
         replace(CORE, name="gateway", pid=None, state="gone"),
     ]
     assert told(rows, 2, disk_nearly_full=1, followers=1, journal_sequence_written=9) == [

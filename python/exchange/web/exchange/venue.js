@@ -69,6 +69,7 @@ export class Venue extends Watched {
 
   /** @param {Part} part @param {number} turn */
   async #keep(part, turn) {
+    /** @type {number} */
     const every = PARTS[part][1];
     let wait = every;
     while (turn === this.turn) {
