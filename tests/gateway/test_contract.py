@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.contract import NO_SWITCHES, campaign, furnish
+from tests.gateway.contract import campaign, furnish
 from tests.gateway.running import LARGE, running
 from tests.gateway.test_process import SELL, Open
 
@@ -22,7 +22,7 @@ NOT_BY_CHANCE = {
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     """With budgets that nobody empties."""
-    with running(tmp_path_factory.mktemp("contract") / "data", *LARGE, NO_SWITCHES) as made:
+    with running(tmp_path_factory.mktemp("contract") / "data", *LARGE) as made:
         furnish(made)
         yield made
 

@@ -33,7 +33,7 @@ _ASSETS = [
     {"symbol": "USD", "assetId": 2, "scale": 6},
 ]
 _NOW = "2026-05-01T12:00:00.000000000Z"
-_SESSION = {
+_SESSION: dict[str, Any] = {
     "session": {"sessionId": "s-1", "expiresAt": "2030-01-01T00:00:00Z"},
     "user": {"userName": "ann", "accounts": [11], "scopes": ["read", "trade"]},
 }
@@ -177,7 +177,7 @@ class Scripted:
             "/v1/executions": {"executions": self.executions, "nextCursor": None},
             "/v1/api-keys": {"keys": []},
         }
-        fixed |= self.told
+        fixed.update(self.told)
         if path in fixed:
             return 200, fixed[path]
         if path.startswith("/v1/orders/"):
