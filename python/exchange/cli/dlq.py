@@ -15,6 +15,7 @@ from exchange.bus.topics import SERVICES
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
 from exchange.errors import ConfigError, ExchangeError
+from exchange.runtime.dead_letters import letters_of
 from exchange.runtime.service_host import store_url
 from exchange.schema.events import event_json, event_of
 from exchange.storage.sql import Store, open_store
@@ -64,12 +65,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     statuses = tuple(LetterStatus) if options.all else OPEN
-    services = [options.service] if options.service else list(SERVICES)
-    found: list[tuple[str, Letter]] = []
-    for service in stored_services(_url(options), services):
-        with _store(options, service) as store, store.read() as tx:
-            page = DeadLetters(service).page(tx, statuses=statuses, after=options.after, most=options.most)
-            found += [(service, letter) for letter in page]
+    found = letters_of(
+        settings_of(options),
+        [options.service] if options.service else SERVICES,
+        statuses=statuses,
+        after=options.after,
+        most=options.most,
+    )
     if options.json:
         print(json.dumps([_as_json(service, letter) for service, letter in found], indent=2))
         return 0

@@ -12,13 +12,13 @@ from exchange.cli.common import add_settings, settings_of, table
 from exchange.config import Settings
 from exchange.errors import ServiceUnavailableError
 from exchange.observability import (
-    HistogramSnapshot,
     StatsReader,
     StatsSnapshot,
     StatsUnavailable,
     health_of,
     stats_path,
 )
+from exchange.observability.rates import QUANTILES, quantiles, rates
 from exchange.runtime.beside_core import status_of
 from exchange.runtime.replica_status import read_status
 from exchange.storage.directory import DataDirectory
@@ -27,10 +27,6 @@ from exchange.topology.table import SQL_SERVICES
 DESCRIPTION = """How the exchange on a data directory is: health, rates over a moment, latency percentiles
 of its stages, how far its journal and its read replica are. Read from shared memory: the core notices
 nothing."""
-
-_RATES = ("commands", "orders", "cancels", "trades", "reports", "queries", "in_bytes", "journal_bytes")
-_QUANTILES = ((500_000, "p50"), (900_000, "p90"), (990_000, "p99"), (999_000, "p99.9"), (1_000_000, "max"))
-_NS_A_S = 1_000_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,17 +69,6 @@ def run(options: argparse.Namespace) -> int:
     return int(health.status == "unhealthy")
 
 
-def rates(before: StatsSnapshot, after: StatsSnapshot) -> dict[str, float]:
-    """Counts a second between two readings."""
-    seconds = max(after.read_ns - before.read_ns, 1) / _NS_A_S
-    return {name: (after.values[name] - before.values[name]) / seconds for name in _RATES}
-
-
-def quantiles(histogram: HistogramSnapshot) -> dict[str, int]:
-    """The percentiles that are shown, by their names."""
-    return {name: histogram.percentile(parts) for parts, name in _QUANTILES}
-
-
 def text(
     settings: Settings,
     before: StatsSnapshot,
@@ -122,7 +107,7 @@ def text(
         for name, histogram in after.histograms.items()
         if name != "batch_size"
     ]
-    head = ("stage of a batch", *(name for _, name in _QUANTILES), "batches")
+    head = ("stage of a batch", *(name for _, name in QUANTILES), "batches")
     return "\n".join((*lines, table(head, timings)))
 
 
