@@ -50,6 +50,12 @@ from tests.gateway.test_rest_process import auth_of
 
 TIMEOUT_S: Final = 120
 ADMIN: Final = "zoe"
+# A switch thrown by chance has every order refused from then on; the others need administration.
+NOT_ASKED: Final = {
+    "POST /v1/operator/kill-switch",
+    "GET /v1/operator/limits",
+    "GET /v1/operator/kill-switches",
+}
 CHECKS: Final = [
     schemathesis.checks.not_a_server_error,
     status_code_conformance,
@@ -175,6 +181,7 @@ def campaign(door: Open, most: int, seed: int = 0) -> Findings:
     document = door.nobody.ask("GET", "/openapi.json").body
     schema = schemathesis.openapi.from_dict(document, config=config)
     operations: list[Any] = [each.ok() for each in schema.get_all_operations()]  # type: ignore[union-attr]  # its own document is valid
+    operations = [each for each in operations if each.label not in NOT_ASKED]
     auth = auth_of(door.ann)
     found = Findings()
     url = f"http://127.0.0.1:{door.port}"
@@ -264,7 +271,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as directory, running(Path(directory) / "data", *LARGE) as door:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        running(Path(directory) / "data", *LARGE) as door,
+    ):
         furnish(door)
         found = campaign(door, options.requests, options.seed)
     for name, counted in found.statuses.items():

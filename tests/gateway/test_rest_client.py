@@ -108,6 +108,14 @@ SAMPLES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "revoke_api_key": (("gk-1",), {}),
     "users": ((), {"cursor": "bob"}),
     "new_user": (("bob", "a long password", ["trader"]), {}),
+    "operator_services": ((), {}),
+    "operator_followers": ((), {}),
+    "operator_metrics": ((), {}),
+    "operator_alerts": ((), {}),
+    "operator_dead_letters": ((), {"limit": 7}),
+    "operator_limits": ((), {}),
+    "operator_kill_switches": ((), {"min_sequence": 2**40}),
+    "throw_kill_switch": (("instrument",), {"symbol": "BTC-USD", "on": True, "why": "a test"}),
 }
 
 

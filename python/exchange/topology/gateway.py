@@ -162,6 +162,7 @@ def _place(settings: Settings) -> Place:
         keys,
         server,
         marketdata=endpoints_of(endpoints.marketdata) if settings.market_data.enabled else (),
+        admin=endpoints_of(endpoints.admin) if settings.admin.enabled else (),
     )
 
 

@@ -19,6 +19,7 @@ from exchange.client.rest.asks import IDEMPOTENCY_HEADER, Amount, Ask, decimal_t
 from exchange.client.rest.fields import BatchFields, HistoryFields, OrderFields, as_sent
 from exchange.client.rest.identity_requests import IdentityRequests
 from exchange.client.rest.market_requests import MarketRequests
+from exchange.client.rest.operator_requests import OperatorRequests
 
 OrderName: TypeAlias = str | int | m.Order | m.OrderAnswer
 """An order by its id, or as an answer showed it."""
@@ -26,7 +27,7 @@ _ORDER: Final = "/v1/orders/{orderId}"
 _OWN_ORDER: Final = "/v1/orders/client/{clientOrderId}"
 
 
-class RestRequests(MarketRequests, IdentityRequests):
+class RestRequests(MarketRequests, IdentityRequests, OperatorRequests):
     """Makes the requests of one client.
 
     Args:

@@ -21,6 +21,7 @@ from exchange.services.gateway.authentication import Authenticator
 from exchange.services.gateway.browsers import Browsers
 from exchange.services.gateway.identity_link import IdentityLink
 from exchange.services.gateway.known import Known
+from exchange.services.gateway.machine import Machine
 from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.standing import Standing
 from exchange.services.gateway.upstream import Trader, Upstream
@@ -82,6 +83,7 @@ class Exchange:
     known: Known
     keeps: Keeps
     doors: Doors
+    machine: Machine
 
 
 @dataclass(frozen=True, slots=True)

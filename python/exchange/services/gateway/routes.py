@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from exchange.client.rest import models as m
-from exchange.services.gateway import accounts, credentials, market, orders, past, sessions
+from exchange.services.gateway import accounts, credentials, market, operator, orders, past, sessions
 from exchange.services.gateway.calls import Route, Scope
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -132,6 +132,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     *sessions.ROUTES,
     *credentials.ROUTES,
+    *operator.ROUTES,
 )  # fmt: skip
 """Every route there is, beside the pages of `exchange.services.gateway.pages`."""
 

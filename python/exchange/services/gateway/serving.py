@@ -31,6 +31,7 @@ from exchange.services.gateway.counting import Counted
 from exchange.services.gateway.identity_link import IdentityLink, IdentityWay
 from exchange.services.gateway.known import Known
 from exchange.services.gateway.limits import Limits
+from exchange.services.gateway.machine import Machine
 from exchange.services.gateway.pages import pages
 from exchange.services.gateway.routes import ROUTES, Routing
 from exchange.services.gateway.server import Connections, http_server
@@ -108,6 +109,7 @@ class GatewayHost:
             Known(upstream.directory, lambda: upstream.ask(questions.instruments())),
             Keeps(settings.history.enabled, settings.market_data.enabled),
             Doors(identity, authenticator, browsers, standing, bool(bound.demo_user)),
+            Machine(settings),
         )
         connections = Connections(bound)
         counted = Counted(lambda: (connections.count, connections.turned_away), lambda: upstream.sessions)
@@ -139,6 +141,7 @@ class GatewayHost:
                         task.cancel()
                     ended = await asyncio.gather(stop, *chores, return_exceptions=True)
                     await upstream.close()
+                    exchange.machine.close()
                     self._status.unlink(missing_ok=True)
         log("gateway stopped", requests=counted.requests)
         for error in ended:

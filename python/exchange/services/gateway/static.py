@@ -1,4 +1,4 @@
-"""The trading screen's files: read once, compressed once, served from memory.
+"""The files of the trading screen and the operator page: read once, compressed once, served from memory.
 
 Files are below a path that is made of their content, so browsers keep them for ever; the page that names
 them is asked for each time, and answered 304 where it is the same. What is no file of the package has no
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterator
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -35,29 +37,44 @@ _PAGE: Final = (
 )
 _FOR_EVER: Final = b"public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = b"no-cache"
+_IMPORT: Final = re.compile(r'\b(?:from|import)\s*"(\.[^"]+)"')
 
 
 def assets() -> dict[str, bytes]:
-    """The files of the trading screen by their paths below `exchange/web`, but its pages."""
+    """The files of these pages by their paths below `exchange/web`, but its pages."""
     return {name: content for name, content in _below(files("exchange") / "web", "") if _kind(name) != "html"}
 
 
 def screens() -> tuple[Route, ...]:
-    """The routes of the trading screen: `/` and `/trade`, and one of each file."""
+    """The routes of the trading screen, `/` and `/trade`, of the operator page, and one of each file."""
     found = assets()
     digest = hashlib.sha256(b"".join(name.encode() + b"\0" + found[name] + b"\0" for name in sorted(found)))
     place = f"/assets/{digest.hexdigest()[:16]}"
-    own = sorted(name for name in found if _kind(name) == "js" and name != "screen/theme.js")
-    preload = "\n".join(f'<link rel="modulepreload" href="{place}/{name}">' for name in own)
-    page = (files("exchange") / "web" / "index.html").read_text("utf-8")
-    page = page.replace("{preload}", preload).replace("{assets}", place)
     return (
-        _file("/", "The trading screen", page.encode("utf-8"), "html", also=("/trade",)),
+        _file("/", "The trading screen", _page("index.html", place, found), "html", also=("/trade",)),
+        _file("/operator", "The operator page", _page("operator.html", place, found), "html"),
         *(
-            _file(f"{place}/{name}", f"A file of it: {name}", found[name], _kind(name))
+            _file(f"{place}/{name}", f"A file of these: {name}", found[name], _kind(name))
             for name in sorted(found)
         ),
     )
+
+
+def _page(name: str, place: str, found: Mapping[str, bytes]) -> bytes:
+    """A page that names its files, and all modules that these import: they are asked for at once."""
+    text = (files("exchange") / "web" / name).read_text("utf-8")
+    wanted = re.findall(r'type="module" src="{assets}/([^"]+)"', text)
+    modules: set[str] = set()
+    while wanted:
+        module = wanted.pop()
+        if module not in modules:
+            modules.add(module)
+            folder = module.rpartition("/")[0]
+            wanted += [
+                posixpath.normpath(f"{folder}/{each}") for each in _IMPORT.findall(found[module].decode())
+            ]
+    preload = "\n".join(f'<link rel="modulepreload" href="{place}/{each}">' for each in sorted(modules))
+    return text.replace("{preload}", preload).replace("{assets}", place).encode("utf-8")
 
 
 def _file(path: str, does: str, content: bytes, kind: str, also: tuple[str, ...] = ()) -> Route:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -206,6 +207,22 @@ class Upstream:
             raise Refusal(GatewayFault.UNAVAILABLE)
         return trader
 
+    @asynccontextmanager
+    async def operator(self, user: str) -> AsyncIterator[AsyncClient]:
+        """A session of the venue's own, in whose name the records have what is sent, while the block runs.
+
+        Raises:
+            Refusal: UNAVAILABLE: the core does not let it in; nothing was sent.
+        """
+        try:
+            client = await self._session(0, f"{self._route.name}-operator", user)
+        except ExchangeError as error:
+            raise Refusal(GatewayFault.UNAVAILABLE, f"the exchange does not answer: {error}") from error
+        try:
+            yield client
+        finally:
+            await client.close()
+
     async def close(self) -> None:
         """Log off everywhere."""
         tasks, self._traders = list(self._traders.values()), {}
@@ -222,19 +239,21 @@ class Upstream:
             del self._traders[tenant]
 
     async def _connect(self, tenant: int) -> Trader:
+        return Trader(await self._session(tenant, self._route.name, USER))
+
+    async def _session(self, tenant: int, name: str, user: str) -> AsyncClient:
         route, place = self._route, self._route.place
-        return Trader(
-            await AsyncClient.connect(
-                place.endpoints,
-                tenant=tenant,
-                name=route.name,
-                user=USER,
-                queries=place.replicas,
-                history=place.history,
-                marketdata=place.marketdata,
-                keys=place.keys,
-                server_key=place.server_key,
-                timeout_ms=route.timeout_ms,
-                connect_ms=route.connect_ms,
-            )
+        return await AsyncClient.connect(
+            place.endpoints,
+            tenant=tenant,
+            name=name,
+            user=user,
+            queries=place.replicas,
+            history=place.history,
+            marketdata=place.marketdata,
+            admin=place.admin,
+            keys=place.keys,
+            server_key=place.server_key,
+            timeout_ms=route.timeout_ms,
+            connect_ms=route.connect_ms,
         )
