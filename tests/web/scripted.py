@@ -33,7 +33,7 @@ _ASSETS = [
     {"symbol": "USD", "assetId": 2, "scale": 6},
 ]
 _NOW = "2026-05-01T12:00:00.000000000Z"
-_SESSION = {
+_SESSION: dict[str, Any] = {
     "session": {"sessionId": "s-1", "expiresAt": "2030-01-01T00:00:00Z"},
     "user": {"userName": "ann", "accounts": [11], "scopes": ["read", "trade"]},
 }
@@ -51,9 +51,13 @@ class Scripted:
 
     Args:
         signed_in: Whether the browser has a session.
+        scopes: What its user may.
+        told: Further answers, by path.
     """
 
     signed_in: bool = True
+    scopes: list[str] = field(default_factory=lambda: ["read", "trade"])
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
     instruments: list[dict[str, Any]] = field(
         default_factory=lambda: [
             _INSTRUMENT,
@@ -159,10 +163,10 @@ class Scripted:
             if method == "DELETE":
                 self.signed_in = False
                 return 200, {"ended": "s-1"}
-            return 200, _SESSION
+            return 200, self._session
         if path.startswith("/v1/sessions"):
             self.signed_in = True
-            return 201, {"token": "t", **_SESSION}
+            return 201, {"token": "t", **self._session}
         if path.endswith("/candles"):
             return 200, {"symbol": "BTC-USD", "interval": query["interval"][0], "candles": _candles()}
         if (method, path) == ("POST", "/v1/orders"):
@@ -173,11 +177,16 @@ class Scripted:
             "/v1/executions": {"executions": self.executions, "nextCursor": None},
             "/v1/api-keys": {"keys": []},
         }
+        fixed.update(self.told)
         if path in fixed:
             return 200, fixed[path]
         if path.startswith("/v1/orders/"):
             return 200, {"orderId": unquote(path.rpartition("/")[2])}
         return 404, problem(9001, "UNKNOWN_ROUTE", "There is no such path.")
+
+    @property
+    def _session(self) -> dict[str, Any]:
+        return _SESSION | {"user": _SESSION["user"] | {"scopes": self.scopes}}
 
     def _entered(self, body: dict[str, Any]) -> dict[str, Any]:
         order = order_of(body, str(100 + len(self.orders)))

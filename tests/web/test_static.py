@@ -47,26 +47,31 @@ def test_nothing_comes_from_elsewhere() -> None:
     """No address of another host is loaded, and nothing is evaluated."""
     page = served("/").body.decode()
     assert re.findall(r'(?:src|href)="(?!/|#)[^"]*"', page) == ['href="https://www.tradingview.com/"']
+    assert re.findall(r'(?:src|href)="(?!/|#)[^"]*"', served("/operator").body.decode()) == []
     for name, content in assets().items():
         if not name.startswith("vendor/"):
             text = content.decode()
             assert not re.search(
                 r"\beval\(|new Function|innerHTML|https?://(?!www\.tradingview|www\.w3\.org)", text
             ), name
-    assert "<style" not in page
-    assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=", page)
+    for each in (page, served("/operator").body.decode()):
+        assert "<style" not in each
+        assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=", each)
 
 
 def test_every_import_is_of_a_file_that_is_there() -> None:
-    """And each file is imported by some other, or by the page."""
+    """And each file is asked for by a page: none by way of another one, and none of the other page's."""
     found = assets()
-    named: set[str] = set(re.findall(r"/assets/\w+/([\w./-]+)", served("/").body.decode()))
+    pages = served("/").body.decode() + served("/operator").body.decode()
+    named: set[str] = set(re.findall(r"/assets/\w+/([\w./-]+)", pages))
     scripts = {name for name in found if name.endswith(".js")}
     for name in scripts:
         for target in re.findall(r'(?:from|import)\s*"(\.[^"]+)"', found[name].decode()):
             path = (WEB / name).parent.joinpath(target).resolve().relative_to(WEB.resolve()).as_posix()
             assert path in found, f"{name} imports {target}"
     assert scripts <= named
+    assert "/operator/" not in served("/").body.decode()
+    assert "lightweight-charts" not in served("/operator").body.decode()
 
 
 def test_files_are_kept_for_ever_and_the_page_is_asked_for_each_time() -> None:

@@ -5,14 +5,11 @@ import { html } from "../vendor/lit-html/lit-html.js";
 import { inWords, Problem } from "../exchange/gateway.js";
 import { openDialog } from "./dialogs.js";
 
-/** @typedef {import("./app.js").App} App */
-
-/** @param {App} app */
-export function signIn(app) {
+/** @param {{ identity: import("../exchange/identity.js").Identity }} app @param {boolean} [demo] Whether the user of a demo may be taken. */
+export function signIn(app, demo = true) {
   const typed = { userName: "", password: "" };
   let error = "";
   let busy = false;
-  let demo = true;
   const { draw, dialog } = openDialog("Sign in", (close) => {
     const by = async (/** @type {() => Promise<void>} */ way) => {
       busy = true;

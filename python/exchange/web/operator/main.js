@@ -1,0 +1,4 @@
+// @ts-check
+import { OperatorApp } from "./app.js";
+
+void new OperatorApp().begin();
