@@ -224,7 +224,7 @@ async def test_child_that_is_not_essential_may_be_given_up(
     directory: DataDirectory, lines: io.StringIO
 ) -> None:
     """The exchange is announced and goes on without it."""
-    lame = replace(child(directory, "replica", "sys.exit(78)"), essential=False)
+    lame = replace(child(directory, "replica", "sys.exit(65)"), essential=False)
     supervisor = Supervisor(Plan(directory, [child(directory, "core", WAITS), lame]))
     task = asyncio.create_task(supervisor.run())
     await settle(directory.announcement.exists)
@@ -233,6 +233,18 @@ async def test_child_that_is_not_essential_may_be_given_up(
     assert not task.done()
     supervisor.stop()
     assert await task == ExitCode.FAILED  # it did not end in order
+
+
+@asynchronous
+async def test_setting_that_a_process_cannot_have_ends_the_start(
+    directory: DataDirectory, lines: io.StringIO
+) -> None:
+    """As a port that another has: to go on without would be a surprise later."""
+    lame = replace(child(directory, "gateway", "sys.exit(78)"), essential=False)
+    supervisor = Supervisor(Plan(directory, [child(directory, "core", WAITS), lame]))
+    assert await supervisor.run() == ExitCode.CONFIG
+    assert 'event="giving up" name=gateway' in lines.getvalue()
+    assert not directory.announcement.exists()
 
 
 @asynchronous

@@ -31,6 +31,7 @@ def running(data: Path, *pairs: str) -> Iterator[Open]:
     words = [sys.executable, "-m", "exchange.cli", "up", "--all-in-one", "--data", str(data)]
     words += settings(
         "gateway.enabled=true", f"gateway.port={port}", "gateway.answer_timeout_ms=60000",
+        "gateway.operator_tenant=1",
         "history.enabled=true", "market_data.enabled=true", "endpoints.metrics=", *pairs,
     )  # fmt: skip
     data.parent.mkdir(parents=True, exist_ok=True)

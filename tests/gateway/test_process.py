@@ -126,6 +126,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     words = [sys.executable, "-m", "exchange.cli", "up", "--all-in-one", "--data", str(data)]
     words += settings(
         "gateway.enabled=true", f"gateway.port={port}", "gateway.request_timeout_ms=1500",
+        "gateway.operator_tenant=1",
         "gateway.answer_timeout_ms=60000", "gateway.connections_per_ip_max=40",
         "history.enabled=true", "market_data.enabled=true", "endpoints.metrics=",
     )  # fmt: skip

@@ -37,7 +37,13 @@ from tests.gateway.signed import signature
 from tests.gateway.test_authentication import KEY, NOW, SECRET, Source
 
 LARGE = Gateway(
-    key_per_s=10**6, key_burst=10**6, tenant_per_s=10**6, tenant_burst=10**6, ip_per_s=10**6, ip_burst=10**6
+    operator_tenant=1,
+    key_per_s=10**6,
+    key_burst=10**6,
+    tenant_per_s=10**6,
+    tenant_burst=10**6,
+    ip_per_s=10**6,
+    ip_burst=10**6,
 )
 CELLS = [(route, path) for route in ROUTES for path in (route.path, *route.also)]
 

@@ -55,6 +55,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     data = tmp_path_factory.mktemp("trading") / "data"
     words = settings(
         "gateway.enabled=true", f"gateway.port={port}", "gateway.answer_timeout_ms=60000",
+        "gateway.operator_tenant=1",
         "gateway.demo_user=ann", "history.enabled=true", "market_data.enabled=true", "endpoints.metrics=",
     )  # fmt: skip
     command = [sys.executable, "-m", "exchange.cli"]

@@ -296,7 +296,7 @@ class Gateway:
     )
     demo_user: str = _setting("", "The user whom `POST /v1/sessions/demo` signs in; empty: none")
     operator_tenant: int = _setting(
-        1, "The tenant whose operators see and stop the whole venue; 0: nobody does over HTTP", 0, 2**31 - 1
+        0, "The tenant whose operators see and stop the whole venue; 0: nobody does over HTTP", 0, 2**31 - 1
     )
     connections_max: int = _setting(1_024, "Connections at once", 1, 65_536)
     connections_per_ip_max: int = _setting(256, "Of one address", 1, 65_536)

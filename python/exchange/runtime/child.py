@@ -64,6 +64,7 @@ class Child:
         self.restarts = 0
         self.last_code: int = ExitCode.STOPPED
         self.healthy = asyncio.Event()
+        self.was_healthy = False
         self.settled = asyncio.Event()  # it was healthy once, or was given up
         self._backoff = backoff
         self._process: asyncio.subprocess.Process | None = None
@@ -165,6 +166,7 @@ class Child:
                 return
             await asyncio.sleep(_POLL_S)
         self.healthy.set()
+        self.was_healthy = True
         self.settled.set()
         seconds = f"{time.monotonic() - start:.3f}"
         log("child healthy", name=self.spec.name, pid=process.pid, after_s=seconds)

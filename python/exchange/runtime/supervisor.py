@@ -231,11 +231,11 @@ class Supervisor:
 
 
 async def _keep(child: Child) -> None:
-    """Keeps a child running; one that is not essential may be given up."""
+    """Keeps a child running; one that is not essential may be given up, but for a setting as it starts."""
     try:
         await child.run()
     except ChildFailedError as error:
-        if child.spec.essential:
+        if child.spec.essential or (error.code == ExitCode.CONFIG and not child.was_healthy):
             raise
         log("going on without it", level=logging.ERROR, name=error.name, reason=error)
         await asyncio.Event().wait()  # until all stop

@@ -124,9 +124,9 @@ class GatewayHost:
             families=lambda: chain(counted.families(), streams.tally.families()), needs=self._needs
         )
         server = http_server(app, connections)
-        kept = (standing.keep(), exchange.known.keep(), self._tell(counted))
         with self._listening() as listener:
             self.port = listener.getsockname()[1]
+            kept = (standing.keep(), exchange.known.keep(), self._tell(counted))
             async with streams.running() as works:
                 chores = [*way.work, *works, *(asyncio.create_task(work) for work in kept)]
                 serving = asyncio.create_task(server.serve(sockets=[listener]))
