@@ -435,7 +435,8 @@ def test_flood_of_logins_costs_bounded_work_and_stops_nobody(two: Two) -> None:
     stop.set()
     for thread in threads:
         thread.join()
-    assert set(served) == {200}
+    assert set(served) <= {200, 429}  # the address, which is the same for all here, has a budget
+    assert 200 in served
     assert {name for _, name in found} <= {
         *("WRONG_PASSWORD", "LOGIN_TOO_OFTEN", "OVERLOADED", "RATE_LIMITED"),
     }

@@ -66,12 +66,13 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     try:
         registry = Registry({}, data / "run" / "instances")
         until(lambda: [each.ready for each in registry.instances("gateway")] == [True], "it did not start")
-        user = ["users", "create", "ann", "--tenant", "1", "--role", "trader", "--account", "11"]
-        made = subprocess.run(
-            [*command, *user, "--data", str(data), *words],
-            input=PASSWORD, text=True, capture_output=True, check=False,
-        )  # fmt: skip
-        assert made.returncode == 0, made.stderr
+        for name in ("ann", "zoe"):  # who comes by one click makes no keys
+            user = ["users", "create", name, "--tenant", "1", "--role", "trader", "--account", "11"]
+            made = subprocess.run(
+                [*command, *user, "--data", str(data), *words],
+                input=PASSWORD, text=True, capture_output=True, check=False,
+            )  # fmt: skip
+            assert made.returncode == 0, made.stderr
         endpoint = f"ipc://{data}/run/orders.sock"
         with Client.connect(
             endpoint, tenant=0, name="maker", user="maker", timeout_ms=WAIT_MS, connect_ms=WAIT_MS
@@ -322,9 +323,18 @@ def test_connection_is_lost_and_comes_back_with_what_was_missed(browser: Browser
 
 
 def test_key_is_made_shown_once_and_revoked(browser: Browser, market: Market) -> None:
-    """Its secret is told once."""
-    with opened(browser) as page:
+    """Its secret is told once. Who came by one click is told that it makes none."""
+    with opened(browser, refusals=True) as page:
         sign_in(page, market)
+        page.get_by_role("tab", name="API keys").click()
+        expect(page.locator("#blotter")).to_contain_text("makes no keys")
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Sign in", exact=True).first.click()
+        page.get_by_label("User name").fill("zoe")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+        expect(page.locator(".state.live")).to_be_visible()
+        page.get_by_role("tab", name="Balances").click()
         page.get_by_role("tab", name="API keys").click()
         page.get_by_role("button", name="New key").click()
         page.get_by_label("Name").fill("bot")

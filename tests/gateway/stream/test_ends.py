@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from exchange.services.identity.api_keys import Wanted
 from tests.exchange.test_cli_exchange import until
@@ -92,8 +93,9 @@ def test_key_that_is_revoked_ends_its_streams(door: Floor) -> None:
 def test_requests_beyond_the_budget_close_the_stream(door: Floor) -> None:
     """RATE_LIMITED is answered; a hundred more of these than of others are 4005, and others go on."""
     with door.stream("ann") as stream:
-        for _ in range(4_000):
-            stream.say("PING")
+        with suppress(ConnectionClosed):  # before all was said
+            for _ in range(4_000):
+                stream.say("PING")
         assert stream.wait_closed() == 4005
         names = [frame["error"]["name"] for frame in stream.frames if frame["type"] == "ERROR"]
         assert set(names) == {"RATE_LIMITED"}
@@ -166,7 +168,7 @@ def test_gateway_that_dies_costs_no_event_and_one_that_stops_says_so(door: Floor
     with door.stream("ann", resume=resume) as stream:
         missed = stream.update(lambda each: each["kind"] == "update")
         assert [row["orderId"] for row in missed["data"]] == [second]
-        live = stream.update(lambda each: each["kind"] == "snapshot")
+        live = stream.update(lambda each: each["kind"] == "snapshot" and len(each["data"]) > 1)
         assert [row["orderId"] for row in live["data"]] == [first, second]
     assert door.ann.ask("DELETE", "/v1/orders").body["cancelled"] == 2
     until(lambda: door.answers(1), "the second gateway stays away")

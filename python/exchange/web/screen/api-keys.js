@@ -25,6 +25,7 @@ export class ApiKeys {
 
   content() {
     const { keys, keysError } = this.app.identity;
+    if (keysError?.name === "SCOPE_MISSING") return html`<p class="empty">This account makes no keys: sign in with a name and a password.</p>`;
     if (keysError) return html`<p class="empty error" role="alert">${inWords(keysError)}</p>`;
     if (!keys) return html`<p class="empty">Loading keys</p>`;
     return html`
