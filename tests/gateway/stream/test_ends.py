@@ -151,8 +151,12 @@ def test_market_data_that_dies_is_a_new_snapshot(door: Floor) -> None:
         change = stream.update(lambda each: each["channel"] == "book" and each["kind"] == "update")
         assert change["data"]["asks"] == [["333.00", "0.5000", 1]]
         assert door.ann.ask("DELETE", f"/v1/orders/{placed}").status == 200
-        stream.frames.clear()
-        stream.update(lambda each: each["channel"] == "ticker" and each["data"]["status"] == "live")
+
+        def is_live() -> bool:
+            stream.listen(0.2)
+            return bool(stream.updates("ticker")[-1]["data"]["status"] == "live")
+
+        until(is_live, "the ticker stays stale")
 
 
 def test_gateway_that_dies_costs_no_event_and_one_that_stops_says_so(door: Floor) -> None:
