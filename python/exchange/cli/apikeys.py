@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.identity_store import identity_store
 from exchange.config import Settings
 from exchange.errors import ConfigError
-from exchange.runtime.auditing import key_store
 from exchange.security.api_keys import SCOPES, ApiKey
 from exchange.security.key_records import KeyStatus
 from exchange.security.signing import ALGORITHMS, HMAC_SHA256
@@ -89,14 +89,8 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _keys(settings: Settings) -> Iterator[ApiKeys]:
-    # Imported where it is used: a store brings SQLAlchemy along.
-    sql, host = import_module("exchange.storage.sql"), import_module("exchange.runtime.service_host")
-    tables = import_module("exchange.services.identity.tables").MIGRATIONS
-    sealer = import_module("exchange.security.sealing").Sealer(key_store(settings).directory)
-    with sql.open_store(host.store_url(settings), "identity", tables) as store:
-        topics = import_module("exchange.bus.topics").TopicTable(settings.events.environment)
-        kept = import_module("exchange.services.identity.store").IdentityStore(store, sealer, topics)
-        yield import_module("exchange.services.identity.api_keys").ApiKeys(kept)
+    with identity_store(settings) as store:
+        yield import_module("exchange.services.identity.api_keys").ApiKeys(store)
 
 
 def _create(options: argparse.Namespace, settings: Settings) -> int:

@@ -10,7 +10,7 @@ from typing import Final
 
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
-from exchange.runtime.auditing import key_store
+from exchange.cli.identity_store import identity_store
 
 DESCRIPTION = """The keys that sign the JWTs of the gateway.
 
@@ -34,12 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Does it; returns 0."""
     settings = settings_of(options)
-    sql, host = import_module("exchange.storage.sql"), import_module("exchange.runtime.service_host")
-    tables = import_module("exchange.services.identity.tables").MIGRATIONS
-    topics = import_module("exchange.bus.topics").TopicTable(settings.events.environment)
-    sealer = import_module("exchange.security.sealing").Sealer(key_store(settings).directory)
-    with sql.open_store(host.store_url(settings), "identity", tables) as store:
-        kept = import_module("exchange.services.identity.store").IdentityStore(store, sealer, topics)
+    with identity_store(settings) as kept:
         signing = import_module("exchange.services.identity.tokens").SigningKeys(kept)
         if options.what == "rotate-signing":
             with audited(

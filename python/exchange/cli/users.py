@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.identity_store import identity_store
 from exchange.config import Settings
 from exchange.errors import ConfigError
-from exchange.runtime.auditing import key_store
 from exchange.security.user_roles import USER_ROLES
 
 if TYPE_CHECKING:
@@ -60,14 +60,9 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def users_of(settings: Settings) -> Iterator[Users]:
-    """Those of an exchange. Imported where it is needed: the store brings SQLAlchemy along."""
-    sql, host = import_module("exchange.storage.sql"), import_module("exchange.runtime.service_host")
-    tables = import_module("exchange.services.identity.tables").MIGRATIONS
-    sealer = import_module("exchange.security.sealing").Sealer(key_store(settings).directory)
-    topics = import_module("exchange.bus.topics").TopicTable(settings.events.environment)
-    with sql.open_store(host.store_url(settings), "identity", tables) as store:
-        kept = import_module("exchange.services.identity.store").IdentityStore(store, sealer, topics)
-        yield import_module("exchange.services.identity.users").Users(kept)
+    """Those of an exchange."""
+    with identity_store(settings) as store:
+        yield import_module("exchange.services.identity.users").Users(store)
 
 
 def _create(options: argparse.Namespace, settings: Settings) -> int:

@@ -75,10 +75,7 @@ class Outbox:
         for event in events:
             by_topic[self._topic_of(event)].append(event)
         for topic, some in by_topic.items():
-            full = self._topics.full_name(topic)
-            stream = self._topics.find(full).writers.get(self._service)
-            if stream is None:
-                raise LogRefused(LogFault.WRONG_PRODUCER, f"{full} is not written by {self._service}")
+            full, stream = self._stream_of(topic)
             added += add_events(tx, full, stream, some, partial(check_event, topic=topic))
         return added
 
@@ -89,11 +86,18 @@ class Outbox:
             LogRefused: WRONG_PRODUCER: they are not this service's.
         """
         row = event_type_of(told.kind)
-        full = self._topics.full_name(row.topic)
-        stream = self._topics.find(full).writers.get(self._service)
-        if stream is None or self._service not in row.producers:
+        full, stream = self._stream_of(row.topic)
+        if self._service not in row.producers:
             raise LogRefused(LogFault.WRONG_PRODUCER, f"{row.name} is not published by {self._service}")
         add_rows(tx, full, stream, told.kind, told.rows, told.occurred_at)
+
+    def _stream_of(self, topic: str) -> tuple[str, int]:
+        """The full name of a topic, and the service's number there."""
+        full = self._topics.full_name(topic)
+        stream = self._topics.find(full).writers.get(self._service)
+        if stream is None:
+            raise LogRefused(LogFault.WRONG_PRODUCER, f"{full} is not written by {self._service}")
+        return full, stream
 
     def _topic_of(self, event: Event) -> str:
         if isinstance(event.payload, DeadLetter):

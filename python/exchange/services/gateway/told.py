@@ -113,6 +113,16 @@ def order_of_state(state: OrderState, instrument: Instrument) -> m.Order:
 
 def order_of_row(row: q.OrderRow, instrument: Instrument) -> m.Order:
     """An order as the replica has it."""
+    return _order(row, instrument, decimal_or_none(row.average_price, instrument.price_scale))
+
+
+def order_of_history(row: q.HistoryOrderRow, instrument: Instrument, directory: Directory) -> m.Order:
+    """An order as the history has it; its average price has four more places than prices."""
+    average = order_record(row, directory)["average_price"]
+    return _order(row, instrument, None if average is None else str(average))
+
+
+def _order(row: q.OrderRow | q.HistoryOrderRow, instrument: Instrument, average_price: str | None) -> m.Order:
     qty, price = instrument.qty_scale, instrument.price_scale
     return m.Order(
         order_id=str(row.order_id),
@@ -128,7 +138,7 @@ def order_of_row(row: q.OrderRow, instrument: Instrument) -> m.Order:
         leaves_qty=decimal(row.leaves_qty, qty),
         price=decimal_or_none(row.price, price),
         stop_price=decimal_or_none(row.stop_price, price),
-        average_price=decimal_or_none(row.average_price, price),
+        average_price=average_price,
         reject=row.reject,
         cancel_reason=word(row.cancel_reason),
         entered_at=instant(row.entered_at),
@@ -176,25 +186,38 @@ def execution_of_report(
     report: ExecutionReport, instrument: Instrument, directory: Directory
 ) -> m.PastExecution:
     """One side of a trade, as its report says."""
+    return _past_execution(report, report.event_sequence, instrument, directory)
+
+
+def execution_of_history(
+    row: q.HistoryExecutionRow, instrument: Instrument, directory: Directory
+) -> m.PastExecution:
+    """An execution as the history has it."""
+    return _past_execution(row, row.exec_id, instrument, directory)
+
+
+def _past_execution(
+    row: ExecutionReport | q.HistoryExecutionRow, exec_id: int, instrument: Instrument, directory: Directory
+) -> m.PastExecution:
     qty, price = instrument.qty_scale, instrument.price_scale
-    fee, asset = fee_of(report.fee, report.fee_asset, directory)
+    fee, asset = fee_of(row.fee, row.fee_asset, directory)
     return m.PastExecution(
-        exec_id=str(report.event_sequence),
-        trade_id=str(report.trade_id),
-        order_id=str(report.order_id),
-        client_order_id=report.client_order_id,
-        account=report.account,
+        exec_id=str(exec_id),
+        trade_id=str(row.trade_id),
+        order_id=str(row.order_id),
+        client_order_id=row.client_order_id,
+        account=row.account,
         symbol=instrument.symbol,
-        side=word(report.side),
-        last_qty=decimal(report.last_qty, qty),
-        last_price=decimal(report.last_price, price),
-        cum_qty=decimal(report.cum_qty, qty),
-        leaves_qty=decimal(report.leaves_qty, qty),
+        side=word(row.side),
+        last_qty=decimal(row.last_qty, qty),
+        last_price=decimal(row.last_price, price),
+        cum_qty=decimal(row.cum_qty, qty),
+        leaves_qty=decimal(row.leaves_qty, qty),
         fee=fee,
         fee_asset=asset,
-        liquidity=word(report.liquidity),
-        timestamp=instant(report.timestamp),
-        sequence=str(report.sequence),
+        liquidity=word(row.liquidity),
+        timestamp=instant(row.timestamp),
+        sequence=str(row.sequence),
     )
 
 
@@ -247,57 +270,4 @@ def position_of_row(row: q.PositionRow, instrument: Instrument) -> m.Position:
         open_buy_qty=decimal(row.open_buy_qty, scale),
         open_sell_qty=decimal(row.open_sell_qty, scale),
         open_orders=row.open_orders,
-    )
-
-
-def order_of_history(row: q.HistoryOrderRow, instrument: Instrument, directory: Directory) -> m.Order:
-    """An order as the history has it; its average price has four more places than prices."""
-    qty, price = instrument.qty_scale, instrument.price_scale
-    average = order_record(row, directory)["average_price"]
-    return m.Order(
-        order_id=str(row.order_id),
-        client_order_id=row.client_order_id,
-        account=row.account,
-        symbol=instrument.symbol,
-        side=word(row.side),
-        type=word(row.type),
-        time_in_force=word(row.time_in_force),
-        order_status=word(row.order_status),
-        order_qty=decimal(row.order_qty, qty),
-        cum_qty=decimal(row.cum_qty, qty),
-        leaves_qty=decimal(row.leaves_qty, qty),
-        price=decimal_or_none(row.price, price),
-        stop_price=decimal_or_none(row.stop_price, price),
-        average_price=None if average is None else str(average),
-        reject=row.reject,
-        cancel_reason=word(row.cancel_reason),
-        entered_at=instant(row.entered_at),
-        updated_at=instant(row.updated_at),
-        sequence=str(row.sequence),
-    )
-
-
-def execution_of_history(
-    row: q.HistoryExecutionRow, instrument: Instrument, directory: Directory
-) -> m.PastExecution:
-    """An execution as the history has it."""
-    qty, price = instrument.qty_scale, instrument.price_scale
-    fee, asset = fee_of(row.fee, row.fee_asset, directory)
-    return m.PastExecution(
-        exec_id=str(row.exec_id),
-        trade_id=str(row.trade_id),
-        order_id=str(row.order_id),
-        client_order_id=row.client_order_id,
-        account=row.account,
-        symbol=instrument.symbol,
-        side=word(row.side),
-        last_qty=decimal(row.last_qty, qty),
-        last_price=decimal(row.last_price, price),
-        cum_qty=decimal(row.cum_qty, qty),
-        leaves_qty=decimal(row.leaves_qty, qty),
-        fee=fee,
-        fee_asset=asset,
-        liquidity=word(row.liquidity),
-        timestamp=instant(row.timestamp),
-        sequence=str(row.sequence),
     )
