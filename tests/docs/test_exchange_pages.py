@@ -181,10 +181,12 @@ def test_stores_are_schemas_of_postgresql(postgres: Server, tmp_path: Path) -> N
     try:
         until(up.announcement, "it did not start")
         (program,) = programs("recipes/postgresql.md")
-        until(
-            lambda: run(program, environment={"STORES_URL": url}) == printed(program),
-            "there is no schema of the history",
-        )
+
+        def is_there() -> bool:
+            assert up.process.poll() is None, up.log
+            return run(program, environment={"STORES_URL": url}) == printed(program)
+
+        until(is_there, "there is no schema of the history")
         assert list((up.data / "stores").glob("*.sqlite")) == []
     finally:
         up.end()

@@ -317,11 +317,15 @@ def test_load_with_any_keys_and_values_loads_or_refuses(values: dict[str, object
 def test_load_with_a_data_directory_too_deep_for_sockets_is_refused() -> None:
     """The kernel's bound is told before anything starts."""
     with pytest.raises(ConfigError) as refused:
-        load(environment={}, data_directory="/" + "d" * 90)
+        load(environment={}, data_directory="/" + "d" * 82)
     assert str(refused.value) == (
-        "argument: endpoints.queries has a path of 108 bytes: expected at most 107,"
-        " so choose a shorter data_directory"
+        "argument: data_directory has a path of 83 bytes: expected at most 82,"
+        " for those of the sockets in it end at 107"
     )
+    assert load(environment={}, data_directory="/" + "d" * 81).data_directory == Path("/" + "d" * 81)
+    with pytest.raises(ConfigError) as refused:
+        load(environment={}, endpoints={"orders": "ipc:///" + "d" * 107})
+    assert str(refused.value) == ("argument: endpoints.orders has a path of 108 bytes: expected at most 107")
 
 
 def test_settings_are_frozen() -> None:

@@ -244,6 +244,7 @@ async def test_setting_that_a_process_cannot_have_ends_the_start(
     supervisor = Supervisor(Plan(directory, [child(directory, "core", WAITS), lame]))
     assert await supervisor.run() == ExitCode.CONFIG
     assert 'event="giving up" name=gateway' in lines.getvalue()
+    assert "exchange ready" not in lines.getvalue()
     assert not directory.announcement.exists()
 
 

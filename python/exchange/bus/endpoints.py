@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
 
 from exchange.config.private import private_directory
+from exchange.config.sockets import SOCKET_PATH_BYTES_MAX
 from exchange.errors import ConfigError, SecurityError
-
-# What the kernel's socket address holds, less its closing zero.
-_SOCKET_PATH_BYTES_MAX: Final = 107
 
 
 def ipc_endpoint(directory: Path, name: str) -> str:
@@ -23,9 +20,9 @@ def ipc_endpoint(directory: Path, name: str) -> str:
     if not name or name != Path(name).name or name.startswith("."):
         raise ConfigError(f"{name!r} is no name for a socket: expected a plain file name")
     path = private_directory(directory) / name
-    if (size := len(os.fsencode(path))) > _SOCKET_PATH_BYTES_MAX:
+    if (size := len(os.fsencode(path))) > SOCKET_PATH_BYTES_MAX:
         raise ConfigError(
-            f"the socket {path} has a path of {size} bytes: expected at most {_SOCKET_PATH_BYTES_MAX},"
+            f"the socket {path} has a path of {size} bytes: expected at most {SOCKET_PATH_BYTES_MAX},"
             " so choose a shorter data directory"
         )
     return f"ipc://{path}"

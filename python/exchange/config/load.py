@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from exchange.config.index_sources import index_sources
 from exchange.config.settings import Durability, Events, Settings
+from exchange.config.sockets import SOCKET_NAME_BYTES_MAX, SOCKET_PATH_BYTES_MAX
 from exchange.config.table import FILE_VARIABLE, VARIABLE_PREFIX, Row, rows, sections
 from exchange.errors import ConfigError
 
 _FILE_BYTES_MAX: Final = 1 << 20
-# What the kernel's socket address holds, less its closing zero.
-_SOCKET_PATH_BYTES_MAX: Final = 107
+_DATA_DIRECTORY_BYTES_MAX: Final = SOCKET_PATH_BYTES_MAX - len("/run/") - SOCKET_NAME_BYTES_MAX
 _LOG_FORMATS: Final = ("text", "json")
 _PORT_MAX: Final = 65_535
 _TOKEN_ALGORITHMS: Final = ("EdDSA", "ES256", "RS256")
@@ -149,6 +149,12 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
 
     data_directory = Path(os.path.abspath(settings.data_directory))  # noqa: PTH100 (links stay links)
     run = data_directory / "run"
+    if (size := len(os.fsencode(data_directory))) > _DATA_DIRECTORY_BYTES_MAX:
+        raise refuse(
+            "data_directory",
+            f"has a path of {size} bytes: expected at most {_DATA_DIRECTORY_BYTES_MAX},"
+            f" for those of the sockets in it end at {SOCKET_PATH_BYTES_MAX}",
+        )
     filled = {
         name: getattr(settings.endpoints, name) or f"ipc://{run / name}.sock"
         for name in ("orders", "queries", "history", "marketdata", "admin", "settlement", "identity")
@@ -275,10 +281,9 @@ def _check_endpoint(endpoint: str, key: str, settings: Settings, sources: Mappin
     elif scheme == "ipc":
         if not address.startswith("/"):
             raise ConfigError(f"{source}: {key} is {endpoint!r}: expected an absolute path after ipc://")
-        if (size := len(os.fsencode(address))) > _SOCKET_PATH_BYTES_MAX:
+        if (size := len(os.fsencode(address))) > SOCKET_PATH_BYTES_MAX:
             raise ConfigError(
-                f"{source}: {key} has a path of {size} bytes: expected at most {_SOCKET_PATH_BYTES_MAX},"
-                " so choose a shorter data_directory"
+                f"{source}: {key} has a path of {size} bytes: expected at most {SOCKET_PATH_BYTES_MAX}"
             )
     else:
         raise ConfigError(f"{source}: {key} is {endpoint!r}: expected ipc:// or tcp://")

@@ -65,7 +65,7 @@ class Child:
         self.last_code: int = ExitCode.STOPPED
         self.healthy = asyncio.Event()
         self.was_healthy = False
-        self.settled = asyncio.Event()  # it was healthy once, or was given up
+        self.settled = asyncio.Event()  # it was healthy once, or all goes on without it
         self._backoff = backoff
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
@@ -89,12 +89,10 @@ class Child:
             if self._stopped():
                 return
             if not may_restart(code):
-                self.settled.set()
                 reason = f"{describe(code)}; it is not started again"
                 raise ChildFailedError(self.spec.name, code, reason)
             pause = self._backoff.next_pause(time.monotonic())
             if pause is None:
-                self.settled.set()
                 reason = f"{describe(code)}; it fell {self._backoff.failures} times within a minute"
                 raise ChildFailedError(self.spec.name, code, reason)
             self.restarts += 1

@@ -153,8 +153,8 @@ class Supervisor:
             await self._until_stopped([*tasks, healthy])
         finally:
             healthy.cancel()
-        going_on = child.healthy.is_set() or not child.spec.essential
-        return going_on and not self._stop.is_set()
+        over = self._stop.is_set() or any(task.done() for task in tasks)
+        return child.settled.is_set() and not over
 
     async def _until_stopped(self, tasks: Sequence[asyncio.Task[object] | asyncio.Task[None]]) -> None:
         """Until someone asked us to stop, or one of the tasks is over."""
@@ -238,4 +238,5 @@ async def _keep(child: Child) -> None:
         if child.spec.essential or (error.code == ExitCode.CONFIG and not child.was_healthy):
             raise
         log("going on without it", level=logging.ERROR, name=error.name, reason=error)
+        child.settled.set()
         await asyncio.Event().wait()  # until all stop

@@ -6,6 +6,7 @@ A reader that does not read them costs the writer nothing: they are dropped.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +27,9 @@ _OPTIONS: Final = SocketOptions(
 
 
 def wake_endpoint(run: Path, topic: str) -> str:
-    """Where a topic's writer tells its readers."""
-    return ipc_endpoint(run, f"log.{topic}")
+    """Where a topic's writer tells its readers, by a name that stays short: a socket's path is bounded."""
+    name = hashlib.blake2b(topic.encode(), digest_size=6).hexdigest()
+    return ipc_endpoint(run, f"log.{name}")
 
 
 class WakeSender:
