@@ -411,6 +411,53 @@ def test_audit_holds_the_books_that_clients_have_against_the_journal(up: Up) -> 
     assert (books, int(rows.replace(",", "")) > 0, int(changes.replace(",", "")) > 2) == ("4", True, True)
 
 
+@pytest.mark.req("C032", "C033", "C034", "E036")
+def test_events_of_the_market_are_in_the_log_although_the_process_is_killed(up: Up) -> None:
+    """Told by the one that keeps market data; what is told last is what is; numbers have no gap."""
+
+    def told(stream: str) -> list[dict[str, Any]]:
+        lines = say(up, "log", "show", f"marketdata.{stream}").splitlines()
+        return [json.loads(line) for line in lines]
+
+    with connect(up, 1, 11) as client:
+        for k in range(30):
+            trade(client, OTHER, "0.01", f"101.{k:02}")
+            if k == 15:
+                os.kill(up.announcement()["processes"]["marketdata"], signal.SIGKILL)
+        client.limit(OTHER, "buy", "0.02", "88.00")
+        client.limit(OTHER, "sell", "0.03", "155.00")
+        newest = client.market_data.trades(OTHER, most=1)[0].trade_id
+
+    def last(stream: str) -> dict[str, Any]:
+        mine = [event for event in told(stream) if event["entity"]["entityId"] == "BTC-USD.2"]
+        payload: dict[str, Any] = mine[-1]["payload"] if mine else {}
+        return payload
+
+    def quoted() -> bool:
+        tick = last("ticks")
+        return (tick.get("lastPrice"), tick.get("bidPrice"), tick.get("askPrice")) == (
+            "10129",
+            "8800",
+            "15500",
+        )
+
+    until(quoted, "the last tick did not come")
+    until(lambda: last("bars").get("lastTradeId") == str(newest), "the last minute did not come")
+    book = until(lambda: found if (found := last("books")).get("bids") else None, "no book came")
+    assert (book["bids"][0]["price"], book["asks"][0]["price"]) == ("8800", "15500")
+    with connect(up, 1, 11) as client:
+        bar = last("bars")["bar"]
+        [candle] = client.market_data.candles(OTHER, "1m", from_ns=int(bar["startNs"]), most=1)
+        assert (bar["closePrice"], bar["volume"], bar["trades"]) == (
+            *(str(value) for value in (candle.close_price, candle.volume, candle.trades)),
+        )
+        client.mass_cancel(account=11)
+    for stream in ("ticks", "books", "bars"):
+        sequences = [event["entity"]["sequence"] for event in told(stream)]
+        assert sequences == [*range(1, len(sequences) + 1)]
+        assert {event["producer"] for event in told(stream)} == {"marketdata"}
+
+
 @pytest.mark.req("A047", "B061")
 def test_mark_price_is_of_the_sources_that_count(up: Up) -> None:
     """Book, another venue, the settings; who is far is named; what has too few sources has no mark."""

@@ -109,17 +109,10 @@ TOPICS: Final[tuple[Topic, ...]] = (
         _QUARTER,
     ),
     Topic(
-        "marketdata.ticks",
-        "instrumentId",
-        {"marketdata": 6},
-        ("marketdata", "analysis", "pipeline"),
-        _TICKS,
-        synced=False,
+        "marketdata.ticks", "instrumentId", {"marketdata": 6}, ("marketdata", "analysis", "pipeline"), _TICKS
     ),
-    Topic("marketdata.books", "instrumentId", {"marketdata": 7}, ("pipeline",), _TICKS, synced=False),
-    Topic(
-        "marketdata.bars", "instrumentId", {"marketdata": 8}, ("analysis", "pipeline"), _WEEK, synced=False
-    ),
+    Topic("marketdata.books", "instrumentId", {"marketdata": 7}, ("pipeline",), _TICKS),
+    Topic("marketdata.bars", "instrumentId", {"marketdata": 8}, ("analysis", "pipeline"), _WEEK),
     Topic("analytics.signals", "instrumentId", {"analysis": 9, "regime": 10}, ("pipeline",), _WEEK),
     Topic("data.pipelines", "pipelineId", {"pipeline": 11}, ("monitoring",), _WEEK),
     Topic("ml.predictions", "modelName", {"inference": 12}, ("monitoring",), _WEEK),

@@ -253,6 +253,13 @@ class MarketData:
     query_process: bool = _setting(
         False, "Answer from a process of its own, `marketquery`, beside the one that keeps them"
     )
+    events_ms: int = _setting(
+        250,
+        "Between two events of an instrument: a tick, its book, its candle; what lies between is left out;"
+        " 0: none are published",
+        0,
+        60_000,
+    )
     fallback_url: str = _setting(
         "",
         "Venue with Coinbase's REST interface that stands in where ours is lost, and may be a source of an"

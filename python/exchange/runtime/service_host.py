@@ -148,6 +148,8 @@ class Ground:
         settings: Of the exchange.
         audit: Where this process records what is done.
         pages: What this process tells of itself by HTTP.
+        takes: Whether this process is one that takes events.
+        answers: Whether it answers; else the methods are made for what stands beside them alone.
         consumes: Whether this instance is the one that takes events.
         fail: Ends the process with an error that nothing here can help.
     """
@@ -162,6 +164,8 @@ class Ground:
     settings: Settings
     audit: ProcessAudit
     pages: Pages
+    takes: bool
+    answers: bool
     consumes: Callable[[], bool]
     fail: Callable[[ExchangeError], None]
     core: Way | None = None
@@ -201,7 +205,7 @@ class ServiceHost:
                 if plan.takes:
                     await asyncio.to_thread(self._take_over)
                 async with AsyncExitStack() as opened:
-                    server = await self._serve(context, reference, served, opened) if plan.endpoint else None
+                    server = await self._serve(context, reference, served, opened)
                     log(
                         "service ready",
                         endpoint=plan.endpoint,
@@ -219,7 +223,7 @@ class ServiceHost:
 
     async def _serve(
         self, context: Context, reference: Reference, served: ServedCalls, opened: AsyncExitStack
-    ) -> RpcServer:
+    ) -> RpcServer | None:
         plan = self._plan
         methods: dict[str, Handler | Method] = dict(handlers_of_store(plan.spec, plan.store, reference))
         if plan.spec.serve is not None and plan.replica is not None and plan.journal is not None:
@@ -234,11 +238,15 @@ class ServiceHost:
                 settings=plan.settings,
                 audit=plan.audit,
                 pages=plan.vitals.pages,
+                takes=plan.takes,
+                answers=bool(plan.endpoint),
                 consumes=lambda: self.consumer is not None,
                 fail=self._fail,
                 core=plan.core,
             )
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
+        if not plan.endpoint:
+            return None
         dispatcher = Dispatcher(
             methods, standard_interceptors(served, plan.contexts, plan.audit), plan.spec.limits
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from exchange.domain.contracts.marketdata import MarketTick
 from exchange.domain.enums import AdminAction, ExecType, InstrumentAction
 from exchange.domain.events.envelope import Entity, Event
 from exchange.domain.events.payloads import (
@@ -17,6 +18,8 @@ from exchange.domain.events.payloads import (
     DeadLetter,
     FeeScheduleSet,
     IdentityChanged,
+    MarketDataUpdated,
+    OrderBookUpdated,
     ProviderSet,
     TenantSet,
     TradeExecuted,
@@ -106,6 +109,24 @@ TRADE_SETTLED: Final = EventType(
     "Trade",
     ("settlement",),
     "Money, goods and fees of a trade have changed hands.",
+)
+
+
+def _market(name: str, payload: type, topic: str, meaning: str) -> EventType:
+    return EventType(name, 1, payload, f"marketdata.{topic}", "Instrument", ("marketdata",), meaning)
+
+
+PRICE_TICK_RECEIVED: Final = _market(
+    "PriceTickReceived",
+    MarketTick,
+    "ticks",
+    "The last trade of an instrument, or its best bid or ask, is another.",
+)
+ORDER_BOOK_UPDATED: Final = _market(
+    "OrderBookUpdated", OrderBookUpdated, "books", "The ten best levels of a book are others."
+)
+MARKET_DATA_UPDATED: Final = _market(
+    "MarketDataUpdated", MarketDataUpdated, "bars", "A candle of a minute began, or has more trades."
 )
 DEAD_LETTER: Final = EventType(
     "DeadLetter",
@@ -205,6 +226,9 @@ CATALOGUE: Final[tuple[EventType, ...]] = (
     COMMAND_ANSWERED,
     TRADE_EXECUTED,
     TRADE_SETTLED,
+    PRICE_TICK_RECEIVED,
+    ORDER_BOOK_UPDATED,
+    MARKET_DATA_UPDATED,
     DEAD_LETTER,
     *INSTRUMENT_EVENTS.values(),
     *ADMIN_EVENTS.values(),

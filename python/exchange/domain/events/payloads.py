@@ -6,9 +6,11 @@ Others are messages of `exchange.domain.messages`.
 from dataclasses import dataclass, field
 
 from exchange.domain.contracts.admin import FeeScheduleRecord, ProviderRecord, TenantRecord
+from exchange.domain.contracts.marketdata import PriceBar
 from exchange.domain.enums import Side
 from exchange.domain.events.envelope import EventEnvelope
 from exchange.domain.messages import AdminCommand, InstrumentCommand
+from exchange.domain.queries import LevelRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,3 +141,29 @@ class IdentityChanged:
     scopes: tuple[str, ...] = ()
     reason: str = ""
     actor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketDataUpdated:
+    """A candle as it is from now on; its quote volume in ticks x lots, high x 2^32 + low."""
+
+    symbol: str = ""
+    instrument_id: int = 0
+    interval_ns: int = 0
+    bar: PriceBar = field(default_factory=PriceBar)
+    quote_volume_high: int = 0
+    quote_volume_low: int = 0
+    last_trade_id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderBookUpdated:
+    """The ten best levels of each side as they are from now on, best first."""
+
+    symbol: str = ""
+    instrument_id: int = 0
+    checksum: int = 0
+    sequence: int = 0
+    ts_ns: int = 0
+    bids: tuple[LevelRow, ...] = ()
+    asks: tuple[LevelRow, ...] = ()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from cmatch._core import ALL_SHARDS, JournalReader, JournalRecord, Venue
@@ -24,6 +25,8 @@ from exchange.errors import ExchangeError, RpcError, RpcStatus, ServiceUnavailab
 from exchange.runtime.follow import JournalFollower
 from exchange.runtime.log import log
 from exchange.runtime.service_host import JournalWay
+from exchange.schema.book_rows import CHECKED_ROWS
+from exchange.schema.event_rows import Records
 from exchange.services.marketdata.mirrors import Mirrors, book_of, rows_of
 from exchange.services.marketdata.venue import Venue as Exchange
 from exchange.storage.fold import starting_venue
@@ -89,6 +92,23 @@ class BookFold:
         return done
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What books show, as of a sequence.
+
+    Args:
+        sequence: Of the last command that was applied.
+        ts_ns: Its journaled time.
+        symbols: Of all instruments.
+        tops: Of those that were touched, the ten best levels of each side: (n,) of LEVEL_DTYPE.
+    """
+
+    sequence: int
+    ts_ns: int
+    symbols: Mapping[int, str]
+    tops: Mapping[int, Records]
+
+
 class BookServer:
     """Answers for the books. Belongs to one event loop.
 
@@ -129,6 +149,19 @@ class BookServer:
         rows = rows_of(self._mirrors.venue, instrument_id, BookView.LEVELS, 1)
         prices: list[int] = rows["price"].tolist()
         return (prices[0], prices[1]) if len(prices) == len(Side) else None
+
+    def shown(self) -> Shown | None:
+        """What may be another than when this was asked last; None where the journal is not followed."""
+        if self._mirrors is None or self._follower is None:
+            return None
+        venue, changed = self._mirrors.venue, self._mirrors.changed()
+        known = venue.instruments()
+        return Shown(
+            int(venue.sequence),
+            int(venue.clock),
+            {int(row["instrument_id"]): bytes(row["symbol"]).decode("ascii", "replace") for row in known},
+            {each: rows_of(venue, each, BookView.LEVELS, CHECKED_ROWS) for each in changed},
+        )
 
     async def book(self, request: GetOrderBookRequest, _: Call) -> BookUpdate:
         """A book as it is."""

@@ -157,6 +157,7 @@ class Mirrors:
         self._mirrors: dict[tuple[int, BookView], Mirror] = {}
         self._touched: set[int] = set()
         self._due: dict[tuple[int, BookView], int] = {}
+        self._changed: set[int] | None = None  # instruments since `changed`, once that is asked; None: all
 
     def applied(self, reports: Records, answers: Records) -> None:
         """What came of a record: which books may show something else.
@@ -164,12 +165,21 @@ class Mirrors:
         Each change of a book is told of by a report, but for those of administrators, and those of a shard's
         book, whose reports come later.
         """
-        if not self._mirrors:
+        if not self._mirrors and self._changed is None:
             return
         if len(answers) or len(self.venue.shards()):
             self._touched.update(instrument_id for instrument_id, _ in self._mirrors)
-        else:
-            self._touched.update(np.unique(reports["instrument_id"]).tolist())
+            self._changed = None
+            return
+        touched = np.unique(reports["instrument_id"]).tolist()
+        self._touched.update(touched)
+        if self._changed is not None:
+            self._changed.update(touched)
+
+    def changed(self) -> set[int]:
+        """Instruments whose books may show something else than when this was asked last."""
+        found, self._changed = self._changed, set[int]()
+        return set(self.venue.instruments()["instrument_id"].tolist()) if found is None else found
 
     def look(self) -> None:
         """Shows watchers what changed."""
@@ -196,6 +206,7 @@ class Mirrors:
     def restart(self, venue: Venue) -> None:
         """Goes on with another fold of the same journal: all that lies between is in the next deltas."""
         self.venue = venue
+        self._changed = None
         self._touched.update(instrument_id for instrument_id, _ in self._mirrors)
 
     @contextmanager

@@ -75,7 +75,7 @@ def candles(tx: Transaction, request: MarketCandlesRequest, _: Caller) -> Market
     for start in range(begin, end, interval):
         if (row := there.get(start)) is not None:
             close = row.close_price
-            found.append(_candle(row))
+            found.append(candle_of(row))
         else:
             at = int(close or 0)
             found.append(
@@ -131,6 +131,22 @@ def trade_of(
     )
 
 
+def candle_of(row: Any) -> MarketCandleRow:
+    """A row of candles."""
+    quote = _sum([row], "quote_volume")
+    return MarketCandleRow(
+        start_ns=row.start_ns,
+        open_price=row.open_price,
+        high_price=row.high_price,
+        low_price=row.low_price,
+        close_price=row.close_price,
+        volume=_fitting(_sum([row], "volume")),
+        quote_volume_high=quote >> 32,
+        quote_volume_low=quote & _LOW,
+        trades=row.trades,
+    )
+
+
 def _last(tx: Transaction, instrument_id: int, end: int) -> Any:
     """The last trade before an end, as a row; None where there is none."""
     before = func.coalesce(_first_at(end), _INT64_MAX)
@@ -171,21 +187,6 @@ def _ticker(last: Any, of: list[Any], begin: int, end: int) -> MarketTickerRow:
         last_side=_side(last.taker_side),
         last_trade_id=last.trade_id,
         last_at=last.timestamp,
-    )
-
-
-def _candle(row: Any) -> MarketCandleRow:
-    quote = _sum([row], "quote_volume")
-    return MarketCandleRow(
-        start_ns=row.start_ns,
-        open_price=row.open_price,
-        high_price=row.high_price,
-        low_price=row.low_price,
-        close_price=row.close_price,
-        volume=_fitting(_sum([row], "volume")),
-        quote_volume_high=quote >> 32,
-        quote_volume_low=quote & _LOW,
-        trades=row.trades,
     )
 
 

@@ -1,6 +1,6 @@
 """Market data: every trade, candles of them, and what a market did in 24 hours.
 
-Reads   execution.trades      Writes  nothing
+Reads   execution.trades      Writes  marketdata.ticks, marketdata.books, marketdata.bars
 Owns    a row a trade, and a row a candle of each interval in which something was traded.
 Holds   the rows are a fold of the log: whoever takes it again from its start has the same ones.
 """
@@ -17,6 +17,7 @@ from exchange.services.marketdata.tables import MIGRATIONS
 SPEC = ServiceSpec(
     name="marketdata",
     reads=("execution.trades",),
+    writes=("marketdata.ticks", "marketdata.books", "marketdata.bars"),
     tables=MIGRATIONS,
     handlers={TradeExecuted: take_trades},
     queries={

@@ -4,7 +4,7 @@ log ──▶ feed ──▶ board ──▶ watchers ──▶ streams         
                    ▲ quotes, and what the last trade is
 read replica ──────┘ four times a second, ten where somebody watches
 
-Books are of `books`, prices of `pricing`, what is asked by HTTP of `http`.
+Books are of `books`, prices of `pricing`, what is asked by HTTP of `http`, events of `telling`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -43,28 +43,42 @@ from exchange.services.marketdata.feed import TradeFeed
 from exchange.services.marketdata.http import PricePages
 from exchange.services.marketdata.pricing import PriceServer
 from exchange.services.marketdata.server import MarketDataServer
+from exchange.services.marketdata.telling import Teller
 from exchange.services.marketdata.venue import Venue
 
 
 @asynccontextmanager
 async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
-    """The methods, for as long as the block lasts, and the HTTP beside them."""
+    """The methods, for as long as the block lasts, and the HTTP beside them; who takes events tells, too."""
     way, policies, settings = ground.replica, ground.policies, ground.settings.market_data
     channel = SocketChannel(ground.context, way.endpoint, keys=way.keys, server_public=way.server_key)
     venue = Venue(RpcClient(channel, policies.of("marketdata", "replica")))
+    books = BookServer(ground.journal, venue)
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(venue.close)
+        telling = ground.takes and settings.events_ms > 0
+        if telling or ground.answers:
+            opened.push_async_callback(_ended, asyncio.create_task(books.run()))
+        if telling:
+            work = Teller(ground, books).run(settings.events_ms / 1_000)
+            opened.push_async_callback(_ended, asyncio.create_task(work))
+        yield await opened.enter_async_context(_answers(ground, venue, books)) if ground.answers else {}
+
+
+@asynccontextmanager
+async def _answers(ground: Ground, venue: Venue, books: BookServer) -> AsyncIterator[Mapping[str, Any]]:
+    settings = ground.settings.market_data
     board = Board(venue.symbol, time.monotonic_ns)
-    fallback = _fallback(settings.fallback_url, policies)
+    fallback = _fallback(settings.fallback_url, ground.policies)
     market = MarketDataServer(ground, venue, board, fallback)
     feed = TradeFeed(ground.store, ground.event_log, ground.topics, board)
-    books = BookServer(ground.journal, venue)
     rules = IndexRules(
         settings.index_stale_ms * 1_000_000, settings.index_outlier_bps, settings.index_sources_min
     )
     prices = PriceServer(
         index_sources(settings.index), rules, venue.row, books.quote, board.last_price, fallback
     )
-    works = (feed.run(), market.listen(), books.run(), prices.run())
-    tasks = [asyncio.create_task(work) for work in works]
+    tasks = [asyncio.create_task(work) for work in (feed.run(), market.listen(), prices.run())]
     try:
         with _pages(ground, market):
             yield {
@@ -79,12 +93,15 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
                 ),
             }
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _ended(*tasks)
         if fallback is not None:
             await fallback.close()
-        await venue.close()
+
+
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _fallback(url: str, policies: Policies) -> Fallback | None:

@@ -50,6 +50,16 @@ CANDLES: Final = Table(
 )
 # Of each instrument that was traded, its last trade.
 LASTS: Final = Table("lasts", METADATA, _number("instrument_id", key=True), _number("trade_id"))
+# What was told of each instrument: up to which trade, the last minute with how many trades, how many ticks.
+TOLD: Final = Table(
+    "told",
+    METADATA,
+    _number("instrument_id", key=True),
+    _number("trade_id"),
+    _number("bar_start_ns"),
+    _number("bar_trades"),
+    _number("ticks"),
+)
 # One row: the last trade that was taken, and the journal's sequence of the command that made it.
 PROGRESS: Final = Table("progress", METADATA, _number("sequence"), _number("trade_id"))
 
@@ -73,6 +83,22 @@ MIGRATIONS: Final = (
             "CREATE TABLE lasts (instrument_id {key}, trade_id BIGINT NOT NULL)",
             "CREATE TABLE progress (sequence BIGINT NOT NULL, trade_id BIGINT NOT NULL)",
             "INSERT INTO progress VALUES (0, 0)",
+        ),
+    ),
+    # What a store had before that is not told any more.
+    Migration(
+        2,
+        "what is told",
+        (
+            """CREATE TABLE told (
+                 instrument_id {key}, trade_id BIGINT NOT NULL, bar_start_ns BIGINT NOT NULL,
+                 bar_trades BIGINT NOT NULL, ticks BIGINT NOT NULL)""",
+            """INSERT INTO told
+               SELECT l.instrument_id, l.trade_id, c.start_ns, c.trades, 0
+               FROM lasts l JOIN candles c ON c.instrument_id = l.instrument_id
+               WHERE c.interval_ns = 60000000000 AND c.start_ns = (
+                 SELECT MAX(start_ns) FROM candles
+                 WHERE instrument_id = l.instrument_id AND interval_ns = 60000000000)""",
         ),
     ),
 )

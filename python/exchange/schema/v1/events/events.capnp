@@ -6,7 +6,9 @@ using Admin = import "../admin/admin.capnp";
 using Administration = import "../administration/administration.capnp";
 using Executions = import "../executions/executions.capnp";
 using Instruments = import "../instruments/instruments.capnp";
+using Marketdata = import "../marketdata/marketdata.capnp";
 using Orders = import "../orders/orders.capnp";
+using Queries = import "../queries/queries.capnp";
 
 struct Entity @0x842d9671307c09d9 {
   # What an event is about.
@@ -160,4 +162,26 @@ struct IdentityChanged @0xe75a2e199b58ba8d {
   scopes @4 :List(Text);  # of a key
   reason @5 :Text;
   actor @6 :Text;  # who did it
+}
+
+struct MarketDataUpdated @0x93ffa104fa6bd4f5 {
+  # A candle as it is from now on: the last of its interval that is told is what it stays.
+  symbol @0 :Text;
+  instrumentId @1 :UInt32;
+  intervalNs @2 :Int64;  # [ns] of the candle
+  bar @3 :Marketdata.PriceBar;
+  quoteVolumeHigh @4 :Int64;  # [ticks x lots] quote volume = high x 2^32 + low
+  quoteVolumeLow @5 :Int64;
+  lastTradeId @6 :UInt64;  # of the instrument, as this was told
+}
+
+struct OrderBookUpdated @0xdb8706b21b50ffa5 {
+  # The ten best levels of each side as they are from now on, best first.
+  symbol @0 :Text;
+  instrumentId @1 :UInt32;
+  checksum @2 :UInt32;  # [CRC32] as of BookUpdate
+  sequence @3 :UInt64;  # [journal sequence] as of which it is so
+  tsNs @4 :Int64;  # [ns] journaled time of sequence
+  bids @5 :List(Queries.LevelRow);
+  asks @6 :List(Queries.LevelRow);
 }
