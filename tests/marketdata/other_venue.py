@@ -1,8 +1,9 @@
-"""A local server that speaks as Coinbase does: recorded answers."""
+"""A local server that speaks as Coinbase does: recorded answers, and its feed beside them."""
 
 from __future__ import annotations
 
 from exchange.observability.server import Answer, PageServer, Request
+from tests.marketdata.other_stream import OtherStream
 
 
 class OtherVenue:
@@ -19,6 +20,13 @@ class OtherVenue:
         self._server = PageServer(self._page, ("127.0.0.1", 0))
         self._server.start()
         self.url = f"http://127.0.0.1:{self._server.port}"
+        self.stream = OtherStream()
+
+    def let(self, *, answer: bool) -> None:
+        """Answers, and has its feed, or does neither."""
+        self.open = self.stream.open = answer
+        if not answer:
+            self.stream.cut()
 
     def _page(self, request: Request) -> Answer:
         if not self.open:
@@ -30,3 +38,4 @@ class OtherVenue:
     def close(self) -> None:
         """Nobody is there any more."""
         self._server.close()
+        self.stream.close()

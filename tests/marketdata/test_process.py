@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,12 @@ from exchange.topology.services import spec_of
 from tests.exchange.test_cli_exchange import SMALL, Up, until
 from tests.exchange.test_cli_exchange import settings as settings_words
 from tests.marketdata.oracle import candles_of, stored_candles, stored_trades, trades_of
+from tests.marketdata.other_stream import ticker
 from tests.marketdata.other_venue import OtherVenue
 
 WAIT_MS = 60_000
 MARKET, OTHER = 7, 8
+HUGE = OtherVenue.TICKER.replace("131.375", "1E+999999")
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, other: OtherVenue, port: int) -
         "market_data.enabled=true",
         "market_data.query_process=true",
         f"market_data.fallback_url={other.url}",
+        f"market_data.fallback_stream_url={other.stream.url}",
         "market_data.index=BTC-USD=book*2+coinbase+static:125.00+static:900",
         "market_data.index_sources_min=2",
         "market_data.index_outlier_bps=1000",
@@ -420,13 +424,14 @@ def test_events_of_the_market_are_in_the_log_although_the_process_is_killed(up: 
         return [json.loads(line) for line in lines]
 
     with connect(up, 1, 11) as client:
+        done = 0
         for k in range(30):
-            trade(client, OTHER, "0.01", f"101.{k:02}")
+            done = trade(client, OTHER, "0.01", f"101.{k:02}")
             if k == 15:
                 os.kill(up.announcement()["processes"]["marketdata"], signal.SIGKILL)
         client.limit(OTHER, "buy", "0.02", "88.00")
         client.limit(OTHER, "sell", "0.03", "155.00")
-        newest = client.market_data.trades(OTHER, most=1)[0].trade_id
+        [newest] = client.ask(client.make.market_data.trades(OTHER, most=1, min_seq=done), WAIT_MS)
 
     def last(stream: str) -> dict[str, Any]:
         mine = [event for event in told(stream) if event["entity"]["entityId"] == "BTC-USD.2"]
@@ -442,7 +447,7 @@ def test_events_of_the_market_are_in_the_log_although_the_process_is_killed(up: 
         )
 
     until(quoted, "the last tick did not come")
-    until(lambda: last("bars").get("lastTradeId") == str(newest), "the last minute did not come")
+    until(lambda: last("bars").get("lastTradeId") == str(newest.trade_id), "the last minute did not come")
     book = until(lambda: found if (found := last("books")).get("bids") else None, "no book came")
     assert (book["bids"][0]["price"], book["asks"][0]["price"]) == ("8800", "15500")
     with connect(up, 1, 11) as client:
@@ -459,8 +464,8 @@ def test_events_of_the_market_are_in_the_log_although_the_process_is_killed(up: 
 
 
 @pytest.mark.req("A047", "B061")
-def test_mark_price_is_of_the_sources_that_count(up: Up) -> None:
-    """Book, another venue, the settings; who is far is named; what has too few sources has no mark."""
+def test_mark_price_is_of_the_sources_that_count(up: Up, other: OtherVenue) -> None:
+    """Book, another venue and its feed, the settings; who is far is named; too few sources make no mark."""
     with connect(up, 1, 11) as client:
         client.limit(MARKET, "buy", "0.01", "126.00")
         client.limit(MARKET, "sell", "0.01", "128.00")
@@ -483,6 +488,20 @@ def test_mark_price_is_of_the_sources_that_count(up: Up) -> None:
         # The book's middle is the index now, so the mark is between that and the last trade.
         assert mark.last_price is not None
         assert min(12_700, mark.last_price) <= mark.mark_price <= max(12_700, mark.last_price)
+
+        def says(price: str) -> bool:
+            source = client.market_data.mark_price(MARKET).sources[1]
+            return Decimal(source.micro_ticks) / 10**8 == Decimal(price)
+
+        # What the venue's feed says is there when it is asked for; where that is cut the venue is asked.
+        until(lambda: other.stream.readers, "its feed is not watched")
+        for number, price in enumerate(("133.00", "132.50"), 1):
+            other.stream.say(ticker(price, 86_326_522 + number, 37_475_248_783 + number))
+            until(partial(says, price), f"{price} of its feed did not come")
+        other.stream.open = False
+        other.stream.cut()
+        until(partial(says, "131.375"), "it was not asked")
+        other.stream.open = True
         client.mass_cancel(account=11)
         for symbol, code in (
             ("NO-SUCH", RpcStatus.NOT_FOUND),
@@ -553,14 +572,14 @@ def test_price_is_another_venues_where_the_gateway_is_away(up: Up, other: OtherV
         with pytest.raises(RpcError) as caught:
             asyncio.run(asked(url, "NO-SUCH"))
         assert caught.value.code is RpcStatus.NOT_FOUND
-    other.open = False
+    other.let(answer=False)
     try:
         with pytest.raises(ServiceUnavailableError, match="coinbase answers 503"):
             asyncio.run(asked(nowhere))
     finally:
-        other.open = True
+        other.let(answer=True)
     try:
-        for wrong in ("[]", "{}", OtherVenue.TICKER.replace("131.375", "NaN"), "no JSON"):
+        for wrong in ("[]", "{}", OtherVenue.TICKER.replace("131.375", "NaN"), "no JSON", HUGE):
             other.ticker = wrong
             with pytest.raises(WireError, match="no ticker of BTC-USD"):
                 asyncio.run(asked(nowhere))
@@ -596,13 +615,13 @@ def test_ticks_are_stale_then_another_venues_then_none(up: Up, other: OtherVenue
                 tick.last_qty,
             ) == (*("coinbase", False, 13_138, 13_125, 13_150, 25),)
             assert get(port, "/api/v1/price/BTC-USD")[1]["source"] == "coinbase"
-            other.open = False
+            other.let(answer=False)
             with pytest.raises(ServiceUnavailableError):
                 deque(ticks, maxlen=0)
             status, body, _ = get(port, "/api/v1/price/BTC-USD")
             assert (status, body["name"], body["transient"]) == (503, "UNAVAILABLE", True)
         finally:
-            other.open = True
+            other.let(answer=True)
             os.kill(publisher, signal.SIGCONT)
     with connect(up, 1, 11) as client, client.market_data.ticks("BTC-USD") as ticks:
         deadline = time.monotonic() + 60

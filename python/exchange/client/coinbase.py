@@ -18,6 +18,7 @@ NAME: Final = "coinbase"
 _BYTES_MAX: Final = 1 << 20
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _BUSY: Final = 429
+_DIGITS_MAX: Final = 18  # of what a ledger has room for; a number of a million digits takes seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +98,21 @@ def ns_of(text: str) -> int:
     return (when - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
-def _ticker(symbol: str, said: Mapping[str, Any]) -> VenueTicker:
-    price, qty = _number(said["price"]), _number(said.get("size", "0"))
-    if price <= 0 or qty < 0:
-        raise ValueError(f"price {price}, size {qty}")
-    bid, ask = (_number(said[name]) if said.get(name) else None for name in ("bid", "ask"))
-    return VenueTicker(symbol, price, qty, bid or None, ask or None, ns_of(said["time"]))
+def number_of(said: object) -> Decimal:
+    """A number that is said as text, or was read as a decimal.
 
-
-def _number(said: object) -> Decimal:
+    Raises:
+        ValueError, InvalidOperation: It is none.
+    """
     number = Decimal(said) if isinstance(said, str | Decimal) else Decimal("NaN")
-    if not number.is_finite():
+    if not number.is_finite() or number.adjusted() > _DIGITS_MAX:
         raise ValueError(f"{said!r} is no number")
     return number
+
+
+def _ticker(symbol: str, said: Mapping[str, Any]) -> VenueTicker:
+    price, qty = number_of(said["price"]), number_of(said.get("size", "0"))
+    if price <= 0 or qty < 0:
+        raise ValueError(f"price {price}, size {qty}")
+    bid, ask = (number_of(said[name]) if said.get(name) else None for name in ("bid", "ask"))
+    return VenueTicker(symbol, price, qty, bid or None, ask or None, ns_of(said["time"]))

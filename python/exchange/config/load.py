@@ -230,6 +230,10 @@ def _check_prices(settings: Settings, refuse: Callable[[str, str], ConfigError])
     market = settings.market_data
     if not re.fullmatch(r"(https?://[^\s/@]+(/\S*)?)?", market.fallback_url, re.ASCII):
         raise refuse("market_data.fallback_url", "is no address: expected http://host:port, or https://…")
+    if not re.fullmatch(r"(wss?://[^\s/@]+(/\S*)?)?", market.fallback_stream_url, re.ASCII):
+        raise refuse("market_data.fallback_stream_url", "is no address: expected ws://host:port, or wss://…")
+    if market.fallback_stream_url and not market.fallback_url:
+        raise refuse("market_data.fallback_stream_url", "expected market_data.fallback_url beside it")
     try:
         wanted = index_sources(market.index)
     except ValueError as error:

@@ -266,6 +266,12 @@ class MarketData:
         " index; empty: none",
         also="COINBASE_API_URL",
     )
+    fallback_stream_url: str = _setting(
+        "",
+        "That venue's WebSocket feed, ws:// or wss://: its prices are there before they are asked for; empty:"
+        " it is asked; needs `cmatch[gateway]`",
+        also="COINBASE_WS_URL",
+    )
     index: str = _setting(
         "",
         "Sources of index prices, `SYMBOL=SOURCE[*WEIGHT]+SOURCE...` apart by spaces; a SOURCE is `book`,"

@@ -30,15 +30,31 @@ class Asked(Protocol):
         ...
 
 
+class Streamed(Protocol):
+    """What a venue says by itself."""
+
+    def watch(self, symbol: str) -> None:
+        """Of a product that it has, from now on."""
+        ...
+
+    def ticker(self, symbol: str) -> VenueTicker | None:
+        """A product as it is there now; None while that is not known."""
+        ...
+
+
 class Fallback:
-    """Another venue's prices in our ticks, each asked for once a second at most. Belongs to one event loop.
+    """Another venue's prices in our ticks: streamed where they are, else asked for once a second at most.
+
+    Belongs to one event loop.
 
     Args:
         venue: Who is asked.
+        stream: What it says by itself, of each product that was asked for once.
     """
 
-    def __init__(self, venue: Asked) -> None:
+    def __init__(self, venue: Asked, stream: Streamed | None = None) -> None:
         self._venue = venue
+        self._stream = stream
         self._said: dict[str, tuple[float, VenueTicker]] = {}
 
     async def ticker(self, symbol: str) -> VenueTicker:
@@ -47,6 +63,9 @@ class Fallback:
         Raises:
             ServiceUnavailableError: It does not say.
         """
+        streamed = self._stream.ticker(symbol) if self._stream else None
+        if streamed is not None:
+            return streamed
         at, said = self._said.get(symbol, (float("-inf"), None))
         if said is None or time.monotonic() >= at + _FRESH_S:
             try:
@@ -56,6 +75,8 @@ class Fallback:
             except ExchangeError as error:
                 raise ServiceUnavailableError(f"no price of {symbol}: {error}") from None
             self._said[symbol] = (time.monotonic(), said)
+            if self._stream:
+                self._stream.watch(symbol)
         return said
 
     async def tick(self, row: InstrumentRow, sequence: int) -> MarketTick:

@@ -10,11 +10,12 @@ Books are of `books`, prices of `pricing`, what is asked by HTTP of `http`, even
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exchange.bus.rpc import RpcClient, SocketChannel, serve_server_stream, serve_unary
 from exchange.config.index_sources import index_sources
@@ -30,7 +31,7 @@ from exchange.domain.prices import IndexRules
 from exchange.domain.queries import (
     MarketTickersRequest,
 )
-from exchange.errors import ConfigError
+from exchange.errors import ConfigError, ExchangeError
 from exchange.observability.server import PageServer
 from exchange.resilience import Policies
 from exchange.runtime.log import log
@@ -45,6 +46,9 @@ from exchange.services.marketdata.pricing import PriceServer
 from exchange.services.marketdata.server import MarketDataServer
 from exchange.services.marketdata.telling import Teller
 from exchange.services.marketdata.venue import Venue
+
+if TYPE_CHECKING:  # its WebSockets are for those who have a venue with a feed
+    from exchange.client.coinbase_stream import CoinbaseStream
 
 
 @asynccontextmanager
@@ -69,7 +73,8 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
 async def _answers(ground: Ground, venue: Venue, books: BookServer) -> AsyncIterator[Mapping[str, Any]]:
     settings = ground.settings.market_data
     board = Board(venue.symbol, time.monotonic_ns)
-    fallback = _fallback(settings.fallback_url, ground.policies)
+    stream = _stream(settings.fallback_stream_url)
+    fallback = _fallback(settings.fallback_url, ground.policies, stream)
     market = MarketDataServer(ground, venue, board, fallback)
     feed = TradeFeed(ground.store, ground.event_log, ground.topics, board)
     rules = IndexRules(
@@ -78,7 +83,8 @@ async def _answers(ground: Ground, venue: Venue, books: BookServer) -> AsyncIter
     prices = PriceServer(
         index_sources(settings.index), rules, venue.row, books.quote, board.last_price, fallback
     )
-    tasks = [asyncio.create_task(work) for work in (feed.run(), market.listen(), prices.run())]
+    works = [feed.run(), market.listen(), prices.run(), *([stream.run()] if stream else [])]
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         with _pages(ground, market):
             yield {
@@ -104,12 +110,33 @@ async def _ended(*tasks: asyncio.Task[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _fallback(url: str, policies: Policies) -> Fallback | None:
+def _fallback(url: str, policies: Policies, stream: CoinbaseStream | None) -> Fallback | None:
     """The venue that stands in; its client is loaded where there is one."""
     if not url:
         return None
     coinbase = import_module("exchange.client.coinbase").CoinbaseClient
-    return Fallback(coinbase(url, policies.of("marketdata", "coinbase")))
+    return Fallback(coinbase(url, policies.of("marketdata", "coinbase")), stream)
+
+
+def _stream(url: str) -> CoinbaseStream | None:
+    """What that venue says by itself; its client is loaded where there is one."""
+    if not url:
+        return None
+    try:
+        module = import_module("exchange.client.coinbase_stream")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"market_data.fallback_stream_url needs an extra: pip install 'cmatch[gateway]' ({error})"
+        ) from None
+
+    def changed(why: ExchangeError | None) -> None:
+        if why is None:
+            log("another venue's feed is live", url=url)
+        else:
+            log("another venue's feed broke", level=logging.WARNING, url=url, why=why)
+
+    stream: CoinbaseStream = module.CoinbaseStream(url, changed)
+    return stream
 
 
 @contextmanager
