@@ -30,6 +30,7 @@ from exchange.observability import StatsUnavailable
 from exchange.runtime import log as logs
 from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.core_status import CoreStatistics
+from exchange.runtime.registry import Registry
 from exchange.runtime.replica import (
     SNAPSHOT_METHOD,
     Replica,
@@ -37,6 +38,7 @@ from exchange.runtime.replica import (
     ReplicaPorts,
 )
 from exchange.runtime.replica_status import is_healthy, read_status
+from exchange.runtime.unsettled import UnsettledWatch
 from exchange.runtime.vitals import Vitals
 from exchange.schema.codec import decode_message, encode_message
 from exchange.security import KeyStore, StoredContexts
@@ -119,6 +121,7 @@ async def running(root: Path, venue: Venue | None = None) -> AsyncIterator[World
             Vitals("replica"),
             StoredContexts(keys),
             ProcessAudit(directory.audit, "replica", keys.head_signer),
+            UnsettledWatch(Registry({})),
         )
     )
     task = asyncio.create_task(replica.run())

@@ -502,6 +502,16 @@ def test_mark_price_is_of_the_sources_that_count(up: Up, other: OtherVenue) -> N
         other.stream.cut()
         until(partial(says, "131.375"), "it was not asked")
         other.stream.open = True
+        shown = json.loads(say(up, "market", "mark", "BTC-USD", "--json"))
+        assert [(each["name"], each["state"]) for each in shown["sources"]] == [
+            *(("book", "used"), ("coinbase", "used"), ("static", "used"), ("static", "outlier")),
+        ]
+        assert (shown["index_price"], shown["sources"][0]["price"]) == ("127.00000000", "127.00000000")
+        lines = say(up, "market", "mark", str(MARKET)).splitlines()
+        assert lines[0].split() == ["source", "state", "weight", "price", "age"]
+        assert re.fullmatch(r"BTC-USD: mark 12\d\.\d\d, index 127\.00000000, last \d+\.\d\d", lines[-1])
+        say(up, "market", "mark", "NO-SUCH", check=78)
+        say(up, "market", "mark", "BTC-USD.2", check=1)
         client.mass_cancel(account=11)
         for symbol, code in (
             ("NO-SUCH", RpcStatus.NOT_FOUND),

@@ -7,15 +7,18 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 from sqlalchemy import select, update
 
 from exchange.bus.log.events import events_of
 from exchange.client import Client
+from exchange.client.settlement_records import SETTLEMENT_NAMES
 from exchange.config import load
 from exchange.domain.contracts.admin import FeeScheduleRecord, FeeTier
 from exchange.domain.enums import SettlementStatus
@@ -26,6 +29,7 @@ from exchange.services.settlement.tables import TIERS, TRADES
 from exchange.storage.sql import open_store
 from exchange.topology.services import spec_of
 from tests.event_log.conformance import read_all
+from tests.exchange.commands import exchange
 from tests.exchange.test_cli_exchange import Up, until
 
 WAIT_MS = 60_000
@@ -175,6 +179,55 @@ def test_trades_are_posted_once_with_their_fees_whoever_is_killed(up: Up) -> Non
     assert {each.trade_id: each.buyer_fee for each in payloads} == {
         trade_id: row.buyer_fee for trade_id, row in rows.items()
     }
+
+
+def test_settlements_by_command(up: Up) -> None:
+    """As a table, JSON and Arrow; one trade; a tenant's own side; what there is not, and makes no sense."""
+    lines = up.say("settlement", "list", "--most", "2").splitlines()
+    assert [line.split()[1:6] for line in lines[1:3]] == [
+        ["31", "BTC-USD", "settled", "109.00", "0.1000"],
+        ["30", "BTC-USD", "settled", "108.00", "0.1000"],
+    ]
+    assert lines[3] == "2 trades"
+    row = up.ask("settlement", "show", "31")
+    assert tuple(row) == SETTLEMENT_NAMES
+    assert (row["buyer"], row["seller"], row["status"], row["cost"], row["goods"]) == (
+        *(EVE, ANN, "settled", "10.900000", "0.10000000"),
+    )
+    assert Decimal(row["buyer_fee"]) * 10**6 == fee("109", "0.1", TIER.taker_rate)
+    assert Decimal(row["seller_fee"]) * 10**6 == fee("109", "0.1", TIER.maker_rate)
+    assert (row["buyer_fee_asset"], row["seller_fee_asset"]) == ("USD", "USD")
+    told = dict(line.split(maxsplit=1) for line in up.say("settlement", "show", "31").splitlines())
+    assert told["price"] == "109.00"
+    assert told["settled_at"].endswith("Z")
+    mine = up.ask("settlement", "show", "31", "--tenant", "1")
+    assert (mine["seller"], mine["buyer"], mine["buyer_fee"]) == (ANN, None, None)
+    oldest = up.ask("settlement", "list", "--account", str(BOB), "--oldest-first", "--status", "settled")
+    assert oldest == []
+    first = up.ask("settlement", "list", "--oldest-first", "--most", "3", "--status", "settled")
+    assert [each["trade_id"] for each in first] == [1, 2, 3]
+    file = up.data.parent / "trades.parquet"
+    assert up.say("settlement", "list", "--most", "0", "--arrow", str(file)) == f"31 trades in {file}\n"
+    whole = pyarrow.parquet.read_table(file)
+    assert tuple(whole.column_names) == SETTLEMENT_NAMES
+    assert (str(whole["cost"][0]), whole["status"][0].as_py()) == ("10.900000", "settled")
+    assert up.ask("settlement", "status") == {
+        "posted_by": "service",
+        "service_runs": True,
+        "trades": 31,
+        "waiting": 0,
+        "taken": 31,
+        "posted": 31,
+    }
+    for words, code, why in (
+        (("show", "99"), 1, "there is no trade 99"),
+        (("show", "-1"), 1, "there is no trade -1"),
+        (("list", "--most", "-1"), 78, "--most -1: expected a number of rows"),
+        (("list", "--status", "failed"), 2, "invalid choice"),
+        (("show", "x"), 2, "invalid int value"),
+    ):
+        said = exchange("settlement", *words, "--data", str(up.data), check=code)
+        assert why in said.stderr
 
 
 @pytest.mark.req("A025")

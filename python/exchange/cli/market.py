@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import Final
 
 from exchange.cli.admin import name_of
-from exchange.cli.common import may_be_there, settings_of
+from exchange.cli.common import may_be_there, settings_of, table
 from exchange.cli.connecting import add_client, connect
-from exchange.cli.records import Lines, add_file, add_span, show, span_of, time_text
+from exchange.cli.records import Lines, add_file, add_span, show, span_of, text, time_text
 from exchange.client import Client
 from exchange.client.market_records import (
     CANDLE_NAMES,
     TICKER_NAMES,
     TRADE_NAMES,
     candle_record,
+    mark_record,
     ticker_record,
     trade_record,
 )
@@ -27,8 +29,9 @@ DESCRIPTION = """What was traded, as everybody may see it.
   candles   open, high, low, close and volumes of an instrument by intervals, oldest first, none left out
   ticker    what each instrument did in 24 hours, and its best bid and ask
   trades    every trade, the newest first
+  mark      what an instrument is worth: mark and index price, and what each source of it says
 
-An exchange has it where the setting market_data.enabled is true."""
+Books are of `exchange book`. An exchange has it where the setting market_data.enabled is true."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     candles = chosen.add_parser("candles", help="candles", description="Candles of an instrument.")
     ticker = chosen.add_parser("ticker", help="tickers", description="Tickers of 24 hours.")
     trades = chosen.add_parser("trades", help="trades", description="Trades, the newest first.")
-    candles.add_argument("instrument", metavar="INSTRUMENT", help="symbol or number")
+    mark = chosen.add_parser("mark", help="mark price", description="Mark and index price of an instrument.")
+    for command in (candles, mark):
+        command.add_argument("instrument", metavar="INSTRUMENT", help="symbol or number")
     candles.add_argument("--interval", choices=list(INTERVALS), default="1m", help="of a candle, by UTC (1m)")
     for command in (ticker, trades):
         command.add_argument(
@@ -48,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     trades.add_argument("--oldest-first", action="store_true", help="the other way round")
     for command in (candles, ticker, trades):
         add_file(command)
+    for command in (candles, ticker, trades, mark):
         add_client(command)
 
 
@@ -61,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
                 " start it with --set market_data.enabled=true (which publishes events, too)"
             )
         try:
+            if options.what == "mark":
+                return _mark(client, options)
             records, names, lines = _WHATS[options.what](client, options)
         except (ValueError, LookupError, OverflowError) as error:
             raise ConfigError(f"market {options.what}: {error}") from None
@@ -97,6 +105,26 @@ def _trades(client: Client, options: argparse.Namespace) -> _Found:
     return [trade_record(row, client.instruments) for row in rows], TRADE_NAMES, _TRADE_LINES
 
 
+def _mark(client: Client, options: argparse.Namespace) -> int:
+    record = mark_record(client.market_data.mark_price(name_of(options.instrument)), client.instruments)
+    if options.json:
+        print(json.dumps(record, indent=2, default=text))
+        return 0
+    rows = [tuple(text(line(each)) for line in _SOURCE_LINES.values()) for each in record["sources"]]
+    print(table(tuple(_SOURCE_LINES), rows, left=2))
+    stale = f", STALE for {record['age_ns'] / 1e9:.1f} s" if record["stale"] else ""
+    last = f", last {record['last_price']}" if record["last_price"] is not None else ""
+    print(f"{record['symbol']}: mark {record['mark_price']}, index {record['index_price']:f}{last}{stale}")
+    return 0
+
+
+_SOURCE_LINES: Final[Lines] = {
+    "source": lambda each: each["name"],
+    "state": lambda each: each["state"],
+    "weight": lambda each: each["weight"],
+    "price": lambda each: each["price"],
+    "age": lambda each: f"{each['age_ns'] / 1e9:.1f} s",
+}
 _CANDLE_LINES: Final[Lines] = {
     "start": lambda each: time_text(each["start"]),
     "open": lambda each: each["open_price"],

@@ -27,6 +27,11 @@ def add_span(parser: argparse.ArgumentParser) -> None:
         help="from then on: 2026-02-12T12:34:56Z, or ns since 1970",
     )
     parser.add_argument("--to", dest="end", metavar="TIME", help="before then")
+    add_most(parser)
+
+
+def add_most(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that says how many."""
     parser.add_argument("--most", type=int, default=100, metavar="N", help="at most N; 0: all (100)")
 
 
@@ -46,9 +51,18 @@ def span_of(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         ValueError: It is no time, or no number of rows.
     """
+    return {"from_ns": _ns(options.start), "to_ns": _ns(options.end), "most": most_of(options)}
+
+
+def most_of(options: argparse.Namespace) -> int | None:
+    """How many; None is all.
+
+    Raises:
+        ValueError: It is no number of rows.
+    """
     if options.most < 0:
         raise ValueError(f"--most {options.most}: expected a number of rows, or 0 for all")
-    return {"from_ns": _ns(options.start), "to_ns": _ns(options.end), "most": options.most or None}
+    return options.most or None
 
 
 def show(

@@ -274,6 +274,7 @@ class AsyncQuestions:
     past_orders = _query(QueryRequests.past_orders)
     past_executions = _query(QueryRequests.past_executions)
     settlements = _query(QueryRequests.settlements)
+    settlement_progress = _query(QueryRequests.settlement_progress)
 
 
 class AsyncMarketData:

@@ -202,6 +202,7 @@ class Questions:
     past_orders = _query(QueryRequests.past_orders)
     past_executions = _query(QueryRequests.past_executions)
     settlements = _query(QueryRequests.settlements)
+    settlement_progress = _query(QueryRequests.settlement_progress)
 
 
 class MarketData:

@@ -7,9 +7,11 @@ from typing import Final
 
 from exchange.client.instruments import Directory
 from exchange.client.past import EXACT, Record, decimal_of, scales_of, word_of
+from exchange.domain.contracts.marketdata import MarkPrice
 from exchange.domain.queries import MarketCandleRow, MarketTickerRow, MarketTradeRow
 
 _PERCENT_PLACES: Final = Decimal("0.0001")
+_MICRO_PLACES: Final = 6
 
 
 def trade_record(row: MarketTradeRow, known: Directory) -> Record:
@@ -74,6 +76,30 @@ def ticker_record(row: MarketTickerRow, known: Directory) -> Record:
         "bid_qty": decimal_of(row.bid_qty, qty),
         "ask_price": None if row.ask_price is None else decimal_of(row.ask_price, price),
         "ask_qty": decimal_of(row.ask_qty, qty),
+    }
+
+
+def mark_record(row: MarkPrice, known: Directory) -> Record:
+    """A mark price, its index (six places finer than prices are), and what each source of that said."""
+    _, price, _ = scales_of(row.instrument_id, known)
+    return {
+        "symbol": row.symbol,
+        "mark_price": decimal_of(row.mark_price, price),
+        "index_price": decimal_of(row.index_micro_ticks, price + _MICRO_PLACES),
+        "last_price": None if row.last_price is None else decimal_of(row.last_price, price),
+        "stale": row.stale,
+        "age_ns": row.age_ns,
+        "ts_ns": row.ts_ns,
+        "sources": [
+            {
+                "name": each.name,
+                "weight": each.weight,
+                "state": word_of(each.state),
+                "price": decimal_of(each.micro_ticks, price + _MICRO_PLACES) if each.micro_ticks else None,
+                "age_ns": each.age_ns,
+            }
+            for each in row.sources
+        ],
     }
 
 

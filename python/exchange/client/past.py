@@ -22,16 +22,19 @@ _AVERAGE_PLACES: Final = 4  # that an average has beyond the prices
 EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 """Holds every product of two 64-bit numbers; halves go to the even one."""
 _DECIMAL_DIGITS: Final = 38
-_TIMES: Final = {"entered_at", "updated_at", "timestamp", "start", "from", "to", "last_at"}
+_TIMES: Final = {
+    "entered_at", "updated_at", "timestamp", "start", "from", "to", "last_at", "traded_at", "settled_at",
+}  # fmt: skip
 _DECIMALS: Final = {
     "order_qty", "cum_qty", "leaves_qty", "price", "stop_price", "notional", "average_price", "last_qty",
     "last_price", "fee", "open_price", "high_price", "low_price", "close_price", "volume", "quote_volume",
-    "qty", "change", "change_percent", "bid_price", "bid_qty", "ask_price", "ask_qty",
+    "qty", "change", "change_percent", "bid_price", "bid_qty", "ask_price", "ask_qty", "cost", "goods",
+    "buyer_fee", "seller_fee",
 }  # fmt: skip
 _TEXTS: Final = {
     "client_order_id", "orig_client_order_id", "symbol", "side", "type", "time_in_force", "order_status",
     "reject", "cancel_reason", "liquidity", "fee_asset", "correlation_id", "interval", "taker_side",
-    "last_side",
+    "last_side", "status", "buyer_fee_asset", "seller_fee_asset",
 }  # fmt: skip
 
 
@@ -112,7 +115,7 @@ def as_arrow(records: Sequence[Record], names: Sequence[str]) -> Any:
     """Records of one kind as a `pyarrow.Table`: decimals as `decimal128`, times as `timestamp[ns, UTC]`.
 
     Args:
-        records: As of the two functions above, or of `exchange.client.market_records`.
+        records: As of the two functions above, or of the other modules of records here.
         names: Their keys, which an empty table has, too.
 
     Raises:

@@ -406,6 +406,16 @@ class QueryRequests:
 
         return Query(run)
 
+    def settlement_progress(self, *, min_seq: int = 0) -> Query[q.SettlementsReply]:
+        """How far settlement is: the last trade that it has taken, and the last that is posted; no rows.
+
+        Args:
+            min_seq: The journal sequence whose trades must have been taken.
+        """
+        return self._one(
+            q.SettlementsRequest(limit=1), q.SettlementsReply, min_seq, lambda r: replace(r, settlements=())
+        )
+
     def _narrowed(self, said: PastFilter) -> dict[str, Any]:
         """As fields of a request. A symbol that is not known here is the history's to look up."""
         fields: dict[str, Any] = {name: value for name, value in said.items() if name in _OF_REQUEST}

@@ -449,6 +449,8 @@ class StatusReply:
     state_hash: int = 0
     version: str = ""
     trades: int = 0
+    unposted_trades: int = 0
+    settled_by_service: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,6 +121,7 @@ METRICS: Final[dict[str, Metric]] = {
         Metric("exchange_follower_sequence", "gauge", "Sequence of the last command that it has applied"),
         Metric("exchange_follower_lag_commands", "gauge", "Commands in the journal that it has not applied"),
         Metric("exchange_follower_connected", "gauge", "Whether the core hears it"),
+        Metric("exchange_unposted_trades", "gauge", "Trades that wait for a settlement service"),
         # Calls, on the side of the caller
         Metric("exchange_edge_calls", "counter", "Calls that ended, by how", labels=(*_EDGE, "outcome")),
         Metric("exchange_edge_duration_seconds", "histogram", "How long calls took", "seconds", _EDGE),

@@ -35,6 +35,7 @@ from exchange.runtime.rpc_metrics import ServedCalls
 from exchange.runtime.snapshotter import Snapshotter
 from exchange.runtime.spec import ServiceSpec
 from exchange.runtime.tail import Tails
+from exchange.runtime.unsettled import UnsettledWatch
 from exchange.runtime.vitals import Vitals
 from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory, replace_file
@@ -73,6 +74,7 @@ class ReplicaPlan:
         vitals: of this process.
         contexts: by which keys security contexts are read.
         audit: where snapshots that are asked for, and calls that are refused, are recorded.
+        unsettled: looks after trades that wait for a settlement service.
         events: the event log, which the operator may tail; closed with the replica. None: it is not served.
     """
 
@@ -87,6 +89,7 @@ class ReplicaPlan:
     vitals: Vitals
     contexts: StoredContexts
     audit: ProcessAudit
+    unsettled: UnsettledWatch
     events: EventLog | None = None
 
 
@@ -102,7 +105,7 @@ class Replica:
         self._ready = False
         self._behind = 0
         self._look = looked_at(lambda: plan.ports.sequence)
-        plan.vitals.tells(families=self._progress, lag=lambda: self._behind)
+        plan.vitals.tells(families=self._progress, lag=lambda: self._behind, needs=plan.unsettled.needs)
 
     def stop(self) -> None:
         """Asks for an orderly stop; may be called from a signal handler of the loop."""
@@ -213,6 +216,7 @@ class Replica:
         while True:
             self._plan.vitals.beat()
             self._write_status()
+            self._plan.unsettled.look(self._plan.ports.unposted_trades)
             replicated = self._plan.ports.statistics.status().replicated_sequence
             if replicated:
                 with contextlib.suppress(ExchangeError):
@@ -221,6 +225,7 @@ class Replica:
 
     def _progress(self) -> Iterator[Family]:
         yield from follower_families(self._look(), self._behind)
+        yield from self._plan.unsettled.families()
 
     def _write_status(self) -> None:
         ports = self._plan.ports

@@ -75,6 +75,16 @@ class Fold:
         return int(self.venue.clock)
 
     @property
+    def unposted_trades(self) -> int:
+        """Trades that wait for a settlement service."""
+        return int(self.venue.unposted_trades)
+
+    @property
+    def settled_by_service(self) -> bool:
+        """Whether one posts trades; else they are posted as they are made."""
+        return bool(self.venue.settled_by_service)
+
+    @property
     def orders_remembered(self) -> int:
         """Orders in the history."""
         return int(self._follower.order_count)

@@ -12,7 +12,9 @@ from exchange.config import Settings
 from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.publisher import open_log
+from exchange.runtime.registry import registry_of
 from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts
+from exchange.runtime.unsettled import UnsettledWatch
 from exchange.runtime.vitals import Vitals, telling
 from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory
@@ -60,6 +62,7 @@ def make_replica(settings: Settings, vitals: Vitals) -> Replica:
             standby=settings.replication.standby,
             snapshot_interval_s=settings.core.snapshot_interval_s,
             tidy=lambda: make_room(directory, limits.journal_bytes, remove_before),
+            unsettled=UnsettledWatch(registry_of(settings)),
             events=open_log(settings),
             vitals=vitals,
         )

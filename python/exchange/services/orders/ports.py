@@ -53,6 +53,16 @@ class OrdersPort(Protocol):
         """Of the whole state, as of `sequence`."""
         ...
 
+    @property
+    def unposted_trades(self) -> int:
+        """Trades that wait for a settlement service."""
+        ...
+
+    @property
+    def settled_by_service(self) -> bool:
+        """Whether one posts trades; else they are posted as they are made."""
+        ...
+
     def venue_status(self) -> np.void:
         """One VENUE_STATUS."""
         ...

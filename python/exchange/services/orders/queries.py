@@ -84,6 +84,8 @@ def status(ports: OrdersPort, request: StatusRequest, caller: Caller) -> StatusR
         state_hash=ports.state_hash() if request.with_hash else 0,
         version=cmatch.__version__,
         trades=int(venue["trades"]),
+        unposted_trades=ports.unposted_trades,
+        settled_by_service=ports.settled_by_service,
     )
 
 

@@ -447,6 +447,8 @@ struct StatusReply @0xb07fbb08b1c6e6cb {
   stateHash @13 :UInt64;  # at `sequence`, where it was asked for; else 0
   version @14 :Text;
   trades @15 :UInt64;  # ever made: the tradeId of the last one
+  unpostedTrades @16 :UInt64;  # that wait for a settlement service
+  settledByService @17 :Bool;  # trades are posted by one; else as they are made
 }
 
 # Order history: every order and every execution
