@@ -10,7 +10,7 @@ from typing import Any
 
 from cmatch._core import JournalReader, Venue
 from exchange.bus.topics import TopicTable
-from exchange.domain.enums import ExecType, Liquidity, Side
+from exchange.domain.enums import ExecType, Liquidity, ReportFlag, Side
 from exchange.domain.intervals import DAY_NS, INTERVALS, MINUTE_NS
 from exchange.domain.queries import (
     MarketCandleRow,
@@ -75,6 +75,7 @@ def trades_of(journal: Path, limits: dict[str, Any]) -> list[MarketTradeRow]:
                         auction=int(row["liquidity"]) == Liquidity.AUCTION,
                         timestamp=int(row["timestamp"]),
                         sequence=int(row["sequence"]),
+                        settled=not int(row["flags"]) & ReportFlag.UNPOSTED,
                     )
                 )
     return found

@@ -6,22 +6,24 @@ import random
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import inspect, select, text
 
+from exchange.domain.events import TradeSettled
 from exchange.domain.queries import MarketTradeRow
 from exchange.errors import InvalidEvent
 from exchange.runtime.event_run import EventRun, run_of
-from exchange.schema.event_rows import EventList
-from exchange.schema.events import envelope_of
+from exchange.schema.event_rows import ROW_DTYPES, EventList, encode_rows
+from exchange.schema.events import decode_events, envelope_of
 from exchange.services.marketdata.service import SPEC
-from exchange.services.marketdata.store import take_trades
+from exchange.services.marketdata.store import take_settlements, take_trades
 from exchange.services.marketdata.tables import CANDLES, METADATA
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import Store, open_store
 from exchange.storage.venue_limits import limits_of
 from tests.event_log.published import Exchange, load_settings
-from tests.marketdata.oracle import batches, check, consume, trade_now_and_then, trades_of
+from tests.marketdata.oracle import batches, check, consume, stored_trades, trade_now_and_then, trades_of
 
 
 def expected(exchange: Exchange) -> list[MarketTradeRow]:
@@ -125,3 +127,36 @@ def test_trade_that_comes_late_is_refused_and_changes_nothing(exchange: Exchange
             take_trades(tx, late)
         assert candles(store) == rows
         check(store, expected(exchange), random.Random(1))
+
+
+@pytest.mark.req("A035")
+def test_trade_that_waited_is_settled_from_its_event_on(exchange: Exchange, store_url: str) -> None:
+    """As those before it; what comes again, or late, takes nothing back. Others were as they were made."""
+    trade_now_and_then(exchange.writer, 3, 40)
+    exchange.writer.write(exchange.writer.make.admin.set_settlement(True), tenant=0)
+    trade_now_and_then(exchange.writer, 4, 40)
+    exchange.publish()
+    waiting = [trade.trade_id for trade in expected(exchange) if not trade.settled]
+    assert 1 < waiting[0] < waiting[-1]
+
+    def told(first: int, last: int) -> EventRun:
+        rows = np.zeros(last - first + 1, ROW_DTYPES[EventList.SETTLEMENTS])
+        rows["trade_id"] = range(first, last + 1)
+        batch = decode_events(encode_rows(EventList.SETTLEMENTS, rows, 0), 4, first)
+        return EventRun([(batch, 0, len(batch))], TradeSettled)
+
+    with open_store(store_url, SPEC.name, SPEC.tables) as store:
+        consume(exchange, store)
+        assert stored_trades(store) == expected(exchange)
+        middle = waiting[len(waiting) // 2]
+        single = told(waiting[0], waiting[0])[0]
+        for events, last in (
+            (run_of(envelope_of(single), 4, 1), waiting[0]),
+            (told(1, middle), middle),
+            (told(1, waiting[0]), middle),
+            (told(middle, waiting[-1]), waiting[-1]),
+        ):
+            with store.begin() as tx:
+                take_settlements(tx, events)
+            unsettled = [trade.trade_id for trade in stored_trades(store) if not trade.settled]
+            assert unsettled == [trade_id for trade_id in waiting if trade_id > last]

@@ -230,7 +230,7 @@ def test_settlements_by_command(up: Up) -> None:
         assert why in said.stderr
 
 
-@pytest.mark.req("A025")
+@pytest.mark.req("A025", "A026", "A035")
 def test_stopped_settlement_holds_up_nobody_and_what_waits_stays_reserved(up: Up) -> None:
     """Trading and market data go on; money of trades that wait cannot be spent twice; it is settled later."""
     process = up.announcement()["processes"]["settlement"]
@@ -239,8 +239,9 @@ def test_stopped_settlement_holds_up_nobody_and_what_waits_stays_reserved(up: Up
         with connect(up, 1, BOB) as bob, connect(up, 2, EVE) as eve:
             bob.limit(MARKET, "sell", "1", "200.00")
             report = eve.limit(MARKET, "buy", "1", "200.00")
-            newest = eve.make.market_data.trades(MARKET, most=1, min_seq=report.sequence)
-            assert [row.trade_id for row in eve.ask(newest, WAIT_MS)] == [32]  # market data goes on
+            newest = eve.make.market_data.trades(MARKET, most=2, min_seq=report.sequence)
+            shown = [(row.trade_id, row.settled) for row in eve.ask(newest, WAIT_MS)]
+            assert shown == [(32, False), (31, True)]  # market data goes on
             held = next(row for row in eve.query.balances() if row.asset == 2)
             assert held.reserved == 200_000_000 + fee("200", "1", TAKER)
             refused = bob.admin.withdraw("BTC", "1000", account=BOB)
@@ -249,6 +250,7 @@ def test_stopped_settlement_holds_up_nobody_and_what_waits_stays_reserved(up: Up
         os.kill(process, signal.SIGCONT)
     with connect(up, 2, EVE) as eve:
         assert settled(eve, 32)[32].buyer_fee == fee("200", "1", TIER.taker_rate)
+        until(lambda: eve.market_data.trades(MARKET, most=1)[0].settled, "market data did not hear of it")
         assert next(row for row in eve.query.balances() if row.asset == 2).reserved == 0
 
 

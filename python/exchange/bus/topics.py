@@ -105,7 +105,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "posttrade.settlement",
         "tradeId",
         {"settlement": 4, "posttrade": 5},
-        ("posttrade", "notifications", "analysis"),
+        ("posttrade", "marketdata", "notifications", "analysis"),
         _QUARTER,
     ),
     Topic(

@@ -106,7 +106,8 @@ def _trades(client: Client, options: argparse.Namespace) -> _Found:
 
 
 def _mark(client: Client, options: argparse.Namespace) -> int:
-    record = mark_record(client.market_data.mark_price(name_of(options.instrument)), client.instruments)
+    instrument_id = client.instruments.instrument_id(name_of(options.instrument))
+    record = mark_record(client.market_data.mark_price(instrument_id), client.instruments)
     if options.json:
         print(json.dumps(record, indent=2, default=text))
         return 0

@@ -27,6 +27,7 @@ def trade_record(row: MarketTradeRow, known: Directory) -> Record:
         "taker_side": word_of(row.taker_side),
         "auction": row.auction,
         "sequence": row.sequence,
+        "settled": row.settled,
     }
 
 

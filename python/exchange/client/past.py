@@ -31,6 +31,7 @@ _DECIMALS: Final = {
     "qty", "change", "change_percent", "bid_price", "bid_qty", "ask_price", "ask_qty", "cost", "goods",
     "buyer_fee", "seller_fee",
 }  # fmt: skip
+_FLAGS: Final = {"auction", "settled"}
 _TEXTS: Final = {
     "client_order_id", "orig_client_order_id", "symbol", "side", "type", "time_in_force", "order_status",
     "reject", "cancel_reason", "liquidity", "fee_asset", "correlation_id", "interval", "taker_side",
@@ -130,7 +131,7 @@ def as_arrow(records: Sequence[Record], names: Sequence[str]) -> Any:
             return pa.array(values, pa.decimal128(_DECIMAL_DIGITS, places))
         if name in _TIMES:
             return pa.array(values, pa.timestamp("ns", tz="UTC"))
-        if name == "auction":
+        if name in _FLAGS:
             return pa.array(values, pa.bool_())
         return pa.array(values, pa.string() if name in _TEXTS else pa.uint64())
 

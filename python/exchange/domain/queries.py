@@ -612,6 +612,7 @@ class MarketTradeRow:
     auction: bool = False
     timestamp: int = 0
     sequence: int = 0
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

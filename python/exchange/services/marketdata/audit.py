@@ -17,6 +17,7 @@ from exchange.storage.sql import Store, Transaction
 
 _TRADE: Final = (
     "trade_id", "instrument_id", "price", "qty", "taker_side", "auction", "timestamp", "sequence",
+    "unposted",
 )  # fmt: skip
 _Row = tuple[int, ...]
 _Key = tuple[int, int]
@@ -85,7 +86,7 @@ class MarketDataAudit:
         self._next = next(self._rows, None)
 
     def _fold(self, made: _Row) -> None:
-        _, instrument_id, price, qty, _, _, timestamp, _ = made
+        _, instrument_id, price, qty, _, _, timestamp, *_ = made
         for interval in INTERVALS.values():
             key, start = (instrument_id, interval), timestamp // interval * interval
             candle = self._open.get(key)

@@ -105,7 +105,7 @@ class Board:
         _, behind = np.unique(trades["instrument_id"][::-1], return_index=True)
         mine[len(trades) - 1 - behind] = True
         for values in trade_rows(trades[mine]):
-            trade = trade_of(*values)
+            trade = trade_of(values)
             self._lasts[trade.instrument_id] = trade
             if trade.instrument_id in watched:
                 self._show(trade.instrument_id)

@@ -17,6 +17,7 @@ _Numbers = npt.NDArray[np.int64]
 _LOW: Final = 0xFFFF_FFFF
 _TRADE: Final = (
     "trade_id", "instrument_id", "price", "qty", "taker_side", "auction", "timestamp", "sequence",
+    "unposted",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Select, func, or_, select
@@ -47,8 +48,11 @@ def trades(tx: Transaction, request: MarketTradesRequest, _: Caller) -> MarketTr
     limit = page(request.limit, _MOST)
     asked = select(TRADES).where(*wanted).order_by(key if request.oldest_first else key.desc())
     found = tx.execute(asked.limit(limit + 1)).all()
+    settled = int(tx.execute(select(PROGRESS.c.settled)).scalar_one())
     return MarketTradesReply(
-        sequence=_sequence(tx), trades=tuple(trade_of(*row) for row in found[:limit]), more=len(found) > limit
+        sequence=_sequence(tx),
+        trades=tuple(trade_of(row, settled) for row in found[:limit]),
+        more=len(found) > limit,
     )
 
 
@@ -105,20 +109,12 @@ def tickers(tx: Transaction, request: MarketTickersRequest, _: Caller) -> Market
 def last_trades(tx: Transaction) -> dict[int, MarketTradeRow]:
     """The last trade of every instrument that was traded."""
     joined = select(TRADES).join(LASTS, LASTS.c.trade_id == TRADES.c.trade_id)
-    return {row.instrument_id: trade_of(*row) for row in tx.execute(joined)}
+    return {row.instrument_id: trade_of(row) for row in tx.execute(joined)}
 
 
-def trade_of(
-    trade_id: int,
-    instrument_id: int,
-    price: int,
-    qty: int,
-    taker_side: int,
-    auction: int,
-    timestamp: int,
-    sequence: int,
-) -> MarketTradeRow:
-    """A row of trades, as the table has its columns."""
+def trade_of(row: Sequence[int], settled_to: int = 0) -> MarketTradeRow:
+    """A row of trades, as the table has its columns; up to which trade a service has settled them."""
+    trade_id, instrument_id, price, qty, taker_side, auction, timestamp, sequence, unposted = row
     return MarketTradeRow(
         trade_id=trade_id,
         instrument_id=instrument_id,
@@ -128,6 +124,7 @@ def trade_of(
         auction=bool(auction),
         timestamp=timestamp,
         sequence=sequence,
+        settled=not unposted or trade_id <= settled_to,
     )
 
 

@@ -54,3 +54,11 @@ def take_trades(tx: Transaction, events: EventRun) -> None:
         statement.run(tx, rows)
     last = trades[-1]
     tx.execute(update(PROGRESS).values(sequence=int(last["sequence"]), trade_id=int(last["trade_id"])))
+
+
+def take_settlements(tx: Transaction, events: EventRun) -> None:
+    """Trades are settled in their order: the last one speaks for all before it."""
+    rows = events.rows
+    numbers = [event.payload.trade_id for event in events] if rows is None else rows["trade_id"].tolist()
+    last = max(numbers)
+    tx.execute(update(PROGRESS).where(PROGRESS.c.settled < last).values(settled=last))

@@ -30,6 +30,7 @@ TRADES: Final = Table(
     _number("auction"),
     _number("timestamp"),
     _number("sequence"),
+    _number("unposted"),
 )
 # One that has a trade, that is; what lies between two of them is the older one's close.
 CANDLES: Final = Table(
@@ -60,8 +61,9 @@ TOLD: Final = Table(
     _number("bar_trades"),
     _number("ticks"),
 )
-# One row: the last trade that was taken, and the journal's sequence of the command that made it.
-PROGRESS: Final = Table("progress", METADATA, _number("sequence"), _number("trade_id"))
+# One row: the last trade that was taken, the journal's sequence of the command that made it, and the last one
+# that a settlement service has settled, as all before it.
+PROGRESS: Final = Table("progress", METADATA, _number("sequence"), _number("trade_id"), _number("settled"))
 
 MIGRATIONS: Final = (
     Migration(
@@ -99,6 +101,14 @@ MIGRATIONS: Final = (
                WHERE c.interval_ns = 60000000000 AND c.start_ns = (
                  SELECT MAX(start_ns) FROM candles
                  WHERE instrument_id = l.instrument_id AND interval_ns = 60000000000)""",
+        ),
+    ),
+    Migration(
+        3,
+        "what is settled",
+        (
+            "ALTER TABLE trades ADD COLUMN unposted BIGINT NOT NULL DEFAULT 0",
+            "ALTER TABLE progress ADD COLUMN settled BIGINT NOT NULL DEFAULT 0",
         ),
     ),
 )

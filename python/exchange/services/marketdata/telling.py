@@ -243,7 +243,7 @@ def _bar_event(symbol: str, row: Any, last: Any) -> Event:
 
 def _tick_event(symbol: str, told: _Told, last: Any, now: Records, shown: Shown, *, traded: bool) -> Event:
     (bid_price, bid_qty), (ask_price, ask_qty) = (_level(_side(now, side)) for side in Side)
-    trade = None if last is None else trade_of(*last)
+    trade = None if last is None else trade_of(last)
     at_ns = last.timestamp if traded else shown.ts_ns
     payload = MarketTick(
         symbol=symbol,

@@ -581,6 +581,7 @@ struct MarketTradeRow @0xa9958805b44ca7ae {
   auction @5 :Bool;
   timestamp @6 :Int64;  # [ns] journaled time
   sequence @7 :UInt64;  # of the command that made it
+  settled @8 :Bool;  # money and goods have changed hands
 }
 
 struct MarketTradesRequest @0xc16d2047e34c67db {
