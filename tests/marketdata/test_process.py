@@ -415,7 +415,7 @@ def test_audit_holds_the_books_that_clients_have_against_the_journal(up: Up) -> 
     assert (books, int(rows.replace(",", "")) > 0, int(changes.replace(",", "")) > 2) == ("4", True, True)
 
 
-@pytest.mark.req("C032", "C033", "C034", "E036")
+@pytest.mark.req("C032", "C033", "C034")
 def test_events_of_the_market_are_in_the_log_although_the_process_is_killed(up: Up) -> None:
     """Told by the one that keeps market data; what is told last is what is; numbers have no gap."""
 

@@ -177,7 +177,7 @@ def check_end(stand: Stand) -> None:
         assert [(tick.bid_price, tick.bid_qty), (tick.ask_price, tick.ask_qty)] == best
 
 
-@pytest.mark.req("C032", "C033", "C034", "E036")
+@pytest.mark.req("C032", "C033", "C034")
 @pytest.mark.parametrize("most", [2, telling.EVENTS_MAX])
 def test_what_is_told_last_is_the_fold_of_the_journal_however_seldom_it_is_looked(
     exchange: Exchange, store_url: str, monkeypatch: pytest.MonkeyPatch, most: int

@@ -117,9 +117,11 @@ def told(up: Up) -> list[Event]:
     return [event for record in records for event in events_of(record)]
 
 
-@pytest.mark.req("A029", "A030", "A033", "A034")
+@pytest.mark.req("A022", "A029", "A030", "A033", "A034", "B015")
 def test_trades_that_the_venue_posts_are_told_as_settled_with_its_fees(up: Up) -> None:
     """Without a settlement mode of its own it is the venue's fees that are in the rows."""
+    # The parties of document 000's flow; accounts and matching are in the core.
+    assert {"core", "publisher", "settlement", "marketdata"} <= set(up.announcement()["processes"])
     with connect(up, 1, ANN) as ann, connect(up, 2, EVE) as eve:
         ann.limit(MARKET, "sell", "0.5", "100.00")
         eve.limit(MARKET, "buy", "0.5", "100.00")
@@ -132,7 +134,7 @@ def test_trades_that_the_venue_posts_are_told_as_settled_with_its_fees(up: Up) -
         assert (mine.seller, mine.seller_fee, mine.buyer) == (ANN, fee("100", "0.5", MAKER), 0)
 
 
-@pytest.mark.req("A030", "A031", "A032", "A033", "A034", "B047", "B048", "B049", "B050")
+@pytest.mark.req("A030", "A031", "A032", "A033", "A034", "A041", "B017", "B047", "B048", "B049", "B050")
 def test_trades_are_posted_once_with_their_fees_whoever_is_killed(up: Up) -> None:
     """By a schedule, in order, although settlement, the publisher and the core are killed meanwhile."""
     with connect(up, 0) as operator:
