@@ -184,6 +184,7 @@ def test_what_is_told_last_is_the_fold_of_the_journal_however_seldom_it_is_looke
 ) -> None:
     """A look tells a tick and a book of an instrument at most; redelivery nothing; a new start the books."""
     monkeypatch.setattr(telling, "EVENTS_MAX", most)
+    monkeypatch.setattr(telling, "BARS_MAX", 8 * most)
     numbers = random.Random(most)
 
     async def run() -> None:

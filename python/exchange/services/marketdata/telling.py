@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import or_, select
+from sqlalchemy import and_, case, or_, select
 
 from exchange.domain.contracts.marketdata import MarketTick, PriceBar
 from exchange.domain.enums import BookView, Side
@@ -44,6 +44,8 @@ from exchange.storage.sql import RowInsert, Transaction
 
 EVENTS_MAX: Final = 256
 """Of a look, and those of one instrument more; who had none comes first at the next."""
+BARS_MAX: Final = 1_024
+"""That are read for a look; more there are where a store was switched on behind a long log."""
 _SERVICE: Final = "marketdata"
 _KINDS: Final = (PRICE_TICK_RECEIVED, ORDER_BOOK_UPDATED, MARKET_DATA_UPDATED)
 _KEEP: Final = RowInsert(
@@ -65,6 +67,11 @@ class _Told:
     bar_start_ns: int = 0
     bar_trades: int = 0
     ticks: int = 0
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """Of the table."""
+        return self.instrument_id, self.trade_id, self.bar_start_ns, self.bar_trades, self.ticks
 
 
 class Teller:
@@ -132,7 +139,7 @@ class Teller:
             if taken == self._seen and not self._waiting:
                 return 0
             told = {row.instrument_id: _Told(*row) for row in tx.execute(select(TOLD))}
-            lasts = self._lasts(tx)
+            lasts, (bars, cut) = self._lasts(tx), self._bars(tx)
             wanted = self._in_turn(lasts.keys() | self._waiting)
             for each in wanted:
                 if each not in shown.symbols:  # it is defined further on in the journal
@@ -140,15 +147,18 @@ class Teller:
                 if len(events) >= EVENTS_MAX:
                     break
                 was = told.get(each) or _Told(each)
-                before = astuple(was)
-                some, all_of_it = self._of(tx, was, lasts.get(each), shown)
-                events += some
-                if astuple(was) != before:
-                    changed.append(was)
-                if all_of_it:
+                before = was.row
+                last = lasts.get(each)
+                events += _bar_events(shown.symbols[each], was, bars.get(each, ()), last)
+                if each != cut:
+                    events += self._shown_events(was, last, shown)
                     whole.append(each)
+                if was.row != before:
+                    changed.append(was)
+                if each == cut:
+                    break
             self._outbox.add(tx, events)
-            _KEEP.run(tx, [astuple(row) for row in changed])
+            _KEEP.run(tx, [each.row for each in changed])
         for each in whole:
             self._told_tops[each] = self._tops.get(each, _NOTHING)
         self._waiting.difference_update(whole)
@@ -168,51 +178,72 @@ class Teller:
         found = tx.execute(joined.where(or_(news, LASTS.c.instrument_id.in_(self._waiting))))
         return {row.instrument_id: row for row in found}
 
+    def _bars(self, tx: Transaction) -> tuple[dict[int, list[Any]], int | None]:
+        """Minutes that are not told as they are, by instrument; the last of which there are more, if any."""
+        c, told = CANDLES.c, TOLD.c
+        joined = (
+            select(CANDLES)
+            .join(LASTS, LASTS.c.instrument_id == c.instrument_id)
+            .outerjoin(TOLD, told.instrument_id == c.instrument_id)
+        )
+        news = or_(
+            told.trade_id.is_(None),
+            and_(
+                told.trade_id < LASTS.c.trade_id,
+                c.start_ns >= told.bar_start_ns,
+                or_(c.start_ns > told.bar_start_ns, c.trades != told.bar_trades),
+            ),
+        )
+        turn = case((c.instrument_id <= self._at, 1), else_=0)
+        asked = joined.where(c.interval_ns == MINUTE_NS, news).order_by(turn, c.instrument_id, c.start_ns)
+        found = tx.execute(asked.limit(BARS_MAX)).all()
+        bars: dict[int, list[Any]] = {}
+        for row in found:
+            bars.setdefault(row.instrument_id, []).append(row)
+        return bars, found[-1].instrument_id if len(found) == BARS_MAX else None
+
     def _in_turn(self, instruments: Iterable[int]) -> list[int]:
         """Those behind the one that came last, then the others."""
         return sorted(instruments, key=lambda each: (each <= self._at, each))
 
-    def _of(self, tx: Transaction, was: _Told, last: Any, shown: Shown) -> tuple[list[Event], bool]:
-        """What is to be told of an instrument, and whether that is all; `was` is then what was told."""
+    def _shown_events(self, was: _Told, last: Any, shown: Shown) -> list[Event]:
+        """The tick and the book of an instrument, where they are others than was told; `was` is then this."""
         symbol, events = shown.symbols[was.instrument_id], list[Event]()
-        if last is not None and last.trade_id > was.trade_id:
-            bars = _bars(tx, was)
-            events += [_bar_event(symbol, row, last) for row in bars]
-            if bars:
-                was.bar_start_ns, was.bar_trades = bars[-1].start_ns, bars[-1].trades
-            if len(bars) >= EVENTS_MAX:
-                return events, False
         now = self._tops.get(was.instrument_id, _NOTHING)
         before = self._told_tops.get(was.instrument_id, _NOTHING)
         traded = last is not None and last.trade_id > was.trade_id
-        if traded or not np.array_equal(_best(now), _best(before)):
+        best = _best(now)
+        if traded or best != _best(before):
             was.ticks += 1
-            events.append(_tick_event(symbol, was, last, now, shown, traded=traded))
-        if last is not None:
-            was.trade_id = max(was.trade_id, last.trade_id)
+            events.append(_tick_event(symbol, was, last, best, shown, traded=traded))
+        if traded:
+            was.trade_id = last.trade_id
         if not np.array_equal(now, before):
             events.append(_book_event(symbol, was.instrument_id, now, shown))
-        return events, True
+        return events
 
 
-def _bars(tx: Transaction, was: _Told) -> list[Any]:
-    """Minutes of an instrument that are not told as they are, in order."""
-    c = CANDLES.c
-    mine = (c.instrument_id == was.instrument_id, c.interval_ns == MINUTE_NS)
-    news = or_(c.start_ns > was.bar_start_ns, (c.start_ns == was.bar_start_ns) & (c.trades != was.bar_trades))
-    asked = select(CANDLES).where(*mine, c.start_ns >= was.bar_start_ns, news)
-    return list(tx.execute(asked.order_by(c.start_ns).limit(EVENTS_MAX)))
+def _bar_events(symbol: str, was: _Told, bars: Sequence[Any], last: Any) -> list[Event]:
+    """Minutes, which are then the ones that were told."""
+    if bars:
+        was.bar_start_ns, was.bar_trades = bars[-1].start_ns, bars[-1].trades
+    return [_bar_event(symbol, row, last) for row in bars]
 
 
-def _side(rows: Records, side: Side) -> Records:
-    of_side: Records = rows[rows["side"] == side]
-    return of_side
+def _sides(rows: Records) -> tuple[Records, Records]:
+    """Bids and asks."""
+    asks = int(np.searchsorted(rows["side"], int(Side.SELL)))
+    return rows[:asks], rows[asks:]
 
 
-def _best(rows: Records) -> Records:
-    """The best level of each side."""
-    best: Records = np.concatenate([_side(rows, side)[:1] for side in Side])
-    return best
+_Best = tuple[tuple[int | None, int], ...]
+"""Price and quantity of the best bid, and of the best ask; None and 0 where there is none."""
+
+
+def _best(rows: Records) -> _Best:
+    return tuple(
+        (int(side["price"][0]), int(side["qty"][0])) if len(side) else (None, 0) for side in _sides(rows)
+    )
 
 
 def _trade_cause(last: Any) -> str:
@@ -241,8 +272,8 @@ def _bar_event(symbol: str, row: Any, last: Any) -> Event:
     return _event(MARKET_DATA_UPDATED, symbol, last.timestamp, _trade_cause(last), payload)
 
 
-def _tick_event(symbol: str, told: _Told, last: Any, now: Records, shown: Shown, *, traded: bool) -> Event:
-    (bid_price, bid_qty), (ask_price, ask_qty) = (_level(_side(now, side)) for side in Side)
+def _tick_event(symbol: str, told: _Told, last: Any, best: _Best, shown: Shown, *, traded: bool) -> Event:
+    (bid_price, bid_qty), (ask_price, ask_qty) = best
     trade = None if last is None else trade_of(last)
     at_ns = last.timestamp if traded else shown.ts_ns
     payload = MarketTick(
@@ -262,17 +293,13 @@ def _tick_event(symbol: str, told: _Told, last: Any, now: Records, shown: Shown,
     return _event(PRICE_TICK_RECEIVED, symbol, at_ns, cause, payload)
 
 
-def _level(rows: Records) -> tuple[int | None, int]:
-    return (int(rows["price"][0]), int(rows["qty"][0])) if len(rows) else (None, 0)
-
-
 def _book_event(symbol: str, instrument_id: int, now: Records, shown: Shown) -> Event:
     bids, asks = (
         tuple(
-            LevelRow(price=int(row["price"]), qty=int(row["qty"]), count=int(row["count"]))
-            for row in _side(now, side)
+            LevelRow(price=price, qty=qty, count=count)
+            for price, qty, count in side[["price", "qty", "count"]].tolist()
         )
-        for side in Side
+        for side in _sides(now)
     )
     payload = OrderBookUpdated(
         symbol=symbol,
