@@ -144,10 +144,9 @@ class Consumer:
         pauses = [self.replays.wait_s, self.publisher.wait_s, *(intake.wait_s for intake in self.intakes)]
         pause = min((each for each in pauses if each > 0), default=LOOK_S)
         ready = [intake for intake in self.intakes if intake.wait_s <= 0]
-        for intake in ready:
-            if intake.reader.wait(pause / len(ready)):
-                return
-        if not ready:
+        if ready:
+            self._log.wait_any([intake.reader for intake in ready], pause)
+        else:
             self._clock.sleep(pause)
 
     def _prune(self) -> None:
