@@ -121,10 +121,12 @@ class Consumer:
         self._prune()
         return any(done)
 
-    def run(self, stop: threading.Event) -> None:
-        """Steps until it is told to stop; waits while there is nothing to do."""
+    def run(self, stop: threading.Event, tell: Callable[[], object] = lambda: None) -> None:
+        """Steps until it is told to stop, and tells after each that did something; waits where none does."""
         while not stop.is_set():
-            if not self.step():
+            if self.step():
+                tell()
+            else:
                 self._wait()
 
     def close(self) -> None:
