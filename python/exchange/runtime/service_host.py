@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from exchange.bus.context import Context, new_context
@@ -151,6 +152,7 @@ class Ground:
         takes: Whether this process is one that takes events.
         answers: Whether it answers; else the methods are made for what stands beside them alone.
         consumes: Whether this instance is the one that takes events.
+        taken: Set whenever it has taken some: their transaction is committed.
         fail: Ends the process with an error that nothing here can help.
     """
 
@@ -167,6 +169,7 @@ class Ground:
     takes: bool
     answers: bool
     consumes: Callable[[], bool]
+    taken: asyncio.Event
     fail: Callable[[ExchangeError], None]
     core: Way | None = None
 
@@ -178,6 +181,7 @@ class ServiceHost:
         self._plan = plan
         self._stop = asyncio.Event()
         self._stop_consumer = threading.Event()
+        self._taken = asyncio.Event()
         self._failure: ExchangeError | None = None
         self.consumer: Consumer | None = None
 
@@ -241,6 +245,7 @@ class ServiceHost:
                 takes=plan.takes,
                 answers=bool(plan.endpoint),
                 consumes=lambda: self.consumer is not None,
+                taken=self._taken,
                 fail=self._fail,
                 core=plan.core,
             )
@@ -282,7 +287,8 @@ class ServiceHost:
             consumer, waited = await asyncio.to_thread(self._take_over), True
         if waited:
             log("took over: the other instance is gone")
-        await asyncio.to_thread(consumer.run, self._stop_consumer)
+        tell = partial(asyncio.get_running_loop().call_soon_threadsafe, self._taken.set)
+        await asyncio.to_thread(consumer.run, self._stop_consumer, tell)
 
     async def _work(self, server: RpcServer | None) -> None:
         consume = asyncio.create_task(self._consume())
