@@ -133,6 +133,8 @@ def test_every_setting_can_be_set_in_each_way(tmp_path: Path, row: Row) -> None:
         extra = {"sessions": {"heartbeat_timeout_ms": 3_600_000}}
     if row.key == "risk.approval":
         extra = {"risk": {"process": True}}
+    if row.key == "market_data.fallback_stream_url":
+        extra = {"market_data": {"fallback_url": "http://127.0.0.1:1"}}
     if row.key in {"identity.issuer", "identity.jwks"}:
         extra = {"identity": {"issuer": "https://issuer.example", "jwks": "jwks.json"}}
         extra["identity"].pop(row.name)
@@ -172,6 +174,7 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
         "endpoints.process_metrics": "127.0.0.1:1",
         "endpoints.prices": "127.0.0.1:1",
         "market_data.fallback_url": "http://127.0.0.1:1",
+        "market_data.fallback_stream_url": "ws://127.0.0.1:1",
         "market_data.index": "BTC-USD=book*2+static:50000.00",
         "events.environment": "staging",
         "log.format": "json",
