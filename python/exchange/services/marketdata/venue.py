@@ -25,7 +25,7 @@ from exchange.schema.codec import decode_message, encode_message
 NAME: Final = "exchange"
 """Of this venue, in ticks."""
 _WHO: Final = Metadata("marketdata", "0", "marketdata", NO_CONTEXT)
-_LEARN_S: Final = 1.0  # a symbol that nobody knows is asked for once in as long
+_LEARN_S: Final = 0.25  # symbols that nobody knows are asked for once in as long; who asks waits
 _AT_ONCE: Final = 16
 
 
@@ -41,6 +41,7 @@ class Venue:
         self._rows: Mapping[str, InstrumentRow] = {}
         self._symbols: Mapping[int, str] = {}
         self._learned_at = float("-inf")
+        self._learning = asyncio.Lock()
 
     async def ids(self, symbols: Iterable[str]) -> list[int]:
         """The instruments of symbols, each once, in their order.
@@ -57,8 +58,8 @@ class Venue:
             RpcError: NOT_FOUND: there is none.
             ServiceUnavailableError: It is not known yet, and nobody can be asked.
         """
-        if symbol not in self._rows and time.monotonic() >= self._learned_at + _LEARN_S:
-            await self._learn()
+        if symbol not in self._rows:
+            await self._learn(time.monotonic())
         if symbol not in self._rows:
             raise RpcError(RpcStatus.NOT_FOUND, f"there is no instrument {symbol!r}")
         return self._rows[symbol]
@@ -96,11 +97,17 @@ class Venue:
         """Lets the connection go."""
         await self._client.close()
 
-    async def _learn(self) -> None:
-        instruments = (await self._ask(InstrumentsRequest())).instruments
-        self._rows = {row.symbol: row for row in instruments}
-        self._symbols = {row.instrument_id: row.symbol for row in instruments}
-        self._learned_at = time.monotonic()
+    async def _learn(self, since: float) -> None:
+        """Knows all that there are then, at that time or later."""
+        async with self._learning:
+            if self._learned_at >= since:
+                return
+            await asyncio.sleep(max(self._learned_at + _LEARN_S - time.monotonic(), 0))
+            began = time.monotonic()
+            instruments = (await self._ask(InstrumentsRequest())).instruments
+            self._rows = {row.symbol: row for row in instruments}
+            self._symbols = {row.instrument_id: row.symbol for row in instruments}
+            self._learned_at = began
 
     async def _ask(self, request: Request) -> Any:
         payload = await self._client.call(
