@@ -17,6 +17,7 @@ from exchange.services.gateway.authentication import Authenticator
 from exchange.services.gateway.browsers import Browsers
 from exchange.services.gateway.identity_link import principal_of, refusal_of
 from exchange.services.gateway.refusal import Refusal
+from exchange.services.gateway.standing import Standing
 from exchange.services.identity.records import principal_record
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.replay import AHEAD_MS, WINDOW_MS, Keyring, SeenOnce, SignedRequests
@@ -66,7 +67,7 @@ class Door:
         keyring = Keyring(Source(self.keys))
         keyring.look()
         self._signed = SignedRequests(keyring, self.began_ms, lambda: self.now_ms)
-        self._authenticator = Authenticator(self, Browsers(Gateway()))
+        self._authenticator = Authenticator(self, Browsers(Gateway()), Standing())
 
     async def principal(self, request: AuthenticateRequest) -> Principal:
         """In the place of identity, of which it has what is about signatures."""
@@ -75,7 +76,7 @@ class Door:
             key = self._signed.key_of(request.signed, request.address)
         except Refused as refused:
             raise refusal_of(refused.record) from None
-        return principal_of(principal_record(key.principal))
+        return principal_of(principal_record(key.principal, 0))
 
     def signed(self, **changed: object) -> dict[str, str]:
         """Headers of a request."""

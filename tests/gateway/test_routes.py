@@ -30,6 +30,7 @@ from exchange.services.gateway.limits import Limits
 from exchange.services.gateway.openapi import document, main
 from exchange.services.gateway.pages import pages
 from exchange.services.gateway.routes import ROUTES, Routing
+from exchange.services.gateway.standing import Standing
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.replay import Keyring, SignedRequests
 from tests.gateway.credentials import Clock, identity, tokens
@@ -83,7 +84,7 @@ def app_of(
         cast(Exchange, None),
         settings,
         Routing(open_routes),
-        Authenticator(identity or OfKeys(keys), Browsers(settings)),
+        Authenticator(identity or OfKeys(keys), Browsers(settings), Standing()),
         Limits(settings, lambda: NOW),
         Counted(lambda: (0, 0), lambda: 0),
     )

@@ -43,7 +43,7 @@ from exchange.runtime.queries import handlers_of_store
 from exchange.runtime.reference import Reference
 from exchange.runtime.rpc_metrics import ServedCalls
 from exchange.runtime.spec import ServiceSpec
-from exchange.runtime.vitals import Vitals
+from exchange.runtime.vitals import Families, Vitals
 from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import Store
@@ -148,6 +148,7 @@ class Ground:
         settings: Of the exchange.
         audit: Where this process records what is done.
         pages: What this process tells of itself by HTTP.
+        tells: Takes metrics that it is to tell beside its own.
         consumes: Whether this instance is the one that takes events.
         fail: Ends the process with an error that nothing here can help.
     """
@@ -162,6 +163,7 @@ class Ground:
     settings: Settings
     audit: ProcessAudit
     pages: Pages
+    tells: Callable[[Families], None]
     consumes: Callable[[], bool]
     fail: Callable[[ExchangeError], None]
     core: Way | None = None
@@ -234,6 +236,7 @@ class ServiceHost:
                 settings=plan.settings,
                 audit=plan.audit,
                 pages=plan.vitals.pages,
+                tells=lambda families: plan.vitals.tells(families=families),
                 consumes=lambda: self.consumer is not None,
                 fail=self._fail,
                 core=plan.core,

@@ -20,7 +20,6 @@ from exchange.security.principal import Principal
 from exchange.services.gateway.app import refusal_of_error
 from exchange.services.gateway.known import instant
 from exchange.services.gateway.refusal import Refusal
-from exchange.services.gateway.standing import Fault
 from exchange.services.gateway.stream.callers import by_handshake, by_logon
 from exchange.services.gateway.stream.channels.reports import ReportsFeed
 from exchange.services.gateway.stream.entry import OrderEntry, OrderOp, is_cancel
@@ -114,9 +113,9 @@ class Conversation:
         if self.principal is None:
             self.outlet.end(Close.LOGON_TIMEOUT)
 
-    def _counts_no_more(self, ended: asyncio.Future[Fault]) -> None:
+    def _counts_no_more(self, ended: asyncio.Future[Close]) -> None:
         if not ended.cancelled():
-            self.outlet.end(Close.SESSION_ENDED)
+            self.outlet.end(ended.result())
 
     async def _hear(self, text: str | None) -> None:
         """One frame."""
