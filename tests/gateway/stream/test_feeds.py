@@ -207,6 +207,18 @@ def test_any_frame_is_read_or_refused(text: str) -> None:
         assert isinstance(found, s.Ask)
 
 
+def test_frame_that_names_something_twice_is_refused() -> None:
+    """Row 41 of the faults: of two quantities one reader would take the first, another the last."""
+    for text in (
+        '{"op":"PING","at":"1","at":"2"}',
+        '{"op":"PING","op":"PING"}',
+        '{"op":"ORDER","order":{"symbol":"B","side":"buy","qty":"1","q\\u0074y":"2","price":"3"}}',
+    ):
+        with pytest.raises(Refusal) as caught:
+            read(text)
+        assert (caught.value.code, "twice" in str(caught.value)) == (GatewayFault.INVALID_BODY, True)
+
+
 def test_words_of_the_document_are_frames() -> None:
     """A word and an object, or the object alone."""
     asked = read('SUBSCRIBE {"instrumentIds": ["EUR/USD"]}')
