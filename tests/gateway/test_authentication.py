@@ -137,7 +137,7 @@ def test_signature_counts_for_the_very_request_alone(algorithm: str) -> None:
 
 
 def test_signature_counts_within_its_window_and_never_before_the_process() -> None:
-    """5 s back, 1 s ahead; what an earlier process may have taken is refused by the next one."""
+    """Row 37 of the faults: 5 s back, 1 s ahead; what an earlier process may have taken is refused."""
     door = Door([KEY])
     clock = GatewayFault.CLOCK_OUT_OF_WINDOW.name
     for offset, expected in (
@@ -149,7 +149,7 @@ def test_signature_counts_within_its_window_and_never_before_the_process() -> No
 
 
 def test_signature_is_taken_once_of_a_hundred_thousand_times() -> None:
-    """Whenever it comes again: at once, throughout its window, and after it."""
+    """Row 37 of the faults, whenever it comes again: at once, throughout its window, and after it."""
     door = Door([KEY])
     headers = door.signed()
     answers = [door.says(headers)]

@@ -247,6 +247,7 @@ def test_batch_is_answered_part_by_part(door: Open) -> None:
     assert door.bob.ask("DELETE", "/v1/orders").body["cancelled"] == 2
 
 
+@pytest.mark.req("B010", "C018", "C019", "E002")
 def test_money_and_market_are_shown(door: Open) -> None:
     """What an account has, what moved, and what everybody may see."""
     before = {each["asset"]: each["total"] for each in door.ann.ask("GET", "/v1/balances").body["balances"]}
@@ -284,6 +285,7 @@ def test_money_and_market_are_shown(door: Open) -> None:
     door.bob.ask("DELETE", "/v1/orders")
 
 
+@pytest.mark.req("B011")
 def test_trades_candles_and_tickers_are_those_of_market_data(door: Open) -> None:
     """After a trade of this test."""
     door.bob.ask("POST", "/v1/orders", SELL | {"price": "600.00"})

@@ -96,7 +96,7 @@ class Market:
 
 @given(STEPS)
 def test_every_reader_of_a_book_can_keep_it(steps: list[Any]) -> None:
-    """Whenever one joins, paced or raw, whatever changes between beats: updates join, checksums hold."""
+    """Row 38 of the faults: whenever one joins, whatever changes meanwhile, updates join, checksums hold."""
 
     async def scene() -> None:
         market = Market()
