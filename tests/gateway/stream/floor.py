@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exchange.client import Client
-from tests.exchange.test_cli_exchange import Up, fetch, until
+from tests.exchange.test_cli_exchange import Up, until
+from tests.gateway.metrics import sample
 from tests.gateway.signed import Answer, Program
 from tests.gateway.stream.socket import Stream
 from tests.gateway.test_process import WAIT_MS, Open
@@ -36,13 +36,8 @@ class Floor(Open):
         return token
 
     def sample(self, metric: str, /, **labels: str) -> float:
-        """The sum of a metric's samples that have these labels, of all processes; 0 where there are none."""
-        total = 0.0
-        for line in fetch(self.up.announcement()["endpoints"]["metrics"]).decode().splitlines():
-            found = re.fullmatch(rf"{metric}(?:_total)?(?:\{{(.*)\}})? ([0-9.e+-]+)", line)
-            if found and all(f'{key}="{value}"' in (found[1] or "") for key, value in labels.items()):
-                total += float(found[2])
-        return total
+        """See `tests.gateway.metrics`."""
+        return sample(self.up, metric, **labels)
 
     def stream(self, who: str = "", at: int = 0, **more: object) -> Stream:
         """A stream of somebody, logged on at one of the gateways."""

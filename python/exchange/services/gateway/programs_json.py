@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -27,7 +27,7 @@ def read_json(kind: Any, content: bytes | str) -> Any:
     try:
         found = _decoder(kind).decode(content)
         # Of two values the decoder takes the last one; another reader of the same bytes may take the first.
-        json.loads(content, object_pairs_hook=_once)
+        _NAMES.decode(content if isinstance(content, str) else content.decode("utf-8"))
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise NotRead(str(error)) from None
     return found
@@ -50,3 +50,6 @@ def _decimal_text(kind: type, value: Any) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> None:
     if len(dict(pairs)) < len(pairs):
         raise NotRead("a name is there twice in one object")
+
+
+_NAMES: Final = json.JSONDecoder(object_pairs_hook=_once)
