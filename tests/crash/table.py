@@ -2,9 +2,11 @@
 
     python -m tests.crash.table [--strikes 100] [--seed 1]
 
-All processes of the table run under their supervisor, from the core to the history.
-Every request that was answered is in the journal, once, with that answer; the replay is what ran last; and
-`exchange audit` finds nothing wrong: money, orders and trades are conserved, each event published once.
+All processes of the table run under their supervisor, from the core to two gateways, and are struck, as is
+what forks them. Programs trade over ZeroMQ and through the gateways, a service settles what they trade, an
+operator changes its fees. Every request that was answered is in the journal, once, with that answer; the
+replay is what ran last; each trade is settled once; `exchange audit` finds nothing wrong: money, orders and
+trades are conserved, each event published once, the rows of all services are what the journal makes of them.
 """
 
 from __future__ import annotations
@@ -15,31 +17,42 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import func, select
+
 from exchange.bench.market import Market
 from exchange.bus.topics import TopicTable
 from exchange.cli.audit import audit_of
-from exchange.config import load
+from exchange.client import Client
+from exchange.config import Settings, load
+from exchange.domain.contracts.admin import FeeScheduleRecord, FeeTier
 from exchange.runtime.audit import Audit
 from exchange.runtime.audit_follower import CHAIN, AuditFollower
 from exchange.runtime.publisher import EXECUTIONS, TRADES, open_log
 from exchange.security import KeyStore
 from exchange.security.audit import AuditChain
 from exchange.security.audit.verify import records_of, verify_log
+from exchange.services.settlement.tables import PROGRESS
+from exchange.services.settlement.tables import TRADES as TRADES_SETTLED
 from exchange.storage.directory import DataDirectory
+from exchange.storage.sql import open_store
 from exchange.storage.venue_limits import limits_of
-from tests.crash.lives import SEGMENT_BYTES, Core, Findings, fold, judge, open_market
+from exchange.topology.services import spec_of
+from tests.crash.lives import SEGMENT_BYTES, Core, CoreFailed, Findings, fold, judge, open_market
 from tests.crash.stall import connect
 from tests.crash.traders import Traders
+from tests.crash.visitors import Operator, Visitors
+from tests.gateway.test_two_gateways import free_pair
 
 TRADERS: Final = 4
 SETTINGS: Final = (
@@ -49,7 +62,17 @@ SETTINGS: Final = (
     "risk.process=true",
     "stages.heartbeat_timeout_ms=500",
     "history.enabled=true",
+    "market_data.enabled=true",
+    "market_data.query_process=true",
+    "settlement.enabled=true",
+    "admin.enabled=true",
+    "gateway.enabled=true",
+    "gateway.instances=2",
 )
+VISITORS: Final = (TRADERS + 1, TRADERS + 2)
+FORKS: Final = "fork-server"
+_RATES: Final = (500_000, 700_000, 900_000)
+_OPERATOR_TIMEOUT_MS: Final = 5_000
 _WAIT_S: Final = 120.0
 # The supervisor gives up what falls more than eight times within a minute.
 _KILLS_A_MINUTE: Final = 6
@@ -61,7 +84,10 @@ class Verdict:
 
     Args:
         strikes: By `process kind`.
-        answered: Requests.
+        answered: Requests over ZeroMQ, and orders through the gateways.
+        again: How often one of the latter was sent again, to the other gateway.
+        changes: Of fees, answered.
+        unsettled: Trades that wait, or are settled by no row.
         findings: Of the journal.
         complaints: Answers that the journal contradicts.
         audit: Of the data directory, after an orderly stop.
@@ -70,7 +96,10 @@ class Verdict:
     """
 
     strikes: Counter[str]
-    answered: int
+    answered: tuple[int, int]
+    again: int
+    changes: int
+    unsettled: int
     findings: Findings
     complaints: tuple[str, ...]
     audit: Audit
@@ -80,17 +109,18 @@ class Verdict:
     @property
     def good(self) -> bool:
         """Whether nothing was lost, nothing done twice, and all is accounted for."""
-        whole = self.unpublished == 0 and not self.unaudited
+        whole = self.unpublished == self.unsettled == 0 and not self.unaudited
         return self.findings.good and self.audit.good and not self.complaints and whole
 
     def __str__(self) -> str:
         struck = ", ".join(f"{name} {count}" for name, count in sorted(self.strikes.items()))
         wrong = "".join(f"; {each}" for each in (*self.complaints, *self.unaudited))
         counts = (
-            f"{self.strikes.total()} strikes ({struck}), {self.answered} requests answered,"
-            f" {self.findings.commands} commands, {self.findings.trades} trades;"
+            f"{self.strikes.total()} strikes ({struck}), {self.answered[0]} requests and {self.answered[1]}"
+            f" orders through gateways answered, {self.again} times asked again, {self.changes} changes of"
+            f" fees, {self.findings.commands} commands, {self.findings.trades} trades;"
             f" missing {self.findings.missing}, repeated {self.findings.repeated},"
-            f" unpublished {self.unpublished}{wrong}"
+            f" unpublished {self.unpublished}, unsettled {self.unsettled}{wrong}"
         )
         return "\n".join([counts, *self.audit.lines()])
 
@@ -115,35 +145,43 @@ class Table:
     def strike(self) -> None:
         """Kills one, or stops it for a while."""
         kind = self.choose.choice(["kill", "stop"])
-        now = time.monotonic()
+        processes = self.processes()
+        processes[FORKS] = parent_of(processes["replica"])
         alive = {
             name: pid
-            for name, pid in self.processes().items()
-            if pid is not None
-            and (kind == "stop" or sum(at > now - 60 for at in self._killed[name]) < _KILLS_A_MINUTE)
+            for name, pid in processes.items()
+            if pid is not None and (kind == "stop" or self._may_fall(name))
         }
         if not alive:
             return
         name = self.choose.choice(sorted(alive))
         self.strikes[f"{name} {kind}"] += 1
         if kind == "kill":
-            self._killed[name].append(now)
+            now = time.monotonic()
+            for fallen in processes if name == FORKS else (name,):
+                self._killed[fallen].append(now)
             _signal(alive[name], signal.SIGKILL)
             return
         _signal(alive[name], signal.SIGSTOP)
         time.sleep(self.choose.uniform(0.05, 2.0))
         _signal(alive[name], signal.SIGCONT)
 
-    def wait_for(self, there: Callable[[], bool], what: str) -> None:
+    def _may_fall(self, name: str) -> bool:
+        """Whether the supervisor would start it again; what forks others takes them along."""
+        since = time.monotonic() - 60
+        those = self._killed if name == FORKS else (name,)
+        return all(sum(at > since for at in self._killed[each]) < _KILLS_A_MINUTE for each in those)
+
+    def wait_for(self, there: Callable[[], bool], what: str, why: Callable[[], object] | None = None) -> None:
         """Returns once it is so.
 
         Raises:
-            TimeoutError: It never is.
+            TimeoutError: It never is; `why` says what is instead.
         """
         deadline = time.monotonic() + _WAIT_S
         while not there():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{what}: {self.processes()}")
+                raise TimeoutError(f"{what}: {(why or self.processes)()}")
             time.sleep(0.05)
 
 
@@ -152,35 +190,102 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
+def parent_of(pid: int | None) -> int | None:
+    """Who started a process; None where it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except FileNotFoundError:
+        return None
+
+
 def run(directory: Path, strikes: int, seed: int) -> Verdict:
     """The campaign; raises CoreFailed where the exchange does not start or end."""
     choose = random.Random(seed)
-    exchange = Core(directory, whole=True, settings=SETTINGS)
+    port = free_pair()
+    exchange = Core(directory, whole=True, settings=(*SETTINGS, f"gateway.port={port}"))
     exchange.start()
     table = Table(directory, choose)
     with Market(exchange.endpoint, 1) as market:
         open_market(market)
-    with Traders(partial(connect, exchange.endpoint), TRADERS, seed) as traders:
+    with (
+        _operator(exchange.endpoint) as operator,
+        Traders(partial(connect, exchange.endpoint), TRADERS, seed) as traders,
+        Visitors(directory, (port, port + 1), VISITORS, seed) as visitors,
+        Operator(partial(_change_fees, operator)) as changes,
+    ):
         for _ in range(strikes):
             time.sleep(choose.uniform(0.2, 0.8))
             table.strike()
         table.wait_for(lambda: None not in table.processes().values(), "a process did not come back")
         now = time.monotonic_ns()
         traders.wait_told_after(now, _WAIT_S)
-        traders.stop()
+        table.wait_for(lambda: visitors.told_after(now), "the gateways did not answer")
+        for each in (visitors, changes, traders):
+            each.stop()
         table.wait_for(lambda: _unpublished(directory) == 0, "the publisher did not catch up")
+        table.wait_for(lambda: _unsettled(directory) == 0, "trades were not settled")
+        table.wait_for(
+            lambda: not _behind(directory), "a service did not catch up", partial(_behind, directory)
+        )
         end = exchange.stop()
-        complaints = traders.complaints(fold(directory))
-        findings = judge(directory, traders.acknowledged, end)
+        complaints = traders.complaints(fold(directory)) + visitors.complaints
+        acknowledged = traders.acknowledged | visitors.acknowledged
+        findings = judge(directory, acknowledged, end)
     return Verdict(
         table.strikes,
-        len(traders.acknowledged),
+        (len(traders.acknowledged), len(visitors.acknowledged)),
+        visitors.again,
+        changes.done,
+        _unsettled(directory),
         findings,
         tuple(complaints),
-        audit_of(load(data_directory=directory, history={"enabled": True}), stopped=True),
+        audit_of(_settings(directory), stopped=True),
         _unpublished(directory),
         tuple(_unaudited(directory)),
     )
+
+
+def _settings(directory: Path) -> Settings:
+    """Of what keeps rows: so the audit looks at them."""
+    on = {"enabled": True}
+    return load(data_directory=directory, history=on, market_data=on, settlement=on, admin=on)
+
+
+@contextlib.contextmanager
+def _operator(endpoint: str) -> Iterator[Client]:
+    """Who has had trades settled by the service, and may change fees."""
+    with Client.connect(
+        endpoint, tenant=0, name="operator", user="operator", timeout_ms=_OPERATOR_TIMEOUT_MS
+    ) as client:
+        if not client.admin.set_settlement(True).ok:
+            raise CoreFailed("the venue does not let a service settle")
+        yield client
+
+
+def _change_fees(operator: Client, number: int) -> None:
+    tier = FeeTier(volume_min=0, maker_rate=-100_000, taker_rate=_RATES[number % len(_RATES)])
+    operator.admin.upsert_fee_schedule(
+        FeeScheduleRecord(schedule_id="BTC-USD", name="main", tiers=(tier,)), why=f"change {number}"
+    )
+
+
+def _behind(directory: Path) -> list[dict[str, object]]:
+    """Who is not well or lags, by the table that users have."""
+    words = [sys.executable, "-m", "exchange.cli", "ps", "--data", str(directory), "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    rows: list[dict[str, object]] = json.loads(done.stdout)
+    return [row for row in rows if row["state"] != "healthy" or row["lag"]]
+
+
+def _unsettled(directory: Path) -> int:
+    """Trades that wait for a posting, and those that no row says to be settled."""
+    venue = fold(directory)
+    spec = spec_of("settlement")
+    trades = int(venue.status()["trades"][0])
+    with open_store(directory / "stores", spec.name, spec.tables) as store, store.read() as tx:
+        rows = tx.execute(select(func.count()).select_from(TRADES_SETTLED)).scalar_one()
+        posted = tx.execute(select(PROGRESS.c.posted)).scalar_one_or_none() or 0
+    return venue.unposted_trades + trades - min(rows, posted)
 
 
 def _unaudited(directory: Path) -> list[str]:

@@ -19,7 +19,7 @@ TENANT: Final = 1
 _MID: Final = 50_000
 _PAUSE_S: Final = 0.001
 _ASSET: Final = 1
-_NOT_NOW: Final = ("read_only", "no_replica", "accounts_unavailable", "risk_unavailable")
+NOT_NOW: Final = ("read_only", "no_replica", "accounts_unavailable", "risk_unavailable")
 Connect = Callable[[str, int], Client]
 
 
@@ -44,7 +44,7 @@ class Told:
     @property
     def lasts(self) -> bool:
         """Whether the journal has to have it: a core that takes nothing now says so, and forgets."""
-        return self.reject not in _NOT_NOW
+        return self.reject not in NOT_NOW
 
 
 @dataclass

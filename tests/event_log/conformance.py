@@ -284,6 +284,27 @@ class EventLogConformance:
             thread.join()
             assert [record.batch for record in reader.read()] == [batch(1)]
 
+    @pytest.mark.parametrize("written", [HOT, COLD, SHORT])
+    def test_several_readers_are_waited_for_at_once(
+        self, log: EventLog, backend: Backend, written: str
+    ) -> None:
+        """Whichever has something; one that waits for a quiet topic holds no other up."""
+        other = backend.open()
+        with other.reader(HOT) as first, other.reader(COLD) as second, other.reader(SHORT) as third:
+            readers = {HOT: first, COLD: second, SHORT: third}
+            start = time.monotonic()
+            assert other.wait_any(list(readers.values()), 0.2) is False
+            assert time.monotonic() - start >= 0.19
+            with log.writer(written) as writer:
+                thread = threading.Timer(0.1, writer.append, [[batch(1)]])
+                thread.start()
+                assert other.wait_any(list(readers.values()), 120) is True
+                thread.join()
+                assert other.wait_any(list(readers.values()), 120) is True  # it is not taken yet
+            for topic, reader in readers.items():
+                assert [record.batch for record in reader.read()] == [batch(1)] * (topic == written)
+            assert other.wait_any(list(readers.values()), 0.01) is False
+
     def test_reader_that_waits_for_a_topic_sees_its_first_record(
         self, log: EventLog, backend: Backend
     ) -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from exchange.runtime import log as logs
 from exchange.runtime.backoff import Backoff
-from exchange.runtime.child import ChildSpec
+from exchange.runtime.child import ChildSpec, program
 from exchange.runtime.exits import ExitCode, describe, may_restart
 from exchange.runtime.supervisor import Plan, Supervisor
 from exchange.storage.directory import DataDirectory, DirectoryInUse
@@ -64,7 +64,7 @@ def child(
 ) -> ChildSpec:
     """A process that runs `code`; healthy once it wrote its id into `run/NAME.up`."""
     sign = directory.run / f"{name}.up"
-    program = (
+    beginning = (
         "import os, pathlib, signal, sys, time\n"
         f"sign = pathlib.Path({str(sign)!r})\n"
         "new = sign.with_suffix('.new')\n"
@@ -74,8 +74,9 @@ def child(
     def healthy(pid: int) -> bool:
         return sign.exists() and sign.read_text() == str(pid)
 
-    arguments = [sys.executable, "-c", program + textwrap.dedent(code)]
-    return ChildSpec(name, arguments, healthy, start_timeout_s=start_timeout_s, stop_timeout_s=stop_timeout_s)
+    arguments = [sys.executable, "-c", beginning + textwrap.dedent(code)]
+    launch = partial(program, arguments, {})
+    return ChildSpec(name, launch, healthy, start_timeout_s=start_timeout_s, stop_timeout_s=stop_timeout_s)
 
 
 WAITS = """

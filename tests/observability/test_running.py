@@ -165,11 +165,12 @@ def test_ps_and_services_list_what_runs(up: Up) -> None:
     """As tables and as data; with the process ids that the supervisor announced."""
     data = ("--data", str(up.data))
 
-    def healthy() -> str:
+    def caught_up() -> dict[str, Any]:
         code, printed = here("ps", *data, "--json")
-        return "" if code else printed
+        rows = {row["name"]: row for row in json.loads(printed)}
+        return {} if code or rows["history"]["lag"] else rows
 
-    rows = {row["name"]: row for row in json.loads(until(healthy, "not all are healthy"))}
+    rows = until(caught_up, "not all are healthy, with nothing left to take")
     assert list(rows) == PROCESSES
     announced = up.announcement()
     for name, row in rows.items():

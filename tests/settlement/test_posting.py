@@ -70,7 +70,9 @@ def step(store: Store, core: Core) -> bool:
     policy = Policies().of("settlement", "orders")
 
     async def run() -> bool:
-        ground: Any = SimpleNamespace(store=store, topics=TABLE, consumes=lambda: True, fail=None)
+        ground: Any = SimpleNamespace(
+            store=store, topics=TABLE, consumes=lambda: True, taken=asyncio.Event(), fail=None
+        )
         poster = Poster(ground, Way("ipc://nowhere"), policy)
         poster._client = core  # type: ignore[assignment]
         return await poster.step()
@@ -129,7 +131,11 @@ def test_poster_that_is_refused_ends_its_process_and_one_that_does_not_consume_w
 
         async def run() -> None:
             ground: Any = SimpleNamespace(
-                store=store, topics=TABLE, consumes=lambda: consumes, fail=failed.append
+                store=store,
+                topics=TABLE,
+                consumes=lambda: consumes,
+                taken=asyncio.Event(),
+                fail=failed.append,
             )
             poster = Poster(ground, Way("ipc://nowhere"), Policies().of("settlement", "orders"))
             poster._client = core  # type: ignore[assignment]

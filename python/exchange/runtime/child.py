@@ -10,9 +10,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from exchange.runtime.backoff import Backoff
 from exchange.runtime.exits import ExitCode, describe, may_restart
@@ -22,15 +22,50 @@ _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
 
 
+class Launched(Protocol):
+    """A process that was started, as `asyncio.subprocess.Process` is one."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended, as `wait` tells it; None: it has not."""
+
+    async def wait(self) -> int:
+        """Its exit code, or the negative number of the signal that ended it, once it has ended."""
+
+    def terminate(self) -> None:
+        """Asks it to stop; ProcessLookupError: it has ended."""
+
+    def kill(self) -> None:
+        """Ends it; ProcessLookupError: it has ended."""
+
+
+async def program(arguments: Sequence[str], environment: Mapping[str, str]) -> Launched:
+    """A process that begins anew.
+
+    Args:
+        arguments: Its command line, the program first.
+        environment: Variables set beside those of this process.
+    """
+    return await asyncio.create_subprocess_exec(
+        *arguments,
+        env={**os.environ, **environment},
+        stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # a Ctrl-C reaches the supervisor alone, who stops in order
+    )
+
+
 @dataclass(frozen=True)
 class ChildSpec:
     """How one process is run.
 
     Args:
         name: What it is called in lines of the log.
-        arguments: Its command line, the program first.
+        launch: Starts it.
         healthy: Whether the process with this id answers for itself. Called often: it must be quick.
-        environment: Variables set beside those of this process.
         start_timeout_s: A child that is not healthy by then is killed and counts as fallen.
         stop_timeout_s: A child that does not stop by then is killed.
         essential: Without it the exchange stops; else it goes on without.
@@ -38,9 +73,8 @@ class ChildSpec:
     """
 
     name: str
-    arguments: Sequence[str]
+    launch: Callable[[], Awaitable[Launched]]
     healthy: Callable[[int], bool]
-    environment: Mapping[str, str] = field(default_factory=dict)
     start_timeout_s: float = 180.0
     stop_timeout_s: float = 90.0
     essential: bool = True
@@ -67,7 +101,7 @@ class Child:
         self.was_healthy = False
         self.settled = asyncio.Event()  # it was healthy once, or all goes on without it
         self._backoff = backoff
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Launched | None = None
         self._stopping = False
         self._told = asyncio.Event()  # how the process ended
 
@@ -133,12 +167,11 @@ class Child:
     async def _once(self) -> int:
         spec = self.spec
         self._told.clear()
-        self._process = process = await asyncio.create_subprocess_exec(
-            *spec.arguments,
-            env={**os.environ, **spec.environment},
-            stdin=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C reaches the supervisor alone, who stops in order
-        )
+        try:
+            self._process = process = await spec.launch()
+        except OSError as error:
+            log("child cannot be started", level=logging.ERROR, name=spec.name, reason=error)
+            return ExitCode.FAILED
         log("child started", name=spec.name, pid=process.pid)
         if self._stopping:  # while it was being made
             process.terminate()
@@ -154,7 +187,7 @@ class Child:
         self._told.set()
         return code
 
-    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+    async def _watch(self, process: Launched) -> None:
         start = time.monotonic()
         while not self.spec.healthy(process.pid):
             if time.monotonic() - start > self.spec.start_timeout_s:

@@ -121,10 +121,12 @@ class Consumer:
         self._prune()
         return any(done)
 
-    def run(self, stop: threading.Event) -> None:
-        """Steps until it is told to stop; waits while there is nothing to do."""
+    def run(self, stop: threading.Event, tell: Callable[[], object] = lambda: None) -> None:
+        """Steps until it is told to stop, and tells after each that did something; waits where none does."""
         while not stop.is_set():
-            if not self.step():
+            if self.step():
+                tell()
+            else:
                 self._wait()
 
     def close(self) -> None:
@@ -144,10 +146,9 @@ class Consumer:
         pauses = [self.replays.wait_s, self.publisher.wait_s, *(intake.wait_s for intake in self.intakes)]
         pause = min((each for each in pauses if each > 0), default=LOOK_S)
         ready = [intake for intake in self.intakes if intake.wait_s <= 0]
-        for intake in ready:
-            if intake.reader.wait(pause / len(ready)):
-                return
-        if not ready:
+        if ready:
+            self._log.wait_any([intake.reader for intake in ready], pause)
+        else:
             self._clock.sleep(pause)
 
     def _prune(self) -> None:

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from exchange.bus.context import Context, new_context
@@ -150,6 +151,7 @@ class Ground:
         pages: What this process tells of itself by HTTP.
         tells: Takes metrics that it is to tell beside its own.
         consumes: Whether this instance is the one that takes events.
+        taken: Set whenever it has taken some: their transaction is committed.
         fail: Ends the process with an error that nothing here can help.
     """
 
@@ -165,6 +167,7 @@ class Ground:
     pages: Pages
     tells: Callable[[Families], None]
     consumes: Callable[[], bool]
+    taken: asyncio.Event
     fail: Callable[[ExchangeError], None]
     core: Way | None = None
 
@@ -176,6 +179,7 @@ class ServiceHost:
         self._plan = plan
         self._stop = asyncio.Event()
         self._stop_consumer = threading.Event()
+        self._taken = asyncio.Event()
         self._failure: ExchangeError | None = None
         self.consumer: Consumer | None = None
 
@@ -238,6 +242,7 @@ class ServiceHost:
                 pages=plan.vitals.pages,
                 tells=lambda families: plan.vitals.tells(families=families),
                 consumes=lambda: self.consumer is not None,
+                taken=self._taken,
                 fail=self._fail,
                 core=plan.core,
             )
@@ -277,7 +282,8 @@ class ServiceHost:
             consumer, waited = await asyncio.to_thread(self._take_over), True
         if waited:
             log("took over: the other instance is gone")
-        await asyncio.to_thread(consumer.run, self._stop_consumer)
+        tell = partial(asyncio.get_running_loop().call_soon_threadsafe, self._taken.set)
+        await asyncio.to_thread(consumer.run, self._stop_consumer, tell)
 
     async def _work(self, server: RpcServer | None) -> None:
         consume = asyncio.create_task(self._consume())

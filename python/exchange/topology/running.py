@@ -19,6 +19,7 @@ from exchange.runtime.registry import Registry, instances_directory
 from exchange.storage.directory import DataDirectory
 from exchange.storage.journal import JournalCorrupt
 from exchange.storage.venue_limits import fix_limits, limits_of
+from exchange.topology.handover import settings_of_json
 from exchange.topology.table import PROCESSES, Process, called
 
 
@@ -74,6 +75,17 @@ def run_process(
     except ExchangeError as error:
         log("failed", reason=error)
         return ExitCode.FAILED
+
+
+def run_forked(name: str, number: int, settings: str) -> int:
+    """Runs one process of the table in this one, which a supervisor had forked; its exit code.
+
+    Args:
+        name: which.
+        number: of the shard or the instance.
+        settings: of the exchange, as JSON.
+    """
+    return run_process(name, settings_of_json(settings), os.getppid(), number)
 
 
 def _check_free(process: Process, settings: Settings, number: int, instance: int) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 from exchange.config import Settings
-from exchange.runtime.child import ChildSpec
+from exchange.runtime.child import ChildSpec, Launched, program
+from exchange.runtime.fork_server import ForkServer
 from exchange.runtime.log import configure
 from exchange.runtime.overview import SUPERVISOR
 from exchange.runtime.priority import keep_off
@@ -42,41 +43,45 @@ def supervise(settings: Settings, on_ready: Callable[[Mapping[str, str]], None] 
     vitals = Vitals(SUPERVISOR)
     endpoints = endpoints_of(settings)
 
-    names = [called(each.name, number) for each in PROCESSES for number in each.numbers(settings)]
+    wanted = [(process, number) for process in PROCESSES for number in process.numbers(settings)]
+    names = [called(process.name, number) for process, number in wanted]
 
     def chore() -> None:
         vitals.beat()
         prepare_spare(directory.journal, settings.limits.segment_bytes)
 
-    supervisor = Supervisor(
-        Plan(
-            directory=directory,
-            children=[
-                _child(process, settings, number)
-                for process in PROCESSES
-                for number in process.numbers(settings)
-            ],
-            endpoints=endpoints,
-            servers=[partial(overview, settings, vitals, names, KERNELS, endpoints)],
-            chore=chore,
-            on_ready=partial(on_ready, endpoints) if on_ready else None,
-        )
-    )
-    return asyncio.run(supervisor.run())
+    async def run() -> int:
+        modules = dict.fromkeys(module for process, _ in wanted for module in process.loads)
+        async with ForkServer(list(modules)) as forks:
+            plan = Plan(
+                directory=directory,
+                children=[_child(process, settings, number, forks) for process, number in wanted],
+                endpoints=endpoints,
+                servers=[partial(overview, settings, vitals, names, KERNELS, endpoints)],
+                chore=chore,
+                on_ready=partial(on_ready, endpoints) if on_ready else None,
+            )
+            return await Supervisor(plan).run()
+
+    return asyncio.run(run())
 
 
-def _child(process: Process, settings: Settings, number: int) -> ChildSpec:
-    arguments = [sys.executable, "-m", "exchange.cli", "run", process.name, "--shard", str(number)]
-    arguments += ["--supervisor", str(os.getpid())]
-    healthy = partial(process.healthy, settings, number)
+def _child(process: Process, settings: Settings, number: int, forks: ForkServer) -> ChildSpec:
+    words = ["run", process.name, "--shard", str(number), "--supervisor", str(os.getpid())]
     # Under a supervisor a process has its socket alone.
     own = replace(settings, endpoints=replace(settings.endpoints, process_metrics=""))
+    # Every user of the machine can read a command line: a setting may hold a password.
+    given = settings_as_json(own)
+    launch: Callable[[], Awaitable[Launched]]
+    if process.loads:
+        title, target = " ".join(["exchange", *words]), "exchange.topology.running:run_forked"
+        launch = partial(forks.fork, title, target, process.name, number, given)
+    else:
+        launch = partial(program, [sys.executable, "-m", "exchange.cli", *words], {SETTINGS_VARIABLE: given})
     return ChildSpec(
         called(process.name, number),
-        arguments,
-        healthy,
-        # Every user of the machine can read a command line: a setting may hold a password.
-        environment={SETTINGS_VARIABLE: settings_as_json(own)},
+        launch,
+        partial(process.healthy, settings, number),
         essential=process.essential,
         awaited=process.awaited,
     )

@@ -34,6 +34,8 @@ class Process:
         awaited: Whether the exchange is ready only when it is.
         numbers: Those that run beside each other, by the settings.
         several: Whether further instances may run, numbered from 2; one does what only one may.
+        loads: Its modules, where it is forked from a process that has loaded them. Empty: it begins anew, for
+            its first writes to what it would share take time that it does not have.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Process:
     awaited: bool = True
     numbers: Callable[[Settings], Iterable[int]] = lambda _settings: (0,)
     several: bool = False
+    loads: tuple[str, ...] = ()
 
 
 def called(name: str, number: int) -> str:
@@ -119,6 +122,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         mains.replica,
         _replica_well,
         essential=False,
+        loads=("exchange.topology.replica",),
     ),
     Process(
         "publisher",
@@ -128,6 +132,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "publisher"),
         essential=False,
         numbers=lambda settings: (0,) if settings.events.publish else (),
+        loads=("exchange.runtime.publisher",),
     ),
     Process(
         "audit",
@@ -138,6 +143,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         essential=False,
         awaited=False,
         numbers=lambda settings: (0,) if settings.security.audit else (),
+        loads=("exchange.runtime.audit_follower",),
     ),
     Process(
         "history",
@@ -148,6 +154,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         essential=False,
         numbers=lambda settings: (0,) if settings.history.enabled else (),
         several=True,
+        loads=("exchange.topology.hosted", "exchange.services.history.service"),
     ),
     Process(
         "marketdata",
@@ -157,6 +164,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "marketdata"),
         essential=False,
         numbers=lambda settings: (0,) if settings.market_data.enabled else (),
+        loads=("exchange.topology.hosted", "exchange.services.marketdata.service"),
     ),
     Process(
         "marketquery",
@@ -166,6 +174,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "marketquery"),
         essential=False,
         numbers=lambda settings: (0,) * (settings.market_data.enabled and settings.market_data.query_process),
+        loads=("exchange.topology.hosted", "exchange.services.marketdata.service"),
     ),
     Process(
         "admin",
@@ -175,6 +184,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "admin"),
         essential=False,
         numbers=lambda settings: (0,) if settings.admin.enabled else (),
+        loads=("exchange.topology.hosted", "exchange.services.admin.service"),
     ),
     Process(
         "settlement",
@@ -184,6 +194,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "settlement"),
         essential=False,
         numbers=lambda settings: (0,) if settings.settlement.enabled else (),
+        loads=("exchange.topology.hosted", "exchange.services.settlement.service"),
     ),
     Process(
         "identity",
@@ -193,6 +204,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "identity"),
         essential=False,
         numbers=lambda settings: (0,) * (settings.gateway.enabled and settings.gateway.instances > 1),
+        loads=("exchange.topology.hosted", "exchange.services.identity.service"),
     ),
     Process(
         "gateway",
@@ -203,6 +215,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         essential=False,
         numbers=_gateways,
         several=True,
+        loads=("exchange.topology.gateway",),
     ),
     Process(
         "observe",

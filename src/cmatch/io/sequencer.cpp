@@ -273,7 +273,7 @@ void Sequencer::keep_house() {
       continue;
     }
     if (!session.connected) continue;
-    if (session.behind) catch_up(session);
+    if (session.behind && replies_.empty()) catch_up(session); // behind its welcome, which may be among them
     if (steady_ < session.next_heartbeat) continue;
     session.next_heartbeat = steady_ + session.silence_allowed / 3;
     send_one(session.connection, session_answer(SessionOutcome::heartbeat, &session, RejectCode::none));

@@ -264,6 +264,10 @@ class EventLog(Protocol):
         """Reads a topic from an offset, or from its beginning. A topic that nobody wrote yet is empty."""
         ...
 
+    def wait_any(self, readers: Sequence[TopicReader], timeout_s: float) -> bool:
+        """Waits until one of its readers has something to read, as long as that at most; whether one has."""
+        ...
+
     def group(self, name: str, topic: str) -> ConsumerGroup:
         """Takes a group's place at a topic; a new group begins with the oldest record there is.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +27,7 @@ from exchange.runtime.service_host import Ground, Way
 from exchange.services.settlement.tables import POSTINGS, PROGRESS, TRADES
 from exchange.services.settlement.telling import NAME, TOLD, told_of
 
-_LOOK_S: Final = 0.05
+_LOOK_S: Final = 0.5  # whoever took trades says so
 _AT_ONCE: Final = 20 * TRADES_MAX
 _LADDER_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 _CONNECT_MS: Final = 2_000
@@ -56,6 +57,7 @@ class Poster:
         self._way = core
         self._policy = policy
         self._consumes = ground.consumes
+        self._taken = ground.taken
         self._fail = ground.fail
         self._client: AsyncClient | None = None
 
@@ -67,6 +69,7 @@ class Poster:
         failures = 0
         try:
             while True:
+                self._taken.clear()
                 try:
                     did = self._consumes() and await self.step()
                 except TradeRefusedError as error:
@@ -85,7 +88,8 @@ class Poster:
                     log("trades are posted again")
                 failures = 0
                 if not did:
-                    await asyncio.sleep(_LOOK_S)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._taken.wait(), _LOOK_S)
         finally:
             await self.close()
 

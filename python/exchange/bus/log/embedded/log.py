@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar
+from typing import Final, Protocol, Self, TypeVar, cast
 from weakref import WeakSet
 
 from exchange.bus.context import Context, new_context
@@ -23,9 +24,9 @@ from exchange.bus.log.embedded.segments import (
     segment_path,
     walk_segment,
 )
-from exchange.bus.log.embedded.wakeup import WakeReceiver, WakeSender, wake_endpoint
+from exchange.bus.log.embedded.wakeup import WakeReceiver, WakeSender, wait_any, wake_endpoint
 from exchange.bus.log.embedded.writer import EmbeddedWriter
-from exchange.bus.log.interface import Extent, GroupStatus
+from exchange.bus.log.interface import Extent, GroupStatus, TopicReader
 from exchange.bus.topics import Retention, TopicTable
 from exchange.errors import LogUnavailable
 
@@ -77,6 +78,11 @@ class EmbeddedLog:
         self._table.find(topic)
         receiver = WakeReceiver(self._sockets(), wake_endpoint(self._run, topic))
         return self._kept(EmbeddedReader(self._directory / topic, offset, receiver))
+
+    def wait_any(self, readers: Sequence[TopicReader], timeout_s: float) -> bool:
+        """Waits for one of several readers; see the interface."""
+        own = cast(Sequence[EmbeddedReader], readers)  # a log's readers are its own
+        return wait_any([reader.waiting for reader in own], timeout_s)
 
     def group(self, name: str, topic: str) -> EmbeddedGroup:
         """Takes a group's place at a topic; see the interface."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from exchange.bus.log.embedded.format import SIZE_MAX, decode_record, is_whole, record_size
 from exchange.bus.log.embedded.segments import find_offset, list_segments, read_segment_head, segment_path
-from exchange.bus.log.embedded.wakeup import WakeReceiver
+from exchange.bus.log.embedded.wakeup import WakeReceiver, wait_any
 from exchange.bus.log.interface import RECORD_BYTES_MAX, Record
 from exchange.errors import LogCorrupt, LogFault, LogRefused
 
@@ -73,7 +74,12 @@ class EmbeddedReader:
 
     def wait(self, timeout_s: float) -> bool:
         """Waits until there is something to read, as long as that at most; whether there is."""
-        return self._receiver.wait(timeout_s, self._has_more)
+        return wait_any([self.waiting], timeout_s)
+
+    @property
+    def waiting(self) -> tuple[WakeReceiver, Callable[[], bool]]:
+        """What wakes it, and what says whether there is something to read."""
+        return self._receiver, self._has_more
 
     def _has_more(self) -> bool:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -85,20 +85,8 @@ class WakeReceiver:
         self._endpoint = endpoint
         self._socket: zmq.Socket[bytes] | None = None
 
-    def wait(self, timeout_s: float, has_more: Callable[[], bool]) -> bool:
-        """Waits until there is more, as long as that at most; whether there is."""
-        until = time.monotonic() + timeout_s
-        socket = self._connected()
-        while True:
-            self._drain(socket)  # before looking: what comes after it is about what this look does not see
-            if has_more():
-                return True
-            left_ms = (until - time.monotonic()) * 1_000
-            if left_ms <= 0:
-                return False
-            socket.poll(min(max(int(left_ms), 1), _LOOK_AGAIN_MS))
-
-    def _connected(self) -> zmq.Socket[bytes]:
+    def connected(self) -> zmq.Socket[bytes]:
+        """Its socket, on which a message says that there is more."""
         if self._socket is None:
             socket: zmq.Socket[bytes] = self._context.socket(zmq.SUB)
             configure(socket, _OPTIONS)
@@ -110,15 +98,39 @@ class WakeReceiver:
             self._socket = socket
         return self._socket
 
-    def _drain(self, socket: zmq.Socket[bytes]) -> None:
-        try:
-            while True:
-                socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
-            return
-
     def close(self) -> None:
         """Ends."""
         if self._socket is not None:
             self._socket.close(0)
             self._socket = None
+
+
+def wait_any(waiting: Sequence[tuple[WakeReceiver, Callable[[], bool]]], timeout_s: float) -> bool:
+    """Waits until there is more for one of them, as long as that at most; whether there is.
+
+    Args:
+        waiting: Each with what says whether there is more for it.
+        timeout_s: Seconds.
+    """
+    until = time.monotonic() + timeout_s
+    sockets = [receiver.connected() for receiver, _ in waiting]
+    poller = zmq.Poller()
+    for socket in sockets:
+        poller.register(socket, zmq.POLLIN)
+    while True:
+        for socket in sockets:
+            _drain(socket)  # before looking: what comes after it is about what this look does not see
+        if any(has_more() for _, has_more in waiting):
+            return True
+        left_ms = (until - time.monotonic()) * 1_000
+        if left_ms <= 0:
+            return False
+        poller.poll(min(max(int(left_ms), 1), _LOOK_AGAIN_MS))
+
+
+def _drain(socket: zmq.Socket[bytes]) -> None:
+    try:
+        while True:
+            socket.recv(zmq.NOBLOCK)
+    except zmq.Again:
+        return
