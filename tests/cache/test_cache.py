@@ -18,6 +18,7 @@ from exchange.observability.openmetrics import families_text
 from exchange.resilience import Policies
 from exchange.runtime.caching import cache_families, forgetting, needs_of, open_cache
 from exchange.storage.cache import Cache, CacheCounts, MemoryCache
+from tests.cache.changed import changed_entity
 from tests.cache.redis_server import RedisServer, running
 
 WAIT_S = 60.0
@@ -166,7 +167,7 @@ def test_redis_that_is_away_is_missed_by_nobody_and_keeps_nothing_old(tmp_path: 
             assert cache.look_up("instruments", ["x"]).values == {}
             put(cache, "instruments", x=b"never")
         assert needs_of(cache, settings) == {"redis": Status.DEGRADED}
-        forgetting(cache)(frozenset({"Asset"}))
+        forgetting(cache)([changed_entity("Asset")])
         server.start()
         put(same, "instruments", x=b"old")
         until(lambda: not cache.look_up("instruments", ["x"]).values and cache.well)
@@ -183,7 +184,7 @@ def test_redis_that_is_away_is_missed_by_nobody_and_keeps_nothing_old(tmp_path: 
 def test_change_of_what_is_not_cached_empties_nothing(cache: Cache, cache_settings: Settings) -> None:
     """An account is no instrument; where nobody knows what changed, all of it may have."""
     put(cache, "instruments", x=b"1")
-    forgetting(cache)(frozenset({"Account", "Limits"}))
+    forgetting(cache)([changed_entity("Account"), changed_entity("Limits")])
     assert cache.look_up("instruments", ["x"]).values == {"x": b"1"}
     forgetting(cache)(None)
     assert cache.look_up("instruments", ["x"]).values == {}

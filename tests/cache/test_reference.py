@@ -25,6 +25,7 @@ from exchange.runtime.caching import forgetting
 from exchange.runtime.reference import Reference
 from exchange.services.history.naming import Answered, Asked, named
 from exchange.storage.cache import Cache
+from tests.cache.changed import changed_entity
 
 BTC, USD, EUR = (
     AssetRow(asset=1, symbol="BTC", scale=8),
@@ -83,7 +84,7 @@ def test_replica_is_asked_once_for_all_and_again_after_a_change(cache: Cache) ->
     assert reference.instrument_id("EUR-USD") is reference.instrument_id("EUR-USD") is None
     assert replica.asked == [0, 0, 0]  # all; then that there is no asset 9, and no EUR-USD
     replica.numbers, changed[0] = [7, 8], 41
-    forgetting(cache)(frozenset({"Instrument"}))
+    forgetting(cache)([changed_entity("Instrument")])
     assert reference.instrument_id("EUR-USD") == 8
     assert reference.instruments([8]) == (scales(8),)
     assert replica.asked[3:] == [41]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import shutil
-import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from cmatch.rejects import RejectCode
 from exchange.bus.log.events import events_of
+from exchange.bus.log.interface import EventLog, Record
 from exchange.domain.enums import Phase
 from exchange.domain.events import Event
-from exchange.runtime.changes import CHANGES, ChangeWatch
+from exchange.errors import LogUnavailable
+from exchange.runtime.changes import CHANGES
+from exchange.runtime.watch import TopicWatch
 from tests.event_log.published import NAMES, Exchange, busy
 from tests.exchange.journals import ALICE, MARKET
-
-WAIT_S = 60.0
+from tests.exchange.test_cli_exchange import until
 
 
 def change(exchange: Exchange) -> None:
@@ -28,6 +33,43 @@ def change(exchange: Exchange) -> None:
     exchange.writer.write(admin.kill("account", account=ALICE))
     exchange.writer.write(admin.kill("account", on=False, account=ALICE))
     exchange.writer.write(admin.set_limits(account=ALICE, max_open_orders=7))
+
+
+class Dark:
+    """A log that cannot be read while it is dark; all else is the log's."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self.is_dark = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def reader(self, topic: str, offset: int | None = None) -> Any:
+        """One that is as dark."""
+        reader = self._log.reader(topic, offset)
+        read, wait = reader.read, reader.wait
+
+        def look(*args: int, **kwargs: int) -> list[Record]:
+            if self.is_dark:
+                raise LogUnavailable("dark")
+            return read(*args, **kwargs)
+
+        made = Mock(wraps=reader, topic=topic)
+        made.read, made.wait = look, lambda _: wait(0.01)
+        return made
+
+
+@contextmanager
+def watched(log: Any) -> Iterator[tuple[TopicWatch, list[Sequence[Event] | None]]]:
+    """A watch of changes, and what it told."""
+    heard: list[Sequence[Event] | None] = []
+    watch = TopicWatch(log, NAMES[CHANGES], heard.append)
+    watch.start()
+    try:
+        yield watch, heard
+    finally:
+        watch.close()
 
 
 def said(events: list[Event]) -> list[tuple[str, str, str]]:
@@ -91,32 +133,36 @@ def test_publisher_that_comes_back_goes_on_behind_the_last_change(exchange: Exch
 def test_watch_says_what_changed_and_how_far_it_is(exchange: Exchange) -> None:
     """It begins with a change of all, then hears of each, as of which command."""
     exchange.publish()
-    heard: list[frozenset[str] | None] = []
-    came = threading.Condition()
-
-    def changed(entities: frozenset[str] | None) -> None:
-        with came:
-            heard.append(entities)
-            came.notify_all()
-
-    with exchange.open_log() as log:
-        watch = ChangeWatch(log, NAMES[CHANGES], changed)
-        watch.start()
-        try:
-            assert heard == [None]
-            change(exchange)
-            end = exchange.writer.sequence
-            exchange.publish()
-            with came:
-                assert came.wait_for(lambda: watch.sequence == end, WAIT_S)
-        finally:
-            watch.close()
-    assert frozenset().union(*(each or () for each in heard)) == {
-        "Asset",
-        "Instrument",
-        "KillSwitch",
-        "Limits",
-        "Refusal",
-    }
+    last = exchange.events(CHANGES)[-1]
+    with exchange.open_log() as log, watched(log) as (watch, heard):
+        assert heard[0] is None
+        change(exchange)
+        end = exchange.writer.sequence
+        exchange.publish()
+        until(lambda: watch.sequence == end, "it was not heard")
+    told = [event for some in heard[1:] for event in some or ()]
+    assert told[0] == last
+    assert said(told[1:]) == CHANGED
     with exchange.open_log() as log, log.reader(NAMES[CHANGES]) as reader:
         assert events_of(reader.read()[-1])[-1].entity.sequence == end
+
+
+def test_watch_of_a_log_that_cannot_be_read_says_so_and_goes_on_behind(exchange: Exchange) -> None:
+    """Anything may have come meanwhile, and the last event is told when it can be read again."""
+    exchange.publish()
+    with exchange.open_log() as log:
+        dark = Dark(log)
+        with watched(dark) as (watch, heard):
+            first = exchange.writer.sequence
+            until(lambda: watch.sequence, "nothing was heard")
+            dark.is_dark = True
+            until(lambda: not watch.is_reading, "nobody saw it")
+            change(exchange)
+            exchange.publish()
+            assert watch.sequence <= first
+            told = len(heard)
+            dark.is_dark = False
+            until(lambda: watch.sequence == exchange.writer.sequence, "it does not go on")
+            assert watch.is_reading
+    assert None in heard[told:]
+    assert [event.event_type for some in heard[told:] for event in some or ()] == ["LimitsSet"]

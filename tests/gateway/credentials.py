@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,11 +59,7 @@ class Identity:
             found = await self.guard.principal_of(request)
         except Refused as refused:
             raise refusal_of(refused.record) from None
-        return principal_of(principal_record(found))
-
-    async def ended(self, credentials: Sequence[str]) -> tuple[str, ...]:
-        """Likewise."""
-        return tuple(self.guard.ended(credentials))
+        return principal_of(principal_record(found, self.guard.as_of))
 
     def open(self, name: str) -> tuple[Session, str]:
         """A session of a user."""

@@ -17,6 +17,7 @@ from exchange.services.gateway.authentication import Authenticator
 from exchange.services.gateway.browsers import Browsers
 from exchange.services.gateway.identity_link import principal_of, refusal_of
 from exchange.services.gateway.refusal import Refusal
+from exchange.services.gateway.standing import Standing
 from exchange.services.identity.records import principal_record
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.replay import AHEAD_MS, WINDOW_MS, Keyring, SeenOnce, SignedRequests
@@ -66,7 +67,7 @@ class Door:
         keyring = Keyring(Source(self.keys))
         keyring.look()
         self._signed = SignedRequests(keyring, self.began_ms, lambda: self.now_ms)
-        self._authenticator = Authenticator(self, Browsers(Gateway()))
+        self._authenticator = Authenticator(self, Browsers(Gateway()), Standing())
 
     async def principal(self, request: AuthenticateRequest) -> Principal:
         """In the place of identity, of which it has what is about signatures."""
@@ -75,7 +76,7 @@ class Door:
             key = self._signed.key_of(request.signed, request.address)
         except Refused as refused:
             raise refusal_of(refused.record) from None
-        return principal_of(principal_record(key.principal))
+        return principal_of(principal_record(key.principal, 0))
 
     def signed(self, **changed: object) -> dict[str, str]:
         """Headers of a request."""
@@ -136,7 +137,7 @@ def test_signature_counts_for_the_very_request_alone(algorithm: str) -> None:
 
 
 def test_signature_counts_within_its_window_and_never_before_the_process() -> None:
-    """5 s back, 1 s ahead; what an earlier process may have taken is refused by the next one."""
+    """Row 37 of the faults: 5 s back, 1 s ahead; what an earlier process may have taken is refused."""
     door = Door([KEY])
     clock = GatewayFault.CLOCK_OUT_OF_WINDOW.name
     for offset, expected in (
@@ -148,7 +149,7 @@ def test_signature_counts_within_its_window_and_never_before_the_process() -> No
 
 
 def test_signature_is_taken_once_of_a_hundred_thousand_times() -> None:
-    """Whenever it comes again: at once, throughout its window, and after it."""
+    """Row 37 of the faults, whenever it comes again: at once, throughout its window, and after it."""
     door = Door([KEY])
     headers = door.signed()
     answers = [door.says(headers)]

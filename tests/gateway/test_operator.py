@@ -142,7 +142,7 @@ def test_operator_sees_processes_followers_rates_and_latencies(door: Open) -> No
 
 
 def test_switch_of_an_instrument_stops_its_orders_until_it_is_taken_back(door: Open) -> None:
-    """What rests is cancelled; the records say who and why."""
+    """Row 52 of the faults: what rests is cancelled, new orders refused; the records say who and why."""
     order = {
         "symbol": "BTC-USD", "side": "sell", "type": "limit", "timeInForce": "gtc", "qty": "0.0100",
         "price": "900.00",

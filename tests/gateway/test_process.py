@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import secrets
@@ -246,6 +247,7 @@ def test_batch_is_answered_part_by_part(door: Open) -> None:
     assert door.bob.ask("DELETE", "/v1/orders").body["cancelled"] == 2
 
 
+@pytest.mark.req("B010", "C018", "C019", "E002")
 def test_money_and_market_are_shown(door: Open) -> None:
     """What an account has, what moved, and what everybody may see."""
     before = {each["asset"]: each["total"] for each in door.ann.ask("GET", "/v1/balances").body["balances"]}
@@ -283,6 +285,7 @@ def test_money_and_market_are_shown(door: Open) -> None:
     door.bob.ask("DELETE", "/v1/orders")
 
 
+@pytest.mark.req("B011")
 def test_trades_candles_and_tickers_are_those_of_market_data(door: Open) -> None:
     """After a trade of this test."""
     door.bob.ask("POST", "/v1/orders", SELL | {"price": "600.00"})
@@ -335,6 +338,9 @@ def test_orders_are_searched_in_pages(door: Open) -> None:
     [
         (b"{", 400, "INVALID_BODY"),
         (b"[" * 50_000, 400, "INVALID_BODY"),
+        (b'{"a":' * 10_000, 400, "INVALID_BODY"),
+        (json.dumps(SELL)[:-1].encode() + b',"qty":"0.1"}', 400, "INVALID_BODY"),
+        (gzip.compress(b" " * 1_000_000 + json.dumps(SELL).encode()), 400, "INVALID_BODY"),
         (b"\xff", 400, "INVALID_BODY"),
         (SELL | {"surprise": 1}, 400, "INVALID_BODY"),
         (SELL | {"side": "SELL"}, 400, "INVALID_BODY"),
@@ -355,7 +361,7 @@ def test_orders_are_searched_in_pages(door: Open) -> None:
     ],
 )  # fmt: skip
 def test_order_that_is_none_is_refused_with_its_number(door: Open, body: Any, status: int, name: str) -> None:
-    """Rows 1, 2 and 4 to 7 of the faults: nothing is rounded, nothing is guessed."""
+    """Rows 1, 2, 4 to 7 and 41 of the faults: nothing is rounded, nothing is guessed."""
     answer = door.ann.ask("POST", "/v1/orders", body)
     assert (answer.status, answer.name) == (status, name)
     assert set(answer.body) == {"code", "name", "message", "transient", "details", "correlation_id"}
@@ -445,7 +451,7 @@ def test_keys_are_rotated_and_revoked_while_it_runs(door: Open) -> None:
 
 
 def test_slow_silent_and_large_requests_cost_nothing(door: Open) -> None:
-    """A head byte by byte, silence, 10 MB, a head of 1 MB, too many connections: ended; others are served."""
+    """Row 41 of the faults: slow heads, silence, 10 MB, too many connections are ended; others are served."""
     with contextlib.ExitStack() as opened:
         slow = [
             opened.enter_context(socket.create_connection(("127.0.0.1", door.port), 60)) for _ in range(20)

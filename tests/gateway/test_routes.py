@@ -30,6 +30,7 @@ from exchange.services.gateway.limits import Limits
 from exchange.services.gateway.openapi import document, main
 from exchange.services.gateway.pages import pages
 from exchange.services.gateway.routes import ROUTES, Routing
+from exchange.services.gateway.standing import Standing
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.replay import Keyring, SignedRequests
 from tests.gateway.credentials import Clock, identity, tokens
@@ -83,7 +84,7 @@ def app_of(
         cast(Exchange, None),
         settings,
         Routing(open_routes),
-        Authenticator(identity or OfKeys(keys), Browsers(settings)),
+        Authenticator(identity or OfKeys(keys), Browsers(settings), Standing()),
         Limits(settings, lambda: NOW),
         Counted(lambda: (0, 0), lambda: 0),
     )
@@ -265,8 +266,9 @@ def test_route_that_will_go_says_since_when_until_when_and_what_instead() -> Non
         assert each.sunset is None or each.sunset.gone - each.sunset.deprecated >= timedelta(days=182)
 
 
+@pytest.mark.req("B027")
 def test_budget_that_is_used_up_is_told_with_headers_whoever_asks() -> None:
-    """Of the address before anybody is known, and of the key; cancels go on."""
+    """Row 52 of the faults: of the address before anybody is known, and of the key; cancels go on."""
     app = app_of([replace(KEY, scopes=frozenset(SCOPES))], ROUTES, replace(LARGE, key_per_s=1, key_burst=5))
 
     def signed(method: str, target: str) -> tuple[int, dict[str, str], Any]:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -17,13 +17,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from exchange.client.rest.closing import Close
 from exchange.config.settings import Gateway
-from exchange.domain.contracts.identity import AuthenticateRequest
-from exchange.errors import GatewayFault, SecurityFault, ServiceUnavailableError
+from exchange.domain.contracts.identity import AuthenticateRequest, StandingReply
+from exchange.domain.events import Entity, Event, IdentityChanged
+from exchange.errors import GatewayFault, ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.security.principal import Method, Principal
-from exchange.services.gateway.authentication import REMEMBERED_S, Authenticator
+from exchange.services.gateway.authentication import ASKED_S, Authenticator
 from exchange.services.gateway.browsers import Browsers
+from exchange.services.gateway.changes import Changes
 from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.standing import Standing
 from exchange.services.identity.issuer import OtherIssuer
@@ -33,30 +36,41 @@ from tests.gateway.test_authentication import NOW, Source
 
 ANN = Principal(
     tenant=1, subject="us-1", name="ann", method=Method.SESSION, credential_id="se-1", session_id="se-1",
-    scopes=frozenset({"read"}),
+    user_id="us-1", scopes=frozenset({"read"}),
 )  # fmt: skip
 KEY = Principal(tenant=1, subject="gk-1", name="bot", method=Method.API_KEY, credential_id="gk-1")
 TOKEN = Principal(tenant=1, subject="1/olivia", name="olivia", method=Method.JWT, credential_id="x")
 
 
+def change(sequence: int, name: str, subject: str, user: str = "") -> Event:
+    """A change of identity, as it is published."""
+    return Event(
+        event_id="", event_type=name, event_version=1, occurred_at=0, producer="identity", tenant_id="1",
+        correlation_id="c", causation_id="c",
+        entity=Entity(entity_type="x", entity_id=subject, sequence=sequence),
+        payload=IdentityChanged(subject_id=subject, user_id=user),
+    )  # fmt: skip
+
+
 @dataclass
 class Says:
-    """In the place of identity: who counts no more."""
+    """In the place of identity: who counts no more, and how many changes there were."""
 
     gone: set[str] = field(default_factory=set)
-    asked: list[tuple[str, ...]] = field(default_factory=list)
+    asked: list[list[str]] = field(default_factory=list)
     away: bool = False
+    changes: int = 0
     principals: dict[str, Principal] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
-    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def ended(self, credentials: Sequence[str]) -> tuple[str, ...]:
+    async def standing(self, credentials: Sequence[str]) -> StandingReply:
         """Those of them."""
-        self.asked.append(tuple(credentials))
-        self.was_asked.set()
+        self.asked.append(sorted(credentials))
         if self.away:
             raise ServiceUnavailableError("away")
-        return tuple(each for each in credentials if each in self.gone)
+        return StandingReply(
+            ended=tuple(each for each in credentials if each in self.gone), changes=self.changes
+        )
 
     async def principal(self, request: AuthenticateRequest) -> Principal:
         """Of a token."""
@@ -67,66 +81,163 @@ class Says:
         return found
 
 
-def test_stream_learns_that_its_session_or_key_counts_no_more() -> None:
-    """Each of those who wait for it, within a second or two; others go on, also while identity is away."""
+@dataclass
+class Heard:
+    """In the place of a watch of the log."""
 
-    async def run() -> list[Any]:
-        says = Says(away=True)
-        standing = Standing(says)
-        keeping = asyncio.create_task(standing.keep())
-        with (
-            standing.watched(ANN) as one,
-            standing.watched(ANN) as two,
-            standing.watched(KEY) as key,
-            standing.watched(replace(ANN, credential_id="se-2", session_id="se-2")) as other,
-            standing.watched(TOKEN) as token,
-        ):
-            await asyncio.wait_for(says.was_asked.wait(), 60)
-            assert not any(each.done() for each in (one, two, key, other, token))
-            says.away, says.gone = False, {"se-1", "gk-1", "x"}
-            found = [await asyncio.wait_for(each, 60) for each in (one, two, key)]
-            assert not other.done()
-            assert not token.done()
-        keeping.cancel()
-        assert set(says.asked[0]) == {"se-1", "se-2", "gk-1"}
-        with standing.watched(KEY) as key:
-            pass
-        assert key.cancelled()
-        return found
+    is_reading: bool = True
+    sequence: int = 0
 
-    over = GatewayFault.SESSION_OVER
-    assert asyncio.run(run()) == [over, over, SecurityFault.KEY_REVOKED]
+
+BOT = replace(KEY, subject="gk-2", credential_id="gk-2", user_id="us-1")
+OWN = replace(ANN, method=Method.JWT, credential_id="x-1", session_id="se-3")
+BEN = replace(ANN, subject="us-2", user_id="us-2", credential_id="se-2", session_id="se-2")
+EVERYBODY = {"ann": ANN, "ben": BEN, "key": KEY, "bot": BOT, "own": OWN, "token": TOKEN}
+OVER, OTHER_RIGHTS = Close.SESSION_ENDED, Close.RIGHTS_CHANGED
 
 
 @pytest.mark.parametrize(
-    ("principal", "fault"),
+    ("name", "subject", "ends"),
     [
-        (ANN, GatewayFault.SESSION_OVER),
-        (KEY, SecurityFault.KEY_EXPIRED),
-        (TOKEN, GatewayFault.TOKEN_EXPIRED),
+        ("SessionRevoked", "se-1", {"ann": OVER}),
+        ("ApiKeyRevoked", "gk-2", {"bot": OVER}),
+        ("ApiKeyRevoked", "gk-1", {"key": OVER}),
+        ("UserDisabled", "us-1", {"ann": OVER, "bot": OVER, "own": OVER}),
+        ("UserRolesSet", "us-1", {"ann": OTHER_RIGHTS, "bot": OTHER_RIGHTS, "own": OTHER_RIGHTS}),
+        ("SigningKeyRevoked", "sk-1", {"own": OVER}),
+        ("UserFrozen", "us-2", {"ben": OTHER_RIGHTS}),  # newer than this gateway: who it is about comes anew
+        ("PasswordChanged", "us-1", {}),
+        ("SessionOpened", "se-4", {}),
+        ("ApiKeyCreated", "gk-3", {}),
     ],
 )
-def test_stream_learns_that_its_time_is_over(principal: Principal, fault: GatewayFault) -> None:
-    """By the clock alone, to the moment; nobody is asked."""
+def test_stream_ends_by_the_change_that_concerns_it(name: str, subject: str, ends: dict[str, Close]) -> None:
+    """And no other; so does one that begins later by what was known before the change, and no newer one."""
 
     async def run() -> None:
-        now_ms = time.time_ns() // 1_000_000
-        standing = Standing(Says())
-        with standing.watched(replace(principal, expires_ms=now_ms + 200)) as ended:
-            assert await asyncio.wait_for(ended, 60) is fault
-            assert time.time_ns() // 1_000_000 >= now_ms + 199
-        with standing.watched(replace(principal, expires_ms=now_ms)) as ended:
-            assert await asyncio.wait_for(ended, 60) is fault
+        standing = Standing()
+        standing.tell([change(6, "UserCreated", "us-9")])
+        with ExitStack() as opened:
+            found = {
+                who: opened.enter_context(standing.watched(replace(each, as_of=6)))
+                for who, each in EVERYBODY.items()
+            }
+            standing.tell([change(7, name, subject), change(7, "SessionRevoked", "se-2")])  # the last is old
+            assert {who: each.result() for who, each in found.items() if each.done()} == ends
+        for who, each in EVERYBODY.items():
+            for as_of, outdated in ((6, who in ends), (7, False), (8, False)):
+                principal = replace(each, as_of=as_of)
+                assert standing.is_outdated(principal) is outdated, (who, as_of)
+                with standing.watched(principal) as ended:
+                    assert ended.done() is outdated
+                assert not ended.done() or ended.cancelled() or ended.result() is OTHER_RIGHTS
+        assert standing.credentials == []
 
     asyncio.run(run())
 
 
-def test_token_is_remembered_for_a_second_and_never_beyond_its_end() -> None:
-    """So one that was revoked elsewhere counts no longer than that; what was refused is asked again."""
+def test_change_that_was_not_told_has_everybody_come_in_anew() -> None:
+    """A number is missing: nobody knows whom it concerned. Another issuer's token is no matter of ours."""
+
+    async def run() -> None:
+        standing = Standing()
+        standing.tell([change(5, "UserCreated", "us-9")])
+        with standing.watched(replace(ANN, as_of=5)) as ann, standing.watched(TOKEN) as token:
+            standing.tell([change(7, "UserCreated", "us-8")])
+            assert (ann.result(), token.done()) == (OTHER_RIGHTS, False)
+        assert [standing.is_outdated(replace(BEN, as_of=at)) for at in (5, 6, 7)] == [True, False, False]
+
+    asyncio.run(run())
+
+
+def test_changes_that_are_kept_are_bounded() -> None:
+    """What the oldest of them concerned is not known any more: who came in before it is outdated."""
+    standing = Standing()
+    standing.tell([change(1 + at, "SessionRevoked", f"se-{100 + at}") for at in range(5_000)])
+    assert standing.sequence == 5_000
+    assert len(standing._recent) == 4_096
+    found = [standing.is_outdated(replace(ANN, as_of=at)) for at in (0, 903, 904, 4_999)]
+    assert found == [True, True, False, False]
+
+
+def test_identity_is_asked_while_changes_are_not_heard() -> None:
+    """Each second, who counts no more; a token is remembered as long. Else once in ten seconds."""
+
+    async def run() -> None:
+        now_s, heard = 100.0, Heard()
+        says, standing = Says(), Standing()
+        authenticator = Authenticator(says, Browsers(Gateway()), standing)
+        changes = Changes(says, standing, authenticator, 1_800.0, lambda: now_s)
+
+        async def look() -> tuple[bool, list[str], float]:
+            says.asked.clear()
+            await changes.look(heard)
+            return changes.is_current, says.asked[0], authenticator.remembers_s
+
+        every = ["gk-1", "se-1"]
+        with standing.watched(ANN) as ann, standing.watched(KEY) as key:
+            assert await look() == (True, every, 10.0)
+            now_s += 9
+            assert await look() == (True, [], 10.0)
+            now_s += 1
+            assert await look() == (True, every, 10.0)
+            says.changes = 1  # committed, and not published yet
+            assert await look() == (True, [], 10.0)
+            assert await look() == (False, every, 1.0)
+            assert await look() == (False, every, 1.0)
+            heard.sequence = 1
+            assert await look() == (True, [], 10.0)
+            heard.is_reading = False
+            assert await look() == (False, every, 1.0)
+            heard.is_reading, says.away = True, True
+            assert await look() == (False, [], 1.0)
+            assert not ann.done()
+            says.away, says.gone, heard.is_reading = False, {"se-1"}, False
+            assert await look() == (False, every, 1.0)
+            assert (ann.result(), key.done()) == (Close.SESSION_ENDED, False)
+
+    asyncio.run(run())
+
+
+def test_session_that_may_idle_for_a_moment_alone_is_asked_for_in_time() -> None:
+    """A quarter of what it may idle: whoever is remembered, or on a stream, uses it."""
+
+    async def run() -> None:
+        says, standing, now_s = Says(), Standing(), 100.0
+        authenticator = Authenticator(says, Browsers(Gateway()), standing)
+        changes = Changes(says, standing, authenticator, 8.0, lambda: now_s)
+        with standing.watched(ANN):
+            for _ in range(3):
+                await changes.look(Heard())
+                now_s += 1.0
+        assert authenticator.remembers_s == 2.0
+        assert says.asked == [["se-1"], [], ["se-1"]]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("principal", [ANN, KEY, TOKEN])
+def test_stream_learns_that_its_time_is_over(principal: Principal) -> None:
+    """By the clock alone, to the moment; nobody is asked."""
+
+    async def run() -> None:
+        now_ms = time.time_ns() // 1_000_000
+        standing = Standing()
+        with standing.watched(replace(principal, expires_ms=now_ms + 200)) as ended:
+            assert await asyncio.wait_for(ended, 60) is Close.SESSION_ENDED
+            assert time.time_ns() // 1_000_000 >= now_ms + 199
+        with standing.watched(replace(principal, expires_ms=now_ms)) as ended:
+            assert await asyncio.wait_for(ended, 60) is Close.SESSION_ENDED
+
+    asyncio.run(run())
+
+
+def test_token_is_remembered_until_it_is_outdated_or_at_its_end() -> None:
+    """For a second where nothing is heard of changes; what was refused is asked again."""
     now_s = 100.0
     says = Says(principals={"xs_1": ANN, "jwt": replace(TOKEN, expires_ms=NOW + 1)})
-    clock = Clock(NOW)
-    authenticator = Authenticator(says, Browsers(Gateway()), lambda: now_s, clock)
+    clock, standing = Clock(NOW), Standing()
+    authenticator = Authenticator(says, Browsers(Gateway()), standing, lambda: now_s, clock)
 
     def asked(token: str) -> int:
         says.tokens.clear()
@@ -137,10 +248,19 @@ def test_token_is_remembered_for_a_second_and_never_beyond_its_end() -> None:
         return len(says.tokens)
 
     assert [asked("xs_1"), asked("xs_1")] == [1, 0]
-    now_s += REMEMBERED_S
+    now_s += ASKED_S
     assert [asked("xs_1"), asked("xs_1")] == [1, 0]
     authenticator.forget()
     assert [asked("xs_1"), asked("xs_2"), asked("xs_2")] == [1, 1, 1]
+    authenticator.remembers_s = 10.0
+    now_s += 9.0
+    assert asked("xs_1") == 0
+    standing.tell([change(1, "UserRolesSet", "us-2"), change(2, "SessionRevoked", "se-2")])
+    assert asked("xs_1") == 0
+    standing.tell([change(3, "UserRolesSet", "us-1")])
+    assert [asked("xs_1"), asked("xs_1")] == [1, 1]  # what it says is still from before
+    says.principals["xs_1"] = replace(ANN, as_of=3)
+    assert [asked("xs_1"), asked("xs_1")] == [1, 0]
     assert [asked("jwt"), asked("jwt")] == [1, 0]
     clock.ms += 1
     assert asked("jwt") == 1
@@ -148,7 +268,7 @@ def test_token_is_remembered_for_a_second_and_never_beyond_its_end() -> None:
 
 def test_stream_is_opened_by_token_or_by_cookie_of_own_pages() -> None:
     """Cross-site WebSocket hijacking: a cookie from a foreign page opens nothing."""
-    authenticator = Authenticator(Says(principals={"xs_1": ANN}), Browsers(Gateway()))
+    authenticator = Authenticator(Says(principals={"xs_1": ANN}), Browsers(Gateway()), Standing())
 
     def opened(**headers: str) -> str:
         raw = {name.encode(): value.encode() for name, value in headers.items()}
@@ -287,7 +407,7 @@ def test_principal_of_another_issuer_is_none_of_ours(tmp_path: Path) -> None:
     with identity(tmp_path, Source([]), Clock(NOW)) as world:
         token = other_token(world.issuer_key, roles=["admin"], accounts=[11], tenant=7)
         found = asyncio.run(world.principal(AuthenticateRequest(token=token)))
-    assert replace(found, expires_ms=None) == Principal(
+    assert replace(found, expires_ms=None, as_of=0) == Principal(
         tenant=7, subject="7/olivia", name="olivia", method=Method.JWT, credential_id="",
         roles=frozenset({"admin"}), scopes=frozenset({"read", "trade", "transfer"}), accounts=(11,),
     )  # fmt: skip

@@ -32,6 +32,7 @@ from exchange.storage.sql import open_store
 from tests.exchange.commands import exchange
 from tests.exchange.ports import free_ports
 from tests.exchange.test_cli_exchange import Up, until
+from tests.gateway.metrics import sample
 from tests.gateway.signed import Answer, Program, signature
 from tests.gateway.test_process import SELL, open_market
 
@@ -414,6 +415,46 @@ def test_browser_signs_in_by_cookie_and_writes_from_own_pages_alone(two: Two) ->
     out = two.ask(0, "", "DELETE", "/v1/sessions/current", cookie=cookie, origin=own)
     assert (out.status, "Max-Age=0" in out.headers["set-cookie"]) == (200, True)
     assert two.ask(0, "", "GET", "/v1/orders/open", cookie=cookie).name == "SESSION_OVER"
+
+
+def test_identity_tells_what_it_looked_at(two: Two) -> None:
+    """Logins, credentials, keys, sessions and hashes, in its process; both gateways hear of changes."""
+
+    def of(name: str, **labels: str) -> float:
+        return sample(two.up, f"exchange_identity_{name}", **labels)
+
+    def counts() -> list[float]:
+        return [
+            of("logins", outcome="ok"),
+            of("logins", outcome="WRONG_PASSWORD"),
+            of("credential_checks", kind="signature", outcome="REPLAYED"),
+            of("credential_checks", kind="jwt", outcome="BAD_TOKEN"),
+            of("hash_duration_seconds_count"),
+        ]
+
+    before = counts()
+    two.sign_in("ann")
+    wrong = {"userName": "ann", "password": "not the password 7"}
+    assert two.ask(1, "", "POST", "/v1/sessions", wrong).name == "WRONG_PASSWORD"
+    key = _key(two, "ann", f"bot-{secrets.token_hex(3)}", ["read"])
+    headers = signature(key["algorithm"], key["key_id"], key["secret"], "GET", "/v1/balances", b"")
+    for at, name in ((0, None), (1, "REPLAYED")):
+        answer = Program(two.ports[at]).send("GET", "/v1/balances", b"", headers)
+        assert answer.status == 200 if name is None else answer.name == name
+    bad = {"authorization": "Bearer e30.e30.e30"}
+    assert two.ask(0, "", "GET", "/v1/balances", **bad).name == "BAD_TOKEN"
+    until(
+        lambda: counts() == [each + grown for each, grown in zip(before, (1, 1, 1, 1, 2), strict=True)],
+        "it is not counted",
+    )
+    assert of("api_keys", status="live") >= 1
+    assert of("hashes_under_way") == 0
+    until(lambda: of("sessions") >= 1, "no session is counted")
+    until(lambda: sample(two.up, "exchange_gateway_changes_heard") == len(NAMES), "changes are not heard")
+    assert two.ask(0, "ann", "GET", "/v1/balances").status == 200
+    remembered = sample(two.up, "exchange_gateway_tokens", outcome="remembered")
+    assert two.ask(0, "ann", "GET", "/v1/balances").status == 200
+    until(lambda: sample(two.up, "exchange_gateway_tokens", outcome="remembered") > remembered, "it is not")
 
 
 def test_flood_of_logins_costs_bounded_work_and_stops_nobody(two: Two) -> None:

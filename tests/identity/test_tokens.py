@@ -92,7 +92,7 @@ def test_any_claim_of_a_trusted_signer_is_taken_or_refused(world: Identity, name
         return
     assert found.scopes <= {"read", "trade", "transfer"}
     assert found.tenant > 0
-    again = decode_message(PrincipalRecord, encode_message(principal_record(found)))
+    again = decode_message(PrincipalRecord, encode_message(principal_record(found, 0)))
     assert principal_of(again) == found
 
 

@@ -6,6 +6,7 @@ that the instrument's or asset's scale converts, exactly or not at all. Floats a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +18,11 @@ Amount = int | str | Decimal
 
 def _unit(scale: int) -> str:
     return f"0.{'1':>0{scale}}" if scale else "1"
+
+
+@functools.cache  # of the few pairs that there are: making one costs more than converting by it
+def _scale_of(price_scale: int, qty_scale: int) -> Scale:
+    return Scale(price=_unit(price_scale), qty=_unit(qty_scale))
 
 
 def _whole(name: str, value: int) -> int:
@@ -91,7 +97,7 @@ class Instrument:
         return self._scale().qty(lots)
 
     def _scale(self) -> Scale:
-        return Scale(price=_unit(self.price_scale), qty=_unit(self.qty_scale))
+        return _scale_of(self.price_scale, self.qty_scale)
 
 
 class Directory:

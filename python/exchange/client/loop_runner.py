@@ -16,6 +16,7 @@ from exchange.client.streams import Hub
 from exchange.client.underway import Pending
 
 T = TypeVar("T")
+_NEAREST = 1_000_000  # ns
 
 
 class AsyncHandle(Generic[T]):
@@ -82,6 +83,7 @@ class LoopRunner:
         self._watched: tuple[int, ...] = ()
         self._watched_link = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = 0
         self._soon: asyncio.Handle | None = None
         self._waiters: list[asyncio.Future[None]] = []
 
@@ -167,8 +169,16 @@ class LoopRunner:
 
     def _set_timer(self, now: int) -> None:
         due = self.session.next_timer
+        # One that rings too early sees that and is set anew: cheaper than one for each request and answer.
+        if self._timer is not None and due is not None and self._rings_at <= due:
+            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if due is not None:
-            self._timer = self._loop.call_later(max(0.001, (due - now) / 1e9), self._turn)
+            self._rings_at = max(now + _NEAREST, due)
+            self._timer = self._loop.call_later((self._rings_at - now) / 1e9, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._turn()

@@ -215,6 +215,49 @@ METRICS: Final[dict[str, Metric]] = {
         Metric("exchange_gateway_connections", "gauge", "Connections of programs"),
         Metric("exchange_gateway_connections_refused", "counter", "Connections that were one too many"),
         Metric("exchange_gateway_sessions", "gauge", "Tenants with a session at the core"),
+        Metric(
+            "exchange_gateway_changes_heard",
+            "gauge",
+            "Whether changes of identity come from the event log in time (1), or are asked for (0)",
+        ),
+        Metric(
+            "exchange_gateway_changes_sequence", "gauge", "The last change of identity that was told here"
+        ),
+        Metric(
+            "exchange_gateway_tokens",
+            "counter",
+            "Tokens that were looked at, by whether it was remembered what they stand for",
+            labels=("outcome",),
+        ),
+        # Identity
+        Metric(
+            "exchange_identity_logins",
+            "counter",
+            "Users who signed in, or the name of the number they were refused with",
+            labels=("outcome",),
+        ),
+        Metric(
+            "exchange_identity_logins_waiting",
+            "gauge",
+            "Names and addresses with wrong passwords whose next one has to wait",
+        ),
+        Metric(
+            "exchange_identity_credential_checks",
+            "counter",
+            "Signatures, sessions' tokens and JWTs that were looked at; REPLAYED: a nonce came again",
+            labels=("kind", "outcome"),
+        ),
+        Metric("exchange_identity_sessions", "gauge", "Sessions that count, as of the last ten seconds"),
+        Metric("exchange_identity_api_keys", "gauge", "Keys of programs", labels=("status",)),
+        Metric(
+            "exchange_identity_hashes_under_way", "gauge", "Passwords that are hashed, or wait for a worker"
+        ),
+        Metric(
+            "exchange_identity_hash_duration_seconds",
+            "histogram",
+            "Of one password's hash, without the wait for a worker",
+            "seconds",
+        ),
         # Its streams
         Metric("exchange_gateway_streams", "gauge", "Streams of programs and browsers"),
         Metric(

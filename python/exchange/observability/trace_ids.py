@@ -21,11 +21,11 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def trace_id_of(said: str | None) -> str:
-    """The id of a request: as its header says, where that can be one, else a new one."""
+def trace_id_of(said: str | None, new: uuid.UUID | None = None) -> str:
+    """The id of a request: as its header says, where that can be one, else a new one, which may be given."""
     said = (said or "").strip()
     whole = 0 < len(said) <= _CHARACTERS_MAX and said.isascii() and said.isprintable()
-    return said if whole else str(uuid.uuid4())
+    return said if whole else str(new or uuid.uuid4())
 
 
 def current_trace_id() -> str:

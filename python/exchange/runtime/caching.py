@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from exchange.config.settings import Settings
+from exchange.domain.events import Event
 from exchange.observability.catalogue import METRICS
 from exchange.observability.health import Status
 from exchange.observability.openmetrics import Family
@@ -35,11 +36,12 @@ def open_cache(settings: Settings, policies: Policies) -> Cache:
     return RedisCache(cache.url, prefix, ttl_s, policy, cache.timeout_ms / _MS_A_S)
 
 
-def forgetting(cache: Cache) -> Callable[[frozenset[str] | None], None]:
-    """What a `ChangeWatch` calls: forgets the groups of what changed; None: all."""
+def forgetting(cache: Cache) -> Callable[[Sequence[Event] | None], None]:
+    """What a `TopicWatch` of `admin.changes` calls: forgets the groups of what changed; None: all."""
 
-    def changed(entities: frozenset[str] | None) -> None:
-        for group in {group for entity, group in GROUPS.items() if entities is None or entity in entities}:
+    def changed(events: Sequence[Event] | None) -> None:
+        entities = set(GROUPS) if events is None else {event.entity.entity_type for event in events}
+        for group in {group for entity, group in GROUPS.items() if entity in entities}:
             cache.forget(group)
 
     return changed

@@ -7,27 +7,21 @@ was the last one, and by which command.
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from exchange.bus.log.events import batch_of_events, events_of, stream_of
-from exchange.bus.log.interface import Batch, EventLog, Record, TopicReader, TopicWriter
+from exchange.bus.log.interface import Batch, EventLog, TopicWriter
 from exchange.bus.topics import Topic
 from exchange.domain.enums import AdminAction, InstrumentAction
 from exchange.domain.events import ChangeRefused, Entity, Event, event_id
 from exchange.domain.events.catalogue import ADMIN_EVENTS, CHANGE_REFUSED, INSTRUMENT_EVENTS, EventType
 from exchange.domain.messages import AdminCommand, InstrumentCommand
-from exchange.errors import LogCorrupt, LogRefused, WireError
 from exchange.runtime.administrative import Command, administrative
-from exchange.runtime.log import log
 from exchange.schema.event_rows import EventList
 from exchange.storage.executions import Outcome
 
 CHANGES: Final = ADMIN_EVENTS[AdminAction.OPEN_ACCOUNT].topic
 PRODUCER: Final = ADMIN_EVENTS[AdminAction.OPEN_ACCOUNT].producers[0]
-_LOOK_S: Final = 0.5
 
 
 class ChangeMaker:
@@ -152,62 +146,3 @@ def _about(command: Command) -> str:
         if value := getattr(command, name, 0):
             return str(value)
     return "venue"
-
-
-class ChangeWatch:
-    """Hears of changes and says so at once. Runs in a thread; anybody may ask how far it is.
-
-    It begins with what comes: what was changed before it began, nobody here has looked at yet. A stretch that
-    it cannot read is a change of everything.
-
-    Args:
-        events: The event log; not closed before the watch.
-        topic: Whole name of `admin.changes`.
-        changed: Called with the types of entities that changed; None: any may have.
-    """
-
-    def __init__(
-        self, events: EventLog, topic: str, changed: Callable[[frozenset[str] | None], object]
-    ) -> None:
-        self._changed = changed
-        self._log = events
-        self._reader: TopicReader = events.reader(topic, events.extent(topic).end)
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self.sequence = 0
-        """Of the last command that is known to have changed something."""
-
-    def start(self) -> None:
-        """Begins to listen. What changed before counts as changed: somebody may have kept it."""
-        self._changed(None)
-        self._thread = threading.Thread(target=self._listen, name="changes")
-        self._thread.start()
-
-    def close(self) -> None:
-        """Ends it."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._reader.close()
-
-    def _listen(self) -> None:
-        while not self._stop.is_set():
-            try:
-                records = self._reader.read()
-                events = list(_all_of(records))
-            except (LogRefused, LogCorrupt, WireError, OSError) as error:
-                log("changes cannot be read", level=logging.ERROR, reason=error)
-                self._changed(None)
-                self._stop.wait(_LOOK_S)
-                self._reader.seek(self._log.extent(self._reader.topic).end)
-                continue
-            if not events:
-                self._reader.wait(_LOOK_S)
-                continue
-            self.sequence = max(self.sequence, *(event.entity.sequence for event in events))
-            self._changed(frozenset(event.entity.entity_type for event in events))
-
-
-def _all_of(records: Sequence[Record]) -> Iterator[Event]:
-    for record in records:
-        yield from events_of(record)

@@ -44,7 +44,7 @@ from exchange.runtime.queries import handlers_of_store
 from exchange.runtime.reference import Reference
 from exchange.runtime.rpc_metrics import ServedCalls
 from exchange.runtime.spec import ServiceSpec
-from exchange.runtime.vitals import Vitals
+from exchange.runtime.vitals import Families, Vitals
 from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import Store
@@ -151,6 +151,7 @@ class Ground:
         pages: What this process tells of itself by HTTP.
         takes: Whether this process is one that takes events.
         answers: Whether it answers; else the methods are made for what stands beside them alone.
+        tells: Takes metrics that it is to tell beside its own.
         consumes: Whether this instance is the one that takes events.
         taken: Set whenever it has taken some: their transaction is committed.
         fail: Ends the process with an error that nothing here can help.
@@ -168,6 +169,7 @@ class Ground:
     pages: Pages
     takes: bool
     answers: bool
+    tells: Callable[[Families], None]
     consumes: Callable[[], bool]
     taken: asyncio.Event
     fail: Callable[[ExchangeError], None]
@@ -244,6 +246,7 @@ class ServiceHost:
                 pages=plan.vitals.pages,
                 takes=plan.takes,
                 answers=bool(plan.endpoint),
+                tells=lambda families: plan.vitals.tells(families=families),
                 consumes=lambda: self.consumer is not None,
                 taken=self._taken,
                 fail=self._fail,

@@ -68,6 +68,7 @@ class ApiKey:
             scopes=self.scopes,
             accounts=self.accounts,
             expires_ms=self.expires_ms,
+            user_id=self.user_id,
         )
 
     @cached_property

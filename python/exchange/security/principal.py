@@ -28,7 +28,7 @@ class Principal:
 
     Args:
         tenant: For whom they speak; every lookup is bound by it.
-        subject: The user's id, or the key's where no user made it: budgets and request ids are by it.
+        subject: The user's id, or the key's: budgets and request ids are by it.
         name: Of the user or program, for people.
         method: How they proved it.
         credential_id: Of the key, the session or the token that proved it.
@@ -37,6 +37,8 @@ class Principal:
         accounts: The accounts that it may use; empty: all of the tenant's.
         session_id: Of the session; a JWT has that of the session that it was issued to, or none.
         expires_ms: From when on it counts for nothing, Unix time; None: until it is revoked.
+        user_id: The user by whose rights it is bound; empty: an operator's key, or another issuer's user.
+        as_of: The last change of identity that it takes into account, as a sequence of `identity.changes`.
     """
 
     tenant: int
@@ -49,6 +51,8 @@ class Principal:
     accounts: tuple[int, ...] = ()
     session_id: str = ""
     expires_ms: int | None = None
+    user_id: str = ""
+    as_of: int = 0
 
     def counts(self, now_ms: int) -> bool:
         """Whether its time is not over."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ from exchange.runtime.edge_metrics import edge_families
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.publisher import open_log
 from exchange.runtime.service_host import store_url
-from exchange.runtime.vitals import telling
+from exchange.runtime.vitals import Families, telling
 from exchange.security.roles import LOCAL_ROLE
 from exchange.security.sealing import Sealer
 from exchange.storage.directory import DataDirectory
@@ -54,6 +54,7 @@ class _Within:
     settings: Settings
     policies: Policies
     audit: ProcessAudit
+    tells: Callable[[Families], None]
 
 
 def main(settings: Settings, number: int = 0) -> int:
@@ -84,7 +85,9 @@ def plan_of(settings: Settings, number: int = 0) -> Iterator[GatewayPlan]:
     endpoint = f"http://{settings.gateway.host}:{port}"
     with telling(settings, name, [NAME, IDENTITY.name] if alone else [NAME], endpoint) as vitals:
         vitals.tells(families=partial(edge_families, policies))
-        way = partial(_within if alone else _beside, settings, policies)
+        way = partial(_beside, settings, policies)
+        if alone:
+            way = partial(_within, settings, policies, lambda more: vitals.tells(families=more))
         sealer = Sealer(key_store(settings).directory)
         yield GatewayPlan(settings, _place(settings), way, sealer, vitals, port)
 
@@ -105,7 +108,9 @@ async def _beside(settings: Settings, policies: Policies) -> AsyncIterator[Ident
 
 
 @asynccontextmanager
-async def _within(settings: Settings, policies: Policies) -> AsyncIterator[IdentityWay]:
+async def _within(
+    settings: Settings, policies: Policies, tells: Callable[[Families], None]
+) -> AsyncIterator[IdentityWay]:
     """Identity is here, as nobody else needs it: its methods, its outbox, its records."""
     topics = TopicTable(settings.events.environment)
     directory = DataDirectory(settings.data_directory)
@@ -116,7 +121,7 @@ async def _within(settings: Settings, policies: Policies) -> AsyncIterator[Ident
         closing(audit),
         closing(Consumer(IDENTITY, store, events, topics)) as outbox,
     ):
-        async with serve(_Within(store, events, topics, settings, policies, audit)) as methods:
+        async with serve(_Within(store, events, topics, settings, policies, audit, tells)) as methods:
             local = Principal(NAME, roles=frozenset({LOCAL_ROLE}))
             channel = LocalChannel(Dispatcher(methods), local)
             work = [

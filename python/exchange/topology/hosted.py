@@ -20,13 +20,14 @@ from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.runtime.beside_core import keys_beside_core
 from exchange.runtime.caching import cache_families, forgetting, needs_of, open_cache
-from exchange.runtime.changes import CHANGES, ChangeWatch
+from exchange.runtime.changes import CHANGES
 from exchange.runtime.edge_metrics import edge_families
 from exchange.runtime.log import log
 from exchange.runtime.publisher import limit_of, open_log
 from exchange.runtime.reference import Reference, ReplicaLoad
 from exchange.runtime.service_host import HostPlan, JournalWay, Way, host_until_told, store_url
 from exchange.runtime.vitals import telling
+from exchange.runtime.watch import TopicWatch
 from exchange.security import StoredContexts
 from exchange.storage.cache import Cache
 from exchange.storage.directory import DataDirectory
@@ -134,7 +135,7 @@ async def _reference(
 ) -> AsyncIterator[Reference]:
     """Instruments of the replica, in a cache that administrators' changes empty."""
     topic = TopicTable(settings.events.environment).full_name(CHANGES)
-    watch = ChangeWatch(events, topic, forgetting(cache))
+    watch = TopicWatch(events, topic, forgetting(cache))
     watch.start()
     try:
         endpoint = settings.endpoints.queries

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from exchange.client import Client
-from tests.exchange.test_cli_exchange import Up, fetch, until
-from tests.gateway.signed import Program
+from tests.exchange.test_cli_exchange import Up, until
+from tests.gateway.metrics import sample
+from tests.gateway.signed import Answer, Program
 from tests.gateway.stream.socket import Stream
 from tests.gateway.test_process import WAIT_MS, Open
 
@@ -23,15 +25,19 @@ class Floor(Open):
     """With gateways on `port` and the one after it."""
 
     up: Up
+    issuer: Ed25519PrivateKey
+
+    def session(self, who: str, at: int = 0) -> str:
+        """The token of a new session of a person, who signs in at one of the gateways."""
+        body = {"userName": who, "password": PASSWORD}
+        opened: Answer = Program(self.port + at).ask("POST", "/v1/sessions", body)
+        assert opened.status == 201, opened.content
+        token: str = opened.body["token"]
+        return token
 
     def sample(self, metric: str, /, **labels: str) -> float:
-        """The sum of a metric's samples that have these labels, of all processes; 0 where there are none."""
-        total = 0.0
-        for line in fetch(self.up.announcement()["endpoints"]["metrics"]).decode().splitlines():
-            found = re.fullmatch(rf"{metric}(?:_total)?(?:\{{(.*)\}})? ([0-9.e+-]+)", line)
-            if found and all(f'{key}="{value}"' in (found[1] or "") for key, value in labels.items()):
-                total += float(found[2])
-        return total
+        """See `tests.gateway.metrics`."""
+        return sample(self.up, metric, **labels)
 
     def stream(self, who: str = "", at: int = 0, **more: object) -> Stream:
         """A stream of somebody, logged on at one of the gateways."""

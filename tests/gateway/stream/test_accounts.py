@@ -92,8 +92,14 @@ def test_orders_of_every_origin_are_told_with_each_change(door: Floor) -> None:
             return {row["asset"]: row for update in stream.updates("balances") for row in update["data"]}
 
         until(lambda: balances() == wanted, f"balances are not {wanted}")
-        position = stream.updates("positions")[-1]["data"][0]
-        assert position == door.ann.ask("GET", "/v1/positions").body["positions"][0]
+        held = door.ann.ask("GET", "/v1/positions").body["positions"][0]
+
+        def position() -> dict[str, Any]:
+            stream.hear(1.0)
+            found: dict[str, Any] = stream.updates("positions")[-1]["data"][0]
+            return found
+
+        until(lambda: position() == held, f"the position is not {held}")
 
 
 def test_newcomer_has_the_live_orders_of_its_account(door: Floor) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
+import time
+from contextlib import ExitStack, suppress
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from exchange.services.identity.api_keys import Wanted
+from tests.exchange.commands import exchange
 from tests.exchange.test_cli_exchange import until
+from tests.gateway.credentials import other_token
 from tests.gateway.signed import Answer, Program
 from tests.gateway.stream.floor import MARKET, PASSWORD, SYMBOL, Floor
 from tests.gateway.stream.socket import Stream, logon_of, of_channel
@@ -88,6 +91,66 @@ def test_key_that_is_revoked_ends_its_streams(door: Floor) -> None:
     finally:
         for stream in streams:
             stream.close()
+
+
+@pytest.mark.req("E094")
+def test_session_that_ends_and_rights_that_change_end_streams_at_both_gateways(door: Floor) -> None:
+    """4002 by a sign-out or a new password elsewhere; 4011 by other roles, which the next logon has."""
+    here, there, other = (door.session("mia", at) for at in (0, 1, 1))
+
+    def scopes_of(*streams: Stream) -> list[list[str]]:
+        return [
+            stream.ask("LOGON", token=token)["scopes"]
+            for stream, token in zip(streams, (there, other), strict=True)
+        ]
+
+    with ExitStack() as opened:
+
+        def pair() -> tuple[Stream, Stream]:
+            one, two = (opened.enter_context(Stream(door.port + at)) for at in (0, 1))
+            return one, two
+
+        first, zoe = (opened.enter_context(Stream(door.port + at)) for at in (1, 0))
+        for stream, token in ((first, here), (zoe, door.session("zoe"))):
+            assert stream.ask("LOGON", token=token)["type"] == "WELCOME"
+        streams, scopes = pair(), ["keys", "read", "session", "trade", "transfer"]
+        assert scopes_of(*streams) == [scopes] * 2
+        out = Program(door.port).ask("DELETE", "/v1/sessions/current", authorization=f"Bearer {here}")
+        assert (out.status, first.wait_closed()) == (200, 4002)
+        for role, now_scopes in (("viewer", ["keys", "read", "session"]), ("trader", scopes)):
+            exchange("users", "roles", "mia", "--role", role, "--data", str(door.data))
+            assert [each.wait_closed() for each in streams] == [4011] * 2
+            streams = pair()
+            assert scopes_of(*streams) == [now_scopes] * 2
+        change = {"oldPassword": PASSWORD, "newPassword": PASSWORD + "!"}
+        said = {"authorization": f"Bearer {there}"}
+        assert Program(door.port).ask("PUT", "/v1/users/me/password", change, **said).status == 200
+        assert [each.wait_closed() for each in streams] == [4002] * 2
+        assert zoe.ask("PING")["type"] == "PONG"
+
+
+@pytest.mark.req("E094")
+def test_stream_ends_with_the_token_that_opened_it(door: Floor) -> None:
+    """A JWT of another issuer, and a key, to the moment; a JWT that is over opens none."""
+    now_s = int(time.time())
+    door.add(Wanted(name="short", tenant=1, scopes=("read",), expires_ms=(now_s + 8) * 1_000))
+    token = other_token(door.issuer, exp=now_s + 8)
+    with (
+        Stream(door.port, additional_headers={"authorization": f"Bearer {token}"}) as by_token,
+        Stream(door.port + 1, subprotocols=["exchange.v1", f"bearer.{token}"]) as there,
+        door.stream("short") as by_key,
+    ):
+        for stream in (by_token, there):
+            welcome = stream.until(lambda frame: True)
+            assert (welcome["type"], welcome["scopes"]) == ("WELCOME", ["read", "trade", "transfer"])
+        assert [each.wait_closed() for each in (by_token, there, by_key)] == [4002] * 3
+        assert time.time() >= now_s + 8
+
+    def late() -> bool:
+        with Stream(door.port, additional_headers={"authorization": f"Bearer {token}"}) as stream:
+            return stream.wait_closed() == 4001 and stream.frames[-1]["error"]["name"] == "TOKEN_EXPIRED"
+
+    until(late, "it opens streams")  # clocks may be 5 s apart; until then it ends at once
 
 
 def test_requests_beyond_the_budget_close_the_stream(door: Floor) -> None:

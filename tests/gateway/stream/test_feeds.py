@@ -96,7 +96,7 @@ class Market:
 
 @given(STEPS)
 def test_every_reader_of_a_book_can_keep_it(steps: list[Any]) -> None:
-    """Whenever one joins, paced or raw, whatever changes between beats: updates join, checksums hold."""
+    """Row 38 of the faults: whenever one joins, whatever changes meanwhile, updates join, checksums hold."""
 
     async def scene() -> None:
         market = Market()
@@ -205,6 +205,18 @@ def test_any_frame_is_read_or_refused(text: str) -> None:
         assert len(id_of(text)) <= 64
     else:
         assert isinstance(found, s.Ask)
+
+
+def test_frame_that_names_something_twice_is_refused() -> None:
+    """Row 41 of the faults: of two quantities one reader would take the first, another the last."""
+    for text in (
+        '{"op":"PING","at":"1","at":"2"}',
+        '{"op":"PING","op":"PING"}',
+        '{"op":"ORDER","order":{"symbol":"B","side":"buy","qty":"1","q\\u0074y":"2","price":"3"}}',
+    ):
+        with pytest.raises(Refusal) as caught:
+            read(text)
+        assert (caught.value.code, "twice" in str(caught.value)) == (GatewayFault.INVALID_BODY, True)
 
 
 def test_words_of_the_document_are_frames() -> None:

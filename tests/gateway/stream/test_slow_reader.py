@@ -25,7 +25,7 @@ def stopped(port: int) -> socket.socket:
 
 
 def test_one_that_stops_reading_is_closed_and_nobody_else_waits(door: Floor) -> None:
-    """4006 for it; the others miss no change of the book; what the gateway holds is bounded."""
+    """Row 39 of the faults: 4006 for it, others miss no change, what the gateway holds is bounded."""
     pid = door.up.announcement()["processes"]["gateway"]
     others = [Stream(door.port, MARKET) for _ in range(_OTHERS)]
     slow = Stream(door.port, MARKET, sock=stopped(door.port), max_queue=1, ping_interval=None)

@@ -20,6 +20,7 @@ class Close(IntEnum):
     TOO_SLOW = 4006
     REPLACED = 4009
     TOO_MANY_STREAMS = 4010
+    RIGHTS_CHANGED = 4011
 
     @property
     def meaning(self) -> str:
@@ -40,4 +41,5 @@ _MEANINGS = {
     Close.TOO_SLOW: "what waits for its reader reached the bound twice within a minute, or for 10 s",
     Close.REPLACED: "the session opened a newer stream",
     Close.TOO_MANY_STREAMS: "the key has as many streams as it may",
+    Close.RIGHTS_CHANGED: "what its user may do was changed: connect again",
 }

@@ -30,6 +30,8 @@ class PrincipalRecord:
     accounts: str = ""
     session_id: str = ""
     expires_ms: int = 0
+    user_id: str = ""
+    as_of: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +74,10 @@ class StandingRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingReply:
-    """Those that count no more."""
+    """Those that count no more; and which change is the last one, published or not."""
 
     ended: tuple[str, ...] = ()
+    changes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

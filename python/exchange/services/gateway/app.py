@@ -9,7 +9,6 @@ ASGI itself is spoken here, without a framework: one table routes, one place rea
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 import uuid
@@ -23,7 +22,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from exchange.client.ids import is_id
-from exchange.client.rest.models import DecimalText
+from exchange.client.rest.models import NoQuery
 from exchange.config.settings import Gateway as GatewaySettings
 from exchange.domain.enums import RejectCode
 from exchange.errors import (
@@ -39,10 +38,12 @@ from exchange.observability.trace_ids import TRACE_HEADER, trace_id_of
 from exchange.observability.tracing import TRACEPARENT, Kind, span
 from exchange.runtime.log import log
 from exchange.security.signing import NONCE_HEADER
+from exchange.services.gateway.answers import ANSWER
 from exchange.services.gateway.authentication import Authenticator
 from exchange.services.gateway.calls import Answer, Call, Exchange, Route, Scope
 from exchange.services.gateway.counting import Counted
 from exchange.services.gateway.limits import Limits, headers_of
+from exchange.services.gateway.programs_json import NotRead, read_json
 from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.routes import Routing
 
@@ -57,7 +58,9 @@ _JSON: Final = b"application/json"
 _PARAMETERS_MAX: Final = 32
 _UNDER_WAY_MAX: Final = 1_024
 _UNROUTED: Final = "none"
+_NO_QUERY: Final = NoQuery()
 _encode: Final = msgspec.json.Encoder().encode
+_NO_EXTENSIONS: Final[Mapping[str, Any]] = {}
 _EVERY_ANSWER: Final = ((b"x-content-type-options", b"nosniff"),)
 
 
@@ -101,7 +104,8 @@ class GatewayApp:
             return
         began_ns = time.monotonic_ns()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        correlation = _correlation_of(headers)
+        new = uuid.uuid4()
+        correlation = _correlation_of(headers, new)
         methods, named = self._routing.find(scope["raw_path"].decode("ascii"))
         route = methods.get(scope["method"])
         name = _UNROUTED if route is None else route.name
@@ -121,24 +125,23 @@ class GatewayApp:
             finally:
                 self._under_way -= 1
         body = answer.body if isinstance(answer.body, bytes) else _encode(answer.body)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": answer.status,
-                "headers": [
-                    (b"content-type", answer.media),
-                    (b"content-length", b"%d" % len(body)),
-                    (CORRELATION_HEADER, correlation.encode("ascii")),
-                    (_TRACE, _trace_of(headers)),
-                    (b"cache-control", answer.cache),
-                    *_EVERY_ANSWER,
-                    *answer.headers,
-                    *more,
-                    *(() if route is None or route.sunset is None else sunset_headers(route)),
-                ],
-            }
+        said = (
+            (b"content-type", answer.media),
+            (b"content-length", b"%d" % len(body)),
+            (CORRELATION_HEADER, correlation.encode("ascii")),
+            (_TRACE, _trace_of(headers, new)),
+            (b"cache-control", answer.cache),
+            *_EVERY_ANSWER,
+            *answer.headers,
+            *more,
+            *(() if route is None or route.sunset is None else sunset_headers(route)),
         )
-        await send({"type": "http.response.body", "body": body})
+        take = scope.get("extensions", _NO_EXTENSIONS).get(ANSWER)
+        if take is not None:
+            await take(answer.status, said, body)
+        else:
+            await send({"type": "http.response.start", "status": answer.status, "headers": said})
+            await send({"type": "http.response.body", "body": body})
         self._counted.answered(name, answer.status, time.monotonic_ns() - began_ns)
 
     async def _let_through(
@@ -257,20 +260,6 @@ def refusal_of_error(error: Exception, route: str) -> Refusal:
     return Refusal(GatewayFault.INTERNAL)
 
 
-@functools.cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind, dec_hook=decimal_text)
-
-
-def decimal_text(kind: type, value: Any) -> Any:
-    """What msgspec asks about types that it does not know: a decimal is a string."""
-    if kind is not DecimalText:
-        raise TypeError(f"{kind.__name__} is not read from JSON")
-    if not isinstance(value, str):
-        raise Refusal(GatewayFault.MUST_BE_STRING)
-    return DecimalText(value)
-
-
 def _body_of(route: Route, body: bytes, headers: Mapping[bytes, bytes]) -> Any:
     if route.body is None:
         if body:
@@ -279,12 +268,14 @@ def _body_of(route: Route, body: bytes, headers: Mapping[bytes, bytes]) -> Any:
     if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != _JSON:
         raise Refusal(GatewayFault.UNSUPPORTED_MEDIA_TYPE)
     try:
-        return _decoder(route.body).decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        return read_json(route.body, body)
+    except NotRead as error:
         raise Refusal(GatewayFault.INVALID_BODY, str(error)) from None
 
 
 def _query_of(route: Route, query: bytes) -> Any:
+    if not query and route.query is NoQuery:
+        return _NO_QUERY
     try:
         pairs = parse_qsl(
             query.decode("ascii"),
@@ -301,14 +292,14 @@ def _query_of(route: Route, query: bytes) -> Any:
         raise Refusal(GatewayFault.INVALID_PARAMETER, str(error)) from None
 
 
-def _correlation_of(headers: Mapping[bytes, bytes]) -> str:
+def _correlation_of(headers: Mapping[bytes, bytes], new: uuid.UUID) -> str:
     """As said, where it can be one; else a new one."""
     said = _text(headers.get(CORRELATION_HEADER))
-    return said if said is not None and is_id(said) else uuid.uuid4().hex
+    return said if said is not None and is_id(said) else new.hex
 
 
-def _trace_of(headers: Mapping[bytes, bytes]) -> bytes:
-    return trace_id_of(headers.get(_TRACE, b"").decode("latin-1")).encode("ascii")
+def _trace_of(headers: Mapping[bytes, bytes], new: uuid.UUID) -> bytes:
+    return trace_id_of(headers.get(_TRACE, b"").decode("latin-1"), new).encode("ascii")
 
 
 def _text(value: bytes | None) -> str | None:

@@ -1,7 +1,7 @@
 """Who asks: by a signature's four headers, a Bearer token, or a browser's cookie; identity says whose it is.
 
-A signature is asked for each time, for its nonce counts once. What a token stands for is remembered for a
-second, so a session that was revoked elsewhere is at its end within that.
+A signature is asked for each time, for its nonce counts once. What a token stands for is remembered, and
+counts no more as soon as a later change of it is told; while nothing is heard of changes, for a second.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from exchange.security.principal import Principal
 from exchange.security.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER
 from exchange.services.gateway.browsers import Browsers
 from exchange.services.gateway.refusal import Refusal
+from exchange.services.gateway.standing import Standing
 
-REMEMBERED_S: Final = 1.0
+ASKED_S: Final = 1.0
+"""How long a token is remembered, and how often identity is asked, while nothing is heard of changes."""
 _REMEMBERED_MAX: Final = 10_000
 _NONCE_BYTES_MAX: Final = 40
 _TIMESTAMP_BYTES_MAX: Final = 16
@@ -45,6 +47,7 @@ class Authenticator:
     Args:
         identity: Says whose a credential is.
         browsers: Cookies and origins.
+        standing: Says what is outdated.
         now_s: A steady clock.
         now_ms: Unix time.
     """
@@ -53,14 +56,19 @@ class Authenticator:
         self,
         identity: Identifies,
         browsers: Browsers,
+        standing: Standing,
         now_s: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._identity = identity
         self._browsers = browsers
+        self._standing = standing
         self._now_s = now_s
         self._now_ms = now_ms
         self._remembered: dict[bytes, tuple[Principal, float]] = {}
+        self.tokens = {"remembered": 0, "asked": 0}
+        self.remembers_s = ASKED_S
+        """How long a token is remembered: longer where changes are heard."""
 
     async def principal_of(
         self, method: str, target: bytes, headers: Headers, body: bytes, address: str
@@ -116,13 +124,17 @@ class Authenticator:
             Refusal: SESSION_OVER, BAD_TOKEN, TOKEN_EXPIRED.
         """
         name = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        found = self._remembered.get(name)
-        if found is not None and self._now_s() < found[1] and found[0].counts(self._now_ms()):
-            return found[0]
+        found, now_s = self._remembered.get(name), self._now_s()
+        if found is not None and now_s - found[1] < self.remembers_s:
+            principal = found[0]
+            if principal.counts(self._now_ms()) and not self._standing.is_outdated(principal):
+                self.tokens["remembered"] += 1
+                return principal
+        self.tokens["asked"] += 1
         principal = await self._identity.principal(AuthenticateRequest(token=token, address=address))
         if len(self._remembered) >= _REMEMBERED_MAX:
             self._remembered.clear()
-        self._remembered[name] = (principal, self._now_s() + REMEMBERED_S)
+        self._remembered[name] = (principal, now_s)
         return principal
 
     def forget(self) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
-from exchange.domain.durations import BUCKETS_S
-from exchange.observability.catalogue import METRICS, Buckets
+from exchange.observability.catalogue import METRICS
+from exchange.observability.durations import Durations
 from exchange.observability.openmetrics import Family
 
 
@@ -24,8 +23,7 @@ class Counted:
         self._sessions = sessions
         self._requests: Counter[tuple[str, int]] = Counter()
         self._refused: Counter[str] = Counter()
-        self._durations: dict[str, list[int]] = {}
-        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._durations: defaultdict[str, Durations] = defaultdict(Durations)
 
     @property
     def requests(self) -> int:
@@ -35,12 +33,7 @@ class Counted:
     def answered(self, route: str, status: int, duration_ns: int) -> None:
         """One more."""
         self._requests[route, status] += 1
-        seconds = duration_ns / 1e9
-        counts = self._durations.get(route)
-        if counts is None:
-            counts = self._durations[route] = [0] * (len(BUCKETS_S) + 1)
-        counts[bisect_left(BUCKETS_S, seconds)] += 1
-        self._seconds[route] += seconds
+        self._durations[route].add(duration_ns / 1e9)
 
     def refused(self, name: str) -> None:
         """One was refused with the number of that name."""
@@ -52,8 +45,7 @@ class Counted:
             ((route, str(status)), count) for (route, status), count in list(self._requests.items())
         )
         yield METRICS["exchange_gateway_request_duration_seconds"].histogram(
-            ((route,), Buckets(BUCKETS_S, tuple(counts), self._seconds[route]))
-            for route, counts in list(self._durations.items())
+            ((route,), durations.buckets) for route, durations in list(self._durations.items())
         )
         yield METRICS["exchange_gateway_refusals"].family(
             ((name,), count) for name, count in list(self._refused.items())

@@ -74,14 +74,14 @@ class IdentityLink:
             raise Refusal(GatewayFault.NO_CREDENTIAL)
         return principal_of(reply.principal)
 
-    async def ended(self, credentials: Sequence[str]) -> tuple[str, ...]:
-        """Those of some keys and sessions that count no more.
+    async def standing(self, credentials: Sequence[str]) -> m.StandingReply:
+        """Which of some keys and sessions count no more, and how many changes there were.
 
         Raises:
             ExchangeError: Identity does not answer.
         """
         request = m.StandingRequest(credentials=tuple(credentials))
-        return (await self._stub.ask(GET_STANDING, request, metadata=_metadata("0", USER))).ended
+        return await self._stub.ask(GET_STANDING, request, metadata=_metadata("0", USER))
 
     async def signing_keys(self) -> str:
         """The keys that sign JWTs, a JSON Web Key Set.
@@ -143,6 +143,8 @@ def principal_of(record: m.PrincipalRecord) -> Principal:
         accounts=tuple(map(int, record.accounts.split())),
         session_id=record.session_id,
         expires_ms=record.expires_ms or None,
+        user_id=record.user_id,
+        as_of=record.as_of,
     )
 
 

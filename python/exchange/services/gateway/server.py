@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from exchange.config.settings import Gateway
 from exchange.errors import GatewayFault
+from exchange.services.gateway.answers import ANSWER, takes_answer
 from exchange.services.gateway.app import GatewayApp
 from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.stream.wire import StreamProtocol
@@ -77,7 +78,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._connections: Connections = args[0].bounds if args else kwargs["config"].bounds
         self._address: str | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_s = 0.0  # when the request has to be whole; 0: none is under way
         self._head_bytes = 0
         self._in_head = True
         self._said_something = False
@@ -94,7 +96,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """They are gone."""
-        self._whole()
+        self._due_s = 0.0
+        if self._timer is not None:
+            self._timer.cancel()
         if self._address is not None:
             self._connections.leave(self._address)
             self._address = None
@@ -114,22 +118,25 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
-        if self._deadline is None:
+        if not self._due_s:
             self._begin()
 
     def on_headers_complete(self) -> None:
         """Its head is whole."""
         self._in_head = False
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:  # else it goes on as a stream
+            self.scope["extensions"] = {ANSWER: takes_answer(self.cycle)}  # type: ignore[dict-item]  # ours alone
 
     def on_message_complete(self) -> None:
         """All of it is there."""
-        self._whole()
+        self._due_s = 0.0
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
         """It goes on as a stream, in the same place among the connections."""
-        self._whole()
+        self._due_s = 0.0
         super().handle_websocket_upgrade()
         stream, address = self.transport.get_protocol(), self._address
         if isinstance(stream, StreamProtocol) and address is not None:
@@ -141,15 +148,19 @@ class BoundedProtocol(HttpToolsProtocol):
         return cycle is not None and cycle.response_started
 
     def _begin(self) -> None:
-        self._deadline = self.loop.call_later(self._connections.timeout_s, self._too_slow)
+        # One timer a connection, which looks again when it is early: one a request costs more.
+        self._due_s = self.loop.time() + self._connections.timeout_s
+        if self._timer is None:
+            self._timer = self.loop.call_at(self._due_s, self._look)
 
-    def _whole(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _too_slow(self) -> None:
-        self._deadline = None
+    def _look(self) -> None:
+        self._timer = None
+        if not self._due_s:
+            return
+        if self.loop.time() < self._due_s:
+            self._timer = self.loop.call_at(self._due_s, self._look)
+            return
+        self._due_s = 0.0
         if self._said_something and not self._is_answering():
             self.transport.write(_too_slow_answer())
         self.transport.close()

@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from exchange.bus.log.interface import EventLog
 from exchange.bus.topics import TopicTable
 from exchange.client.place import Place
 from exchange.config.settings import Settings
@@ -27,6 +28,7 @@ from exchange.services.gateway.app import GatewayApp
 from exchange.services.gateway.authentication import Authenticator
 from exchange.services.gateway.browsers import Browsers
 from exchange.services.gateway.calls import Doors, Exchange, Keeps
+from exchange.services.gateway.changes import Changes
 from exchange.services.gateway.counting import Counted
 from exchange.services.gateway.identity_link import IdentityLink, IdentityWay
 from exchange.services.gateway.known import Known
@@ -87,14 +89,17 @@ class GatewayHost:
             ConfigError: Its address cannot be listened on.
             ExchangeError: Identity cannot be had.
         """
-        async with self._plan.identity() as way:
-            await self._serve(way)
+        with open_log(self._plan.settings) as events:
+            async with self._plan.identity() as way:
+                await self._serve(way, events)
 
-    async def _serve(self, way: IdentityWay) -> None:
+    async def _serve(self, way: IdentityWay, events: EventLog) -> None:
         plan, settings = self._plan, self._plan.settings
         bound = settings.gateway
         identity, browsers = IdentityLink(way.client), Browsers(bound)
-        authenticator, standing = Authenticator(identity, browsers), Standing(identity)
+        standing = Standing()
+        authenticator = Authenticator(identity, browsers, standing)
+        changes = Changes(identity, standing, authenticator, settings.identity.session_idle_s)
         upstream = self._upstream = Upstream(
             Route(
                 plan.place,
@@ -114,20 +119,20 @@ class GatewayHost:
         connections = Connections(bound)
         counted = Counted(lambda: (connections.count, connections.turned_away), lambda: upstream.sessions)
         limits = Limits(bound, time.monotonic_ns)
-        events = None
-        if settings.events.publish:
-            events = open_log(settings), TopicTable(settings.events.environment)
-        streams = Streams(exchange, bound, limits, plan.sealer, events, counted.refused)
+        topics = TopicTable(settings.events.environment)
+        published = (events, topics) if settings.events.publish else None
+        streams = Streams(exchange, bound, limits, plan.sealer, published, counted.refused)
         routing = Routing((*ROUTES, *pages(), *screens()))
         app = GatewayApp(exchange, bound, routing, authenticator, limits, counted, streams)
         plan.vitals.tells(
-            families=lambda: chain(counted.families(), streams.tally.families()), needs=self._needs
+            families=lambda: chain(counted.families(), changes.families(), streams.tally.families()),
+            needs=self._needs,
         )
         server = http_server(app, connections)
         with self._listening() as listener:
             self.port = listener.getsockname()[1]
-            kept = (standing.keep(), exchange.known.keep(), self._tell(counted))
-            async with streams.running() as works:
+            async with changes.heard(events, topics) as watch, streams.running() as works:
+                kept = (changes.keep(watch), exchange.known.keep(), self._tell(counted))
                 chores = [*way.work, *works, *(asyncio.create_task(work) for work in kept)]
                 serving = asyncio.create_task(server.serve(sockets=[listener]))
                 stop = asyncio.create_task(self._stop.wait())

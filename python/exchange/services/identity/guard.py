@@ -8,6 +8,7 @@ JWT       ─▶ our keys ─▶ session ─▶ user │ another issuer's keys  
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -23,9 +24,11 @@ from exchange.services.identity.refused import Refused
 from exchange.services.identity.replay import Keyring, SignedRequests
 from exchange.services.identity.sessions import TOKEN_PREFIX, Session, Sessions
 from exchange.services.identity.store import IdentityStore
+from exchange.services.identity.tally import Tally
 from exchange.services.identity.tokens import OwnTokens, SigningKey, SigningKeys, head_of
 
-_POLL_S: Final = 0.5
+_POLL_S: Final = 0.25
+_LOOKS_A_COUNT: Final = 40  # of sessions: ten seconds
 _TOKEN_MAX: Final = 4_096
 _SESSION: Final = "se-"
 _KEY: Final = "gk-"
@@ -61,13 +64,17 @@ class Guard:
         self._signing = signing
         self._own = own
         self._other = other
+        self.as_of = 0
+        """The last change that keys of programs are read with."""
         self.signing_keys: Sequence[SigningKey] = ()
 
-    async def keep(self) -> None:
-        """Looks twice a second what changed, for ever."""
-        while True:
-            await asyncio.sleep(_POLL_S)
+    async def keep(self, tally: Tally) -> None:
+        """Looks four times a second what another process changed, for ever; now and then how many are in."""
+        for look in itertools.count():
             try:
+                if look % _LOOKS_A_COUNT == 0:
+                    tally.sessions = await asyncio.to_thread(lambda: self._sessions.live)
+                await asyncio.sleep(_POLL_S)
                 await asyncio.to_thread(self.look)
             except ExchangeError as error:
                 log("identity cannot be read", level=logging.ERROR, reason=error)
@@ -78,8 +85,10 @@ class Guard:
         Raises:
             ExchangeError: The store cannot be had; all stays as it was.
         """
+        as_of = self._store.changes
         if self._keyring.look() or not self.signing_keys:
             self.signing_keys = self._signing.all()
+        self.as_of = as_of
 
     async def principal_of(self, request: AuthenticateRequest) -> Principal:
         """Who asks.
@@ -93,21 +102,27 @@ class Guard:
         if len(token) > _TOKEN_MAX:
             raise Refused(GatewayFault.BAD_TOKEN)
         if token.startswith(TOKEN_PREFIX):
-            return principal_of_session(await asyncio.to_thread(self._sessions.by_token, token))
+            return await asyncio.to_thread(self._of_session, token)
         return await asyncio.to_thread(self._of_jwt, token)
 
     def ended(self, credentials: Iterable[str]) -> list[str]:
-        """Those of some keys and sessions that count no more. Waits for the store."""
+        """Those of some keys and sessions that count no more, as the store has them now. Waits for it."""
         wanted = list(credentials)
+        self.look()
         now_ms = self._store.now_ms()
         gone = [each for each in wanted if each.startswith(_KEY) and not self._key_counts(each, now_ms)]
         sessions = [each for each in wanted if each.startswith(_SESSION)]
         return gone + (self._sessions.ended(sessions) if sessions else [])
 
+    def _of_session(self, token: str) -> Principal:
+        as_of = self._store.changes  # before the session, so that it is never said to be newer
+        return principal_of_session(self._sessions.by_token(token), as_of)
+
     def _of_jwt(self, token: str) -> Principal:
         kid, issuer = head_of(token)
         if self._other is not None and issuer == self._other.issuer:
             return self._other.principal(token, kid)
+        as_of = self._store.changes
         claims = self._own.read(token, kid, list(self.signing_keys))
         session = self._sessions.by_id(str(claims.get("sid", "")))
         user = session.user
@@ -121,6 +136,8 @@ class Guard:
             scopes=delegable(user.roles) & frozenset(str(claims.get("scope", "")).split()),
             accounts=user.accounts,
             session_id=session.session_id,
+            user_id=user.user_id,
+            as_of=as_of,
             expires_ms=min(int(claims["exp"]) * 1_000, session.expires_ms),
         )
 
@@ -129,8 +146,8 @@ class Guard:
         return key is not None and key.status(now_ms) in {KeyStatus.LIVE, KeyStatus.RETIRING}
 
 
-def principal_of_session(session: Session) -> Principal:
-    """Who asks by a session that counts."""
+def principal_of_session(session: Session, as_of: int) -> Principal:
+    """Who asks by a session that counts, as of a change."""
     user = session.user
     return Principal(
         tenant=user.tenant,
@@ -142,5 +159,7 @@ def principal_of_session(session: Session) -> Principal:
         scopes=session.scopes,
         accounts=user.accounts,
         session_id=session.session_id,
+        user_id=user.user_id,
+        as_of=as_of,
         expires_ms=session.expires_ms,
     )

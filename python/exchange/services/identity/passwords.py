@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from exchange.errors import GatewayFault
+from exchange.observability.durations import Durations
 from exchange.services.identity.refused import Refused
 
 T = TypeVar("T")
@@ -94,6 +96,8 @@ class HashWorkers:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="hash")
         self._most = workers + _WAITING_MAX
         self.under_way = 0
+        """Those at work and those that wait."""
+        self.durations = Durations()
 
     async def do(self, work: Callable[[], T]) -> T:
         """The result of work that hashes.
@@ -104,10 +108,17 @@ class HashWorkers:
         if self.under_way >= self._most:
             raise Refused(GatewayFault.OVERLOADED, retry_after_ms=1_000)
         self.under_way += 1
-        done = self._pool.submit(work)
+        done = self._pool.submit(self._timed, work)
         # Who gave up waiting leaves work behind that still takes its place.
         done.add_done_callback(functools.partial(_soon, asyncio.get_running_loop(), self._leave))
-        return await asyncio.wrap_future(done)
+        made, seconds = await asyncio.wrap_future(done)
+        self.durations.add(seconds)
+        return made
+
+    @staticmethod
+    def _timed(work: Callable[[], T]) -> tuple[T, float]:
+        began = time.perf_counter()
+        return work(), time.perf_counter() - began
 
     def close(self) -> None:
         """Ends it; what waits is given up."""

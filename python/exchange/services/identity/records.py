@@ -15,8 +15,8 @@ from exchange.services.identity.users import User
 _ACCOUNTS_MAX = 256
 
 
-def principal_record(principal: Principal) -> m.PrincipalRecord:
-    """Who asks."""
+def principal_record(principal: Principal, keys_as_of: int) -> m.PrincipalRecord:
+    """Who asks; by a key, as of the change with which keys were read."""
     return m.PrincipalRecord(
         tenant=principal.tenant,
         subject=principal.subject,
@@ -28,6 +28,8 @@ def principal_record(principal: Principal) -> m.PrincipalRecord:
         accounts=words(principal.accounts),
         session_id=principal.session_id,
         expires_ms=principal.expires_ms or 0,
+        user_id=principal.user_id,
+        as_of=principal.as_of or keys_as_of,
     )
 
 

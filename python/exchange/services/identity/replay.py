@@ -7,6 +7,7 @@ a nonce is remembered only of a request that its key has signed.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
@@ -88,6 +89,11 @@ class Keyring:
     def find(self, key_id: str) -> ApiKey | None:
         """The key of an id, whether it counts or not."""
         return self._keys.get(key_id)
+
+    def by_status(self) -> dict[str, int]:
+        """How many keys there are of each status. Any thread may ask."""
+        now_ms = time.time_ns() // 1_000_000
+        return Counter(str(key.status(now_ms)) for key in list(self._keys.values()))
 
     def used(self, key_id: str) -> None:
         """It was used, which is written down once a minute."""

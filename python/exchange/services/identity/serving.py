@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -17,22 +17,26 @@ from exchange.domain.contracts import identity as m
 from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.runtime.outbox import go_on
+from exchange.runtime.vitals import Families
 from exchange.security.sealing import Sealer
 from exchange.services.identity.api_keys import ApiKeys
-from exchange.services.identity.desk import Desk, Shelves, answering
+from exchange.services.identity.behalf import Behalf
+from exchange.services.identity.desk import Desk, answering
 from exchange.services.identity.guard import Guard
 from exchange.services.identity.issuer import OtherIssuer
+from exchange.services.identity.own_keys import OwnKeys
 from exchange.services.identity.passwords import HashWorkers
 from exchange.services.identity.replay import Keyring, SignedRequests
 from exchange.services.identity.sessions import Sessions
 from exchange.services.identity.signing_in import SigningIn
-from exchange.services.identity.store import NAME, IdentityStore
+from exchange.services.identity.store import CHANGES, NAME, IdentityStore
+from exchange.services.identity.tally import Tally
+from exchange.services.identity.tenant_users import TenantUsers
 from exchange.services.identity.throttle import LoginThrottle
 from exchange.services.identity.tokens import OwnTokens, SigningKeys
 from exchange.services.identity.users import Users
 from exchange.storage.sql import Store
 
-_TOPIC = "identity.changes"
 _S_MS = 1_000
 
 
@@ -69,6 +73,11 @@ class Ground(Protocol):
         """Where who changed what is recorded."""
         ...
 
+    @property
+    def tells(self) -> Callable[[Families], None]:
+        """Takes metrics that this process is to tell."""
+        ...
+
 
 @asynccontextmanager
 async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
@@ -79,7 +88,7 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     """
     settings = ground.settings.identity
     began_ms = time.time_ns() // 1_000_000
-    await asyncio.to_thread(go_on, ground.store, ground.event_log, ground.topics.full_name(_TOPIC))
+    await asyncio.to_thread(go_on, ground.store, ground.event_log, ground.topics.full_name(CHANGES))
     store = IdentityStore(ground.store, Sealer(key_store(ground.settings).directory), ground.topics)
     keys, users, signing = ApiKeys(store), Users(store), SigningKeys(store)
     demo_user = ground.settings.gateway.demo_user
@@ -96,8 +105,12 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     throttle = LoginThrottle(lambda: time.monotonic_ns() // 1_000_000)
     await asyncio.to_thread(guard.look)
     signing_in = SigningIn(users, sessions, workers, throttle, demo_user)
-    desk = Desk(Shelves(store, users, sessions, keys, ground.audit), guard, own, workers, signing_in)
-    keeping = asyncio.create_task(guard.keep())
+    behalf = Behalf(store, users, sessions, keys, ground.audit)
+    tally = Tally(keyring, workers, throttle)
+    ground.tells(tally.families)
+    desk = Desk(behalf, guard, own, workers, signing_in, tally)
+    own_keys, tenant_users = OwnKeys(behalf, guard), TenantUsers(behalf, workers)
+    keeping = asyncio.create_task(guard.keep(tally))
     try:
         yield {
             **serve_unary(rpc.AUTHENTICATE, desk.authenticate),
@@ -109,12 +122,12 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
             **serve_unary(rpc.CHANGE_PASSWORD, answering(m.IdentityDone, desk.change_password)),
             **serve_unary(rpc.ISSUE_TOKEN, answering(m.TokenReply, desk.issue_token)),
             **serve_unary(rpc.GET_SIGNING_KEYS, desk.signing_keys),
-            **serve_unary(rpc.LIST_API_KEYS, answering(m.ApiKeysReply, desk.list_api_keys)),
-            **serve_unary(rpc.CREATE_API_KEY, answering(m.ApiKeyReply, desk.create_api_key)),
-            **serve_unary(rpc.ROTATE_API_KEY, answering(m.ApiKeyReply, desk.rotate_api_key)),
-            **serve_unary(rpc.REVOKE_API_KEY, answering(m.ApiKeyReply, desk.revoke_api_key)),
-            **serve_unary(rpc.LIST_USERS, answering(m.ListUsersReply, desk.list_users)),
-            **serve_unary(rpc.CREATE_USER, answering(m.UserReply, desk.create_user)),
+            **serve_unary(rpc.LIST_API_KEYS, answering(m.ApiKeysReply, own_keys.list_api_keys)),
+            **serve_unary(rpc.CREATE_API_KEY, answering(m.ApiKeyReply, own_keys.create_api_key)),
+            **serve_unary(rpc.ROTATE_API_KEY, answering(m.ApiKeyReply, own_keys.rotate_api_key)),
+            **serve_unary(rpc.REVOKE_API_KEY, answering(m.ApiKeyReply, own_keys.revoke_api_key)),
+            **serve_unary(rpc.LIST_USERS, answering(m.ListUsersReply, tenant_users.list_users)),
+            **serve_unary(rpc.CREATE_USER, answering(m.UserReply, tenant_users.create_user)),
         }
     finally:
         keeping.cancel()

@@ -14,9 +14,9 @@ from sqlalchemy import delete, func, insert, select, update
 from exchange.errors import GatewayFault
 from exchange.security.user_roles import scopes_of, session_scopes
 from exchange.services.identity.refused import Refused
-from exchange.services.identity.store import IdentityStore
+from exchange.services.identity.store import Change, IdentityStore
 from exchange.services.identity.tables import SESSIONS, USERS
-from exchange.services.identity.users import User, user_of
+from exchange.services.identity.users import User, end_sessions, user_of
 from exchange.storage.sql import StoreUnavailable
 
 TOKEN_PREFIX: Final = "xs_"  # noqa: S105 (what all tokens begin with)
@@ -83,7 +83,7 @@ class Sessions:
         with self._store.change() as change:
             now_ms = change.now_ms
             change.tx.execute(delete(SESSIONS).where(SESSIONS.c.expires_ms < now_ms - _KEPT_MS))
-            self._make_room(change.tx, user, now_ms)
+            self._make_room(change, user)
             session = Session(
                 session_id=f"se-{secrets.token_hex(8)}",
                 user=user,
@@ -152,32 +152,26 @@ class Sessions:
         self._use(list(counting.values()), now_ms)
         return [each for each in wanted if each not in counting]
 
+    @property
+    def live(self) -> int:
+        """How many count now; waits for the store."""
+        now_ms = self._store.now_ms()
+        idle = SESSIONS.c.used_ms > now_ms - self._idle_ms
+        wanted = select(func.count()).select_from(SESSIONS.join(USERS, SESSIONS.c.user_id == USERS.c.user_id))
+        counting = (SESSIONS.c.ended_ms.is_(None), SESSIONS.c.expires_ms > now_ms, idle)
+        with self._store.read() as tx:
+            found = tx.execute(wanted.where(*counting, USERS.c.disabled_ms.is_(None))).scalar_one()
+        return int(found)
+
     def end(self, user: User, session_id: str, actor: str, reason: str = "signed out") -> None:
         """Ends a session of a user.
 
         Raises:
             Refused: UNKNOWN_CREDENTIAL: it is none of the user's, or over.
         """
-        mine = (
-            SESSIONS.c.session_id == session_id,
-            SESSIONS.c.user_id == user.user_id,
-            SESSIONS.c.ended_ms.is_(None),
-        )
         with self._store.change() as change:
-            done = change.tx.execute(
-                update(SESSIONS).where(*mine).values(ended_ms=change.now_ms, reason=reason)
-            )
-            if not done.rowcount:
+            if not end_sessions(change, user, reason, actor, [session_id]):
                 raise Refused(GatewayFault.UNKNOWN_CREDENTIAL)
-            change.tell(
-                "SessionRevoked",
-                session_id,
-                user.tenant,
-                of=user.name,
-                user_id=user.user_id,
-                reason=reason,
-                actor=actor,
-            )
 
     def _session(self, row: Any) -> Session:
         user = user_of(row)
@@ -220,17 +214,14 @@ class Sessions:
             with suppress(StoreUnavailable), self._store.begin() as tx:
                 tx.execute(update(SESSIONS).where(some).values(used_ms=now_ms))
 
-    def _make_room(self, tx: Any, user: User, now_ms: int) -> None:
+    def _make_room(self, change: Change, user: User) -> None:
+        tx = change.tx
         live = (SESSIONS.c.user_id == user.user_id, SESSIONS.c.ended_ms.is_(None))
         count = tx.execute(select(func.count()).select_from(SESSIONS).where(*live)).scalar_one()
         if count >= _OF_A_USER_MAX:
             oldest = select(SESSIONS.c.session_id).where(*live).order_by(SESSIONS.c.created_ms)
             over = tx.execute(oldest.limit(count - _OF_A_USER_MAX + 1)).scalars().all()
-            tx.execute(
-                update(SESSIONS)
-                .where(SESSIONS.c.session_id.in_(over))
-                .values(ended_ms=now_ms, reason="too many sessions")
-            )
+            end_sessions(change, user, "too many sessions", user.name, over)
 
 
 _SESSIONS: Final = select(USERS, *(column.label(f"s_{column.name}") for column in SESSIONS.c)).join_from(

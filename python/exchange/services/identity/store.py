@@ -11,13 +11,16 @@ from sqlalchemy import select, update
 
 from exchange.bus.topics import TopicTable
 from exchange.domain.events import Entity, Event, IdentityChanged, find_event_type
+from exchange.domain.events.catalogue import IDENTITY_EVENTS
 from exchange.observability.correlation import current_correlation
 from exchange.runtime.outbox import Outbox
 from exchange.security.sealing import Sealer
 from exchange.services.identity.tables import REVISION
 from exchange.storage.sql import Store, Transaction
+from exchange.storage.sql.outbox import last_sequence
 
 NAME: Final = "identity"
+CHANGES: Final = IDENTITY_EVENTS[0].topic
 OPERATOR: Final = "operator"
 """The actor of what the command line does, whose own record is in the audit log."""
 _NS_A_MS: Final = 1_000_000
@@ -95,6 +98,7 @@ class IdentityStore:
     ) -> None:
         self._store = store
         self._outbox = Outbox(NAME, topics)
+        self._topic = topics.full_name(CHANGES)
         self.sealer = sealer
         self.now_ms = now_ms
         self.read = store.read
@@ -110,6 +114,16 @@ class IdentityStore:
         """
         with self.read() as tx:
             return int(tx.execute(select(REVISION.c.number)).scalar_one())
+
+    @property
+    def changes(self) -> int:
+        """The sequence of the last change that is told, or will be.
+
+        Raises:
+            StoreUnavailable: The store cannot be had.
+        """
+        with self.read() as tx:
+            return last_sequence(tx, self._topic)
 
     @contextmanager
     def change(self) -> Iterator[Change]:

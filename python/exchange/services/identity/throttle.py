@@ -94,6 +94,12 @@ class LoginThrottle:
                 if count.wrong < ALLOWANCES[key[0]].free:
                     count.until_ms = 0
 
+    @property
+    def waiting(self) -> int:
+        """Names and addresses that have to wait now. Any thread may ask."""
+        now_ms = self._now_ms()
+        return sum(each.until_ms > now_ms for each in list(self._counts.values()))
+
     def _forget(self, now_ms: int) -> None:
         """Let go of what is over; where that is not enough, of the oldest half."""
         kept = {key: each for key, each in self._counts.items() if now_ms - each.last_ms < _FORGOTTEN_MS}

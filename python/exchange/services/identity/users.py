@@ -192,10 +192,15 @@ class Users:
         return self.named(name)
 
 
-def end_sessions(change: Change, user: User, reason: str, actor: str) -> None:
-    """Ends all sessions of a user, as a part of a change."""
-    live = (SESSIONS.c.user_id == user.user_id, SESSIONS.c.ended_ms.is_(None))
-    for session_id in change.tx.execute(select(SESSIONS.c.session_id).where(*live)).scalars().all():
+def end_sessions(
+    change: Change, user: User, reason: str, actor: str, which: Iterable[str] | None = None
+) -> int:
+    """Ends sessions of a user, all or some, as a part of a change; how many."""
+    live = [SESSIONS.c.user_id == user.user_id, SESSIONS.c.ended_ms.is_(None)]
+    if which is not None:
+        live.append(SESSIONS.c.session_id.in_(which))
+    ended = change.tx.execute(select(SESSIONS.c.session_id).where(*live)).scalars().all()
+    for session_id in ended:
         change.tell(
             "SessionRevoked",
             session_id,
@@ -206,6 +211,7 @@ def end_sessions(change: Change, user: User, reason: str, actor: str) -> None:
             actor=actor,
         )
     change.tx.execute(update(SESSIONS).where(*live).values(ended_ms=change.now_ms, reason=reason))
+    return len(ended)
 
 
 def checked_name(name: str) -> str:

@@ -149,6 +149,13 @@ def remove_published(tx: Transaction, topic: str, up_to_seq: int) -> int:
     return tx.execute(delete(OUTBOX).where(OUTBOX.c.topic == topic, OUTBOX.c.first_seq <= up_to_seq)).rowcount
 
 
+def last_sequence(tx: Transaction, topic: str) -> int:
+    """Of the last event for a topic that was taken here, published or not; 0: there is none."""
+    found = select(OUTBOX_STREAMS.c.next_seq).where(OUTBOX_STREAMS.c.topic == topic)
+    next_seq = tx.execute(found).scalar_one_or_none()
+    return 0 if next_seq is None else int(next_seq) - 1
+
+
 def waiting(tx: Transaction) -> int:
     """Events that are not known to be in the log."""
     return int(tx.execute(select(func.coalesce(func.sum(OUTBOX.c.events), 0))).scalar_one())

@@ -21,6 +21,8 @@ struct PrincipalRecord @0xe27655daa05f1119 {
   accounts @7 :Text;  # numbers, a space between them; empty: all
   sessionId @8 :Text;
   expiresMs @9 :Int64;  # [ms]
+  userId @10 :Text;  # who is bound by what that user may; empty: nobody here
+  asOf @11 :UInt64;  # the last change of identity.changes that is looked at
 }
 
 struct SignedRequest @0x9dfb369bab13dfae {
@@ -56,6 +58,7 @@ struct StandingRequest @0x847a8387cdde8d51 {
 struct StandingReply @0xefced11d2bd8a1e6 {
   # Those that count no more.
   ended @0 :List(Text);
+  changes @1 :UInt64;  # the last one of identity.changes, whether it is published yet or not
 }
 
 struct SessionRecord @0xb7c1dce27f7695f5 {

@@ -1,34 +1,30 @@
-"""One stream, from its handshake to its end: logon, subscriptions, requests, and why it was closed."""
+"""One stream, from its handshake to its end: logon, requests, and why it was closed."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Final
 
 from msgspec import UNSET
 
 from exchange.client.rest import streams as s
 from exchange.client.rest.closing import Close
-from exchange.domain.enums import RejectCode
 from exchange.errors import GatewayFault
 from exchange.runtime.log import log
 from exchange.security.principal import Principal
 from exchange.services.gateway.app import refusal_of_error
 from exchange.services.gateway.known import instant
 from exchange.services.gateway.refusal import Refusal
-from exchange.services.gateway.standing import Fault
 from exchange.services.gateway.stream.callers import by_handshake, by_logon
-from exchange.services.gateway.stream.channels.reports import ReportsFeed
 from exchange.services.gateway.stream.entry import OrderEntry, OrderOp, is_cancel
-from exchange.services.gateway.stream.feed import Feed, Key
 from exchange.services.gateway.stream.ground import Ground
-from exchange.services.gateway.stream.missed import Missed, missed_of
 from exchange.services.gateway.stream.outlet import HEARTBEAT_S, Outlet
 from exchange.services.gateway.stream.reading import NoFrame, id_of, read
+from exchange.services.gateway.stream.subscriptions import Subscriptions
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
@@ -37,7 +33,6 @@ MALFORMED_MAX: Final = 20
 LIMITED_MAX: Final = 100
 _LOGONS_MAX: Final = 3
 _UNDER_WAY_MAX: Final = 64
-_ACCOUNTS_MAX: Final = 1_000
 
 
 class Conversation:
@@ -57,7 +52,7 @@ class Conversation:
         self._ground = ground
         self._address = address
         self._is_open_to_all = is_open_to_all
-        self._keys: dict[Key, bool] = {}
+        self._told = Subscriptions(ground, outlet, self._token)
         self._entry: OrderEntry | None = None
         self._logons = 0
         self._malformed = 0
@@ -114,9 +109,9 @@ class Conversation:
         if self.principal is None:
             self.outlet.end(Close.LOGON_TIMEOUT)
 
-    def _counts_no_more(self, ended: asyncio.Future[Fault]) -> None:
+    def _counts_no_more(self, ended: asyncio.Future[Close]) -> None:
         if not ended.cancelled():
-            self.outlet.end(Close.SESSION_ENDED)
+            self.outlet.end(ended.result())
 
     async def _hear(self, text: str | None) -> None:
         """One frame."""
@@ -161,9 +156,9 @@ class Conversation:
         elif not self._is_open_to_all and self.principal is None:
             raise Refusal(GatewayFault.NO_CREDENTIAL, "the first frame is LOGON")
         elif isinstance(frame, s.Unsubscribe):
-            await self._unsubscribe(frame)
+            await self._told.unsubscribe(frame)
         elif isinstance(frame, s.Subscribe):
-            await self._subscribe(frame)
+            await self._told.subscribe(frame)
         elif self._entry is None:
             raise Refusal(GatewayFault.UNKNOWN_OP, "not on this path")
         elif isinstance(frame, s.Rates):
@@ -223,7 +218,7 @@ class Conversation:
         if not self._ground.entered(self, principal):
             self.outlet.end(Close.TOO_MANY_STREAMS)
             return
-        self.principal = principal
+        self.principal = self._told.principal = principal
         ended = self._standing.enter_context(self._ground.doors.standing.watched(principal))
         ended.add_done_callback(self._counts_no_more)
         self._entry = OrderEntry(self._ground.source.exchange, principal, self.connection_id)
@@ -242,28 +237,11 @@ class Conversation:
             self.outlet.say(self._welcome(frame.id))
             return
         entry.cancels = entry.cancels or cancels
-        async with self._opened([key for key, _ in keys if self._may(key)]) as feeds:
-            self._keys = {key: raw for key, raw in keys if key in feeds}
-            await self._go_on(frame, resume, feeds)
-
-    async def _go_on(self, frame: s.Logon, resume: s.Resume, feeds: dict[Key, Feed]) -> None:
-        after, source = int(resume.sequence), self._ground.source
-        again: list[Missed | None] = []
-        while True:
-            again = [
-                await missed_of(source, feed, after, raw=self._keys[key])
-                for key, feed in feeds.items()
-                if after and isinstance(feed, ReportsFeed)
-            ]
-            if all(each is None or each.is_whole for each in again):
-                break  # and nothing is awaited from here on
-        self.outlet.say(self._welcome(frame.id, resumed=None not in again))
-        told = [each for each in again if each is not None]
-        for each in told:
-            self.outlet.resume(each.feed, each.updates(), raw=each.raw)
-        for key, feed in feeds.items():
-            if all(feed is not each.feed for each in told):
-                self.outlet.join(feed, raw=self._keys[key])
+        await self._told.resume(
+            keys,
+            int(resume.sequence),
+            lambda whole: self.outlet.say(self._welcome(frame.id, resumed=whole)),
+        )
 
     def _welcome(self, request_id: str, *, resumed: bool = False) -> s.Welcome:
         of = self.principal
@@ -283,112 +261,8 @@ class Conversation:
         if self.principal is None or self._entry is None:
             return UNSET
         return self._ground.tokens.issue(
-            self.principal, self._keys.items(), cancel_on_disconnect=self._entry.cancels
+            self.principal, self._told.keys.items(), cancel_on_disconnect=self._entry.cancels
         )
-
-    async def _subscribe(self, frame: s.Subscribe) -> None:
-        keys = await self._keys_of(frame)
-        most = self._ground.settings.stream_subscriptions_max
-        if len(self._keys.keys() | set(keys)) > most:
-            raise Refusal(GatewayFault.TOO_MANY_SUBSCRIPTIONS, details={"most": most})
-        async with self._opened(keys, strict=True) as feeds:
-            self._keys |= dict.fromkeys(keys, frame.raw)
-            if any(key.is_private for key in keys):  # so that no update of one overtakes that of another
-                self._keys |= {key: frame.raw for key in self._keys if key.is_private}
-            self.outlet.say(s.Subscribed(**self._named(frame, keys)))
-            for key in keys:
-                self.outlet.join(feeds[key], raw=frame.raw)
-        for feed, raw in tuple(self.outlet.feeds.items()):
-            if feed.key.is_private and feed.key not in feeds and raw != self._keys[feed.key]:
-                self.outlet.join(feed, raw=frame.raw)
-
-    async def _unsubscribe(self, frame: s.Unsubscribe) -> None:
-        keys = [key for key in await self._keys_of(frame, known_only=True) if key in self._keys]
-        for feed in [each for each in self.outlet.feeds if each.key in keys]:
-            self.outlet.leave(feed)
-        for key in keys:
-            del self._keys[key]
-        self.outlet.say(s.Unsubscribed(**self._named(frame, keys)))
-
-    def _named(self, frame: s.Subscribe, keys: list[Key]) -> dict[str, Any]:
-        return {
-            "id": frame.id,
-            "channels": list(dict.fromkeys(frame.channels)),
-            "instrument_ids": list(dict.fromkeys(key.symbol for key in keys if key.symbol)),
-            "accounts": list(dict.fromkeys(key.account for key in keys if key.account)),
-            "subscriptions": len(self._keys),
-            "resume_token": self._token(),
-        }
-
-    async def _keys_of(self, frame: s.Subscribe, *, known_only: bool = False) -> list[Key]:
-        """What a frame names.
-
-        Raises:
-            Refusal: NOT_SUBSCRIBABLE, UNKNOWN_INSTRUMENT, UNKNOWN_ACCOUNT, INVALID_BODY.
-        """
-        keys: list[Key] = []
-        for name in dict.fromkeys(frame.channels):
-            if name in s.PUBLIC_CHANNELS:
-                self._ground.source.check(name)
-                if not frame.instrument_ids:
-                    raise Refusal(GatewayFault.INVALID_BODY, f"{name} needs instrumentIds")
-                for symbol in dict.fromkeys(frame.instrument_ids):
-                    if not known_only:
-                        await self._ground.source.instrument(symbol)
-                    interval = frame.interval if name == "candles" else ""
-                    keys.append(Key(name, symbol, interval))  # type: ignore[arg-type]  # it is one of them
-            elif name in s.PRIVATE_CHANNELS and self.principal is not None:
-                tenant, accounts = self.principal.tenant, await self._accounts(self.principal, frame.accounts)
-                keys += (Key(name, tenant=tenant, account=each) for each in accounts)  # type: ignore[arg-type]  # likewise
-            else:
-                raise Refusal(GatewayFault.NOT_SUBSCRIBABLE, details={"channel": name[:64]})
-        return keys
-
-    async def _accounts(self, of: Principal, wanted: list[int]) -> list[int]:
-        for account in wanted:
-            if not of.may_use(account):
-                raise Refusal(RejectCode.UNKNOWN_ACCOUNT, details={"account": account})
-        if wanted or of.accounts:
-            return list(dict.fromkeys(wanted)) or list(of.accounts)
-        trader = await self._ground.source.exchange.upstream.trader(of.tenant)
-        rows = await trader.client.query.accounts()
-        return [row.account for row in rows[:_ACCOUNTS_MAX]]
-
-    def _may(self, key: Key) -> bool:
-        """Whether somebody who comes back may still be told."""
-        of = self.principal
-        return not key.is_private or (of is not None and of.may_use(key.account))
-
-    @asynccontextmanager
-    async def _opened(self, keys: list[Key], *, strict: bool = False) -> AsyncIterator[dict[Key, Feed]]:
-        """Feeds, while the block runs; those that there may not be, as of an account, when they have a state.
-
-        Raises:
-            Refusal: One is of nothing, where `strict`; else it is left out.
-        """
-        held = {key: self._ground.hub.feed(key) for key in keys}
-        for feed in held.values():
-            feed.pins += 1
-        try:
-            yield {key: feed for key, feed in held.items() if await self._is_there(key, feed, strict=strict)}
-        finally:
-            for feed in held.values():
-                feed.pins -= 1
-
-    async def _is_there(self, key: Key, feed: Feed, *, strict: bool) -> bool:
-        if not (key.is_private or key.channel == "mark"):
-            return True
-        try:
-            async with asyncio.timeout(self._ground.settings.answer_timeout_ms / 1_000):
-                await feed.opened()
-        except TimeoutError:
-            if strict:
-                raise Refusal(GatewayFault.UNAVAILABLE) from None
-        except Refusal:
-            if strict:
-                raise
-            return False
-        return True
 
     async def _order(self, entry: OrderEntry, frame: OrderOp) -> None:
         """A request about orders: answered when it is done, while others are under way."""

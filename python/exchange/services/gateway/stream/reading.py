@@ -9,10 +9,9 @@ import msgspec
 
 from exchange.client.rest import streams as s
 from exchange.errors import GatewayFault
-from exchange.services.gateway.app import decimal_text
+from exchange.services.gateway.programs_json import NotRead, read_json
 from exchange.services.gateway.refusal import Refusal
 
-_DECODER: Final[msgspec.json.Decoder[s.Asked]] = msgspec.json.Decoder(s.Asked, dec_hook=decimal_text)
 _OPS: Final = frozenset(each.__struct_config__.tag for each in s.ASKED)
 _WORDED: Final = re.compile(r"\s*([A-Z_]{1,16})\s*(?:\{(.*)\}\s*)?", re.DOTALL)
 
@@ -40,9 +39,10 @@ def read(text: str) -> s.Asked:
         rest = (worded[2] or "").strip()
         text = f'{{"op":"{worded[1]}"{"," if rest else ""}{rest}}}'
     try:
-        return _DECODER.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+        frame: s.Asked = read_json(s.Asked, text)
+    except NotRead as error:
         raise _refusal_of(text, error) from None
+    return frame
 
 
 def id_of(text: str) -> str:

@@ -44,8 +44,7 @@ class Streams:
         settings: Bounds.
         limits: Budgets.
         sealer: Of resume tokens.
-        events: The event log, which is closed at the end, and the table of its topics; None where nothing is
-            published.
+        events: The event log and the table of its topics; None where nothing of orders is published.
         refused: Counts refusals, by the name of the number.
     """
 
@@ -59,8 +58,7 @@ class Streams:
         refused: Callable[[str], None],
     ) -> None:
         self._tails = None if events is None else Tails(*events)
-        self._event_log = None if events is None else events[0]
-        source = Source(exchange, self._tails, self._event_log)
+        source = Source(exchange, self._tails, None if events is None else events[0])
         self._hub = Hub(feeds_of(source))
         self._ground = Ground(settings, source, self._hub, limits, Tokens(sealer), refused)
         self.tally = Tally()
@@ -79,8 +77,6 @@ class Streams:
             await self._hub.close()
             if self._tails is not None:
                 await self._tails.close()
-            if self._event_log is not None:
-                self._event_log.close()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """One WebSocket."""
