@@ -137,7 +137,7 @@ def test_alert_is_since_it_was_first_seen_until_it_is_over() -> None:
 
 
 def test_audit_is_made_once_at_a_time_and_its_result_is_kept(door: Open) -> None:
-    """An operator has it made; meanwhile another is refused, to the command line, too, which shows it later."""
+    """An operator has it made; meanwhile another is refused, also to the command line, which shows it."""
     command = [sys.executable, "-m", "exchange.cli", "audit", "--data", str(door.data)]
 
     def line(*words: str) -> subprocess.CompletedProcess[str]:

@@ -63,7 +63,7 @@ export class App {
   /** Asks for what has to be known first. */
   async begin() {
     try {
-      await Promise.all([this.market.load(), this.identity.look()]);
+      await Promise.all([this.market.load(!kept("symbol") && !location.hash), this.identity.look()]);
     } catch (error) {
       this.toasts.say("bad", "The exchange does not answer", inWords(error));
       setTimeout(() => void this.begin(), 3_000);
@@ -76,7 +76,8 @@ export class App {
   #fromAddress() {
     const wanted = decodeURIComponent(location.hash.slice(1));
     const { instruments } = this.market;
-    const symbol = [wanted, kept("symbol") ?? "", ...instruments.keys()].find((each) => instruments.has(each));
+    const busiest = [...this.market.tickers.values()].sort((a, b) => (b.trades ?? 0) - (a.trades ?? 0)).map((each) => each.symbol);
+    const symbol = [wanted, kept("symbol") ?? "", ...busiest, ...instruments.keys()].find((each) => instruments.has(each));
     if (symbol) this.show(symbol);
   }
 
