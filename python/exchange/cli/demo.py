@@ -86,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
         plan = Plan.of(load(), options.accounts, visitor=screen)
         if plan.visitor is not None:
             _make_visitor(settings, plan.visitor)
+        _say("starting the exchange, some seconds")
         with running(options, settings, ["endpoints.metrics="]):
             _trade(options, settings, plan)
             _say("stopping the exchange")

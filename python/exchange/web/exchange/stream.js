@@ -194,12 +194,12 @@ export class Stream extends Watched {
     }
     this.resumed = told.resumed === true;
     this.tries = 0;
-    this.#become("live");
     if (this.resumed) this.token = told.resumeToken;
     else {
       this.settled.clear();
       for (const asked of this.asked.values()) this.#say("SUBSCRIBE", asked);
     }
+    this.#become("live"); // and who hears it may subscribe to more
     this.#ping();
   }
 

@@ -123,7 +123,7 @@ export class Chart {
     try {
       const candles = await this.app.market.candles(symbol, interval);
       if (key !== this.key) return;
-      if (candles.length && candles.length < YOUNG) this.app.market.lookClosely();
+      if (candles.length < YOUNG) this.app.market.lookClosely();
       const newest = candles[candles.length - 1]?.start ?? "";
       this.shown = [...candles, ...this.shown.filter((each) => each.start > newest)];
       this.note.textContent = this.shown.length ? "" : "No trades yet";
