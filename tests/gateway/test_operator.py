@@ -188,6 +188,7 @@ def test_audit_that_ends_without_a_result_says_so(tmp_path: Path) -> None:
     async def run() -> KeptAudit | None:
         job = job_of("raise SystemExit(7)")
         assert await job.start("otto")
+        last = None
         for _ in range(1_200):
             running, last = await job.look()
             if not running:

@@ -116,6 +116,7 @@ def test_key_stops_and_a_person_releases(door: Open) -> None:
         assert refused(ann, on=False) == (403, "SCOPE_MISSING")
         zoe.throw_kill_switch("account", account=11, on=False, why="asked for")
         made = ann.new_api_key("zoe", ["read", "trade"])
+        assert made.secret is not None
         url = f"http://127.0.0.1:{door.port}"
         with RestClient(url, hmac_key(made.key.key_id, made.secret), options=Options(timeout_s=120)) as bot:
             assert seen(ann, bot.stop_account()) == (True, f"key:{made.key.key_id}", "", True)
