@@ -164,7 +164,7 @@ def test_every_panel_shows_what_is_told(browser: Browser) -> None:
         expect(page.locator(".percentiles")).to_contain_text(re.compile(r"p50\s*106 µs[\s\S]*p99\s*1\.08 ms"))
         expect(page.locator("#alerts li")).to_have_text(
             [
-                re.compile(r"gateway\s+critical, since May 01 12:00:00\s*gateway is not there\."),
+                re.compile(r"gateway\s+critical, since 01 May 12:00:00\s*gateway is not there\."),
                 re.compile(r"history\s+warning\s*history is 1,234,567 records behind\."),
             ]
         )

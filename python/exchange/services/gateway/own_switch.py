@@ -95,7 +95,7 @@ async def _row(call: Call, wanted: int | None, min_sequence: int) -> tuple[q.Acc
     """
     request = q.AccountsRequest(account=call.account(wanted), limit=1)
     trader = await call.trader()
-    reply = await trader.client.ask(asking(request, q.AccountsReply, min_sequence or None))
+    reply = await trader.client.ask(asking(request, q.AccountsReply, min_sequence))
     return reply.accounts[0], reply.sequence
 
 

@@ -4,7 +4,7 @@
 import { ask } from "./gateway.js";
 import { Watched } from "./watched.js";
 
-/** @typedef {{ account: number, on: boolean, who: string | null, why: string | null, setAt: string | null, mayRelease: boolean, sequence: string }} AccountSwitch */
+/** @typedef {{ account: number, on: boolean, who: string | null, why: string | null, setAt: string | null, mayRelease: boolean | null, sequence: string }} AccountSwitch */
 
 const PATH = "/v1/kill-switch";
 const AGAIN_MS = 5_000;
@@ -59,7 +59,7 @@ export class Risk extends Watched {
     const { account } = this;
     const thrown = await ask("POST", PATH, { body: { account, on }, named: true });
     if (account !== this.account) return;
-    this.told = thrown;
+    this.told = { ...thrown, mayRelease: null }; // which takes to know who else has thrown it
     this.changed();
     await this.look(thrown.sequence);
   }

@@ -70,7 +70,7 @@ export class KillSwitch {
     if (this.root.hidden || !told) return;
     const by = told.who ? ` By ${told.who}${told.setAt ? ` at ${timeOf(told.setAt)}` : ""}${told.why ? `: ${told.why}` : ""}.` : "";
     render(
-      html`<p role="alert"><strong>Account ${account} is stopped.</strong> Its orders are refused and none rests.${by}${told.mayRelease ? nothing : " An administrator lets orders in again."}</p>
+      html`<p role="alert"><strong>Account ${account} is stopped.</strong> Its orders are refused and none rests.${by}${told.mayRelease ? nothing : html` ${told.who && told.mayRelease === false ? "An administrator lets orders in again." : "Where no button is offered here, an administrator lets orders in again."}`}</p>
         ${told.mayRelease ? html`<button type="button" class="plain small" ?disabled=${this.busy} @click=${() => this.#release()}>Let orders in again</button>` : nothing}`,
       this.root,
     );
