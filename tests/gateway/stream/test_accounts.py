@@ -163,6 +163,7 @@ def test_who_comes_back_is_told_what_was_missed_by_any_gateway(door: Floor) -> N
             assert other.updates() == []
 
 
+@pytest.mark.req("E089")
 def test_who_the_handshake_named_comes_back_by_a_logon_without_a_credential(door: Floor) -> None:
     """As a browser does, whose cookie no script reads: once, before any subscription; WELCOME answers."""
 
