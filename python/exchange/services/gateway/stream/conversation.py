@@ -208,7 +208,7 @@ class Conversation:
         Raises:
             Refusal: ALREADY_LOGGED_ON: they say who they are again, or are told of something already.
         """
-        if frame.resume is None or frame.token or frame.api_key or self._keys or self._entry is None:
+        if frame.resume is None or frame.token or frame.api_key or self._told.keys or self._entry is None:
             raise Refusal(GatewayFault.ALREADY_LOGGED_ON)
         await self._resume(frame, frame.resume, of, self._entry)
 
