@@ -53,6 +53,8 @@ ADMIN: Final = "zoe"
 # A switch thrown by chance has every order refused from then on; the others need administration.
 NOT_ASKED: Final = {
     "POST /v1/operator/kill-switch",
+    "POST /v1/kill-switch",
+    "POST /v1/operator/audit",
     "GET /v1/operator/limits",
     "GET /v1/operator/kill-switches",
 }

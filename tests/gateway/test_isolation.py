@@ -86,6 +86,7 @@ def request_of(route: Route, said: frozenset[str], names: Names) -> tuple[str, s
             "Batch": order,
             "ReplaceOrder": {"price": "1.01"},
             "TransferMoney": {"asset": "USD", "amount": "0.01", "toAccount": names.account},
+            "ThrowAccountSwitch": {"on": False},  # that one is stopped is in test_own_switch.py
         }
         fields = route.body.__struct_encode_fields__ if kind != "Batch" else ("account", "clientOrderId")
         body = bodies[kind] | {

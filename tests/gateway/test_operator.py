@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +21,17 @@ from exchange.client.rest.operator import Alert
 from exchange.observability.health import Status, health_of
 from exchange.observability.rates import LastSeconds
 from exchange.observability.stats import StatsSnapshot, stats_path
+from exchange.runtime.audit import Audit, Check
+from exchange.runtime.last_audit import KeptAudit, auditing
 from exchange.runtime.processes import ProcessRow
 from exchange.security.sealing import Sealer
-from exchange.services.gateway.alerts import LAG_MAX, alerts_of
+from exchange.services.gateway.alerts import LAG_MAX, UNSETTLED_NS_MAX, Seen, Since, alerts_of
+from exchange.services.gateway.audit_job import AuditCommand, AuditJob
 from exchange.services.identity.passwords import hashed
 from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import MIGRATIONS
 from exchange.services.identity.users import Users
+from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import open_store
 from tests.exchange.test_cli_exchange import until
 from tests.gateway.running import LARGE, running
@@ -39,16 +48,23 @@ class _Zeros(dict[str, int]):
         return 0
 
 
-def told(rows: list[ProcessRow], letters: int = 0, **values: int) -> list[tuple[str, str, str]]:
-    """Alerts as tuples: severity, about, in words."""
+def seen(rows: list[ProcessRow], **values: int) -> Seen:
+    """Of a core with these values in its statistics."""
     stats = replace(WELL, values=_Zeros({**WELL.values, **values}))
-    found = alerts_of(rows, health_of(stats, 0), stats, letters)
-    return [(each.severity, each.about, each.says) for each in found]
+    return Seen(rows, health_of(stats, 0), stats)
+
+
+def told(what: Seen) -> list[tuple[str, str, str]]:
+    """Alerts as tuples: severity, about, in words."""
+    return [(each.severity, each.about, each.says) for each in alerts_of(what)]
 
 
 def test_exchange_that_is_well_has_no_alerts() -> None:
     """Nor one whose followers are a little behind."""
-    assert told([CORE, replace(CORE, name="history", lag=LAG_MAX)]) == []
+    behind = seen([CORE, replace(CORE, name="history", lag=LAG_MAX)])
+    now = UNSETTLED_NS_MAX + 1
+    good = KeptAudit(1, 0.1, "otto", "", {"good": True, "checks": []})
+    assert told(replace(behind, audit=good, unsettled_since=1, now_ns=now)) == []
 
 
 def test_alerts_say_what_is_not_well_the_worst_first() -> None:
@@ -61,15 +77,32 @@ def test_alerts_say_what_is_not_well_the_worst_first() -> None:
         ),
         replace(CORE, name="gateway", pid=None, state="gone"),
     ]
-    assert told(rows, 2, disk_nearly_full=1, followers=1, journal_sequence_written=9) == [
+    checks = [{"name": "money", "good": False}, {"name": "trades", "good": True}]
+    wrong = {"good": False, "checks": checks}
+    found = replace(
+        seen(rows, disk_nearly_full=1, followers=1, journal_sequence_written=9),
+        letters=[5, 3],
+        audit=KeptAudit(7, 0.1, "otto", "", wrong),
+        unsettled_since=1,
+        now_ns=2 + UNSETTLED_NS_MAX,
+    )
+    assert told(found) == [
         ("critical", "core", "The disk is nearly full: new orders are refused, cancels pass."),
         ("critical", "gateway", "gateway is not there."),
+        ("critical", "audit", "The last one found what is wrong: money."),
         ("warning", "standby", "Not in sync: 9 commands behind."),
         ("warning", "history", "history is 10,001 records behind."),
         ("warning", "admin", "admin lacks something that it needs: store (unhealthy)."),
+        ("warning", "settlement", "The oldest trade that is not settled has waited for 60 s."),
         ("warning", "dead letters", "2 events wait for a decision."),
     ]
-    assert alerts_of([], health_of(None, 0), None, 0) == [
+    since = {each.about: each.since[-11:] for each in alerts_of(found) if each.since}
+    assert since == {"audit": ".000000007Z", "settlement": ".000000001Z", "dead letters": ".000000003Z"}
+    none = KeptAudit(7, 0.1, "otto", "it is damaged", {})
+    assert told(replace(seen([CORE]), audit=none)) == [
+        ("critical", "audit", "The last one had no result: it is damaged.")
+    ]
+    assert alerts_of(Seen([], health_of(None, 0), None)) == [
         Alert(severity="critical", about="core", says="No core runs here.")
     ]
 
@@ -77,14 +110,99 @@ def test_alerts_say_what_is_not_well_the_worst_first() -> None:
 def test_core_that_hangs_or_recovers_is_said_once() -> None:
     """Its process says the same, in other words."""
     hung = replace(CORE, state="unhealthy")
-    assert told([hung], heartbeat_ns=-5_000_000_000) == [
+    assert told(seen([hung], heartbeat_ns=-5_000_000_000)) == [
         ("critical", "core", "Its loop has not turned for 5 s.")
     ]
-    assert told([CORE], ready=0) == [("critical", "core", "It recovers, and takes no orders yet.")]
-    assert told([CORE], risk_stage=2, solo=1) == [
+    assert told(seen([CORE], ready=0)) == [("critical", "core", "It recovers, and takes no orders yet.")]
+    assert told(seen([CORE], risk_stage=2, solo=1)) == [
         ("warning", "core", "Answers do not wait for a standby, by an operator's will."),
         ("warning", "risk", "The core waits for this stage, or does without."),
     ]
+
+
+def test_alert_is_since_it_was_first_seen_until_it_is_over() -> None:
+    """A lag that grows is one alert; what came back is another one; what is written down somewhere counts."""
+    since = Since()
+
+    def at(second: int, *lags: int) -> list[str]:
+        rows = [replace(CORE, name=f"follower-{place}", lag=lag) for place, lag in enumerate(lags)]
+        what = replace(seen(rows), letters=[4_000_000_000])
+        return [each.since[17:20] for each in since.told(alerts_of(what), second * 10**9)]
+
+    large = LAG_MAX + 1
+    assert at(5, large) == ["05.", "04."]
+    assert at(6, large + 500, large) == ["05.", "06.", "04."]
+    assert at(7) == ["04."]
+    assert at(8, large) == ["08.", "04."]
+
+
+def test_audit_is_made_once_at_a_time_and_its_result_is_kept(door: Open) -> None:
+    """An operator has it made; meanwhile another is refused, also to the command line, which shows it."""
+    command = [sys.executable, "-m", "exchange.cli", "audit", "--data", str(door.data)]
+
+    def line(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+
+    with signed_in(door, "otto") as otto:
+        state = otto.operator_audit()
+        assert (state.running, state.last) == (False, None)
+        assert "no audit of" in line("--last").stderr
+        with auditing(door.data):
+            assert otto.operator_audit().running
+            assert otto.start_audit().started is False
+            refused = line()
+            assert (refused.returncode, "runs already" in refused.stderr) == (1, True)
+        assert otto.operator_audit().last is None
+        assert otto.start_audit().started is True
+        assert otto.start_audit().started is False
+        last = until(lambda: otto.operator_audit().last, "no audit ended")
+        until(lambda: not otto.operator_audit().running, "it does not end")
+        assert (last.who, last.good, last.error) == ("otto", True, "")
+        assert {"replay", "money", "orders", "trades", "history", "marketdata"} <= {
+            each.name for each in last.checks
+        }
+        assert all(each.good and each.says and not each.wrong for each in last.checks)
+        assert otto.operator_alerts().alerts == []
+        shown = line("--last", "--json")
+        assert shown.returncode == 0
+        assert json.loads(shown.stdout)["state_hash"] == last.state_hash
+        assert line("--last").stdout.splitlines()[-1].startswith("audit: all is right")
+
+        bad = Check("money")
+        bad.find("asset 2: accounts hold 5, 6 was paid in")
+        found = Audit((bad,), 1, 0, 0, 0.1)
+        KeptAudit(time.time_ns(), 0.5, "root", "", found.body()).keep(DataDirectory(door.data))
+        (alert,) = otto.operator_alerts().alerts
+        assert (alert.severity, alert.about) == ("critical", "audit")
+        assert line("--last").returncode == 1
+        assert otto.start_audit().started is True
+        until(lambda: otto.operator_alerts().alerts == [], "the alert stays")
+
+
+def test_audit_that_ends_without_a_result_says_so(tmp_path: Path) -> None:
+    """One that fails before it can say anything; the gateway that had it made keeps why."""
+
+    def job_of(program: str) -> AuditJob:
+        return AuditJob(DataDirectory(tmp_path), AuditCommand([sys.executable, "-c", program], {}))
+
+    async def run() -> KeptAudit | None:
+        job = job_of("raise SystemExit(7)")
+        assert await job.start("otto")
+        last = None
+        for _ in range(1_200):
+            running, last = await job.look()
+            if not running:
+                break
+            await asyncio.sleep(0.05)
+        other = job_of("import time; time.sleep(600)")
+        assert await other.start("zoe")
+        await other.close()
+        assert (await other.look())[0] is False
+        return last
+
+    last = asyncio.run(run())
+    assert last is not None
+    assert (last.who, last.good, last.error) == ("otto", False, "it ended with code 7")
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +307,7 @@ def test_nobody_else_sees_the_venue(door: Open, user: str) -> None:
         for ask in (
             client.operator_services, client.operator_followers, client.operator_metrics,
             client.operator_alerts, client.operator_dead_letters, client.operator_limits,
-            client.operator_kill_switches,
+            client.operator_kill_switches, client.operator_audit, client.start_audit,
         ):  # fmt: skip
             with pytest.raises(RestError) as raised:
                 ask()

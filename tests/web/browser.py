@@ -76,7 +76,7 @@ def opened(
         yield page
     finally:
         context.close()
-    assert said == []
+    assert said == [], said
 
 
 def violations(page: Page) -> list[dict[str, Any]]:

@@ -171,11 +171,22 @@ class Scripted:
             return 200, {"symbol": "BTC-USD", "interval": query["interval"][0], "candles": _candles()}
         if (method, path) == ("POST", "/v1/orders"):
             return 201, self._entered(body)
+        if path == "/v1/executions":
+            return 200, self._page(int(query.get("limit", ["100"])[0]), int(query.get("cursor", ["0"])[0]))
         fixed: dict[str, dict[str, Any]] = {
+            "/v1/balances": {"account": 11, "balances": [], "sequence": "77"},
             "/v1/tickers": {"tickers": []},
             "/v1/orders": {"orders": [], "nextCursor": None, "cancelled": len(self.orders)},
-            "/v1/executions": {"executions": self.executions, "nextCursor": None},
             "/v1/api-keys": {"keys": []},
+            "/v1/kill-switch": {
+                "account": 11,
+                "on": False,
+                "who": None,
+                "why": None,
+                "setAt": None,
+                "mayRelease": False,
+                "sequence": "1",
+            },
         }
         fixed.update(self.told)
         if path in fixed:
@@ -188,6 +199,12 @@ class Scripted:
     def _session(self) -> dict[str, Any]:
         return _SESSION | {"user": _SESSION["user"] | {"scopes": self.scopes}}
 
+    def _page(self, limit: int, begin: int) -> dict[str, Any]:
+        """Executions from one on; the cursor is a place."""
+        end = begin + limit
+        more = str(end) if end < len(self.executions) else None
+        return {"executions": self.executions[begin:end], "nextCursor": more}
+
     def _entered(self, body: dict[str, Any]) -> dict[str, Any]:
         order = order_of(body, str(100 + len(self.orders)))
         self.orders.append(order)
@@ -199,7 +216,11 @@ class Scripted:
         socket.on_message(lambda text: self._heard(socket, str(text)))
         private = urlsplit(socket.url).path == "/v1/stream"
         accounts = {"accounts": [11], "scopes": ["read", "trade"]} if private else {}
-        socket.send(json.dumps({"type": "WELCOME", "connectionId": "c", "heartbeatMs": 5000} | accounts))
+        socket.send(
+            json.dumps(
+                {"type": "WELCOME", "connectionId": "c", "heartbeatMs": 5000, "serverTime": _NOW} | accounts
+            )
+        )
 
     def _heard(self, socket: WebSocketRoute, text: str) -> None:
         frame = json.loads(text)

@@ -25,6 +25,16 @@ from tests.web.scripted import ORIGIN, Scripted, problem
 PASSWORD = "correct horse battery"  # noqa: S105 (of a user of these tests)
 ALL = ["read", "operate", "admin"]
 _AT = "2026-05-01T12:00:00.000000000Z"
+AUDIT = {
+    "beganAt": _AT, "seconds": 4.21, "who": "otto", "good": False, "error": "", "commands": 48_120_012,
+    "trades": 9_321_004, "stateHash": "308a79289fa2eb69",
+    "checks": [
+        {"name": "replay", "good": True, "says": "48,120,012 commands, hash 308a79289fa2eb69",
+         "wrong": [], "count": 0},
+        {"name": "money", "good": False, "says": "balances = deposits - withdrawals in 3 assets",
+         "wrong": ["asset 2: accounts hold 99,999,999, 100,000,000 was paid in"], "count": 3},
+    ],
+}  # fmt: skip
 
 
 def process(name: str, state: str = "healthy", **more: Any) -> dict[str, Any]:
@@ -79,10 +89,11 @@ def scripted(**more: Any) -> Scripted:
         },
         "/v1/operator/alerts": {
             "alerts": [
-                {"severity": "critical", "about": "gateway", "says": "gateway is not there."},
+                {"severity": "critical", "about": "gateway", "says": "gateway is not there.", "since": _AT},
                 {"severity": "warning", "about": "history", "says": "history is 1,234,567 records behind."},
             ]
         },
+        "/v1/operator/audit": {"running": False, "last": AUDIT},
         "/v1/operator/dead-letters": {"letters": [letter]},
         "/v1/operator/limits": {"rows": [limit | {"values": {"max_open_orders": 1_000}}]},
         "/v1/operator/kill-switches": {"rows": [switch | {"setAt": _AT}]},
@@ -153,7 +164,7 @@ def test_every_panel_shows_what_is_told(browser: Browser) -> None:
         expect(page.locator(".percentiles")).to_contain_text(re.compile(r"p50\s*106 µs[\s\S]*p99\s*1\.08 ms"))
         expect(page.locator("#alerts li")).to_have_text(
             [
-                re.compile(r"gateway\s+critical\s*gateway is not there\."),
+                re.compile(r"gateway\s+critical, since 01 May 12:00:00\s*gateway is not there\."),
                 re.compile(r"history\s+warning\s*history is 1,234,567 records behind\."),
             ]
         )
@@ -161,6 +172,14 @@ def test_every_panel_shows_what_is_told(browser: Browser) -> None:
         assert cells(page, "switches")[0][:2] == ["account/11", "zoe: a loop"]
         assert cells(page, "letters")[0][:4] == [
             "settlement-17", "TradesExecuted", "Instrument 7", "dead, exhausted",
+        ]  # fmt: skip
+        expect(page.locator("#audit .strip")).to_contain_text("Something is wrong")
+        expect(page.locator("#audit .strip")).to_contain_text(
+            "by otto; took 4.2 s, 48,120,012 commands, 9,321,004 trades"
+        )
+        assert cells(page, "audit")[0][0] == "replay"
+        assert cells(page, "audit")[1] == [
+            "money", "asset 2: accounts hold 99,999,999, 100,000,000 was paid in and 2 more",
         ]  # fmt: skip
         page.get_by_role("combobox", name="Stage").select_option("verdicts")
         expect(page.locator("#latency .note")).to_have_text("None in the last seconds")
@@ -302,6 +321,11 @@ def test_operator_of_a_real_exchange_sees_it_and_stops_a_market(browser: Browser
         expect(page.locator("#markets tbody th").filter(has_text="BTC-USD")).to_be_visible()
         expect(page.locator("#switches")).to_contain_text("None is thrown.")
         expect(page.locator("#letters")).to_be_hidden()
+        expect(page.locator("#audit")).to_contain_text("None was made yet.")
+        page.get_by_role("button", name="Audit now").click()
+        expect(page.locator("#audit")).to_contain_text("All is right", timeout=240_000)
+        expect(page.get_by_role("button", name="Audit now")).to_be_enabled()
+        assert {"replay", "money", "history"} <= {row[0] for row in cells(page, "audit")}
 
         def latency_is_shown() -> bool:
             door.ann.ask("POST", "/v1/orders", order | {"timeInForce": "ioc"})

@@ -168,6 +168,53 @@ def test_connection_that_is_lost_comes_back(browser: Browser) -> None:
         until(page, lambda: page.locator(".state.live").count() == 1)
 
 
+def test_all_that_was_missed_is_told_once_however_much_it_is(browser: Browser) -> None:
+    """From the history, page by page; what was told before, or comes again, is not told anew."""
+
+    def fill(number: int) -> dict[str, Any]:
+        return {
+            "execId": str(number), "tradeId": str(number), "orderId": str(90 + number % 40), "side": "buy",
+            "symbol": "BTC-USD", "lastQty": "0.0001", "lastPrice": "63999.95", "leavesQty": "0.0000",
+            "fee": "0.00000001", "feeAsset": "BTC", "liquidity": "maker",
+            "timestamp": "2026-05-01T12:00:00.000000000Z",
+        }  # fmt: skip
+
+    script = Scripted()
+    script.fill(30)
+    with opened(browser) as page:
+        show(page, script)
+        until(page, lambda: page.locator(".state.live").count() == 1)
+        script.tell("executions", [fill(number) for number in range(5)])
+        expect(page.locator(".toast.fill")).to_contain_text("5 fills of 5 orders")
+        script.executions = [fill(number) for number in range(1_105)]
+        asked = len(script.asked)
+        script.socket.close(code=1001)
+        expect(page.locator(".toast.fill").last).to_contain_text("1100 fills of 40 orders")
+        script.tell("executions", [fill(1_100), fill(1_105)])
+        expect(page.locator(".toast.fill").last).to_contain_text("Bought 0.0001 BTC-USD")
+        pages = [path for _, path, _ in script.asked[asked:] if path.startswith("/v1/executions")]
+        assert [re.findall("cursor=([0-9]+)", path) for path in pages] == [[], ["500"], ["1000"]]
+        assert all("minSequence=77" in path and "oldestFirst=true" in path for path in pages)
+        page.get_by_role("tab", name="Trades").click()
+        newest = page.locator("#blotter tbody tr td:nth-child(8)")
+        expect(newest.first).to_have_text("1105")
+        assert newest.all_inner_texts()[:500] == [str(1_105 - place) for place in range(500)]
+
+
+def test_fills_that_cannot_be_asked_for_are_said_to_be_missing(browser: Browser) -> None:
+    """An exchange that keeps no history: it is told, and nothing is made up."""
+    script = Scripted()
+    script.fill(30)
+    away = problem(9301, "NOT_ENABLED", "this exchange keeps no history: history.enabled")
+    script.refuse["GET /v1/executions"] = (501, away)
+    with opened(browser, refusals=True) as page:
+        show(page, script)
+        until(page, lambda: page.locator(".state.live").count() == 1)
+        script.socket.close(code=1001)
+        expect(page.locator(".toast.bad")).to_contain_text("Fills may be missing here")
+        expect(page.locator(".toast.fill")).to_have_count(0)
+
+
 def test_order_is_entered_by_keys_and_its_cost_is_shown_before(browser: Browser) -> None:
     """Price from the ladder, quantity, cost, fee, balance after; then the order, in row and ladder."""
     script = Scripted()

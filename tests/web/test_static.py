@@ -39,7 +39,9 @@ def test_vendored_files_are_those_of_their_versions() -> None:
 def test_page_and_libraries_are_small() -> None:
     """Below 300 kB as they are sent."""
     sent = [served(route.path, accept_encoding="gzip, br") for route in screens()]
-    assert sum(len(each.body) for each in sent) < BYTES_MAX
+    size = sum(len(each.body) for each in sent)
+    print(f"{size:,} bytes")
+    assert size < BYTES_MAX
     assert len(assets()) > 20
 
 

@@ -55,8 +55,8 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     data = tmp_path_factory.mktemp("trading") / "data"
     words = settings(
         "gateway.enabled=true", f"gateway.port={port}", "gateway.answer_timeout_ms=60000",
-        "gateway.operator_tenant=1",
-        "gateway.demo_user=ann", "history.enabled=true", "market_data.enabled=true", "endpoints.metrics=",
+        "gateway.operator_tenant=1", "gateway.demo_user=ann", "admin.enabled=true", "history.enabled=true",
+        "market_data.enabled=true", "endpoints.metrics=",
     )  # fmt: skip
     command = [sys.executable, "-m", "exchange.cli"]
     with data.with_suffix(".log").open("wb") as log:
@@ -303,23 +303,112 @@ def test_refusal_of_the_exchange_is_told_in_words(browser: Browser, market: Mark
         market.other.mass_cancel(account=12)
 
 
-def test_connection_is_lost_and_comes_back_with_what_was_missed(browser: Browser, market: Market) -> None:
-    """The wire is cut; meanwhile an order is filled, and the book becomes another one."""
+@pytest.mark.parametrize("resumes", [True, False], ids=["resumed", "from the history"])
+def test_connection_is_lost_and_comes_back_with_what_was_missed(
+    browser: Browser, market: Market, resumes: bool
+) -> None:
+    """The wire is cut after a fill; meanwhile others come, and the book becomes another one.
+
+    Each fill is told once: from where the connection was, or where that cannot be, from the history.
+    """
     with opened(browser, refusals=True) as page:
+        said: list[str] = []
+        page.on("websocket", lambda socket: socket.on("framesent", lambda frame: said.append(str(frame))))
         sign_in(page, market)
-        enter(page, "buy", "limit", price="58000", qty="0.4", time="gtc")
-        expect(page.locator("#blotter tbody tr")).to_have_count(1)
+        enter(page, "buy", "limit", price="58000", qty="0.3", time="gtc")
+        enter(page, "buy", "limit", price="57500", qty="0.3", time="gtc")
+        expect(page.locator("#blotter tbody tr")).to_have_count(2)
+        market.place("sell", "0.1", "58000.00", time_in_force="ioc")
+        expect(page.locator(".toast.fill")).to_have_count(1)
+        page.get_by_role("tab", name="Trades").click()
+        expect(page.locator("#blotter tbody tr").first).to_contain_text("58,000.00")
+        before = page.locator("#blotter tbody tr").count()
+        note(page)
         market.wire.cut()
         expect(page.locator(".state")).to_contain_text("Connection lost")
-        market.place("sell", "0.4", "58000.00", time_in_force="ioc")
+        if not resumes:  # what is subscribed is other than what the token says
+            page.keyboard.press("3")
+        market.place("sell", "0.2", "58000.00", time_in_force="ioc")
+        market.place("sell", "0.2", "57500.00", time_in_force="ioc")
         market.place("buy", "0.3", "57000.00")
         market.wire.mend()
         expect(page.locator(".state.live")).to_be_visible()
-        expect(page.locator("#blotter tbody tr")).to_have_count(0)
+        expect(page.locator("#blotter tbody tr")).to_have_count(before + 2)
+        market.place("sell", "0.1", "57500.00", time_in_force="ioc")
+        expect(page.locator("#blotter tbody tr")).to_have_count(before + 3)
+        trades = page.locator("#blotter tbody tr td:nth-child(8)").all_inner_texts()
+        assert trades == sorted(set(trades), key=int, reverse=True)
+        until(lambda: noted(page) >= Decimal("0.5"), "a fill was not told")
+        page.wait_for_timeout(1_000)
+        assert noted(page) == Decimal("0.5")
+        page.get_by_role("tab", name="Open orders").click()
+        expect(page.locator("#blotter")).to_contain_text("No open orders")
         expect(page.locator("#book .bid .price")).to_have_text(["57,000.00"])
-        expect(page.locator(".toast.fill")).to_contain_text("Bought 0.4000 BTC-USD")
         expect(page.locator("#connection")).to_contain_text(re.compile(r"Reconnects\s*[1-9]"))
+        assert any('"op":"LOGON"' in each for each in said) is resumes
         market.other.mass_cancel(account=12)
+
+
+def note(page: Page) -> None:
+    """Every fill that is told from now on is kept, however soon its note goes."""
+    page.evaluate(
+        """() => {
+          window.notes = [];
+          new MutationObserver((seen) => {
+            for (const { addedNodes } of seen) for (const each of addedNodes) {
+              if (each.matches?.(".fill")) window.notes.push(each.querySelector("strong").textContent);
+            }
+          }).observe(document.getElementById("toasts"), { childList: true });
+        }"""
+    )
+
+
+def noted(page: Page) -> Decimal:
+    """How much was told to be bought; fills of one order that come together are one note."""
+    return sum((Decimal(each.split()[1]) for each in page.evaluate("window.notes")), Decimal(0))
+
+
+def test_kill_switch_stops_the_account_until_it_is_taken_back(browser: Browser, market: Market) -> None:
+    """Asked first; what rests is cancelled, new orders are refused, and it says so until it is taken back."""
+    with opened(browser, refusals=True) as page:
+        sign_in(page, market)
+        for price in ("58000", "57000"):
+            enter(page, "buy", "limit", price=price, qty="0.1", time="gtc")
+        expect(page.locator("#blotter tbody tr")).to_have_count(2)
+        page.locator("body").press("k")
+        page.get_by_role("dialog").get_by_role("button", name="Keep").click()
+        expect(page.locator("#blotter tbody tr")).to_have_count(2)
+        page.get_by_role("button", name="Kill switch").click()
+        expect(page.get_by_role("dialog")).to_contain_text("its 2 open orders are cancelled")
+        page.get_by_role("dialog").get_by_role("button", name="Stop and cancel all").click()
+        stopped = page.locator("#stopped")
+        expect(stopped).to_contain_text("Account 11 is stopped.")
+        expect(stopped).to_contain_text(re.compile(r"By ann at \d\d:\d\d:\d\d\."))
+        expect(page.locator("#blotter")).to_contain_text("No open orders")
+        expect(page.locator("#entry .send")).to_have_text("Account is stopped")
+        expect(page.locator("#entry .send")).to_be_disabled()
+        expect(page.get_by_role("button", name="Kill switch")).to_be_disabled()
+        assert (violations(page), clipped(page)) == ([], [])
+        page.reload()
+        expect(stopped).to_contain_text("Account 11 is stopped.")
+        stopped.get_by_role("button", name="Let orders in again").click()
+        page.get_by_role("dialog").get_by_role("button", name="Let in again").click()
+        expect(stopped).to_be_hidden()
+        told = enter(page, "buy", "limit", price="57000", qty="0.1", time="gtc")
+        expect(told).to_contain_text("Order open")
+        # By whoever runs the venue: the page hears of it by the order that is cancelled, and lets nothing in.
+        with Client.connect(
+            f"ipc://{market.data}/run/orders.sock", tenant=0, name="op", user="zoe", timeout_ms=WAIT_MS,
+            connect_ms=WAIT_MS,
+        ) as operator:  # fmt: skip
+            operator.admin.kill("account", account=11)
+            expect(stopped).to_contain_text("An administrator lets orders in again.")
+            expect(stopped.get_by_role("button")).to_have_count(0)
+            operator.admin.kill("account", account=11, on=False)
+            expect(stopped).to_be_hidden()
+        told = enter(page, "buy", "limit", price="57000", qty="0.1", time="gtc")
+        expect(told).to_contain_text("Order open")
+        cancel_all(page)
 
 
 def test_key_is_made_shown_once_and_revoked(browser: Browser, market: Market) -> None:

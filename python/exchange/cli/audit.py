@@ -6,8 +6,11 @@ import argparse
 import asyncio
 import json
 import os
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Final
 
@@ -18,11 +21,14 @@ from exchange.cli.common import add_settings, settings_of
 from exchange.cli.connecting import OPERATOR
 from exchange.client import AsyncClient
 from exchange.config import Settings
+from exchange.errors import ExchangeError, StorageError
 from exchange.runtime.audit import Audit, Auditor, ChangesAudit, PublishedAudit, audit
 from exchange.runtime.changes import CHANGES
+from exchange.runtime.last_audit import KeptAudit, auditing
 from exchange.runtime.publisher import EXECUTIONS, TRADES, open_log
 from exchange.runtime.supervisor import read_announcement
 from exchange.storage.directory import DataDirectory
+from exchange.topology.handover import SETTINGS_VARIABLE, settings_of_json
 
 _PATIENCE_MS: Final = 30_000
 DESCRIPTION = """Replay the journal of a data directory, whether its exchange runs or not, and hold everything
@@ -30,7 +36,8 @@ against it: every hash that was recorded live, all invariants, the money (balanc
 the orders (what came in = what was traded, taken off and rests; each report follows from the one before),
 the trades, the event log (what the journal makes, each event once), and the rows of the history and of market
 data (candles = fold of trades) where they are switched on; and the books that market data shows, where the
-exchange runs. A line a check, and what is wrong below it; exit code 1 where something is.
+exchange runs. A line a check, and what is wrong below it; exit code 1 where something is. What it found is
+kept in DATA/last-audit.json; --last shows that again, with when it was, and audits nothing. One at a time.
 
 With one of these the audit log instead: every administrative and security action, each record chained to the
 one before by SHA-256, the end signed each minute; each process that writes has a chain in DATA/audit.
@@ -49,18 +56,78 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     audit_log.add_arguments(parser)
     add_settings(parser)
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+    parser.add_argument("--last", action="store_true", help="show what the last audit found")
+    parser.add_argument("--as-started", action="store_true", help=argparse.SUPPRESS)  # by a process of it
+    parser.add_argument("--by", default="", help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> int:
     """Audits; returns 0 where all is right, 1 where something is wrong."""
     if audit_log.is_meant(options):
         return audit_log.run(options)
-    found = audit_of(settings_of(options))
+    given = os.environ.get(SETTINGS_VARIABLE) if options.as_started else None
+    settings = settings_of_json(given) if given else settings_of(options)
+    if options.last:
+        return _last(options, settings)
+    found = kept_audit(settings, who=options.by or local_user())
     if options.json:
         print(json.dumps(found.body(), indent=2))
     else:
         print(*found.lines(), sep="\n")
     return int(not found.good)
+
+
+def kept_audit(
+    settings: Settings, *, who: str, paid_in: Mapping[int, int] | None = None, stopped: bool = False
+) -> Audit:
+    """An audit as of `audit_of`, the only one at its time, whose result is kept in the data directory.
+
+    Where that cannot be written, as for who may only read, it is said, and the result is none the worse.
+
+    Raises:
+        StorageError: Another one runs, and as `audit_of`.
+        JournalCorrupt: As `audit_of`.
+    """
+    directory = DataDirectory(settings.data_directory)
+    began, clock = time.time_ns(), time.monotonic()
+
+    def keep(error: str, body: Mapping[str, Any]) -> None:
+        try:
+            KeptAudit(began, round(time.monotonic() - clock, 3), who, error, body).keep(directory)
+        except StorageError as problem:
+            print(f"exchange: this result is not kept: {problem}", file=sys.stderr)
+
+    with auditing(settings.data_directory):
+        try:
+            found = audit_of(settings, paid_in=paid_in, stopped=stopped)
+        except ExchangeError as error:
+            keep(str(error), {})
+            raise
+        keep("", found.body())
+    return found
+
+
+def _last(options: argparse.Namespace, settings: Settings) -> int:
+    """Shows what was kept.
+
+    Raises:
+        StorageError: Nothing was.
+    """
+    kept = KeptAudit.read(DataDirectory(settings.data_directory))
+    if kept is None:
+        raise StorageError(f"no audit of {settings.data_directory} was kept yet")
+    began = datetime.fromtimestamp(kept.began_ns / 1e9, UTC).isoformat(timespec="seconds")
+    if options.json:
+        said = {"began": began, "seconds": kept.seconds, "who": kept.who, "error": kept.error, **kept.body}
+        print(json.dumps(said, indent=2))
+        return int(not kept.good)
+    minutes = max(0, time.time_ns() - kept.began_ns) // 60_000_000_000
+    print(f"audit of {began}, {minutes:,} minutes ago, by {kept.who}; it took {kept.seconds:,.1f} s")
+    if kept.error:
+        print(f"audit: no result: {kept.error}")
+    else:
+        print(*Audit.of_body(kept.body).lines(), sep="\n")
+    return int(not kept.good)
 
 
 @contextmanager

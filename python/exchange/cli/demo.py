@@ -13,7 +13,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
-from exchange.cli.audit import audit_of
+from exchange.cli.audit import kept_audit
+from exchange.cli.auditing import local_user
 from exchange.cli.common import add_settings, settings_of
 from exchange.cli.launch import data_directory, running
 from exchange.cli.users import users_of
@@ -40,6 +41,7 @@ _RATE: Final = 20_000
 _RATE_WITH_SCREEN: Final = 1_000
 _SCREEN: Final = (
     "gateway.enabled=true",
+    "admin.enabled=true",
     "history.enabled=true",
     "market_data.enabled=true",
     f"gateway.demo_user={VISITOR}",
@@ -84,12 +86,13 @@ def run(options: argparse.Namespace) -> int:
         plan = Plan.of(load(), options.accounts, visitor=screen)
         if plan.visitor is not None:
             _make_visitor(settings, plan.visitor)
+        _say("starting the exchange, some seconds")
         with running(options, settings, ["endpoints.metrics="]):
             _trade(options, settings, plan)
             _say("stopping the exchange")
         _say("auditing: replaying the whole journal")
         expected = {plan.assets[symbol]: amount for symbol, amount in plan.total.items()}
-        found = audit_of(settings, paid_in=expected, stopped=True)
+        found = kept_audit(settings, who=local_user(), paid_in=expected, stopped=True)
         _say(f"replayed {found.commands:,} commands in {found.seconds:.2f} s")
         print(*found.lines(), sep="\n", flush=True)
     return int(not found.good)

@@ -78,7 +78,7 @@ def running(
             process.kill()
             code = process.wait()
     if code != 0:
-        raise ExchangeError(f"the exchange ended with exit code {code}: {_last_line(data)}")
+        raise ExchangeError(f"the exchange ended with exit code {code}: {_reason(data)}")
 
 
 def _await_start(process: subprocess.Popen[bytes], data: Path) -> None:
@@ -86,10 +86,18 @@ def _await_start(process: subprocess.Popen[bytes], data: Path) -> None:
     deadline = time.monotonic() + _START_S
     while not announcement.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise ServiceUnavailableError(f"the exchange did not start: {_last_line(data)}")
+            raise ServiceUnavailableError(f"the exchange did not start: {_reason(data)}")
         time.sleep(0.02)
 
 
-def _last_line(data: Path) -> str:
-    lines = (data / "exchange.log").read_text(encoding="utf-8", errors="replace").splitlines()
-    return lines[-1] if lines else "its log is empty"
+def _reason(data: Path) -> str:
+    return reason_in((data / "exchange.log").read_text(encoding="utf-8", errors="replace"))
+
+
+def reason_in(log: str) -> str:
+    """Why an exchange ended, by its log: what a process says that it lacked, or else the last line."""
+    lines = log.splitlines()
+    refused = next((line for line in lines if 'event="refused to start"' in line), None)
+    if refused is None:
+        return lines[-1] if lines else "its log is empty"
+    return refused.partition('reason="')[2].rpartition('"')[0] or refused

@@ -5,6 +5,7 @@ snapshots/           NNN.snapshot, NNN.history of the replica; live.digest: the 
 log/                 the event log: a directory a topic
 followers.json       who follows the journal from elsewhere, and how far each has it
 leads, in-sync       of a standby: that it leads now; that it has all that was acknowledged
+last-audit.json      what the last `exchange audit` found
 audit/               the audit log: a directory a chain; private (0700)
 keys/                the store of keys, unless `security.keys_directory` says where; private (0700)
 stores/              SERVICE.sqlite: what a service remembers in SQL
@@ -68,6 +69,11 @@ class DataDirectory:
     def stores(self) -> Path:
         """SQLite files of services."""
         return self.root / "stores"
+
+    @property
+    def last_audit(self) -> Path:
+        """What the last audit found, as JSON."""
+        return self.root / "last-audit.json"
 
     @property
     def audit(self) -> Path:

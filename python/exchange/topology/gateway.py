@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -31,8 +32,10 @@ from exchange.security.roles import LOCAL_ROLE
 from exchange.security.sealing import Sealer
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import Store, open_store
+from exchange.topology.handover import SETTINGS_VARIABLE, settings_as_json
 
 try:
+    from exchange.services.gateway.audit_job import AuditCommand
     from exchange.services.gateway.identity_link import IdentityWay
     from exchange.services.gateway.serving import GatewayHost, GatewayPlan
     from exchange.services.identity.service import SPEC as IDENTITY
@@ -89,7 +92,12 @@ def plan_of(settings: Settings, number: int = 0) -> Iterator[GatewayPlan]:
         if alone:
             way = partial(_within, settings, policies, lambda more: vitals.tells(families=more))
         sealer = Sealer(key_store(settings).directory)
-        yield GatewayPlan(settings, _place(settings), way, sealer, vitals, port)
+        # Every user of the machine can read a command line: a setting may hold a password.
+        audit = AuditCommand(
+            [sys.executable, "-m", "exchange.cli", "audit", "--as-started"],
+            {SETTINGS_VARIABLE: settings_as_json(settings)},
+        )
+        yield GatewayPlan(settings, _place(settings), way, sealer, vitals, port, audit)
 
 
 @asynccontextmanager

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.exchange.test_cli_exchange import until
+from tests.gateway.signed import signature
 from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
-from tests.gateway.stream.socket import Stream, of_channel
+from tests.gateway.stream.socket import Stream, logon_of, of_channel
 from tests.gateway.test_process import SELL
 
 DEAR = SELL | {"side": "buy", "price": "9000.00", "qty": "900"}
@@ -160,6 +161,36 @@ def test_who_comes_back_is_told_what_was_missed_by_any_gateway(door: Floor) -> N
             assert (failed["error"]["code"], welcome["resumed"]) == (9403, False)
             other.listen(0.5)
             assert other.updates() == []
+
+
+@pytest.mark.req("E089")
+def test_who_the_handshake_named_comes_back_by_a_logon_without_a_credential(door: Floor) -> None:
+    """As a browser does, whose cookie no script reads: once, before any subscription; WELCOME answers."""
+
+    def handshake() -> dict[str, str]:
+        key = door.ann.key
+        return signature(key["algorithm"], key["key_id"], key["secret"], "GET", "/v1/stream", b"")
+
+    with Stream(door.port, additional_headers=handshake()) as stream:
+        token = stream.ask("SUBSCRIBE", channels=["executions", "orders"])["resumeToken"]
+        stream.update(of_channel("executions"))
+        sold = door.ann.ask("POST", "/v1/orders", SELL | {"price": "170.00", "qty": "0.2"}).body["orderId"]
+        stream.update(lambda each: each["channel"] == "orders" and f"'{sold}'" in repr(each["data"]))
+        sequence = max(int(each["sequence"]) for each in stream.updates())
+    with door.trader(12) as bob:
+        for _ in range(2):
+            bob.limit(SYMBOL, "buy", "0.1", "170.00")
+    resume = {"token": token, "sequence": str(sequence)}
+    with Stream(door.port + 1, additional_headers=handshake()) as back:
+        first = back.until(lambda frame: frame["type"] == "WELCOME")
+        assert first["resumed"] is False
+        for more in ({}, {"resume": resume, "token": "x"}, {"resume": resume} | logon_of(door.ann)):
+            assert back.ask("LOGON", **more)["error"]["name"] == "ALREADY_LOGGED_ON"
+        welcome = back.ask("LOGON", resume=resume)
+        assert (welcome["type"], welcome["resumed"]) == ("WELCOME", True)
+        told = back.update(of_channel("executions"))
+        assert [(row["orderId"], row["lastQty"]) for row in told["data"]] == [(sold, "0.1000")] * 2
+        assert back.ask("LOGON", resume=resume)["error"]["name"] == "ALREADY_LOGGED_ON"
 
 
 def test_orders_end_with_their_stream_where_that_is_wished(door: Floor) -> None:

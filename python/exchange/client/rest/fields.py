@@ -46,6 +46,7 @@ class HistoryFields(TypedDict, total=False):
     from_ns: int
     to_ns: int
     oldest_first: bool
+    min_sequence: int
     limit: int
     cursor: str | None
     account: int | None

@@ -147,7 +147,10 @@ class OpenOrdersQuery(Page):
 
 
 class HistoryQuery(OpenOrdersQuery):
-    """What orders and executions are searched by. Times are ns since 1970."""
+    """What orders and executions are searched by. Times are ns since 1970.
+
+    `min_sequence` is the journal sequence that the answer must have seen.
+    """
 
     order_id: Annotated[str, Meta(pattern=r"^[0-9]{1,20}$")] | None = None
     client_order_id: ClientOrderId | None = None
@@ -155,6 +158,7 @@ class HistoryQuery(OpenOrdersQuery):
     from_ns: Nanoseconds = 0
     to_ns: Nanoseconds = 0
     oldest_first: bool = False
+    min_sequence: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
 
 
 class OrderHistoryQuery(HistoryQuery):
@@ -167,6 +171,20 @@ class SymbolQuery(OfAccount):
     """Of one symbol, or all."""
 
     symbol: str | None = None
+
+
+class AccountSwitchQuery(OfAccount):
+    """As of when: who threw the switch reads it with the sequence of the answer."""
+
+    min_sequence: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+
+
+class ThrowAccountSwitch(Asked):
+    """The kill switch of an account to throw, or to take back."""
+
+    on: bool
+    why: Annotated[str, Meta(max_length=200)] = ""
+    account: Account | None = None
 
 
 class NoQuery(Asked):
@@ -385,6 +403,18 @@ class Limits(Told):
 
     account: int
     limits: list[Limit]
+    sequence: str
+
+
+class AccountSwitch(Told):
+    """The kill switch of an account: whether it or its tenant's is on, and who threw it; null: not known."""
+
+    account: int
+    on: bool
+    who: str | None
+    why: str | None
+    set_at: str | None
+    may_release: bool
     sequence: str
 
 

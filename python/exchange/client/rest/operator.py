@@ -125,12 +125,50 @@ class DeadLetterList(Told):
     letters: list[DeadLetter]
 
 
+class AuditCheck(Told):
+    """One thing that an audit compared: what, and what is wrong with it; of many alike the first ones."""
+
+    name: str
+    good: bool
+    says: str
+    wrong: list[str]
+    count: int
+
+
+class LastAudit(Told):
+    """What the last audit found; where `error` is not empty it has no result."""
+
+    began_at: str
+    seconds: float
+    who: str
+    good: bool
+    error: str
+    commands: int
+    trades: int
+    state_hash: str
+    checks: list[AuditCheck]
+
+
+class AuditState(Told):
+    """Whether an audit runs, and the last one; null: there was none yet."""
+
+    running: bool
+    last: LastAudit | None
+
+
+class AuditStarted(Told):
+    """Whether an audit was begun; not where one runs already."""
+
+    started: bool
+
+
 class Alert(Told):
-    """Something that is not well now, in words."""
+    """Something that is not well now, in words, and when that began, or was first seen."""
 
     severity: Severity
     about: str
     says: str
+    since: str = ""
 
 
 class Alerts(Told):

@@ -25,6 +25,14 @@ class OperatorRequests:
         """What is not well now."""
         return Ask(method="GET", path="/v1/operator/alerts", answers=o.Alerts)
 
+    def operator_audit(self) -> Ask[o.AuditState]:
+        """What the last audit found, and whether one runs."""
+        return Ask(method="GET", path="/v1/operator/audit", answers=o.AuditState)
+
+    def start_audit(self) -> Ask[o.AuditStarted]:
+        """Have the exchange audited, unless it is being already."""
+        return Ask(method="POST", path="/v1/operator/audit", answers=o.AuditStarted)
+
     def operator_dead_letters(self, *, limit: int = 50) -> Ask[o.DeadLetterList]:
         """Events that services could not take, `limit` of each."""
         query = o.DeadLettersQuery(limit=limit)

@@ -219,6 +219,22 @@ class RestRequests(MarketRequests, IdentityRequests, OperatorRequests):
         query = m.SymbolQuery(symbol=symbol, account=account or self.account)
         return Ask(method="GET", path="/v1/limits", answers=m.Limits, query=query)
 
+    def kill_switch(self, *, min_sequence: int = 0, account: int | None = None) -> Ask[m.AccountSwitch]:
+        """Whether an account is stopped, as of that journal sequence or later, and by whom."""
+        query = m.AccountSwitchQuery(min_sequence=min_sequence, account=account or self.account)
+        return Ask(method="GET", path="/v1/kill-switch", answers=m.AccountSwitch, query=query)
+
+    def stop_account(self, *, why: str = "", account: int | None = None) -> Ask[m.AccountSwitch]:
+        """Block new orders of an account, whoever sends them, and cancel what rests."""
+        body = m.ThrowAccountSwitch(on=True, why=why, account=account or self.account)
+        # The same again changes nothing: it may be sent again.
+        return Ask(method="POST", path="/v1/kill-switch", answers=m.AccountSwitch, body=body, cancels=True)
+
+    def release_account(self, *, why: str = "", account: int | None = None) -> Ask[m.AccountSwitch]:
+        """Let orders of an account in again; for a session of who stopped it."""
+        body = m.ThrowAccountSwitch(on=False, why=why, account=account or self.account)
+        return Ask(method="POST", path="/v1/kill-switch", answers=m.AccountSwitch, body=body, cancels=True)
+
     def transfer(
         self,
         asset: str,

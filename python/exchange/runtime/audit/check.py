@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 from cmatch._core import Venue
 from exchange.storage.executions import Outcome
@@ -102,6 +102,13 @@ class Audit:
         wrong = sum(not check.good for check in self.checks)
         verdict = f"{wrong} of {len(self.checks)} checks WRONG" if wrong else "all is right"
         yield f"audit: {verdict} ({self.trades:,} trades, hash {self.state_hash:016x})"
+
+    @classmethod
+    def of_body(cls, body: Mapping[str, Any]) -> Self:
+        """As `body` says it."""
+        checks = [Check(each["name"], each["says"], each["wrong"], each["count"]) for each in body["checks"]]
+        state_hash = int(body["state_hash"], 16)
+        return cls(tuple(checks), body["commands"], body["trades"], state_hash, body["seconds"])
 
     def body(self) -> dict[str, object]:
         """As JSON has it."""

@@ -14,6 +14,8 @@ from exchange.observability.rates import LastSeconds, Stretch
 from exchange.observability.stats import StatsUnavailable, stats_path
 from exchange.runtime.dead_letters import letters_of
 from exchange.runtime.processes import ProcessRow, rows_of
+from exchange.services.gateway.alerts import Since
+from exchange.services.gateway.audit_job import AuditCommand, AuditJob
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql.dead_letters import Letter
 
@@ -26,11 +28,14 @@ class Machine:
 
     Args:
         settings: Of the exchange.
+        audit: How an audit of it is run.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, audit: AuditCommand) -> None:
         self.settings = settings
         self._directory = DataDirectory(settings.data_directory)
+        self.audit = AuditJob(self._directory, audit)
+        self.since = Since()
         self._statistics = LastSeconds(stats_path(settings.data_directory), LAST_S)
 
     async def processes(self) -> list[ProcessRow]:
@@ -52,6 +57,7 @@ class Machine:
         """
         return await asyncio.to_thread(letters_of, self.settings, most=most)
 
-    def close(self) -> None:
-        """Lets the memory of the statistics go."""
+    async def close(self) -> None:
+        """Ends an audit that runs, and lets the memory of the statistics go."""
+        await self.audit.close()
         self._statistics.close()

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 
-from exchange.client import AsyncClient
 from exchange.client.rest import operator as m
 from exchange.errors import GatewayFault
 from exchange.observability.core_metrics import edges
-from exchange.observability.health import health_of
 from exchange.observability.rates import Stretch
 from exchange.observability.stats import HistogramSnapshot, StatUnit
-from exchange.runtime.log import log
 from exchange.runtime.processes import ProcessRow
-from exchange.security.principal import Principal
-from exchange.services.gateway.alerts import alerts_of
 from exchange.services.gateway.calls import Answer, Call, Route, Scope
 from exchange.services.gateway.known import instant
 from exchange.services.gateway.machine import Machine
-from exchange.services.gateway.refusal import Refusal, refusal_of
+from exchange.services.gateway.refusal import Refusal
+from exchange.services.gateway.switching import changes_of, throw_switch, values_of
+from exchange.services.gateway.watching import alerts, audit, machine_of, start_audit
 
+_WATCH_S: Final = 5.0
 _LETTERS_MAX: Final = 1_000
-_CHANGES_MAX: Final = 1_000
-_ACTOR_MAX: Final = 40
 _INSTRUMENT: Final = "instrument/"
 _NOW: Final = (
     "live_orders",
@@ -42,13 +35,13 @@ _NOW: Final = (
 
 async def services(call: Call) -> Answer:
     """GET /v1/operator/services."""
-    rows = await _machine(call).processes()
+    rows = await machine_of(call).processes()
     return Answer(m.Processes(processes=[_process(row) for row in rows]))
 
 
 async def followers(call: Call) -> Answer:
     """GET /v1/operator/followers."""
-    machine = _machine(call)
+    machine = machine_of(call)
     rows = [row for row in await machine.processes() if row.lag is not None and row.name != "core"]
     found = [m.Follower(name=row.name, lag=row.lag, state=row.state) for row in rows]
     values = (await _stretch(machine)).after.values
@@ -64,7 +57,7 @@ async def followers(call: Call) -> Answer:
 
 async def metrics(call: Call) -> Answer:
     """GET /v1/operator/metrics."""
-    stretch = await _stretch(_machine(call))
+    stretch = await _stretch(machine_of(call))
     units = {row.name: row.unit for row in stretch.rows}
     return Answer(
         m.OperatorMetrics(
@@ -78,20 +71,6 @@ async def metrics(call: Call) -> Answer:
             ],
         )
     )
-
-
-async def alerts(call: Call) -> Answer:
-    """GET /v1/operator/alerts."""
-    machine = _machine(call)
-    stretch = await machine.statistics()
-    stats = None if stretch is None else stretch.after
-    found = alerts_of(
-        await machine.processes(),
-        health_of(stats, time.time_ns()),
-        stats,
-        len(await machine.letters(_LETTERS_MAX)),
-    )
-    return Answer(m.Alerts(alerts=found))
 
 
 async def dead_letters(call: Call) -> Answer:
@@ -110,7 +89,7 @@ async def dead_letters(call: Call) -> Answer:
             attempts=letter.attempts,
             failed_at=instant(letter.failed_at),
         )
-        for service, letter in await _machine(call).letters(query.limit)
+        for service, letter in await machine_of(call).letters(query.limit)
     ]
     return Answer(m.DeadLetterList(letters=found))
 
@@ -128,19 +107,11 @@ async def kill_switches(call: Call) -> Answer:
 async def throw(call: Call) -> Answer:
     """POST /v1/operator/kill-switch. The core journals it in the name of who asks."""
     body: m.ThrowSwitch = call.body
-    machine, owner = _machine(call), call.owner
+    machine_of(call)
     target, name = await _target(call, body)
-    async with call.exchange.upstream.operator(_actor(owner)) as client:
-        with _because(machine, client, body.why):
-            answer = await client.admin.kill(
-                body.scope, on=body.on, correlation_id=call.correlation_id, **target
-            )
-    log(
-        "kill switch", scope=body.scope, target=name, on=body.on, who=owner.name, why=body.why,
-        reject=answer.reject or "",
-    )  # fmt: skip
-    if answer.reject is not None:
-        raise refusal_of(answer.reject, {"scope": body.scope, "target": name})
+    answer = await throw_switch(
+        call, body.scope, target, on=body.on, why=body.why, actor=call.owner.name, name=name
+    )
     return Answer(
         m.SwitchThrown(
             scope=body.scope,
@@ -150,22 +121,6 @@ async def throw(call: Call) -> Answer:
             timestamp=instant(answer.timestamp),
         )
     )
-
-
-def _machine(call: Call) -> Machine:
-    """What there is to see, for who may: it is of all tenants.
-
-    Raises:
-        Refusal: SCOPE_MISSING: the venue is run by another tenant's users, or by nobody over HTTP.
-    """
-    machine = call.exchange.machine
-    if call.owner.tenant != machine.settings.gateway.operator_tenant:
-        raise Refusal(
-            GatewayFault.SCOPE_MISSING,
-            "The venue is run by users of another tenant: see gateway.operator_tenant.",
-            {"needs": "operate"},
-        )
-    return machine
 
 
 async def _stretch(machine: Machine) -> Stretch:
@@ -194,33 +149,21 @@ async def _target(call: Call, body: m.ThrowSwitch) -> tuple[dict[str, int], str]
     return ({}, "venue") if target is None else ({body.scope: target}, str(target))
 
 
-def _because(machine: Machine, client: AsyncClient, why: str) -> AbstractContextManager[None]:
-    """The admin service writes the reason down, where there is one; the log has it anyway."""
-    return client.admin.because(why) if machine.settings.admin.enabled else nullcontext()
-
-
-def _actor(owner: Principal) -> str:
-    return owner.name.encode("ascii", "replace").decode("ascii")[:_ACTOR_MAX]
-
-
 async def _set_by_operators(call: Call, entity_type: str) -> Answer:
     """What the admin service knows that was set last, by scope.
 
     Raises:
         Refusal: NOT_ENABLED: there is none.
     """
-    if not _machine(call).settings.admin.enabled:
-        raise Refusal(GatewayFault.NOT_ENABLED, "This is kept by administration: set admin.enabled.")
-    client = (await call.exchange.upstream.trader(0)).client
+    machine_of(call)
     last: dict[str, m.SetByOperator] = {}
-    least = call.query.min_sequence
-    for row in await client.admin.changes(entity_type=entity_type, most=_CHANGES_MAX, min_seq=least):
+    for row in await changes_of(call, entity_type, min_sequence=call.query.min_sequence):
         if row.reject or row.entity_id in last:
             continue
         last[row.entity_id] = m.SetByOperator(
             scope=row.entity_id,
             symbol=await _symbol(call, row.entity_id),
-            values=_values(row.afterwards),
+            values=values_of(row),
             who=row.who,
             why=row.why,
             set_at=instant(row.changed_at),
@@ -231,10 +174,6 @@ async def _set_by_operators(call: Call, entity_type: str) -> Answer:
 async def _symbol(call: Call, scope: str) -> str | None:
     _, found, number = scope.partition(_INSTRUMENT)
     return (await call.exchange.known.by_id(int(number))).symbol if found else None
-
-
-def _values(text: str) -> dict[str, Any]:
-    return msgspec.json.decode(text, type=dict[str, Any]) if text else {}
 
 
 def _process(row: ProcessRow) -> m.Process:
@@ -288,7 +227,12 @@ ROUTES: Final = (
     _row("services", services, "Processes of the exchange and how they are", m.Processes),
     _row("followers", followers, "Who follows the core, and how far behind", m.Followers),
     _row("metrics", metrics, "Rates and latencies of the last seconds", m.OperatorMetrics),
-    _row("alerts", alerts, "What is not well now", m.Alerts, weight=5),
+    _row("alerts", alerts, "What is not well now, and since when", m.Alerts, weight=5),
+    _row("audit", audit, "What the last audit found, and whether one runs", m.AuditState),
+    _row(
+        "audit", start_audit, "Have the exchange audited, unless it is being already", m.AuditStarted,
+        weight=50, method="POST", status=202,
+    ),
     _row(
         "dead-letters", dead_letters, "Events that services could not take", m.DeadLetterList, weight=5,
         query=m.DeadLettersQuery,

@@ -51,7 +51,7 @@ async def orders(call: Call) -> Answer:
         return await _orders_of_replica(call, query, status)
     request = q.HistoryOrdersRequest(order_status=status, **await _narrowed(call, query))
     trader = await call.trader()
-    reply = await trader.client.ask(asking(request, q.HistoryOrdersReply, 0))
+    reply = await trader.client.ask(asking(request, q.HistoryOrdersReply, query.min_sequence))
     directory = call.exchange.known.directory
     found = [
         order_of_history(row, await call.exchange.known.by_id(row.instrument_id), directory)
@@ -68,7 +68,7 @@ async def executions(call: Call) -> Answer:
     query: m.HistoryQuery = call.query
     request = q.HistoryExecutionsRequest(**await _narrowed(call, query))
     trader = await call.trader()
-    reply = await trader.client.ask(asking(request, q.HistoryExecutionsReply, 0))
+    reply = await trader.client.ask(asking(request, q.HistoryExecutionsReply, query.min_sequence))
     directory = call.exchange.known.directory
     found = [
         execution_of_history(row, await call.exchange.known.by_id(row.instrument_id), directory)
@@ -119,7 +119,7 @@ async def _orders_of_replica(call: Call, query: m.OrderHistoryQuery, status: Ord
         limit=query.limit,
     )
     trader = await call.trader()
-    reply = await trader.client.ask(asking(request, q.OrderHistoryReply))
+    reply = await trader.client.ask(asking(request, q.OrderHistoryReply, query.min_sequence or None))
     return await _page_of_rows(call, reply.orders, more=reply.more)
 
 

@@ -10,7 +10,16 @@ from typing import Final
 from urllib.parse import unquote
 
 from exchange.client.rest import models as m
-from exchange.services.gateway import accounts, credentials, market, operator, orders, past, sessions
+from exchange.services.gateway import (
+    accounts,
+    credentials,
+    market,
+    operator,
+    orders,
+    own_switch,
+    past,
+    sessions,
+)
 from exchange.services.gateway.calls import Route, Scope
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -130,6 +139,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         method="GET", path="/v1/status", handler=market.status, scope=Scope.PUBLIC, weight=2,
         does="How the exchange is", answers=m.Status, tag="Exchange",
     ),
+    *own_switch.ROUTES,
     *sessions.ROUTES,
     *credentials.ROUTES,
     *operator.ROUTES,

@@ -25,6 +25,7 @@ from exchange.runtime.publisher import open_log
 from exchange.runtime.vitals import Vitals
 from exchange.security.sealing import Sealer
 from exchange.services.gateway.app import GatewayApp
+from exchange.services.gateway.audit_job import AuditCommand
 from exchange.services.gateway.authentication import Authenticator
 from exchange.services.gateway.browsers import Browsers
 from exchange.services.gateway.calls import Doors, Exchange, Keeps
@@ -41,6 +42,7 @@ from exchange.services.gateway.standing import Standing
 from exchange.services.gateway.static import screens
 from exchange.services.gateway.stream.streams import Streams
 from exchange.services.gateway.upstream import Route, Upstream
+from exchange.services.gateway.watching import keep_watch
 from exchange.storage.directory import DataDirectory
 
 _STATUS_S: Final = 0.25
@@ -59,6 +61,7 @@ class GatewayPlan:
         sealer: Of what streams are resumed by.
         vitals: Of this process.
         port: Where it listens.
+        audit: How an audit of the exchange is run.
     """
 
     settings: Settings
@@ -67,6 +70,7 @@ class GatewayPlan:
     sealer: Sealer
     vitals: Vitals
     port: int
+    audit: AuditCommand
 
 
 class GatewayHost:
@@ -114,7 +118,7 @@ class GatewayHost:
             Known(upstream.directory, lambda: upstream.ask(questions.instruments())),
             Keeps(settings.history.enabled, settings.market_data.enabled),
             Doors(identity, authenticator, browsers, standing, bool(bound.demo_user)),
-            Machine(settings),
+            Machine(settings, plan.audit),
         )
         connections = Connections(bound)
         counted = Counted(lambda: (connections.count, connections.turned_away), lambda: upstream.sessions)
@@ -132,7 +136,9 @@ class GatewayHost:
         with self._listening() as listener:
             self.port = listener.getsockname()[1]
             async with changes.heard(events, topics) as watch, streams.running() as works:
-                kept = (changes.keep(watch), exchange.known.keep(), self._tell(counted))
+                kept = (
+                    changes.keep(watch), exchange.known.keep(), self._tell(counted), keep_watch(exchange),
+                )  # fmt: skip
                 chores = [*way.work, *works, *(asyncio.create_task(work) for work in kept)]
                 serving = asyncio.create_task(server.serve(sockets=[listener]))
                 stop = asyncio.create_task(self._stop.wait())
@@ -146,7 +152,7 @@ class GatewayHost:
                         task.cancel()
                     ended = await asyncio.gather(stop, *chores, return_exceptions=True)
                     await upstream.close()
-                    exchange.machine.close()
+                    await exchange.machine.close()
                     self._status.unlink(missing_ok=True)
         log("gateway stopped", requests=counted.requests)
         for error in ended:

@@ -31,6 +31,7 @@ import { Watched } from "./watched.js";
 
 const TRADES = 200;
 const TICKERS_MS = 5_000;
+const RANKED_MS = 1_000;
 export const INTERVALS = ["1s", "1m", "5m", "15m", "1h", "4h", "1d"];
 
 export class MarketData extends Watched {
@@ -45,6 +46,7 @@ export class MarketData extends Watched {
     /** @type {Instrument | null} */
     this.instrument = null;
     this.interval = "1m";
+    this.intervalChosen = false;
     /** @type {OrderBook | null} */
     this.book = null;
     /** @type {any} */
@@ -64,13 +66,18 @@ export class MarketData extends Watched {
     stream.read("candles", (update) => this.#candle(update));
   }
 
-  /** Asks for all instruments and their tickers. */
-  async load() {
+  /**
+   * Asks for all instruments and their tickers.
+   *
+   * @param {boolean} ranked Whether tickers are waited for, a moment: who names no instrument gets the busiest one.
+   */
+  async load(ranked) {
     const told = await ask("GET", "/v1/instruments");
     const scales = new Map(told.assets.map((/** @type {any} */ each) => [each.symbol, each.scale]));
     this.instruments = new Map(told.instruments.map((/** @type {any} */ each) => [each.symbol, instrumentOf(each, scales)]));
     this.changed();
-    void this.#loadTickers();
+    const tickers = this.#loadTickers();
+    if (ranked) await Promise.race([tickers, new Promise((resolve) => setTimeout(resolve, RANKED_MS))]);
     setInterval(() => document.visibilityState === "visible" && this.#loadTickers(), TICKERS_MS);
   }
 
@@ -107,8 +114,19 @@ export class MarketData extends Watched {
     this.tapeChanged.changed();
   }
 
-  /** @param {string} interval Of candles. */
+  /** @param {string} interval Of candles, as somebody wishes. */
   showInterval(interval) {
+    this.intervalChosen = true;
+    this.#useInterval(interval);
+  }
+
+  /** A market of a few minutes is looked at by the second, until somebody wishes otherwise. */
+  lookClosely() {
+    if (!this.intervalChosen && this.interval !== INTERVALS[0]) this.#useInterval(INTERVALS[0]);
+  }
+
+  /** @param {string} interval */
+  #useInterval(interval) {
     this.interval = interval;
     if (this.instrument) this.#askCandles();
     this.changed();

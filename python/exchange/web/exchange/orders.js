@@ -1,7 +1,7 @@
 // @ts-check
 /** Orders of the account: live ones, those of the past, executions; and what is asked about them. */
 
-import { ask } from "./gateway.js";
+import { ask, Problem } from "./gateway.js";
 import { Watched } from "./watched.js";
 
 /** @typedef {import("./stream.js").Update} Update */
@@ -45,6 +45,11 @@ import { Watched } from "./watched.js";
 
 const LIVE = new Set(["pending_new", "open", "partially_filled", "suspended"]);
 const EXECUTIONS = 500;
+const EXECUTION_IDS = 10_000;
+/** A fill is told up to a beat and the way to the log later than it has happened; what is told twice is known. */
+const LATE_MS = 10_000;
+const PAGE = 500;
+const AGAIN_MS = [500, 1_000, 2_000, 4_000, 8_000];
 
 export class Orders extends Watched {
   /** @param {import("./stream.js").Stream} stream */
@@ -53,6 +58,8 @@ export class Orders extends Watched {
     /** @type {Map<string, Order>} By order id. */
     this.live = new Map();
     this.known = false;
+    /** How many of them a kill switch has cancelled. */
+    this.killed = 0;
     /** @type {Execution[]} Newest first. */
     this.executions = [];
     /** @type {Set<string>} */
@@ -61,8 +68,11 @@ export class Orders extends Watched {
     this.filled = new Set();
     /** @type {number | undefined} */
     this.account = undefined;
+    /** @type {Set<(error: unknown) => void>} Told where fills that were missed cannot be had. */
+    this.unknown = new Set();
     this.stream = stream;
-    this.begun = false;
+    /** The gateway's time when executions were first told; empty: they were not. */
+    this.begun = "";
     stream.read("orders", (update) => this.#orders(update));
     stream.read("executions", (update) => this.#executions(update));
   }
@@ -74,7 +84,7 @@ export class Orders extends Watched {
     this.known = false;
     this.executions = [];
     this.executionIds.clear();
-    this.begun = false;
+    this.begun = "";
     this.changed();
   }
 
@@ -139,6 +149,7 @@ export class Orders extends Watched {
     for (const order of data) {
       if (LIVE.has(order.orderStatus)) this.live.set(order.orderId, order);
       else this.live.delete(order.orderId);
+      if (order.cancelReason === "kill") this.killed += 1;
     }
     this.known = true;
     this.changed();
@@ -148,37 +159,55 @@ export class Orders extends Watched {
   #executions({ account, kind, data }) {
     if (account !== this.account) return;
     if (kind === "snapshot") {
-      if (this.begun && this.stream.lostAt) void this.#missed(this.stream.lostAt);
-      this.begun = true;
+      if (!this.begun) this.begun = this.stream.welcome.serverTime;
+      else if (!this.stream.resumed) void this.#missed();
     }
     this.#take(data);
   }
 
   /**
-   * What was filled while the connection was lost.
-   *
-   * @param {string} since The gateway's time before that.
+   * What was filled while nothing was told, from the history: all of it, however much, as of now or later.
    */
-  async #missed(since) {
-    const { account } = this;
-    const query = { account, limit: 200, fromNs: `${Date.parse(since)}000000`, oldestFirst: "true" };
-    try {
-      const { executions } = await ask("GET", "/v1/executions", { query });
-      if (account === this.account) this.#take(executions);
-    } catch {
-      // A gateway without a history has none of them; orders and balances are right without.
+  async #missed() {
+    const { account, stream } = this;
+    const since = Math.max(Date.parse(this.begun), Date.parse(stream.lostAt || stream.serverTime || this.begun) - LATE_MS);
+    for (let tried = 0; account === this.account; tried += 1) {
+      try {
+        const { sequence } = await ask("GET", "/v1/balances", { query: { account } });
+        const query = { account, limit: PAGE, fromNs: `${since}000000`, oldestFirst: "true", minSequence: sequence };
+        /** @type {string | undefined} */
+        let cursor;
+        do {
+          const { executions, nextCursor } = await ask("GET", "/v1/executions", { query: { ...query, cursor } });
+          if (account !== this.account) return;
+          this.#take(executions);
+          cursor = nextCursor ?? undefined;
+        } while (cursor);
+        return;
+      } catch (error) {
+        if (!(error instanceof Problem) || !error.transient || tried === AGAIN_MS.length) {
+          for (const each of this.unknown) each(error);
+          return;
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS[tried]));
     }
   }
 
-  /** @param {Execution[]} data Oldest first. */
+  /** @param {Execution[]} data Oldest first; what is known already is not told again. */
   #take(data) {
     const fresh = data.filter((/** @type {Execution} */ each) => !this.executionIds.has(each.execId));
     for (const each of fresh) {
       this.executionIds.add(each.execId);
       for (const filled of this.filled) filled(each);
     }
-    this.executions = [...fresh.reverse(), ...this.executions].slice(0, EXECUTIONS);
-    if (this.executionIds.size > 4 * EXECUTIONS) this.executionIds = new Set(this.executions.map((each) => each.execId));
+    const all = [...fresh.reverse(), ...this.executions];
+    if (fresh.length > 1) all.sort((a, b) => (BigInt(b.execId) > BigInt(a.execId) ? 1 : -1)); // what was missed may come late
+    this.executions = all.slice(0, EXECUTIONS);
+    for (const each of this.executionIds) {
+      if (this.executionIds.size <= EXECUTION_IDS) break;
+      this.executionIds.delete(each);
+    }
     this.changed();
   }
 }

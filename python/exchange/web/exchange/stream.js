@@ -3,6 +3,7 @@
  * The WebSocket of this page: one socket, whatever is subscribed, and again after it was lost.
  *
  * The book of a symbol joins by sequences; everything else begins with a snapshot. What hears nothing for 15 s is lost.
+ * Who comes back goes on from the last update of the account, where the exchange still has what was missed.
  */
 
 import { Watched } from "./watched.js";
@@ -45,6 +46,14 @@ export class Stream extends Watched {
     /** The gateway's time as it was last told, and when the connection was last lost. */
     this.serverTime = "";
     this.lostAt = "";
+    /** Whether what was missed of orders and executions is told on this connection. */
+    this.resumed = false;
+    /** What names all that is subscribed, for who comes back; empty: something else is wanted now. */
+    this.token = "";
+    /** The last event of the exchange that an update of an account had. */
+    this.sequence = 0;
+    /** @type {Set<Asked>} What was answered for good. */
+    this.settled = new Set();
     /** @type {WebSocket | null} */
     this.socket = null;
     this.tries = 0;
@@ -61,6 +70,8 @@ export class Stream extends Watched {
   open(path) {
     this.path = path;
     this.tries = 0;
+    this.token = "";
+    this.sequence = 0;
     this.#connect();
   }
 
@@ -82,6 +93,7 @@ export class Stream extends Watched {
    */
   subscribe(name, asked) {
     const before = this.asked.get(name);
+    if (this.state !== "live") this.token = "";
     if (before && this.state === "live") this.#say("UNSUBSCRIBE", before);
     if (asked) this.asked.set(name, asked);
     else this.asked.delete(name);
@@ -123,7 +135,9 @@ export class Stream extends Watched {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}${this.path}`);
     this.socket = socket;
+    if (this.waiting.size || [...this.asked.values()].some((each) => !this.settled.has(each))) this.token = "";
     this.waiting.clear();
+    this.resumed = false;
     this.heardAt = performance.now();
     this.#become("connecting");
     socket.onmessage = (event) => socket === this.socket && this.#hear(event.data);
@@ -139,15 +153,12 @@ export class Stream extends Watched {
     switch (told.type) {
       case "UPDATES":
         for (const update of told.updates) {
+          if (update.account !== undefined) this.sequence = Math.max(this.sequence, Number(update.sequence));
           for (const reader of this.readers.get(update.channel) ?? []) reader(update);
         }
         return;
       case "WELCOME":
-        this.welcome = told;
-        this.tries = 0;
-        this.#become("live");
-        for (const asked of this.asked.values()) this.#say("SUBSCRIBE", asked);
-        this.#ping();
+        this.#welcomed(told);
         return;
       case "PONG":
         this.serverTime = told.serverTime;
@@ -159,13 +170,45 @@ export class Stream extends Watched {
         this.#refused(told);
         return;
       case "SUBSCRIBED":
-        this.waiting.delete(told.id);
+      case "UNSUBSCRIBED":
+        this.#answered(told);
         return;
       case "HEARTBEAT":
         this.serverTime = told.serverTime;
         return;
       default:
     }
+  }
+
+  /**
+   * Goes on where the connection before was, or subscribes anew.
+   *
+   * @param {any} told
+   */
+  #welcomed(told) {
+    this.welcome = told;
+    if (this.token && this.sequence && !told.id) {
+      this.#say("LOGON", { resume: { token: this.token, sequence: String(this.sequence) } });
+      this.token = "";
+      return;
+    }
+    this.resumed = told.resumed === true;
+    this.tries = 0;
+    if (this.resumed) this.token = told.resumeToken;
+    else {
+      this.settled.clear();
+      for (const asked of this.asked.values()) this.#say("SUBSCRIBE", asked);
+    }
+    this.#become("live"); // and who hears it may subscribe to more
+    this.#ping();
+  }
+
+  /** @param {any} told To SUBSCRIBE or UNSUBSCRIBE. */
+  #answered(told) {
+    const asked = this.waiting.get(told.id);
+    this.waiting.delete(told.id);
+    if (asked) this.settled.add(asked);
+    this.token = told.resumeToken ?? "";
   }
 
   /**
@@ -183,6 +226,8 @@ export class Stream extends Watched {
       }, ASK_AGAIN_MS);
       return;
     }
+    if (error.name === "BAD_RESUME_TOKEN") return; // a WELCOME follows
+    if (asked) this.settled.add(asked);
     for (const each of this.refusals) each(error, asked?.channels ?? []);
   }
 
@@ -223,7 +268,7 @@ export class Stream extends Watched {
   #say(op, fields) {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
     this.lastId += 1;
-    if (op === "SUBSCRIBE") this.waiting.set(String(this.lastId), /** @type {Asked} */ (fields));
+    if (op === "SUBSCRIBE" || op === "UNSUBSCRIBE") this.waiting.set(String(this.lastId), /** @type {Asked} */ (fields));
     this.socket.send(JSON.stringify({ op, id: String(this.lastId), ...fields }));
   }
 

@@ -21,6 +21,7 @@ const PARTS = /** @type {const} */ ({
   followers: ["/v1/operator/followers", OFTEN_MS],
   metrics: ["/v1/operator/metrics", OFTEN_MS],
   status: ["/v1/status", OFTEN_MS],
+  audit: ["/v1/operator/audit", OFTEN_MS],
   letters: ["/v1/operator/dead-letters", SELDOM_MS],
   limits: ["/v1/operator/limits", SELDOM_MS],
   switches: ["/v1/operator/kill-switches", SELDOM_MS],
@@ -65,6 +66,13 @@ export class Venue extends Watched {
     const thrown = await ask("POST", "/v1/operator/kill-switch", { body: wanted });
     await Promise.all([this.#look("switches", this.turn, { minSequence: thrown.sequence }), this.#look("status", this.turn)]);
     return thrown;
+  }
+
+  /** @returns {Promise<{ started: boolean }>} */
+  async startAudit() {
+    const answer = await ask("POST", "/v1/operator/audit");
+    await this.#look("audit", this.turn);
+    return answer;
   }
 
   /** @param {Part} part @param {number} turn */

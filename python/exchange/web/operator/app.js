@@ -10,13 +10,14 @@ import { onceAFrame } from "../exchange/watched.js";
 import { signIn } from "../screen/sign-in.js";
 import { Toasts } from "../screen/toasts.js";
 import { timeOf } from "../screen/words.js";
+import { showAudit } from "./audit.js";
 import { grouped, rateOf } from "./figures.js";
 import { askForSwitch } from "./kill-switch.js";
 import { Latency } from "./latency.js";
 import { showMarkets } from "./markets.js";
 import { showServices } from "./services.js";
 
-const PANELS = ["alerts", "services", "latency", "followers", "markets", "switches"];
+const PANELS = ["alerts", "services", "latency", "followers", "markets", "switches", "audit"];
 
 export class OperatorApp {
   constructor() {
@@ -28,6 +29,7 @@ export class OperatorApp {
     showServices(this.venue);
     this.latency = new Latency(this.venue);
     showMarkets(this);
+    showAudit(this);
     const draw = onceAFrame(() => this.#draw());
     this.venue.watch(draw);
     this.identity.watch(() => this.#who());

@@ -3,6 +3,7 @@
 
 import { html } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
+import { timeOf, whenOf } from "../screen/words.js";
 import { grouped, lasting, megabytes } from "./figures.js";
 import { panel } from "./panel.js";
 
@@ -14,7 +15,7 @@ export function showServices(venue) {
   panel("services", venue, "services", "services", ({ processes }) => (processes.length ? table(processes) : html`<p class="empty">No process runs on this gateway's data directory.</p>`));
   panel("alerts", venue, "alerts", "alerts", ({ alerts }) =>
     alerts.length
-      ? html`<div class="scroll" tabindex="0" role="region" aria-label="List of alerts"><ul class="alerts" role="list">${repeat(alerts, (/** @type {any} */ each) => `${each.about} ${each.says}`, (/** @type {any} */ each) => html`<li class=${each.severity}><i aria-hidden="true"></i><span><strong>${each.about}</strong> <span class="dim">${each.severity}</span><br />${each.says}</span></li>`)}</ul></div>`
+      ? html`<div class="scroll" tabindex="0" role="region" aria-label="List of alerts"><ul class="alerts" role="list">${repeat(alerts, (/** @type {any} */ each) => `${each.about} ${each.says}`, (/** @type {any} */ each) => html`<li class=${each.severity}><i aria-hidden="true"></i><span><strong>${each.about}</strong> <span class="dim">${each.severity}${each.since ? html`, since <time datetime=${each.since} title=${whenOf(each.since)}>${sinceOf(each.since)}</time>` : ""}</span><br />${each.says}</span></li>`)}</ul></div>`
       : html`<p class="empty"><span class="state healthy"><i aria-hidden="true"></i>All is well.</span></p>`,
   );
   panel("followers", venue, "followers", "followers", (told) => html`
@@ -49,6 +50,13 @@ function needs(told) {
   const names = Object.keys(told);
   if (!names.length) return html`<span class="dim">–</span>`;
   return names.map((name, place) => html`${place ? ", " : ""}<span class=${told[name] === "healthy" ? "" : "error"}>${name}${told[name] === "healthy" ? "" : ` (${told[name]})`}</span>`);
+}
+
+const DAY_MS = 86_400_000;
+
+/** @param {string} at RFC 3339. @returns {string} The time of day, of what is older the day, too. */
+function sinceOf(at) {
+  return Date.now() - Date.parse(at) < DAY_MS ? timeOf(at) : whenOf(at);
 }
 
 /** @param {string} word */

@@ -3,7 +3,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
-import { inWords } from "../exchange/gateway.js";
+import { inWords, Problem } from "../exchange/gateway.js";
 import { confirmed, openDialog } from "./dialogs.js";
 import { whenOf } from "./words.js";
 
@@ -25,7 +25,7 @@ export class ApiKeys {
 
   content() {
     const { keys, keysError } = this.app.identity;
-    if (keysError?.name === "SCOPE_MISSING") return html`<p class="empty">This account makes no keys: sign in with a name and a password.</p>`;
+    if (keysError instanceof Problem && keysError.name === "SCOPE_MISSING") return html`<p class="empty">This account makes no keys: sign in with a name and a password.</p>`;
     if (keysError) return html`<p class="empty error" role="alert">${inWords(keysError)}</p>`;
     if (!keys) return html`<p class="empty">Loading keys</p>`;
     return html`

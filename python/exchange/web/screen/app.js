@@ -7,6 +7,7 @@ import { inWords, Problem } from "../exchange/gateway.js";
 import { Identity } from "../exchange/identity.js";
 import { MarketData } from "../exchange/market-data.js";
 import { Orders } from "../exchange/orders.js";
+import { Risk } from "../exchange/risk.js";
 import { Stream } from "../exchange/stream.js";
 import { Blotter } from "./blotter.js";
 import { Chart } from "./chart.js";
@@ -15,6 +16,7 @@ import { Depth } from "./depth.js";
 import { FillNotes } from "./fill-notes.js";
 import { keep, kept } from "../exchange/kept.js";
 import { listenToKeys, showKeys } from "./keyboard.js";
+import { KillSwitch } from "./kill-switch.js";
 import { Ladder } from "./ladder.js";
 import { OrderEntry } from "./order-entry.js";
 import { signIn } from "./sign-in.js";
@@ -31,7 +33,9 @@ export class App {
     this.market = new MarketData(this.stream);
     this.orders = new Orders(this.stream);
     this.accounts = new Accounts(this.stream);
+    this.risk = new Risk();
     this.toasts = new Toasts(at("toasts"));
+    this.killSwitch = new KillSwitch(at("stopped"), this);
     this.symbolBar = new SymbolBar(at("symbol-bar"), this);
     this.chart = new Chart(at("chart"), this);
     this.depth = new Depth(at("chart"), this);
@@ -59,7 +63,7 @@ export class App {
   /** Asks for what has to be known first. */
   async begin() {
     try {
-      await Promise.all([this.market.load(), this.identity.look()]);
+      await Promise.all([this.market.load(!kept("symbol") && !location.hash), this.identity.look()]);
     } catch (error) {
       this.toasts.say("bad", "The exchange does not answer", inWords(error));
       setTimeout(() => void this.begin(), 3_000);
@@ -72,7 +76,8 @@ export class App {
   #fromAddress() {
     const wanted = decodeURIComponent(location.hash.slice(1));
     const { instruments } = this.market;
-    const symbol = [wanted, kept("symbol") ?? "", ...instruments.keys()].find((each) => instruments.has(each));
+    const busiest = [...this.market.tickers.values()].sort((a, b) => (b.trades ?? 0) - (a.trades ?? 0)).map((each) => each.symbol);
+    const symbol = [wanted, kept("symbol") ?? "", ...busiest, ...instruments.keys()].find((each) => instruments.has(each));
     if (symbol) this.show(symbol);
   }
 
@@ -91,6 +96,7 @@ export class App {
     if (!session) {
       this.orders.of(undefined);
       this.accounts.show(undefined);
+      this.risk.of(undefined);
     }
     if (session || was) this.stream.open(session ? "/v1/stream" : "/stream/market");
   }
@@ -111,6 +117,7 @@ export class App {
   use(account) {
     this.orders.of(account);
     this.accounts.show(account);
+    this.risk.of(account);
   }
 
   /** @returns {string} Of who is signed in. */
@@ -151,9 +158,11 @@ export class App {
     }
   }
 
-  /** @param {unknown} error Of a request; one that says that nobody is signed in ends the session here, too. */
+  /** @param {unknown} error Of a request: one may say that the session is over, or that the account is stopped. */
   heard(error) {
-    if (error instanceof Problem && error.status === 401) this.identity.ended();
+    if (!(error instanceof Problem)) return;
+    if (error.status === 401) this.identity.ended();
+    if (error.name === "KILLED") void this.risk.look();
   }
 
   help() {

@@ -12,6 +12,8 @@ import { sideOf } from "./words.js";
 /** @typedef {import("./app.js").App} App */
 /** @typedef {import("../exchange/market-data.js").Candle} Candle */
 
+/** A market with fewer candles is a young one. */
+const YOUNG = 5;
 const SHOWN = 90;
 const AGAIN_MS = 3_000;
 const OLDER_FROM = 20;
@@ -121,6 +123,7 @@ export class Chart {
     try {
       const candles = await this.app.market.candles(symbol, interval);
       if (key !== this.key) return;
+      if (candles.length < YOUNG) this.app.market.lookClosely();
       const newest = candles[candles.length - 1]?.start ?? "";
       this.shown = [...candles, ...this.shown.filter((each) => each.start > newest)];
       this.note.textContent = this.shown.length ? "" : "No trades yet";

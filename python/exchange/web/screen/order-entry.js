@@ -38,7 +38,7 @@ export class OrderEntry {
     this.priced = false;
     this.symbol = "";
     this.draw = onceAFrame(() => this.#draw());
-    for (const each of [app.market, app.market.bookChanged, app.accounts, app.identity, app.stream]) each.watch(this.draw);
+    for (const each of [app.market, app.market.bookChanged, app.accounts, app.identity, app.stream, app.risk]) each.watch(this.draw);
     this.#draw();
   }
 
@@ -261,13 +261,14 @@ export class OrderEntry {
     const { ticket } = this;
     const { identity, stream, market } = this.app;
     if (!identity.session) return html`<button type="button" class="send primary" @click=${() => this.app.signIn()}>Sign in to trade</button>`;
+    if (this.app.risk.stopped) return html`<button type="submit" class="send ${ticket.side}" disabled>Account is stopped</button>`;
     const amount = ticket.spends ? (made.quoteQty === null ? "" : `for ${grouped(ticket.quoteQty)} ${market.instrument?.quote}`) : made.qty === null ? "" : `${grouped(ticket.qty)} ${market.instrument?.base}`;
     return html`<button type="submit" class="send ${ticket.side}" ?disabled=${this.sending || stream.state === "replaced"}>${this.sending ? "Sending" : `${sideOf(ticket.side)} ${amount}`}</button>`;
   }
 
   async #send() {
     const { instrument } = this.app.market;
-    if (!instrument || this.sending || !this.app.identity.session) return;
+    if (!instrument || this.sending || !this.app.identity.session || this.app.risk.stopped) return;
     const made = orderOf(this.ticket, instrument);
     this.tried = true;
     this.error = "";

@@ -21,7 +21,7 @@ export class SymbolBar {
     this.before = null;
     this.moved = "";
     this.draw = onceAFrame(() => this.#draw());
-    for (const each of [app.market, app.identity, app.accounts]) each.watch(this.draw);
+    for (const each of [app.market, app.identity, app.accounts, app.risk]) each.watch(this.draw);
     document.addEventListener("pointerdown", (event) => {
       if (this.opened && !root.querySelector(".selector")?.contains(/** @type {Node} */ (event.target))) this.close();
     });
@@ -108,6 +108,7 @@ export class SymbolBar {
             `
           : html`<div class="last"></div><dl class="figures"></dl>`}
         <div class="tools">
+          ${this.app.killSwitch.may ? html`<button type="button" class="danger kill" title="Kill switch (K)" aria-label="Kill switch" ?disabled=${this.app.risk.stopped} @click=${() => void this.app.killSwitch.ask()}><i aria-hidden="true"></i><span>Kill switch</span></button>` : nothing}
           <button type="button" class="icon" title="Light or dark (T)" aria-label="Switch between light and dark" @click=${() => this.app.switchTheme()}><span class="half" aria-hidden="true"></span></button>
           <button type="button" class="icon keys-button" title="Keys (?)" aria-label="Keyboard shortcuts" @click=${() => this.app.help()}>?</button>
           ${identity.session

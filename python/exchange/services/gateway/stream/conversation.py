@@ -190,7 +190,8 @@ class Conversation:
         if self._is_open_to_all:
             raise Refusal(GatewayFault.UNKNOWN_OP, "nobody logs on here: use /v1/stream")
         if self.principal is not None:
-            raise Refusal(GatewayFault.ALREADY_LOGGED_ON)
+            await self._come_back(frame, self.principal)
+            return
         self._logons += 1
         try:
             principal = await by_logon(self._ground.doors.authenticator, frame, self._address)
@@ -200,6 +201,16 @@ class Conversation:
                 self.outlet.end(Close.NOT_AUTHENTICATED)
             return
         await self._begin(principal, frame)
+
+    async def _come_back(self, frame: s.Logon, of: Principal) -> None:
+        """Whom the handshake named, as a browser's cookie does, goes on from where they were.
+
+        Raises:
+            Refusal: ALREADY_LOGGED_ON: they say who they are again, or are told of something already.
+        """
+        if frame.resume is None or frame.token or frame.api_key or self._told.keys or self._entry is None:
+            raise Refusal(GatewayFault.ALREADY_LOGGED_ON)
+        await self._resume(frame, frame.resume, of, self._entry)
 
     async def _enter(self, headers: Mapping[bytes, bytes], subprotocols: Sequence[str]) -> None:
         """Logs on whom the handshake names."""
