@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 import numpy as np
+import pytest
 
 from cmatch import RejectCode, frames
 from cmatch.frames import CommandList, ReportList
@@ -44,3 +45,39 @@ def test_many_tiny_commands_in_one_turn_are_bounded_and_the_core_lives_on() -> N
     assert refusals["reject"].tolist() == [RejectCode.FRAME_TOO_LARGE] * 2
     bench.send(me, CommandList.ORDERS, order("a"))
     assert bench.took(me, ReportList.REPORTS)["reject"].tolist() == [0]
+
+
+BAD_TEXTS = (b"a b", b"a\x01", b"\x7f", b"\xff" * 40, b"a\0b", b"\0a")
+ID, ACTOR = ("correlation_id", RejectCode.BAD_CORRELATION_ID), ("actor", RejectCode.INVALID_FIELD)
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS)
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        (CommandList.LEDGER, ID),
+        (CommandList.INSTRUMENTS, ID),
+        (CommandList.INSTRUMENTS, ACTOR),
+        (CommandList.ADMINISTRATION, ID),
+        (CommandList.ADMINISTRATION, ACTOR),
+    ],
+)
+def test_text_that_nobody_could_read_back_is_refused_before_it_is_journaled(
+    kind: CommandList, field: tuple[str, RejectCode], text: bytes
+) -> None:
+    """Whoever follows the journal reads texts as such: one that is none would stop them all."""
+    name, code = field
+    bench = Bench()
+    me = bench.connect()
+    bench.market(me)
+    before = bench.venue.sequence
+    row = np.zeros(1, frames.COMMAND_DTYPES[kind])
+    row["kind"] = 6 if kind is CommandList.ADMINISTRATION else 1  # a countdown, which any client may set
+    bytes_of = row[name].view(np.uint8)
+    bytes_of[: len(text)] = np.frombuffer(text, np.uint8)
+    bench.send(me, kind, row)
+    assert bench.took(me, ReportList.ANSWERS)["reject"].tolist() == [code]
+    assert bench.venue.sequence == before
+    row[name] = b"a" * 40
+    bench.send(me, kind, row)
+    assert bench.venue.sequence == before + 1

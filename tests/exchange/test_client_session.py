@@ -696,3 +696,13 @@ def test_welcome_names_the_session(wire: Wire) -> None:
     assert (wire.session.sequence, wire.session.event_sequence, wire.session.epoch) == (1, 1, 1)
     wire.hear(wire.core.heartbeat())
     assert wire.state() is SessionState.ACTIVE
+
+
+@pytest.mark.parametrize("text", ["", "a b", "é", "a\n", "a" * 41, 7])
+@pytest.mark.parametrize("name", ["name", "user"])
+def test_settings_with_a_name_that_the_core_would_not_take_are_refused(name: str, text: Any) -> None:
+    """Both are in records that others read."""
+    with pytest.raises(
+        ValueError, match=f"^{name} must be 1 to 40 printable ASCII characters without a space"
+    ):
+        Settings(**({"name": "bot", "user": "ann", "tenant": 1} | {name: text}))

@@ -20,6 +20,7 @@ import numpy as np
 from cmatch.frames import CLIENT_FRAME_BYTES, SCHEMA_VERSION, BadFrame, command_frames, decode_reports
 from exchange.client.book import OwnOrders
 from exchange.client.errors import ClientClosed, LogonRefused, RequestTimeout, TooManyRequests
+from exchange.client.ids import is_id
 from exchange.client.records import Records
 from exchange.client.requests import LAYOUTS, Request
 from exchange.client.results import Reject, Reports
@@ -87,13 +88,10 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("name", "user"):
             text = getattr(self, name)
-            if (
-                not isinstance(text, str)
-                or not 0 < len(text) <= 40
-                or not text.isascii()
-                or not text.isprintable()
-            ):
-                raise ValueError(f"{name} must be 1 to 40 printable ASCII characters, not {text!r}")
+            if not isinstance(text, str) or not is_id(text):
+                raise ValueError(
+                    f"{name} must be 1 to 40 printable ASCII characters without a space, not {text!r}"
+                )
         for name in ("heartbeat_ms", "timeout_ms", "retry_ms", "logon_ms", "backoff_ms_min", "waiting_max"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be above 0")

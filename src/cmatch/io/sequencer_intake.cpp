@@ -213,6 +213,16 @@ void stamp(const ClientSession& session, AdminCommand& command) {
   if (!names_tenant || session.tenant != 0) command.tenant = session.tenant;
 }
 
+// What is journaled is told to others, who read texts as such.
+template <class Record>
+RejectCode check_texts(const Record& command) {
+  if constexpr (requires { command.correlation_id; })
+    if (!is_text(command.correlation_id)) return RejectCode::bad_correlation_id;
+  if constexpr (requires { command.actor; })
+    if (!is_text(command.actor)) return RejectCode::invalid_field;
+  return RejectCode::none;
+}
+
 constexpr Family family_of(const LedgerCommand&) { return Family::ledger; }
 constexpr Family family_of(const InstrumentCommand&) { return Family::instruments; }
 constexpr Family family_of(const AdminCommand&) { return Family::administration; }
@@ -230,7 +240,9 @@ void Sequencer::take_records(ClientSession& session, const CommandFrame& frame,
   for (std::size_t i = 0; i < given.size(); ++i) {
     Record& command = given[i];
     stamp(session, command);
-    if (const RejectCode code = admit(session, command); code != RejectCode::none) {
+    RejectCode code = admit(session, command);
+    if (code == RejectCode::none) code = check_texts(command);
+    if (code != RejectCode::none) {
       note_refused(command, family_of(command), code);
       continue;
     }

@@ -49,6 +49,13 @@ inline bool is_graphic(std::string_view text) { // printable ASCII without the s
   return true;
 }
 
+// Nothing, or printable ASCII without a space; zeros after it.
+template <std::size_t N>
+bool is_text(const char (&text)[N]) {
+  const std::string_view said = text_of(text);
+  return is_graphic(said) && all_zero(text, said.size());
+}
+
 inline bool is_empty_id(const IdHead& head, const IdTail& tail) {
   return (word_at(head, 0) | word_at(head, 8) | word_at(tail, 0) | word_at(tail, 8) | word_at(tail, 16)) == 0;
 }
