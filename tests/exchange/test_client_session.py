@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -705,4 +706,4 @@ def test_settings_with_a_name_that_the_core_would_not_take_are_refused(name: str
     with pytest.raises(
         ValueError, match=f"^{name} must be 1 to 40 printable ASCII characters without a space"
     ):
-        Settings(**({"name": "bot", "user": "ann", "tenant": 1} | {name: text}))
+        replace(Settings("bot", "ann", 1), **{name: text})
