@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from exchange.errors import StorageError
 from exchange.storage.directory import DataDirectory, write_whole
+
+_LOOK_S: Final = 1.0  # who looks whether one runs has the lock for a moment, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,11 @@ def auditing(root: Path) -> Iterator[None]:
         StorageError: There is no such directory, or an audit of it runs.
     """
     with _opened(root) as descriptor:
-        if not _locked(descriptor):
-            raise StorageError(f"an audit of {root} runs already: wait for it")
+        until = time.monotonic() + _LOOK_S
+        while not _locked(descriptor):
+            if time.monotonic() > until:
+                raise StorageError(f"an audit of {root} runs already: wait for it")
+            time.sleep(_LOOK_S / 50)
         yield
 
 

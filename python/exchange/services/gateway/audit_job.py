@@ -85,7 +85,7 @@ class AuditJob:
     async def _run(self, who: str) -> None:
         began = time.time_ns()
         process = await asyncio.create_subprocess_exec(
-            *self._command.arguments, "--by", who,
+            *self._command.arguments, f"--by={who}",
             env={**os.environ, **self._command.environment},
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True,
