@@ -215,8 +215,11 @@ def test_command_prints_and_exits_as_it_found(
     assert [check["name"] for check in body["checks"] if not check["good"]] == ["replay"]
     assert main(words) == 1
     assert capsys.readouterr().out.splitlines()[-1].startswith("audit: 1 of 5 checks WRONG (")
-    assert main(["audit", "--data", str(tmp_path / "none")]) == 1
-    assert "there is no journal in" in capsys.readouterr().err
+    (tmp_path / "other").mkdir()
+    for missing in ("none", "other"):
+        assert main(["audit", "--data", str(tmp_path / missing)]) == 1
+        assert "there is no journal in" in capsys.readouterr().err
+    assert list((tmp_path / "other").iterdir()) == []
 
 
 @cache

@@ -97,6 +97,8 @@ def kept_audit(
         except StorageError as problem:
             print(f"exchange: this result is not kept: {problem}", file=sys.stderr)
 
+    if not directory.journal.is_dir():  # nothing is left in a directory that is of something else
+        raise StorageError(f"there is no journal in {directory.journal}")
     with auditing(settings.data_directory):
         try:
             found = audit_of(settings, paid_in=paid_in, stopped=stopped)
