@@ -411,6 +411,7 @@ def test_tenant_and_account_of_others_are_not_there_on_any_route(door: Open) -> 
                         "NewOrder": SELL,
                         "Batch": {"orders": [SELL]},
                         "ReplaceOrder": {"price": "1.00"},
+                        "ThrowAccountSwitch": {"on": True},
                     }.get(route.body.__name__, {"asset": "USD", "amount": "1", "toAccount": 21})
                     said = {"account": int(account)} if account else {}
                     body = {"orders": [SELL | said]} if "orders" in body else body | said

@@ -322,7 +322,7 @@ def test_connection_is_lost_and_comes_back_with_what_was_missed(
         expect(page.locator(".toast.fill")).to_have_count(1)
         page.get_by_role("tab", name="Trades").click()
         expect(page.locator("#blotter tbody tr").first).to_contain_text("58,000.00")
-        before = page.locator("#blotter tbody tr").count()
+        last = max(trades_of(page))
         note(page)
         market.wire.cut()
         expect(page.locator(".state")).to_contain_text("Connection lost")
@@ -333,11 +333,10 @@ def test_connection_is_lost_and_comes_back_with_what_was_missed(
         market.place("buy", "0.3", "57000.00")
         market.wire.mend()
         expect(page.locator(".state.live")).to_be_visible()
-        expect(page.locator("#blotter tbody tr")).to_have_count(before + 2)
+        until(lambda: trades_of(page)[2:3] == [last], "what was missed did not come")
         market.place("sell", "0.1", "57500.00", time_in_force="ioc")
-        expect(page.locator("#blotter tbody tr")).to_have_count(before + 3)
-        trades = page.locator("#blotter tbody tr td:nth-child(8)").all_inner_texts()
-        assert trades == sorted(set(trades), key=int, reverse=True)
+        until(lambda: trades_of(page)[3:4] == [last], "what came next did not")
+        assert trades_of(page) == sorted(set(trades_of(page)), reverse=True)
         until(lambda: noted(page) >= Decimal("0.5"), "a fill was not told")
         page.wait_for_timeout(1_000)
         assert noted(page) == Decimal("0.5")
@@ -347,6 +346,11 @@ def test_connection_is_lost_and_comes_back_with_what_was_missed(
         expect(page.locator("#connection")).to_contain_text(re.compile(r"Reconnects\s*[1-9]"))
         assert any('"op":"LOGON"' in each for each in said) is resumes
         market.other.mass_cancel(account=12)
+
+
+def trades_of(page: Page) -> list[int]:
+    """The ids of those that are listed, as they are."""
+    return [int(each) for each in page.locator("#blotter tbody tr td:nth-child(8)").all_inner_texts()]
 
 
 def note(page: Page) -> None:

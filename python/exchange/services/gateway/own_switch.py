@@ -19,7 +19,7 @@ from exchange.errors import GatewayFault
 from exchange.security.principal import Method, Principal
 from exchange.services.gateway.calls import Answer, Call, Route, Scope
 from exchange.services.gateway.known import instant
-from exchange.services.gateway.past import asking
+from exchange.services.gateway.past import asking, journaled
 from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.switching import changes_of, throw_switch, values_of
 
@@ -95,7 +95,8 @@ async def _row(call: Call, wanted: int | None, min_sequence: int) -> tuple[q.Acc
     """
     request = q.AccountsRequest(account=call.account(wanted), limit=1)
     trader = await call.trader()
-    reply = await trader.client.ask(asking(request, q.AccountsReply, min_sequence))
+    seen = await journaled(trader.client, min_sequence)
+    reply = await trader.client.ask(asking(request, q.AccountsReply, seen))
     return reply.accounts[0], reply.sequence
 
 

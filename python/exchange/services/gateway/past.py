@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import asyncio
+import time
+from typing import Any, Final, TypeVar
 
+from exchange.client import AsyncClient
 from exchange.client.queries import Asker, Query, checked, seeing
 from exchange.client.rest import models as m
 from exchange.domain import queries as q
@@ -15,6 +18,7 @@ from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.told import execution_of_history, order_of_history, order_of_row
 from exchange.services.gateway.upstream import Trader
 
+_HEARD_S: Final = 2.0
 ReplyT = TypeVar("ReplyT", bound=q.Reply)
 
 
@@ -25,6 +29,28 @@ def asking(request: q.Request, kind: type[ReplyT], min_seq: int | None = None) -
         return checked(kind, await asker.ask(seeing(request, asker, min_seq), timeout_ms))
 
     return Query(run)
+
+
+async def journaled(client: AsyncClient, wanted: int) -> int:
+    """A sequence that an answer must have seen, once the journal is known to go so far.
+
+    Args:
+        client: Of the core, which tells at least each second how far it is.
+        wanted: The sequence.
+
+    Raises:
+        Refusal: INVALID_PARAMETER: it does not, and no service is kept waiting for it.
+    """
+    until = time.monotonic() + _HEARD_S
+    while client.sequence < wanted:
+        if time.monotonic() > until:
+            raise Refusal(
+                GatewayFault.INVALID_PARAMETER,
+                "the journal does not go so far",
+                {"parameter": "minSequence", "last": str(client.sequence)},
+            )
+        await asyncio.sleep(_HEARD_S / 50)
+    return wanted
 
 
 async def open_orders(call: Call) -> Answer:
@@ -51,7 +77,8 @@ async def orders(call: Call) -> Answer:
         return await _orders_of_replica(call, query, status)
     request = q.HistoryOrdersRequest(order_status=status, **await _narrowed(call, query))
     trader = await call.trader()
-    reply = await trader.client.ask(asking(request, q.HistoryOrdersReply, query.min_sequence))
+    min_sequence = await journaled(trader.client, query.min_sequence)
+    reply = await trader.client.ask(asking(request, q.HistoryOrdersReply, min_sequence))
     directory = call.exchange.known.directory
     found = [
         order_of_history(row, await call.exchange.known.by_id(row.instrument_id), directory)
@@ -68,7 +95,8 @@ async def executions(call: Call) -> Answer:
     query: m.HistoryQuery = call.query
     request = q.HistoryExecutionsRequest(**await _narrowed(call, query))
     trader = await call.trader()
-    reply = await trader.client.ask(asking(request, q.HistoryExecutionsReply, query.min_sequence))
+    min_sequence = await journaled(trader.client, query.min_sequence)
+    reply = await trader.client.ask(asking(request, q.HistoryExecutionsReply, min_sequence))
     directory = call.exchange.known.directory
     found = [
         execution_of_history(row, await call.exchange.known.by_id(row.instrument_id), directory)
@@ -119,7 +147,8 @@ async def _orders_of_replica(call: Call, query: m.OrderHistoryQuery, status: Ord
         limit=query.limit,
     )
     trader = await call.trader()
-    reply = await trader.client.ask(asking(request, q.OrderHistoryReply, query.min_sequence or None))
+    min_sequence = await journaled(trader.client, query.min_sequence)
+    reply = await trader.client.ask(asking(request, q.OrderHistoryReply, min_sequence or None))
     return await _page_of_rows(call, reply.orders, more=reply.more)
 
 

@@ -14,6 +14,7 @@ from exchange.domain import queries as q
 from exchange.errors import GatewayFault
 from exchange.runtime.log import log
 from exchange.services.gateway.calls import Call
+from exchange.services.gateway.past import journaled
 from exchange.services.gateway.refusal import Refusal, refusal_of
 
 _CHANGES_MAX: Final = 1_000
@@ -63,8 +64,9 @@ async def changes_of(
     if not call.exchange.machine.settings.admin.enabled:
         raise Refusal(GatewayFault.NOT_ENABLED, "This is kept by administration: set admin.enabled.")
     client = (await call.exchange.upstream.trader(0)).client
+    seen = await journaled(client, min_sequence)
     return await client.admin.changes(
-        entity_type=entity_type, entity_id=entity_id, most=_CHANGES_MAX, min_seq=min_sequence
+        entity_type=entity_type, entity_id=entity_id, most=_CHANGES_MAX, min_seq=seen
     )
 
 
