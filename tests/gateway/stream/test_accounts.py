@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from exchange.bus.topics import TopicTable
+from exchange.config import load
+from exchange.observability.stats import StatsReader, stats_path
+from exchange.runtime.publisher import EXECUTIONS, open_log
 from tests.exchange.test_cli_exchange import until
 from tests.gateway.signed import signature
 from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
@@ -119,6 +123,18 @@ def test_newcomer_has_the_live_orders_of_its_account(door: Floor) -> None:
         assert door.bob.ask("DELETE", "/v1/orders").body["cancelled"] == 3
 
 
+def is_published(door: Floor) -> bool:
+    """Whether the event log has all that the core made: what it has not is told as it comes."""
+    topic = TopicTable("dev").full_name(EXECUTIONS)
+    with StatsReader(stats_path(door.data)) as stats:
+        made = int(stats.read_values()["event_sequence"])
+    with (
+        open_log(load(environment={}, data_directory=door.data)) as log,
+        log.reader(topic, max(0, log.extent(topic).end - 1)) as reader,
+    ):
+        return max((record.batch.last_seq for record in reader.read()), default=0) >= made
+
+
 @pytest.mark.req("E089")
 def test_who_comes_back_is_told_what_was_missed_by_any_gateway(door: Floor) -> None:
     """The token restores subscriptions at the other gateway; orders and executions come from the log."""
@@ -135,6 +151,7 @@ def test_who_comes_back_is_told_what_was_missed_by_any_gateway(door: Floor) -> N
     with door.trader(12) as bob:
         bob.limit(SYMBOL, "buy", "0.1", "160.00")
     assert door.ann.ask("DELETE", f"/v1/orders/{ended}").status == 200
+    until(lambda: is_published(door), "the log does not have it")
     resume = {"token": told["resumeToken"], "sequence": str(sequence)}
     with Stream(door.port + 1) as back:
         welcome = back.log_on(door.ann, resume=resume)
@@ -180,6 +197,7 @@ def test_who_the_handshake_named_comes_back_by_a_logon_without_a_credential(door
     with door.trader(12) as bob:
         for _ in range(2):
             bob.limit(SYMBOL, "buy", "0.1", "170.00")
+    until(lambda: is_published(door), "the log does not have it")
     resume = {"token": token, "sequence": str(sequence)}
     with Stream(door.port + 1, additional_headers=handshake()) as back:
         first = back.until(lambda frame: frame["type"] == "WELCOME")
