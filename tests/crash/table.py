@@ -52,6 +52,7 @@ from tests.crash.lives import SEGMENT_BYTES, Core, CoreFailed, Findings, fold, j
 from tests.crash.stall import connect
 from tests.crash.traders import Traders
 from tests.crash.visitors import Operator, Visitors
+from tests.exchange.processes import parent_of
 from tests.gateway.test_two_gateways import free_pair
 
 TRADERS: Final = 4
@@ -146,7 +147,7 @@ class Table:
         """Kills one, or stops it for a while."""
         kind = self.choose.choice(["kill", "stop"])
         processes = self.processes()
-        processes[FORKS] = parent_of(processes["replica"])
+        processes[FORKS] = _forks_of(processes["replica"])
         alive = {
             name: pid
             for name, pid in processes.items()
@@ -190,10 +191,10 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def parent_of(pid: int | None) -> int | None:
-    """Who started a process; None where it is gone."""
+def _forks_of(pid: int | None) -> int | None:
+    """What forked a process; None where that is gone."""
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return None if pid is None else parent_of(pid)
     except FileNotFoundError:
         return None
 

@@ -17,6 +17,7 @@ import pytest
 
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.fork_server import Forked, ForkServer
+from tests.exchange.processes import parent_of
 from tests.exchange.test_supervisor import asynchronous, settle
 
 HERE: Final = "tests.exchange.test_fork_server"
@@ -74,11 +75,6 @@ async def lingering(path: Path) -> AsyncIterator[tuple[ForkServer, Forked]]:
         forked = await forks.fork("waits", f"{HERE}:linger", str(path))
         await settle(lambda: path.exists() and path.read_text() == str(forked.pid))
         yield forks, forked
-
-
-def parent_of(pid: int) -> int:
-    """Who forked it."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 @asynchronous
