@@ -44,7 +44,7 @@ class Answer:
 
     @property
     def is_too_late(self) -> bool:
-        """Whether its timestamp had lost its worth before it was looked at: nothing was done, sign it anew."""
+        """Whether its timestamp was too old when it was looked at: nothing was done, sign it anew."""
         return self.status == 401 and self.name == "CLOCK_OUT_OF_WINDOW"
 
 

@@ -17,6 +17,8 @@ from tests.core_loop.bench_table import order
 from tests.exchange.commands import exchange
 from tests.replication.processes import Running, open_market, promote
 
+_FILLED = 150_000
+
 
 @pytest.fixture
 def leader(tmp_path: Path) -> Iterator[Running]:
@@ -126,7 +128,7 @@ def test_standby_begins_with_a_snapshot_where_the_first_records_are_gone(tmp_pat
             client.load_instruments()
             _fill(client)
         taken = exchange("snapshot", "--data", str(data))
-        assert int(taken.out.split()[0]) >= _FILLED, "it lacks what was answered before it was asked for"
+        assert int(taken.stdout.split()[0]) >= _FILLED, "it lacks what was answered before it was asked for"
         assert not (data / "journal" / f"{1:020d}.journal").exists()
         standby = Running.standby(tmp_path / "b", data)
         try:

@@ -171,7 +171,7 @@ class Replica:
         log("replica stopped", sequence=digest.sequence, state_hash=f"{digest.state_hash:016x}")
 
     async def _snapshot(self, call: Call) -> bytes:
-        """The method `replica.snapshot`: takes one of all that is written by now; the answer is its digest line."""
+        """The method `replica.snapshot`: one of all that is written by now; the answer is its digest line."""
         if Caller.of_tenant(call.metadata.tenant_id).tenant != OPERATOR:
             raise RpcError(RpcStatus.PERMISSION_DENIED, "only the operator may ask for a snapshot")
         await self._follower.reached(self._plan.ports.statistics.status().written_sequence)
