@@ -13,8 +13,8 @@ from exchange.cli.connecting import add_client
 from exchange.resilience import Policies
 from exchange.runtime.replica import SNAPSHOT_METHOD
 
-DESCRIPTION = """Have the read replica take a snapshot of all that was answered before. When this returns it is
-written, synced, renamed into place and read back. Prints its sequence, event digest and state hash."""
+DESCRIPTION = """Have the read replica take a snapshot of all that was answered before. When this returns it
+is written, synced, renamed into place and read back. Prints its sequence, event digest and state hash."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
