@@ -191,6 +191,7 @@ def test_every_process_has_the_service_account_that_it_needs_and_nothing_more() 
         "standby": {Permission.FOLLOW},
         "admin": permissions_of({"admin"}),
         "settlement": permissions_of({"admin"}),
+        "marks": permissions_of({"admin"}),
         "marketdata": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
         "marketquery": {Permission.READ_MARKET, Permission.READ_ACCOUNTS, Permission.READ_STATUS},
         "gateway": {

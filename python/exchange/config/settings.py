@@ -141,6 +141,13 @@ class Risk:
     approval: str = _setting(
         "", "What approves orders there, `package.module:function`; needs `process`; empty: the limits alone"
     )
+    marks_ms: int = _setting(
+        0,
+        "Between two looks at the mark prices of market data, of which the core is told those that changed,"
+        " by a process `marks`; 0: it is told none",
+        0,
+        60_000,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,7 @@ SERVICE_ACCOUNTS: Final[Mapping[str, frozenset[str]]] = {
     "standby": frozenset({"follow"}),
     "marketdata": frozenset({"read"}),
     "marketquery": frozenset({"read"}),
+    "marks": frozenset({"admin"}),
     "gateway": frozenset({"trade", "door"}),
     "history": frozenset({"read"}),
     "admin": frozenset({"admin"}),

@@ -96,6 +96,8 @@ def run_all(settings: Settings) -> int:
         parts.append(_Part("publisher", lambda part: _publisher(settings, part)))
     enabled = [each.name for each in PROCESSES if each.name in SQL_SERVICES and each.numbers(settings)]
     parts += [_Part(name, lambda part: _service(settings, part)) for name in enabled]
+    if settings.risk.marks_ms:
+        parts.append(_Part("marks", lambda part: _marks(settings, part)))
     if settings.gateway.enabled:
         parts.append(_Part("gateway", lambda part: _gateway(settings, part)))
     try:
@@ -129,6 +131,10 @@ def _service(settings: Settings, part: _Part) -> None:
     ).plan_of
     with plan_of(part.name, settings) as plan:
         part.loop(host(plan))
+
+
+def _marks(settings: Settings, part: _Part) -> None:
+    import_module("exchange.services.risk.marks_process").run(settings, part.stop, Vitals("marks"))
 
 
 def _gateway(settings: Settings, part: _Part) -> None:

@@ -75,6 +75,14 @@ def market_query(settings: Settings, number: int = 0) -> int:
     return _hosted("marketdata", settings, number, "marketquery", takes=False)
 
 
+def marks(settings: Settings, _number: int = 0) -> int:
+    """Tells the core mark prices."""
+    rank(_NICE_SERVICE)
+    keep_off(settings.core.cpu)
+    code: int = import_module("exchange.services.risk.marks_process").main(settings)
+    return code
+
+
 def _hosted(
     name: str,
     settings: Settings,

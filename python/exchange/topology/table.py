@@ -177,6 +177,17 @@ PROCESSES: Final[tuple[Process, ...]] = (
         loads=("exchange.topology.hosted", "exchange.services.marketdata.service"),
     ),
     Process(
+        "marks",
+        ("risk",),
+        "tells the core the mark prices of market data",
+        mains.marks,
+        partial(_well, "marks"),
+        essential=False,
+        awaited=False,
+        numbers=lambda settings: (0,) if settings.risk.marks_ms else (),
+        loads=("exchange.services.risk.marks_process",),
+    ),
+    Process(
         "admin",
         ("admin",),
         "administers: instruments, tenants, accounts, limits, fees; keeps who changed what, and why",
