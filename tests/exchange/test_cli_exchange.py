@@ -244,6 +244,23 @@ def test_admin_refusal_names_the_code_and_ends_with_1(up: Up) -> None:
     assert wrong.stderr.count("\n") == 1
 
 
+def test_limits_of_a_whole_account_are_whole_numbers(up: Up) -> None:
+    """Lots of whichever instrument; a decimal is refused with a sentence that says what would do."""
+    wrong = exchange(
+        *("admin", "set-limits", "--account", "12", "--max-order-qty", "0.5"),
+        *("--data", str(up.data), *settings()), check=78,
+    )  # fmt: skip
+    assert wrong.stderr == (
+        "exchange: admin set-limits: max_order_qty '0.5' needs an instrument: of every one it is an int, in"
+        " lots, as each has lots of its own size\n"
+    )
+    up.say("admin", "set-limits", "--account", "12", "--max-order-qty", "20", "--price-collar", "100000000")
+    order = ("order", "new", "BTC-USD", "buy", "0.0021", "100", "--account", "12")
+    refused = exchange(*order, "--data", str(up.data), *settings(), check=1)
+    assert "refused: max_order_qty (21 asked, 20 allowed)" in refused.stderr
+    up.say("admin", "set-limits", "--account", "12")
+
+
 def test_kill_switch_by_command_blocks_and_is_lifted(up: Up) -> None:
     """What rests is cancelled at once."""
     order = ("order", "new", "BTC-USD", "buy", "0.1", "100", "--account", "12")

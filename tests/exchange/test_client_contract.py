@@ -318,6 +318,19 @@ def test_limits_refuse_by_name(market: Market, maker: Any, operator: Any) -> Non
     assert limit.value == 5
 
 
+@pytest.mark.req("B013")
+def test_limits_of_an_account_in_every_instrument(market: Market, maker: Any, operator: Any) -> None:
+    """Whole numbers are lots and ticks of each; a decimal has no meaning there, and changes nothing."""
+    for name in ("max_order_qty", "max_position", "price_collar"):
+        with pytest.raises(ValueError, match=f"{name} '1.5' needs an instrument: .* an int"):
+            operator.admin.set_limits(account=market.first, **{name: "1.5"})
+    assert maker.query.limits(instrument=market.symbol) == ()
+    assert operator.admin.set_limits(account=market.first, max_order_qty=5, max_open_orders=1).ok
+    assert maker.limit(market.symbol, "sell", 6, PRICE).reject.name == "max_order_qty"
+    assert maker.limit(market.symbol, "sell", 5, PRICE).ok
+    assert maker.limit(market.symbol, "sell", 5, PRICE).reject.name == "max_open_orders"
+
+
 def test_kill_switch_cancels_and_blocks_until_lifted(market: Market, maker: Any, operator: Any) -> None:
     """Killed: what rests goes, nothing new comes, cancels pass; lifted: all is as before."""
     stream = maker.reports()

@@ -70,24 +70,25 @@ _TRANSFER = _number("--transfer-id", "names this request for ever; the same agai
 _VERSION = _number("--expected-version", "refuse unless the balance has this version")
 _MONEY = ("transfer_id", "expected_version")
 _LIMITS = (
-    _text("--max-order-qty", "largest quantity of an order"),
+    _text("--max-order-qty", "largest quantity of an order; without --instrument in lots"),
     _number("--max-order-notional", "largest notional of an order, minor units of the quote asset"),
     _number("--max-open-orders", "most live orders"),
-    _text("--max-position", "largest position, as a quantity"),
+    _text("--max-position", "largest position, as a quantity; likewise"),
     _number("--max-gross-notional", "minor units of the quote asset"),
     _number("--max-net-notional", "minor units of the quote asset"),
     _number("--max-daily-loss", "minor units of the quote asset"),
-    _text("--price-collar", "farthest from the reference, as a price difference"),
+    _text("--price-collar", "farthest from the reference, as a price; without --instrument in ticks"),
     _number("--order-rate", "new orders in the interval"),
     _number("--rate-interval", "ns (default: a second)"),
     _number("--duplicate-window", "ns in which the same order may not come again"),
 )
+_OF_A_SCALE = ("max_order_qty", "max_position", "price_collar")
 _POLICIES = {"all": 0, "reserve-only": 1, "none": 2}
 _PRECISION = 1_000_000_000
 
 
 def name_of(text: str) -> int | str:
-    """A symbol, or the number that stands for it."""
+    """A symbol, or the number that stands for it; of an amount, digits alone are units already."""
     return int(text) if text.isascii() and text.isdigit() else text
 
 
@@ -145,11 +146,11 @@ def _define_instrument(client: Client, options: argparse.Namespace) -> AdminAnsw
 
 def _set_limits(client: Client, options: argparse.Namespace) -> AdminAnswer:
     names = [option.name.lstrip("-").replace("-", "_") for option in _LIMITS]
-    return client.admin.set_limits(
-        account=options.account or 0,
-        instrument=name_of(options.instrument) if options.instrument else 0,
-        **_given(options, *names),
-    )
+    instrument = name_of(options.instrument) if options.instrument else 0
+    given = _given(options, *names)
+    if instrument == 0:
+        given |= {name: name_of(given[name]) for name in _OF_A_SCALE if name in given}
+    return client.admin.set_limits(account=options.account or 0, instrument=instrument, **given)
 
 
 def _collateral(client: Client, options: argparse.Namespace) -> AdminAnswer:

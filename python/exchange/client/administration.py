@@ -406,7 +406,8 @@ class AdminRequests:
 
         Args:
             account: 0 stands for every account.
-            instrument: 0 stands for every instrument.
+            instrument: 0 stands for every instrument; quantities and the collar are then ints, in lots and
+                ticks of whichever it is.
             max_order_qty: Of one order.
             max_order_notional: Of one order, in minor units of the quote asset, as are all notionals here.
             max_open_orders: Live orders.
@@ -419,8 +420,14 @@ class AdminRequests:
             rate_interval: ns.
             duplicate_window: ns in which the same order may not come again.
             correlation_id: Made where not given.
+
+        Raises:
+            ValueError: A decimal of every instrument.
         """
         know = self._directory
+        if instrument == 0:
+            _check_whole("lots", max_order_qty=max_order_qty, max_position=max_position)
+            _check_whole("ticks", price_collar=price_collar)
         limits = {
             LimitField.ORDER_QTY: (
                 "max_order_qty",
@@ -638,3 +645,12 @@ def _symbol(symbol: str) -> bytes:
     if not symbol.isascii() or not 0 < len(symbol) <= _SYMBOL_BYTES_MAX:
         raise ValueError(f"symbol must be 1 to {_SYMBOL_BYTES_MAX} ASCII characters, not {symbol!r}")
     return symbol.encode("ascii")
+
+
+def _check_whole(unit: str, **amounts: Amount | None) -> None:
+    for name, amount in amounts.items():
+        if amount is not None and not isinstance(amount, int):
+            raise ValueError(
+                f"{name} {str(amount)!r} needs an instrument: of every one it is an int, in {unit}, as each"
+                f" has {unit} of its own size"
+            )
