@@ -135,7 +135,7 @@ def test_every_setting_can_be_set_in_each_way(tmp_path: Path, row: Row) -> None:
         extra = {"risk": {"process": True}}
     if row.key == "risk.marks_ms":
         extra = {"market_data": {"enabled": True, "index": "BTC-USD=book"}}
-        with pytest.raises(ConfigError, match="risk.marks_ms has no marks: expected market_data.enabled"):
+        with pytest.raises(ConfigError, match=r"risk\.marks_ms expected market_data\.enabled"):
             load(environment={row.variable: text})
     if row.key == "market_data.fallback_stream_url":
         extra = {"market_data": {"fallback_url": "http://127.0.0.1:1"}}

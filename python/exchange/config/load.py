@@ -241,7 +241,7 @@ def _check_prices(settings: Settings, refuse: Callable[[str, str], ConfigError])
     if not market.fallback_url and any(each.name == "coinbase" for of in wanted.values() for each in of):
         raise refuse("market_data.index", "names coinbase: expected market_data.fallback_url beside it")
     if settings.risk.marks_ms and not (market.enabled and wanted):
-        raise refuse("risk.marks_ms", "has no marks: expected market_data.enabled and market_data.index beside it")
+        raise refuse("risk.marks_ms", "expected market_data.enabled and market_data.index beside it")
 
 
 def _check_telling(settings: Settings, refuse: Callable[[str, str], ConfigError]) -> None:
