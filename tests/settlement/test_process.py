@@ -24,6 +24,7 @@ from exchange.domain.contracts.admin import FeeScheduleRecord, FeeTier
 from exchange.domain.enums import SettlementStatus
 from exchange.domain.events import Event, TradeSettled
 from exchange.domain.queries import SettlementRow
+from exchange.observability import StatsReader, stats_path
 from exchange.runtime.publisher import open_log
 from exchange.services.settlement.tables import TIERS, TRADES
 from exchange.storage.sql import open_store
@@ -36,6 +37,7 @@ WAIT_MS = 60_000
 MARKET = 7
 ANN, BOB, EVE = 11, 12, 21
 MAKER, TAKER = 500_000, 1_000_000  # of the instrument: 5 and 10 basis points
+COUNTED = ("orders", "trades", "reports", "cancels", "expiries", "throttled", "sends_blocked", "queue_depth")
 TIER = FeeTier(volume_min=0, maker_rate=-100_000, taker_rate=700_000)
 
 
@@ -281,3 +283,48 @@ def test_settlements_of_a_tenant_are_its_own(up: Up) -> None:
         following = eve.query.settlements(account=EVE, most=2, after=31)
         assert [row.trade_id for row in following] == [30, 29]
     assert Path(up.data / "stores" / "settlement.sqlite").exists()
+
+
+@pytest.mark.req("A021", "B018")
+def test_engine_is_not_slowed_by_a_settlement_that_stands_still(up: Up) -> None:
+    """The same orders beside it and without it: as many answers, trades and batches, and nothing refused.
+
+    What the core waits for would be seen: its orders have no other place to wait in than its socket, and a
+    client has one request under way. Positions and balances of both sides change by what settlement posts.
+    """
+    process = up.announcement()["processes"]["settlement"]
+    with connect(up, 1, ANN) as ann, connect(up, 2, EVE) as eve, StatsReader(stats_path(up.data)) as stats:
+
+        def traded(count: int) -> Counter[str]:
+            """What the core counts of so many trades of one lot."""
+            before = Counter({name: int(stats.read_values()[name]) for name in COUNTED})
+            for _ in range(count):
+                sold, bought = (
+                    client.limit(MARKET, side, 1, 15_000) for client, side in ((ann, "sell"), (eve, "buy"))
+                )
+                assert (sold.ok, bought.ok) == (True, True)
+            until(
+                lambda: int(stats.read_values()["trades"]) >= before["trades"] + count, "trades are missing"
+            )
+            return Counter({name: int(stats.read_values()[name]) for name in COUNTED}) - before
+
+        def has() -> tuple[int, int]:
+            """Of what was bought: in all, and how much of it waits."""
+            row = next(row for row in eve.query.balances() if row.asset == 1)
+            return row.total, row.reserved
+
+        beside = traded(50)
+        first = int(stats.read_values()["trades"])
+        settled(eve, first)
+        (total, _) = has()
+        os.kill(process, signal.SIGSTOP)
+        try:
+            without = traded(50)
+            assert without == beside
+            assert has()[0] == total  # nobody has posted them
+        finally:
+            os.kill(process, signal.SIGCONT)
+        rows = settled(eve, first + 50)
+        assert [rows[number].qty for number in range(first + 1, first + 51)] == [1] * 50
+        lot = 10**8 // 10**4
+        until(lambda: has() == (total + 50 * lot, 0), "what settlement posted did not come to the account")
