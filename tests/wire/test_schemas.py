@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from exchange.domain import enums, messages, queries
+from exchange.domain.contracts import SERVICES
 from exchange.domain.enums import CommandList, FrameFault, ReportList
 from exchange.schema import description, generate, lock
 from exchange.schema.codec import describe
@@ -219,6 +220,25 @@ def test_message_has_every_field_of_its_struct(message: type[Any]) -> None:
         re.sub(r"(Head|Tail)?\d$", "", name) for name in fields - (padding - {camel(name) for name in own})
     }
     assert {camel(name) for name in own} == wanted
+
+
+@pytest.mark.req("E021")
+def test_page_is_a_reference_of_every_call_with_what_it_asks_and_answers() -> None:
+    """The reference of RPC: each service's methods, and each field of their messages with its type."""
+    page = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
+    structs = {struct.name: struct for file in describe() for struct in file.structs}
+    methods = [(service, method) for service in SERVICES for method in service.methods]
+    assert {service.name for service in SERVICES} >= {
+        "MarketDataService", "RFQService", "ExecutionService", "PostTradeService", "AdminService",
+    }  # fmt: skip
+    for service, method in methods:
+        streams = method.streaming.name.lower() if method.streaming else ""
+        messages_ = f"{method.request.__name__} | {method.reply.__name__}"
+        assert f"| {service.name} | {method.name} | {streams} | {messages_} |" in page
+        for message in (method.request, method.reply):
+            (part,) = re.findall(rf"^### {message.__name__}\n(.*?)(?=^##|\Z)", page, re.DOTALL | re.MULTILINE)
+            for field in structs[message.__name__].fields:
+                assert re.search(rf"^\| {re.escape(field.name)} \| {field.ordinal} \| \S", part, re.MULTILINE)
 
 
 def test_units_of_the_schemas_are_on_the_page() -> None:
