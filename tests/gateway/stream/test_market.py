@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
+from exchange.client import empty_commands
 from tests.exchange.test_cli_exchange import until
 from tests.gateway.stream.copy import Copy
 from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
 from tests.gateway.stream.socket import Frame, Stream
 from tests.gateway.test_process import SELL
+
+MARKET_ID, ASK_MS = 7, 60_000
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -134,6 +138,41 @@ def test_ticks_are_ten_a_second_at_most_and_end_with_the_last_value(door: Floor)
                 told = ids[-1] if ids else told
             assert told == int(last["tradeId"])
         assert len(raw.updates("trades")) > len(paced.updates("trades"))
+
+
+@pytest.mark.req("E084")
+def test_ticks_at_the_rate_of_a_real_feed_come_out_ten_a_second(door: Floor) -> None:
+    """Each second as many trades as the recorded one has events, 315: all are taken, few are told.
+
+    A second's trades are sent at once, so that the rate is at least that on any machine.
+    """
+    seconds, rate, base = 4, 315, 70_000  # above all other prices here
+    rows = empty_commands(rate)
+    rows["instrument_id"], rows["type"], rows["time_in_force"] = MARKET_ID, 1, 2
+    rows["qty"], rows["present"] = 1, 1
+    with Stream(door.port, MARKET) as paced, door.trader(11) as ann, door.trader(12) as bob:
+        paced.ask("SUBSCRIBE", channels=["ticker"], instrumentIds=[SYMBOL])
+        paced.update(lambda each: each["kind"] == "snapshot")
+        began = time.monotonic()
+        for second in range(seconds):
+            rows["price"] = base + second * rate + np.arange(rate)
+            for client, side in ((ann, 2), (bob, 1)):
+                rows["side"] = side
+                answers = client.submit_array(rows).result().rows
+                assert len(answers) == rate
+                assert not answers["reject"].any()
+            time.sleep(max(began + second + 1 - time.monotonic(), 0.0))
+        last = base + seconds * rate - 1
+        newest = ann.make.market_data.trades(SYMBOL, most=seconds * rate)
+        wanted = list(range(last, base - 1, -1))
+        until(lambda: [row.price for row in ann.ask(newest, ASK_MS)] == wanted, "trades are missing")
+        paced.update(lambda each: each["data"]["lastPrice"] == f"{last // 100}.{last % 100:02}")
+        spent = time.monotonic() - began
+        told = [each for each in paced.updates("ticker") if each["kind"] == "update"]
+        assert 1 <= len(told) <= 10 * spent + 1
+        prices = [float(each["data"]["lastPrice"] or 0) for each in told]
+        mine = [price for price in prices if price * 100 >= base]
+        assert mine == sorted(mine)
 
 
 @pytest.mark.req("E083", "E004")
