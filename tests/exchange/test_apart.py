@@ -7,16 +7,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exchange.client import Client
 from exchange.runtime.registry import Registry
 from tests.exchange.ports import free_ports
 from tests.exchange.test_cli_exchange import settings, until
-from tests.gateway.test_process import ANN, SELL, WAIT_MS, Open, open_market
+from tests.gateway.running import operator
+from tests.gateway.test_process import ANN, SELL, Open, open_market
 
 # What `exchange run` calls them, and the service that each is.
 PARTICIPANTS = {
@@ -78,11 +79,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Apart, Ope
                 until((data / "run" / "orders.sock").exists, "the core did not start")
         until(lambda: made.is_ready("trading-gateway", "gateway"), "the gateway did not start")
         open_market(data)
-        with Client.connect(
-            f"ipc://{data}/run/orders.sock", tenant=0, name="op", user="op", timeout_ms=WAIT_MS,
-            connect_ms=WAIT_MS,
-        ) as client:  # fmt: skip
-            client.load_instruments()
+        with operator(data) as client:
             assert client.admin.assign_shard("BTC-USD", SHARD).ok
         door = Open(data, port)
         door.add(ANN)
@@ -105,10 +102,7 @@ def test_participants_are_processes_of_their_own_that_know_each_other(apart: tup
     processes, door = apart
     for name, service in PARTICIPANTS.items():
         if name != "orders":  # it runs no thread that would say so
-            until(
-                lambda name=name, service=service: processes.processes[name].pid in processes.pids(service),
-                name,
-            )
+            until(partial(processes.is_ready, name, service), f"{name} is not there")
     assert len({each.pid for each in processes.processes.values()}) == len(PARTICIPANTS) + 1
     until(lambda: entered(door) == (201, "open"), "no order is taken")
 

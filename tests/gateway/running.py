@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from exchange.client import Client
 from exchange.runtime.registry import Registry
 from tests.exchange.ports import free_ports
 from tests.exchange.test_cli_exchange import settings, until
-from tests.gateway.test_process import Open, open_market
+from tests.gateway.test_process import WAIT_MS, Open, open_market
 
 LARGE = tuple(
     f"gateway.{who}_{what}=1000000" for who in ("key", "tenant", "ip") for what in ("per_s", "burst")
@@ -46,3 +47,14 @@ def running(data: Path, *pairs: str) -> Iterator[Open]:
         process.send_signal(signal.SIGTERM)
         code = process.wait(120)
     assert code == 0, data.with_suffix(".log").read_text()[-3000:]
+
+
+@contextlib.contextmanager
+def operator(data: Path) -> Iterator[Client]:
+    """Who may change and stop all of it, past the gateway."""
+    with Client.connect(
+        f"ipc://{data}/run/orders.sock", tenant=0, name="op", user="op", timeout_ms=WAIT_MS,
+        connect_ms=WAIT_MS,
+    ) as client:  # fmt: skip
+        client.load_instruments()
+        yield client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -157,7 +158,24 @@ def test_signature_is_taken_once_of_a_hundred_thousand_times() -> None:
         door.now_ms = NOW + attempt // 10
         answers.append(door.says(headers))
     assert answers[0] == "ann"
+    assert len(answers) == 100_001
     assert set(answers[1:]) == {GatewayFault.REPLAYED.name, GatewayFault.CLOCK_OUT_OF_WINDOW.name}
+
+
+def test_none_of_a_hundred_thousand_replays_of_many_signatures_is_taken() -> None:
+    """Two thousand requests within a window, each taken once; then all of them again, fifty times."""
+    door = Door([KEY])
+    headers = []
+    for attempt in range(2_000):
+        door.now_ms = NOW + attempt
+        headers.append(door.signed())
+        assert door.says(headers[-1]) == "ann"
+    answers: Counter[str] = Counter()
+    for round_ in range(50):
+        door.now_ms = NOW + 2_000 + 200 * round_
+        answers.update(map(door.says, headers))
+    assert answers.total() == 100_000
+    assert set(answers) == {GatewayFault.REPLAYED.name, GatewayFault.CLOCK_OUT_OF_WINDOW.name}
 
 
 def test_nonces_are_remembered_as_long_as_their_requests_could_come_again() -> None:

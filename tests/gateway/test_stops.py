@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 
-from exchange.client import Client
 from exchange.domain.enums import Phase, RejectCode, Scope
 from exchange.errors import GatewayFault
 from exchange.services.identity.api_keys import Wanted
 from tests.exchange.test_cli_exchange import until
-from tests.gateway.running import LARGE, running
+from tests.gateway.running import LARGE, operator, running
 from tests.gateway.signed import Answer, Program
 from tests.gateway.stream.socket import Stream
-from tests.gateway.test_process import ANN, BOB, EVE, EVERY, SELL, WAIT_MS, Open
+from tests.gateway.test_process import ANN, BOB, EVE, EVERY, SELL, Open
 
 KEY_BURST, TENANT_BURST, CORE_BURST = 12, 40, 5
 ASKED_MOST = 300
@@ -45,21 +44,10 @@ def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     with running(tmp_path_factory.mktemp("tight") / "data", *LARGE, *bounds) as made:
         others = (Wanted(name=name, tenant=1, scopes=EVERY, accounts=(11,)) for name in ("may", "amy"))
         made.add(ANN, EVE, *others)
-        with operator(made) as client:
+        with operator(made.data) as client:
             client.admin.open_account(31, tenant=3)
         made.add(*(Wanted(name=name, tenant=3, scopes=EVERY, accounts=(31,)) for name in OF_ONE_TENANT))
         yield made
-
-
-@contextmanager
-def operator(door: Open) -> Iterator[Client]:
-    """Who may throw any switch."""
-    with Client.connect(
-        f"ipc://{door.data}/run/orders.sock", tenant=0, name="op", user="op", timeout_ms=WAIT_MS,
-        connect_ms=WAIT_MS,
-    ) as client:  # fmt: skip
-        client.load_instruments()
-        yield client
 
 
 def by_http(program: Program, order: dict[str, Any]) -> Told:
@@ -115,14 +103,14 @@ def test_budget_of_a_key_is_used_up_and_its_cancels_pass(tight: Open) -> None:
     with stream_of(tight, "may") as stream:
 
         def entered() -> Told:
-            while (told := on_stream(stream, ORDER))[2] == RejectCode.SESSION_THROTTLED.name:
+            while (answer := on_stream(stream, ORDER))[2] == RejectCode.SESSION_THROTTLED.name:
                 pass
-            return told
+            return answer
 
         second, taken = refused(entered)
         assert second == (0, int(fault), fault.name)
-        answer = stream.ask("MASS_CANCEL")
-        assert (answer["status"], answer["cancelled"]) == (200, taken)
+        gone = stream.ask("MASS_CANCEL")
+        assert (gone["status"], gone["cancelled"]) == (200, taken)
 
 
 @pytest.mark.req("C099")
@@ -180,7 +168,7 @@ def test_kill_switch_stops_orders_by_http_and_on_streams(door: Open, scope: Scop
     code = RejectCode.KILLED
     covered = {"ann": True, "bob": scope is not Scope.ACCOUNT,
                "eve": scope in {Scope.INSTRUMENT, Scope.VENUE}}  # fmt: skip
-    with operator(door) as client, stream_of(door, "ann") as ann, stream_of(door, "eve") as eve:
+    with operator(door.data) as client, stream_of(door, "ann") as ann, stream_of(door, "eve") as eve:
         resting = {
             who: door.programs[who].ask("POST", "/v1/orders", ORDER).body["orderId"] for who in covered
         }
@@ -208,7 +196,7 @@ def test_kill_switch_stops_orders_by_http_and_on_streams(door: Open, scope: Scop
 def test_halted_instrument_takes_no_orders_and_lets_them_be_cancelled(door: Open) -> None:
     """4004 by HTTP and on a stream; what rests stays until its owner takes it away."""
     code = RejectCode.PHASE_FORBIDS
-    with operator(door) as client, stream_of(door, "ann") as stream:
+    with operator(door.data) as client, stream_of(door, "ann") as stream:
         first, second, third = (door.ann.ask("POST", "/v1/orders", ORDER).body["orderId"] for _ in range(3))
         assert client.admin.set_phase(SYMBOL, Phase.HALTED).ok
         assert by_http(door.ann, ORDER) == (409, int(code), code.name)
