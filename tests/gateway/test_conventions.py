@@ -39,16 +39,20 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
                 ).ok
         for symbol in SYMBOLS:
             until(partial(_enters, made, symbol), "the gateway does not hear of the market")
-            taken = made.ann.ask("POST", "/v1/orders", SELL | {"symbol": symbol, "side": "buy"})
+            taken = made.ann.ask("POST", "/v1/orders", _taking(symbol))
             assert taken.body["orderStatus"] == "filled"
         yield made
+
+
+def _taking(symbol: str) -> dict[str, Any]:
+    return SELL | {"symbol": symbol, "side": "buy", "respType": "RESULT"}
 
 
 def _enters(door: Open, symbol: str) -> bool:
     return door.bob.ask("POST", "/v1/orders", SELL | {"symbol": symbol}).status == 201
 
 
-@pytest.mark.req("E079")
+@pytest.mark.req("C082", "E079")
 def test_error_of_every_route_has_the_one_body(door: Open) -> None:
     """Where nobody asks, where a parameter is none, where there is nothing: a number, a name, a word."""
     seen = 0
@@ -117,6 +121,21 @@ def test_write_that_is_sent_again_is_done_once(door: Open) -> None:
         refused = door.ann.ask("POST", target, other, idempotency_key=key)
         assert (refused.status, refused.body["transient"]) == (409, False), refused.content
     assert door.ann.ask("DELETE", "/v1/orders").body["cancelled"] == 1
+
+
+def test_refusal_of_an_order_sticks_to_its_id_when_there_is_money(door: Open) -> None:
+    """Row 10 of the faults: the same request has its first answer; another one is taken."""
+    dear = {"symbol": "BTC-USD", "side": "buy", "qty": "900", "price": "9000.00"}
+    named = dear | {"clientOrderId": "dear-1"}
+    first = door.bob.ask("POST", "/v1/orders", named)
+    assert (first.status, first.name) == (422, "INSUFFICIENT_FUNDS")
+    with operator(door.data) as client:
+        assert client.admin.deposit("USD", "10000000", account=12).ok
+    again = door.bob.ask("POST", "/v1/orders", named)
+    assert (again.status, again.name) == (422, "INSUFFICIENT_FUNDS")
+    taken = door.bob.ask("POST", "/v1/orders", dear | {"clientOrderId": "dear-2"})
+    assert taken.status == 201, taken.content
+    assert door.bob.ask("DELETE", "/v1/orders").body["cancelled"] >= 1
 
 
 @pytest.mark.req("C094", "E079")

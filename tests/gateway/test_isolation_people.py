@@ -82,7 +82,8 @@ PUBLIC = {
         "book", "book/orders", "trades", "candles", "ticker",
     )))),
     "GET /v1/tickers", "GET /v2/tickers", "GET /api/v1/market-data/quotes",
-    "GET /api/v1/market-data/orderbooks", "GET /v1/time", "GET /v1/status", "POST /v1/sessions", "POST /v1/sessions/demo",
+    "GET /api/v1/market-data/orderbooks", "GET /v1/time", "GET /v1/status",
+    "POST /v1/sessions", "POST /v1/sessions/demo",
     "GET /.well-known/jwks.json",
 }  # fmt: skip
 
