@@ -12,7 +12,7 @@ from pathlib import Path
 from exchange.client import Client
 from exchange.runtime.registry import Registry
 from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import settings, until
+from tests.exchange.test_cli_exchange import Up, settings, until
 from tests.gateway.test_process import WAIT_MS, Open, open_market
 
 LARGE = tuple(
@@ -47,6 +47,27 @@ def running(data: Path, *pairs: str) -> Iterator[Open]:
         process.send_signal(signal.SIGTERM)
         code = process.wait(120)
     assert code == 0, data.with_suffix(".log").read_text()[-3000:]
+
+
+@contextlib.contextmanager
+def watched(data: Path, *pairs: str) -> Iterator[tuple[Up, Open]]:
+    """It runs under a supervisor while the block does: the gateway is a process of its own.
+
+    Args:
+        data: Its directory.
+        pairs: Further settings.
+    """
+    (port,) = free_ports(1)
+    up = Up.start(
+        data, "gateway.enabled=true", f"gateway.port={port}", "security.audit=false", "endpoints.metrics=",
+        *LARGE, *pairs,
+    )  # fmt: skip
+    try:
+        until(up.announcement, "it did not start")
+        open_market(data)
+        yield up, Open(data, port)
+    finally:
+        up.end()
 
 
 @contextlib.contextmanager

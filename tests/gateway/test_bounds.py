@@ -11,11 +11,10 @@ from contextlib import closing, suppress
 import pytest
 
 from exchange.observability.process_metrics import usage_of
-from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import Up, until
-from tests.gateway.running import LARGE
+from tests.exchange.test_cli_exchange import Up
+from tests.gateway.running import watched
 from tests.gateway.signed import Answer, Program
-from tests.gateway.test_process import BOB, SELL, Open, open_market
+from tests.gateway.test_process import BOB, SELL, Open
 
 WAIT_S = 120.0
 ROUNDS, WARM = 84, 12  # of twelve kinds: a thousand and more
@@ -29,22 +28,11 @@ Outcome = tuple[int, str]
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Up, Open]]:
-    """Under a supervisor: the gateway is a process of its own, with budgets that nobody empties."""
-    (port,) = free_ports(1)
-    data = tmp_path_factory.mktemp("bounds") / "data"
-    up = Up.start(
-        data, "gateway.enabled=true", f"gateway.port={port}", "gateway.answer_timeout_ms=60000",
-        "gateway.request_timeout_ms=60000", "security.audit=false", "events.publish=false",
-        "endpoints.metrics=", *LARGE,
-    )  # fmt: skip
-    try:
-        until(up.announcement, "it did not start")
-        open_market(data)
-        made = Open(data, port)
+    """With budgets that nobody empties, and long times."""
+    patient = ("gateway.answer_timeout_ms=60000", "gateway.request_timeout_ms=60000", "events.publish=false")
+    with watched(tmp_path_factory.mktemp("bounds") / "data", *patient) as (up, made):
         made.add(BOB)
         yield up, made
-    finally:
-        up.end()
 
 
 def told(port: int, head: bytes, part: bytes = b"", times: int = 0) -> Outcome:

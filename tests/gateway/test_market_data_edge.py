@@ -10,10 +10,9 @@ from contextlib import suppress
 
 import pytest
 
-from tests.exchange.ports import free_ports
 from tests.exchange.test_cli_exchange import Up, until
-from tests.gateway.running import LARGE
-from tests.gateway.test_process import ANN, SELL, Open, open_market
+from tests.gateway.running import watched
+from tests.gateway.test_process import ANN, SELL, Open
 
 AT_ONCE = 8
 TARGET = "/v1/tickers"
@@ -23,22 +22,12 @@ TARGET = "/v1/tickers"
 def kept(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Up, Open]]:
-    """Under a supervisor, with market data in a process of its own; the test says how long calls may take."""
-    (port,) = free_ports(1)
-    data = tmp_path_factory.mktemp("edge") / "data"
-    up = Up.start(
-        data, "gateway.enabled=true", f"gateway.port={port}", "market_data.enabled=true",
-        f"gateway.answer_timeout_ms={request.param}", "security.audit=false", "endpoints.metrics=", *LARGE,
-    )  # fmt: skip
-    try:
-        until(up.announcement, "it did not start")
-        open_market(data)
-        made = Open(data, port)
+    """Market data is a process of its own, too; the test says how long calls may take."""
+    bounds = ("market_data.enabled=true", f"gateway.answer_timeout_ms={request.param}")
+    with watched(tmp_path_factory.mktemp("edge") / "data", *bounds) as (up, made):
         made.add(ANN)
         until(lambda: made.nobody.ask("GET", TARGET).status == 200, "market data is not there")
         yield up, made
-    finally:
-        up.end()
 
 
 @pytest.mark.req("C020")
