@@ -511,6 +511,7 @@ def test_flood_of_logins_costs_bounded_work_and_stops_nobody(two: Two) -> None:
     assert 200 in served
     assert {name for _, name in found} <= {
         *("WRONG_PASSWORD", "LOGIN_TOO_OFTEN", "OVERLOADED", "RATE_LIMITED"),
+        "OUTCOME_UNKNOWN",  # of a machine that is too slow for a hash in five seconds
     }
     # The address has to wait, whoever it is; so nobody signs in after this test.
     waiting = two.ask(0, "", "POST", "/v1/sessions", {"userName": "bob", "password": PASSWORD})
