@@ -299,6 +299,8 @@ class GatewayFault(IntEnum):
     BAD_DECIMAL = 9009
     ACCOUNT_NEEDED = 9010
     IDEMPOTENCY_KEY_NEEDED = 9011
+    MALFORMED_REQUEST = 9012
+    HEAD_TOO_LARGE = 9013
     NO_CREDENTIAL = 9101
     MALFORMED_CREDENTIAL = 9102
     CLOCK_OUT_OF_WINDOW = 9103
@@ -360,6 +362,8 @@ _GATEWAY_FAULTS = {
     GatewayFault.BAD_DECIMAL: (400, "no plain decimal, or more places than the instrument or asset has"),
     GatewayFault.ACCOUNT_NEEDED: (400, "several accounts may be used: the request has to name one"),
     GatewayFault.IDEMPOTENCY_KEY_NEEDED: (400, "this write needs the header Idempotency-Key"),
+    GatewayFault.MALFORMED_REQUEST: (400, "it is no request of HTTP"),
+    GatewayFault.HEAD_TOO_LARGE: (431, "the head of the request, or its trailers, is larger than is taken"),
     GatewayFault.NO_CREDENTIAL: (401, "the request is not signed, and has no token"),
     GatewayFault.MALFORMED_CREDENTIAL: (401, "a header of the signature cannot be read"),
     GatewayFault.CLOCK_OUT_OF_WINDOW: (401, "the timestamp is too far from the gateway's time"),

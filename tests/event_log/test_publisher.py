@@ -50,7 +50,7 @@ def folded(exchange: Exchange) -> tuple[list[tuple[int, Any]], list[tuple[Any, A
     return sorted(events, key=lambda each: each[0]), trades
 
 
-@pytest.mark.req("A024", "E048", "E049", "E056", "E059")
+@pytest.mark.req("A024", "E048", "E049", "E056", "E059", "E093")
 def test_every_event_of_the_journal_is_published_once_with_its_ten_fields(exchange: Exchange) -> None:
     """As a fold of one's own has it, in its order."""
     busy(exchange.writer)
@@ -70,7 +70,7 @@ def test_every_event_of_the_journal_is_published_once_with_its_ten_fields(exchan
         assert event.occurred_at == row["timestamp"]
         assert event.tenant_id == str(tenants.get(int(row["account"]), 0))
         assert event.causation_id == f"cmd-{row['sequence']}"
-        assert event.correlation_id == payload.correlation_id or event.causation_id
+        assert event.correlation_id == (payload.correlation_id or event.causation_id)
         assert event.producer == "orders"
         if isinstance(payload, ExecutionReport):
             assert payload.exec_type == row["exec_type"]

@@ -189,6 +189,7 @@ def test_key_of_one_tenant_is_no_other_tenant(keyed: KeyedExchange) -> None:
             stranger.query.balances()
 
 
+@pytest.mark.req("C082")
 def test_key_that_is_not_known_is_refused_at_once(keyed: KeyedExchange) -> None:
     """A stranger's key ends the attempt with a sentence."""
     with pytest.raises(SecurityError, match="refused this client's CURVE keys"):

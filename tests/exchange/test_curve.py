@@ -140,6 +140,7 @@ def test_curve_is_turned_on_for_servers_in_one_place_only() -> None:
     assert using == ["bus/curve.py"]
 
 
+@pytest.mark.req("C082")
 def test_server_on_tcp_cannot_be_made_without_authenticator() -> None:
     """Nor with keys alone, nor with an authenticator that is closed; no socket is left."""
 

@@ -452,6 +452,7 @@ def test_client_that_gives_up_cancels_the_handler(way: str, tmp_path: Path) -> N
     assert run(play()) == b"next"
 
 
+@pytest.mark.req("C099")
 @every_way
 @pytest.mark.parametrize("limits", [DispatchLimits(calls_max=3), DispatchLimits(peer_calls_max=3)])
 def test_call_above_the_bound_is_refused_at_once_and_says_when_to_come_back(

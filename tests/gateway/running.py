@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from exchange.client import Client
 from exchange.runtime.registry import Registry
 from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import settings, until
-from tests.gateway.test_process import Open, open_market
+from tests.exchange.test_cli_exchange import Up, settings, until
+from tests.gateway.test_process import WAIT_MS, Open, open_market
 
 LARGE = tuple(
     f"gateway.{who}_{what}=1000000" for who in ("key", "tenant", "ip") for what in ("per_s", "burst")
@@ -46,3 +47,35 @@ def running(data: Path, *pairs: str) -> Iterator[Open]:
         process.send_signal(signal.SIGTERM)
         code = process.wait(120)
     assert code == 0, data.with_suffix(".log").read_text()[-3000:]
+
+
+@contextlib.contextmanager
+def watched(data: Path, *pairs: str) -> Iterator[tuple[Up, Open]]:
+    """It runs under a supervisor while the block does: the gateway is a process of its own.
+
+    Args:
+        data: Its directory.
+        pairs: Further settings.
+    """
+    (port,) = free_ports(1)
+    up = Up.start(
+        data, "gateway.enabled=true", f"gateway.port={port}", "security.audit=false", "endpoints.metrics=",
+        *LARGE, *pairs,
+    )  # fmt: skip
+    try:
+        until(up.announcement, "it did not start")
+        open_market(data)
+        yield up, Open(data, port)
+    finally:
+        up.end()
+
+
+@contextlib.contextmanager
+def operator(data: Path) -> Iterator[Client]:
+    """Who may change and stop all of it, past the gateway."""
+    with Client.connect(
+        f"ipc://{data}/run/orders.sock", tenant=0, name="op", user="op", timeout_ms=WAIT_MS,
+        connect_ms=WAIT_MS,
+    ) as client:  # fmt: skip
+        client.load_instruments()
+        yield client

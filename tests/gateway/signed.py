@@ -90,11 +90,11 @@ class Program:
         """One request over a connection of its own; signed anew where the machine stood still meanwhile."""
         content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        for _ in range(_SIGNED_MOST):
+        for _ in range(_SIGNED_MOST - 1):
             answer = self.send(method, target, content, self.headers(method, target, content) | named)
             if not (self.key and answer.is_too_late):
-                break
-        return answer
+                return answer
+        return self.send(method, target, content, self.headers(method, target, content) | named)
 
     def send(self, method: str, target: str, content: bytes, headers: dict[str, str]) -> Answer:
         """Likewise, with these headers alone."""

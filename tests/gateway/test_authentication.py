@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exchange.config.settings import Gateway
 from exchange.domain.contracts.identity import AuthenticateRequest
@@ -24,6 +27,7 @@ from exchange.services.identity.replay import AHEAD_MS, WINDOW_MS, Keyring, Seen
 from tests.gateway.signed import signature
 
 NOW = 1_800_000_000_000
+HOUR_MS = 3_600_000
 SECRET = "5e" * 32
 KEY = ApiKey(
     key_id="gk-1",
@@ -157,7 +161,24 @@ def test_signature_is_taken_once_of_a_hundred_thousand_times() -> None:
         door.now_ms = NOW + attempt // 10
         answers.append(door.says(headers))
     assert answers[0] == "ann"
+    assert len(answers) == 100_001
     assert set(answers[1:]) == {GatewayFault.REPLAYED.name, GatewayFault.CLOCK_OUT_OF_WINDOW.name}
+
+
+def test_none_of_a_hundred_thousand_replays_of_many_signatures_is_taken() -> None:
+    """Two thousand requests within a window, each taken once; then all of them again, fifty times."""
+    door = Door([KEY])
+    headers = []
+    for attempt in range(2_000):
+        door.now_ms = NOW + attempt
+        headers.append(door.signed())
+        assert door.says(headers[-1]) == "ann"
+    answers: Counter[str] = Counter()
+    for round_ in range(50):
+        door.now_ms = NOW + 2_000 + 200 * round_
+        answers.update(map(door.says, headers))
+    assert answers.total() == 100_000
+    assert set(answers) == {GatewayFault.REPLAYED.name, GatewayFault.CLOCK_OUT_OF_WINDOW.name}
 
 
 def test_nonces_are_remembered_as_long_as_their_requests_could_come_again() -> None:
@@ -165,10 +186,67 @@ def test_nonces_are_remembered_as_long_as_their_requests_could_come_again() -> N
     for first in range(0, 14_000, 500):
         for gap in (1, 500, WINDOW_MS, WINDOW_MS + AHEAD_MS):
             seen = SeenOnce()
-            seen.note("other", b"begin", NOW)
-            assert seen.note("gk-1", b"n", NOW + first)
-            assert not seen.note("gk-1", b"n", NOW + first + gap), (first, gap)
-            assert seen.note("gk-2", b"n", NOW + first + gap)
+            seen.note("other", b"begin", NOW, NOW)
+            assert seen.note("gk-1", b"n", NOW + first, NOW + first)
+            assert not seen.note("gk-1", b"n", NOW + first, NOW + first + gap), (first, gap)
+            assert seen.note("gk-2", b"n", NOW + first, NOW + first + gap)
+
+
+def test_clock_that_is_set_back_takes_nothing_again_and_goes_on() -> None:
+    """Rows 36 and 37 of the faults: an hour forward and back; what is signed then is taken, once."""
+    door = Door([KEY])
+    before = door.signed()
+    assert door.says(before) == "ann"
+    ahead = []
+    for step in range(0, 30_000, 3_000):
+        door.now_ms = NOW + HOUR_MS + step
+        ahead.append(door.signed())
+        assert door.says(ahead[-1]) == "ann"
+    clock = {GatewayFault.CLOCK_OUT_OF_WINDOW.name, GatewayFault.REPLAYED.name}
+    for later in (0, 3_000, 9_000):
+        door.now_ms = NOW + later
+        assert door.says(before) in clock
+        assert door.says(door.signed(at_ms=NOW + 1_000 + later)) == "ann"
+    door.now_ms = NOW + HOUR_MS + 3_000  # where it was before
+    assert {door.says(each) for each in ahead} <= clock
+    door.now_ms = NOW + HOUR_MS + 60_000
+    assert door.says(door.signed()) == "ann"
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                [-2 * HOUR_MS, -HOUR_MS, -7_000, -1_000, 0, 1, 999, 4_000, 6_000, 13_000, HOUR_MS]
+            ),
+            st.integers(-6, 2),
+        ),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_no_signature_is_taken_twice_whatever_the_clock_does(moves: list[tuple[int, int]]) -> None:
+    """All that were ever signed come again at each step: each is taken once at most."""
+    door = Door([KEY], began_ms=0)
+    headers: list[dict[str, str]] = []
+    taken: Counter[int] = Counter()
+    for by_ms, offset_s in moves:
+        door.now_ms = max(door.now_ms + by_ms, HOUR_MS)
+        headers.append(door.signed(at_ms=door.now_ms + 1_000 * offset_s))
+        taken.update(at for at, each in enumerate(headers) if door.says(each) == "ann")
+    assert not taken or max(taken.values()) == 1
+
+
+def test_clock_that_was_set_back_for_long_does_not_fill_the_memory() -> None:
+    """Generations follow each other there as anywhere."""
+    seen = SeenOnce()
+    assert seen.note("gk-1", b"ahead", NOW + HOUR_MS, NOW + HOUR_MS)
+    for second in range(600):
+        now_ms = NOW + 1_000 * second
+        assert seen.note("gk-1", b"%d" % second, now_ms, now_ms)
+    assert len(seen._new.nonces) + len(seen._old.nonces) <= 14
+    assert len(seen._forgotten) <= 16
 
 
 @pytest.mark.parametrize(

@@ -493,7 +493,7 @@ def test_slow_silent_and_large_requests_cost_nothing(door: Open) -> None:
             head.sendall(b"GET /v1/time HTTP/1.1\r\nhost: x\r\n")
             for _ in range(1_000):
                 head.sendall(b"x-long: " + b"y" * 1_000 + b"\r\n")
-        assert _rest(head) == b""
+        assert _rest(head)[:12] in {b"HTTP/1.1 431", b"HTTP/1.1 408"}
     with contextlib.ExitStack() as opened:
         many = [
             opened.enter_context(socket.create_connection(("127.0.0.1", door.port), 60)) for _ in range(60)

@@ -187,6 +187,31 @@ def _key(two: Two, who: str, name: str, scopes: list[str]) -> dict[str, Any]:
     return {"key_id": key["keyId"], "algorithm": key["algorithm"], "secret": made.body["secret"]}
 
 
+@pytest.mark.req("E003")
+def test_commands_of_people_are_unary_calls_of_typed_contracts(two: Two) -> None:
+    """REST in, one call of the contract to the process of identity; what is of a wrong type goes nowhere."""
+
+    def calls() -> dict[str, float]:
+        names = ("OpenSession", "CreateApiKey", "RotateApiKey", "RevokeApiKey", "EndSession")
+        paths = {name: f"IdentityService.{name}" for name in names}
+        return {
+            name: sample(two.up, "exchange_rpc_server_calls", method=path) for name, path in paths.items()
+        }
+
+    before = calls()
+    two.sign_in("ann")
+    key = _key(two, "ann", f"bot-{secrets.token_hex(3)}", ["read"])
+    wrong = two.ask(0, "ann", "POST", "/v1/api-keys", {"name": 7, "scopes": ["read"]})
+    assert (wrong.status, wrong.name) == (400, "INVALID_BODY")
+    turned = two.ask(1, "ann", "POST", f"/v1/api-keys/{key['key_id']}/rotate", {})
+    assert turned.status == 201, turned.content
+    for key_id in (key["key_id"], turned.body["key"]["keyId"]):
+        assert two.ask(0, "ann", "DELETE", f"/v1/api-keys/{key_id}").status == 200
+    assert two.ask(1, "ann", "DELETE", "/v1/sessions/current").status == 200
+    grown = {"OpenSession": 1, "CreateApiKey": 1, "RotateApiKey": 1, "RevokeApiKey": 2, "EndSession": 1}
+    until(lambda: calls() == {name: before[name] + more for name, more in grown.items()}, "it was not called")
+
+
 @pytest.mark.req("B030", "A006")
 def test_signed_write_is_taken_by_one_of_two_gateways(two: Two) -> None:
     """Row 50 of the faults: sent to both at once, many times over, one takes each; killed ones, too."""
@@ -486,6 +511,7 @@ def test_flood_of_logins_costs_bounded_work_and_stops_nobody(two: Two) -> None:
     assert 200 in served
     assert {name for _, name in found} <= {
         *("WRONG_PASSWORD", "LOGIN_TOO_OFTEN", "OVERLOADED", "RATE_LIMITED"),
+        "OUTCOME_UNKNOWN",  # of a machine that is too slow for a hash in five seconds
     }
     # The address has to wait, whoever it is; so nobody signs in after this test.
     waiting = two.ask(0, "", "POST", "/v1/sessions", {"userName": "bob", "password": PASSWORD})

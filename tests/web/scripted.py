@@ -175,7 +175,7 @@ class Scripted:
             return 200, self._page(int(query.get("limit", ["100"])[0]), int(query.get("cursor", ["0"])[0]))
         fixed: dict[str, dict[str, Any]] = {
             "/v1/balances": {"account": 11, "balances": [], "sequence": "77"},
-            "/v1/tickers": {"tickers": []},
+            "/v2/tickers": {"tickers": [], "nextCursor": None},
             "/v1/orders": {"orders": [], "nextCursor": None, "cancelled": len(self.orders)},
             "/v1/api-keys": {"keys": []},
             "/v1/kill-switch": {

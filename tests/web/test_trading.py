@@ -203,6 +203,7 @@ def test_person_signs_in_and_a_wrong_password_is_refused(browser: Browser, marke
         expect(page.get_by_role("button", name="Sign in", exact=True).first).to_be_enabled()
 
 
+@pytest.mark.req("E001")
 def test_order_trades_and_the_balance_moves(browser: Browser, market: Market) -> None:
     """What order entry says that is reserved is reserved; the fill, its fee and the balance are shown."""
     with opened(browser) as page:

@@ -11,14 +11,19 @@ from exchange.topology.running import run_process
 from exchange.topology.table import PROCESSES
 
 DESCRIPTION = "Run one process of an exchange, in this process and without a supervisor:\n" + "\n".join(
-    f"  {process.name:<10}{process.does}" for process in PROCESSES
+    f"  {' or '.join((process.name, *process.also)):<27}{process.does}" for process in PROCESSES
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds PROCESS and the options."""
     names = [process.name for process in PROCESSES]
-    parser.add_argument("process", choices=names, metavar="PROCESS", help=f"one of: {', '.join(names)}")
+    parser.add_argument(
+        "process",
+        choices=names + [name for process in PROCESSES for name in process.also],
+        metavar="PROCESS",
+        help=f"one of: {', '.join(names)}",
+    )
     add_settings(parser)
     parser.add_argument("--shard", type=int, default=0, metavar="N", help="which, where PROCESS is shard")
     several = ", ".join(process.name for process in PROCESSES if process.several)
@@ -43,4 +48,5 @@ def run(options: argparse.Namespace) -> int:
     """Runs until stopped; returns the exit code of the process."""
     given = options.settings or (os.environ.get(SETTINGS_VARIABLE) if options.supervisor else None)
     settings = settings_of_json(given) if given else settings_of(options)
-    return run_process(options.process, settings, options.supervisor, options.shard, options.instance)
+    name = next(each.name for each in PROCESSES if options.process in (each.name, *each.also))
+    return run_process(name, settings, options.supervisor, options.shard, options.instance)

@@ -34,6 +34,7 @@ class Process:
         awaited: Whether the exchange is ready only when it is.
         numbers: Those that run beside each other, by the settings.
         several: Whether further instances may run, numbered from 2; one does what only one may.
+        also: What else `exchange run` calls it: the service that it is, where its name is another one.
         loads: Its modules, where it is forked from a process that has loaded them. Empty: it begins anew, for
             its first writes to what it would share take time that it does not have.
     """
@@ -47,6 +48,7 @@ class Process:
     awaited: bool = True
     numbers: Callable[[Settings], Iterable[int]] = lambda _settings: (0,)
     several: bool = False
+    also: tuple[str, ...] = ()
     loads: tuple[str, ...] = ()
 
 
@@ -87,7 +89,14 @@ def _well(name: str, settings: Settings, number: int, pid: int) -> bool:
 
 
 PROCESSES: Final[tuple[Process, ...]] = (
-    Process("core", KERNELS, "sequences, journals, matches and answers", mains.core, _core_well),
+    Process(
+        "core",
+        KERNELS,
+        "sequences, journals, matches and answers",
+        mains.core,
+        _core_well,
+        also=("orders",),
+    ),
     Process(
         "shard",
         ("matching",),
@@ -96,6 +105,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "shard"),
         essential=False,
         numbers=lambda settings: range(1, settings.matching.shards + 1),
+        also=("matching",),
     ),
     Process(
         "accounts",
@@ -226,6 +236,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         essential=False,
         numbers=_gateways,
         several=True,
+        also=("trading-gateway",),
         loads=("exchange.topology.gateway",),
     ),
     Process(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from exchange.services.identity.api_keys import Wanted
 from tests.exchange.commands import exchange
@@ -16,7 +18,7 @@ from tests.exchange.test_cli_exchange import until
 from tests.gateway.credentials import other_token
 from tests.gateway.signed import Answer, Program
 from tests.gateway.stream.floor import MARKET, PASSWORD, SYMBOL, Floor
-from tests.gateway.stream.socket import Stream, logon_of, of_channel
+from tests.gateway.stream.socket import WAIT_S, Stream, logon_of, of_channel
 from tests.gateway.test_process import EVERY, SELL
 
 
@@ -59,6 +61,19 @@ def test_who_does_not_log_on_is_closed(door: Floor) -> None:
         assert answer["error"]["name"] == "CLOCK_OUT_OF_WINDOW"
     with Stream(door.port, additional_headers={"authorization": "Bearer st-none"}) as stream:
         assert stream.wait_closed() == 4001
+
+
+def test_stream_takes_no_token_from_its_address_and_compresses_nothing(door: Floor) -> None:
+    """What is in an address is in logs; what is compressed may be small here and large there."""
+    token = door.session("zoe")
+    address = f"ws://127.0.0.1:{door.port}/v1/stream?token={token}&access_token={token}"
+    with connect(address, open_timeout=WAIT_S, compression="deflate") as socket:
+        assert socket.response is not None
+        assert "Sec-WebSocket-Extensions" not in socket.response.headers
+        socket.send('{"op": "SUBSCRIBE", "id": "1", "channels": ["orders"]}')
+        answer = json.loads(socket.recv(WAIT_S))
+        assert (answer["id"], answer["error"]["name"]) == ("1", "NO_CREDENTIAL")
+    assert token not in door.up.log
 
 
 def test_frames_that_are_none_close_the_stream(door: Floor) -> None:

@@ -204,6 +204,7 @@ def test_one_upstream_serves_all_readers(door: Floor) -> None:
     assert served() == before + 1
 
 
+@pytest.mark.req("C009")
 def test_candles_and_marks_are_those_of_the_queries(door: Floor) -> None:
     """A candle grows by each trade, and is at its end what the query says; a mark is the static source's."""
     with Stream(door.port, MARKET) as stream:

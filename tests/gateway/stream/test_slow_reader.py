@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import Counter
 
 from exchange.observability.process_metrics import usage_of
 from tests.exchange.test_cli_exchange import until
 from tests.gateway.stream.copy import Copy
 from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
 from tests.gateway.stream.socket import WAIT_S, Stream
+from tests.gateway.test_process import SELL
 
 _OTHERS = 19
+_BATCH, _ROUNDS_A_LOOK = 200, 6  # to look costs more than to trade
 _MEMORY_MAX = 64 << 20
 
 
@@ -25,7 +28,7 @@ def stopped(port: int) -> socket.socket:
 
 
 def test_one_that_stops_reading_is_closed_and_nobody_else_waits(door: Floor) -> None:
-    """Row 39 of the faults: 4006 for it, others miss no change, what the gateway holds is bounded."""
+    """Row 39 of the faults: conflated, then TOO_SLOW; nobody else misses anything; memory is bounded."""
     pid = door.up.announcement()["processes"]["gateway"]
     others = [Stream(door.port, MARKET) for _ in range(_OTHERS)]
     slow = Stream(door.port, MARKET, sock=stopped(door.port), max_queue=1, ping_interval=None)
@@ -56,12 +59,19 @@ def test_one_that_stops_reading_is_closed_and_nobody_else_waits(door: Floor) -> 
         before = usage_of(pid)
         for thread in threads:
             thread.start()
+        answered: Counter[str] = Counter()
         with door.trader(11) as ann:
 
             def is_closed() -> bool:
                 make = ann.make.orders.limit
-                ann.batch([make(SYMBOL, "sell", "0.01", f"{1_000 + at}.00") for at in range(200)])
-                ann.mass_cancel(instrument=SYMBOL)
+                beside = door.ann.ask("POST", "/v1/orders", SELL | {"price": "2000.00", "qty": "0.01"})
+                answered[f"gateway {beside.status}"] += 1
+                for _ in range(_ROUNDS_A_LOOK):
+                    prices = (f"{1_000 + at}.00" for at in range(_BATCH))
+                    reports = ann.batch([make(SYMBOL, "sell", "0.01", price) for price in prices])
+                    answered["core"] += sum(report.reject is None for report in reports)
+                    answered["cancelled"] += int(ann.mass_cancel(instrument=SYMBOL).last_qty)
+                answered["looks"] += 1
                 return door.sample("exchange_gateway_stream_closes", name="TOO_SLOW") > 0
 
             until(is_closed, "it was not closed")
@@ -73,6 +83,10 @@ def test_one_that_stops_reading_is_closed_and_nobody_else_waits(door: Floor) -> 
             ann.mass_cancel(instrument=SYMBOL)
         after = usage_of(pid)
         assert errors == []
+        looks, orders = answered["looks"], answered["looks"] * _ROUNDS_A_LOOK * _BATCH
+        assert answered == {
+            "looks": looks, "core": orders, "gateway 201": looks, "cancelled": orders + looks,
+        }  # fmt: skip
         assert [copy.snapshots for copy in copies] == [1] * _OTHERS
         assert door.sample("exchange_gateway_stream_closes") == closed + 1
         assert door.sample("exchange_gateway_stream_conflations") > conflated

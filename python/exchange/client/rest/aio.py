@@ -142,6 +142,7 @@ class AsyncRestClient:
     each_open_order = _each(RestRequests.open_orders, lambda page: page.orders)
     each_execution = _each(RestRequests.executions, lambda page: page.executions)
     each_trade = _each(RestRequests.trades, lambda page: page.trades)
+    each_ticker = _each(RestRequests.tickers, lambda page: page.tickers)
     each_user = _each(RestRequests.users, lambda page: page.users)
 
     async def ask(self, ask: Ask[T]) -> T:

@@ -52,9 +52,10 @@ class MarketRequests:
         """24 hours of a market; needs market data."""
         return _of_symbol("/v1/instruments/{symbol}/ticker", m.Ticker, symbol)
 
-    def tickers(self) -> Ask[m.Tickers]:
-        """24 hours of all markets; needs market data."""
-        return Ask(method="GET", path="/v1/tickers", answers=m.Tickers, public=True)
+    def tickers(self, *, limit: int = 100, cursor: str | None = None) -> Ask[m.TickersPage]:
+        """24 hours of markets, a page of them; needs market data."""
+        query = m.TickersQuery(limit=limit, cursor=cursor)
+        return Ask(method="GET", path="/v2/tickers", answers=m.TickersPage, query=query, public=True)
 
     def quote(self, symbol: str) -> Ask[m.Quote]:
         """The best of both sides."""

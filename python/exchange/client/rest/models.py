@@ -207,6 +207,13 @@ class TradesQuery(Asked):
     cursor: Annotated[str, Meta(pattern=r"^[0-9]{1,20}$")] | None = None
 
 
+class TickersQuery(Asked):
+    """Which part of the list: `cursor` is `nextCursor` of the page before."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    cursor: Annotated[str, Meta(pattern=r"^[0-9]{1,20}$")] | None = None
+
+
 class CandlesQuery(Asked):
     """Which candles; the last ones where no beginning is said. Times are ns since 1970."""
 
@@ -591,6 +598,13 @@ class Tickers(Told):
     """Of all markets that were ever traded."""
 
     tickers: list[Ticker]
+
+
+class TickersPage(Told):
+    """Of markets that were ever traded, in the order of their instruments' ids."""
+
+    tickers: list[Ticker]
+    next_cursor: str | None
 
 
 class ServerTime(Told):

@@ -20,8 +20,13 @@ Takes = Callable[[int, Headers, bytes], Awaitable[None]]
 _CLOSE: Final = (b"connection", b"close")
 
 
-def takes_answer(cycle: RequestResponseCycle) -> Takes:
-    """What takes the answer of one request; `content-length` is among its headers."""
+def takes_answer(cycle: RequestResponseCycle, leave: Callable[[], None]) -> Takes:
+    """What takes the answer of one request; `content-length` is among its headers.
+
+    Args:
+        cycle: The request, as uvicorn has it.
+        leave: Ends a connection whose other side still sends.
+    """
 
     async def take(status: int, headers: Headers, body: bytes) -> None:
         if cycle.flow.write_paused and not cycle.disconnected:
@@ -39,7 +44,7 @@ def takes_answer(cycle: RequestResponseCycle) -> Takes:
         cycle.transport.write(head if cycle.scope["method"] == "HEAD" else head + body)
         cycle.message_event.set()
         if not cycle.keep_alive:
-            cycle.transport.close()
+            (leave if cycle.more_body else cycle.transport.close)()
         cycle.on_response()
 
     return take

@@ -267,6 +267,10 @@ def _body_of(route: Route, body: bytes, headers: Mapping[bytes, bytes]) -> Any:
         return None
     if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != _JSON:
         raise Refusal(GatewayFault.UNSUPPORTED_MEDIA_TYPE)
+    if b"content-encoding" in headers:
+        raise Refusal(
+            GatewayFault.UNSUPPORTED_MEDIA_TYPE, "a body is sent as it is, without content-encoding"
+        )
     try:
         return read_json(route.body, body)
     except NotRead as error:

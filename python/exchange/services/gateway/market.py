@@ -229,6 +229,17 @@ async def tickers(call: Call) -> Answer:
     return Answer(m.Tickers(tickers=[await _ticker(call, row) for row in rows]))
 
 
+async def tickers_page(call: Call) -> Answer:
+    """GET /v2/tickers."""
+    query: m.TickersQuery = call.query
+    after = position("cursor", query.cursor)
+    rows = await call.exchange.upstream.ask(_market_data(call).tickers())
+    left = sorted((row for row in rows if row.instrument_id > after), key=lambda row: row.instrument_id)
+    page = left[: query.limit]
+    cursor = str(page[-1].instrument_id) if len(left) > len(page) else None
+    return Answer(m.TickersPage(tickers=[await _ticker(call, row) for row in page], next_cursor=cursor))
+
+
 async def _ticker(call: Call, row: q.MarketTickerRow) -> m.Ticker:
     instrument = await call.exchange.known.by_id(row.instrument_id)
     record: dict[str, Any] = {

@@ -6,6 +6,7 @@ What is not here is answered 404, and a row without a scope cannot be written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Final
 from urllib.parse import unquote
 
@@ -20,7 +21,7 @@ from exchange.services.gateway import (
     past,
     sessions,
 )
-from exchange.services.gateway.calls import Route, Scope
+from exchange.services.gateway.calls import Route, Scope, Sunset
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route(
@@ -121,6 +122,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         method="GET", path="/v1/tickers", handler=market.tickers, scope=Scope.PUBLIC, weight=10,
         does="24 hours of all markets; needs market data", answers=m.Tickers, tag="Market data",
+        sunset=Sunset(deprecated=date(2026, 11, 22), gone=date(2027, 6, 1), successor="/v2/tickers"),
+    ),
+    Route(
+        method="GET", path="/v2/tickers", handler=market.tickers_page, scope=Scope.PUBLIC, weight=5,
+        does="24 hours of markets, a page of them; needs market data", query=m.TickersQuery,
+        answers=m.TickersPage, tag="Market data",
     ),
     Route(
         method="GET", path="/api/v1/market-data/quotes", handler=market.quote, scope=Scope.PUBLIC, weight=2,

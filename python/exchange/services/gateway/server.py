@@ -1,7 +1,8 @@
 """The HTTP server: uvicorn over httptools, with bounds on what a connection may cost before it asks anything.
 
-A connection that is open and says nothing, says its request too slowly, or has too large a head is ended; so
-is one too many, of all or of one address. None of these reaches the application.
+A connection that is open and says nothing, says its request too slowly, has too large a head or trailers, is
+no HTTP, or asks for much before it has read an answer is ended; so is one too many, of all or of one address.
+None of these reaches the application.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 from uvicorn import Config, Server
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from exchange.config.settings import Gateway
 from exchange.errors import GatewayFault
@@ -26,6 +27,9 @@ from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.stream.wire import StreamProtocol
 
 _HEAD_BYTES_MAX: Final = 16_384
+_PIPELINED_MAX: Final = 16
+_UNREAD_BYTES_MAX: Final = 2**24
+_LEAVE_S: Final = 10.0
 _IDLE_S: Final = 75
 _DRAIN_S: Final = 5
 _BACKLOG: Final = 1_024
@@ -80,9 +84,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._address: str | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due_s = 0.0  # when the request has to be whole; 0: none is under way
-        self._head_bytes = 0
-        self._in_head = True
         self._said_something = False
+        self._loose_bytes = 0  # since the parser last had something whole: of a head, a chunk's, of trailers
+        self._read_bytes = 0  # the same, with all of the read that is parsed now
+        self._unread_bytes = 0  # of a body that was answered already
+        self._is_leaving = False
+        self._wrong = GatewayFault.MALFORMED_REQUEST
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody connected."""
@@ -107,32 +114,78 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """They sent something."""
         self._said_something = True
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > _HEAD_BYTES_MAX + len(data) or len(data) > 2**20:
-                self.transport.abort()
-                return
+        if self._is_leaving:
+            self._let_go(data)
+            return
+        if self._loose_bytes > _HEAD_BYTES_MAX:  # it does not end
+            self._wrong = GatewayFault.HEAD_TOO_LARGE
+            self.send_400_response("")
+            return
+        self._loose_bytes += len(data)
+        self._read_bytes = self._loose_bytes
         super().data_received(data)
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._unread_bytes = 0
         if not self._due_s:
             self._begin()
 
     def on_headers_complete(self) -> None:
         """Its head is whole."""
-        self._in_head = False
+        if self._read_bytes > _HEAD_BYTES_MAX:
+            head = (len(self.url), *(len(name) + len(value) + 4 for name, value in self.headers))
+            if sum(head) > _HEAD_BYTES_MAX:
+                self._wrong = GatewayFault.HEAD_TOO_LARGE
+                raise _NotTaken
+        if len(self.pipeline) >= _PIPELINED_MAX:
+            raise _NotTaken
+        self._loose_bytes = 0
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:  # else it goes on as a stream
-            self.scope["extensions"] = {ANSWER: takes_answer(self.cycle)}  # type: ignore[dict-item]  # ours alone
+            take = takes_answer(self.cycle, self._leave)
+            self.scope["extensions"] = {ANSWER: take}  # type: ignore[dict-item]  # ours alone
+
+    def on_body(self, body: bytes) -> None:
+        """A part of its body."""
+        self._loose_bytes = 0
+        if self.cycle.response_complete:
+            self._let_go(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of it is there."""
         self._due_s = 0.0
+        self._loose_bytes = 0
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no request is told so in the one form of errors, and ended."""
+        if self.pipeline:  # whose answer it would be nobody could tell
+            self.transport.abort()
+            return
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        if cycle is not None and not cycle.response_complete:  # what is wrong is its body
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.write(_answer_of(self._wrong))
+        self._leave()
+
+    def _leave(self) -> None:
+        """Ends it. A close would take the answer from who is sending yet, so what comes is let go a while."""
+        self._is_leaving, self._due_s = True, 0.0
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(_LEAVE_S, self.transport.abort)
+        self.flow.resume_reading()
+        self.transport.write_eof()
+
+    def _let_go(self, data: bytes) -> None:
+        self._unread_bytes += len(data)
+        if self._unread_bytes > _UNREAD_BYTES_MAX:
+            self.transport.abort()
 
     def handle_websocket_upgrade(self) -> None:
         """It goes on as a stream, in the same place among the connections."""
@@ -162,16 +215,20 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._due_s = 0.0
         if self._said_something and not self._is_answering():
-            self.transport.write(_too_slow_answer())
+            self.transport.write(_answer_of(GatewayFault.REQUEST_TOO_SLOW))
         self.transport.close()
 
 
-def _too_slow_answer() -> bytes:
-    body = msgspec.json.encode(Refusal(GatewayFault.REQUEST_TOO_SLOW).problem(uuid.uuid4().hex))
-    return (
-        b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\nconnection: close\r\n"
-        b"content-length: %d\r\n\r\n%b" % (len(body), body)
-    )
+class _NotTaken(Exception):
+    """Ends the parsing of what came."""
+
+
+def _answer_of(fault: GatewayFault) -> bytes:
+    """What is answered before there is a request."""
+    refusal = Refusal(fault)
+    body = msgspec.json.encode(refusal.problem(uuid.uuid4().hex))
+    said = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+    return b"".join((STATUS_LINE[refusal.http_status], said, body))
 
 
 class _Served(Server):

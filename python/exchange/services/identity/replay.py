@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from exchange.domain.contracts.identity import SignedRequest
@@ -23,6 +24,7 @@ WINDOW_MS: Final = 5_000
 AHEAD_MS: Final = 1_000
 """How much later."""
 _REMEMBERED_MAX: Final = 1_000_000
+_SPANS_MAX: Final = 16
 _NOTE_USED_MS: Final = 60_000
 _TIMESTAMP_DIGITS: Final = 16
 
@@ -44,32 +46,75 @@ class KeySource(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Generation:
+    """Nonces of one while, and from when to when their requests said to be; none: nothing is in it."""
+
+    nonces: set[tuple[str, bytes]] = field(default_factory=set)
+    first_ms: int = 2**63
+    last_ms: int = -1
+
+
 class SeenOnce:
-    """Nonces of the last 6 s at least, in two generations. Of one event loop."""
+    """Nonces of the last 6 s at least, in two generations. Of one event loop.
+
+    Of those that are forgotten it knows from when to when they were: a clock that is set back would let them
+    come again.
+    """
 
     def __init__(self) -> None:
-        self._new: set[tuple[str, bytes]] = set()
-        self._old: set[tuple[str, bytes]] = set()
+        self._new, self._old = _Generation(), _Generation()
         self._turned_ms = 0
+        self._forgotten: list[tuple[int, int]] = []
+        self._forgotten_ms = -1  # the last of them
 
-    def note(self, key_id: str, nonce: bytes, now_ms: int) -> bool:
+    def note(self, key_id: str, nonce: bytes, said_ms: int, now_ms: int) -> bool:
         """Remember it; whether it is new.
 
+        Args:
+            key_id: Whose it is.
+            nonce: What it is.
+            said_ms: When its request says to have been made.
+            now_ms: When it came; less than before where the clock was set back.
+
         Raises:
-            Refused: OVERLOADED: no more can be remembered, so nothing is taken.
+            Refused: CLOCK_OUT_OF_WINDOW: nonces of then are forgotten, so it may have been taken. OVERLOADED:
+                no more can be remembered, so nothing is taken.
         """
-        if now_ms - self._turned_ms >= WINDOW_MS + AHEAD_MS:
-            # After two turns without anybody the older generation is of no use either.
-            gap = now_ms - self._turned_ms >= 2 * (WINDOW_MS + AHEAD_MS)
-            self._old, self._new = (set() if gap else self._new), set()
+        since_ms = now_ms - self._turned_ms
+        if not 0 <= since_ms < WINDOW_MS + AHEAD_MS:
+            self._forget(self._old)
+            if since_ms >= 2 * (WINDOW_MS + AHEAD_MS):  # nobody came for a turn
+                self._forget(self._new)
+                self._new = _Generation()
+            self._old, self._new = self._new, _Generation()
             self._turned_ms = now_ms
-        said = (key_id, nonce)
-        if said in self._new or said in self._old:
+        if said_ms <= self._forgotten_ms and any(
+            first_ms <= said_ms <= last_ms for first_ms, last_ms in self._forgotten
+        ):
+            raise Refused(GatewayFault.CLOCK_OUT_OF_WINDOW)
+        said, new = (key_id, nonce), self._new
+        if said in new.nonces or said in self._old.nonces:
             return False
-        if len(self._new) >= _REMEMBERED_MAX:
+        if len(new.nonces) >= _REMEMBERED_MAX:
             raise Refused(GatewayFault.OVERLOADED, retry_after_ms=1_000)
-        self._new.add(said)
+        new.nonces.add(said)
+        if said_ms < new.first_ms:
+            new.first_ms = said_ms
+        if said_ms > new.last_ms:
+            new.last_ms = said_ms
         return True
+
+    def _forget(self, generation: _Generation) -> None:
+        if not generation.nonces:
+            return
+        spans = sorted([*self._forgotten, (generation.first_ms, generation.last_ms)])
+        while len(spans) > _SPANS_MAX:  # the two that are nearest to each other are one
+            at = min(range(1, len(spans)), key=lambda at: spans[at][0] - spans[at - 1][1])
+            (first_ms, one_ms), (_, other_ms) = spans[at - 1 : at + 1]
+            spans[at - 1 : at + 1] = [(first_ms, max(one_ms, other_ms))]
+        self._forgotten = spans
+        self._forgotten_ms = max(last_ms for _, last_ms in spans)
 
 
 class Keyring:
@@ -165,7 +210,7 @@ class SignedRequests:
         )
         if not is_signature(key.algorithm, key.verifier, text, signed.signature):
             raise Refused(GatewayFault.WRONG_SIGNATURE)
-        if not self._seen.note(key.key_id, signed.nonce, now_ms):
+        if not self._seen.note(key.key_id, signed.nonce, said_ms, now_ms):
             raise Refused(GatewayFault.REPLAYED)
         self._keyring.used(key.key_id)
         return key

@@ -83,7 +83,7 @@ export class MarketData extends Watched {
 
   async #loadTickers() {
     try {
-      const { tickers } = await ask("GET", "/v1/tickers");
+      const { tickers } = await ask("GET", "/v2/tickers?limit=1000");
       for (const each of tickers) {
         if (each.symbol !== this.instrument?.symbol || !this.tickers.has(each.symbol)) {
           this.tickers.set(each.symbol, each);
