@@ -40,18 +40,18 @@ from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import MIGRATIONS
 from exchange.storage.sql import open_store
 
-_PORT: Final = 8_717
+PORT: Final = 8_717
 _BARE_PORT: Final = 8_718
 _SIZES: Final = (
     "limits.segment_bytes=16777216", "limits.accounts=100", "limits.orders=200000",
     "limits.client_order_ids=400000", "events.publish=false", "security.audit=false", "endpoints.metrics=",
-    "gateway.enabled=true", f"gateway.port={_PORT}",
+    "gateway.enabled=true", f"gateway.port={PORT}",
     *(f"gateway.{kind}_{what}=1000000" for kind in ("key", "tenant", "ip") for what in ("per_s", "burst")),
 )  # fmt: skip
 _START_S: Final = 60.0
 _ORDERS: Final = "POST /v1/orders, signed"
-_MADE: Final = b"HTTP/1.1 201"
-_GOOD: Final = b"HTTP/1.1 200"
+MADE: Final = b"HTTP/1.1 201"
+GOOD: Final = b"HTTP/1.1 200"
 _WARM_S: Final = 0.3
 _MOST_A_S: Final = 25_000  # that are ever made; a round that asks more fails
 Make = Callable[[int], bytes]
@@ -137,7 +137,7 @@ def plain_maker(method: bytes, path: bytes, body: bytes = b"") -> Make:
 
 
 @contextmanager
-def _exchange(data: Path) -> Iterator[tuple[dict[str, int], str, str]]:
+def exchange_of(data: Path) -> Iterator[tuple[dict[str, int], str, str]]:
     """A running one; its processes, and a key with its secret."""
     words = [sys.executable, "-m", "exchange.cli", "up", "--data", str(data)]
     words += [word for pair in _SIZES for word in ("--set", pair)]
@@ -215,15 +215,15 @@ def main() -> int:
     rows: list[tuple[str, int, Measured]] = []
     seconds: float = options.seconds
     with tempfile.TemporaryDirectory() as directory:
-        with _exchange(Path(directory) / "data") as (pids, key_id, secret):
-            measure, order = Measure(_PORT, pids), order_maker(key_id, hmac_signer(secret))
-            rows += [(_ORDERS, each, measure(order, each, seconds, _MADE)) for each in (1, 8, 32)]
+        with exchange_of(Path(directory) / "data") as (pids, key_id, secret):
+            measure, order = Measure(PORT, pids), order_maker(key_id, hmac_signer(secret))
+            rows += [(_ORDERS, each, measure(order, each, seconds, MADE)) for each in (1, 8, 32)]
             rate: int = options.rate
-            rows.append((f"{_ORDERS} @{rate}/s", 64, measure(order, 64, seconds, _MADE, rate)))
-            rows.append(("GET /v1/time", 8, measure(plain_maker(b"GET", b"/v1/time"), 8, seconds, _GOOD)))
+            rows.append((f"{_ORDERS} @{rate}/s", 64, measure(order, 64, seconds, MADE, rate)))
+            rows.append(("GET /v1/time", 8, measure(plain_maker(b"GET", b"/v1/time"), 8, seconds, GOOD)))
         with _bare() as pid:
             measure, ok = Measure(_BARE_PORT, {"gateway": pid}), plain_maker(b"POST", b"/v1/orders", b"{}")
-            rows += [("uvicorn and Starlette, ok", n, measure(ok, n, seconds, _GOOD)) for n in (1, 8)]
+            rows += [("uvicorn and Starlette, ok", n, measure(ok, n, seconds, GOOD)) for n in (1, 8)]
     print(machine())
     parts = sorted({name for _, _, of in rows for name in of.cpu}, key=lambda name: -rows[0][2].cpu[name])
     head = ("way", "connections", "requests a second", "p50 us", "p99 us", *parts, "switches")

@@ -162,7 +162,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
-        return cycle is not None and cycle.response_started
+        return cycle is not None and cycle.response_started and not cycle.response_complete
 
     def _begin(self) -> None:
         self._due_s = self.loop.time() + self._connections.timeout_s
