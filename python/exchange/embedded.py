@@ -44,7 +44,7 @@ from exchange.client.stepping import (
 )
 from exchange.client.streams import Hub
 from exchange.domain import queries as q
-from exchange.domain.contracts.method import Unary
+from exchange.domain.method import Unary
 from exchange.errors import RpcError, RpcStatus, StorageError
 from exchange.resilience import Policies, SystemClock
 from exchange.runtime.caller import Caller

@@ -63,6 +63,11 @@ def is_there(pid: int) -> bool:
         return False
 
 
+def children_of(pid: int) -> list[int]:
+    """That a process of one thread has."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def command_of(pid: int) -> str:
     """What a list of processes calls it."""
     return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0")
@@ -178,6 +183,25 @@ async def test_one_that_was_asked_for_as_the_server_died_is_refused(tmp_path: Pa
         with pytest.raises(ChildProcessError):
             await asked
         assert await (await forks.fork("one", f"{HERE}:leave", 6)).wait() == 6
+
+
+@asynchronous
+@pytest.mark.parametrize("dies", [False, True])
+async def test_one_that_nobody_wants_any_more_is_ended(tmp_path: Path, dies: bool) -> None:
+    """Who asked for it was told to stop before it was there: it does not stay, the others do."""
+    async with lingering(tmp_path / "up") as (forks, forked):
+        server = parent_of(forked.pid)
+        os.kill(server, signal.SIGSTOP)
+        asked = asyncio.create_task(forks.fork("one", f"{HERE}:linger", str(tmp_path / "unwanted")))
+        await asyncio.sleep(0.1)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        os.kill(server, signal.SIGKILL if dies else signal.SIGCONT)
+        if dies:
+            assert await forked.wait() == ExitCode.FAILED
+        assert await (await forks.fork("one", f"{HERE}:leave", 7)).wait() == 7
+        await settle(lambda: dies or children_of(server) == [forked.pid])
 
 
 @asynchronous

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import exchange
-from exchange.domain.contracts.method import Streaming
+from exchange.domain.method import Streaming
 from exchange.errors import RpcStatus, WireError
 from exchange.schema.bus_frames import (
     DATA,

@@ -35,9 +35,9 @@ from exchange.domain.contracts.marketdata import (
     MarketTick,
     StreamTicksRequest,
 )
-from exchange.domain.contracts.method import ClientStreaming
 from exchange.domain.contracts.rfq import ProviderNotice, ProviderQuote, RfqQuote, WatchRfqRequest
 from exchange.domain.enums import QuoteAction, QuoteNotice
+from exchange.domain.method import ClientStreaming
 from exchange.errors import RpcError, WireError
 from exchange.schema.description import ROOT
 from tests.exchange.rpc_world import METADATA, WAYS, run, service

@@ -12,8 +12,8 @@ from exchange.client.queries import Asker, Query, paged
 from exchange.domain import contracts as rpc
 from exchange.domain import queries as q
 from exchange.domain.contracts import admin as a
-from exchange.domain.contracts.method import Unary
 from exchange.domain.enums import FeeMode
+from exchange.domain.method import Unary
 
 RequestT = TypeVar("RequestT")
 ReplyT = TypeVar("ReplyT")

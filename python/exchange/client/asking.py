@@ -24,7 +24,7 @@ from exchange.client.ids import Names
 from exchange.client.place import Place
 from exchange.client.queries import method_of
 from exchange.domain import queries as q
-from exchange.domain.contracts.method import ServerStreaming, Unary
+from exchange.domain.method import ServerStreaming, Unary
 from exchange.errors import ServiceUnavailableError
 from exchange.observability.correlation import current_correlation
 from exchange.resilience import Policies

@@ -8,8 +8,8 @@ from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack
 
 from exchange.client.instruments import Asset, Directory, Instrument
 from exchange.domain import queries as q
-from exchange.domain.contracts.method import Unary
 from exchange.domain.enums import Liquidity, OrderStatus, SettlementStatus, Side
+from exchange.domain.method import Unary
 from exchange.errors import RpcError, RpcStatus
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from exchange.bus.rpc import MessageStream
 from exchange.client.loop_thread import LoopThread
-from exchange.domain.contracts.method import ServerStreaming
+from exchange.domain.method import ServerStreaming
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

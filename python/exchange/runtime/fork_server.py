@@ -188,14 +188,21 @@ class ForkServer:
                     self._running.pop(answer["pid"]).ended(answer["code"])
                 else:
                     self._running[answer["pid"]] = forked = Forked(answer["pid"])
-                    self._asked.popleft().set_result(forked)
+                    asked = self._asked.popleft()
+                    if asked.cancelled():  # who wanted it has gone meanwhile
+                        with contextlib.suppress(ProcessLookupError):
+                            forked.kill()
+                    else:
+                        asked.set_result(forked)
         finally:
             transport.close()
             for each in self._running.values():
                 each.orphaned()
             self._running.clear()
-            while self._asked:
-                self._asked.popleft().set_exception(ChildProcessError("what forks processes has ended"))
+            for asked in self._asked:
+                if not asked.cancelled():
+                    asked.set_exception(ChildProcessError("what forks processes has ended"))
+            self._asked.clear()
 
 
 class _Server:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from exchange.domain.contracts.method import Streaming
+from exchange.domain.method import Streaming
 from exchange.errors import RpcStatus, WireError
 
 FRAME_BYTES_MAX: Final = 64 * 1024

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
@@ -79,32 +80,42 @@ def write_snapshot(directory: Path, digest: Digest, content: bytes) -> SnapshotF
     return SnapshotFile(path, digest.sequence)
 
 
-def read_snapshot(file: SnapshotFile) -> tuple[Digest, bytes]:
+def read_snapshot(file: SnapshotFile) -> tuple[Digest, memoryview]:
     """The digest that it was written with, and its content.
 
     Raises:
         StorageError: it cannot be read, or is not what was written.
     """
+    digest, check, content = _read(file)
+    _check(file, check, content)
+    return digest, content
+
+
+def _read(file: SnapshotFile) -> tuple[Digest, str, memoryview]:
+    """What its header says of it, the check of its content, and that, which may be damaged."""
     try:
         raw = file.path.read_bytes()
     except OSError as error:
         raise StorageError(f"{file.path} cannot be read: {error.strerror}") from error
-    header, content = raw[:_HEADER_BYTES], raw[_HEADER_BYTES:]
+    header, content = raw[:_HEADER_BYTES], memoryview(raw)[_HEADER_BYTES:]
     words = header.decode("ascii", "replace").split()
     if len(words) != 7 or header[: len(_MAGIC)] != _MAGIC:
         raise StorageError(f"{file.path} is no snapshot of a venue")
-    if hashlib.blake2b(content, digest_size=16).hexdigest() != words[2]:
-        raise StorageError(f"{file.path} is damaged: its content does not match its header")
     try:
         digest = Digest(int(words[3]), int(words[4], 16), int(words[5], 16), words[6])
     except ValueError:
         raise StorageError(f"{file.path} has a header that is none of ours") from None
     if digest.sequence != file.sequence:
         raise StorageError(f"{file.path} is the snapshot of sequence {digest.sequence}, under another name")
-    return digest, content
+    return digest, words[2], content
 
 
-def restore(file: SnapshotFile, make: Callable[[bytes], V]) -> V:
+def _check(file: SnapshotFile, check: str, content: memoryview) -> None:
+    if hashlib.blake2b(content, digest_size=16).hexdigest() != check:
+        raise StorageError(f"{file.path} is damaged: its content does not match its header")
+
+
+def restore(file: SnapshotFile, make: Callable[[memoryview], V]) -> V:
     """A venue as it was, verified.
 
     Args:
@@ -114,11 +125,15 @@ def restore(file: SnapshotFile, make: Callable[[bytes], V]) -> V:
     Raises:
         StorageError: the file is damaged, or what comes of it is not what was written.
     """
-    digest, content = read_snapshot(file)
-    try:
-        venue = make(content)
-    except Exception as error:
-        raise StorageError(f"{file.path} cannot be restored: {error}") from error
+    digest, check, content = _read(file)
+    with ThreadPoolExecutor(1) as beside:  # damage is an error to `make`, too
+        checked = beside.submit(_check, file, check, content)
+        try:
+            venue = make(content)
+        except Exception as error:
+            checked.result()
+            raise StorageError(f"{file.path} cannot be restored: {error}") from error
+        checked.result()
     found = Digest(venue.sequence, venue.event_digest, venue.state_hash(), digest.writer)
     if found != digest:
         raise StorageError(f"{file.path} restores to {found}, and was written as {digest}")

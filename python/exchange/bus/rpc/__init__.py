@@ -43,7 +43,7 @@ from exchange.bus.rpc.stubs import (
     serve_server_stream,
     serve_unary,
 )
-from exchange.domain.contracts.method import Streaming
+from exchange.domain.method import Streaming
 
 __all__ = [
     "HEADERS",

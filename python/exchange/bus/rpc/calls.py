@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.bus.curve import Principal
-from exchange.domain.contracts.method import Streaming
+from exchange.domain.method import Streaming
 from exchange.errors import DeadlineExceeded, ExchangeError, RpcError, RpcStatus, ServiceUnavailableError
 
 if TYPE_CHECKING:

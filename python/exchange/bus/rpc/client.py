@@ -21,7 +21,7 @@ from exchange.bus.rpc.channels import Channel
 from exchange.bus.rpc.client_stream import ClientStream
 from exchange.bus.rpc.eager import run_now
 from exchange.bus.rpc.streams import WINDOW_BYTES, Stream
-from exchange.domain.contracts.method import Streaming
+from exchange.domain.method import Streaming
 from exchange.errors import RpcError, RpcStatus
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from exchange.bus.rpc.calls import (
 from exchange.bus.rpc.eager import Deadline, within
 from exchange.bus.rpc.methods import Method, eager
 from exchange.bus.rpc.streams import WINDOW_BYTES
-from exchange.domain.contracts.method import Streaming
+from exchange.domain.method import Streaming
 from exchange.errors import (
     ConfigError,
     ExchangeError,

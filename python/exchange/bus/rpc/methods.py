@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from exchange.bus.rpc.calls import Call, Handler
 from exchange.bus.rpc.streams import Stream
-from exchange.domain.contracts.method import Streaming
+from exchange.domain.method import Streaming
 
 Answers = AsyncGenerator[bytes, None]
 

@@ -23,7 +23,7 @@ from exchange.bus.rpc.client import RpcClient
 from exchange.bus.rpc.client_stream import ClientStream
 from exchange.bus.rpc.methods import Method, bidirectional, client_streaming, server_streaming
 from exchange.bus.rpc.streams import WINDOW_BYTES
-from exchange.domain.contracts.method import (
+from exchange.domain.method import (
     Bidirectional,
     ClientStreaming,
     RpcMethod,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from exchange.domain.contracts import admin, event_log, execution, identity, marketdata, posttrade, rfq
-from exchange.domain.contracts.method import Bidirectional, RpcMethod, ServerStreaming, Unary
+from exchange.domain.method import Bidirectional, RpcMethod, ServerStreaming, Unary
 
 MARKET_DATA: Final = "MarketDataService"
 GET_SNAPSHOT: Final = Unary(

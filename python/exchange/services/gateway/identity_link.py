@@ -12,7 +12,7 @@ from uuid import uuid4
 from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, Stub
 from exchange.domain.contracts import AUTHENTICATE, GET_SIGNING_KEYS, GET_STANDING
 from exchange.domain.contracts import identity as m
-from exchange.domain.contracts.method import Unary
+from exchange.domain.method import Unary
 from exchange.errors import DeadlineExceeded, GatewayFault, RpcError, RpcStatus, SecurityFault
 from exchange.observability.correlation import current_correlation
 from exchange.security.principal import Method, Principal
