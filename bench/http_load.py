@@ -65,7 +65,7 @@ class Load:
         """Each connection has one request under way all the time.
 
         Args:
-            requests: At least as many as will be asked.
+            requests: One a connection at least; where they are used up, no more are sent.
             seconds: After which no more are sent.
         """
         waiting = iter(requests)
@@ -80,9 +80,10 @@ class Load:
                 for descriptor in self._answered():
                     now_ns = time.perf_counter_ns()
                     done.took.append(now_ns - began_ns[descriptor])
-                    if now_ns < until_ns:
+                    request = next(waiting, b"") if now_ns < until_ns else b""
+                    if request:
                         began_ns[descriptor] = now_ns
-                        self._sockets[descriptor].send(next(waiting))
+                        self._sockets[descriptor].send(request)
                     else:
                         under_way -= 1
         return done
