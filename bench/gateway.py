@@ -64,7 +64,6 @@ class Measured(NamedTuple):
     p50: float
     p99: float
     cpu: Mapping[str, float]
-    switches: float
 
 
 class Measure:
@@ -93,13 +92,11 @@ class Measure:
             after = self._usages()
         took, count = sorted(done.took), len(done.took)
         cpu = {name: (after[name].cpu_s - before[name].cpu_s) / count * 1e6 for name in self._pids}
-        switches = sum(sum(after[name].switches) - sum(before[name].switches) for name in self._pids)
         return Measured(
             count / done.elapsed_s,
             statistics.median(took) / 1e3,
             took[int(count * 0.99)] / 1e3,
             cpu | {"load": done.cpu_s / count * 1e6},
-            switches / count,
         )
 
     def _requests(self, make: Make, count: float) -> list[bytes]:
@@ -227,14 +224,14 @@ def main() -> int:
             rows += [("uvicorn and Starlette, ok", n, measure(ok, n, seconds, GOOD)) for n in (1, 8)]
     print(machine())
     parts = sorted({name for _, _, of in rows for name in of.cpu}, key=lambda name: -rows[0][2].cpu[name])
-    head = ("way", "connections", "requests a second", "p50 us", "p99 us", *parts, "switches")
+    head = ("way", "connections", "requests a second", "p50 us", "p99 us", *parts)
     print(table(head, [(name, str(n), *_shown(of, parts)) for name, n, of in rows]))
     return 0
 
 
 def _shown(of: Measured, parts: list[str]) -> list[str]:
     cpu = [f"{of.cpu[name]:,.0f}" if name in of.cpu else "" for name in parts]
-    return [*(f"{each:,.0f}" for each in of[:3]), *cpu, f"{of.switches:.1f}"]
+    return [*(f"{each:,.0f}" for each in of[:3]), *cpu]
 
 
 if __name__ == "__main__":
