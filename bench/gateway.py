@@ -1,33 +1,37 @@
 """``python -m bench.gateway``: what a request to the gateway costs, beside a bare server that says ok.
 
-An exchange runs with its processes, the gateway among them; a load process keeps connections alive and asks
-one request a connection at a time. Beside it, with the same load: uvicorn over httptools with a Starlette
-route that reads the body and answers a constant. Orders are signed and rest at prices that never meet; every
-answer is checked. The load process takes its share of the processors, so what a gateway alone could serve is
-more than what is measured here; its own processor time a request is measured beside.
+An exchange runs with its processes, the gateway among them; a load process keeps connections alive. Either
+each connection asks one request after the other, or requests fall due at a steady rate (`@2000/s`), and are
+measured from then. Orders are signed before the clock runs and rest at prices that never meet; every answer
+is checked. Beside it, with the same load: uvicorn over httptools with a Starlette route that reads the body
+and answers a constant.
+
+All of it shares the machine's processors, so the processor time of each is measured: of the gateway, of the
+other processes of the exchange, of the load.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import secrets
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from bench.http_load import Load
 from bench.measure import machine, table
 from exchange.bus.topics import TopicTable
 from exchange.client import Client
-from exchange.observability.process_metrics import usage_of
+from exchange.observability.process_metrics import Usage, usage_of
 from exchange.runtime.registry import Registry
 from exchange.security.sealing import Sealer
 from exchange.security.signing import Signer, hmac_signer, signed_text
@@ -36,75 +40,72 @@ from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import MIGRATIONS
 from exchange.storage.sql import open_store
 
-_PORT: Final = 8_717
+PORT: Final = 8_717
 _BARE_PORT: Final = 8_718
 _SIZES: Final = (
     "limits.segment_bytes=16777216", "limits.accounts=100", "limits.orders=200000",
     "limits.client_order_ids=400000", "events.publish=false", "security.audit=false", "endpoints.metrics=",
-    "gateway.enabled=true", f"gateway.port={_PORT}",
+    "gateway.enabled=true", f"gateway.port={PORT}",
     *(f"gateway.{kind}_{what}=1000000" for kind in ("key", "tenant", "ip") for what in ("per_s", "burst")),
 )  # fmt: skip
 _START_S: Final = 60.0
 _ORDERS: Final = "POST /v1/orders, signed"
+MADE: Final = b"HTTP/1.1 201"
+GOOD: Final = b"HTTP/1.1 200"
+_WARM_S: Final = 0.3
+_MOST_A_S: Final = {True: 5_000, False: 25_000}  # requests, signed or not, that are made beforehand
 Make = Callable[[int], bytes]
 
 
 class Measured(NamedTuple):
-    """One way, with so many connections. Times in us."""
+    """One way, with so many connections. Times in us; `cpu` by process, of each request."""
 
     requests_per_s: float
     p50: float
     p99: float
-    cpu: float
+    cpu: Mapping[str, float]
 
 
-async def _one(port: int, make: Make, first: int, until: float, wanted: bytes, took: list[float]) -> None:
-    """One connection: a request after the other."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    number = first
-    while time.perf_counter() < until:
-        request = make(number)
-        number += 1
-        began = time.perf_counter()
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        body = await reader.readexactly(length)
-        took.append(time.perf_counter() - began)
-        if not head.startswith(wanted):
-            raise SystemExit(f"expected {wanted!r}, got {head!r} {body!r}")
-    writer.close()
-    await writer.wait_closed()
+class Measure:
+    """Measures one server.
 
+    Args:
+        port: Where it listens.
+        pids: Of all its processes, by name.
+    """
 
-async def _load(port: int, make: Make, connections: int, seconds: float, wanted: bytes) -> list[float]:
-    took: list[float] = []
-    until = time.perf_counter() + seconds
-    await asyncio.gather(
-        *(_one(port, make, each * 10_000_000, until, wanted, took) for each in range(connections))
-    )
-    return took
+    def __init__(self, port: int, pids: Mapping[str, int]) -> None:
+        self._port = port
+        self._pids = pids
+        self._number = 0
 
+    def __call__(
+        self, make: Make, connections: int, seconds: float, wanted: bytes, per_s: int = 0
+    ) -> Measured:
+        """One round; without a rate each connection asks one after the other."""
+        with Load(self._port, connections, wanted) as load:
+            most = _MOST_A_S[wanted == MADE]
+            load.at_once(self._requests(make, _WARM_S * most), _WARM_S)
+            requests = self._requests(make, seconds * (per_s or most))
+            before = self._usages()
+            done = load.at_rate(requests, per_s) if per_s else load.at_once(requests, seconds)
+            after = self._usages()
+        took, count = sorted(done.took), len(done.took)
+        cpu = {name: (after[name].cpu_s - before[name].cpu_s) / count * 1e6 for name in self._pids}
+        return Measured(
+            count / done.elapsed_s,
+            statistics.median(took) / 1e3,
+            took[int(count * 0.99)] / 1e3,
+            cpu | {"load": done.cpu_s / count * 1e6},
+        )
 
-def measure(port: int, pid: int, make: Make, connections: int, seconds: float, wanted: bytes) -> Measured:
-    """One round."""
-    asyncio.run(_load(port, make, connections, 0.3, wanted))
-    before, began = _cpu_s(pid), time.perf_counter()
-    took = sorted(asyncio.run(_load(port, make, connections, seconds, wanted)))
-    elapsed, cpu = time.perf_counter() - began, _cpu_s(pid) - before
-    return Measured(
-        len(took) / elapsed,
-        statistics.median(took) * 1e6,
-        took[int(len(took) * 0.99)] * 1e6,
-        cpu / len(took) * 1e6,
-    )
+    def _requests(self, make: Make, count: float) -> list[bytes]:
+        first, self._number = self._number, self._number + int(count)
+        return [make(number) for number in range(first, self._number)]
 
-
-def _cpu_s(pid: int) -> float:
-    usage = usage_of(pid)
-    if usage is None:
-        raise SystemExit(f"process {pid} is gone")
-    return float(usage.cpu_s)
+    def _usages(self) -> dict[str, Usage]:
+        found = {name: usage_of(pid) for name, pid in self._pids.items()}
+        return {name: usage for name, usage in found.items() if usage is not None}
 
 
 def order_maker(key_id: str, sign: Signer) -> Make:
@@ -134,8 +135,8 @@ def plain_maker(method: bytes, path: bytes, body: bytes = b"") -> Make:
 
 
 @contextmanager
-def _exchange(data: Path) -> Iterator[tuple[int, str, str]]:
-    """A running one; the gateway's process id, and a key with its secret."""
+def exchange_of(data: Path) -> Iterator[tuple[dict[str, int], str, str]]:
+    """A running one; its processes, and a key with its secret."""
     words = [sys.executable, "-m", "exchange.cli", "up", "--data", str(data)]
     words += [word for pair in _SIZES for word in ("--set", pair)]
     with data.with_suffix(".log").open("wb") as log:
@@ -158,7 +159,8 @@ def _exchange(data: Path) -> Iterator[tuple[int, str, str]]:
             keys = ApiKeys(IdentityStore(store, Sealer(data / "keys"), TopicTable("dev")))
             key, secret = keys.create(Wanted(name="bench", tenant=1, scopes=("trade",), accounts=(11,)))
         time.sleep(2.5)  # the gateway looks at its keys once a second
-        yield registry.instances("gateway")[0].pid, key.key_id, secret
+        pids = {each.name: each.pid for each in registry.instances()} | {"supervisor": process.pid}
+        yield pids, key.key_id, secret
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
@@ -184,7 +186,12 @@ def _bare() -> Iterator[int]:
     """The server that says ok."""
     process = subprocess.Popen([sys.executable, "-m", "bench.gateway", "--serve-bare"])
     try:
-        time.sleep(2.0)
+        deadline = time.monotonic() + _START_S
+        with socket.socket() as knocks:
+            while knocks.connect_ex(("127.0.0.1", _BARE_PORT)):
+                if time.monotonic() > deadline:
+                    raise SystemExit("the bare server does not come up")
+                time.sleep(0.1)
         yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
@@ -197,6 +204,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=2.0, help="of each round")
+    parser.add_argument("--rate", type=int, default=2_000, help="requests a second of the steady round")
     parser.add_argument("--serve-bare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve_bare:
@@ -204,22 +212,26 @@ def main() -> int:
         return 0
     rows: list[tuple[str, int, Measured]] = []
     seconds: float = options.seconds
-    made = b"HTTP/1.1 201"
     with tempfile.TemporaryDirectory() as directory:
-        with _exchange(Path(directory) / "data") as (pid, key_id, secret):
-            ways = [(_ORDERS, each, order_maker(key_id, hmac_signer(secret)), made) for each in (1, 8, 32)]
-            ways.append(("GET /v1/time", 8, plain_maker(b"GET", b"/v1/time"), b"HTTP/1.1 200"))
-            rows += [(name, n, measure(_PORT, pid, make, n, seconds, said)) for name, n, make, said in ways]
+        with exchange_of(Path(directory) / "data") as (pids, key_id, secret):
+            measure, order = Measure(PORT, pids), order_maker(key_id, hmac_signer(secret))
+            rows += [(_ORDERS, each, measure(order, each, seconds, MADE)) for each in (1, 8, 32)]
+            rate: int = options.rate
+            rows.append((f"{_ORDERS} @{rate}/s", 64, measure(order, 64, seconds, MADE, rate)))
+            rows.append(("GET /v1/time", 8, measure(plain_maker(b"GET", b"/v1/time"), 8, seconds, GOOD)))
         with _bare() as pid:
-            ok = plain_maker(b"POST", b"/v1/orders", b"{}")
-            rows += [
-                ("uvicorn and Starlette, ok", n, measure(_BARE_PORT, pid, ok, n, seconds, b"HTTP/1.1 200"))
-                for n in (1, 8)
-            ]
+            measure, ok = Measure(_BARE_PORT, {"gateway": pid}), plain_maker(b"POST", b"/v1/orders", b"{}")
+            rows += [("uvicorn and Starlette, ok", n, measure(ok, n, seconds, GOOD)) for n in (1, 8)]
     print(machine())
-    head = ("way", "connections", "requests a second", "p50 us", "p99 us", "processor us a request")
-    print(table(head, [(name, str(n), *(f"{each:,.0f}" for each in of)) for name, n, of in rows]))
+    parts = sorted({name for _, _, of in rows for name in of.cpu}, key=lambda name: -rows[0][2].cpu[name])
+    head = ("way", "connections", "requests a second", "p50 us", "p99 us", *parts)
+    print(table(head, [(name, str(n), *_shown(of, parts)) for name, n, of in rows]))
     return 0
+
+
+def _shown(of: Measured, parts: list[str]) -> list[str]:
+    cpu = [f"{of.cpu[name]:,.0f}" if name in of.cpu else "" for name in parts]
+    return [*(f"{each:,.0f}" for each in of[:3]), *cpu]
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import numpy as np
+import uvloop
 from uvicorn.server import ServerState
 
 from bench.gateway import order_maker, plain_maker
@@ -247,8 +248,12 @@ def main() -> int:
     parser.add_argument("--profile", type=int, default=0, metavar="N", help="print the N dearest functions")
     options = parser.parse_args()
     logging.getLogger("exchange").setLevel(logging.ERROR)
-    with _settings() as settings, plan_of(settings) as plan:
-        rows = asyncio.run(_measure(settings, plan, options.rounds, options.profile))
+    with (
+        _settings() as settings,
+        plan_of(settings) as plan,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        rows = runner.run(_measure(settings, plan, options.rounds, options.profile))
     print(machine())
     print(table(("request", "processor us"), [(name, f"{took:,.0f}") for name, took in rows]))
     return 0

@@ -75,7 +75,7 @@ def test_example_bot_makes_a_market_on_a_running_exchange(tmp_path: Path) -> Non
         assert found is not None, output
         assert int(found[1]) > 1
         assert int(found[3]) == filled > 0
-        assert operator.query.open_orders(account=9_001) == ()
+        world.until(lambda: operator.query.open_orders(account=9_001) == ())
         world.done()
     finally:
         bot.kill()

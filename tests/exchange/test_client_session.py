@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -225,6 +226,26 @@ def test_answer_lost_is_asked_again_byte_for_byte(wire: Wire) -> None:
     assert wire.core.state.new_orders == 1
     assert [order.order_id for order in wire.session.orders.live()] == [1]
     assert wire.session.retries == 1
+
+
+def test_request_that_is_answered_is_let_go_at_once(wire: Wire) -> None:
+    """Not when it would have been asked again: at thousands a second those would be seconds of requests."""
+
+    class Asked:
+        """Who asks; calls back with nothing."""
+
+        def __call__(self, _: Pending) -> None:
+            pass
+
+    asked = Asked()
+    kept = weakref.ref(asked)
+    wire.session.submit(wire.makers.orders.limit(1, "buy", 10, 100), asked, wire.now, None)
+    del asked
+    assert kept() is not None
+    wire.deliver()
+    wire.events.clear()
+    assert kept() is None
+    assert wire.session.next_request_timer is None
 
 
 def test_answer_that_comes_twice_settles_once(wire: Wire) -> None:

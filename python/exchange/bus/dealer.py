@@ -72,6 +72,7 @@ class Dealer:
         self._context = new_context()
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
+        self._filenos: tuple[int, ...] = ()
         self._broken = False
         self._refused = False
         self.opened = 0
@@ -96,12 +97,11 @@ class Dealer:
         except zmq.ZMQError as error:
             self._drop()
             raise ConfigError(f"{endpoint!r} is no endpoint to connect to: {error}") from None
+        self._filenos = tuple(int(each.getsockopt(zmq.FD)) for each in (socket, self._monitor))
 
     def filenos(self) -> tuple[int, ...]:
         """Descriptors that become readable when `receive` may have something; call it until it has not."""
-        return tuple(
-            int(socket.getsockopt(zmq.FD)) for socket in (self._socket, self._monitor) if socket is not None
-        )
+        return self._filenos
 
     def send(self, frame: bytes) -> bool:
         """Send one frame, or say that no connection stands yet or its queue is full."""
@@ -116,8 +116,7 @@ class Dealer:
     @property
     def readable(self) -> bool:
         """Whether a frame is there. Sending may use up what a descriptor has to tell: look here after it."""
-        events = 0 if self._socket is None else self._socket.getsockopt(zmq.EVENTS)
-        return isinstance(events, int) and bool(events & zmq.POLLIN)
+        return self._socket is not None and _has_message(self._socket)
 
     def receive(self, frames_max: int = 256) -> list[bytes]:
         """The frames that are there, at most so many. A message of several parts is dropped."""
@@ -155,12 +154,9 @@ class Dealer:
         self._context.destroy(linger=100)
 
     def _watch(self) -> None:
-        while self._monitor is not None:
-            try:
-                parts = self._monitor.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            event = event_of(parts)
+        # Looked at first, as it nearly never has anything, and to be told so by an exception costs more.
+        while self._monitor is not None and _has_message(self._monitor):
+            event = event_of(self._monitor.recv_multipart(zmq.NOBLOCK))
             self._refused = self._refused or event == zmq.Event.HANDSHAKE_FAILED_AUTH
             self._broken = self._broken or event != zmq.Event.HANDSHAKE_SUCCEEDED
 
@@ -171,4 +167,10 @@ class Dealer:
         if self._monitor is not None and not self._monitor.closed:
             self._monitor.close()
         self._socket = self._monitor = None
+        self._filenos = ()
         self._broken = self._refused = False
+
+
+def _has_message(socket: zmq.Socket[bytes]) -> bool:
+    events = socket.getsockopt(zmq.EVENTS)
+    return isinstance(events, int) and bool(events & zmq.POLLIN)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from cmatch.frames import EXECUTION_REPORT_DTYPE
-from exchange.client.records import Records
+from exchange.client.records import Records, joined
 from exchange.client.results import LIVE, word, word_or_none
 from exchange.domain.enums import ExecType, OrderStatus, OrderType, ReportFlag, Side, TimeInForce
 from exchange.domain.queries import OrderRow
 
-# Rows that wait to be folded until somebody looks.
-_WAITING_ROWS_MAX: Final = 16_384
+# Rows that wait to be folded until somebody looks. They are folded in one go, for which all else waits.
+_WAITING_ROWS_MAX: Final = 256
 _HELD_ROWS_MAX: Final = 262_144
 # Reports that say nothing of an order's state.
 _QUIET: Final = frozenset({0, int(ExecType.REJECTED), int(ExecType.CANCEL_REJECTED), int(ExecType.DONE)})
@@ -175,8 +175,8 @@ class OwnOrders:
         if self._held or not self._waiting:
             return
         waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
-        for rows in waiting:
-            self._fold_rows(rows)
+        # Frames of a few rows each are one array: what a fold costs beside its rows is more than ten rows.
+        self._fold_rows(np.frombuffer(b"".join(rows.tobytes() for rows in waiting), waiting[0].dtype))
 
     def _fold_rows(self, rows: Records) -> None:
         touched: dict[int, _Entry] = {}
@@ -192,6 +192,7 @@ class OwnOrders:
                 "last_price",
             )
         )
+        ids = joined(rows, "client_order_id")
         for at, (exec_type, status, order_id, sequence, event, qty, price) in enumerate(
             zip(*columns, strict=True)
         ):
@@ -201,7 +202,7 @@ class OwnOrders:
                 continue
             entry = self._live.get(order_id)
             if entry is None:
-                entry = self._live[order_id] = self._known(order_id, rows[at])
+                entry = self._live[order_id] = self._known(order_id, ids[at])
             elif event <= entry.event_sequence:
                 continue
             entry.event_sequence = event
@@ -218,9 +219,8 @@ class OwnOrders:
             entry.row = content[entry.at * size : (entry.at + 1) * size]
             entry.known = None
 
-    def _known(self, order_id: int, row: Any) -> _Entry:
-        text: bytes = row["client_order_id_head"] + row["client_order_id_tail"]
-        entry = _Entry(text.decode("ascii"))
+    def _known(self, order_id: int, client_order_id: bytes) -> _Entry:
+        entry = _Entry(client_order_id.decode("ascii"))
         self._by_client_order_id[entry.client_order_id] = order_id
         return entry
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from exchange.client.drive import Drive
 from exchange.client.handles import outcome
@@ -24,45 +24,62 @@ class AsyncHandle(Generic[T]):
 
     Args:
         request: What was asked.
-        future: Its answer.
+        loop: In which it is awaited.
         awaited: Called when somebody begins to wait.
     """
 
-    __slots__ = ("_awaited", "_future", "request")
+    __slots__ = ("_awaited", "_callbacks", "_error", "_loop", "_value", "_waiters", "done", "request")
 
     def __init__(
-        self, request: Request[T], future: asyncio.Future[T], awaited: Callable[[], None] | None = None
+        self,
+        request: Request[T],
+        loop: asyncio.AbstractEventLoop,
+        awaited: Callable[[], None] | None = None,
     ) -> None:
         self.request = request
-        self._future = future
-        self._awaited = awaited
-
-    @property
-    def done(self) -> bool:
+        self.done = False
         """Whether the answer is there, or will never be."""
-        return self._future.done()
+        self._loop = loop
+        self._awaited = awaited
+        self._value: T | None = None
+        self._error: Exception | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self._callbacks: list[Callable[[AsyncHandle[T]], None]] = []
 
     def __await__(self) -> Generator[Any, None, T]:
         """The answer; raises as `Handle.result`. Cancelling does not take the request back."""
-        if self._awaited is not None and not self._future.done():
-            self._awaited()
-        return asyncio.shield(self._future).__await__()
+        if not self.done:
+            if self._awaited is not None:
+                self._awaited()
+            # Who waits has a future of their own, so that cancelling it does not touch the answer.
+            waiter = self._loop.create_future()
+            self._waiters.append(waiter)
+            yield from waiter
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._value)
 
     def add_done_callback(self, callback: Callable[[AsyncHandle[T]], None]) -> None:
         """Call back soon after it is done."""
-        self._future.add_done_callback(lambda _: callback(self))
+        if self.done:
+            self._loop.call_soon(callback, self)
+        else:
+            self._callbacks.append(callback)
 
     def settle(self, pending: Pending) -> None:
         """The session has done with it."""
-        if self._future.done():
+        if self.done:
             return
         try:
-            value = outcome(self.request, pending)
+            self._value = outcome(self.request, pending)
         except Exception as error:  # noqa: BLE001  # it belongs to whoever asked, not to the loop
-            self._future.set_exception(error)
-            self._future.exception()  # nobody has to ask for it
-        else:
-            self._future.set_result(value)
+            self._error = error
+        self.done = True
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        for callback in self._callbacks:
+            self._loop.call_soon(callback, self)
 
 
 class LoopRunner:
@@ -102,7 +119,7 @@ class LoopRunner:
         Raises:
             ClientClosed, LogonRefused, TooManyRequests: It was not sent.
         """
-        handle: AsyncHandle[T] = AsyncHandle(request, self._loop.create_future())
+        handle: AsyncHandle[T] = AsyncHandle(request, self._loop)
         now = time.monotonic_ns()
         self.session.submit(request, handle.settle, now, timeout_ms)
         self._drive.flush()

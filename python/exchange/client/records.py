@@ -53,9 +53,13 @@ class Layout:
         values = self._zero | fields
         if len(values) != len(self._zero):
             raise TypeError(f"no such field: {', '.join(sorted(fields.keys() - self._zero.keys()))}")
-        flat: list[Any] = []
-        for name, value in values.items():
-            flat.extend(value) if name in self._pairs else flat.append(value)
+        flat = list(values.values())
+        if self._pairs:
+            flat = [
+                each
+                for name, value in values.items()
+                for each in (value if name in self._pairs else (value,))
+            ]
         try:
             return self._struct.pack(*flat)
         except struct.error as error:

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from itertools import count
 from typing import Any, Final
 
 import numpy as np
@@ -147,9 +146,9 @@ class Session:
         self.turned_away: Reject | None = None  # the last time, and for now; None since a welcome
         self.reopen_at: int | None = None
         self._wall_ns = wall_ns
-        self._timers: list[tuple[int, int, Pending]] = []
+        # When to look at a request again, and its ticket: one that is answered is let go at once.
+        self._timers: list[tuple[int, int]] = []
         self._beat = settings.heartbeat_ms * _MS // 3
-        self._ticket = count(1)
         self._events: list[Event] = []
         self._connection = 0
         self._backoff_ms = settings.backoff_ms_min
@@ -252,8 +251,8 @@ class Session:
     def tick(self, now: int) -> None:
         """Time has passed: what is due is sent again, given up, or kept alive."""
         while self._timers and self._timers[0][0] <= now:
-            _, _, pending = heapq.heappop(self._timers)
-            if not pending.missing:
+            pending = self.underway.find(heapq.heappop(self._timers)[1])
+            if pending is None:
                 continue
             if now >= pending.deadline:
                 self._fail(pending, RequestTimeout(pending.request, now - pending.asked_at))
@@ -299,7 +298,7 @@ class Session:
     @property
     def next_request_timer(self) -> int | None:
         """When a request that waits is due to be sent again or given up; None where none waits."""
-        while self._timers and not self._timers[0][2].missing:
+        while self._timers and self.underway.find(self._timers[0][1]) is None:
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None
 
@@ -451,7 +450,7 @@ class Session:
 
     def _alarm(self, pending: Pending, now: int) -> None:
         due = min(now + self.settings.retry_ms * _MS, pending.deadline)
-        heapq.heappush(self._timers, (due, next(self._ticket), pending))
+        heapq.heappush(self._timers, (due, pending.ticket))
 
     def _enter(self, state: State) -> None:
         if state is not self.state:

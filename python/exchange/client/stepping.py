@@ -156,7 +156,7 @@ class AsyncStepRunner(Stepper):
 
     def submit(self, request: Request[T], timeout_ms: int | None = None) -> AsyncHandle[T]:
         """Ask; the exchange looks at it in a turn of the loop to come."""
-        handle: AsyncHandle[T] = AsyncHandle(request, self._loop.create_future(), self._await)
+        handle: AsyncHandle[T] = AsyncHandle(request, self._loop, self._await)
         self._send(request, handle.settle, timeout_ms)
         self._again()
         return handle

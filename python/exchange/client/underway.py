@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final
 
 import numpy as np
@@ -35,12 +36,14 @@ class Pending:
     """A request that waits for its answers, and who waits for it. Times in ns of the session's clock.
 
     Args:
+        ticket: Counts the requests of a session.
         resolve: Called when all is answered, or has failed.
         answers: One record for each that was asked, where it is answered.
         sent_by: The number of the connection by which it was sent last; 0 before.
         failure: Why there will be no answer.
     """
 
+    ticket: int
     request: Request[Any]
     resolve: Callable[[Pending], None]
     asked_at: int
@@ -74,6 +77,7 @@ class Underway:
         self.commands = 0
         self._waiting: dict[bytes, list[tuple[Pending, int]]] = {}
         self._pending: dict[int, Pending] = {}
+        self._tickets = count(1)
         self._unanswered: OrderedDict[tuple[int, bytes], None] = OrderedDict()
 
     def add(
@@ -81,12 +85,18 @@ class Underway:
     ) -> Pending:
         """One more."""
         size = len(request.keys)
-        pending = Pending(request, resolve, now, deadline, size, [0] * size, bytearray(size))
+        pending = Pending(
+            next(self._tickets), request, resolve, now, deadline, size, [0] * size, bytearray(size)
+        )
         for place, key in enumerate(request.keys):
             self._waiting.setdefault(key, []).append((pending, place))
-        self._pending[id(pending)] = pending
+        self._pending[pending.ticket] = pending
         self.commands += size
         return pending
+
+    def find(self, ticket: int) -> Pending | None:
+        """The request of a ticket; None where it waits no more."""
+        return self._pending.get(ticket)
 
     def all(self) -> list[Pending]:
         """All that wait, in the order in which they were asked."""
@@ -134,7 +144,7 @@ class Underway:
         self.commands -= pending.missing
         pending.missing = 0
         pending.failure = failure
-        del self._pending[id(pending)]
+        del self._pending[pending.ticket]
 
     def is_unanswered(self, account: int, client_order_id: str) -> bool:
         """Whether a new order of this id was asked for and nothing was heard of it."""
@@ -167,7 +177,7 @@ class Underway:
     ) -> None:
         pending, place = candidate
         self._forget(candidate, key)
-        _, rows, places = found.setdefault(id(pending), (pending, [], []))
+        _, rows, places = found.setdefault(pending.ticket, (pending, [], []))
         rows.append(at)
         places.append(place)
 
@@ -178,7 +188,7 @@ class Underway:
         for pending, at, places in found.values():
             self.commands -= len(places)
             if pending.take(rows, at, places, durability):
-                del self._pending[id(pending)]
+                del self._pending[pending.ticket]
                 whole.append(pending)
         return whole
 

@@ -116,6 +116,7 @@ class RpcClient:
         self._channel = channel
         self._policy = policy
         self._interceptors = tuple(interceptors)
+        self._carry_out = chain(self._interceptors, self._tried)
 
     @property
     def in_process(self) -> bool:
@@ -151,17 +152,9 @@ class RpcClient:
                 where a header is missing, before anything is sent.
             WireError: A header or the payload is beyond its bounds.
         """
-
-        async def tries(call: Call) -> bytes:
-            async def ask(this: Try) -> bytes:
-                return (await self._channel.ask(call, _latest_ns(call, this))).result()
-
-            return await self._policy.call(
-                ask, timeout_s=call.remaining_ns / NS_A_S, repeatable=repeatable, minds_deadline=True
-            )
-
-        call = _new_call(self._policy, method, payload, metadata, timeout_ms, repeatable=repeatable)
-        return await chain(self._interceptors, tries)(call)
+        return await self._carry_out(
+            _new_call(self._policy, method, payload, metadata, timeout_ms, repeatable=repeatable)
+        )
 
     def stream(
         self,
@@ -206,6 +199,14 @@ class RpcClient:
             )
 
         return ClientStream(call, opened, self._interceptors)
+
+    async def _tried(self, call: Call) -> bytes:
+        async def ask(this: Try) -> bytes:
+            return (await self._channel.ask(call, _latest_ns(call, this))).result()
+
+        return await self._policy.call(
+            ask, timeout_s=call.remaining_ns / NS_A_S, repeatable=call.repeatable, minds_deadline=True
+        )
 
     async def close(self) -> None:
         """Close the channel; calls under way fail."""

@@ -53,6 +53,8 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
 CORRELATION_HEADER: Final = b"x-correlation-id"
+_NONCE: Final = NONCE_HEADER.encode("ascii")
+_TRACEPARENT: Final = TRACEPARENT.encode("ascii")
 _TRACE: Final = TRACE_HEADER.lower().encode("ascii")
 _JSON: Final = b"application/json"
 _PARAMETERS_MAX: Final = 32
@@ -113,7 +115,7 @@ class GatewayApp:
         self._under_way += 1
         with (
             correlated(correlation),
-            span(f"http {name}", Kind.SERVER, parent=_text(headers.get(TRACEPARENT.encode()))),
+            span(f"http {name}", Kind.SERVER, parent=_text(headers.get(_TRACEPARENT))),
         ):
             try:
                 call, more = await self._let_through(scope, receive, headers, correlation, methods, named)
@@ -185,7 +187,7 @@ class GatewayApp:
             _query_of(route, scope["query_string"]),
             _body_of(route, body, headers),
             principal,
-            headers.get(NONCE_HEADER.encode("ascii"), b""),
+            headers.get(_NONCE, b""),
             address,
         )
         return call, headers_of(left)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol, TypeVar
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from exchange.services.gateway.refusal import Refusal
 
 RequestT = TypeVar("RequestT")
 USER: Final = "gateway"
+_PRINCIPALS_MAX: Final = 4_096
 
 
 class Refusing(Protocol):
@@ -130,6 +132,7 @@ def refusal_of(record: m.IdentityRefusal, details: dict[str, int] | None = None)
     return Refusal(GatewayFault.UNAVAILABLE, f"identity refused it: {record.code}")  # newer than this gateway
 
 
+@lru_cache(maxsize=_PRINCIPALS_MAX)  # nearly every request is of somebody who asked before
 def principal_of(record: m.PrincipalRecord) -> Principal:
     """Who asks, as identity says."""
     return Principal(

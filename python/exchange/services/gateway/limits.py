@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from exchange.config.settings import Gateway
 from exchange.errors import GatewayFault
@@ -16,8 +15,7 @@ _BUDGETS_MAX: Final = 65_536
 _IPV6_PREFIX: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """What is left of a budget: weight that may be spent at once, and seconds until it is full again."""
 
     limit: int

@@ -76,7 +76,11 @@ class _Bounded(Config):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. From its first byte, or from being made, a request has so long to be whole."""
+    """One connection. From its first byte, or from being made, a request has so long to be whole.
+
+    One timer looks after it, which sets itself anew when it is early: one for each request, and one for each
+    pause between two, cost more than all else that is done for a request here.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -84,6 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._address: str | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due_s = 0.0  # when the request has to be whole; 0: none is under way
+        self._idle_s = 0.0  # when it is closed as nothing more was asked; 0: something is
         self._said_something = False
         self._loose_bytes = 0  # since the parser last had something whole: of a head, a chunk's, of trailers
         self._read_bytes = 0  # the same, with all of the read that is parsed now
@@ -128,7 +133,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._unread_bytes = 0
+        self._unread_bytes, self._idle_s = 0, 0.0
         if not self._due_s:
             self._begin()
 
@@ -161,6 +166,17 @@ class BoundedProtocol(HttpToolsProtocol):
         self._loose_bytes = 0
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """It is answered. As uvicorn has it, but for the timer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not self._due_s:
+            self._idle_s = self.loop.time() + _IDLE_S
+
     def send_400_response(self, msg: str) -> None:
         """What is no request is told so in the one form of errors, and ended."""
         if self.pipeline:  # whose answer it would be nobody could tell
@@ -189,7 +205,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """It goes on as a stream, in the same place among the connections."""
-        self._due_s = 0.0
+        if self._timer is not None:
+            self._timer.cancel()
         super().handle_websocket_upgrade()
         stream, address = self.transport.get_protocol(), self._address
         if isinstance(stream, StreamProtocol) and address is not None:
@@ -198,24 +215,23 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
-        return cycle is not None and cycle.response_started
+        return cycle is not None and cycle.response_started and not cycle.response_complete
 
     def _begin(self) -> None:
-        # One timer a connection, which looks again when it is early: one a request costs more.
         self._due_s = self.loop.time() + self._connections.timeout_s
         if self._timer is None:
             self._timer = self.loop.call_at(self._due_s, self._look)
 
     def _look(self) -> None:
-        self._timer = None
-        if not self._due_s:
+        now_s = self.loop.time()
+        due_s = self._due_s or self._idle_s or now_s + self._connections.timeout_s
+        if now_s < due_s:
+            # No later than a request that begins now has to be whole.
+            self._timer = self.loop.call_at(min(due_s, now_s + self._connections.timeout_s), self._look)
             return
-        if self.loop.time() < self._due_s:
-            self._timer = self.loop.call_at(self._due_s, self._look)
-            return
-        self._due_s = 0.0
-        if self._said_something and not self._is_answering():
+        if self._due_s and self._said_something and not self._is_answering():
             self.transport.write(_answer_of(GatewayFault.REQUEST_TOO_SLOW))
+        self._timer, self._due_s, self._idle_s = None, 0.0, 0.0
         self.transport.close()
 
 
@@ -258,7 +274,6 @@ def http_server(app: GatewayApp, connections: Connections) -> Server:
         date_header=False,
         proxy_headers=False,
         backlog=_BACKLOG,
-        timeout_keep_alive=_IDLE_S,
         timeout_graceful_shutdown=_DRAIN_S,
     )
     config.bounds = connections

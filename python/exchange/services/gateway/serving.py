@@ -74,10 +74,16 @@ class GatewayPlan:
 
 
 class GatewayHost:
-    """One run of a plan, in one event loop."""
+    """One run of a plan, in one event loop.
 
-    def __init__(self, plan: GatewayPlan) -> None:
+    Args:
+        plan: What it runs.
+        ready: Called once it serves.
+    """
+
+    def __init__(self, plan: GatewayPlan, ready: Callable[[], None] = lambda: None) -> None:
         self._plan = plan
+        self._ready = ready
         self._stop = asyncio.Event()
         self._upstream: Upstream | None = None
         self.port = 0
@@ -142,6 +148,7 @@ class GatewayHost:
                 chores = [*way.work, *works, *(asyncio.create_task(work) for work in kept)]
                 serving = asyncio.create_task(server.serve(sockets=[listener]))
                 stop = asyncio.create_task(self._stop.wait())
+                self._ready()
                 log("gateway ready", endpoint=f"http://{bound.host}:{self.port}")
                 try:
                     await asyncio.wait({serving, stop, *chores}, return_when=asyncio.FIRST_COMPLETED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from exchange.domain.contracts import identity as m
 from exchange.errors import GatewayFault
@@ -13,8 +14,10 @@ from exchange.services.identity.sessions import Session
 from exchange.services.identity.users import User
 
 _ACCOUNTS_MAX = 256
+_RECORDS_MAX = 4_096
 
 
+@lru_cache(maxsize=_RECORDS_MAX)  # nearly every request is signed by a key that signed others
 def principal_record(principal: Principal, keys_as_of: int) -> m.PrincipalRecord:
     """Who asks; by a key, as of the change with which keys were read."""
     return m.PrincipalRecord(
