@@ -1,13 +1,10 @@
-"""Gateway and market data, both ways and when one is away; and orders that are held against its prices."""
+"""Orders that are held against what market data says the mark price is."""
 
 from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
@@ -15,13 +12,10 @@ from exchange.client import Client
 from tests.exchange.ports import free_ports
 from tests.exchange.test_cli_exchange import Up, until
 from tests.gateway.signed import Answer
-from tests.gateway.stream.socket import Stream
-from tests.gateway.test_process import ANN, BOB, BUY, SELL, WAIT_MS, Open, open_market
+from tests.gateway.test_process import ANN, BUY, WAIT_MS, Open, open_market
 from tests.marketdata.other_venue import OtherVenue
 
 MARKET, SYMBOL = 7, "BTC-USD"
-ANSWER_S = 20
-TRADES = f"/v1/instruments/{SYMBOL}/trades"
 PRICE = '"price":"131.375"'
 
 
@@ -39,7 +33,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, other: OtherVenue) -> Iterator[
     (port,) = free_ports(1)
     data = tmp_path_factory.mktemp("edge") / "data"
     made = Up.start(
-        data, "gateway.enabled=true", f"gateway.port={port}", f"gateway.answer_timeout_ms={ANSWER_S * 1_000}",
+        data, "gateway.enabled=true", f"gateway.port={port}", "gateway.answer_timeout_ms=20000",
         "market_data.enabled=true", f"market_data.fallback_url={other.url}",
         f"market_data.index={SYMBOL}=coinbase", "risk.marks_ms=100",
     )  # fmt: skip
@@ -47,7 +41,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, other: OtherVenue) -> Iterator[
         until(made.announcement, "it did not start")
         open_market(data)
         door = Open(data, port)
-        door.add(ANN, BOB)
+        door.add(ANN)
         yield made, door
     finally:
         made.end()
@@ -116,58 +110,3 @@ def test_orders_are_held_against_the_mark_of_market_data(up: tuple[Up, Open], ot
         other.ticker = OtherVenue.TICKER
         until(lambda: mark_of(client) == 13_138, "nobody tells marks any more")
         assert exchange.announcement()["processes"]["marks"] != killed
-
-
-@pytest.mark.req("C009")
-def test_gateway_asks_market_data_and_is_told_by_it(up: tuple[Up, Open]) -> None:
-    """A trade: trades and candles when it asks, a tick and a candle unasked for."""
-    _, door = up
-    with Stream(door.port, "/stream/market") as stream:
-        stream.ask("SUBSCRIBE", channels=["ticker", "trades"], instrumentIds=[SYMBOL])
-        assert door.bob.ask("POST", "/v1/orders", SELL | {"price": "120.00"}).status == 201
-        bought = door.ann.ask("POST", "/v1/orders", BUY | {"price": "120.00", "respType": "FULL"}).body
-        trade = bought["executions"][0]["tradeId"]
-        stream.update(lambda each: each["channel"] == "ticker" and each["data"]["lastPrice"] == "120.00")
-        stream.update(
-            lambda each: each["channel"] == "trades" and trade in [row["tradeId"] for row in each["data"]]
-        )
-
-    def seen() -> Any:
-        answer = door.nobody.ask("GET", f"{TRADES}?limit=1")
-        found = answer.body["trades"] if answer.status == 200 else []
-        return found and found[0]["tradeId"] == trade
-
-    until(seen, "market data does not have the trade")
-    assert door.nobody.ask("GET", f"/v1/instruments/{SYMBOL}/ticker").body["lastPrice"] == "120.00"
-
-
-@pytest.mark.req("C020")
-def test_market_data_that_hangs_is_cut_off_and_one_that_dies_is_asked_again(up: tuple[Up, Open]) -> None:
-    """Who hangs: each call ends in time, then none is made. Who dies: the call waits for the next one."""
-    exchange, door = up
-    ask = door.nobody.ask
-    until(lambda: ask("GET", TRADES).status == 200, "market data does not answer")
-    pid = exchange.announcement()["processes"]["marketdata"]
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        with ThreadPoolExecutor(5) as pool:
-            asked = list(pool.map(lambda _: ask("GET", TRADES), range(5)))
-        assert {(each.status, each.body["transient"]) for each in asked} <= {(503, True), (504, True)}
-        began = time.monotonic()
-        refused = ask("GET", TRADES)
-        assert (refused.status, refused.name) == (503, "UNAVAILABLE")
-        assert time.monotonic() - began < ANSWER_S / 2, "a call was made although the breaker is open"
-        assert door.ann.ask("GET", "/v1/balances").status == 200
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    until(lambda: ask("GET", TRADES).status == 200, "the breaker stays open")
-
-    os.kill(pid, signal.SIGKILL)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(ask, "GET", TRADES)
-        until(
-            lambda: exchange.announcement()["processes"]["marketdata"] not in {None, pid},
-            "market data was not started again",
-        )
-        answer = waiting.result()
-    assert answer.status == 200, answer.content
