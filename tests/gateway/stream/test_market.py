@@ -106,15 +106,16 @@ def test_ticks_are_ten_a_second_at_most_and_end_with_the_last_value(door: Floor)
         with door.trader(11) as ann, door.trader(12) as bob:
             began, count = time.monotonic(), 0
             while time.monotonic() - began < 3 or count < 100:
-                ann.limit(SYMBOL, "sell", "0.01", f"{200 + count % 50}.00")
-                bob.limit(SYMBOL, "buy", "0.01", f"{200 + count % 50}.00")
+                price = f"{200 + count // 100}.{count % 100:02}"  # of this trade alone
+                ann.limit(SYMBOL, "sell", "0.01", price)
+                bob.limit(SYMBOL, "buy", "0.01", price)
                 count += 1
             seconds = time.monotonic() - began
         asked = f"/v1/instruments/{SYMBOL}/trades?limit=1"
 
         def last_trade() -> Frame | None:
             found = door.nobody.ask("GET", asked).body["trades"]
-            return found[0] if found and found[0]["price"] == f"{200 + (count - 1) % 50}.00" else None
+            return found[0] if found and found[0]["price"] == price else None
 
         last = until(last_trade, "market data does not have the last trade")
         for stream in (paced, raw):
