@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Route as Request
 
 from exchange.bus.topics import TopicTable
 from exchange.security.sealing import Sealer
@@ -292,6 +293,31 @@ def test_switch_is_thrown_when_its_name_is_typed(browser: Browser) -> None:
         {"scope": "account", "on": False, "why": "mended", "account": 11},
     ]
     assert any(path.endswith("minSequence=9") for _, path, _ in script.asked)
+
+
+def test_switch_that_is_asked_for_before_the_instruments_are_told_learns_them(browser: Browser) -> None:
+    """What was typed stays; what may be stopped comes when it is known."""
+    script = scripted()
+    late: list[Request] = []
+    with opened(browser) as page:
+        script.stand_before(page)
+        page.route("**/v1/instruments", lambda request: late.append(request))  # noqa: PLW0108 (no builtin is taken)
+        with page.expect_request("**/v1/instruments"):
+            page.goto(f"{ORIGIN}/operator")
+        expect(page.locator("#services tbody tr").first).to_be_visible()
+        page.keyboard.press("k")
+        page.locator("#switch-scope").select_option("instrument")
+        page.locator("#switch-why").fill("a loop")
+        expect(page.locator("#switch-symbol option")).to_have_count(0)
+        late[0].fulfill(json={"instruments": script.instruments, "assets": [], "sequence": "1"})
+        expect(page.locator("#switch-symbol option")).to_have_text(["BTC-USD", "ETH-USD"])
+        expect(page.locator("#switch-why")).to_have_value("a loop")
+        page.locator("#switch-name").fill("BTC-USD")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    assert [body for method, _, body in script.asked if method == "POST"] == [
+        {"scope": "instrument", "on": True, "why": "a loop", "symbol": "BTC-USD"}
+    ]
 
 
 @pytest.fixture(scope="module")

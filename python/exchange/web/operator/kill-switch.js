@@ -12,11 +12,12 @@ const SCOPES = [["venue", "Venue"], ["tenant", "Tenant"], ["account", "Account"]
 
 /** @param {OperatorApp} app @param {Wanted} begins With what it is filled in. */
 export function askForSwitch(app, begins) {
-  const symbols = (app.venue.told.instruments?.instruments ?? []).map((/** @type {any} */ each) => each.symbol);
-  const wanted = { scope: begins.scope ?? "venue", on: begins.on ?? true, number: String(begins.tenant ?? begins.account ?? ""), symbol: begins.symbol ?? symbols[0] ?? "", why: "", typed: "" };
+  const wanted = { scope: begins.scope ?? "venue", on: begins.on ?? true, number: String(begins.tenant ?? begins.account ?? ""), symbol: begins.symbol ?? "", why: "", typed: "" };
   let error = "";
   let busy = false;
-  const { draw } = openDialog("Kill switch", (close) => {
+  const { draw, closed } = openDialog("Kill switch", (close) => {
+    const symbols = (app.venue.told.instruments?.instruments ?? []).map((/** @type {any} */ each) => each.symbol);
+    wanted.symbol ||= symbols[0] ?? "";
     const name = nameOf(wanted);
     const called = name === "venue" ? "the whole venue" : name || `the ${wanted.scope}`;
     const set = (/** @type {Partial<typeof wanted>} */ more) => { Object.assign(wanted, more); draw(); };
@@ -60,6 +61,7 @@ export function askForSwitch(app, begins) {
         </div>
       </form>`;
   });
+  void closed.then(app.venue.watch(draw)); // the instruments may be told later than this is opened
 }
 
 /** @param {{ scope: string, number: string, symbol: string }} wanted @returns {string} What is typed to confirm; empty: it is not said yet. */
