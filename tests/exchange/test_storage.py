@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +15,13 @@ import pytest
 
 from exchange.errors import ConfigError, StorageError
 from exchange.storage.digests import Digest, append_digest, first_parting, read_digests
-from exchange.storage.directory import DataDirectory, DirectoryInUse, DirectoryLock, write_whole
+from exchange.storage.directory import (
+    DataDirectory,
+    DirectoryInUse,
+    DirectoryLock,
+    remove_drafts,
+    write_whole,
+)
 from exchange.storage.fold import Fold, starting_venue
 from exchange.storage.retention import Segment, first_needed, list_segments, make_room, starting_point
 from exchange.storage.snapshots import list_snapshots, read_snapshot, restore, write_snapshot
@@ -123,6 +131,36 @@ def test_snapshot_written_is_restored_as_it_was(tmp_path: Path) -> None:
     assert (digest, bytes(content)) == (digest_of(b"42:state"), b"42:state")
     assert restore(file, Counted.of) == Counted(b"42:state")
     assert list_snapshots(tmp_path / "none") == []
+
+
+def test_draft_of_a_writer_that_was_killed_is_removed(tmp_path: Path) -> None:
+    """It may be as large as the state; drafts of those who still write, and what is no draft, stay."""
+    code = (
+        "import pathlib, sys; from exchange.storage.directory import write_whole;"
+        "path = pathlib.Path(sys.argv[1])\nwhile True: write_whole(path, bytes(50_000_000))"
+    )
+    wanted = tmp_path / "00000000000000000042.snapshot"
+    writer = subprocess.Popen([sys.executable, "-c", code, str(wanted)])
+    draft = tmp_path / f".{wanted.name}.{writer.pid}"
+    deadline = time.monotonic() + 120
+    while True:  # until it is stopped where there is one
+        assert time.monotonic() < deadline
+        os.kill(writer.pid, signal.SIGSTOP)
+        os.waitpid(writer.pid, os.WUNTRACED)
+        if draft.exists():
+            break
+        os.kill(writer.pid, signal.SIGCONT)
+        time.sleep(0.001)
+    others = {tmp_path / ".keep", tmp_path / "live.digest"}
+    for path in others:
+        path.write_bytes(b"")
+    assert remove_drafts(tmp_path) == []
+    writer.kill()
+    writer.wait()
+    own = tmp_path / f".{wanted.name}.{os.getpid()}"  # of one whose number this process has now
+    own.write_bytes(b"")
+    assert {*remove_drafts(tmp_path)} == {draft, own}
+    assert {*tmp_path.iterdir()} - {wanted} == others
 
 
 @pytest.mark.parametrize("place", [0, 30, 300, -1])

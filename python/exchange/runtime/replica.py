@@ -38,7 +38,7 @@ from exchange.runtime.tail import Tails
 from exchange.runtime.unsettled import UnsettledWatch
 from exchange.runtime.vitals import Vitals
 from exchange.security import StoredContexts
-from exchange.storage.directory import DataDirectory, replace_file
+from exchange.storage.directory import DataDirectory, remove_drafts, replace_file
 from exchange.storage.fold import Fold
 from exchange.storage.followers import FollowerRegistry
 from exchange.storage.retention import list_segments
@@ -119,6 +119,7 @@ class Replica:
             ExchangeError: the endpoint cannot be had, or a file not be written.
         """
         start = time.monotonic()
+        remove_drafts(self._plan.directory.snapshots)
         commands = await asyncio.to_thread(self._plan.ports.advance_to_end)
         seconds = time.monotonic() - start
         log(
