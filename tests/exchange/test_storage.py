@@ -26,7 +26,7 @@ from exchange.storage.fold import Fold, starting_venue
 from exchange.storage.retention import Segment, first_needed, list_segments, make_room, starting_point
 from exchange.storage.snapshots import list_snapshots, read_snapshot, restore, write_snapshot
 from exchange.storage.venue_limits import fix_limits, read_limits
-from tests.exchange.journals import Writer
+from tests.exchange.journals import ALICE, BOB, MARKET, Writer
 
 LOCK_IT = (
     "import sys, pathlib; from exchange.storage.directory import DirectoryLock as Lock;"
@@ -273,6 +273,48 @@ def test_starting_point_is_as_far_back_as_the_limit_allows(tmp_path: Path) -> No
     (directory.journal / f"{1:020d}.journal").unlink()
     (directory.journal / f"{101:020d}.journal").unlink()
     assert [one.sequence for one in starting_point(directory, 10_000)] == [250, 350]
+
+
+def test_history_that_begins_with_a_snapshot_tells_all_that_one_of_the_whole_journal_tells(
+    tmp_path: Path,
+) -> None:
+    """Orders that ended before it, fills and trades; and it goes on. One that is damaged changes nothing."""
+
+    def told(fold: Fold) -> list[bytes]:
+        found = [fold.trades(MARKET, limit=1000, before=0)]
+        for account in (ALICE, BOB):
+            found.append(fold.order_history(account, limit=1000))
+            found.append(fold.fills(account, limit=1000, before=0, instrument_id=0))
+        assert all(each.size for each in found)
+        return [each.tobytes() for each in found]
+
+    directory = DataDirectory(tmp_path)
+    writer = Writer(directory.journal)
+    writer.open_market()
+    writer.trade(20)
+    whole = Fold(directory.journal, starting_venue(directory, {}, 0))
+    whole.advance_to_end()
+    directory.snapshots.mkdir()
+    digest = whole.digest("replica")
+    file = write_snapshot(directory.snapshots, digest, whole.venue.snapshot(), whole.history())
+    append_digest(directory.digests, digest)
+    begun = Fold(directory.journal, starting_venue(directory, {}, 0))
+    assert begun.sequence == whole.sequence
+    begun.remember(file.history)
+    assert told(begun) == told(whole)
+    writer.trade(20)
+    assert begun.advance_to_end() == whole.advance_to_end() > 0
+    assert told(begun) == told(whole)
+    with pytest.raises(StorageError, match="of another sequence"):
+        begun.remember(file.history)
+    file.history.write_bytes(file.history.read_bytes()[:-1])
+    with pytest.raises(StorageError, match="cut short"):
+        begun.remember(file.history)
+    file.remove()
+    assert list_snapshots(directory.snapshots) == []
+    with pytest.raises(StorageError, match="cannot be read"):
+        begun.remember(file.history)
+    assert told(begun) == told(whole)
 
 
 def test_venue_limits_once_fixed_are_the_same_for_ever(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.priority import keep_off, rank
 
-_NICE_REPLICA: Final = 15
+_NICE_REPLICA: Final = 5  # clients wait for what it answers: behind the core, before what only follows
 _NICE_PUBLISHER: Final = 10
 _NICE_AUDIT: Final = 15
 _NICE_SERVICE: Final = 10

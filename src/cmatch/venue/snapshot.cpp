@@ -13,9 +13,7 @@
 namespace cmatch {
 namespace {
 
-constexpr std::uint8_t kMagic[8] = {'C', 'M', 'A', 'T', 'C', 'H', 'V', 'N'};
-constexpr std::uint32_t kVersion = 3;
-constexpr std::size_t kPrefix = 24, kDigest = 8;
+constexpr Wrapping kWrapping{{'C', 'M', 'A', 'T', 'C', 'H', 'V', 'N'}, 3};
 
 void require(bool holds, const char* what) {
   if (!holds) throw SnapshotError(std::string("the snapshot is inconsistent: ") + what);
@@ -461,28 +459,6 @@ VenueLimits read_sizes(Reader& in) {
   return limits;
 }
 
-std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> bytes) {
-  if (bytes.size() < kPrefix + kDigest || !std::equal(std::begin(kMagic), std::end(kMagic), bytes.begin()))
-    throw SnapshotError("these bytes are not a venue's snapshot");
-  Reader prefix(bytes.subspan(sizeof kMagic));
-  const auto version = prefix.get<std::uint32_t>();
-  if (version != kVersion)
-    throw SnapshotError("the snapshot has version " + std::to_string(version) +
-                        "; this library reads version " + std::to_string(kVersion));
-  require(prefix.get<std::uint32_t>() == 0, "its reserved field is not zero");
-  if (prefix.get<std::uint64_t>() != bytes.size())
-    throw SnapshotError("the snapshot is cut short or its length is damaged");
-  Reader tail(bytes.last(kDigest));
-  if (tail.get<std::uint64_t>() != digest(bytes.first(bytes.size() - kDigest)))
-    throw SnapshotError("the snapshot is damaged: its digest does not match");
-  return bytes.subspan(kPrefix, bytes.size() - kPrefix - kDigest);
-}
-
-void put_length(Writer& out, std::size_t at, std::uint64_t length) {
-  for (std::size_t i = 0; i < 8; ++i, length >>= 8)
-    out.bytes[at + i] = static_cast<std::uint8_t>(length);
-}
-
 } // namespace
 
 void write_state(const VenueState& state, Writer& out) {
@@ -532,10 +508,7 @@ std::uint64_t Venue::state_hash() const {
 
 std::vector<std::uint8_t> Venue::snapshot() const {
   Writer out;
-  out.bytes.assign(std::begin(kMagic), std::end(kMagic));
-  out.put(kVersion);
-  out.put(std::uint32_t{0});
-  out.put(std::uint64_t{0}); // the length, written below
+  kWrapping.begin(out);
   out.put(state_->clock);
   for (const std::uint64_t counter :
        {state_->epoch, state_->sequence, state_->event_sequence, state_->digest, state_->trades})
@@ -546,14 +519,12 @@ std::vector<std::uint8_t> Venue::snapshot() const {
   out.bytes.insert(out.bytes.end(), engine.begin(), engine.end());
   write_state(*state_, out);
   write_runs(*state_, out);
-  put_length(out, kPrefix - 8, out.bytes.size() + kDigest);
-  out.put(digest(out.bytes));
+  kWrapping.end(out);
   return std::move(out.bytes);
 }
 
 Venue Venue::restore(std::span<const std::uint8_t> bytes, const VenueOptions& options) {
-  const std::span<const std::uint8_t> body = unwrap(bytes);
-  Reader in(body);
+  Reader in(kWrapping.open(bytes));
   const auto clock = in.get<std::int64_t>();
   std::uint64_t counters[5];
   for (std::uint64_t& counter : counters)
