@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
 
 from exchange.bus.context import new_context
@@ -51,6 +51,7 @@ class WayToReplica:
         tenant: On whose behalf; `user` who.
         seen: The last journal sequence of which the client saw an answer.
         timeout_ms: How long a question waits for its answer where it says nothing of it.
+        policies: Whose edges questions keep to; its own where none are given.
     """
 
     place: Place
@@ -59,6 +60,7 @@ class WayToReplica:
     user: str
     seen: Callable[[], int]
     timeout_ms: int
+    policies: Policies = field(default_factory=Policies)
 
     def metadata(self) -> Metadata:
         """The four headers of one question; what is asked for a request has that one's correlation id."""
@@ -78,7 +80,7 @@ class ReplicaAsker:
     def __init__(self, way: WayToReplica) -> None:
         self._way = way
         self._context = new_context()
-        policies = Policies()
+        policies = way.policies
         self._clients = _Clients[RpcClient](
             way.place,
             lambda names: BalancedChannel(self._connect, names),
@@ -141,7 +143,7 @@ class BlockingAsker:
     def __init__(self, way: WayToReplica) -> None:
         self._way = way
         self._context = new_context()
-        policies = Policies()
+        policies = way.policies
         self._clients = _Clients[BlockingClient](
             way.place,
             lambda names: BlockingBalancedChannel(self._connect, names),

@@ -28,6 +28,7 @@ from exchange.client.session import State
 from exchange.client.subscriptions import Subscription
 from exchange.errors import ExchangeError, GatewayFault
 from exchange.observability.health import Status
+from exchange.resilience import Policies
 from exchange.services.gateway.refusal import Refusal
 
 T = TypeVar("T")
@@ -45,12 +46,15 @@ class Route:
         name: Of its sessions, one a tenant.
         timeout_ms: How long an answer may take.
         connect_ms: How long a new session may take.
+        policies: Of this process, for what is asked on behalf of all. Sessions have their own each, as a tenant
+            that uses up what it may ask must not open the breaker of the others.
     """
 
     place: Place
     name: str
     timeout_ms: int
     connect_ms: int
+    policies: Policies
 
 
 class Trader:
@@ -153,7 +157,7 @@ class Upstream:
         self.directory = Directory()
         self.questions = questions = QueryRequests(self.directory, None)
         names = Names(route.name, time.time_ns)
-        way = WayToReplica(route.place, names, 0, USER, lambda: 0, route.timeout_ms)
+        way = WayToReplica(route.place, names, 0, USER, lambda: 0, route.timeout_ms, route.policies)
         self._public = TaskInquirer(way, questions)
         self._traders: dict[int, asyncio.Task[Trader]] = {}
 
