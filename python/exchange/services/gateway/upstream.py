@@ -46,7 +46,7 @@ class Route:
         name: Of its sessions, one a tenant.
         timeout_ms: How long an answer may take.
         connect_ms: How long a new session may take.
-        policies: Of this process, for what is asked on behalf of all. Sessions have their own each, as a tenant
+        policies: Of this process, for what is asked on behalf of all. Each session has its own, as a tenant
             that uses up what it may ask must not open the breaker of the others.
     """
 
