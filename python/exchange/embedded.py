@@ -285,14 +285,6 @@ class Replica:
         """The last journal sequence of which the client saw an answer."""
         return self._session.sequence
 
-    async def unary(self, method: Unary[Any, Any], request: object, timeout_ms: int | None) -> NoReturn:
-        """None: nothing runs beside this program.
-
-        Raises:
-            RpcError: UNIMPLEMENTED.
-        """
-        raise RpcError(RpcStatus.UNIMPLEMENTED, f"an embedded exchange has no {method.service}")
-
     async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
         """The reply to one request; there at once.
 

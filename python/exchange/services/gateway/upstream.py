@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Self, TypeVar
 
 from exchange.client import AsyncClient
-from exchange.client.aio import TaskInquirer
 from exchange.client.asking import WayToReplica
 from exchange.client.errors import RequestTimeout
 from exchange.client.ids import Names
+from exchange.client.inquiring import TaskInquirer
 from exchange.client.instruments import Directory
 from exchange.client.place import Place
 from exchange.client.queries import Query, QueryRequests
