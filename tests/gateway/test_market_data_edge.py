@@ -10,10 +10,10 @@ from contextlib import suppress
 
 import pytest
 
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.running import Up, until
+from tests.gateway.door import ANN, SELL, Open
 from tests.gateway.metrics import sample
 from tests.gateway.running import watched
-from tests.gateway.test_process import ANN, SELL, Open
 
 AT_ONCE = 8
 TARGET = "/v1/tickers"

@@ -12,11 +12,11 @@ from exchange.bus.topics import TopicTable
 from exchange.config import load
 from exchange.observability.stats import StatsReader, stats_path
 from exchange.runtime.publisher import EXECUTIONS, open_log
-from tests.exchange.test_cli_exchange import until
+from tests.exchange.running import until
+from tests.gateway.door import SELL
 from tests.gateway.signed import signature
 from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
 from tests.gateway.stream.socket import Stream, logon_of, of_channel
-from tests.gateway.test_process import SELL
 
 DEAR = SELL | {"side": "buy", "price": "9000.00", "qty": "900"}
 
