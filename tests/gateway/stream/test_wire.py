@@ -34,7 +34,7 @@ async def heard(client: ClientConnection) -> tuple[int, int | None]:
 
 
 async def end_of_a_slow_reader(goodbye_s: float) -> tuple[int, int, int | None]:
-    """Frames that were written, frames that a program hears that began to read after the end, and its code."""
+    """Frames that were written, those that a program hears that reads only after the end, and its code."""
     opened: asyncio.Future[StreamProtocol] = asyncio.get_running_loop().create_future()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

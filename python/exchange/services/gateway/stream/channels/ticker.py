@@ -47,7 +47,6 @@ class TickerFeed(LatestFeed):
         day = asyncio.create_task(self._keep_day())
         try:
             async with self._source.exchange.upstream.subscribe(requests.ticks(self.key.symbol)) as ticks:
-                self.open_upstreams = 1
                 async for tick in ticks:
                     self._tick, self._heard = tick, time.monotonic()
                     if self.ready:
@@ -55,7 +54,6 @@ class TickerFeed(LatestFeed):
                     else:
                         self.begin()
         finally:
-            self.open_upstreams = 0
             day.cancel()
             await asyncio.gather(day, return_exceptions=True)
 
