@@ -15,7 +15,7 @@ from exchange.client.face import Face, Makers
 from exchange.client.inquiring import TaskInquirer
 from exchange.client.loop_runner import AsyncHandle, LoopRunner
 from exchange.client.place import Place, endpoints_of
-from exchange.client.queries import Query
+from exchange.client.questions import Query
 from exchange.client.records import Records
 from exchange.client.reports import AsyncReportStream, AsyncStreamWaiter
 from exchange.client.requests import Request

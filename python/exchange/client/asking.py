@@ -22,7 +22,7 @@ from exchange.bus.rpc import (
 )
 from exchange.client.ids import Names
 from exchange.client.place import Place
-from exchange.client.queries import method_of
+from exchange.client.questions import method_of
 from exchange.domain import queries as q
 from exchange.domain.method import ServerStreaming, Unary
 from exchange.errors import ServiceUnavailableError

@@ -15,7 +15,7 @@ from exchange.client.handles import Handle
 from exchange.client.inquiring import ThreadInquirer
 from exchange.client.market import TickStream
 from exchange.client.place import Place, endpoints_of
-from exchange.client.queries import Query
+from exchange.client.questions import Query
 from exchange.client.records import Records
 from exchange.client.reports import ReportStream, StreamWaiter
 from exchange.client.requests import Request

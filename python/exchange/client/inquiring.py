@@ -12,7 +12,8 @@ from exchange.bus.rpc import run_now
 from exchange.client.asking import BlockingAsker, ReplicaAsker, WayToReplica, no_replica
 from exchange.client.errors import ClientClosed
 from exchange.client.loop_thread import LoopThread
-from exchange.client.queries import Query, QueryRequests
+from exchange.client.queries import QueryRequests
+from exchange.client.questions import Query
 from exchange.client.resync import resync
 from exchange.client.session import Session
 from exchange.client.subscriptions import Subscription

@@ -12,7 +12,8 @@ from exchange.client.drive import Drive
 from exchange.client.handles import Handle
 from exchange.client.links import Link
 from exchange.client.loop_runner import AsyncHandle
-from exchange.client.queries import Asker, Query, QueryRequests
+from exchange.client.queries import QueryRequests
+from exchange.client.questions import Asker, Query
 from exchange.client.requests import Request
 from exchange.client.resync import resync
 from exchange.client.session import Session, State

@@ -12,7 +12,8 @@ from exchange.client.core_queries import CoreQueries
 from exchange.client.face import Makers
 from exchange.client.market import MarketRequests
 from exchange.client.ordering import OrderRequests
-from exchange.client.queries import Query, QueryRequests
+from exchange.client.queries import QueryRequests
+from exchange.client.questions import Query
 from exchange.client.requests import Request
 from exchange.client.twins import Call
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from exchange.client.queries import SERVICES as SERVICE_OF
+from exchange.client.questions import SERVICES as SERVICE_OF
 from exchange.client.session import Session
 from exchange.domain import queries as q
 from exchange.domain.method import Unary

@@ -21,7 +21,8 @@ from exchange.client.ids import Names
 from exchange.client.inquiring import TaskInquirer
 from exchange.client.instruments import Directory
 from exchange.client.place import Place
-from exchange.client.queries import Query, QueryRequests
+from exchange.client.queries import QueryRequests
+from exchange.client.questions import Query
 from exchange.client.requests import Request
 from exchange.client.results import ExecutionReport, Reports
 from exchange.client.session import State
