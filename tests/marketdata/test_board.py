@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from exchange.domain.queries import BookTopReply, LevelRow
 from exchange.schema.event_rows import ROW_DTYPES, EventList, Records
 from exchange.services.marketdata.board import LOST_NS, QUEUE_MAX, STALE_NS, Board
-
-
-@dataclass
-class Clock:
-    """Moves when it is told to."""
-
-    now: int = 0
-
-    def __call__(self) -> int:
-        """The time."""
-        return self.now
+from tests.clock import Clock
 
 
 def trades(*ids: int, instrument_id: int = 7) -> Records:
@@ -32,7 +20,7 @@ def trades(*ids: int, instrument_id: int = 7) -> Records:
 
 def test_board_is_as_old_as_the_last_moment_at_which_no_trade_was_missing() -> None:
     """A trade that the venue has and the log does not bring makes all stale from when it was first seen."""
-    clock = Clock()
+    clock = Clock(0)
     board = Board(str, clock)
     board.traded(trades(1, 2))
     for _ in range(5):
@@ -58,7 +46,7 @@ def test_board_is_as_old_as_the_last_moment_at_which_no_trade_was_missing() -> N
 
 def test_watcher_has_every_tick_in_order_and_a_slow_one_the_newest() -> None:
     """Numbers without a gap where none was left out; memory is bounded; nobody else's ticks come."""
-    board = Board(str, Clock())
+    board = Board(str, Clock(0))
     board.traded(trades(1))
     with board.watching([7]) as watcher:
         board.traded(trades(2, 3))

@@ -20,7 +20,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from exchange.cli import main
 from exchange.runtime.metrics_page import described
-from tests.exchange.test_cli_exchange import Up, settings, until
+from tests.exchange.running import Up, settings, until
 
 CANARIES = {
     "database": "canary-Db-5a1f0",
