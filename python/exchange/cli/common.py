@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.config import Settings, load
+from exchange.config.profiles import PROFILES
 from exchange.config.table import rows
 from exchange.errors import ConfigError
 
@@ -23,6 +24,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="settings in TOML (docs/configuration.md)"
+    )
+    parser.add_argument(
+        "--profile", choices=[*PROFILES], help="defaults that belong together (docs/configuration.md)"
     )
     parser.add_argument(
         "--set",
@@ -46,6 +50,8 @@ def settings_of(options: argparse.Namespace, **values: object) -> Settings:
     said: dict[str, Any] = dict(values)
     if options.data is not None:
         said["data_directory"] = options.data
+    if options.profile is not None:
+        said["profile"] = options.profile
     kinds = {row.key: row.kind for row in rows()}
     for pair in options.set:
         key, equals, text = pair.partition("=")
