@@ -1,4 +1,4 @@
-"""Batches of orders, and what each asks of the system: run by test_hot_path.py below a library that counts."""
+"""Batches of orders, and what each asks of the system: test_hot_path.py runs it below what counts."""
 
 from __future__ import annotations
 
