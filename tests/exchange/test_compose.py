@@ -84,7 +84,7 @@ def test_file_says_what_the_document_and_the_command_line_say() -> None:
     assert environment_of(market)["REDIS_URL"] == "redis://redis:6379"
     assert environment_of(market)["COINBASE_API_URL"] == "https://api.exchange.coinbase.com"
     options, settings = meant(market)
-    assert (options.process, options.profile) == (HOST, "four-services")
+    assert (options.process, options.set) == (HOST, ["profile=four-services"])
     assert settings.market_data.enabled
     assert settings.endpoints.prices == f"0.0.0.0:{PORT}"  # in a container others have to reach it
     assert settings.cache.url == environment_of(market)["REDIS_URL"]

@@ -26,14 +26,19 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="FILE", help="settings in TOML (docs/configuration.md)"
     )
     parser.add_argument(
-        "--profile", choices=[*PROFILES], help="defaults that belong together (docs/configuration.md)"
-    )
-    parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
         help="one setting, as in --set durability=disk or --set limits.accounts=1000; may be repeated",
+    )
+    parser.add_argument(
+        "--profile",
+        dest="set",
+        action="append",
+        type="profile={}".format,
+        metavar="NAME",
+        help=f"defaults that belong together: {', '.join(PROFILES)}; the same as --set profile=NAME",
     )
 
 
@@ -50,8 +55,6 @@ def settings_of(options: argparse.Namespace, **values: object) -> Settings:
     said: dict[str, Any] = dict(values)
     if options.data is not None:
         said["data_directory"] = options.data
-    if options.profile is not None:
-        said["profile"] = options.profile
     kinds = {row.key: row.kind for row in rows()}
     for pair in options.set:
         key, equals, text = pair.partition("=")

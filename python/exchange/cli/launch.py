@@ -62,7 +62,6 @@ def running(
     arguments = [sys.executable, "-m", "exchange.cli", *command, "--data", str(data)]
     arguments += ["--parent", str(os.getpid())]
     arguments += ["--config", str(options.config)] if options.config else []
-    arguments += ["--profile", options.profile] if options.profile else []
     arguments += [word for pair in [*options.set, *changes] for word in ("--set", pair)]
     with (data / "exchange.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 (our own program)
