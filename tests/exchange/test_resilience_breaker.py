@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable
 from itertools import pairwise
@@ -94,6 +95,7 @@ def test_breaker_with_a_success_between_failures_counts_only_those_in_a_row() ->
     assert {line.split()[-3] for line in seen} == {"CLOSED"}
 
 
+@pytest.mark.req("D022")
 def test_breaker_after_recovery_time_lets_one_probe_decide() -> None:
     """A failed probe opens for the whole time again, a good one closes."""
     assert trace("bad bad +4.999 ok +0.001 bad +4.999 ok +0.001 ok bad", failure_threshold=2) == [
@@ -138,6 +140,7 @@ def test_breaker_reset_while_open_closes_at_once() -> None:
     ]
 
 
+@pytest.mark.req("D022")
 def test_breaker_state_is_the_text_of_document_003() -> None:
     """Compared with plain strings, as its example does."""
     breaker = CircuitBreaker()
@@ -145,6 +148,49 @@ def test_breaker_state_is_the_text_of_document_003() -> None:
     assert [str(state) for state in BreakerState] == ["CLOSED", "OPEN", "HALF_OPEN"]
 
 
+@pytest.mark.req("D020", "D023")
+def test_breaker_has_the_interface_of_document_003() -> None:
+    """`CircuitBreaker(failure_threshold: int = 5)`, `await breaker.call(func, *args, **kwargs)`."""
+    made = inspect.signature(CircuitBreaker).parameters
+    kinds = inspect.Parameter
+    first, *others = made.values()
+    assert (first.name, first.default, first.kind) == ("failure_threshold", 5, kinds.POSITIONAL_OR_KEYWORD)
+    assert all(each.kind is kinds.KEYWORD_ONLY and each.default is not kinds.empty for each in others)
+    assert [CircuitBreaker().failure_threshold, CircuitBreaker(3).failure_threshold] == [5, 3]
+    called = inspect.signature(CircuitBreaker.call).parameters.values()
+    assert [(each.name, each.kind) for each in called][1:] == [
+        ("func", kinds.POSITIONAL_OR_KEYWORD),
+        ("args", kinds.VAR_POSITIONAL),
+        ("kwargs", kinds.VAR_KEYWORD),
+    ]
+    assert inspect.iscoroutinefunction(CircuitBreaker.call)
+
+
+@pytest.mark.req("D025", "D026")
+def test_awaited_call_that_fails_raises_the_original_and_one_that_succeeds_resets_the_count() -> None:
+    """Document 003's two branches: `record_failure()` and `raise`, and `reset()`."""
+    breaker, service = CircuitBreaker(), Service()
+    original = OSError("down")
+
+    async def play() -> list[tuple[object, int, str]]:
+        seen: list[tuple[object, int, str]] = []
+        for error in (original, original, None, original, None):
+            service.error = error
+            try:
+                outcome: object = await breaker.call(service.ask, "answer")
+            except OSError as raised:
+                outcome = raised
+            seen.append((outcome, breaker.failure_count, breaker.state))
+        return seen
+
+    seen = asyncio.run(play())
+    assert [each[1:] for each in seen] == [(n, "CLOSED") for n in (1, 2, 0, 1, 0)]
+    assert [each[0] for each in seen if each[0] != "answer"] == [original] * 3
+    assert all(each[0] is original for each in seen if each[0] != "answer")
+    assert service.calls == 5
+
+
+@pytest.mark.req("D023")
 def test_breaker_call_passes_arguments_and_result() -> None:
     """Positional and named, on both ways."""
     breaker, service = CircuitBreaker(), Service()

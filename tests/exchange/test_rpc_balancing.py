@@ -104,7 +104,7 @@ async def fleet(path: Path, *names: str) -> AsyncIterator[tuple[Fleet, RpcClient
             await made.close()
 
 
-@pytest.mark.req("E013")
+@pytest.mark.req("E013", "C097")
 def test_calls_are_spread_and_an_unhealthy_instance_is_skipped(tmp_path: Path) -> None:
     """Evenly over those that answer; one that never came gets none; one that drains gets no more."""
 

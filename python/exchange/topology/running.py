@@ -15,6 +15,7 @@ from exchange.observability.tracing import start_tracing
 from exchange.runtime.child import die_with_parent
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import configure, log, log_crash
+from exchange.runtime.priority import keep_off
 from exchange.runtime.registry import Registry, instances_directory
 from exchange.storage.directory import DataDirectory
 from exchange.storage.journal import JournalCorrupt
@@ -82,6 +83,26 @@ def run_process(
     except ExchangeError as error:
         log("failed", reason=error)
         return ExitCode.FAILED
+
+
+@contextmanager
+def by_itself(name: str, settings: Settings) -> Iterator[None]:
+    """What one process of the table needs that another program than ours runs, until the block ends.
+
+    Args:
+        name: which.
+        settings: of the exchange.
+
+    Raises:
+        ConfigError: it runs already, or the data directory was made with other limits.
+        ExchangeError: the data directory cannot be had.
+    """
+    configure(name, settings=settings.log)
+    keep_off(settings.core.cpu)
+    prepare(settings)
+    _check_free(next(each for each in PROCESSES if each.name == name), settings, 0, 0)
+    with _tracing(settings, name):
+        yield
 
 
 def run_forked(name: str, number: int, settings: str) -> int:

@@ -190,8 +190,12 @@ class Upstream:
         """
         return self._public.subscribe(subscription)
 
-    async def trader(self, tenant: int) -> Trader:
+    async def trader(self, tenant: int, *, heard: bool = True) -> Trader:
         """The session of a tenant, opened by its first request.
+
+        Args:
+            tenant: Whose.
+            heard: Whether the core has to hear it now; who asks read models alone does without.
 
         Raises:
             Refusal: UNAVAILABLE: the core does not hear it now; nothing was sent.
@@ -207,8 +211,8 @@ class Upstream:
             raise Refusal(GatewayFault.UNAVAILABLE, f"the exchange does not answer: {error}") from error
         if trader.client.state is State.CLOSED:
             self._forget(tenant, task)
-            return await self.trader(tenant)
-        if not trader.is_active:
+            return await self.trader(tenant, heard=heard)
+        if heard and not trader.is_active:
             raise Refusal(GatewayFault.UNAVAILABLE)
         return trader
 
