@@ -44,7 +44,8 @@ TRADES: Final = TRADE_EXECUTED.topic
 
 _SLICE_COMMANDS: Final = 4_096
 _EVERYTHING: Final = 1 << 62
-_SHORTEST_PAUSE_S: Final = 0.0002
+_WORTH_COMMANDS: Final = 256  # fewer are left to gather: many records at once cost half as much each
+_SHORTEST_PAUSE_S: Final = 0.0003
 _LONGEST_PAUSE_S: Final = 0.002
 _PAUSE_WITHOUT_ROOM_S: Final = 1.0
 
@@ -103,8 +104,8 @@ class ExecutionPublisher:
             LogUnavailable: The log cannot be written now; nothing is lost by trying again.
         """
         self._flush()
-        done, limit = 0, self._limit()
-        while done < most_commands and (outcome := self._fold.advance(limit)) is not None:
+        done = 0
+        for outcome in self._fold.stretch(self._limit(), most_commands):
             done += outcome.commands
             self._changes.take(outcome)
             for rows in outcome.trades:
@@ -221,11 +222,10 @@ class PublisherProcess:
                 log("the event log cannot be written", level=logging.ERROR, reason=error)
                 time.sleep(_PAUSE_WITHOUT_ROOM_S)
                 continue
-            if done:
-                pause = _SHORTEST_PAUSE_S
+            if done >= _WORTH_COMMANDS:
                 continue
+            pause = _SHORTEST_PAUSE_S if done else min(pause * 1.3, _LONGEST_PAUSE_S)
             time.sleep(pause)
-            pause = min(pause * 1.3, _LONGEST_PAUSE_S)
 
     def _say(self) -> None:
         self._vitals.beat()
