@@ -19,6 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from bench.measure import machine, table
+from bench.processors import Processors
 from exchange.bench.flow import Load
 from exchange.bench.market import Market
 from exchange.bench.measure import measure
@@ -67,21 +68,27 @@ def listen(endpoints: tuple[str, str, str], interval_ms: int, seconds: float, sa
     say.send((len(ages) / seconds, 1 - len(ages) / max(1, last - first + 1), shares))
 
 
-def one(endpoints: tuple[str, str, str], market: Market, load: Load, interval_ms: int) -> list[str]:
-    """One load, with a subscriber beside it: a row."""
+def one(
+    data: Path, endpoints: tuple[str, str, str], market: Market, load: Load, interval_ms: int
+) -> tuple[list[str], dict[str, float]]:
+    """One load, with a subscriber beside it: a row, and the share of a processor that each process took."""
     here, there = multiprocessing.Pipe()
     seconds = load.seconds - WARMUP_S
     process = multiprocessing.Process(target=listen, args=(endpoints, interval_ms, seconds, there))
     process.start()
+    there.close()  # so that its end is heard
     here.recv()
-    measured = measure(market, load, WARMUP_S)
+    assert process.pid is not None
+    with Processors(data, {"client": process.pid}, WARMUP_S, seconds) as processors:
+        measured = measure(market, load, WARMUP_S)
     ticks, left_out, (p50, p99, p999) = here.recv()
     process.join()
     assert (measured.lost, measured.duplicates) == (0, 0)
-    return [
+    row = [
         f"{load.rate // REQUESTS_A_TRADE:,}", str(interval_ms), f"{ticks:,.0f}", f"{left_out:.0%}",
         f"{p50:.1f}", f"{p99:.1f}", f"{p999:.1f}", f"{measured.percentiles[99.0] / 1e6:.1f}",
     ]  # fmt: skip
+    return row, processors.shares()
 
 
 def main() -> None:
@@ -115,8 +122,10 @@ def main() -> None:
                     rate=rate * REQUESTS_A_TRADE, seconds=WARMUP_S + options.seconds, batch=10,
                     accounts=ACCOUNTS, sockets=SOCKETS, seed=1 + number, run=number,
                 )  # fmt: skip
-                rows.append(one(places, market, load, interval_ms))
-                print(*rows[-1], flush=True)
+                row, shares = one(given.data, places, market, load, interval_ms)
+                rows.append(row)
+                spent = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
+                print(*row, "| processors:", spent, flush=True)
                 market.beat()
                 time.sleep(LISTEN_S)
     heads = [

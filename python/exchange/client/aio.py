@@ -10,7 +10,6 @@ from contextlib import nullcontext
 from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import MessageStream
 from exchange.client.administering import WHY, Administering, because
 from exchange.client.administration import AdminRequests
 from exchange.client.asking import ReplicaAsker, WayToReplica, no_replica
@@ -32,7 +31,7 @@ from exchange.client.resync import resync
 from exchange.client.session import Resync, Session, Settings, State
 from exchange.client.streams import ROWS_MAX, Hub, Shelf
 from exchange.client.subscriptions import Subscription
-from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
+from exchange.client.tick_stream import AsyncTickStream
 from exchange.domain.enums import BookView
 
 P = ParamSpec("P")
@@ -289,9 +288,7 @@ class AsyncMarketData:
     trades = _market(MarketRequests.trades)
     mark_price = _market(MarketRequests.mark_price)
 
-    def ticks(
-        self, *instruments: int | str, interval_ms: int = 0
-    ) -> MessageStream[StreamTicksRequest, MarketTick]:
+    def ticks(self, *instruments: int | str, interval_ms: int = 0) -> AsyncTickStream:
         """As of `MarketData`: `async with client.market_data.ticks("BTC-USD") as ticks: ...`."""
         return self.client.subscribe(
             self.client.make.market_data.ticks(*instruments, interval_ms=interval_ms)

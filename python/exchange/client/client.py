@@ -16,7 +16,7 @@ from exchange.client.core_queries import CoreQueries
 from exchange.client.face import Face, Makers
 from exchange.client.handles import Handle
 from exchange.client.inquiring import ThreadInquirer
-from exchange.client.market import MarketRequests, TickStream
+from exchange.client.market import MarketRequests
 from exchange.client.ordering import OrderRequests
 from exchange.client.place import Place, endpoints_of
 from exchange.client.queries import Query, QueryRequests
@@ -28,6 +28,7 @@ from exchange.client.session import Resync, Session, Settings, State
 from exchange.client.streams import ROWS_MAX, Hub
 from exchange.client.subscriptions import Subscription
 from exchange.client.thread_runner import ThreadRunner
+from exchange.client.tick_stream import TickStream
 from exchange.domain.enums import BookView
 
 P = ParamSpec("P")

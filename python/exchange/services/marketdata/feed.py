@@ -10,13 +10,13 @@ from typing import Final, TypeVar
 
 from sqlalchemy import select
 
-from exchange.bus.log.interface import EventLog, Record, TopicReader
+from exchange.bus.log.events import events_of
+from exchange.bus.log.interface import EventLog, TopicReader
 from exchange.bus.topics import TopicTable
 from exchange.domain.queries import MarketTradeRow
 from exchange.errors import ExchangeError
 from exchange.runtime.log import log
-from exchange.schema.event_rows import EventList
-from exchange.schema.events import decode_events
+from exchange.schema.event_rows import EventList, Records, joined_rows
 from exchange.services.marketdata.board import Board
 from exchange.services.marketdata.queries import last_trades
 from exchange.storage.sql import Store
@@ -63,8 +63,8 @@ class TradeFeed:
         self._board.begin(lasts)
         with self._log.reader(self._topic, offset) as reader:
             while True:
-                for record in await self._beside(lambda: _next(reader)):
-                    self._show(record)
+                if rows := await self._beside(lambda: _next(reader)):
+                    self._board.traded(joined_rows(rows))
 
     def _begin(self) -> tuple[dict[int, MarketTradeRow], int]:
         oldest = self._log.extent(self._topic).begin
@@ -76,12 +76,6 @@ class TradeFeed:
             ).scalar()
             return last_trades(tx), max(oldest, int(cursor or 0))
 
-    def _show(self, record: Record) -> None:
-        batch = record.batch
-        events = decode_events(batch.payload, batch.stream, batch.first_seq)
-        if events.kind is EventList.TRADES and events.rows is not None:
-            self._board.traded(events.rows.rows)
-
     async def _beside(self, work: Callable[[], T]) -> T:
         """Work in the thread; who is cancelled waits for its end, as the reader is not closed under it."""
         done = asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -92,5 +86,8 @@ class TradeFeed:
             raise
 
 
-def _next(reader: TopicReader) -> list[Record]:
-    return reader.read() or (reader.read() if reader.wait(_LOOK_S) else [])
+def _next(reader: TopicReader) -> list[Records]:
+    """What comes next, waited for a while: the trades of each record."""
+    records = reader.read() or (reader.read() if reader.wait(_LOOK_S) else [])
+    found = (events_of(record) for record in records)
+    return [each.rows.rows for each in found if each.kind is EventList.TRADES and each.rows is not None]

@@ -25,6 +25,7 @@ from exchange.domain.contracts import (
     GET_ORDER_BOOK,
     GET_SNAPSHOT,
     STREAM_ORDER_BOOK,
+    STREAM_TICK_RUNS,
     STREAM_TICKS,
 )
 from exchange.domain.prices import IndexRules
@@ -91,6 +92,7 @@ async def _answers(ground: Ground, venue: Venue, books: BookServer) -> AsyncIter
                 **serve_unary(GET_SNAPSHOT, market.snapshot),
                 **serve_unary(GET_HISTORY, market.history),
                 **serve_server_stream(STREAM_TICKS, market.stream_ticks),
+                **serve_server_stream(STREAM_TICK_RUNS, market.stream_runs),
                 **serve_unary(GET_ORDER_BOOK, books.book),
                 **serve_server_stream(STREAM_ORDER_BOOK, books.stream),
                 **serve_unary(GET_MARK_PRICE, prices.mark),
