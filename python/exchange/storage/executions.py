@@ -69,12 +69,14 @@ class _Applied:
     """A record that was applied, after so many executions, and what the engine made of it."""
 
     record: JournalRecord
+    payload: bytes
     before: int
     reports: Records
     answers: Records
 
 
 _NO_TENANTS: Final[Tenants] = np.zeros(0, np.uint32)
+_Of = npt.NDArray[np.intp]
 
 
 class ExecutionFold:
@@ -131,17 +133,17 @@ class ExecutionFold:
         applied: list[_Applied] = []
         done = 0
         while done < most_commands and (record := self._take(up_to)) is not None:
-            before = self.executions
-            reports, answers = self.venue.apply_payload(record.payload)
+            before, payload = self.executions, record.payload
+            reports, answers = self.venue.apply_payload(payload)
             done += record.commands
             if self.executions != before + len(reports) + len(answers):
                 last = record.first_sequence + record.commands - 1
                 raise StorageError(f"the events of {last} end with {self.executions}, after {before}")
-            if applied and self._tenants.are_old:
-                found += self._outcomes(applied)  # whose accounts were not open then belongs to nobody
+            if self._tenants.are_old:
+                found += self._outcomes(applied)  # who has no account yet belongs to nobody
                 applied = []
-            self._tenants.look()
-            applied.append(_Applied(record, before, reports, answers))
+                self._tenants.look()
+            applied.append(_Applied(record, payload, before, reports, answers))
         return found + self._outcomes(applied)
 
     def _take(self, up_to: int) -> JournalRecord | None:
@@ -160,7 +162,9 @@ class ExecutionFold:
         """Of records that follow each other, while no account was opened but by the first."""
         if not applied:
             return []
-        executions, trades = self._executions(applied), self._trades_of(applied)
+        reports = joined_rows([each.reports for each in applied])
+        of = _places([each.reports for each in applied])
+        executions, trades = self._executions(applied, reports, of), self._trades_of(applied, reports, of)
         return [
             Outcome(
                 sequence=each.record.first_sequence + each.record.commands - 1,
@@ -169,26 +173,25 @@ class ExecutionFold:
                 commands=each.record.commands,
                 executions=tuple(executions[place]),
                 trades=tuple(trades[place]),
-                payload=each.record.payload,
+                payload=each.payload,
             )
             for place, each in enumerate(applied)
         ]
 
-    def _executions(self, applied: Sequence[_Applied]) -> list[list[Rows]]:
+    def _executions(self, applied: Sequence[_Applied], reports: Records, of_reports: _Of) -> list[list[Rows]]:
         """Of each record runs of one kind in the order of their numbers."""
-        parts = [each.reports for each in applied], [each.answers for each in applied]
-        reports, answers = map(joined_rows, parts)
+        answers = joined_rows([each.answers for each in applied])
         numbers = np.concatenate([reports["event_sequence"], answers["event_sequence"]]).astype(np.int64)
         order = np.argsort(numbers, kind="stable")
-        of = np.concatenate([_places(each) for each in parts])[order]
+        of = np.concatenate([of_reports, _places([each.answers for each in applied])])[order]
         before = applied[0].before
         gapless = np.array_equal(numbers[order], np.arange(before + 1, before + 1 + len(numbers)))
         if not gapless or np.any(np.diff(of) < 0):
             raise StorageError(f"the events behind {before} are not numbered without a gap")
         is_answer = order >= len(reports)
         rows = {
-            EventList.REPORTS: reports[order[~is_answer]],
-            EventList.ANSWERS: answers[order[is_answer] - len(reports)],
+            EventList.REPORTS: _in_order(reports, order[~is_answer]),
+            EventList.ANSWERS: _in_order(answers, order[is_answer] - len(reports)),
         }
         tenants = {kind: self._tenants.of(found["account"]) for kind, found in rows.items()}
         found: list[list[Rows]] = [[] for _ in applied]
@@ -206,11 +209,11 @@ class ExecutionFold:
                 )
         return found
 
-    def _trades_of(self, applied: Sequence[_Applied]) -> list[list[Rows]]:
+    def _trades_of(self, applied: Sequence[_Applied], reports: Records, of_reports: _Of) -> list[list[Rows]]:
         """Of each record the trades: each is two reports, the taker's and then the maker's."""
         found: list[list[Rows]] = [[] for _ in applied]
-        is_side = [each.reports["exec_type"] == int(ExecType.TRADE) for each in applied]
-        sides = joined_rows([each.reports[mine] for each, mine in zip(applied, is_side, strict=True)])
+        is_side = np.flatnonzero(reports["exec_type"] == int(ExecType.TRADE))
+        sides = reports[is_side]
         if not len(sides):
             return found
         taker, maker = sides[0::2], sides[1::2]
@@ -234,20 +237,24 @@ class ExecutionFold:
             rows[f"{name}_tenant"] = self._tenants.of(side["account"])
         rows["correlation_id"] = _joined(taker, "correlation_id")
         self._trades += count
-        start = 0
-        for of, mine in zip(found, is_side, strict=True):
-            end = start + int(np.count_nonzero(mine)) // 2
-            of += [
+        of = of_reports[is_side[0::2]]
+        starts = (np.flatnonzero(np.diff(of)) + 1).tolist()
+        for start, end in pairwise([0, *starts, count]):
+            found[of[start]] += [
                 Rows(EventList.TRADES, first + at, rows[at : min(at + ROWS_MAX, end)], _NO_TENANTS)
                 for at in range(start, end, ROWS_MAX)
             ]
-            start = end
         return found
 
 
-def _places(parts: Sequence[Records]) -> npt.NDArray[np.intp]:
+def _places(parts: Sequence[Records]) -> _Of:
     """Of which part each of their rows is."""
     return np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+
+
+def _in_order(rows: Records, order: _Of) -> Records:
+    """A copy only where they are not."""
+    return rows if np.array_equal(order, np.arange(len(rows))) else rows[order]
 
 
 def _joined(rows: Records, name: str) -> npt.NDArray[np.bytes_]:
@@ -275,8 +282,6 @@ class _TenantsOf:
 
     def look(self) -> None:
         """Takes new accounts in."""
-        if not self.are_old:
-            return
         rows = self._venue.accounts()
         order = np.argsort(rows["account"], kind="stable")
         self._accounts = rows["account"][order].astype(np.uint64)
