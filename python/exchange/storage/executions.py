@@ -212,7 +212,7 @@ class ExecutionFold:
     def _trades_of(self, applied: Sequence[_Applied], reports: Records, of_reports: _Of) -> list[list[Rows]]:
         """Of each record the trades: each is two reports, the taker's and then the maker's."""
         found: list[list[Rows]] = [[] for _ in applied]
-        is_side = np.flatnonzero(reports["exec_type"] == int(ExecType.TRADE))
+        is_side = _sides(reports)
         sides = reports[is_side]
         if not len(sides):
             return found
@@ -223,13 +223,7 @@ class ExecutionFold:
             and np.array_equal(taker["trade_id"], np.arange(first, first + count, dtype=np.uint64))
         ):
             raise StorageError(f"the trades behind {self._trades} are not two sides each, without a gap")
-        rows = np.zeros(count, TRADE_DTYPE)
-        for name in ("trade_id", "sequence", "timestamp", "instrument_id"):
-            rows[name] = taker[name]
-        rows["price"], rows["qty"] = taker["last_price"], taker["last_qty"]
-        rows["taker_side"] = taker["side"]
-        rows["auction"] = taker["liquidity"] == int(Liquidity.AUCTION)
-        rows["unposted"] = taker["flags"] & int(ReportFlag.UNPOSTED) != 0
+        rows = _seen_of(taker)
         for name, side in (("taker", taker), ("maker", maker)):
             rows[f"{name}_order_id"], rows[f"{name}_account"] = side["order_id"], side["account"]
             rows[f"{name}_fee"], rows[f"{name}_fee_asset"] = side["fee"], side["fee_asset"]
@@ -245,6 +239,34 @@ class ExecutionFold:
                 for at in range(start, end, ROWS_MAX)
             ]
         return found
+
+
+def trades_of(reports: Records) -> Records:
+    """The trades among reports, with all that everybody may see of them.
+
+    Args:
+        reports: (n,) of ROW_DTYPES[EventList.REPORTS], of whole records.
+
+    Returns:
+        (n,) of TRADE_DTYPE, zero where it tells of a side.
+    """
+    return _seen_of(reports[_sides(reports)[0::2]])
+
+
+def _sides(reports: Records) -> _Of:
+    """Where the reports of trades are: of each the taker's, and then the maker's."""
+    return np.flatnonzero(reports["exec_type"] == int(ExecType.TRADE))
+
+
+def _seen_of(taker: Records) -> Records:
+    rows = np.zeros(len(taker), TRADE_DTYPE)
+    for name in ("trade_id", "sequence", "timestamp", "instrument_id"):
+        rows[name] = taker[name]
+    rows["price"], rows["qty"] = taker["last_price"], taker["last_qty"]
+    rows["taker_side"] = taker["side"]
+    rows["auction"] = taker["liquidity"] == int(Liquidity.AUCTION)
+    rows["unposted"] = taker["flags"] & int(ReportFlag.UNPOSTED) != 0
+    return rows
 
 
 def _places(parts: Sequence[Records]) -> _Of:
