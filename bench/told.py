@@ -26,9 +26,9 @@ from exchange.bench.measure import measure
 from exchange.cli.common import settings_of
 from exchange.cli.launch import running
 from exchange.client import Client
-from exchange.errors import ServiceUnavailableError
+from exchange.errors import DeadlineExceeded, ServiceUnavailableError
 
-WARMUP_S, ACCOUNTS, SOCKETS, LISTEN_S = 3.0, 1_000, 16, 2.0
+WARMUP_S, ACCOUNTS, SOCKETS, LISTEN_S, PATIENCE_S = 3.0, 1_000, 16, 2.0, 120.0
 REQUESTS_A_TRADE = 5
 WITH = ("market_data.enabled=true", "market_data.query_process=true", "market_data.events_ms=0")
 INTERVALS_MS = (0, 10)
@@ -66,6 +66,30 @@ def listen(endpoints: tuple[str, str, str], interval_ms: int, seconds: float, sa
     ages.sort()
     shares = [ages[len(ages) * part // 1_000] / 1e6 if ages else 0.0 for part in (500, 990, 999)]
     say.send((len(ages) / seconds, 1 - len(ages) / max(1, last - first + 1), shares))
+
+
+def caught_up(endpoints: tuple[str, str, str]) -> None:
+    """Waits until who answers has what the load before made."""
+    orders, queries, market_data = endpoints
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with (
+                Client.connect(
+                    orders, tenant=1, name="caught-up", user="bench", queries=queries, marketdata=market_data
+                ) as client,
+            ):
+                client.load_instruments()
+                made = client.query.status().trades
+                with client.market_data.ticks(INSTRUMENT) as ticks:
+                    while next(ticks).stale:
+                        pass
+                if client.market_data.trades(most=1)[0].trade_id >= made:
+                    return
+        except (ServiceUnavailableError, DeadlineExceeded):
+            if time.monotonic() > until:
+                raise
+        time.sleep(LISTEN_S)
 
 
 def one(
@@ -127,7 +151,7 @@ def main() -> None:
                 spent = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
                 print(*row, "| processors:", spent, flush=True)
                 market.beat()
-                time.sleep(LISTEN_S)
+                caught_up(places)
     heads = [
         "trades/s", "one in ms", "ticks/s", "left out", "age p50 ms", "p99", "p99.9", "orders' p99 ms",
     ]  # fmt: skip
