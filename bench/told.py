@@ -1,6 +1,6 @@
 """From the match to a subscriber: how old ticks are when a program has read them, while many trade.
 
-``python -m bench.told [--trades N ...] [--seconds S] [--runs N]``: an exchange runs with market data, a load
+``python -m bench.told [--trades N ...] [--interval MS ...] [--seconds S]``: an exchange runs with market data, a load
 of which each fifth request trades, and beside it a client that is told the ticks of the instrument, raw and
 at most one in 10 ms. A tick's age is from its trade's journaled time, which is before the match, to its
 having been read, by the same clock. At 20,000 trades a second p99 below 5 ms is asked for. Where market data
@@ -31,7 +31,6 @@ from exchange.errors import DeadlineExceeded, ServiceUnavailableError
 WARMUP_S, ACCOUNTS, SOCKETS, LISTEN_S, PATIENCE_S = 3.0, 1_000, 16, 2.0, 120.0
 REQUESTS_A_TRADE = 5
 WITH = ("market_data.enabled=true", "market_data.query_process=true", "market_data.events_ms=0")
-INTERVALS_MS = (0, 10)
 INSTRUMENT = 1
 
 
@@ -119,6 +118,7 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description="Ages of ticks beside a load of orders.")
     parser.add_argument("--trades", type=int, nargs="+", default=[200, 2_000, 20_000], help="trades a second")
+    parser.add_argument("--interval", type=int, nargs="+", default=[0, 10], help="ms between ticks (0 10)")
     parser.add_argument("--seconds", type=float, default=10.0, help="measured time of a run")
     parser.add_argument("--runs", type=int, default=1, help="at each rate")
     options = parser.parse_args()
@@ -138,7 +138,7 @@ def main() -> None:
             runs = [
                 (rate, interval)
                 for rate in options.trades
-                for interval in INTERVALS_MS
+                for interval in options.interval
                 for _ in range(options.runs)
             ]
             for number, (rate, interval_ms) in enumerate(runs):

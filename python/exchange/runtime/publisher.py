@@ -45,8 +45,7 @@ TRADES: Final = TRADE_EXECUTED.topic
 _SLICE_COMMANDS: Final = 4_096
 _EVERYTHING: Final = 1 << 62
 _WORTH_COMMANDS: Final = 256  # fewer are left to gather: many records at once cost half as much each
-_SHORTEST_PAUSE_S: Final = 0.0003
-_LONGEST_PAUSE_S: Final = 0.002
+_GATHER_S: Final = 0.002
 _PAUSE_WITHOUT_ROOM_S: Final = 1.0
 
 
@@ -213,7 +212,6 @@ class PublisherProcess:
             JournalCorrupt: The journal cannot be followed.
             LogRefused: The log has another past.
         """
-        pause = _SHORTEST_PAUSE_S
         while not self._stop.is_set():
             self._say()
             try:
@@ -224,8 +222,7 @@ class PublisherProcess:
                 continue
             if done >= _WORTH_COMMANDS:
                 continue
-            pause = _SHORTEST_PAUSE_S if done else min(pause * 1.3, _LONGEST_PAUSE_S)
-            time.sleep(pause)
+            time.sleep(_GATHER_S)
 
     def _say(self) -> None:
         self._vitals.beat()
