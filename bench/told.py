@@ -2,8 +2,8 @@
 
 ``python -m bench.told [--trades N ...] [--interval MS ...] [--seconds S] [--runs N]``: an exchange runs with
 market data, a load of which each fifth request trades, and beside it a client that is told the ticks of the
-instrument, raw and at most one in 10 ms. A tick's age is from its trade's journaled time, which is before the
-match, to its having been read, by the same clock. At 20,000 trades a second p99 below 5 ms is asked for. Where
+instrument, raw and at most one in 10 ms. A tick's age is from its trade's journaled time, before the
+match, to its having been read, by the same clock. At 20,000 trades a second p99 below 5 ms is asked for. If
 market data falls so far behind that it says UNAVAILABLE, the ages are those of before. What each process took
 of the processors is from its time by the kernel.
 """
