@@ -16,6 +16,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from types import SimpleNamespace
 
 from bench.measure import machine, table
@@ -128,6 +129,7 @@ def main() -> None:
                     [
                         f"{rate:,}",
                         f"{seen.rate:,.0f}",
+                        f"{median(seen.behind) / seen.rate:.2f}",
                         f"{max(seen.behind) / seen.rate:.2f}",
                         f"{seen.caught_up_s:.1f}",
                         f"{measured.percentiles[50.0] / 1e3:,.0f}",
@@ -136,7 +138,7 @@ def main() -> None:
                 )
                 spent = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
                 print(*rows[-1], "| processors:", spent, flush=True)
-    heads = ["requests/s", "trades/s", "largest lag, s", "caught up after, s", "p50 us", "p99 us"]
+    heads = ["requests/s", "trades/s", "lag, s", "largest", "caught up after, s", "p50 us", "p99 us"]
     print(table(heads, rows))
 
 
