@@ -46,6 +46,7 @@ class JournalFollower:
         self._fold = fold
         self._gather_s = gather_s
         self._longest_s = longest_s
+        self.sequence = fold.sequence  # of the last command that was applied, whoever is in the fold now
         self._inside = asyncio.Lock()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = count()
@@ -58,10 +59,13 @@ class JournalFollower:
             Exception: whatever the fold raises; those who wait are told.
         """
         pause = self._gather_s
+        self.sequence = self._fold.sequence
+        self._wake()
         try:
             while True:
                 async with self._inside:
                     applied = self._fold.advance(_SLICE_COMMANDS)
+                    self.sequence = self._fold.sequence
                 if applied:
                     self._wake()
                     pause = self._gather_s
@@ -80,7 +84,7 @@ class JournalFollower:
 
     async def reached(self, sequence: int) -> None:
         """Waits until the command with this sequence was applied; the caller brings the time limit."""
-        if self._fold.sequence >= sequence:
+        if self.sequence >= sequence:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (sequence, next(self._numbers), future))
@@ -96,7 +100,7 @@ class JournalFollower:
             yield
 
     def _wake(self) -> None:
-        reached = self._fold.sequence
+        reached = self.sequence
         while self._waiting and (self._waiting[0][0] <= reached or self._waiting[0][2].done()):
             future = heapq.heappop(self._waiting)[2]
             if not future.done():

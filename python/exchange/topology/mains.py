@@ -11,11 +11,11 @@ from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.priority import keep_off, rank
 
-_NICE_REPLICA: Final = 15
-_NICE_PUBLISHER: Final = 5
+_NICE_REPLICA: Final = 5  # clients wait for what it answers: behind the core, before what only follows
+_NICE_PUBLISHER: Final = 10
 _NICE_AUDIT: Final = 15
 _NICE_SERVICE: Final = 10
-_NICE_ANSWERS: Final = 5  # somebody waits
+_NICE_ANSWERS: Final = 5  # likewise
 
 
 def statistics_of(settings: Settings) -> CoreStatistics:

@@ -35,6 +35,7 @@ from exchange.domain.queries import (
 from exchange.errors import ConfigError, ExchangeError
 from exchange.observability.server import PageServer
 from exchange.resilience import Policies
+from exchange.runtime.chores import chores
 from exchange.runtime.log import log
 from exchange.runtime.queries import answering
 from exchange.runtime.service_host import Ground
@@ -65,12 +66,12 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
         opened.push_async_callback(venue.close)
         telling = ground.takes and settings.events_ms > 0
         if telling or feed is not None:
-            opened.push_async_callback(_ended, asyncio.create_task(books.run()))
+            await opened.enter_async_context(chores(books.run()))
         if telling:
             work = Teller(ground, books).run(settings.events_ms / 1_000)
-            opened.push_async_callback(_ended, asyncio.create_task(work))
+            await opened.enter_async_context(chores(work))
         if feed is not None:
-            opened.push_async_callback(_ended, asyncio.create_task(feed.run()))
+            await opened.enter_async_context(chores(feed.run()))
             yield await opened.enter_async_context(_answers(ground, venue, books, board))
         else:
             yield {}
@@ -91,31 +92,24 @@ async def _answers(
         index_sources(settings.index), rules, venue.row, books.quote, board.last_price, fallback
     )
     works = [market.listen(), prices.run(), *([stream.run()] if stream else [])]
-    tasks = [asyncio.create_task(work) for work in works]
     try:
-        with _pages(ground, market):
-            yield {
-                **serve_unary(GET_SNAPSHOT, market.snapshot),
-                **serve_unary(GET_HISTORY, market.history),
-                **serve_server_stream(STREAM_TICKS, market.stream_ticks),
-                **serve_server_stream(STREAM_TICK_RUNS, market.stream_runs),
-                **serve_unary(GET_ORDER_BOOK, books.book),
-                **serve_server_stream(STREAM_ORDER_BOOK, books.stream),
-                **serve_unary(GET_MARK_PRICE, prices.mark),
-                "marketdata.MarketTickersRequest": answering(
-                    MarketTickersRequest, market.tickers, market.with_quotes
-                ),
-            }
+        async with chores(*works):
+            with _pages(ground, market):
+                yield {
+                    **serve_unary(GET_SNAPSHOT, market.snapshot),
+                    **serve_unary(GET_HISTORY, market.history),
+                    **serve_server_stream(STREAM_TICKS, market.stream_ticks),
+                    **serve_server_stream(STREAM_TICK_RUNS, market.stream_runs),
+                    **serve_unary(GET_ORDER_BOOK, books.book),
+                    **serve_server_stream(STREAM_ORDER_BOOK, books.stream),
+                    **serve_unary(GET_MARK_PRICE, prices.mark),
+                    "marketdata.MarketTickersRequest": answering(
+                        MarketTickersRequest, market.tickers, market.with_quotes
+                    ),
+                }
     finally:
-        await _ended(*tasks)
         if fallback is not None:
             await fallback.close()
-
-
-async def _ended(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _fallback(url: str, policies: Policies, stream: CoinbaseStream | None) -> Fallback | None:
