@@ -12,7 +12,7 @@ import pytest
 from exchange.observability import StatsReader, StatsSnapshot, Status, stats_path
 from exchange.observability.rates import quantiles
 from exchange.runtime.registry import Registry
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.running import Up, until
 from tests.gateway.running import watched
 from tests.gateway.test_process import ANN, BUY, SELL, Open
 

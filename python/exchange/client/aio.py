@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from typing import Protocol, Self, TypeVar
 
 from exchange.bus.curve import KeyPair
-from exchange.bus.rpc import MessageStream
 from exchange.client.administering import WHY
 from exchange.client.book_stream import AsyncBookStream
 from exchange.client.connecting import check_let_in, parts
@@ -24,8 +23,8 @@ from exchange.client.session import Resync, Session, Settings, State
 from exchange.client.streams import ROWS_MAX, Hub
 from exchange.client.subscriptions import Subscription
 from exchange.client.tables import AdminTable, MarketTable, OrderTable, QuestionTable
+from exchange.client.tick_stream import AsyncTickStream
 from exchange.client.twins import Awaited
-from exchange.domain.contracts.marketdata import MarketTick, StreamTicksRequest
 from exchange.domain.enums import BookView
 
 T = TypeVar("T")
@@ -98,9 +97,7 @@ class AsyncMarketData(MarketTable, Awaited):
     def __init__(self, client: AsyncClient) -> None:
         self.client = client
 
-    def ticks(
-        self, *instruments: int | str, interval_ms: int = 0
-    ) -> MessageStream[StreamTicksRequest, MarketTick]:
+    def ticks(self, *instruments: int | str, interval_ms: int = 0) -> AsyncTickStream:
         """As of `MarketData`: `async with client.market_data.ticks("BTC-USD") as ticks: ...`."""
         return self.client.subscribe(
             self.client.make.market_data.ticks(*instruments, interval_ms=interval_ms)

@@ -13,7 +13,6 @@ from exchange.client.connecting import check_let_in, parts
 from exchange.client.face import Face, Makers
 from exchange.client.handles import Handle
 from exchange.client.inquiring import ThreadInquirer
-from exchange.client.market import TickStream
 from exchange.client.place import Place, endpoints_of
 from exchange.client.questions import Query
 from exchange.client.records import Records
@@ -25,6 +24,7 @@ from exchange.client.streams import ROWS_MAX, Hub
 from exchange.client.subscriptions import Subscription
 from exchange.client.tables import AdminTable, MarketTable, OrderTable, QuestionTable
 from exchange.client.thread_runner import ThreadRunner
+from exchange.client.tick_stream import TickStream
 from exchange.client.twins import Waits
 from exchange.domain.enums import BookView
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from exchange.bus.rpc import MessageStream
 from exchange.client.book_stream import AsyncBookStream, BookStream
 from exchange.client.instruments import Directory
 from exchange.client.questions import Asker, Query, checked, pages, seeing
 from exchange.client.requests import number_of
-from exchange.client.subscriptions import Subscription, WaitingStream
+from exchange.client.subscriptions import Subscription
+from exchange.client.tick_stream import AsyncTickStream, TickStream
 from exchange.domain import queries as q
-from exchange.domain.contracts import GET_MARK_PRICE, STREAM_ORDER_BOOK, STREAM_TICKS
+from exchange.domain.contracts import GET_MARK_PRICE, STREAM_ORDER_BOOK, STREAM_TICK_RUNS
 from exchange.domain.contracts.marketdata import (
     GetMarkPriceRequest,
-    MarketTick,
     MarkPrice,
     StreamOrderBookRequest,
     StreamTicksRequest,
@@ -165,7 +164,7 @@ class MarketRequests:
 
     def ticks(
         self, *instruments: int | str, interval_ms: int = 0
-    ) -> Subscription[MessageStream[StreamTicksRequest, MarketTick], TickStream]:
+    ) -> Subscription[AsyncTickStream, TickStream]:
         """What instruments show, now and on.
 
         Args:
@@ -178,7 +177,9 @@ class MarketRequests:
         request = StreamTicksRequest(
             symbols=tuple(map(self._symbol, instruments)), interval_ms_min=interval_ms
         )
-        return Subscription(lambda streamer: streamer.stream(STREAM_TICKS, request), TickStream)
+        return Subscription(
+            lambda streamer: AsyncTickStream(streamer.stream(STREAM_TICK_RUNS, request)), TickStream
+        )
 
     def order_book(
         self, instrument: int | str, *, view: BookView | str = BookView.LEVELS
@@ -202,7 +203,3 @@ class MarketRequests:
 
     def _symbol(self, instrument: int | str) -> str:
         return instrument if isinstance(instrument, str) else self._directory.instrument(instrument).symbol
-
-
-class TickStream(WaitingStream[MarketTick]):
-    """Ticks, as a client that waits reads them."""

@@ -15,6 +15,7 @@ _NICE_REPLICA: Final = 5  # clients wait for what it answers: behind the core, b
 _NICE_PUBLISHER: Final = 10
 _NICE_AUDIT: Final = 15
 _NICE_SERVICE: Final = 10
+_NICE_ANSWERS: Final = 5  # likewise
 
 
 def statistics_of(settings: Settings) -> CoreStatistics:
@@ -92,7 +93,7 @@ def _hosted(
     takes: bool = True,
     answers: bool = True,
 ) -> int:
-    rank(_NICE_SERVICE)
+    rank(_NICE_SERVICE if takes else _NICE_ANSWERS)
     keep_off(settings.core.cpu)
     main = import_module("exchange.topology.hosted").main
     main(name, settings, number, process, takes=takes, answers=answers)

@@ -198,7 +198,7 @@ def test_one_upstream_serves_all_readers(door: Floor) -> None:
         )
 
     def served() -> float:
-        return door.sample("exchange_rpc_server_calls", method="MarketDataService.StreamTicks")
+        return door.sample("exchange_rpc_server_calls", method="MarketDataService.StreamTickRuns")
 
     until(lambda: upstream()[0] == 0, "a feed of the tests before stays open")
     (_, _, opened), before = upstream(), served()

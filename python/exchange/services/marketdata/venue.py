@@ -81,7 +81,7 @@ class Venue:
                 except ExchangeError:
                     continue  # whoever asked sees that it is missing
 
-        await asyncio.gather(*(ask() for _ in range(_AT_ONCE)))
+        await asyncio.gather(*(ask() for _ in waiting[:_AT_ONCE]))
         return found
 
     async def last_trade(self) -> int:

@@ -1,7 +1,7 @@
 """Ticker: the best of both sides and the last trade as they change, and 24 hours of the market.
 
-The upstream is `MarketDataService.StreamTicks`. What the market did is asked for once a second, where it was
-traded since or a minute went by.
+The upstream is `MarketDataService.StreamTickRuns`. What the market did is asked for once a second, where it
+was traded since or a minute went by.
 """
 
 from __future__ import annotations
