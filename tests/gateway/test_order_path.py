@@ -13,8 +13,8 @@ from exchange.observability import StatsReader, StatsSnapshot, Status, stats_pat
 from exchange.observability.rates import quantiles
 from exchange.runtime.registry import Registry
 from tests.exchange.running import Up, until
+from tests.gateway.door import ANN, BUY, SELL, Open
 from tests.gateway.running import watched
-from tests.gateway.test_process import ANN, BUY, SELL, Open
 
 ORDERS = 20
 QUESTIONS = (

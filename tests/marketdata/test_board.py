@@ -82,7 +82,7 @@ def test_watcher_has_every_tick_in_order_and_a_slow_one_the_newest() -> None:
 
 def test_watcher_that_reads_nothing_holds_few_bytes_however_many_trades_come_together() -> None:
     """Runs are bounded by their trades, too; what is let go of is never the newest of an instrument."""
-    board = Board(str, Clock())
+    board = Board(str, Clock(0))
     with board.watching([7, 8]) as watcher:
         for first in range(1, 40 * RUN_MAX, 2 * RUN_MAX):
             instrument_id = 7 + first // RUN_MAX % 4 // 2
@@ -102,7 +102,7 @@ def test_watcher_that_reads_nothing_holds_few_bytes_however_many_trades_come_tog
 )
 def test_runs_are_the_ticks_that_trades_one_by_one_make(parts: list[list[tuple[int, int]]]) -> None:
     """In whatever parts they come, with quotes between them, of which one is of a later time than trades."""
-    together, single = Board(str, Clock()), Board(str, Clock())
+    together, single = Board(str, Clock(0)), Board(str, Clock(0))
     number = 0
     found: dict[str, dict[int, list[MarketTick]]] = {"together": {}, "single": {}}
     with together.watching([7, 8]) as runs, single.watching([7, 8]) as ones:
