@@ -16,9 +16,11 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from types import SimpleNamespace
 
 from bench.measure import machine, table
+from bench.processors import Processors
 from exchange.bench.flow import Load
 from exchange.bench.market import Market
 from exchange.bench.measure import Measured, measure
@@ -76,17 +78,18 @@ def watch(data: Path, stop: threading.Event, seen: Watched) -> None:
             time.sleep(LOOK_S)
 
 
-def one(data: Path, market: Market, load: Load) -> tuple[Measured, Watched]:
-    """One load."""
+def one(data: Path, market: Market, load: Load) -> tuple[Measured, Watched, dict[str, float]]:
+    """One load, and the share of a processor that each process took."""
     stop, seen = threading.Event(), Watched()
     watcher = threading.Thread(target=watch, args=(data, stop, seen))
     watcher.start()
     try:
-        measured = measure(market, load, WARMUP_S)
+        with Processors(data, {}, WARMUP_S, load.seconds - WARMUP_S) as processors:
+            measured = measure(market, load, WARMUP_S)
     finally:
         stop.set()
         watcher.join()
-    return measured, seen
+    return measured, seen, processors.shares()
 
 
 def main() -> None:
@@ -119,20 +122,23 @@ def main() -> None:
                     rate=rate, seconds=seconds, batch=10, accounts=ACCOUNTS, sockets=SOCKETS,
                     seed=1 + number, run=number,
                 )  # fmt: skip
-                measured, seen = one(data, market, load)
+                measured, seen, shares = one(data, market, load)
                 market.beat()
                 assert (measured.lost, measured.duplicates) == (0, 0)
                 rows.append(
                     [
                         f"{rate:,}",
                         f"{seen.rate:,.0f}",
+                        f"{median(seen.behind) / seen.rate:.2f}",
                         f"{max(seen.behind) / seen.rate:.2f}",
                         f"{seen.caught_up_s:.1f}",
                         f"{measured.percentiles[50.0] / 1e3:,.0f}",
                         f"{measured.percentiles[99.0] / 1e3:,.0f}",
                     ]
                 )
-    heads = ["requests/s", "trades/s", "largest lag, s", "caught up after, s", "p50 us", "p99 us"]
+                spent = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
+                print(*rows[-1], "| processors:", spent, flush=True)
+    heads = ["requests/s", "trades/s", "lag, s", "largest", "caught up after, s", "p50 us", "p99 us"]
     print(table(heads, rows))
 
 

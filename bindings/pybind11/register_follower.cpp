@@ -12,6 +12,7 @@
 #include "pybind11/register.hpp"
 #include "pybind11/venue_host.hpp"
 #include "shared/arrays.hpp"
+#include "shared/buffer_argument.hpp"
 
 namespace cmatch::face {
 namespace {
@@ -24,11 +25,12 @@ struct FollowerHost {
   FollowerHost(std::string directory, std::shared_ptr<VenueHost> of, const HistoryLimits& limits,
                std::shared_ptr<io::Disk> on)
       : disk(on ? std::move(on) : std::make_shared<io::PosixDisk>()), venue(std::move(of)),
-        reader(*disk, std::move(directory), venue->venue.sequence() + 1), history(limits) {}
+        reader(*disk, std::move(directory), venue->venue.sequence() + 1), limits(limits), history(limits) {}
 
   std::shared_ptr<io::Disk> disk;
   std::shared_ptr<VenueHost> venue;
   io::JournalReader reader;
+  HistoryLimits limits;
   History history;
 };
 
@@ -182,6 +184,32 @@ void register_follower(py::module_& module) {
       .def_property_readonly(
           "dropped", [](FollowerHost& host) { return host.history.dropped(); },
           "Reports of accounts or instruments beyond the limits.")
+      .def(
+          "history_snapshot",
+          [](FollowerHost& host) {
+            const VenueStay stay(*host.venue);
+            std::vector<std::uint8_t> bytes;
+            {
+              const py::gil_scoped_release unlocked;
+              bytes = host.history.snapshot(host.venue->venue.sequence());
+            }
+            return py::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+          },
+          "history_snapshot() -> bytes\n\nAll that is remembered, as of the venue's sequence.")
+      .def(
+          "restore_history",
+          [](FollowerHost& host, const py::object& content) {
+            const VenueStay stay(*host.venue);
+            const BufferArgument buffer(content);
+            const std::span<const std::byte> view = buffer.view();
+            const py::gil_scoped_release unlocked;
+            host.history = History::restore({reinterpret_cast<const std::uint8_t*>(view.data()), view.size()},
+                                            host.venue->venue.sequence(), host.limits);
+          },
+          "content"_a,
+          "restore_history(content)\n\nRemembers what a history_snapshot had, in the place of all that it "
+          "remembers. Smaller\nlimits keep the newest.\n\nRaises:\n    SnapshotError: It is damaged, or of "
+          "another sequence than the venue's; nothing has changed.")
       .def("orders", &orders, "account"_a, "limit"_a, py::kw_only(), "instrument_id"_a = 0,
            "order_status"_a = 0, "from_ns"_a = 0, "to_ns"_a = 0, "before"_a = 0, "client_order_id"_a = "",
            "orders(account, limit, *, instrument_id=0, order_status=0, from_ns=0, to_ns=0, before=0, "

@@ -77,8 +77,10 @@ class Engine {
   std::uint64_t state_hash() const;
   // Canonical: equal states give equal bytes.
   std::vector<std::uint8_t> snapshot() const;
-  // Throws SnapshotError, whose what() says why; nothing is half loaded.
-  static Engine restore(std::span<const std::uint8_t> bytes, const EngineOptions& options = {});
+  // Throws SnapshotError, whose what() says why; nothing is half loaded. `hash` takes its state_hash().
+  static Engine restore(std::span<const std::uint8_t> bytes, const EngineOptions& options = {},
+                        std::uint64_t* hash = nullptr);
+  static EngineLimits limits_of(std::span<const std::uint8_t> snapshot);
   // Throws InvariantViolation where the state contradicts itself. O(state).
   void check_invariants() const;
 

@@ -21,9 +21,13 @@ inline constexpr std::size_t kTapeEntryBytes = 61;
 
 static_assert(std::endian::native == std::endian::little, "fields lie in memory as they do in a snapshot");
 
+// Appends to `bytes`; or, made with what should come of it, compares with that and keeps nothing.
 class Writer {
  public:
   std::vector<std::uint8_t> bytes;
+
+  Writer() = default;
+  explicit Writer(std::span<const std::uint8_t> expected) : expected_(expected), compares_(true) {}
 
   template <class T>
   void put(T value) {
@@ -31,12 +35,23 @@ class Writer {
   }
   void put_bytes(const void* from, std::size_t count) {
     const auto* first = static_cast<const std::uint8_t*>(from);
-    bytes.insert(bytes.end(), first, first + count);
+    if (!compares_)
+      bytes.insert(bytes.end(), first, first + count);
+    else if (same_ && expected_.size() >= count && std::memcmp(expected_.data(), first, count) == 0)
+      expected_ = expected_.subspan(count);
+    else
+      same_ = false;
   }
   void put(std::optional<Ticks> value) {
     put<std::uint8_t>(value.has_value());
     put<std::int64_t>(value.value_or(0));
   }
+  // Whether all that was expected was written, and nothing else.
+  bool same() const { return same_ && expected_.empty(); }
+
+ private:
+  std::span<const std::uint8_t> expected_; // what is left of it
+  bool compares_ = false, same_ = true;
 };
 
 class Reader {
@@ -71,6 +86,7 @@ class Reader {
     at_ += count;
     return taken;
   }
+  std::span<const std::uint8_t> rest() const { return bytes_.subspan(at_); }
   bool done() const { return at_ == bytes_.size(); }
 
  private:

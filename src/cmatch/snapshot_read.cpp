@@ -4,6 +4,7 @@
 #include "cmatch/checks.hpp"
 #include "cmatch/lifecycle.hpp"
 #include "cmatch/snapshot_format.hpp"
+#include "cmatch/state_hash.hpp"
 
 namespace cmatch {
 namespace {
@@ -254,6 +255,8 @@ EngineLimits read_limits(Reader& in) {
   return limits;
 }
 
+void pass_tape(Reader& in) { in.take(in.get_count(kTapeEntryBytes) * kTapeEntryBytes); }
+
 // Magic, version, length and digest; gives what lies between prefix and digest.
 std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> bytes) {
   if (bytes.size() < sizeof kSnapshotMagic ||
@@ -280,14 +283,23 @@ std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> bytes) {
 
 } // namespace
 
-Engine Engine::restore(std::span<const std::uint8_t> bytes, const EngineOptions& options) {
+EngineLimits Engine::limits_of(std::span<const std::uint8_t> snapshot) {
+  Reader in(unwrap(snapshot));
+  for (int counter = 0; counter < 3; ++counter) // clock and sequences
+    in.get<std::uint64_t>();
+  pass_tape(in);
+  return read_limits(in);
+}
+
+Engine Engine::restore(std::span<const std::uint8_t> bytes, const EngineOptions& options,
+                       std::uint64_t* hash) {
   Reader in(unwrap(bytes));
   const auto clock = in.get<std::int64_t>();
   const auto command_sequence = read_counter(in);
   const auto event_sequence = read_counter(in);
   Reader after_tape = in;
-  for (std::uint64_t left = after_tape.get_count(kTapeEntryBytes) * kTapeEntryBytes; left > 0; --left)
-    after_tape.get<std::uint8_t>();
+  pass_tape(after_tape);
+  const std::span<const std::uint8_t> section = after_tape.rest();
   std::unique_ptr<EngineState> state;
   try {
     state = std::make_unique<EngineState>(read_limits(after_tape), options);
@@ -308,12 +320,10 @@ Engine Engine::restore(std::span<const std::uint8_t> bytes, const EngineOptions&
     throw SnapshotError(std::string("the snapshot is inconsistent: ") + error.what());
   }
   // Canonical: what was read must be what would be written.
-  Writer again;
+  Writer again(section);
   write_state(*engine.state_, again);
-  const auto written = bytes.subspan(bytes.size() - kSnapshotDigest -
-                                         std::min(bytes.size() - kSnapshotDigest, again.bytes.size()),
-                                     std::min(bytes.size() - kSnapshotDigest, again.bytes.size()));
-  require(std::ranges::equal(again.bytes, written), "it is not in canonical form");
+  require(again.same(), "it is not in canonical form");
+  if (hash != nullptr) *hash = digest(section);
   return engine;
 }
 

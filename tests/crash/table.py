@@ -52,8 +52,8 @@ from tests.crash.lives import SEGMENT_BYTES, Core, CoreFailed, Findings, fold, j
 from tests.crash.stall import connect
 from tests.crash.traders import Traders
 from tests.crash.visitors import Operator, Visitors
+from tests.exchange.ports import free_pair
 from tests.exchange.processes import parent_of
-from tests.gateway.test_two_gateways import free_pair
 
 TRADERS: Final = 4
 SETTINGS: Final = (
@@ -201,10 +201,17 @@ def _forks_of(pid: int | None) -> int | None:
 
 def run(directory: Path, strikes: int, seed: int) -> Verdict:
     """The campaign; raises CoreFailed where the exchange does not start or end."""
-    choose = random.Random(seed)
     port = free_pair()
     exchange = Core(directory, whole=True, settings=(*SETTINGS, f"gateway.port={port}"))
-    exchange.start()
+    try:
+        exchange.start()
+        return _strike_and_audit(exchange, port, strikes, seed)
+    finally:
+        exchange.kill()
+
+
+def _strike_and_audit(exchange: Core, port: int, strikes: int, seed: int) -> Verdict:
+    directory, choose = exchange.directory, random.Random(seed)
     table = Table(directory, choose)
     with Market(exchange.endpoint, 1) as market:
         open_market(market)

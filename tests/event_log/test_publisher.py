@@ -22,7 +22,9 @@ from exchange.domain.messages import Answer, ExecutionReport
 from exchange.errors import LogFault, LogRefused, StorageError
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.publisher import EXECUTIONS, TRADES, limit_of
+from exchange.schema.event_rows import EventList
 from exchange.storage.directory import DataDirectory
+from exchange.storage.executions import starting_fold
 from exchange.storage.journal import remove_segments_before
 from exchange.storage.venue_limits import limits_of
 from exchange.topology.handover import settings_as_json
@@ -99,6 +101,41 @@ def test_every_event_of_the_journal_is_published_once_with_its_ten_fields(exchan
         assert (trade.taker_leaves_qty, trade.maker_leaves_qty) == (taker["leaves_qty"], maker["leaves_qty"])
         assert trade.correlation_id == event.correlation_id
         assert trade.auction == 0
+
+
+def test_outcomes_are_the_same_in_whatever_stretches_the_journal_is_taken(exchange: Exchange) -> None:
+    """Also those of an account that is opened between two records of a stretch: before it is nobody's."""
+    dave, late = 14, exchange.writer.make
+    busy(exchange.writer)
+    exchange.writer.write(late.orders.limit(MARKET, "buy", 10, 10_000, account=dave))
+    exchange.writer.write(late.admin.open_account(dave, tenant=OTHER_TENANT))
+    exchange.writer.write(late.orders.limit(MARKET, "buy", 10, 10_000, account=dave), tenant=OTHER_TENANT)
+    exchange.writer.trade(20)
+
+    def outcomes(size: int) -> list[tuple[Any, ...]]:
+        limits = limits_of(load_settings(exchange.root))
+        fold = starting_fold(exchange.directory, limits, executions=0, trades=0)
+        found = []
+        while stretch := fold.stretch(EVERYTHING, size):
+            assert sum(outcome.commands for outcome in stretch) >= size or not fold.advance(EVERYTHING)
+            found += stretch
+        return [
+            (
+                each.sequence, each.epoch, each.ts_ns, each.commands, each.payload,
+                *(
+                    (rows.kind, rows.first, rows.rows.tobytes(), rows.tenants.tolist())
+                    for rows in (*each.executions, *each.trades)
+                ),
+            )
+            for each in found
+        ]  # fmt: skip
+
+    single = outcomes(1)
+    tenants = [rows[3] for _, _, _, _, _, *of in single for rows in of if rows[0] is EventList.REPORTS]
+    assert [0] in tenants  # Dave's first
+    assert len(single) == exchange.writer.sequence
+    for size in (2, 3, 7, EVERYTHING):
+        assert outcomes(size) == single
 
 
 def test_trade_tells_both_sides_in_full(exchange: Exchange) -> None:

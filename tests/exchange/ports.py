@@ -7,6 +7,15 @@ import socket
 from contextlib import closing, suppress
 
 
+def free_pair() -> int:
+    """A port like those with another one after it."""
+    while True:
+        (port,) = free_ports(1)
+        with closing(socket.socket()) as after, suppress(OSError):
+            after.bind(("127.0.0.1", port + 1))
+            return port
+
+
 def free_ports(count: int) -> list[int]:
     """Ports of this machine that nobody listens on, and that no connection is given by chance."""
     free: list[int] = []

@@ -8,104 +8,18 @@ import re
 import signal
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 
 import pytest
 
+from exchange.client import Client
+from exchange.domain.enums import OrderStatus
 from tests.exchange.commands import exchange
 from tests.exchange.journals import Writer
-
-SMALL = [
-    "limits.segment_bytes=16777216",
-    "limits.accounts=100",
-    "limits.orders=1000",
-    "limits.client_order_ids=1000",
-    "events.publish=true",
-]
-START_S = 120.0
-
-
-def settings(*pairs: str) -> list[str]:
-    """Settings as words of a command line."""
-    return [word for pair in (*SMALL, *pairs) for word in ("--set", pair)]
-
-
-def fetch(url: str) -> bytes:
-    """A page of the metrics server."""
-    try:
-        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 (our own server)
-            content: bytes = answer.read()
-    except HTTPError as refused:  # health that is none has a page, too
-        with refused:
-            content = refused.read()
-    return content
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    """The first true value of a condition of other processes."""
-    deadline = time.monotonic() + START_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-    return found
-
-
-@dataclass
-class Up:
-    """An `exchange up`."""
-
-    data: Path
-    process: subprocess.Popen[str]
-
-    @classmethod
-    def start(cls, data: Path, *pairs: str) -> Up:
-        """Started, not yet ready."""
-        words = [sys.executable, "-m", "exchange.cli", "up", "--data", str(data), *settings(*pairs)]
-        with data.with_suffix(".log").open("a") as log:
-            process = subprocess.Popen(words, stdout=log, stderr=log, text=True)
-        return cls(data, process)
-
-    @property
-    def log(self) -> str:
-        """What it wrote."""
-        return self.data.with_suffix(".log").read_text()
-
-    def announcement(self) -> dict[str, Any]:
-        """What it says of itself; empty before it is ready."""
-        try:
-            content: dict[str, Any] = json.loads((self.data / "run" / "exchange.json").read_bytes())
-        except FileNotFoundError:
-            assert self.process.poll() is None, self.log[-3000:]
-            return {}
-        return content
-
-    def say(self, *words: str, check: int | None = 0) -> str:
-        """The output of a command about it."""
-        return exchange(*words, "--data", str(self.data), *settings(), check=check).stdout
-
-    def ask(self, *words: str) -> Any:
-        """The same as data."""
-        return json.loads(self.say(*words, "--json"))
-
-    def stop(self) -> int:
-        """Ends it in order; its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(120)
-
-    def end(self) -> None:
-        """Ends it, whatever became of it: none of its processes is left behind to disturb others."""
-        try:
-            if self.process.poll() is None:
-                self.stop()
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+from tests.exchange.running import Up, fetch, settings, until
 
 
 @pytest.fixture(scope="module")
@@ -367,6 +281,50 @@ def test_exchange_through_a_crash_and_a_stop_loses_nothing(tmp_path: Path) -> No
     assert 'event="child fell" name=core reason="killed by SIGKILL"' in with_port.log
     found = exchange("verify", str(with_port.data)).stdout
     assert "the same, up to sequence" in found
+
+
+def test_replica_that_begins_with_a_snapshot_tells_of_orders_that_ended_before_it(tmp_path: Path) -> None:
+    """It folds only what came after, and has its history from beside the snapshot."""
+
+    def open_market(ann: Client) -> None:
+        assert ann.admin.define_asset(1, "A", 0).ok
+        assert ann.admin.define_asset(2, "B", 0).ok
+        assert ann.admin.define_instrument(
+            7, "A-B", base=1, quote=2, price_scale=0, qty_scale=0, max_price=99
+        ).ok
+        assert ann.admin.open_account(11, tenant=1).ok
+        assert ann.admin.deposit(1, 9, account=11).ok
+
+    def ended(ann: Client) -> list[int]:
+        rows = ann.query.order_history(account=11)
+        return [row.order_id for row in rows if row.order_status is OrderStatus.CANCELED]
+
+    orders: list[int] = []
+    for begin in (open_market, lambda _: None):
+        made = Up.start(tmp_path / "data")
+        try:
+            until(made.announcement, "it did not start")
+            endpoint = made.announcement()["endpoints"]["orders"]
+            with Client.connect(endpoint, tenant=0, name="ann", user="ann", timeout_ms=60_000) as ann:
+                begin(ann)
+                ann.load_instruments()
+                report = ann.limit("A-B", "sell", 1, 50, account=11)
+                assert ann.cancel(report).ok
+                orders.insert(0, report.order_id)
+                until(partial(_is, partial(ended, ann), [*orders]), "the replica does not tell of it")
+            made.say("snapshot")
+            assert made.stop() == 0
+        finally:
+            made.end()
+    log = (tmp_path / "data.log").read_text()
+    starts = re.findall(r'event="replica caught up" commands=(\d+) .* sequence=(\d+)', log)
+    assert len(starts) == 2
+    folded, sequence = map(int, starts[1])
+    assert folded < sequence
+
+
+def _is(told: Callable[[], Any], wanted: Any) -> bool:
+    return bool(told() == wanted)
 
 
 def test_verify_of_a_tampered_digest_says_where_it_parts(tmp_path: Path) -> None:

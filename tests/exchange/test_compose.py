@@ -36,7 +36,7 @@ from exchange.errors import ServiceUnavailableError
 from tests.cache import redis_server
 from tests.exchange.journals import ALICE, BOB, MARKET, Writer
 from tests.exchange.ports import free_address
-from tests.exchange.test_cli_exchange import SMALL, START_S, until
+from tests.exchange.running import SMALL, START_S, until
 
 ROOT: Final = Path(__file__).parents[2]
 FILE: Final = ROOT / "deploy" / "compose.yaml"

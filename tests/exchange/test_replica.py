@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -144,6 +145,30 @@ def writer(tmp_path: Path) -> Any:
     made.open_market()
     yield made
     made.close()
+
+
+@asynchronous
+async def test_replica_is_well_and_answers_while_its_state_is_copied(
+    tmp_path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody may look into the venue meanwhile: heartbeats and questions go on, before and after."""
+    monkeypatch.setattr("exchange.runtime.replica._STATUS_INTERVAL_S", 0.0005)
+    for _ in range(5_000):
+        writer.write(writer.make.orders.limit(MARKET, "sell", 1, 500_00, account=ALICE))
+    async with running(tmp_path) as world:
+        for _ in range(10):
+            at = writer.write(writer.make.orders.limit(MARKET, "sell", 1, 500_00, account=ALICE))
+            await world.ask(q.StatusRequest(min_seq=at), q.StatusReply)
+            copied = asyncio.create_task(world.snapshot())
+            while not copied.done():
+                reply = await world.ask(q.StatusRequest(min_seq=at), q.StatusReply)
+                assert reply.sequence == at
+            assert int((await copied).split()[0]) == at
+        told = json.loads(world.directory.replica_status.read_bytes())["heartbeat_ns"]
+        deadline = time.monotonic() + 60
+        while json.loads(world.directory.replica_status.read_bytes())["heartbeat_ns"] == told:
+            assert time.monotonic() < deadline, "it says no more how it is"
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.req("B034")

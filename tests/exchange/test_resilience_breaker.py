@@ -12,17 +12,7 @@ import pytest
 
 from exchange.errors import RpcError, RpcStatus, ServiceUnavailableError, is_service_failure
 from exchange.resilience import BreakerState, CircuitBreaker, Transition
-
-
-class Clock:
-    """Seconds that pass when told to."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        """The time now."""
-        return self.now
+from tests.clock import Clock
 
 
 class Service:
@@ -61,7 +51,7 @@ def trace(script: str, **options: float) -> list[str]:
 
     ok, bad: a call that goes well or fails. +N: N seconds pass. fail, reset: the methods.
     """
-    clock, service = Clock(), Service()
+    clock, service = Clock(100.0), Service()
     breaker = CircuitBreaker(**{"failure_threshold": 5} | options, clock=clock)  # type: ignore[arg-type]
     seen = []
     for step in script.split():
@@ -211,7 +201,7 @@ def test_breaker_call_passes_arguments_and_result() -> None:
 
 def test_breaker_when_open_refuses_awaited_calls_with_the_words_of_document_003() -> None:
     """The exception says when to come back; the function is not called."""
-    clock, service = Clock(), Service()
+    clock, service = Clock(100.0), Service()
     breaker = CircuitBreaker(failure_threshold=1, recovery_time=5.0, clock=clock)
     service.error = OSError("down")
     with pytest.raises(OSError, match="down"):
@@ -257,7 +247,7 @@ def test_breaker_at_half_open_lets_one_of_20_tasks_through() -> None:
     """The others are refused while the probe is under way, and all pass once it went well."""
 
     async def play() -> tuple[int, list[str], BreakerState, int]:
-        clock, service = Clock(), Service()
+        clock, service = Clock(100.0), Service()
         breaker = CircuitBreaker(clock=clock)
         fail(breaker, service, 5)
         clock.now += 5.0
@@ -285,7 +275,7 @@ def test_breaker_at_half_open_lets_one_of_20_tasks_through() -> None:
 
 def test_breaker_at_half_open_lets_one_of_8_threads_through() -> None:
     """All start at one barrier; the probe ends after the last of the others was refused."""
-    clock, service = Clock(), Service()
+    clock, service = Clock(100.0), Service()
     breaker = CircuitBreaker(clock=clock)
     for _ in range(50):
         fail(breaker, service, 5)
@@ -340,7 +330,7 @@ def test_breaker_whose_probe_is_cancelled_lets_the_next_call_probe() -> None:
     """Cancellation says nothing about the service, and does not wedge the breaker."""
 
     async def play() -> list[object]:
-        clock, service = Clock(), Service()
+        clock, service = Clock(100.0), Service()
         breaker = CircuitBreaker(clock=clock)
         fail(breaker, service, 5)
         clock.now += 5.0
@@ -376,7 +366,7 @@ def test_breaker_whose_probe_outlives_its_time_counts_it_as_failed(late: str) ->
     """From the end of its time on it is open for the recovery time; what the probe says later is void."""
 
     async def play() -> list[object]:
-        clock, service = Clock(), Service()
+        clock, service = Clock(100.0), Service()
         breaker = CircuitBreaker(recovery_time=5.0, probe_time=2.0, clock=clock)
         fail(breaker, service, 5)
         clock.now += 5.0
@@ -407,7 +397,7 @@ def test_breaker_ignores_calls_that_began_before_it_opened(late: str) -> None:
     """A slow call of the closed time neither closes it nor counts when it ends."""
 
     async def play() -> tuple[str, int]:
-        breaker, service = CircuitBreaker(clock=Clock()), Service()
+        breaker, service = CircuitBreaker(clock=Clock(100.0)), Service()
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         async def slow() -> str:
@@ -428,7 +418,7 @@ def test_breaker_ignores_calls_that_began_before_it_opened(late: str) -> None:
 
 def test_breaker_tells_every_transition_once_in_order_with_its_time() -> None:
     """A probe that ran out of time is told with that time; the callback may look at the breaker."""
-    clock, service = Clock(), Service()
+    clock, service = Clock(100.0), Service()
     told: list[Transition] = []
     states: list[str] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,13 +24,7 @@ from exchange.bus.rpc import (
     bidirectional,
 )
 from exchange.errors import RpcError, RpcStatus, ServiceUnavailableError
-from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, policy_of, run
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    """Wait for what no event tells of; the test's own time is the bound."""
-    while not reached():  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
+from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, policy_of, run, until
 
 
 class Fleet:

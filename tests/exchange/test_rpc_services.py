@@ -59,7 +59,7 @@ def test_services_of_document_004_have_its_counts_and_its_streams() -> None:
     assert len(table.pop("IdentityService")) == 15
     assert table.pop("PriceService") == ["GetMarkPrice"]
     assert table == {
-        "MarketDataService": ["GetSnapshot", "GetHistory", "StreamTicks"],
+        "MarketDataService": ["GetSnapshot", "GetHistory", "StreamTicks", "StreamTickRuns"],
         "RFQService": ["CreateRFQ", "GetRFQ", "AcceptQuote", "CancelRFQ", "StreamQuotes", "WatchRFQ"],
         "ExecutionService": ["ExecuteTrade", "GetTrade"],
         "PostTradeService": ["GetSettlement", "ListSettlements", "UpdateSettlementStatus"],
@@ -72,6 +72,7 @@ def test_services_of_document_004_have_its_counts_and_its_streams() -> None:
     }
     assert streams == {
         "StreamTicks": "SERVER",
+        "StreamTickRuns": "SERVER",
         "WatchRFQ": "SERVER",
         "StreamQuotes": "BIDIRECTIONAL",
         "StreamOrderBook": "SERVER",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +15,18 @@ import pytest
 
 from exchange.errors import ConfigError, StorageError
 from exchange.storage.digests import Digest, append_digest, first_parting, read_digests
-from exchange.storage.directory import DataDirectory, DirectoryInUse, DirectoryLock, write_whole
+from exchange.storage.directory import (
+    DataDirectory,
+    DirectoryInUse,
+    DirectoryLock,
+    remove_drafts,
+    write_whole,
+)
 from exchange.storage.fold import Fold, starting_venue
 from exchange.storage.retention import Segment, first_needed, list_segments, make_room, starting_point
 from exchange.storage.snapshots import list_snapshots, read_snapshot, restore, write_snapshot
 from exchange.storage.venue_limits import fix_limits, read_limits
-from tests.exchange.journals import Writer
+from tests.exchange.journals import ALICE, BOB, MARKET, Writer
 
 LOCK_IT = (
     "import sys, pathlib; from exchange.storage.directory import DirectoryLock as Lock;"
@@ -123,6 +131,36 @@ def test_snapshot_written_is_restored_as_it_was(tmp_path: Path) -> None:
     assert (digest, bytes(content)) == (digest_of(b"42:state"), b"42:state")
     assert restore(file, Counted.of) == Counted(b"42:state")
     assert list_snapshots(tmp_path / "none") == []
+
+
+def test_draft_of_a_writer_that_was_killed_is_removed(tmp_path: Path) -> None:
+    """It may be as large as the state; drafts of those who still write, and what is no draft, stay."""
+    code = (
+        "import pathlib, sys; from exchange.storage.directory import write_whole;"
+        "path = pathlib.Path(sys.argv[1])\nwhile True: write_whole(path, bytes(50_000_000))"
+    )
+    wanted = tmp_path / "00000000000000000042.snapshot"
+    writer = subprocess.Popen([sys.executable, "-c", code, str(wanted)])
+    draft = tmp_path / f".{wanted.name}.{writer.pid}"
+    deadline = time.monotonic() + 120
+    while True:  # until it is stopped where there is one
+        assert time.monotonic() < deadline
+        os.kill(writer.pid, signal.SIGSTOP)
+        os.waitpid(writer.pid, os.WUNTRACED)
+        if draft.exists():
+            break
+        os.kill(writer.pid, signal.SIGCONT)
+        time.sleep(0.001)
+    others = {tmp_path / ".keep", tmp_path / "live.digest"}
+    for path in others:
+        path.write_bytes(b"")
+    assert remove_drafts(tmp_path) == []
+    writer.kill()
+    writer.wait()
+    own = tmp_path / f".{wanted.name}.{os.getpid()}"  # of one whose number this process has now
+    own.write_bytes(b"")
+    assert {*remove_drafts(tmp_path)} == {draft, own}
+    assert {*tmp_path.iterdir()} - {wanted} == others
 
 
 @pytest.mark.parametrize("place", [0, 30, 300, -1])
@@ -235,6 +273,48 @@ def test_starting_point_is_as_far_back_as_the_limit_allows(tmp_path: Path) -> No
     (directory.journal / f"{1:020d}.journal").unlink()
     (directory.journal / f"{101:020d}.journal").unlink()
     assert [one.sequence for one in starting_point(directory, 10_000)] == [250, 350]
+
+
+def test_history_that_begins_with_a_snapshot_tells_all_that_one_of_the_whole_journal_tells(
+    tmp_path: Path,
+) -> None:
+    """Orders that ended before it, fills and trades; and it goes on. One that is damaged changes nothing."""
+
+    def told(fold: Fold) -> list[bytes]:
+        found = [fold.trades(MARKET, limit=1000, before=0)]
+        for account in (ALICE, BOB):
+            found.append(fold.order_history(account, limit=1000))
+            found.append(fold.fills(account, limit=1000, before=0, instrument_id=0))
+        assert all(each.size for each in found)
+        return [each.tobytes() for each in found]
+
+    directory = DataDirectory(tmp_path)
+    writer = Writer(directory.journal)
+    writer.open_market()
+    writer.trade(20)
+    whole = Fold(directory.journal, starting_venue(directory, {}, 0))
+    whole.advance_to_end()
+    directory.snapshots.mkdir()
+    digest = whole.digest("replica")
+    file = write_snapshot(directory.snapshots, digest, whole.venue.snapshot(), whole.history())
+    append_digest(directory.digests, digest)
+    begun = Fold(directory.journal, starting_venue(directory, {}, 0))
+    assert begun.sequence == whole.sequence
+    begun.remember(file.history)
+    assert told(begun) == told(whole)
+    writer.trade(20)
+    assert begun.advance_to_end() == whole.advance_to_end() > 0
+    assert told(begun) == told(whole)
+    with pytest.raises(StorageError, match="of another sequence"):
+        begun.remember(file.history)
+    file.history.write_bytes(file.history.read_bytes()[:-1])
+    with pytest.raises(StorageError, match="cut short"):
+        begun.remember(file.history)
+    file.remove()
+    assert list_snapshots(directory.snapshots) == []
+    with pytest.raises(StorageError, match="cannot be read"):
+        begun.remember(file.history)
+    assert told(begun) == told(whole)
 
 
 def test_venue_limits_once_fixed_are_the_same_for_ever(tmp_path: Path) -> None:

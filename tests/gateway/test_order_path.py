@@ -12,9 +12,9 @@ import pytest
 from exchange.observability import StatsReader, StatsSnapshot, Status, stats_path
 from exchange.observability.rates import quantiles
 from exchange.runtime.registry import Registry
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.running import Up, until
+from tests.gateway.door import ANN, BUY, SELL, Open
 from tests.gateway.running import watched
-from tests.gateway.test_process import ANN, BUY, SELL, Open
 
 ORDERS = 20
 QUESTIONS = (

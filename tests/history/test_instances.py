@@ -24,7 +24,7 @@ from exchange.observability.server import ask
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.registry import Registry
 from tests.cache.redis_server import running
-from tests.exchange.test_cli_exchange import Up, settings, until
+from tests.exchange.running import Up, settings, until
 
 WAIT_MS = 60_000
 MARKET, ACCOUNT, TENANT = 7, 11, 1

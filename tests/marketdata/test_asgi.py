@@ -16,7 +16,7 @@ import pytest
 from exchange.runtime.registry import Registry
 from tests.exchange.journals import Writer
 from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import SMALL, Up, until
+from tests.exchange.running import SMALL, Up, until
 
 VARIABLES = {
     f"EXCHANGE_{key.replace('.', '_').upper()}": value for key, value in (pair.split("=") for pair in SMALL)

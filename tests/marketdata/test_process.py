@@ -49,8 +49,8 @@ from exchange.storage.sql import open_store
 from exchange.storage.venue_limits import limits_of
 from exchange.topology.handover import endpoints_of
 from exchange.topology.services import spec_of
-from tests.exchange.test_cli_exchange import SMALL, Up, until
-from tests.exchange.test_cli_exchange import settings as settings_words
+from tests.exchange.running import SMALL, Up, until
+from tests.exchange.running import settings as settings_words
 from tests.marketdata.oracle import candles_of, stored_candles, stored_trades, trades_of
 from tests.marketdata.other_stream import ticker
 from tests.marketdata.other_venue import OtherVenue
@@ -599,18 +599,18 @@ def test_price_is_another_venues_where_the_gateway_is_away(up: Up, other: OtherV
 
 @pytest.mark.req("A042", "A043")
 def test_ticks_are_stale_then_another_venues_then_none(up: Up, other: OtherVenue, port: int) -> None:
-    """The publisher stands still while others trade; when it goes on they are live again."""
-    publisher = up.announcement()["processes"]["publisher"]
+    """The replica, which says what there is to show, stands still; when it goes on they are live again."""
+    replica = up.announcement()["processes"]["replica"]
     with connect(up, 1, 11) as client, client.market_data.ticks("BTC-USD") as ticks:
         while next(ticks).stale:
             pass
-        os.kill(publisher, signal.SIGSTOP)
+        os.kill(replica, signal.SIGSTOP)
         try:
             trade(client, MARKET, "0.1", "130.00")
             while not (tick := next(ticks)).stale:
                 pass
             assert tick.age_ns > 2_000_000_000
-            assert tick.last_price != 13_000
+            assert tick.last_price == 13_000  # seen, but by nobody else
             status, body, age = get(port, "/api/v1/price/BTC-USD")
             assert (status, body["source"]) == (200, "exchange")
             assert 2 <= int(age or 0) <= 10
@@ -632,7 +632,7 @@ def test_ticks_are_stale_then_another_venues_then_none(up: Up, other: OtherVenue
             assert (status, body["name"], body["transient"]) == (503, "UNAVAILABLE", True)
         finally:
             other.let(answer=True)
-            os.kill(publisher, signal.SIGCONT)
+            os.kill(replica, signal.SIGCONT)
     with connect(up, 1, 11) as client, client.market_data.ticks("BTC-USD") as ticks:
         deadline = time.monotonic() + 60
         for live in ticks:
@@ -640,6 +640,25 @@ def test_ticks_are_stale_then_another_venues_then_none(up: Up, other: OtherVenue
                 assert live.age_ns == 0
                 break
             assert time.monotonic() < deadline
+
+
+def test_ticks_do_not_wait_for_the_publisher(up: Up) -> None:
+    """It stands still: trades are shown as they are made, live; candles have them when it goes on."""
+    publisher = up.announcement()["processes"]["publisher"]
+    with connect(up, 1, 11) as client, client.market_data.ticks("BTC-USD") as ticks:
+        os.kill(publisher, signal.SIGSTOP)
+        try:
+            prices, sequence = (12_901, 12_902, 12_903), 0
+            for price in prices:
+                sequence = trade(client, MARKET, "0.1", f"{price / 100}")
+                while (tick := next(ticks)).last_price != price or tick.stale:
+                    pass
+                assert tick.last_qty == 1_000
+                time.sleep(1)
+            assert client.market_data.trades("BTC-USD", most=1)[0].price not in prices
+        finally:
+            os.kill(publisher, signal.SIGCONT)
+        assert client.market_data.trades("BTC-USD", most=1, min_seq=sequence)[0].price == 12_903
 
 
 def test_settings_of_market_data_publish_events_or_say_why_not(tmp_path: Path) -> None:

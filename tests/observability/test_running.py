@@ -24,7 +24,7 @@ from exchange.cli.up import SERVICES
 from exchange.observability.server import ask
 from exchange.runtime.metrics_page import described
 from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import Up, settings, until
+from tests.exchange.running import Up, settings, until
 
 CANARIES = {
     "database": "canary-Db-5a1f0",

@@ -130,6 +130,13 @@ def test_snapshot_comes_whole_and_only_a_verified_one(written: tuple[Replica, Wr
         content, size = content + reply.content, reply.size
     assert content == file.path.read_bytes()
     assert read_snapshot(file)[0] == digest
+    request = SnapshotRequest(sequence=file.sequence, history=True)
+    with pytest.raises(RpcError) as absent:
+        replica.ask(SNAPSHOT_FILE_METHOD, encode_message(request))
+    assert absent.value.code is RpcStatus.NOT_FOUND
+    file.history.write_bytes(fold.history())
+    reply = decode_message(SnapshotReply, replica.ask(SNAPSHOT_FILE_METHOD, encode_message(request)))
+    assert reply.content == fold.history()
 
 
 @pytest.mark.parametrize("method", [JOURNAL_METHOD, SNAPSHOT_FILE_METHOD])

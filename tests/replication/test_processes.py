@@ -6,13 +6,15 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from exchange.client import Client
-from exchange.domain.enums import Durability
-from exchange.errors import DeadlineExceeded
+from exchange.client import Client, Reader
+from exchange.client.questions import Query
+from exchange.domain.enums import Durability, OrderStatus
+from exchange.errors import DeadlineExceeded, ServiceUnavailableError
 from exchange.runtime.exits import ExitCode
 from tests.core_loop.bench_table import order
 from tests.exchange.commands import exchange
@@ -127,6 +129,8 @@ def test_standby_begins_with_a_snapshot_where_the_first_records_are_gone(tmp_pat
         with leader.client() as client:
             open_market(client)
             client.load_instruments()
+            early = client.limit("A-B", "sell", 1, 900, account=1)
+            assert client.cancel(early).ok
             _fill(client)
         taken = exchange("snapshot", "--data", str(data))
         assert int(taken.stdout.split()[0]) >= _FILLED, "it lacks what was answered before it was asked for"
@@ -135,6 +139,12 @@ def test_standby_begins_with_a_snapshot_where_the_first_records_are_gone(tmp_pat
         try:
             assert standby.said("begins with a snapshot of the leader")
             standby.until(lambda: standby.said("state=streaming"))
+            # Its replica tells of orders that ended before what it began with.
+            with Reader(
+                f"ipc://{standby.data}/run/orders.sock", tenant=0, name="past", user="past", timeout_ms=60_000
+            ) as reader:
+                asked = reader.make.query.order_history(account=1, order_status=OrderStatus.CANCELED)
+                standby.until(lambda: [each.order_id for each in _told(reader, asked)] == [early.order_id])
             with leader.client("other") as client:
                 client.load_instruments()
                 assert client.limit("A-B", "sell", 1, 900, account=1).ok
@@ -145,6 +155,14 @@ def test_standby_begins_with_a_snapshot_where_the_first_records_are_gone(tmp_pat
         exchange("verify", str(standby.data))
     finally:
         leader.stop()
+
+
+def _told(reader: Reader, asked: Query[Any]) -> list[Any]:
+    """The rows; none before its replica serves."""
+    try:
+        return list(reader.ask(asked))
+    except ServiceUnavailableError:
+        return []
 
 
 def _fill(client: Client) -> None:

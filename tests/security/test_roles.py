@@ -20,6 +20,7 @@ from exchange.domain.contracts import (
     GET_ORDER_BOOK,
     GET_SNAPSHOT,
     STREAM_ORDER_BOOK,
+    STREAM_TICK_RUNS,
     STREAM_TICKS,
     TAIL_EVENTS,
 )
@@ -68,7 +69,15 @@ MARKET_QUERIES = {
     f"matching.{name}Request" for name in ("BookTop", "BookLevels", "BookOrders", "Trades", "Instruments")
 }
 MARKET_QUERIES |= {f"marketdata.Market{name}Request" for name in ("Trades", "Candles", "Tickers")}
-MARKET_METHODS = (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS, GET_ORDER_BOOK, STREAM_ORDER_BOOK, GET_MARK_PRICE)
+MARKET_METHODS = (
+    GET_SNAPSHOT,
+    GET_HISTORY,
+    STREAM_TICKS,
+    STREAM_TICK_RUNS,
+    GET_ORDER_BOOK,
+    STREAM_ORDER_BOOK,
+    GET_MARK_PRICE,
+)
 MARKET_QUERIES |= {method.path for method in MARKET_METHODS}
 ADMINISTRATION = {
     method.path

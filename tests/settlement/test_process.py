@@ -31,7 +31,7 @@ from exchange.storage.sql import open_store
 from exchange.topology.services import spec_of
 from tests.event_log.conformance import read_all
 from tests.exchange.commands import exchange
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.running import Up, until
 
 WAIT_MS = 60_000
 MARKET = 7

@@ -4,10 +4,12 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "cmatch/snapshot.hpp"
 #include "cmatch/venue/history.hpp"
 
 TEST_SUITE_BEGIN("test_history");
@@ -273,4 +275,111 @@ TEST_CASE("an account beyond the limit is counted, not kept") {
   CHECK(history.dropped() == 1);
   limits.max_accounts = 0;
   CHECK_THROWS_AS(History{limits}, std::invalid_argument);
+}
+
+namespace {
+
+// What can be asked of it, as bytes.
+std::vector<std::uint8_t> all_of(const History& history) {
+  std::vector<std::uint8_t> bytes;
+  const auto put = [&bytes](const auto& found) {
+    const auto* const first = reinterpret_cast<const std::uint8_t*>(found.data());
+    bytes.insert(bytes.end(), first, first + found.size() * sizeof found[0]);
+    bytes.push_back(0xFF);
+  };
+  for (AccountId account = 1; account <= 9; ++account) {
+    put(history.orders(account, {}, 1000));
+    put(history.fills(account, {}, 1000));
+  }
+  put(history.trades(3, {}, 1000));
+  for (std::uint64_t order = 1; order < 2'000; ++order)
+    bytes.push_back(history.order(order) != nullptr);
+  return bytes;
+}
+
+// A life of some orders: entered, filled in part, ended.
+std::vector<ExecutionReport> random_reports(std::mt19937_64& random, Teller& tell, std::uint64_t& orders,
+                                            int count) {
+  std::vector<ExecutionReport> reports;
+  for (int i = 0; i < count; ++i) {
+    const std::uint64_t order = random() % 3 == 0 && orders > 1 ? 1 + random() % orders : ++orders;
+    const std::uint64_t account = 1 + order % 9;
+    const auto type = order == orders ? ExecType::accepted
+                      : random() % 2  ? ExecType::trade
+                                      : ExecType::canceled;
+    reports.push_back(tell(type, order, account, OrderStatus::open, 9, 0));
+    reports.back().trade_id = reports.back().event_sequence;
+    reports.back().last_qty = 1;
+    reports.back().last_price = 100 + static_cast<Ticks>(random() % 9);
+  }
+  return reports;
+}
+
+} // namespace
+
+TEST_CASE("a history made of its snapshot goes on as the one that it was taken of") {
+  std::mt19937_64 random(5);
+  for (const std::uint32_t pool : {64u, 512u, 4096u}) // used up again and again, at times, never
+    for (const std::uint32_t each : {5u, 100u}) {
+      HistoryLimits limits = small();
+      limits.max_accounts = 16;
+      limits.orders_per_account = limits.fills_per_account = limits.trades_per_instrument = each;
+      limits.max_orders = limits.max_fills = limits.max_trades = pool;
+      auto live = std::make_unique<History>(limits);
+      Teller tell;
+      std::uint64_t orders = 0;
+      for (std::uint64_t sequence = 1; sequence <= 20; ++sequence) {
+        const std::vector<std::uint8_t> bytes = live->snapshot(sequence);
+        auto again = std::make_unique<History>(History::restore(bytes, sequence, limits));
+        REQUIRE(again->snapshot(sequence) == bytes);
+        REQUIRE(all_of(*again) == all_of(*live));
+        const auto reports = random_reports(random, tell, orders, 90);
+        live->record(reports);
+        again->record(reports);
+        again->check_invariants();
+        REQUIRE(all_of(*again) == all_of(*live));
+        REQUIRE(again->dropped() == live->dropped());
+        live = std::move(again);
+      }
+    }
+}
+
+TEST_CASE("a history of smaller limits keeps the newest of its snapshot") {
+  HistoryLimits limits = small();
+  Teller tell;
+  History history(limits);
+  std::vector<ExecutionReport> reports;
+  for (std::uint64_t order = 1; order <= 10; ++order)
+    reports.push_back(tell(ExecType::accepted, order, 1 + order % 2, OrderStatus::open, 5, 0));
+  history.record(reports);
+  const std::vector<std::uint8_t> bytes = history.snapshot(1);
+  limits.orders_per_account = 2;
+  History smaller = History::restore(bytes, 1, limits);
+  smaller.check_invariants();
+  const std::vector<HistoryOrder> orders = smaller.orders(1, {}, 10);
+  REQUIRE(orders.size() == 2);
+  CHECK(orders[0].order_id == 10);
+  CHECK(orders[1].order_id == 8);
+  CHECK(smaller.order(6) == nullptr);
+  limits.max_accounts = 1;
+  smaller = History::restore(bytes, 1, limits);
+  CHECK(smaller.order_count() == 2);
+  CHECK(smaller.dropped() == 1);
+}
+
+TEST_CASE("a damaged snapshot of a history is refused") {
+  std::mt19937_64 random(6);
+  Teller tell;
+  std::uint64_t orders = 0;
+  History history(small());
+  history.record(random_reports(random, tell, orders, 40));
+  const std::vector<std::uint8_t> bytes = history.snapshot(40);
+  CHECK_THROWS_AS(History::restore(bytes, 41, small()), SnapshotError);
+  for (std::size_t length = 0; length < bytes.size(); length += 7)
+    CHECK_THROWS_AS(History::restore(std::span(bytes).first(length), 40, small()), SnapshotError);
+  for (std::size_t place = 0; place < bytes.size(); ++place) {
+    std::vector<std::uint8_t> flipped = bytes;
+    flipped[place] ^= static_cast<std::uint8_t>(1u << random() % 8);
+    CHECK_THROWS_AS(History::restore(flipped, 40, small()), SnapshotError);
+  }
 }

@@ -37,6 +37,6 @@ def _ask(options: argparse.Namespace) -> str:
     try:
         channel = BlockingChannel(context, endpoint, keys=keys, server_public=options.server_key)
         with BlockingClient(channel, Policies().of("cli", "replica")) as client:
-            return client.call(SNAPSHOT_METHOD, metadata=metadata).decode("ascii")
+            return client.call(SNAPSHOT_METHOD, metadata=metadata, repeatable=True).decode("ascii")
     finally:
         context.destroy(linger=0)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from exchange.bus.rpc import MessageStream
 from exchange.client.book_stream import AsyncBookStream, BookStream
 from exchange.client.instruments import Directory
-from exchange.client.queries import Asker, Query, checked, paged, seeing
+from exchange.client.questions import Asker, Query, checked, pages, seeing
 from exchange.client.requests import number_of
-from exchange.client.subscriptions import Subscription, WaitingStream
+from exchange.client.subscriptions import Subscription
+from exchange.client.tick_stream import AsyncTickStream, TickStream
 from exchange.domain import queries as q
-from exchange.domain.contracts import GET_MARK_PRICE, STREAM_ORDER_BOOK, STREAM_TICKS
+from exchange.domain.contracts import GET_MARK_PRICE, STREAM_ORDER_BOOK, STREAM_TICK_RUNS
 from exchange.domain.contracts.marketdata import (
     GetMarkPriceRequest,
-    MarketTick,
     MarkPrice,
     StreamOrderBookRequest,
     StreamTicksRequest,
@@ -109,20 +108,9 @@ class MarketRequests:
     def tickers(self, *, at_ns: int = 0, min_seq: int = 0) -> Query[tuple[q.MarketTickerRow, ...]]:
         """Those of all instruments that were ever traded, by id; see `ticker`."""
         request = q.MarketTickersRequest(at_ns=at_ns)
-
-        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.MarketTickerRow, ...]:
-            rows, _ = await paged(
-                asker,
-                request,
-                q.MarketTickersReply,
-                lambda reply: reply.tickers,
-                lambda row: row.instrument_id,
-                min_seq,
-                timeout_ms,
-            )
-            return rows
-
-        return Query(run)
+        return pages(
+            request, q.MarketTickersReply, lambda reply: reply.tickers, lambda row: row.instrument_id, min_seq
+        )
 
     def trades(
         self,
@@ -154,21 +142,9 @@ class MarketRequests:
             after=after,
             limit=most or 0,
         )
-
-        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.MarketTradeRow, ...]:
-            rows, _ = await paged(
-                asker,
-                request,
-                q.MarketTradesReply,
-                lambda reply: reply.trades,
-                lambda row: row.trade_id,
-                min_seq,
-                timeout_ms,
-                most,
-            )
-            return rows
-
-        return Query(run)
+        return pages(
+            request, q.MarketTradesReply, lambda reply: reply.trades, lambda row: row.trade_id, min_seq, most
+        )
 
     def mark_price(self, instrument: int | str) -> Query[MarkPrice]:
         """What an instrument is worth: index, mark, and what each source of it says.
@@ -188,7 +164,7 @@ class MarketRequests:
 
     def ticks(
         self, *instruments: int | str, interval_ms: int = 0
-    ) -> Subscription[MessageStream[StreamTicksRequest, MarketTick], TickStream]:
+    ) -> Subscription[AsyncTickStream, TickStream]:
         """What instruments show, now and on.
 
         Args:
@@ -201,7 +177,9 @@ class MarketRequests:
         request = StreamTicksRequest(
             symbols=tuple(map(self._symbol, instruments)), interval_ms_min=interval_ms
         )
-        return Subscription(lambda streamer: streamer.stream(STREAM_TICKS, request), TickStream)
+        return Subscription(
+            lambda streamer: AsyncTickStream(streamer.stream(STREAM_TICK_RUNS, request)), TickStream
+        )
 
     def order_book(
         self, instrument: int | str, *, view: BookView | str = BookView.LEVELS
@@ -225,7 +203,3 @@ class MarketRequests:
 
     def _symbol(self, instrument: int | str) -> str:
         return instrument if isinstance(instrument, str) else self._directory.instrument(instrument).symbol
-
-
-class TickStream(WaitingStream[MarketTick]):
-    """Ticks, as a client that waits reads them."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from exchange.bus.rpc import MessageStream
 from exchange.client.loop_thread import LoopThread
@@ -25,6 +26,15 @@ class AsyncStream(Protocol[T_co]):
     async def __aexit__(self, *error: object) -> None: ...
 
     async def __anext__(self) -> T_co: ...
+
+
+@runtime_checkable
+class Taking(AsyncStream[T_co], Protocol[T_co]):
+    """An `AsyncStream` of which several may come at once."""
+
+    def take(self) -> Sequence[T_co]:
+        """Those that came with the last one and were not read: they are now."""
+        ...
 
 
 class Streamer(Protocol):
@@ -62,6 +72,7 @@ class WaitingStream(Iterator[T]):
         self._make = make
         self._loop = loop
         self._stream: AsyncStream[T] | None = None
+        self._read: deque[T] = deque()
 
     def __enter__(self) -> Self:
         self._stream = self._loop.run(self._open())
@@ -72,17 +83,18 @@ class WaitingStream(Iterator[T]):
 
     def __next__(self) -> T:
         """The next one; waits for it."""
-        if self._stream is None:
-            raise StopIteration
-        found = self._loop.run(_next(self._stream))
-        if found is None:
-            raise StopIteration
-        (read,) = found
-        return read
+        if not self._read:
+            if self._stream is None:
+                raise StopIteration
+            self._read.extend(self._loop.run(_next(self._stream)))
+            if not self._read:
+                raise StopIteration
+        return self._read.popleft()
 
     def close(self) -> None:
         """Take no more."""
         stream, self._stream = self._stream, None
+        self._read.clear()
         if stream is not None:
             self._loop.run(stream.__aexit__(None, None, None))
 
@@ -90,8 +102,10 @@ class WaitingStream(Iterator[T]):
         return await (await self._make()).__aenter__()
 
 
-async def _next(stream: AsyncStream[T]) -> tuple[T] | None:
+async def _next(stream: AsyncStream[T]) -> Sequence[T]:
+    """The next one, with those that need not be waited for; empty at the end."""
     try:
-        return (await stream.__anext__(),)
+        first = await stream.__anext__()
     except StopAsyncIteration:  # which no future may carry
-        return None
+        return ()
+    return (first, *stream.take()) if isinstance(stream, Taking) else (first,)

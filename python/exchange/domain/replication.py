@@ -23,10 +23,14 @@ class JournalReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotRequest:
-    """A part of a snapshot's file, from an offset in bytes on; sequence 0: the newest."""
+    """A part of a snapshot's file, from an offset in bytes on; sequence 0: the newest.
+
+    `history`: of the file beside it, which has what the replica remembers of orders.
+    """
 
     sequence: int = 0
     offset: int = 0
+    history: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from exchange.domain.events import Event, EventEnvelope, find_event_type
 from exchange.errors import LogRefused
-from exchange.schema.event_rows import ROW_DTYPES, EventList, Records, Tenants
+from exchange.schema.event_rows import ROW_DTYPES, EventList, Records, Tenants, joined_rows
 from exchange.schema.events import ROW_MESSAGES, EventBatch
 
 _NO_TENANTS: Final[Tenants] = np.zeros(0, np.uint32)
@@ -43,13 +43,7 @@ class EventRun(Sequence[Event]):
     def rows(self) -> Records | None:
         """(n,) of `ROW_DTYPES[kind]`, where they come from a hot stream; None: envelopes."""
         found = [batch.rows.rows[begin:end] for batch, begin, end in self.pieces if batch.rows is not None]
-        if not found:
-            return None
-        if len(found) == 1:
-            return found[0]
-        form = found[0].dtype
-        opaque = np.dtype((np.void, form.itemsize))  # else every field of every piece is looked at
-        return np.concatenate([part.view(opaque) for part in found]).view(form)
+        return joined_rows(found) if found else None
 
     @property
     def trades(self) -> Records:

@@ -36,10 +36,17 @@ class JournalFollower:
 
     Args:
         fold: What is brought forward; nobody else touches it but within `alone`.
+        gather_s: How long it rests after it found little.
+        longest_s: And after it found nothing several times.
     """
 
-    def __init__(self, fold: Advances) -> None:
+    def __init__(
+        self, fold: Advances, gather_s: float = _GATHER_S, longest_s: float = _LONGEST_PAUSE_S
+    ) -> None:
         self._fold = fold
+        self._gather_s = gather_s
+        self._longest_s = longest_s
+        self.sequence = fold.sequence  # of the last command that was applied, whoever is in the fold now
         self._inside = asyncio.Lock()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = count()
@@ -51,20 +58,23 @@ class JournalFollower:
         Raises:
             Exception: whatever the fold raises; those who wait are told.
         """
-        pause = _GATHER_S
+        pause = self._gather_s
+        self.sequence = self._fold.sequence
+        self._wake()
         try:
             while True:
                 async with self._inside:
                     applied = self._fold.advance(_SLICE_COMMANDS)
+                    self.sequence = self._fold.sequence
                 if applied:
                     self._wake()
-                    pause = _GATHER_S
+                    pause = self._gather_s
                     await asyncio.sleep(0 if applied >= _SLICE_COMMANDS // 2 else self._patience(pause))
                 elif self._stop:
                     return
                 else:
                     await asyncio.sleep(self._patience(pause))
-                    pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+                    pause = min(pause * 1.5, self._longest_s)
         finally:
             self._dismiss()
 
@@ -74,7 +84,7 @@ class JournalFollower:
 
     async def reached(self, sequence: int) -> None:
         """Waits until the command with this sequence was applied; the caller brings the time limit."""
-        if self._fold.sequence >= sequence:
+        if self.sequence >= sequence:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (sequence, next(self._numbers), future))
@@ -90,7 +100,7 @@ class JournalFollower:
             yield
 
     def _wake(self) -> None:
-        reached = self._fold.sequence
+        reached = self.sequence
         while self._waiting and (self._waiting[0][0] <= reached or self._waiting[0][2].done()):
             future = heapq.heappop(self._waiting)[2]
             if not future.done():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -24,6 +25,7 @@ from exchange.schema.codec import decode_message, encode_message
 from exchange.storage.directory import DataDirectory, write_whole
 from exchange.storage.followers import FollowerRegistry
 from exchange.storage.retention import verified_snapshots
+from exchange.storage.snapshots import SnapshotFile
 
 JOURNAL_METHOD: Final = "replica.journal"
 SNAPSHOT_FILE_METHOD: Final = "replica.snapshot_file"
@@ -87,13 +89,16 @@ def _read_snapshot(directory: DataDirectory, request: SnapshotRequest) -> Snapsh
     if not wanted:
         raise RpcError(RpcStatus.NOT_FOUND, "there is no such snapshot")
     file = wanted[-1]
+    path = file.history if request.history else file.path
     try:
-        with file.path.open("rb") as content:
+        with path.open("rb") as content:
             size = content.seek(0, 2)
             content.seek(request.offset)
             part = content.read(_PART_BYTES)
+    except FileNotFoundError:
+        raise RpcError(RpcStatus.NOT_FOUND, f"there is no {path.name}") from None
     except OSError as error:
-        raise RpcError(RpcStatus.UNAVAILABLE, f"{file.path.name} cannot be read: {error.strerror}") from None
+        raise RpcError(RpcStatus.UNAVAILABLE, f"{path.name} cannot be read: {error.strerror}") from None
     return SnapshotReply(sequence=file.sequence, size=size, content=part)
 
 
@@ -129,21 +134,31 @@ class LeaderHistory:
         return list(_split(reply.batches)), reply.more
 
     def fetch_snapshot(self, directory: Path) -> int:
-        """Copies the leader's newest snapshot into a directory; its sequence.
+        """Copies the leader's newest snapshot into a directory, and the history beside it; its sequence.
 
         Raises:
             ExchangeError: there is none, or it cannot be had now.
         """
-        content, size, sequence = bytearray(), -1, 0
+        sequence, content = self._fetch(SnapshotRequest())
+        file = SnapshotFile.of(directory, sequence)
+        try:
+            write_whole(file.history, self._fetch(SnapshotRequest(sequence=sequence, history=True))[1])
+        except RpcError as error:
+            if error.code is not RpcStatus.NOT_FOUND:  # the leader itself began without one
+                raise
+        write_whole(file.path, content)
+        return sequence
+
+    def _fetch(self, request: SnapshotRequest) -> tuple[int, bytes]:
+        content, size = bytearray(), -1
         while len(content) != size:
-            request = SnapshotRequest(sequence=sequence, offset=len(content))
+            request = replace(request, offset=len(content))
             reply = decode_message(SnapshotReply, self._call(SNAPSHOT_FILE_METHOD, encode_message(request)))
             if not reply.content:
                 raise StorageError("the leader's snapshot became shorter while it was read")
             content += reply.content
-            size, sequence = reply.size, reply.sequence
-        write_whole(directory / f"{sequence:020d}.snapshot", bytes(content))
-        return sequence
+            size, request = reply.size, replace(request, sequence=reply.sequence)
+        return request.sequence, bytes(content)
 
     def _call(self, method: str, payload: bytes) -> bytes:
         return self._client.call(method, payload, metadata=self._metadata)

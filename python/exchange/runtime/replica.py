@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
+from cmatch.errors import EngineBusy
 from exchange.bus.context import Context, new_context
 from exchange.bus.log.interface import EventLog
 from exchange.bus.rpc import Call, Dispatcher, RpcServer
@@ -24,9 +25,10 @@ from exchange.errors import ExchangeError, RpcError, RpcStatus
 from exchange.observability.openmetrics import Family
 from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.caller import OPERATOR, Caller
+from exchange.runtime.chores import chores
 from exchange.runtime.core_status import CoreStatistics, CoreStatus
 from exchange.runtime.follow import JournalFollower
-from exchange.runtime.follower_metrics import follower_families, looked_at
+from exchange.runtime.follower_metrics import follower_families
 from exchange.runtime.history import history_handlers
 from exchange.runtime.interceptors import standard_interceptors
 from exchange.runtime.log import log
@@ -38,7 +40,7 @@ from exchange.runtime.tail import Tails
 from exchange.runtime.unsettled import UnsettledWatch
 from exchange.runtime.vitals import Vitals
 from exchange.security import StoredContexts
-from exchange.storage.directory import DataDirectory, replace_file
+from exchange.storage.directory import DataDirectory, remove_drafts, replace_file
 from exchange.storage.fold import Fold
 from exchange.storage.followers import FollowerRegistry
 from exchange.storage.retention import list_segments
@@ -104,7 +106,6 @@ class Replica:
         self._stop = asyncio.Event()
         self._ready = False
         self._behind = 0
-        self._look = looked_at(lambda: plan.ports.sequence)
         plan.vitals.tells(families=self._progress, lag=lambda: self._behind, needs=plan.unsettled.needs)
 
     def stop(self) -> None:
@@ -119,6 +120,7 @@ class Replica:
             ExchangeError: the endpoint cannot be had, or a file not be written.
         """
         start = time.monotonic()
+        remove_drafts(self._plan.directory.snapshots)
         commands = await asyncio.to_thread(self._plan.ports.advance_to_end)
         seconds = time.monotonic() - start
         log(
@@ -146,10 +148,11 @@ class Replica:
         served = ServedCalls(frozenset(handlers))
         dispatcher = Dispatcher(handlers, standard_interceptors(served, plan.contexts, plan.audit))
         plan.vitals.tells(families=served.families)
-        async with plan.serve(context, plan.endpoint, dispatcher):
+        async with (
+            plan.serve(context, plan.endpoint, dispatcher),
+            chores(self._tell(), self._snapshots(), self._keep_audit()),
+        ):
             follow = asyncio.create_task(self._follower.run())
-            beside = [asyncio.create_task(self._tell()), asyncio.create_task(self._snapshots())]
-            beside.append(asyncio.create_task(self._keep_audit()))
             stop = asyncio.create_task(self._stop.wait())
             self._ready = True
             log("replica ready", endpoint=plan.endpoint)
@@ -160,9 +163,9 @@ class Replica:
                 dispatcher.close()
             finally:
                 self._ready = False
-                for task in (*beside, stop, follow):
+                for task in (stop, follow):
                     task.cancel()
-                await asyncio.gather(*beside, stop, follow, return_exceptions=True)
+                await asyncio.gather(stop, follow, return_exceptions=True)
                 await asyncio.to_thread(plan.audit.close)
         if tails is not None:
             tails.close()
@@ -217,7 +220,8 @@ class Replica:
         while True:
             self._plan.vitals.beat()
             self._write_status()
-            self._plan.unsettled.look(self._plan.ports.unposted_trades)
+            with contextlib.suppress(EngineBusy):  # it is copied for a snapshot: the next look tells
+                self._plan.unsettled.look(self._plan.ports.unposted_trades)
             replicated = self._plan.ports.statistics.status().replicated_sequence
             if replicated:
                 with contextlib.suppress(ExchangeError):
@@ -225,17 +229,18 @@ class Replica:
             await asyncio.sleep(_STATUS_INTERVAL_S)
 
     def _progress(self) -> Iterator[Family]:
-        yield from follower_families(self._look(), self._behind)
+        yield from follower_families(self._follower.sequence, self._behind)
         yield from self._plan.unsettled.families()
 
     def _write_status(self) -> None:
         ports = self._plan.ports
         written = ports.statistics.status().written_sequence
-        self._behind = max(written - ports.sequence, 0) if written else 0
+        sequence = self._follower.sequence
+        self._behind = max(written - sequence, 0) if written else 0
         content = {
             "pid": os.getpid(),
             "ready": self._ready,
-            "sequence": ports.sequence,
+            "sequence": sequence,
             "behind": self._behind,
             "orders_remembered": ports.orders_remembered,
             "snapshots": self._snapshotter.taken,

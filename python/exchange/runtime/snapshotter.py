@@ -53,12 +53,13 @@ class Snapshotter:
                 if known and known[-1].sequence == digest.sequence:
                     return digest
                 content = await asyncio.to_thread(self._fold.venue.snapshot)
+                history = await asyncio.to_thread(self._fold.history)
             held = time.monotonic() - start
             # A snapshot that outlives a power cut must not be ahead of the journal that does.
             await asyncio.to_thread(sync_segments, str(self._directory.journal))
-            file = await asyncio.to_thread(write_snapshot, self._directory.snapshots, digest, content)
-            size = len(content)
-            del content
+            snapshots, size = self._directory.snapshots, len(content)
+            file = await asyncio.to_thread(write_snapshot, snapshots, digest, content, history)
+            del content, history
             await self._read_back(file)
             await asyncio.to_thread(append_digest, self._directory.digests, digest)
             self.taken += 1
@@ -98,6 +99,6 @@ class Snapshotter:
             await process.wait()
             raise
         if process.returncode != 0:
-            file.path.unlink(missing_ok=True)
+            file.remove()
             why = complaint.decode("utf-8", "replace").strip() or f"exit code {process.returncode}"
             raise StorageError(f"a snapshot could not be read back and was removed: {why}")

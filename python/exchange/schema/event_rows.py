@@ -7,8 +7,10 @@ one: what is missing is zero).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from struct import Struct
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -30,6 +32,7 @@ ROWS_MAX: Final = 4_096
 _COMPOSITE: Final = 7
 _FOUR_BYTES: Final = 4
 _WORD: Final = 8
+_WORDS: Final = Struct("<Q")
 
 
 class EventList(Word):
@@ -99,6 +102,15 @@ class EventRows:
 _NO_TENANTS: Final[Tenants] = np.zeros(0, np.uint32)
 
 
+def joined_rows(parts: Sequence[Records]) -> Records:
+    """(n,) of all rows of at least one part; parts are of one dtype."""
+    if len(parts) == 1:
+        return parts[0]
+    form = parts[0].dtype
+    opaque = np.dtype((np.void, form.itemsize))  # else every field of every part is looked at
+    return np.concatenate([part.view(opaque) for part in parts]).view(form)
+
+
 def encode_rows(
     kind: EventList, rows: Records, journal_sequence: int, tenants: Tenants = _NO_TENANTS
 ) -> bytes:
@@ -121,33 +133,36 @@ def encode_rows(
         raise WireError(f"a frame has 1 to {ROWS_MAX} rows, not {len(rows)}")
     if len(tenants) not in {0, len(rows)}:
         raise WireError(f"{len(rows)} rows have {len(tenants)} tenants")
-    root = _struct("EventFrame")
+    root, head = _struct("EventFrame"), _head(kind)
     row_words = dtype.itemsize // _WORD
-    head = 2 + root.words + root.pointers  # words before the list
-    tenant_words = (len(tenants) + 1) // 2
-    total = head + 1 + row_words * len(rows) + tenant_words
-    words = np.zeros(head + 1, np.uint64)
-    words[0] = (total - 1) << 32
-    words[1] = root.words << 32 | root.pointers << 48
-    data = words[2 : 2 + root.words].view(np.uint8)
-    _put(data, _place("schemaVersion"), VERSION)
-    _put(data, _place("count"), len(rows))
-    _put(data, _place("journalSequence"), journal_sequence)
-    _put(data, (root.tags or 0, 2), int(kind))
+    list_words = row_words * len(rows)
+    total = len(head) // _WORD + list_words + (len(tenants) + 1) // 2
+    frame = bytearray(head)
+    _WORDS.pack_into(frame, 0, (total - 1) << 32)
+    for name, value in (("count", len(rows)), ("journalSequence", journal_sequence)):
+        at, size = _place(name)
+        frame[2 * _WORD + at : 2 * _WORD + at + size] = value.to_bytes(size, "little")
     # Pointers: kind 1 is a list; how many words lie between the pointer and the list; what and how much.
-    words[head - 2] = 1 | 1 << 2 | _COMPOSITE << 32 | row_words * len(rows) << 35
+    pointers = (2 + root.words) * _WORD
+    _WORDS.pack_into(frame, pointers, 1 | 1 << 2 | _COMPOSITE << 32 | list_words << 35)
     if len(tenants):
-        words[head - 1] = 1 | (1 + row_words * len(rows)) << 2 | _FOUR_BYTES << 32 | len(tenants) << 35
-    words[head] = len(rows) << 2 | row_words << 32
-    parts = [words.tobytes(), rows.tobytes(), tenants.astype(np.uint32, copy=False).tobytes()]
-    if len(tenants) % 2:
-        parts.append(bytes(4))
-    return b"".join(parts)
+        _WORDS.pack_into(
+            frame, pointers + _WORD, 1 | (1 + list_words) << 2 | _FOUR_BYTES << 32 | len(tenants) << 35
+        )
+    _WORDS.pack_into(frame, len(frame) - _WORD, len(rows) << 2 | row_words << 32)
+    padding = bytes(4 * (len(tenants) % 2))
+    return b"".join((frame, rows.tobytes(), tenants.astype(np.uint32, copy=False).tobytes(), padding))
 
 
-def _put(data: npt.NDArray[np.uint8], place: tuple[int, int], value: int) -> None:
-    at, size = place
-    data[at : at + size] = np.frombuffer(value.to_bytes(size, "little"), np.uint8)
+@cache
+def _head(kind: EventList) -> bytes:
+    """What lies before the rows of a frame, but for all that tells of how many there are."""
+    root = _struct("EventFrame")
+    frame = bytearray((2 + root.words + root.pointers + 1) * _WORD)
+    _WORDS.pack_into(frame, _WORD, root.words << 32 | root.pointers << 48)
+    for (at, size), value in ((_place("schemaVersion"), VERSION), ((root.tags or 0, 2), int(kind))):
+        frame[2 * _WORD + at : 2 * _WORD + at + size] = value.to_bytes(size, "little")
+    return bytes(frame)
 
 
 def list_of(data: bytes) -> EventList:

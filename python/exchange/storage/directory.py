@@ -16,12 +16,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from exchange.config.private import sync_directory
 from exchange.errors import StorageError
+
+_DRAFT = re.compile(r"\..+\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,29 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def remove_drafts(directory: Path) -> list[Path]:
+    """Removes what writers that were killed left of files that `write_whole` did not finish; what it was."""
+    drafts = (
+        path
+        for path in directory.glob(".*")
+        if (match := _DRAFT.fullmatch(path.name)) and _gone(int(match[1]))
+    )
+    removed = list(drafts)
+    for each in removed:
+        each.unlink(missing_ok=True)
+    return removed
+
+
+def _gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # of another user
+        return False
+    return pid == os.getpid()
 
 
 def replace_file(path: Path, content: bytes) -> None:

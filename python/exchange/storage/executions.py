@@ -6,7 +6,7 @@ whoever folds the journal again, from whatever snapshot, makes the same of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from cmatch._core import Disk, JournalReader, JournalRecord, Venue
 from exchange.domain.enums import ExecType, Liquidity, ReportFlag
 from exchange.errors import StorageError
-from exchange.schema.event_rows import ROWS_MAX, TRADE_DTYPE, EventList, Records, Tenants
+from exchange.schema.event_rows import ROWS_MAX, TRADE_DTYPE, EventList, Records, Tenants, joined_rows
 from exchange.storage.directory import DataDirectory
 from exchange.storage.retention import list_segments, verified_snapshots
 from exchange.storage.snapshots import restore
@@ -64,7 +64,19 @@ class Outcome:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """A record that was applied, after so many executions, and what the engine made of it."""
+
+    record: JournalRecord
+    payload: bytes
+    before: int
+    reports: Records
+    answers: Records
+
+
 _NO_TENANTS: Final[Tenants] = np.zeros(0, np.uint32)
+_Of = npt.NDArray[np.intp]
 
 
 class ExecutionFold:
@@ -106,24 +118,33 @@ class ExecutionFold:
             JournalGap: It was removed.
             StorageError: Its events are not numbered as they have to be.
         """
-        record = self._take(up_to)
-        if record is None:
-            return None
-        before = self.executions
-        reports, answers = self.venue.apply_payload(record.payload)
-        self._tenants.look()
-        outcome = Outcome(
-            sequence=record.first_sequence + record.commands - 1,
-            epoch=record.epoch,
-            ts_ns=record.ts_ns,
-            commands=record.commands,
-            executions=tuple(self._executions(before, reports, answers)),
-            trades=tuple(self._trades_of(reports)),
-            payload=record.payload,
-        )
-        if self.executions != before + len(reports) + len(answers):
-            raise StorageError(f"the events of {outcome.sequence} end with {self.executions}, after {before}")
-        return outcome
+        found = self.stretch(up_to, 1)
+        return found[0] if found else None
+
+    def stretch(self, up_to: int, most_commands: int) -> list[Outcome]:
+        """What comes of the next records, one by one: until they have so many commands, or there are no more.
+
+        It is the same whatever stretches the journal is taken in; rows of many records are made at once.
+
+        Raises:
+            JournalCorrupt, JournalGap, StorageError: As of `advance`.
+        """
+        found: list[Outcome] = []
+        applied: list[_Applied] = []
+        done = 0
+        while done < most_commands and (record := self._take(up_to)) is not None:
+            before, payload = self.executions, record.payload
+            reports, answers = self.venue.apply_payload(payload)
+            done += record.commands
+            if self.executions != before + len(reports) + len(answers):
+                last = record.first_sequence + record.commands - 1
+                raise StorageError(f"the events of {last} end with {self.executions}, after {before}")
+            if self._tenants.are_old:
+                found += self._outcomes(applied)  # who has no account yet belongs to nobody
+                applied = []
+                self._tenants.look()
+            applied.append(_Applied(record, payload, before, reports, answers))
+        return found + self._outcomes(applied)
 
     def _take(self, up_to: int) -> JournalRecord | None:
         while True:
@@ -137,30 +158,64 @@ class ExecutionFold:
             if last > self.sequence:
                 return record
 
-    def _executions(self, before: int, reports: Records, answers: Records) -> list[Rows]:
-        """Runs of one kind in the order of their numbers."""
-        found: list[Rows] = []
+    def _outcomes(self, applied: Sequence[_Applied]) -> list[Outcome]:
+        """Of records that follow each other, while no account was opened but by the first."""
+        if not applied:
+            return []
+        reports = joined_rows([each.reports for each in applied])
+        of = _places([each.reports for each in applied])
+        executions, trades = self._executions(applied, reports, of), self._trades_of(applied, reports, of)
+        return [
+            Outcome(
+                sequence=each.record.first_sequence + each.record.commands - 1,
+                epoch=each.record.epoch,
+                ts_ns=each.record.ts_ns,
+                commands=each.record.commands,
+                executions=tuple(executions[place]),
+                trades=tuple(trades[place]),
+                payload=each.payload,
+            )
+            for place, each in enumerate(applied)
+        ]
+
+    def _executions(self, applied: Sequence[_Applied], reports: Records, of_reports: _Of) -> list[list[Rows]]:
+        """Of each record runs of one kind in the order of their numbers."""
+        answers = joined_rows([each.answers for each in applied])
         numbers = np.concatenate([reports["event_sequence"], answers["event_sequence"]]).astype(np.int64)
         order = np.argsort(numbers, kind="stable")
-        if not np.array_equal(numbers[order], np.arange(before + 1, before + 1 + len(numbers))):
+        of = np.concatenate([of_reports, _places([each.answers for each in applied])])[order]
+        before = applied[0].before
+        gapless = np.array_equal(numbers[order], np.arange(before + 1, before + 1 + len(numbers)))
+        if not gapless or np.any(np.diff(of) < 0):
             raise StorageError(f"the events behind {before} are not numbered without a gap")
         is_answer = order >= len(reports)
-        starts = [0, *(np.flatnonzero(np.diff(is_answer)) + 1).tolist(), len(order)]
-        for start, end in pairwise(starts):
+        rows = {
+            EventList.REPORTS: _in_order(reports, order[~is_answer]),
+            EventList.ANSWERS: _in_order(answers, order[is_answer] - len(reports)),
+        }
+        tenants = {kind: self._tenants.of(found["account"]) for kind, found in rows.items()}
+        found: list[list[Rows]] = [[] for _ in applied]
+        if not len(order):
+            return found
+        used = dict.fromkeys(rows, 0)
+        starts = np.flatnonzero(np.diff(is_answer) | (np.diff(of) != 0)) + 1
+        for start, end in pairwise([0, *starts.tolist(), len(order)]):
+            kind = EventList.ANSWERS if is_answer[start] else EventList.REPORTS
             for at in range(start, end, ROWS_MAX):
-                places = order[at : min(at + ROWS_MAX, end)]
-                if is_answer[at]:
-                    kind, rows = EventList.ANSWERS, answers[places - len(reports)]
-                else:
-                    kind, rows = EventList.REPORTS, reports[places]
-                found.append(Rows(kind, before + 1 + at, rows, self._tenants.of(rows["account"])))
+                first = used[kind]
+                last = used[kind] = first + min(ROWS_MAX, end - at)
+                found[of[at]].append(
+                    Rows(kind, before + 1 + at, rows[kind][first:last], tenants[kind][first:last])
+                )
         return found
 
-    def _trades_of(self, reports: Records) -> list[Rows]:
-        """The trades: each is two reports, the taker's and then the maker's."""
-        sides = reports[reports["exec_type"] == int(ExecType.TRADE)]
+    def _trades_of(self, applied: Sequence[_Applied], reports: Records, of_reports: _Of) -> list[list[Rows]]:
+        """Of each record the trades: each is two reports, the taker's and then the maker's."""
+        found: list[list[Rows]] = [[] for _ in applied]
+        is_side = _sides(reports)
+        sides = reports[is_side]
         if not len(sides):
-            return []
+            return found
         taker, maker = sides[0::2], sides[1::2]
         count, first = len(maker), self._trades + 1
         if not (
@@ -168,13 +223,7 @@ class ExecutionFold:
             and np.array_equal(taker["trade_id"], np.arange(first, first + count, dtype=np.uint64))
         ):
             raise StorageError(f"the trades behind {self._trades} are not two sides each, without a gap")
-        rows = np.zeros(count, TRADE_DTYPE)
-        for name in ("trade_id", "sequence", "timestamp", "instrument_id"):
-            rows[name] = taker[name]
-        rows["price"], rows["qty"] = taker["last_price"], taker["last_qty"]
-        rows["taker_side"] = taker["side"]
-        rows["auction"] = taker["liquidity"] == int(Liquidity.AUCTION)
-        rows["unposted"] = taker["flags"] & int(ReportFlag.UNPOSTED) != 0
+        rows = _seen_of(taker)
         for name, side in (("taker", taker), ("maker", maker)):
             rows[f"{name}_order_id"], rows[f"{name}_account"] = side["order_id"], side["account"]
             rows[f"{name}_fee"], rows[f"{name}_fee_asset"] = side["fee"], side["fee_asset"]
@@ -182,10 +231,52 @@ class ExecutionFold:
             rows[f"{name}_tenant"] = self._tenants.of(side["account"])
         rows["correlation_id"] = _joined(taker, "correlation_id")
         self._trades += count
-        return [
-            Rows(EventList.TRADES, first + at, rows[at : at + ROWS_MAX], _NO_TENANTS)
-            for at in range(0, count, ROWS_MAX)
-        ]
+        of = of_reports[is_side[0::2]]
+        starts = (np.flatnonzero(np.diff(of)) + 1).tolist()
+        for start, end in pairwise([0, *starts, count]):
+            found[of[start]] += [
+                Rows(EventList.TRADES, first + at, rows[at : min(at + ROWS_MAX, end)], _NO_TENANTS)
+                for at in range(start, end, ROWS_MAX)
+            ]
+        return found
+
+
+def trades_of(reports: Records) -> Records:
+    """The trades among reports, with all that everybody may see of them.
+
+    Args:
+        reports: (n,) of ROW_DTYPES[EventList.REPORTS], of whole records.
+
+    Returns:
+        (n,) of TRADE_DTYPE, zero where it tells of a side.
+    """
+    return _seen_of(reports[_sides(reports)[0::2]])
+
+
+def _sides(reports: Records) -> _Of:
+    """Where the reports of trades are: of each the taker's, and then the maker's."""
+    return np.flatnonzero(reports["exec_type"] == int(ExecType.TRADE))
+
+
+def _seen_of(taker: Records) -> Records:
+    rows = np.zeros(len(taker), TRADE_DTYPE)
+    for name in ("trade_id", "sequence", "timestamp", "instrument_id"):
+        rows[name] = taker[name]
+    rows["price"], rows["qty"] = taker["last_price"], taker["last_qty"]
+    rows["taker_side"] = taker["side"]
+    rows["auction"] = taker["liquidity"] == int(Liquidity.AUCTION)
+    rows["unposted"] = taker["flags"] & int(ReportFlag.UNPOSTED) != 0
+    return rows
+
+
+def _places(parts: Sequence[Records]) -> _Of:
+    """Of which part each of their rows is."""
+    return np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+
+
+def _in_order(rows: Records, order: _Of) -> Records:
+    """A copy only where they are not."""
+    return rows if np.array_equal(order, np.arange(len(rows))) else rows[order]
 
 
 def _joined(rows: Records, name: str) -> npt.NDArray[np.bytes_]:
@@ -206,10 +297,13 @@ class _TenantsOf:
         self._tenants: Tenants = _NO_TENANTS
         self.look()
 
+    @property
+    def are_old(self) -> bool:
+        """Whether there are more accounts than were looked at."""
+        return int(self._venue.status()["accounts"][0]) != len(self._accounts)
+
     def look(self) -> None:
         """Takes new accounts in."""
-        if int(self._venue.status()["accounts"][0]) == len(self._accounts):
-            return
         rows = self._venue.accounts()
         order = np.argsort(rows["account"], kind="stable")
         self._accounts = rows["account"][order].astype(np.uint64)

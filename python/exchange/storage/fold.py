@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from cmatch._core import Disk, Follower, Venue
 from cmatch.enums import Side
+from cmatch.errors import SnapshotError
 from exchange.errors import StorageError
 from exchange.storage.digests import Digest
 from exchange.storage.directory import DataDirectory
@@ -63,6 +64,23 @@ class Fold:
         """Where it is, and the hashes there. O(state)."""
         venue = self.venue
         return Digest(venue.sequence, venue.event_digest, venue.state_hash(), writer)
+
+    def history(self) -> bytes:
+        """What is remembered of orders, fills and trades. O(all)."""
+        return bytes(self._follower.history_snapshot())
+
+    def remember(self, history: Path) -> None:
+        """Takes over what was remembered when the venue was as it is.
+
+        Raises:
+            StorageError: it cannot be read, is damaged or of another sequence; nothing has changed.
+        """
+        try:
+            self._follower.restore_history(history.read_bytes())
+        except OSError as error:
+            raise StorageError(f"{history} cannot be read: {error.strerror}") from error
+        except SnapshotError as error:
+            raise StorageError(f"{history} cannot be restored: {error}") from error
 
     @property
     def sequence(self) -> int:

@@ -87,7 +87,7 @@ def make_room(directory: DataDirectory, most_bytes: int, remove_before: Callable
     kept = {each.path for each in [*verified[-_NEWEST_KEPT:], *joined[: int(first > 1)]]}
     for each in verified:
         if each.path not in kept:
-            each.path.unlink(missing_ok=True)
+            each.remove()
     return removed
 
 

@@ -52,6 +52,21 @@ class SnapshotFile:
     path: Path
     sequence: int
 
+    @property
+    def history(self) -> Path:
+        """What was remembered of orders there; nothing where who wrote it remembers none."""
+        return self.path.with_suffix(".history")
+
+    def remove(self) -> None:
+        """Both of them."""
+        self.path.unlink(missing_ok=True)
+        self.history.unlink(missing_ok=True)
+
+    @classmethod
+    def of(cls, directory: Path, sequence: int) -> Self:
+        """The snapshot of that sequence, whether it is there or not."""
+        return cls(directory / f"{sequence:020d}.snapshot", sequence)
+
     @classmethod
     def at(cls, path: Path) -> Self | None:
         """The snapshot of that name; None where it is no name of one."""
@@ -67,17 +82,31 @@ def list_snapshots(directory: Path) -> list[SnapshotFile]:
     return sorted((each for each in found if each), key=lambda each: each.sequence)
 
 
-def write_snapshot(directory: Path, digest: Digest, content: bytes) -> SnapshotFile:
+def write_snapshot(
+    directory: Path, digest: Digest, content: bytes, history: bytes | None = None
+) -> SnapshotFile:
     """Writes one: file, fsync, rename, fsync of the directory.
+
+    Args:
+        directory: where.
+        digest: of the venue.
+        content: of the venue.
+        history: what is remembered of orders as of then; it is there before the snapshot is.
 
     Raises:
         StorageError: it cannot be written; nothing of it is left.
     """
-    path = directory / f"{digest.sequence:020d}.snapshot"
+    file = SnapshotFile.of(directory, digest.sequence)
     check = hashlib.blake2b(content, digest_size=16).hexdigest()
     header = b"%s %s %s\n" % (_MAGIC, check.encode("ascii"), str(digest).encode("ascii"))
-    write_whole(path, header.ljust(_HEADER_BYTES, b" ") + content)
-    return SnapshotFile(path, digest.sequence)
+    try:
+        if history is not None:
+            write_whole(file.history, history)
+        write_whole(file.path, header.ljust(_HEADER_BYTES, b" ") + content)
+    except StorageError:
+        file.history.unlink(missing_ok=True)
+        raise
+    return file
 
 
 def read_snapshot(file: SnapshotFile) -> tuple[Digest, memoryview]:
@@ -138,11 +167,3 @@ def restore(file: SnapshotFile, make: Callable[[memoryview], V]) -> V:
     if found != digest:
         raise StorageError(f"{file.path} restores to {found}, and was written as {digest}")
     return venue
-
-
-def prune(directory: Path, keep_from: int) -> list[SnapshotFile]:
-    """Removes snapshots below a sequence, but never the newest one; returns what was removed."""
-    removed = [each for each in list_snapshots(directory)[:-1] if each.sequence < keep_from]
-    for each in removed:
-        each.path.unlink(missing_ok=True)
-    return removed

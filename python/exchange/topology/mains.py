@@ -11,10 +11,11 @@ from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.priority import keep_off, rank
 
-_NICE_REPLICA: Final = 15
+_NICE_REPLICA: Final = 5  # clients wait for what it answers: behind the core, before what only follows
 _NICE_PUBLISHER: Final = 10
 _NICE_AUDIT: Final = 15
 _NICE_SERVICE: Final = 10
+_NICE_ANSWERS: Final = 5  # likewise
 
 
 def statistics_of(settings: Settings) -> CoreStatistics:
@@ -92,7 +93,7 @@ def _hosted(
     takes: bool = True,
     answers: bool = True,
 ) -> int:
-    rank(_NICE_SERVICE)
+    rank(_NICE_SERVICE if takes else _NICE_ANSWERS)
     keep_off(settings.core.cpu)
     main = import_module("exchange.topology.hosted").main
     main(name, settings, number, process, takes=takes, answers=answers)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from functools import partial
-from typing import Final
 
 from cmatch._core import ALL_SHARDS
 from exchange.config import Settings
+from exchange.errors import StorageError
 from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.runtime.exits import ExitCode
+from exchange.runtime.log import log
 from exchange.runtime.publisher import open_log
 from exchange.runtime.registry import registry_of
 from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts
@@ -18,17 +20,15 @@ from exchange.runtime.unsettled import UnsettledWatch
 from exchange.runtime.vitals import Vitals, telling
 from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory
-from exchange.storage.fold import starting_venue
+from exchange.storage.fold import Fold, starting_venue
 from exchange.storage.journal import remove_segments_before
 from exchange.storage.retention import make_room
+from exchange.storage.snapshots import SnapshotFile
 from exchange.storage.venue_limits import limits_of
 from exchange.topology.mains import statistics_of
 from exchange.topology.services import SERVICES
 from exchange.topology.serving import serve
 from exchange.topology.table import KERNELS
-
-# Journal that a replica folds again when it starts, so that it can tell of the orders in it.
-_HISTORY_BYTES: Final = 2 << 30
 
 
 def main(settings: Settings) -> int:
@@ -42,10 +42,12 @@ def make_replica(settings: Settings, vitals: Vitals) -> Replica:
     limits = settings.limits
     ports = ReplicaPorts(
         directory.journal,
-        starting_venue(directory, limits_of(settings), _HISTORY_BYTES, shard=ALL_SHARDS),
+        starting_venue(directory, limits_of(settings), 0, shard=ALL_SHARDS),
         max_accounts=limits.accounts,
         max_instruments=limits.instruments,
     )
+    if ports.sequence:
+        _remember(ports, directory)
     ports.statistics = statistics_of(settings)
     remove_before = partial(remove_segments_before, directory.journal)
     keys = key_store(settings)
@@ -67,6 +69,13 @@ def make_replica(settings: Settings, vitals: Vitals) -> Replica:
             vitals=vitals,
         )
     )
+
+
+def _remember(fold: Fold, directory: DataDirectory) -> None:
+    try:
+        fold.remember(SnapshotFile.of(directory.snapshots, fold.sequence).history)
+    except StorageError as error:  # of a standby's leader, or from before there were any
+        log("history begins at a snapshot", level=logging.WARNING, sequence=fold.sequence, why=str(error))
 
 
 async def _run_replica(settings: Settings) -> int:

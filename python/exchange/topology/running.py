@@ -44,7 +44,13 @@ def prepare(settings: Settings) -> DataDirectory:
 
 
 def run_process(
-    name: str, settings: Settings, supervisor: int | None = None, shard: int = 0, instance: int = 0
+    name: str,
+    settings: Settings,
+    supervisor: int | None = None,
+    shard: int = 0,
+    instance: int = 0,
+    *,
+    forked: bool = False,
 ) -> int:
     """Runs one process of the table in this one; its exit code.
 
@@ -54,12 +60,13 @@ def run_process(
         supervisor: process id of who started us, with whom we end.
         shard: its number, where it is one.
         instance: which, of a service that several processes may be; 0 is the first.
+        forked: by a server that has seen to it that both end together.
     """
     process = next(each for each in PROCESSES if each.name == name)
     number = instance or shard
     configure(called(name, number), settings=settings.log)
     sys.excepthook = log_crash
-    if supervisor is not None:
+    if supervisor is not None and not forked:
         die_with_parent(supervisor)
     try:
         prepare(settings)
@@ -106,7 +113,7 @@ def run_forked(name: str, number: int, settings: str) -> int:
         number: of the shard or the instance.
         settings: of the exchange, as JSON.
     """
-    return run_process(name, settings_of_json(settings), os.getppid(), number)
+    return run_process(name, settings_of_json(settings), os.getppid(), number, forked=True)
 
 
 def _check_free(process: Process, settings: Settings, number: int, instance: int) -> None:

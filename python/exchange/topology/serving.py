@@ -15,6 +15,7 @@ from exchange.bus.rpc import Dispatcher, RpcServer
 from exchange.config import Settings
 from exchange.errors import SecurityError
 from exchange.runtime.auditing import ProcessAudit, Refusal
+from exchange.runtime.chores import chores
 from exchange.runtime.log import log
 
 _KEYS_INTERVAL_S: Final = 1.0
@@ -33,14 +34,11 @@ async def serve(
     with Authenticator(context, Keyring.read(keys / "clients")) as authenticator:
         authenticator.on_refused = lambda key: audit.refuse(Refusal(action="logon", target=key or "no key"))
         server_keys = KeyPair.read(keys / "server.key")
-        watching = asyncio.create_task(_watch_keys(keys / "clients", authenticator))
-        try:
-            async with RpcServer(
-                context, endpoint, dispatcher, authenticator=authenticator, keys=server_keys
-            ) as server:
-                yield server
-        finally:
-            watching.cancel()
+        async with (
+            chores(_watch_keys(keys / "clients", authenticator)),
+            RpcServer(context, endpoint, dispatcher, authenticator=authenticator, keys=server_keys) as server,
+        ):
+            yield server
 
 
 async def _watch_keys(directory: Path, authenticator: Authenticator) -> None:

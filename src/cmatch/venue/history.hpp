@@ -1,6 +1,7 @@
 // What has become of orders, and the trades, as the reports told it: the memory of a read replica.
 // Owns the last orders and fills of each account and the last trades of each instrument. Pure; not thread-safe.
-// Units: ticks, lots, minor units, ns. record: O(1) a report; the queries are linear in what they look at.
+// Units: ticks, lots, minor units, ns. record: O(1) a report; the queries are linear in what they look at; snapshot,
+// restore: O(all).
 #pragma once
 
 #include <cstdint>
@@ -102,6 +103,12 @@ class History {
   std::vector<HistoryFill> fills(AccountId account, const HistoryFilter& filter, std::size_t limit) const;
   std::vector<HistoryTrade> trades(InstrumentId instrument, const HistoryFilter& filter,
                                    std::size_t limit) const;
+
+  // All of it as bytes, and made of them again; `sequence` is that of the last command whose reports it has. Restored
+  // to smaller limits it forgets its oldest. Throws SnapshotError where the bytes are damaged or of another sequence.
+  std::vector<std::uint8_t> snapshot(std::uint64_t sequence) const;
+  static History restore(std::span<const std::uint8_t> bytes, std::uint64_t sequence,
+                         const HistoryLimits& limits);
 
   std::uint64_t order_count() const { return orders_.records(); }
   std::uint64_t dropped() const { return dropped_; } // reports of accounts or instruments beyond the limits

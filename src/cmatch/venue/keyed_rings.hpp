@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "cmatch/check.hpp"
 #include "cmatch/lazy_array.hpp"
@@ -28,12 +29,8 @@ class KeyedRings {
   // nullptr where there is no room for another key.
   template <class Forget>
   Record* push(std::uint64_t key, Forget&& forget) {
-    std::uint32_t number = keys_.find(key);
-    if (number == kNoSlot) {
-      if (keys_.full()) return nullptr;
-      number = keys_.size();
-      keys_.insert(key, number);
-    }
+    const std::uint32_t number = make(key);
+    if (number == kNoSlot) return nullptr;
     if (rings_[number].count == per_key_) drop_oldest(number, forget);
     const Ring& ring = rings_[number];
     if (ring.last == 0 || blocks_[ring.last].end == kBlock) append_block(number, forget);
@@ -53,6 +50,45 @@ class KeyedRings {
       for (std::uint32_t i = block.end; i != block.begin; --i)
         if (!visit(block.records[i - 1])) return;
     }
+  }
+
+  // visit(key, begin, records) for each block by when it came into use: what push_block makes the same queues of.
+  template <class Visit>
+  void for_each_block(Visit&& visit) const {
+    for (std::uint32_t at = oldest_; at != 0; at = blocks_[at].newer) {
+      const Block& block = blocks_[at];
+      visit(rings_[block.ring].key, block.begin,
+            std::span(block.records + block.begin, block.records + block.end));
+    }
+  }
+
+  // Whether a block can follow: the one before it is full.
+  bool takes_block(std::uint64_t key) const {
+    const std::uint32_t number = keys_.find(key);
+    return number == kNoSlot || rings_[number].last == 0 || blocks_[rings_[number].last].end == kBlock;
+  }
+
+  // A block of the key, which takes one: `begin` places are left empty before its records, `take` sees each of these
+  // where it lies. false where there is no room for another key.
+  template <class Take, class Forget>
+  bool push_block(std::uint64_t key, std::uint32_t begin, std::span<const Record> records, Take&& take,
+                  Forget&& forget) {
+    CM_CHECK(takes_block(key) && !records.empty() && begin + records.size() <= kBlock);
+    const std::uint32_t number = make(key);
+    if (number == kNoSlot) return false;
+    append_block(number, forget);
+    Block& block = blocks_[rings_[number].last];
+    block.begin = block.end = begin;
+    for (const Record& record : records) {
+      Record& place = block.records[block.end++];
+      place = record;
+      take(place);
+    }
+    rings_[number].count += static_cast<std::uint32_t>(records.size());
+    records_ += records.size();
+    while (rings_[number].count > per_key_)
+      drop_oldest(number, forget);
+    return true;
   }
 
   // The record last pushed for `key`; nullptr where there is none.
@@ -107,9 +143,20 @@ class KeyedRings {
     std::uint32_t older, newer;   // of all blocks in use, by when they came into use
   };
   struct Ring {
+    std::uint64_t key;
     std::uint32_t first, last; // blocks; 0: none
     std::uint32_t count;
   };
+
+  // The ring of a key; kNoSlot where there is no room for another.
+  std::uint32_t make(std::uint64_t key) {
+    const std::uint32_t known = keys_.find(key);
+    if (known != kNoSlot || keys_.full()) return known;
+    const std::uint32_t number = keys_.size();
+    keys_.insert(key, number);
+    rings_[number].key = key;
+    return number;
+  }
 
   template <class Forget>
   void drop_oldest(std::uint32_t number, Forget& forget) {

@@ -1,6 +1,7 @@
 #include "cmatch/venue/snapshot.hpp"
 
 #include <algorithm>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -13,9 +14,7 @@
 namespace cmatch {
 namespace {
 
-constexpr std::uint8_t kMagic[8] = {'C', 'M', 'A', 'T', 'C', 'H', 'V', 'N'};
-constexpr std::uint32_t kVersion = 3;
-constexpr std::size_t kPrefix = 24, kDigest = 8;
+constexpr Wrapping kWrapping{{'C', 'M', 'A', 'T', 'C', 'H', 'V', 'N'}, 3};
 
 void require(bool holds, const char* what) {
   if (!holds) throw SnapshotError(std::string("the snapshot is inconsistent: ") + what);
@@ -52,7 +51,7 @@ std::vector<VenueSlot> by_order_id(const VenueState& state) {
   return slots;
 }
 
-constexpr std::size_t kOrderBytes = 183; // at least
+constexpr std::size_t kOrderBytes = 183, kRequestBytes = 146; // at least
 
 void write_order(const VenueOrder& order, Writer& out) {
   out.put(order.order_id);
@@ -461,28 +460,6 @@ VenueLimits read_sizes(Reader& in) {
   return limits;
 }
 
-std::span<const std::uint8_t> unwrap(std::span<const std::uint8_t> bytes) {
-  if (bytes.size() < kPrefix + kDigest || !std::equal(std::begin(kMagic), std::end(kMagic), bytes.begin()))
-    throw SnapshotError("these bytes are not a venue's snapshot");
-  Reader prefix(bytes.subspan(sizeof kMagic));
-  const auto version = prefix.get<std::uint32_t>();
-  if (version != kVersion)
-    throw SnapshotError("the snapshot has version " + std::to_string(version) +
-                        "; this library reads version " + std::to_string(kVersion));
-  require(prefix.get<std::uint32_t>() == 0, "its reserved field is not zero");
-  if (prefix.get<std::uint64_t>() != bytes.size())
-    throw SnapshotError("the snapshot is cut short or its length is damaged");
-  Reader tail(bytes.last(kDigest));
-  if (tail.get<std::uint64_t>() != digest(bytes.first(bytes.size() - kDigest)))
-    throw SnapshotError("the snapshot is damaged: its digest does not match");
-  return bytes.subspan(kPrefix, bytes.size() - kPrefix - kDigest);
-}
-
-void put_length(Writer& out, std::size_t at, std::uint64_t length) {
-  for (std::size_t i = 0; i < 8; ++i, length >>= 8)
-    out.bytes[at + i] = static_cast<std::uint8_t>(length);
-}
-
 } // namespace
 
 void write_state(const VenueState& state, Writer& out) {
@@ -523,47 +500,65 @@ void read_state(VenueState& state, Reader& in) {
   read_unposted(state, in);
 }
 
+namespace {
+
+// Roughly what write_state writes: a vector that grows to hundreds of megabytes costs more than what is in it.
+std::size_t likely_bytes(const VenueState& state) {
+  return std::size_t{state.orders.live()} * kOrderBytes +
+         std::size_t{state.client_ids.size()} * kRequestBytes +
+         std::size_t{state.positions.count()} * kPositionBytes + (std::size_t{1} << 20);
+}
+
+// Of the written state, the engine's hash behind it.
+std::uint64_t hash_of(std::span<const std::uint8_t> written, std::uint64_t engine_hash) {
+  Digester digester(written.size() + sizeof engine_hash);
+  digester.add(written);
+  digester.add({reinterpret_cast<const std::uint8_t*>(&engine_hash), sizeof engine_hash});
+  return digester.end();
+}
+
+} // namespace
+
 std::uint64_t Venue::state_hash() const {
+  if (state_->known_hash) return *state_->known_hash;
   Writer out;
+  out.bytes.reserve(likely_bytes(*state_));
   write_state(*state_, out);
-  out.put(state_->engine.state_hash());
-  return digest(out.bytes);
+  return hash_of(out.bytes, state_->engine.state_hash());
 }
 
 std::vector<std::uint8_t> Venue::snapshot() const {
   Writer out;
-  out.bytes.assign(std::begin(kMagic), std::end(kMagic));
-  out.put(kVersion);
-  out.put(std::uint32_t{0});
-  out.put(std::uint64_t{0}); // the length, written below
+  kWrapping.begin(out);
   out.put(state_->clock);
   for (const std::uint64_t counter :
        {state_->epoch, state_->sequence, state_->event_sequence, state_->digest, state_->trades})
     out.put(counter);
   write_sizes(state_->limits, out);
   const std::vector<std::uint8_t> engine = state_->engine.snapshot();
+  out.bytes.reserve(engine.size() + likely_bytes(*state_));
   out.put(std::uint64_t{engine.size()});
   out.bytes.insert(out.bytes.end(), engine.begin(), engine.end());
   write_state(*state_, out);
   write_runs(*state_, out);
-  put_length(out, kPrefix - 8, out.bytes.size() + kDigest);
-  out.put(digest(out.bytes));
+  kWrapping.end(out);
   return std::move(out.bytes);
 }
 
 Venue Venue::restore(std::span<const std::uint8_t> bytes, const VenueOptions& options) {
-  const std::span<const std::uint8_t> body = unwrap(bytes);
-  Reader in(body);
+  Reader in(kWrapping.open(bytes));
   const auto clock = in.get<std::int64_t>();
   std::uint64_t counters[5];
   for (std::uint64_t& counter : counters)
     counter = in.get<std::uint64_t>();
   VenueLimits limits = read_sizes(in);
-  const std::uint64_t engine_size = in.get_count(1);
-  Engine engine = Engine::restore(in.take(engine_size), options.engine);
-  limits.engine = engine.limits();
+  const std::span<const std::uint8_t> engine_bytes = in.take(in.get_count(1));
+  limits.engine = Engine::limits_of(engine_bytes);
+  std::uint64_t engine_hash = 0;
+  std::future<Engine> engine = std::async(std::launch::async, [&] { // beside the rest: it is half of the time
+    return Engine::restore(engine_bytes, options.engine, &engine_hash);
+  });
   auto state = std::make_unique<VenueState>(limits, options);
-  state->engine = std::move(engine);
   state->clock = clock;
   state->epoch = counters[0];
   state->sequence = counters[1];
@@ -572,10 +567,17 @@ Venue Venue::restore(std::span<const std::uint8_t> bytes, const VenueOptions& op
   state->trades = counters[4];
   Venue venue(std::move(state));
   try {
+    std::span<const std::uint8_t> section = in.rest();
     read_state(*venue.state_, in);
+    section = section.first(section.size() - in.rest().size());
+    Writer again(section);
+    write_state(*venue.state_, again);
+    require(again.same(), "it is not in canonical form");
+    venue.state_->engine = engine.get();
     read_runs(*venue.state_, in);
     require(in.done(), "bytes follow its end");
     venue.check_invariants();
+    venue.state_->known_hash = hash_of(section, engine_hash);
   } catch (const InvariantViolation& error) {
     throw SnapshotError(std::string("the snapshot is inconsistent: ") + error.what());
   }

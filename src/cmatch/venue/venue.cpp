@@ -247,6 +247,7 @@ void apply_batch(VenueState& state, const BatchHeader& header, std::span<const R
   if (state.poisoned) throw InvariantViolation("the venue is poisoned by an earlier failure");
   if (commands.empty()) return;
   state.poisoned = true;
+  state.known_hash.reset();
   state.out = &out;
   const std::size_t reports = out.reports.size(), answers = out.answers.size();
   begin_batch(state, header);

@@ -79,6 +79,14 @@ class StreamTicksRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TickRun:
+    """Ticks of one instrument that differ in their trades alone: see `exchange.schema.tick_rows`."""
+
+    last: MarketTick | None = None
+    before: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetOrderBookRequest:
     """Asks for a book as it is, levels where nothing else is said; `depth` rows of a side, 0: all."""
 

@@ -7,7 +7,7 @@ import time
 from typing import Any, Final, TypeVar
 
 from exchange.client import AsyncClient
-from exchange.client.queries import Asker, Query, checked, seeing
+from exchange.client.questions import Asker, Query, checked, seeing
 from exchange.client.rest import models as m
 from exchange.domain import queries as q
 from exchange.domain.enums import OrderStatus, Side

@@ -16,6 +16,7 @@ from exchange.domain import contracts as rpc
 from exchange.domain.contracts import identity as m
 from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit, key_store
+from exchange.runtime.chores import chores
 from exchange.runtime.outbox import go_on
 from exchange.runtime.vitals import Families
 from exchange.security.sealing import Sealer
@@ -110,26 +111,24 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     ground.tells(tally.families)
     desk = Desk(behalf, guard, own, workers, signing_in, tally)
     own_keys, tenant_users = OwnKeys(behalf, guard), TenantUsers(behalf, workers)
-    keeping = asyncio.create_task(guard.keep(tally))
     try:
-        yield {
-            **serve_unary(rpc.AUTHENTICATE, desk.authenticate),
-            **serve_unary(rpc.GET_STANDING, desk.standing),
-            **serve_unary(rpc.OPEN_SESSION, answering(m.SessionReply, desk.open_session)),
-            **serve_unary(rpc.GET_SESSION, answering(m.SessionReply, desk.get_session)),
-            **serve_unary(rpc.LIST_SESSIONS, answering(m.SessionsReply, desk.list_sessions)),
-            **serve_unary(rpc.END_SESSION, answering(m.IdentityDone, desk.end_session)),
-            **serve_unary(rpc.CHANGE_PASSWORD, answering(m.IdentityDone, desk.change_password)),
-            **serve_unary(rpc.ISSUE_TOKEN, answering(m.TokenReply, desk.issue_token)),
-            **serve_unary(rpc.GET_SIGNING_KEYS, desk.signing_keys),
-            **serve_unary(rpc.LIST_API_KEYS, answering(m.ApiKeysReply, own_keys.list_api_keys)),
-            **serve_unary(rpc.CREATE_API_KEY, answering(m.ApiKeyReply, own_keys.create_api_key)),
-            **serve_unary(rpc.ROTATE_API_KEY, answering(m.ApiKeyReply, own_keys.rotate_api_key)),
-            **serve_unary(rpc.REVOKE_API_KEY, answering(m.ApiKeyReply, own_keys.revoke_api_key)),
-            **serve_unary(rpc.LIST_USERS, answering(m.ListUsersReply, tenant_users.list_users)),
-            **serve_unary(rpc.CREATE_USER, answering(m.UserReply, tenant_users.create_user)),
-        }
+        async with chores(guard.keep(tally)):
+            yield {
+                **serve_unary(rpc.AUTHENTICATE, desk.authenticate),
+                **serve_unary(rpc.GET_STANDING, desk.standing),
+                **serve_unary(rpc.OPEN_SESSION, answering(m.SessionReply, desk.open_session)),
+                **serve_unary(rpc.GET_SESSION, answering(m.SessionReply, desk.get_session)),
+                **serve_unary(rpc.LIST_SESSIONS, answering(m.SessionsReply, desk.list_sessions)),
+                **serve_unary(rpc.END_SESSION, answering(m.IdentityDone, desk.end_session)),
+                **serve_unary(rpc.CHANGE_PASSWORD, answering(m.IdentityDone, desk.change_password)),
+                **serve_unary(rpc.ISSUE_TOKEN, answering(m.TokenReply, desk.issue_token)),
+                **serve_unary(rpc.GET_SIGNING_KEYS, desk.signing_keys),
+                **serve_unary(rpc.LIST_API_KEYS, answering(m.ApiKeysReply, own_keys.list_api_keys)),
+                **serve_unary(rpc.CREATE_API_KEY, answering(m.ApiKeyReply, own_keys.create_api_key)),
+                **serve_unary(rpc.ROTATE_API_KEY, answering(m.ApiKeyReply, own_keys.rotate_api_key)),
+                **serve_unary(rpc.REVOKE_API_KEY, answering(m.ApiKeyReply, own_keys.revoke_api_key)),
+                **serve_unary(rpc.LIST_USERS, answering(m.ListUsersReply, tenant_users.list_users)),
+                **serve_unary(rpc.CREATE_USER, answering(m.UserReply, tenant_users.create_user)),
+            }
     finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
         workers.close()

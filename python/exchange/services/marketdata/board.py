@@ -14,6 +14,7 @@ import numpy as np
 from exchange.domain.contracts.marketdata import MarketTick
 from exchange.domain.queries import BookTopReply, MarketTradeRow
 from exchange.schema.event_rows import Records
+from exchange.schema.tick_rows import RUN_MAX, TICK_DTYPE
 from exchange.services.marketdata.folding import trade_rows
 from exchange.services.marketdata.queries import trade_of
 from exchange.services.marketdata.venue import NAME
@@ -22,7 +23,10 @@ STALE_NS: Final = 2_000_000_000
 """So long nothing may be heard of the venue before a tick is stale."""
 LOST_NS: Final = 10_000_000_000
 """A tick is no older than that: from then on there is an error."""
-QUEUE_MAX: Final = 1_024
+RUNS_MAX: Final = 1_024
+"""That wait for a reader."""
+HELD_BYTES_MAX: Final = 1 << 20
+"""Of the trades in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,21 @@ class Quote:
     ask_qty: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Ticks of one instrument that follow each other: the last one, and the trades of those before it.
+
+    Args:
+        last: Of them.
+        before: As of `TickRun`.
+    """
+
+    last: MarketTick
+    before: bytes = b""
+
+
 class Watcher:
-    """One stream's ticks that it has not read. A slow reader gets the newest of each instrument.
+    """One stream's ticks that it has not read, in runs. A slow reader gets the newest of each instrument.
 
     Args:
         instruments: What it watches.
@@ -45,16 +62,32 @@ class Watcher:
 
     def __init__(self, instruments: Sequence[int]) -> None:
         self.instruments = frozenset(instruments)
-        self.ticks: deque[MarketTick] = deque()
         self.ready = asyncio.Event()
+        self._runs: deque[Run] = deque()
+        self._held = 0  # bytes of the trades
 
-    def offer(self, tick: MarketTick) -> None:
+    def __len__(self) -> int:
+        """How many runs wait."""
+        return len(self._runs)
+
+    def offer(self, run: Run) -> None:
         """One more."""
-        if len(self.ticks) >= max(QUEUE_MAX, len(self.instruments)):
-            newest = {each.instrument_id: each for each in self.ticks}
-            self.ticks = deque(newest.values())
-        self.ticks.append(tick)
+        if len(self) >= max(RUNS_MAX, len(self.instruments)) or self._held > HELD_BYTES_MAX:
+            newest = {each.last.instrument_id: each.last for each in self._runs}
+            self._runs = deque(map(Run, newest.values()))
+            self._held = 0
+        self._runs.append(run)
+        self._held += len(run.before)
         self.ready.set()
+
+    def take(self) -> Run | None:
+        """The one that waits longest; None where none does."""
+        if not self._runs:
+            self.ready.clear()
+            return None
+        run = self._runs.popleft()
+        self._held -= len(run.before)
+        return run
 
 
 class Board:
@@ -97,18 +130,8 @@ class Board:
     def traded(self, trades: Records) -> None:
         """What follows in the log: rows of trades, n > 0."""
         trades = trades[trades["trade_id"] > self.last_trade]
-        if not len(trades):
-            return
-        self.last_trade = int(trades["trade_id"][-1])
-        watched = self.watched
-        mine = np.isin(trades["instrument_id"], list(watched))
-        _, behind = np.unique(trades["instrument_id"][::-1], return_index=True)
-        mine[len(trades) - 1 - behind] = True
-        for values in trade_rows(trades[mine]):
-            trade = trade_of(values)
-            self._lasts[trade.instrument_id] = trade
-            if trade.instrument_id in watched:
-                self._show(trade.instrument_id)
+        for at in range(0, len(trades), RUN_MAX):
+            self._take(trades[at : at + RUN_MAX])
 
     def quoted(self, tops: Mapping[int, BookTopReply]) -> None:
         """What the books of some instruments show."""
@@ -174,16 +197,42 @@ class Board:
         """A watcher, which has first a tick of each as it is."""
         watcher = Watcher(instruments)
         for instrument_id in instruments:
-            watcher.offer(self.tick(instrument_id))
+            watcher.offer(Run(self.tick(instrument_id)))
         self._watchers.add(watcher)
         try:
             yield watcher
         finally:
             self._watchers.remove(watcher)
 
+    def _take(self, trades: Records) -> None:
+        """Of each instrument in turn, those of it as one run."""
+        self.last_trade = int(trades["trade_id"][-1])
+        watched = self.watched
+        order = np.argsort(trades["instrument_id"], kind="stable")
+        of = trades["instrument_id"][order]
+        ends = np.append(np.flatnonzero(of[1:] != of[:-1]) + 1, len(of))
+        begin = 0
+        for end, values in zip(ends.tolist(), trade_rows(trades[order[ends - 1]]), strict=True):
+            trade = trade_of(values)
+            self._lasts[trade.instrument_id] = trade
+            if trade.instrument_id in watched:
+                self._show_run(trade.instrument_id, trades[order[begin:end]])
+            begin = end
+
     def _show(self, instrument_id: int) -> None:
         self._numbers[instrument_id] += 1
-        tick = self.tick(instrument_id)
+        self._offer(Run(self.tick(instrument_id)))
+
+    def _show_run(self, instrument_id: int, trades: Records) -> None:
+        """Each of some trades of one instrument, of which the last is the last one."""
+        self._numbers[instrument_id] += len(trades)
+        before = np.zeros(len(trades) - 1, TICK_DTYPE)
+        quoted_ns = self._quotes.get(instrument_id, Quote()).ts_ns
+        before["ts_ns"] = np.maximum(trades["timestamp"][:-1], quoted_ns)
+        before["last_price"], before["last_qty"] = trades["price"][:-1], trades["qty"][:-1]
+        self._offer(Run(self.tick(instrument_id), before.tobytes()))
+
+    def _offer(self, run: Run) -> None:
         for watcher in self._watchers:
-            if instrument_id in watcher.instruments:
-                watcher.offer(tick)
+            if run.last.instrument_id in watcher.instruments:
+                watcher.offer(run)

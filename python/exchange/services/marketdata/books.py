@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from cmatch._core import ALL_SHARDS, JournalReader, JournalRecord, Venue
 from cmatch.errors import JournalError
 from exchange.bus.rpc import Call
@@ -26,19 +28,25 @@ from exchange.runtime.follow import JournalFollower
 from exchange.runtime.log import log
 from exchange.runtime.service_host import JournalWay
 from exchange.schema.book_rows import CHECKED_ROWS
-from exchange.schema.event_rows import Records
+from exchange.schema.event_rows import TRADE_DTYPE, Records, joined_rows
+from exchange.services.marketdata.feed import TradeFeed, last_of_each
 from exchange.services.marketdata.mirrors import Mirrors, book_of, rows_of
 from exchange.services.marketdata.venue import Venue as Exchange
+from exchange.storage.executions import trades_of
 from exchange.storage.fold import starting_venue
 
 BYTES_MAX: Final = (4 << 20) - 4_096
 """Of the rows in one answer; a stream has any number."""
 _SLICE_COMMANDS: Final = 1 << 16
 _AGAIN_S: Final = 1.0
+_GATHER_S: Final = 0.0005  # ticks wait for it
+_LONGEST_PAUSE_S: Final = 0.002
 
 
 class BookFold:
     """The journal, folded as far as nothing of it will be undone. One thread at a time.
+
+    What is traded is told to `tell`; until that is set, the last trade of each instrument is kept in `lasts`.
 
     Args:
         way: To the journal.
@@ -57,6 +65,9 @@ class BookFold:
             passed_over=lambda error: log("snapshot passed over", level=logging.WARNING, reason=error),
         )
         self.mirrors: Mirrors | None = None
+        self.trades_before = int(self.venue.status()["trades"][0])
+        self.lasts: Records = np.zeros(0, TRADE_DTYPE)
+        self.tell: Callable[[Records], object] = self._keep
         self._final = way.final
         self._reader = JournalReader(str(way.directory.journal), self.venue.sequence + 1)
         self._next: JournalRecord | None = None
@@ -72,7 +83,7 @@ class BookFold:
         Raises:
             JournalError: It cannot be followed.
         """
-        done, final = 0, self._final()
+        done, final, made = 0, self._final(), list[Records]()
         while done < most_commands:
             record, self._next = self._next or self._reader.next(), None
             if record is None:
@@ -85,11 +96,17 @@ class BookFold:
                 continue
             reports, answers = self.venue.apply_payload(record.payload)
             done += record.commands
+            made.append(reports)
             if self.mirrors is not None:
                 self.mirrors.applied(reports, answers)
+        if made and len(trades := trades_of(joined_rows(made))):
+            self.tell(trades)
         if self.mirrors is not None:
             self.mirrors.look()
         return done
+
+    def _keep(self, trades: Records) -> None:
+        self.lasts = last_of_each(joined_rows([self.lasts, trades]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +132,13 @@ class BookServer:
     Args:
         way: To the journal.
         exchange: Knows symbols.
+        feed: Is told of trades; None: nobody is.
     """
 
-    def __init__(self, way: JournalWay, exchange: Exchange) -> None:
+    def __init__(self, way: JournalWay, exchange: Exchange, feed: TradeFeed | None = None) -> None:
         self._way = way
         self._exchange = exchange
+        self._feed = feed
         self._mirrors: Mirrors | None = None
         self._follower: JournalFollower | None = None
 
@@ -133,7 +152,10 @@ class BookServer:
                 else:
                     self._mirrors.restart(fold.venue)
                 fold.mirrors = self._mirrors
-                self._follower = JournalFollower(fold)
+                if self._feed is not None:
+                    self._feed.begin(fold.trades_before, fold.lasts)
+                fold.tell = _nobody if self._feed is None else self._feed.traded
+                self._follower = JournalFollower(fold, _GATHER_S, _LONGEST_PAUSE_S)
                 log("books follow the journal", sequence=fold.sequence)
                 await self._follower.run()
             except (ExchangeError, JournalError, OSError) as error:
@@ -205,6 +227,10 @@ class BookServer:
         if self._mirrors is None or self._follower is None:
             raise ServiceUnavailableError("the books are not caught up with the journal")
         return self._mirrors, self._follower
+
+
+def _nobody(_: Records) -> None:
+    """Is told of trades where none are shown."""
 
 
 def _caught_up(make: Callable[[], BookFold]) -> BookFold:

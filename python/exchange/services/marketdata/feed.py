@@ -1,96 +1,86 @@
-"""The trades of the log as they come, for the board: from where the store is, without being its consumer."""
+"""The trades of the journal as its fold makes them, for the board; what lies before them is in the store."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final
 
+import numpy as np
 from sqlalchemy import select
 
-from exchange.bus.log.interface import EventLog, Record, TopicReader
-from exchange.bus.topics import TopicTable
 from exchange.domain.queries import MarketTradeRow
 from exchange.errors import ExchangeError
 from exchange.runtime.log import log
-from exchange.schema.event_rows import EventList
-from exchange.schema.events import decode_events
+from exchange.schema.event_rows import TRADE_DTYPE, Records, joined_rows
 from exchange.services.marketdata.board import Board
 from exchange.services.marketdata.queries import last_trades
+from exchange.services.marketdata.tables import PROGRESS
 from exchange.storage.sql import Store
-from exchange.storage.sql.tables import CURSORS
 
-T = TypeVar("T")
-
-_TOPIC: Final = "execution.trades"
-_LOOK_S: Final = 0.25
-_AGAIN_S: Final = 1.0
+_AGAIN_S: Final = 0.25
 
 
 class TradeFeed:
-    """Shows a board the trades of the log. Belongs to one event loop, with a thread that reads and waits.
+    """Shows a board the trades of a fold. Belongs to one event loop.
+
+    A fold begins with a snapshot. What was traded last before that is known by the store, as soon as it has
+    all of it; until then the last trade of each instrument is held back.
 
     Args:
-        store: Whose last trades and cursor it begins with.
-        event_log: What it reads.
-        topics: The table.
-        board: What is shown the trades.
+        store: Where last trades are.
+        board: What is shown.
     """
 
-    def __init__(self, store: Store, event_log: EventLog, topics: TopicTable, board: Board) -> None:
+    def __init__(self, store: Store, board: Board) -> None:
         self._store = store
-        self._log = event_log
-        self._topic = topics.full_name(_TOPIC)
         self._board = board
-        self._thread = ThreadPoolExecutor(1, "trades")
+        self._before = 0
+        self._held: Records | None = np.zeros(0, TRADE_DTYPE)
+        self._begun = asyncio.Event()
+
+    def begin(self, before: int, lasts: Records) -> None:
+        """A fold begins behind that trade; it comes to these last ones, and tells what follows."""
+        self._before, self._held = before, lasts
+        self._begun.set()
+
+    def traded(self, trades: Records) -> None:
+        """What follows: (n,) of TRADE_DTYPE."""
+        if self._held is None:
+            self._board.traded(trades)
+        else:
+            self._held = last_of_each(joined_rows([self._held, trades]))
 
     async def run(self) -> None:
-        """Shows trades until it is cancelled. What cannot be read is tried again, from where the store is."""
-        try:
-            while True:
-                try:
-                    await self._follow()
-                except ExchangeError as error:
-                    log("trades cannot be read", level=logging.WARNING, why=error)
+        """Shows what is held back when it may be shown, until it is cancelled."""
+        while True:
+            await self._begun.wait()
+            self._begun.clear()
+            while self._held is not None:
+                if self._board.last_trade < self._before and not await self._read():
                     await asyncio.sleep(_AGAIN_S)
-        finally:
-            self._thread.shutdown()
+                    continue
+                held, self._held = self._held, None
+                self._board.traded(held)
 
-    async def _follow(self) -> None:
-        lasts, offset = await self._beside(self._begin)
-        self._board.begin(lasts)
-        with self._log.reader(self._topic, offset) as reader:
-            while True:
-                for record in await self._beside(lambda: _next(reader)):
-                    self._show(record)
-
-    def _begin(self) -> tuple[dict[int, MarketTradeRow], int]:
-        oldest = self._log.extent(self._topic).begin
-        with self._store.read() as tx:
-            cursor = tx.execute(
-                select(CURSORS.c.next_offset).where(
-                    CURSORS.c.consumer_group == self._store.service, CURSORS.c.topic == self._topic
-                )
-            ).scalar()
-            return last_trades(tx), max(oldest, int(cursor or 0))
-
-    def _show(self, record: Record) -> None:
-        batch = record.batch
-        events = decode_events(batch.payload, batch.stream, batch.first_seq)
-        if events.kind is EventList.TRADES and events.rows is not None:
-            self._board.traded(events.rows.rows)
-
-    async def _beside(self, work: Callable[[], T]) -> T:
-        """Work in the thread; who is cancelled waits for its end, as the reader is not closed under it."""
-        done = asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _read(self) -> bool:
+        """Whether the board knows now what was traded last before the fold."""
         try:
-            return await asyncio.shield(done)
-        except asyncio.CancelledError:
-            await asyncio.wait({done})
-            raise
+            trade_id, lasts = await asyncio.to_thread(self._lasts)
+        except ExchangeError as error:
+            log("last trades cannot be read", level=logging.WARNING, why=error)
+            return False
+        if trade_id < self._before:
+            return False
+        self._board.begin(lasts)
+        return True
+
+    def _lasts(self) -> tuple[int, dict[int, MarketTradeRow]]:
+        with self._store.read() as tx:
+            return int(tx.execute(select(PROGRESS.c.trade_id)).scalar_one()), last_trades(tx)
 
 
-def _next(reader: TopicReader) -> list[Record]:
-    return reader.read() or (reader.read() if reader.wait(_LOOK_S) else [])
+def last_of_each(trades: Records) -> Records:
+    """The last trade of each instrument, in their order."""
+    _, behind = np.unique(trades["instrument_id"][::-1], return_index=True)
+    return trades[np.sort(len(trades) - 1 - behind)]

@@ -18,6 +18,7 @@ from exchange.domain.contracts.marketdata import (
     MarketTick,
     PriceBar,
     StreamTicksRequest,
+    TickRun,
 )
 from exchange.domain.intervals import MINUTE_NS
 from exchange.domain.queries import (
@@ -30,7 +31,8 @@ from exchange.domain.queries import (
 from exchange.errors import ExchangeError, RpcError, RpcStatus, ServiceUnavailableError
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.service_host import Ground
-from exchange.services.marketdata.board import LOST_NS, Board, Watcher
+from exchange.schema.tick_rows import ticks_of
+from exchange.services.marketdata.board import LOST_NS, Board, Run, Watcher
 from exchange.services.marketdata.fallback import Fallback
 from exchange.services.marketdata.http import first_of
 from exchange.services.marketdata.queries import candles, tickers
@@ -100,16 +102,24 @@ class MarketDataServer:
         found = await asyncio.to_thread(self._candles, asked, Caller(OPERATOR))
         return found.candles, row
 
-    async def stream_ticks(self, request: StreamTicksRequest, _: Call) -> AsyncGenerator[MarketTick, None]:
+    async def stream_ticks(self, request: StreamTicksRequest, call: Call) -> AsyncGenerator[MarketTick, None]:
         """A tick of each, then those that come."""
+        async with aclosing(self.stream_runs(request, call)) as runs:
+            async for run in runs:
+                for tick in ticks_of(run):
+                    yield tick
+
+    async def stream_runs(self, request: StreamTicksRequest, _: Call) -> AsyncGenerator[TickRun, None]:
+        """A tick of each, then those that come, as many of an instrument as came together."""
         instruments = await self._shown(request.symbols)
         with self._board.watching(instruments) as watcher:
             source = (
                 _paced(watcher, request.interval_ms_min / 1_000) if request.interval_ms_min else _all(watcher)
             )
             async with aclosing(source):
-                async for tick in source:
-                    yield await self._certain(tick)
+                async for run in source:
+                    tick = await self._certain(run.last)
+                    yield TickRun(last=tick, before=run.before if tick is run.last else b"")
 
     async def history(self, request: GetHistoryRequest, call: Call) -> GetHistoryReply:
         """Bars of an instrument: its candles."""
@@ -179,27 +189,25 @@ class MarketDataServer:
             return candles(tx, request, caller)
 
 
-async def _all(watcher: Watcher) -> AsyncGenerator[MarketTick, None]:
+async def _all(watcher: Watcher) -> AsyncGenerator[Run, None]:
     """Every tick."""
     while True:
-        while watcher.ticks:
-            yield watcher.ticks.popleft()
-        watcher.ready.clear()
         await watcher.ready.wait()
+        while (run := watcher.take()) is not None:
+            yield run
 
 
-async def _paced(watcher: Watcher, interval_s: float) -> AsyncGenerator[MarketTick, None]:
+async def _paced(watcher: Watcher, interval_s: float) -> AsyncGenerator[Run, None]:
     """Of each instrument the newest tick, no oftener than that."""
     newest: dict[int, MarketTick] = {}
     due: dict[int, float] = {}
     while True:
-        newest |= {tick.instrument_id: tick for tick in watcher.ticks}
-        watcher.ticks.clear()
-        watcher.ready.clear()
+        while (run := watcher.take()) is not None:
+            newest[run.last.instrument_id] = run.last
         now = time.monotonic()
         for instrument_id in [each for each in newest if due.get(each, 0.0) <= now]:
             due[instrument_id] = now + interval_s
-            yield newest.pop(instrument_id)
+            yield Run(newest.pop(instrument_id))
         pause = min((due[each] for each in newest), default=None)
         with suppress(TimeoutError):
             await asyncio.wait_for(watcher.ready.wait(), None if pause is None else max(pause - now, 0.0))

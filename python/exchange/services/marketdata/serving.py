@@ -1,8 +1,8 @@
 """What answers for market data, put together.
 
-log ──▶ feed ──▶ board ──▶ watchers ──▶ streams         store ──▶ bars of GetHistory
-                   ▲ quotes, and what the last trade is
-read replica ──────┘ four times a second, ten where somebody watches
+journal ──▶ books ──▶ feed ──▶ board ──▶ watchers ──▶ streams        store ──▶ bars of GetHistory
+                                 ▲ quotes, and what the last trade is
+read replica ────────────────────┘ four times a second, ten where somebody watches
 
 Books are of `books`, prices of `pricing`, what is asked by HTTP of `http`, events of `telling`.
 """
@@ -25,6 +25,7 @@ from exchange.domain.contracts import (
     GET_ORDER_BOOK,
     GET_SNAPSHOT,
     STREAM_ORDER_BOOK,
+    STREAM_TICK_RUNS,
     STREAM_TICKS,
 )
 from exchange.domain.prices import IndexRules
@@ -34,6 +35,7 @@ from exchange.domain.queries import (
 from exchange.errors import ConfigError, ExchangeError
 from exchange.observability.server import PageServer
 from exchange.resilience import Policies
+from exchange.runtime.chores import chores
 from exchange.runtime.log import log
 from exchange.runtime.queries import answering
 from exchange.runtime.service_host import Ground
@@ -57,57 +59,57 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     way, policies, settings = ground.replica, ground.policies, ground.settings.market_data
     channel = SocketChannel(ground.context, way.endpoint, keys=way.keys, server_public=way.server_key)
     venue = Venue(RpcClient(channel, policies.of("marketdata", "replica")))
-    books = BookServer(ground.journal, venue)
+    board = Board(venue.symbol, time.monotonic_ns)
+    feed = TradeFeed(ground.store, board) if ground.answers else None
+    books = BookServer(ground.journal, venue, feed)
     async with AsyncExitStack() as opened:
         opened.push_async_callback(venue.close)
         telling = ground.takes and settings.events_ms > 0
-        if telling or ground.answers:
-            opened.push_async_callback(_ended, asyncio.create_task(books.run()))
+        if telling or feed is not None:
+            await opened.enter_async_context(chores(books.run()))
         if telling:
             work = Teller(ground, books).run(settings.events_ms / 1_000)
-            opened.push_async_callback(_ended, asyncio.create_task(work))
-        yield await opened.enter_async_context(_answers(ground, venue, books)) if ground.answers else {}
+            await opened.enter_async_context(chores(work))
+        if feed is not None:
+            await opened.enter_async_context(chores(feed.run()))
+            yield await opened.enter_async_context(_answers(ground, venue, books, board))
+        else:
+            yield {}
 
 
 @asynccontextmanager
-async def _answers(ground: Ground, venue: Venue, books: BookServer) -> AsyncIterator[Mapping[str, Any]]:
+async def _answers(
+    ground: Ground, venue: Venue, books: BookServer, board: Board
+) -> AsyncIterator[Mapping[str, Any]]:
     settings = ground.settings.market_data
-    board = Board(venue.symbol, time.monotonic_ns)
     stream = _stream(settings.fallback_stream_url)
     fallback = _fallback(settings.fallback_url, ground.policies, stream)
     market = MarketDataServer(ground, venue, board, fallback)
-    feed = TradeFeed(ground.store, ground.event_log, ground.topics, board)
     rules = IndexRules(
         settings.index_stale_ms * 1_000_000, settings.index_outlier_bps, settings.index_sources_min
     )
     prices = PriceServer(
         index_sources(settings.index), rules, venue.row, books.quote, board.last_price, fallback
     )
-    works = [feed.run(), market.listen(), prices.run(), *([stream.run()] if stream else [])]
-    tasks = [asyncio.create_task(work) for work in works]
+    works = [market.listen(), prices.run(), *([stream.run()] if stream else [])]
     try:
-        with _pages(ground, market):
-            yield {
-                **serve_unary(GET_SNAPSHOT, market.snapshot),
-                **serve_unary(GET_HISTORY, market.history),
-                **serve_server_stream(STREAM_TICKS, market.stream_ticks),
-                **serve_unary(GET_ORDER_BOOK, books.book),
-                **serve_server_stream(STREAM_ORDER_BOOK, books.stream),
-                **serve_unary(GET_MARK_PRICE, prices.mark),
-                "marketdata.MarketTickersRequest": answering(
-                    MarketTickersRequest, market.tickers, market.with_quotes
-                ),
-            }
+        async with chores(*works):
+            with _pages(ground, market):
+                yield {
+                    **serve_unary(GET_SNAPSHOT, market.snapshot),
+                    **serve_unary(GET_HISTORY, market.history),
+                    **serve_server_stream(STREAM_TICKS, market.stream_ticks),
+                    **serve_server_stream(STREAM_TICK_RUNS, market.stream_runs),
+                    **serve_unary(GET_ORDER_BOOK, books.book),
+                    **serve_server_stream(STREAM_ORDER_BOOK, books.stream),
+                    **serve_unary(GET_MARK_PRICE, prices.mark),
+                    "marketdata.MarketTickersRequest": answering(
+                        MarketTickersRequest, market.tickers, market.with_quotes
+                    ),
+                }
     finally:
-        await _ended(*tasks)
         if fallback is not None:
             await fallback.close()
-
-
-async def _ended(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _fallback(url: str, policies: Policies, stream: CoinbaseStream | None) -> Fallback | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient
-from exchange.client.queries import method_of
+from exchange.client.questions import method_of
 from exchange.domain.queries import (
     QUERIES,
     BookTopReply,
@@ -81,7 +81,7 @@ class Venue:
                 except ExchangeError:
                     continue  # whoever asked sees that it is missing
 
-        await asyncio.gather(*(ask() for _ in range(_AT_ONCE)))
+        await asyncio.gather(*(ask() for _ in waiting[:_AT_ONCE]))
         return found
 
     async def last_trade(self) -> int:

@@ -66,6 +66,7 @@ def main(settings: Settings) -> int:
     """Runs the core until it is told to stop; its exit code."""
     directory = DataDirectory(settings.data_directory)
     started = time.monotonic()
+    rank(_NICENESS)  # who waits for it to come back waits for its recovery first
     others = _take_processor(settings.core.cpu)
     stands_by = bool(settings.replication.leader) and not directory.leads.exists()
     with ExitStack() as opened:
@@ -341,7 +342,6 @@ def _make_quiet(core: Core, realtime_priority: int) -> None:
     gc.freeze()
     gc.disable()
     _keep_freed_memory()
-    rank(_NICENESS)
     if realtime_priority:
         realtime(realtime_priority)
     if core.lock_memory:

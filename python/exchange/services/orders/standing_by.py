@@ -39,7 +39,7 @@ def begin_standby(directory: DataDirectory, replication: Replication) -> None:
         else:
             return
         sequence = history.fetch_snapshot(directory.snapshots)
-    file = SnapshotFile(directory.snapshots / f"{sequence:020d}.snapshot", sequence)
+    file = SnapshotFile.of(directory.snapshots, sequence)
     restore(file, Venue.restore)
     append_digest(directory.digests, read_snapshot(file)[0])
     log("begins with a snapshot of the leader", sequence=sequence)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from exchange.errors import ServiceUnavailableError
+from exchange.runtime.chores import chores
 from exchange.runtime.service_host import Ground
 from exchange.services.settlement.posting import Poster
 
@@ -18,9 +18,5 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     if ground.core is None:
         raise ServiceUnavailableError("settlement has no way to the core")
     poster = Poster(ground, ground.core, ground.policies.of("settlement", "orders"))
-    task = asyncio.create_task(poster.run())
-    try:
+    async with chores(poster.run()):
         yield {}
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -1,5 +1,5 @@
-# MarketDataService: GetSnapshot, GetHistory, StreamTicks. Instruments are asked for by symbol; prices are ticks of the
-# instrument, quantities lots, times ns. A request without symbols is refused.
+# MarketDataService: GetSnapshot, GetHistory, StreamTicks, StreamTickRuns. Instruments are asked for by symbol; prices
+# are ticks of the instrument, quantities lots, times ns. A request without symbols is refused.
 @0xeb667f65ddddfddd;
 
 using Orders = import "../orders/orders.capnp";
@@ -70,6 +70,19 @@ struct StreamTicksRequest @0x9d7a7aace506bd46 {
   # First a tick of each as it is, then those that come, until cancelled.
   symbols @0 :List(Text);
   intervalMsMin @1 :UInt32;  # [ms] between two ticks of an instrument, the newest of those that came; 0: all of them
+}
+
+struct TickTrade @0xc5d1a3f04b7e9216 {
+  # What a tick of a run has of its own.
+  tsNs @0 :Int64;  # [ns]
+  lastPrice @1 :Int64;  # [ticks]
+  lastQty @2 :Int64;  # [lots]
+}
+
+struct TickRun @0x9b40d6c28f15ae73 {
+  # Ticks of one instrument that follow each other and differ in their trades alone; StreamTickRuns tells no others.
+  last @0 :MarketTick;
+  before @1 :Data;  # TickTrade structs one behind the other: of the ticks right before the last one
 }
 
 # BookService: mirrors of the books. Positions in a book's history are journal sequences.

@@ -68,6 +68,7 @@ struct SnapshotRequest @0x923b42fe43db6b3f {
   # A file of the leader's, a part at a time.
   sequence @0 :UInt64;  # which; 0: the newest
   offset @1 :UInt64;  # [bytes]
+  history @2 :Bool;  # what the replica remembers of orders there, in place of the state
 }
 
 struct SnapshotReply @0x98e45cf8f6f7de18 {
