@@ -33,8 +33,8 @@ from bench.gateway import order_maker, plain_maker
 from bench.measure import machine, table
 from exchange.bus.topics import TopicTable
 from exchange.client import AsyncClient
-from exchange.client.aio import TaskInquirer
 from exchange.client.connecting import parts
+from exchange.client.inquiring import TaskInquirer
 from exchange.client.instruments import Asset, Directory, Instrument
 from exchange.client.links import SocketLink
 from exchange.client.loop_runner import LoopRunner

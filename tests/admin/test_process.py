@@ -28,8 +28,8 @@ from exchange.errors import ConfigError, RpcError, RpcStatus
 from exchange.resilience import Policies
 from exchange.runtime.beside_core import status_of
 from exchange.storage.directory import DataDirectory
-from tests.exchange.test_cli_exchange import Up, until
-from tests.exchange.test_cli_exchange import settings as settings_words
+from tests.exchange.running import Up, until
+from tests.exchange.running import settings as settings_words
 
 WAIT_MS = 60_000
 FOUR = ("order_qty_max", "notional_max", "position_max", "orders_per_second_max")

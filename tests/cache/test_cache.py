@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,16 +19,9 @@ from exchange.runtime.caching import cache_families, forgetting, needs_of, open_
 from exchange.storage.cache import Cache, CacheCounts, MemoryCache
 from tests.cache.changed import changed_entity
 from tests.cache.redis_server import RedisServer, running
+from tests.exchange.running import until
 
 WAIT_S = 60.0
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for what happens in another process."""
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def put(cache: Cache, group: str, **values: bytes) -> None:
@@ -126,7 +118,7 @@ def test_redis_lets_a_group_age(redis_server: RedisServer, tmp_path: Path) -> No
     )
     cache = open_cache(settings, Policies())
     put(cache, "a", x=b"1")
-    until(lambda: not cache.look_up("a", ["x"]).values)
+    until(lambda: not cache.look_up("a", ["x"]).values, "it does not become too old")
     cache.close()
 
 
@@ -170,7 +162,10 @@ def test_redis_that_is_away_is_missed_by_nobody_and_keeps_nothing_old(tmp_path: 
         forgetting(cache)([changed_entity("Asset")])
         server.start()
         put(same, "instruments", x=b"old")
-        until(lambda: not cache.look_up("instruments", ["x"]).values and cache.well)
+        until(
+            lambda: not cache.look_up("instruments", ["x"]).values and cache.well,
+            "what is old is not forgotten",
+        )
         assert cache.look_up("instruments", ["x"]).values == {}
         assert same.look_up("instruments", ["x"]).values == {}
         put(cache, "instruments", x=b"new")

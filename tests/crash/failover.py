@@ -40,6 +40,7 @@ from exchange.client import Client
 from exchange.domain.enums import FollowOutcome
 from tests.crash.lives import End, Findings, end_of, fold, judge, open_market
 from tests.crash.traders import TENANT, Traders
+from tests.exchange.processes import descendants_of, is_running
 from tests.replication.processes import Running
 
 _TRADERS: Final = 4
@@ -213,11 +214,14 @@ def _lose_machine(running: Running) -> None:
     """Kills all of it: the supervisor first stands still, so that it starts nothing again."""
     supervisor = running.process.pid
     os.kill(supervisor, signal.SIGSTOP)
-    for child in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split():
+    lost = descendants_of(supervisor)
+    for each in lost:
         with suppress(ProcessLookupError):
-            os.kill(int(child), signal.SIGKILL)
+            os.kill(each, signal.SIGKILL)
     running.process.kill()
     running.process.wait()
+    while any(is_running(each) for each in lost):
+        time.sleep(0.001)
 
 
 def _standby(data: Path, of: Path) -> Running:

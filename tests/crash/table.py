@@ -52,8 +52,8 @@ from tests.crash.lives import SEGMENT_BYTES, Core, CoreFailed, Findings, fold, j
 from tests.crash.stall import connect
 from tests.crash.traders import Traders
 from tests.crash.visitors import Operator, Visitors
+from tests.exchange.ports import free_pair
 from tests.exchange.processes import parent_of
-from tests.gateway.test_two_gateways import free_pair
 
 TRADERS: Final = 4
 SETTINGS: Final = (

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from tests.docs.blocks import blocks, outputs, printed, programs, run
-from tests.exchange.test_cli_exchange import Up, until
-from tests.gateway.test_two_gateways import free_pair
+from tests.exchange.ports import free_pair
+from tests.exchange.running import Up, until
 from tests.inbox.postgres import Server
 
 PAGE = "quick-start.md"

@@ -20,7 +20,7 @@ from exchange.runtime.changes import CHANGES
 from exchange.runtime.watch import TopicWatch
 from tests.event_log.published import NAMES, Exchange, busy
 from tests.exchange.journals import ALICE, MARKET
-from tests.exchange.test_cli_exchange import until
+from tests.exchange.running import until
 
 
 def change(exchange: Exchange) -> None:

@@ -477,6 +477,21 @@ def test_pages_are_current(tmp_path: Path) -> None:
     assert events_page.main(["--check", "--root", str(tmp_path)]) == 0
 
 
+@pytest.mark.req("E061")
+def test_page_lists_every_event_once_and_says_what_it_is() -> None:
+    """The catalogue's table has a line an event, in its order; its payload is described where it points."""
+    page = (ROOT / "docs" / "events.md").read_text(encoding="utf-8").partition("## Catalogue\n")[2]
+    table = [line.strip("| ").split(" | ") for line in page.splitlines() if re.match(r"\| [A-Z]", line)]
+    listed = [line[:3] for line in table if len(line) > 5]
+    expected = []
+    for row in CATALOGUE:
+        payload = row.payload.__name__
+        expected.append([row.name, str(row.version), f"[{payload}](messages.md#{payload.lower()})"])
+    assert listed == expected
+    messages = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
+    assert [row.name for row in CATALOGUE if f"# {row.payload.__name__}\n" not in messages] == []
+
+
 def test_page_for_machines_refers_to_what_is_there() -> None:
     """Every $ref has an end, every event a channel."""
     text = events_page.asyncapi()

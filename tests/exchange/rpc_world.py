@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,6 +53,12 @@ def run(play: Coroutine[object, object, T]) -> T:
         return result
 
     return asyncio.run(bounded())
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    """Wait for what no event tells of; the test's own time is the bound."""
+    while not reached():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
 
 
 @asynccontextmanager

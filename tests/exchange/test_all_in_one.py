@@ -10,7 +10,7 @@ from pathlib import Path
 from exchange.client import Client, Reader
 from exchange.runtime.audit import audit
 from exchange.runtime.registry import Registry
-from tests.exchange.test_cli_exchange import settings, until
+from tests.exchange.running import settings, until
 
 WAIT_MS = 60_000
 

@@ -15,9 +15,9 @@ import pytest
 
 from exchange.runtime.registry import Registry
 from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import settings, until
+from tests.exchange.running import settings, until
+from tests.gateway.door import ANN, SELL, Open, open_market
 from tests.gateway.running import operator
-from tests.gateway.test_process import ANN, SELL, Open, open_market
 
 # What `exchange run` calls them, and the service that each is.
 PARTICIPANTS = {

@@ -15,9 +15,8 @@ from cmatch import BadDecimal
 from exchange.client import LogonRefused, State, empty_commands
 from exchange.domain.enums import CancelReason, Durability, ExecType, Liquidity, OrderStatus, Scope
 from exchange.errors import RpcError
-from tests.exchange.worlds import STAGES, EmbeddedWorld, Market, ProcessWorld, World
+from tests.exchange.worlds import PRICE, STAGES, EmbeddedWorld, Market, ProcessWorld, World, set_up, trader
 
-PRICE = "64000.00"
 WORLDS = (
     "embedded-sync",
     "embedded-async",
@@ -70,41 +69,6 @@ def market() -> Market:
 def operator(world: World, market: Market) -> Any:
     """Give the operator's client, who has set the market up."""
     return set_up(world, market)
-
-
-def set_up(world: World, market: Market) -> Any:
-    """Set a market up; gives the operator's client."""
-    client = world.client(f"operator{market.number}")
-    admin = client.admin
-    assert admin.define_asset(2 * market.number, market.base, 8).ok
-    assert admin.define_asset(2 * market.number + 1, market.quote, 6).ok
-    assert admin.define_instrument(
-        market.instrument_id,
-        market.symbol,
-        base=market.base,
-        quote=market.quote,
-        price_scale=2,
-        qty_scale=4,
-        max_price="100000.00",
-        max_qty="1000",
-        maker_rate=-100_000,
-        taker_rate=500_000,
-        fee_mode="quote",
-    ).ok
-    if world.shard:
-        assert admin.assign_shard(market.instrument_id, world.shard).ok
-    for account in (market.first, market.second):
-        assert admin.open_account(account, tenant=market.tenant).ok
-        assert admin.deposit(market.quote, "1000000", account=account).ok
-        assert admin.deposit(market.base, "10", account=account).ok
-    return client
-
-
-def trader(world: World, market: Market, account: int, name: str = "trader", **options: Any) -> Any:
-    """A client of an account that knows the market."""
-    client = world.client(f"{name}{account}", tenant=market.tenant, account=account, **options)
-    client.load_instruments()
-    return client
 
 
 @pytest.fixture

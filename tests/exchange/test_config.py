@@ -113,6 +113,33 @@ def test_service_of_a_variable_is_found_by_the_registry(tmp_path: Path) -> None:
     assert registry.endpoints("market_data") == ["http://market-data:8001"]
 
 
+@pytest.mark.req("D001")
+@pytest.mark.parametrize("way", ["argument", "environment", "file"])
+def test_profile_of_document_003_has_market_data_at_port_8001(tmp_path: Path, way: str) -> None:
+    """Where clients look for it by default; what else is said, wherever, goes before the profile."""
+    file = tmp_path / "exchange.toml"
+
+    def of(name: str, more: str = "", **values: Any) -> Settings:
+        environment = {"EXCHANGE_PROFILE": name} if way == "environment" else {}
+        file.write_text((f'profile = "{name}"\n' if way == "file" else "") + more)
+        return load(
+            file, environment=environment, **({"profile": name} if way == "argument" else {}), **values
+        )
+
+    plain, made = of(""), of("four-services")
+    assert made.endpoints.prices == "127.0.0.1:8001"
+    assert made.registry.market_data == plain.registry.market_data == "http://localhost:8001"
+    changed = {row.key: at(made, row) for row in rows() if at(made, row) != at(plain, row)}
+    assert changed == {
+        "profile": "four-services",
+        "market_data.enabled": True,
+        "endpoints.prices": "127.0.0.1:8001",
+        "events.publish": True,  # which feeds it
+    }
+    other = of("four-services", '[endpoints]\nprices = "127.0.0.1:9001"\n', market_data={"enabled": False})
+    assert (other.endpoints.prices, other.market_data.enabled) == ("127.0.0.1:9001", False)
+
+
 def test_load_prefers_the_file_that_is_given_to_that_of_the_environment(tmp_path: Path) -> None:
     """As with any other setting."""
     for name, accounts in (("one", 1), ("two", 2)):
@@ -174,6 +201,7 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
     if row.kind is Path:
         return str(tmp_path / "other"), tmp_path / "other"
     words = {
+        "profile": "four-services",
         "endpoints.metrics": "127.0.0.1:1",
         "endpoints.process_metrics": "127.0.0.1:1",
         "endpoints.prices": "127.0.0.1:1",
@@ -238,6 +266,7 @@ def test_number_beyond_its_bounds_is_refused(row: Row) -> None:
             '[events]\nenvironment = "Dev.1"',
             "events.environment is 'Dev.1': expected a lower-case word of at most 32 characters",
         ),
+        ('profile = "two"', "profile is 'two': expected four-services, or nothing"),
         ('[endpoints]\nmetrics = "9464"', "endpoints.metrics is '9464': expected host:port"),
         ('[endpoints]\nmetrics = "a:65536"', "endpoints.metrics is 'a:65536': expected host:port"),
         (

@@ -256,6 +256,21 @@ def test_reports_gone_from_the_core_make_the_client_ask_the_replica() -> None:
         assert len(client.orders) == 1
 
 
+def test_states_of_a_session_are_told_until_that_is_ended() -> None:
+    """One whose connection breaks comes back; who has heard enough hears nothing more."""
+    with Exchange.embedded() as exchange:
+        open_market(exchange)
+        client = trader(exchange, 1)
+        states: list[State] = []
+        enough = client.on_state(states.append)
+        exchange.link("trader1").cut()
+        exchange.clock.advance(seconds=5)
+        assert states == [State.DISCONNECTED, State.LOGGING_ON, State.ACTIVE]
+        enough()
+        client.close()
+        assert (client.state, len(states)) == (State.CLOSED, 3)
+
+
 def test_session_lost_for_good_is_cancelled_after_its_silence() -> None:
     """A client that falls silent loses its session, and where it asked to, its orders."""
     with Exchange.embedded() as exchange:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable
 from itertools import pairwise
@@ -11,17 +12,7 @@ import pytest
 
 from exchange.errors import RpcError, RpcStatus, ServiceUnavailableError, is_service_failure
 from exchange.resilience import BreakerState, CircuitBreaker, Transition
-
-
-class Clock:
-    """Seconds that pass when told to."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        """The time now."""
-        return self.now
+from tests.clock import Clock
 
 
 class Service:
@@ -60,7 +51,7 @@ def trace(script: str, **options: float) -> list[str]:
 
     ok, bad: a call that goes well or fails. +N: N seconds pass. fail, reset: the methods.
     """
-    clock, service = Clock(), Service()
+    clock, service = Clock(100.0), Service()
     breaker = CircuitBreaker(**{"failure_threshold": 5} | options, clock=clock)  # type: ignore[arg-type]
     seen = []
     for step in script.split():
@@ -104,6 +95,7 @@ def test_breaker_with_a_success_between_failures_counts_only_those_in_a_row() ->
     assert {line.split()[-3] for line in seen} == {"CLOSED"}
 
 
+@pytest.mark.req("D022")
 def test_breaker_after_recovery_time_lets_one_probe_decide() -> None:
     """A failed probe opens for the whole time again, a good one closes."""
     assert trace("bad bad +4.999 ok +0.001 bad +4.999 ok +0.001 ok bad", failure_threshold=2) == [
@@ -148,6 +140,7 @@ def test_breaker_reset_while_open_closes_at_once() -> None:
     ]
 
 
+@pytest.mark.req("D022")
 def test_breaker_state_is_the_text_of_document_003() -> None:
     """Compared with plain strings, as its example does."""
     breaker = CircuitBreaker()
@@ -155,6 +148,49 @@ def test_breaker_state_is_the_text_of_document_003() -> None:
     assert [str(state) for state in BreakerState] == ["CLOSED", "OPEN", "HALF_OPEN"]
 
 
+@pytest.mark.req("D020", "D023")
+def test_breaker_has_the_interface_of_document_003() -> None:
+    """`CircuitBreaker(failure_threshold: int = 5)`, `await breaker.call(func, *args, **kwargs)`."""
+    made = inspect.signature(CircuitBreaker).parameters
+    kinds = inspect.Parameter
+    first, *others = made.values()
+    assert (first.name, first.default, first.kind) == ("failure_threshold", 5, kinds.POSITIONAL_OR_KEYWORD)
+    assert all(each.kind is kinds.KEYWORD_ONLY and each.default is not kinds.empty for each in others)
+    assert [CircuitBreaker().failure_threshold, CircuitBreaker(3).failure_threshold] == [5, 3]
+    called = inspect.signature(CircuitBreaker.call).parameters.values()
+    assert [(each.name, each.kind) for each in called][1:] == [
+        ("func", kinds.POSITIONAL_OR_KEYWORD),
+        ("args", kinds.VAR_POSITIONAL),
+        ("kwargs", kinds.VAR_KEYWORD),
+    ]
+    assert inspect.iscoroutinefunction(CircuitBreaker.call)
+
+
+@pytest.mark.req("D025", "D026")
+def test_awaited_call_that_fails_raises_the_original_and_one_that_succeeds_resets_the_count() -> None:
+    """Document 003's two branches: `record_failure()` and `raise`, and `reset()`."""
+    breaker, service = CircuitBreaker(), Service()
+    original = OSError("down")
+
+    async def play() -> list[tuple[object, int, str]]:
+        seen: list[tuple[object, int, str]] = []
+        for error in (original, original, None, original, None):
+            service.error = error
+            try:
+                outcome: object = await breaker.call(service.ask, "answer")
+            except OSError as raised:
+                outcome = raised
+            seen.append((outcome, breaker.failure_count, breaker.state))
+        return seen
+
+    seen = asyncio.run(play())
+    assert [each[1:] for each in seen] == [(n, "CLOSED") for n in (1, 2, 0, 1, 0)]
+    assert [each[0] for each in seen if each[0] != "answer"] == [original] * 3
+    assert all(each[0] is original for each in seen if each[0] != "answer")
+    assert service.calls == 5
+
+
+@pytest.mark.req("D023")
 def test_breaker_call_passes_arguments_and_result() -> None:
     """Positional and named, on both ways."""
     breaker, service = CircuitBreaker(), Service()
@@ -165,7 +201,7 @@ def test_breaker_call_passes_arguments_and_result() -> None:
 
 def test_breaker_when_open_refuses_awaited_calls_with_the_words_of_document_003() -> None:
     """The exception says when to come back; the function is not called."""
-    clock, service = Clock(), Service()
+    clock, service = Clock(100.0), Service()
     breaker = CircuitBreaker(failure_threshold=1, recovery_time=5.0, clock=clock)
     service.error = OSError("down")
     with pytest.raises(OSError, match="down"):
@@ -211,7 +247,7 @@ def test_breaker_at_half_open_lets_one_of_20_tasks_through() -> None:
     """The others are refused while the probe is under way, and all pass once it went well."""
 
     async def play() -> tuple[int, list[str], BreakerState, int]:
-        clock, service = Clock(), Service()
+        clock, service = Clock(100.0), Service()
         breaker = CircuitBreaker(clock=clock)
         fail(breaker, service, 5)
         clock.now += 5.0
@@ -239,7 +275,7 @@ def test_breaker_at_half_open_lets_one_of_20_tasks_through() -> None:
 
 def test_breaker_at_half_open_lets_one_of_8_threads_through() -> None:
     """All start at one barrier; the probe ends after the last of the others was refused."""
-    clock, service = Clock(), Service()
+    clock, service = Clock(100.0), Service()
     breaker = CircuitBreaker(clock=clock)
     for _ in range(50):
         fail(breaker, service, 5)
@@ -294,7 +330,7 @@ def test_breaker_whose_probe_is_cancelled_lets_the_next_call_probe() -> None:
     """Cancellation says nothing about the service, and does not wedge the breaker."""
 
     async def play() -> list[object]:
-        clock, service = Clock(), Service()
+        clock, service = Clock(100.0), Service()
         breaker = CircuitBreaker(clock=clock)
         fail(breaker, service, 5)
         clock.now += 5.0
@@ -330,7 +366,7 @@ def test_breaker_whose_probe_outlives_its_time_counts_it_as_failed(late: str) ->
     """From the end of its time on it is open for the recovery time; what the probe says later is void."""
 
     async def play() -> list[object]:
-        clock, service = Clock(), Service()
+        clock, service = Clock(100.0), Service()
         breaker = CircuitBreaker(recovery_time=5.0, probe_time=2.0, clock=clock)
         fail(breaker, service, 5)
         clock.now += 5.0
@@ -361,7 +397,7 @@ def test_breaker_ignores_calls_that_began_before_it_opened(late: str) -> None:
     """A slow call of the closed time neither closes it nor counts when it ends."""
 
     async def play() -> tuple[str, int]:
-        breaker, service = CircuitBreaker(clock=Clock()), Service()
+        breaker, service = CircuitBreaker(clock=Clock(100.0)), Service()
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         async def slow() -> str:
@@ -382,7 +418,7 @@ def test_breaker_ignores_calls_that_began_before_it_opened(late: str) -> None:
 
 def test_breaker_tells_every_transition_once_in_order_with_its_time() -> None:
     """A probe that ran out of time is told with that time; the callback may look at the breaker."""
-    clock, service = Clock(), Service()
+    clock, service = Clock(100.0), Service()
     told: list[Transition] = []
     states: list[str] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,13 +24,7 @@ from exchange.bus.rpc import (
     bidirectional,
 )
 from exchange.errors import RpcError, RpcStatus, ServiceUnavailableError
-from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, policy_of, run
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    """Wait for what no event tells of; the test's own time is the bound."""
-    while not reached():  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
+from tests.exchange.rpc_world import METADATA, PATIENCE_MS, context, policy_of, run, until
 
 
 class Fleet:
@@ -110,7 +104,7 @@ async def fleet(path: Path, *names: str) -> AsyncIterator[tuple[Fleet, RpcClient
             await made.close()
 
 
-@pytest.mark.req("E013")
+@pytest.mark.req("E013", "C097")
 def test_calls_are_spread_and_an_unhealthy_instance_is_skipped(tmp_path: Path) -> None:
     """Evenly over those that answer; one that never came gets none; one that drains gets no more."""
 

@@ -34,6 +34,7 @@ from exchange.errors import (
     ServiceUnavailableError,
     WireError,
 )
+from exchange.observability.correlation import CorrelationContext, current_correlation
 from exchange.runtime.interceptors import logged_call
 from exchange.runtime.log import LOGGER, configure
 from exchange.runtime.rpc_metrics import ServedCalls
@@ -623,6 +624,35 @@ def test_interceptor_that_refuses_keeps_the_call_from_the_handler(way: str, tmp_
 
     assert run(play()) == "PERMISSION_DENIED: not you"
     assert seen == []
+
+
+@every_way
+@pytest.mark.req("E028")
+def test_interceptor_of_a_server_gives_the_handler_the_correlation_of_its_call(
+    way: str, tmp_path: Path
+) -> None:
+    """Of the headers alone, for two calls that are served at once; outside of any call there is none."""
+    both = asyncio.Barrier(2)
+    seen: dict[bytes, CorrelationContext | None] = {}
+
+    async def handle(call: Call) -> bytes:
+        await both.wait()
+        seen[call.payload] = current_correlation()
+        return b""
+
+    async def play() -> None:
+        async with service(way, tmp_path, {"a.b": handle}, interceptors=[ServedCalls()]) as client:
+            other = replace(METADATA, correlation_id="corr-2", tenant_id="other-corp")
+            await asyncio.gather(
+                client.call("a.b", b"1", metadata=METADATA), client.call("a.b", b"2", metadata=other)
+            )
+        assert current_correlation() is None
+
+    run(play())
+    assert seen == {
+        b"1": CorrelationContext("corr-abc-123", "acme-corp"),
+        b"2": CorrelationContext("corr-2", "other-corp"),
+    }
 
 
 @every_way

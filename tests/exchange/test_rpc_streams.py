@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -32,7 +32,17 @@ from exchange.bus.rpc import (
 from exchange.bus.rpc.streams import MESSAGE_COST, WINDOW_BYTES
 from exchange.errors import DeadlineExceeded, RpcError, RpcStatus, ServiceUnavailableError
 from exchange.schema.bus_frames import PAYLOAD_BYTES_MAX
-from tests.exchange.rpc_world import METADATA, PATIENCE_MS, WAYS, channel_to, context, policy_of, run, service
+from tests.exchange.rpc_world import (
+    METADATA,
+    PATIENCE_MS,
+    WAYS,
+    channel_to,
+    context,
+    policy_of,
+    run,
+    service,
+    until,
+)
 
 over_each_way = pytest.mark.parametrize("way", WAYS)
 
@@ -121,12 +131,6 @@ def opened(
 ) -> ClientStream:
     """A stream with the headers of the tests."""
     return client.stream(method, kind, payload, metadata=METADATA, window=window)
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    """Wait for what no event tells of; the test's own time is the bound."""
-    while not reached():  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
 
 
 @pytest.mark.req("E009")

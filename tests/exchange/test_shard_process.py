@@ -18,8 +18,7 @@ from exchange.runtime.exits import ExitCode
 from exchange.services.matching.shard_process import main as run_shard
 from exchange.topology.all_in_one import run_all
 from exchange.topology.running import run_process
-from tests.exchange.test_client_contract import PRICE, set_up, trader
-from tests.exchange.worlds import Market, ProcessWorld
+from tests.exchange.worlds import PRICE, Market, ProcessWorld, set_up, trader
 
 
 @pytest.fixture(scope="module")

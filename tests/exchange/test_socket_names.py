@@ -16,7 +16,7 @@ from exchange.errors import ConfigError
 from exchange.runtime.vitals import socket_path
 from exchange.storage.directory import DataDirectory
 from exchange.topology.table import PROCESSES, SQL_SERVICES, called, endpoint_of
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.running import Up, until
 
 DEEPEST = 82
 FURTHER = 99  # more instances than anybody has on a machine

@@ -24,8 +24,16 @@ from exchange.services.risk.approval import approval_of
 from exchange.services.risk.ports import RiskPort
 from exchange.topology.all_in_one import run_all
 from exchange.topology.supervising import supervise
-from tests.exchange.test_client_contract import PRICE, set_up, trader
-from tests.exchange.worlds import STAGE_AWAY, STAGE_THERE, Market, ProcessWorld, core_values
+from tests.exchange.worlds import (
+    PRICE,
+    STAGE_AWAY,
+    STAGE_THERE,
+    Market,
+    ProcessWorld,
+    core_values,
+    set_up,
+    trader,
+)
 
 _SETTINGS = (
     "accounts.process=true",

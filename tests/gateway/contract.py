@@ -43,10 +43,10 @@ from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import MIGRATIONS
 from exchange.services.identity.users import Users
 from exchange.storage.sql import open_store
+from tests.gateway.door import ANN, BOB, Open
+from tests.gateway.rest import auth_of
 from tests.gateway.running import LARGE, running
 from tests.gateway.stream.floor import PASSWORD
-from tests.gateway.test_process import ANN, BOB, Open
-from tests.gateway.test_rest_process import auth_of
 
 TIMEOUT_S: Final = 120
 ADMIN: Final = "zoe"

@@ -35,6 +35,7 @@ from exchange.services.identity.tables import MIGRATIONS
 from exchange.services.identity.tokens import OwnTokens, SigningKeys
 from exchange.services.identity.users import Users
 from exchange.storage.sql import open_store
+from tests.clock import Clock
 
 HOUR_MS = 3_600_000
 AUDIENCE = "exchange"
@@ -66,19 +67,8 @@ class Identity:
         return self.sessions.open(self.users.named(name), "192.0.2.7", "test")
 
 
-@dataclass
-class Clock:
-    """Set by hand."""
-
-    ms: int
-
-    def __call__(self) -> int:
-        """Unix time in ms."""
-        return self.ms
-
-
 @contextmanager
-def identity(directory: Path, source: KeySource, clock: Clock, url: str = "") -> Iterator[Identity]:
+def identity(directory: Path, source: KeySource, clock: Clock[int], url: str = "") -> Iterator[Identity]:
     """With a user of each role, and a key set of another issuer."""
     (directory / "keys").mkdir(mode=0o700, exist_ok=True)
     with open_store(url or str(directory / "stores"), "identity", MIGRATIONS) as opened:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.exchange.test_cli_exchange import Up, fetch
+from tests.exchange.running import Up, fetch
 
 
 def sample(up: Up, metric: str, /, **labels: str) -> float:

@@ -12,8 +12,8 @@ from pathlib import Path
 from exchange.client import Client
 from exchange.runtime.registry import Registry
 from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import Up, settings, until
-from tests.gateway.test_process import WAIT_MS, Open, open_market
+from tests.exchange.running import Up, settings, until
+from tests.gateway.door import WAIT_MS, Open, open_market
 
 LARGE = tuple(
     f"gateway.{who}_{what}=1000000" for who in ("key", "tenant", "ip") for what in ("per_s", "burst")

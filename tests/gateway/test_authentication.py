@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -24,39 +23,10 @@ from exchange.services.gateway.standing import Standing
 from exchange.services.identity.records import principal_record
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.replay import AHEAD_MS, WINDOW_MS, Keyring, SeenOnce, SignedRequests
+from tests.gateway.keyring import KEY, NOW, SECRET, Source
 from tests.gateway.signed import signature
 
-NOW = 1_800_000_000_000
 HOUR_MS = 3_600_000
-SECRET = "5e" * 32
-KEY = ApiKey(
-    key_id="gk-1",
-    name="ann",
-    tenant=1,
-    algorithm=HMAC_SHA256,
-    verifier=bytes.fromhex(SECRET),
-    scopes=frozenset({"read"}),
-    accounts=(),
-    addresses=(),
-    created_ms=0,
-)
-
-
-@dataclass
-class Source:
-    """Keys in memory, in place of a store."""
-
-    keys: list[ApiKey]
-    revision: int = 1
-    used: list[str] = field(default_factory=list)
-
-    def all(self) -> list[ApiKey]:
-        """All of them."""
-        return self.keys
-
-    def note_used(self, key_ids: Iterable[str], used_ms: int) -> None:
-        """Notes it."""
-        self.used += key_ids
 
 
 @dataclass

@@ -11,10 +11,10 @@ from contextlib import closing, suppress
 import pytest
 
 from exchange.observability.process_metrics import usage_of
-from tests.exchange.test_cli_exchange import Up
+from tests.exchange.running import Up
+from tests.gateway.door import BOB, SELL, Open
 from tests.gateway.running import watched
 from tests.gateway.signed import Answer, Program
-from tests.gateway.test_process import BOB, SELL, Open
 
 WAIT_S = 120.0
 ROUNDS, WARM = 84, 12  # of twelve kinds: a thousand and more

@@ -10,11 +10,11 @@ from exchange.client.rest import BearerAuth, RestClient, hmac_key
 from exchange.client.rest import errors as e
 from exchange.client.rest.connecting import Options
 from exchange.client.stream import Close, OrdersEvent, StreamEnded, WaitingStreamClient
-from tests.exchange.test_cli_exchange import until
+from tests.exchange.running import until
 from tests.gateway.contract import ADMIN, furnish
+from tests.gateway.door import Open
 from tests.gateway.running import LARGE, running
 from tests.gateway.stream.floor import PASSWORD
-from tests.gateway.test_process import Open
 from tests.gateway.test_stream_client_process import options
 
 OPTIONS = Options(timeout_s=60.0)

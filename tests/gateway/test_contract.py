@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gateway.contract import campaign, furnish
+from tests.gateway.door import SELL, Open
 from tests.gateway.running import LARGE, running
-from tests.gateway.test_process import SELL, Open
 
 REQUESTS = 900
 # These need a password, a session or a key that chance does not name, or a demo that this exchange has not.

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import printed, programs, run
+from tests.gateway.door import ANN, BOB, Open
+from tests.gateway.rest import client_of
 from tests.gateway.running import LARGE, running
-from tests.gateway.test_process import ANN, BOB, Open
-from tests.gateway.test_rest_process import client_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,10 +17,10 @@ from exchange.security.api_keys import SCOPES
 from exchange.services.gateway.calls import Route
 from exchange.services.gateway.routes import ROUTES
 from exchange.services.identity.api_keys import Wanted
+from tests.gateway.door import ANN, EVE, EVERY, Open
+from tests.gateway.rest import client_of
 from tests.gateway.running import LARGE, running
 from tests.gateway.signed import Answer
-from tests.gateway.test_process import ANN, EVE, EVERY, Open
-from tests.gateway.test_rest_process import client_of
 
 OF_KEYS = [route for route in ROUTES if route.scope in SCOPES]
 NOBODYS_ACCOUNT = 4_711

@@ -21,11 +21,11 @@ from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import MIGRATIONS
 from exchange.services.identity.users import Users
 from exchange.storage.sql import open_store
+from tests.gateway.door import Open
 from tests.gateway.running import LARGE, running
 from tests.gateway.signed import Answer, Program
 from tests.gateway.stream.floor import PASSWORD
 from tests.gateway.test_isolation import NOBODYS_ACCOUNT, OF_KEYS
-from tests.gateway.test_process import Open
 
 OTHER_PASSWORD: Final = "another password of theirs 8"  # noqa: S105 (of a test)
 OF_ONE, OF_TWO = "annabel-of-one", "eva-of-two"

@@ -10,9 +10,10 @@ from contextlib import suppress
 
 import pytest
 
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.running import Up, until
+from tests.gateway.door import ANN, SELL, Open
+from tests.gateway.metrics import sample
 from tests.gateway.running import watched
-from tests.gateway.test_process import ANN, SELL, Open
 
 AT_ONCE = 8
 TARGET = "/v1/tickers"
@@ -23,11 +24,21 @@ def kept(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Up, Open]]:
     """Market data is a process of its own, too; the test says how long calls may take."""
-    bounds = ("market_data.enabled=true", f"gateway.answer_timeout_ms={request.param}")
-    with watched(tmp_path_factory.mktemp("edge") / "data", *bounds) as (up, made):
+    pairs = (
+        "market_data.enabled=true",
+        "endpoints.metrics=127.0.0.1:0",
+        f"gateway.answer_timeout_ms={request.param}",
+    )
+    with watched(tmp_path_factory.mktemp("edge") / "data", *pairs) as (up, made):
         made.add(ANN)
         until(lambda: made.nobody.ask("GET", TARGET).status == 200, "market data is not there")
         yield up, made
+
+
+def edge(up: Up, metric: str, **labels: str) -> float:
+    """What the gateway counts of its calls, of those to market data where nothing else is said."""
+    of_gateway = {"process": "gateway", "caller": "client", "callee": "marketdata"}
+    return sample(up, f"exchange_edge_{metric}", **of_gateway | labels)
 
 
 @pytest.mark.req("C020")
@@ -44,12 +55,17 @@ def test_market_data_that_hangs_is_not_asked_for_a_while(kept: tuple[Up, Open]) 
         assert {(each.status, each.name) for each in refused} == {(503, "UNAVAILABLE")}
         assert all(each.body["transient"] and each.headers["retry-after"] for each in refused)
         until(lambda: "Circuit breaker OPEN" in up.log, "the breaker does not open")
+        until(lambda: edge(up, "breaker_opened") >= 1, "the metrics of the gateway do not know of it")
         order = SELL | {"clientOrderId": "beside-1"}
         until(lambda: door.ann.ask("POST", "/v1/orders", order).status == 201, "orders wait for market data")
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
     until(lambda: door.nobody.ask("GET", TARGET).status == 200, "it is not asked again")
+    until(lambda: edge(up, "breaker_state") == 0, "the breaker stays open")
+    assert edge(up, "calls", outcome="ok") >= 2
+    assert edge(up, "calls", outcome="open") >= 1
+    assert edge(up, "calls", outcome="ok", callee="replica") >= 1
 
 
 @pytest.mark.req("C020")

@@ -10,9 +10,9 @@ import pytest
 
 from exchange.client import Client
 from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.running import Up, until
+from tests.gateway.door import ANN, BUY, WAIT_MS, Open, open_market
 from tests.gateway.signed import Answer
-from tests.gateway.test_process import ANN, BUY, WAIT_MS, Open, open_market
 from tests.marketdata.other_venue import OtherVenue
 
 MARKET, SYMBOL = 7, "BTC-USD"

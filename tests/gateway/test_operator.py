@@ -33,9 +33,9 @@ from exchange.services.identity.tables import MIGRATIONS
 from exchange.services.identity.users import Users
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import open_store
-from tests.exchange.test_cli_exchange import until
+from tests.exchange.running import until
+from tests.gateway.door import ANN, Open
 from tests.gateway.running import LARGE, running
-from tests.gateway.test_process import ANN, Open
 
 PASSWORD = "correct horse battery"  # noqa: S105 (of users of these tests)
 USERS = (("zoe", 1, "admin"), ("otto", 1, "operator"), ("ann", 1, "trader"), ("eva", 2, "admin"))

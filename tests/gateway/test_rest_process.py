@@ -13,24 +13,17 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from exchange.client.rest import (
-    ApiKeyAuth,
-    AsyncRestClient,
-    RestClient,
-    ed25519_key,
-    hmac_key,
-)
+from exchange.client.rest import ApiKeyAuth, AsyncRestClient, RestClient
 from exchange.client.rest import errors as e
 from exchange.client.rest.connecting import Options
 from exchange.errors import ServiceUnavailableError
 from exchange.observability.correlation import correlated
-from exchange.security.signing import ED25519, hmac_signer
-from tests.exchange.test_cli_exchange import until
+from exchange.security.signing import hmac_signer
+from tests.exchange.running import until
+from tests.gateway.door import ANN, BOB, EVE, Open
+from tests.gateway.rest import WAIT_S, auth_of, client_of, door_ms
 from tests.gateway.running import running
 from tests.gateway.signed import Program
-from tests.gateway.test_process import ANN, BOB, EVE, Open
-
-WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +32,6 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     with running(tmp_path_factory.mktemp("rest") / "data") as made:
         made.add(ANN, BOB, EVE)
         yield made
-
-
-def auth_of(program: Program) -> ApiKeyAuth:
-    """Signs with the same key."""
-    make = ed25519_key if program.key["algorithm"] == ED25519 else hmac_key
-    return make(program.key["key_id"], program.key["secret"])
-
-
-def client_of(program: Program, port: int | None = None) -> RestClient:
-    """Waits."""
-    url = f"http://127.0.0.1:{port or program.port}"
-    return RestClient(url, auth_of(program), options=Options(name="t", timeout_s=WAIT_S))
 
 
 class Blocking:
@@ -146,12 +127,6 @@ def test_clock_that_is_wrong_is_set_by_the_gateway(door: Open) -> None:
         learned = auth.clock_offset_ms
         assert client.balances().account == 11
         assert auth.clock_offset_ms == learned
-
-
-def door_ms(door: Open) -> int:
-    """The gateway's time."""
-    answer: int = door.nobody.ask("GET", "/v1/time").body["timeMs"]
-    return answer
 
 
 def test_correlation_and_budgets_are_those_of_the_gateway(door: Open) -> None:

@@ -33,9 +33,10 @@ from exchange.services.gateway.routes import ROUTES, Routing
 from exchange.services.gateway.standing import Standing
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.replay import Keyring, SignedRequests
-from tests.gateway.credentials import Clock, identity, tokens
+from tests.clock import Clock
+from tests.gateway.credentials import identity, tokens
+from tests.gateway.keyring import KEY, NOW, SECRET, Source
 from tests.gateway.signed import signature
-from tests.gateway.test_authentication import KEY, NOW, SECRET, Source
 
 LARGE = Gateway(
     operator_tenant=1,

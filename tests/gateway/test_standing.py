@@ -31,8 +31,9 @@ from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.standing import Standing
 from exchange.services.identity.issuer import OtherIssuer
 from exchange.services.identity.refused import Refused
-from tests.gateway.credentials import AUDIENCE, OTHER, Clock, ec_jwk, identity, jwk, other_token
-from tests.gateway.test_authentication import NOW, Source
+from tests.clock import Clock
+from tests.gateway.credentials import AUDIENCE, OTHER, ec_jwk, identity, jwk, other_token
+from tests.gateway.keyring import NOW, Source
 
 ANN = Principal(
     tenant=1, subject="us-1", name="ann", method=Method.SESSION, credential_id="se-1", session_id="se-1",
@@ -262,7 +263,7 @@ def test_token_is_remembered_until_it_is_outdated_or_at_its_end() -> None:
     says.principals["xs_1"] = replace(ANN, as_of=3)
     assert [asked("xs_1"), asked("xs_1")] == [1, 0]
     assert [asked("jwt"), asked("jwt")] == [1, 0]
-    clock.ms += 1
+    clock.now += 1
     assert asked("jwt") == 1
 
 

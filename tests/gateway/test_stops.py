@@ -11,11 +11,11 @@ import pytest
 from exchange.domain.enums import Phase, RejectCode, Scope
 from exchange.errors import GatewayFault
 from exchange.services.identity.api_keys import Wanted
-from tests.exchange.test_cli_exchange import until
+from tests.exchange.running import until
+from tests.gateway.door import ANN, BOB, EVE, EVERY, SELL, Open
 from tests.gateway.running import LARGE, operator, running
 from tests.gateway.signed import Answer, Program
 from tests.gateway.stream.socket import Stream
-from tests.gateway.test_process import ANN, BOB, EVE, EVERY, SELL, Open
 
 KEY_BURST, TENANT_BURST, CORE_BURST = 12, 40, 5
 ASKED_MOST = 300

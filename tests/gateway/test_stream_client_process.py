@@ -34,9 +34,9 @@ from exchange.client.stream import (
 )
 from exchange.security.signing import hmac_signer
 from exchange.services.identity.api_keys import Wanted
+from tests.gateway.door import ANN, BOB, EVE, Open
+from tests.gateway.rest import auth_of, client_of, door_ms
 from tests.gateway.running import LARGE, running
-from tests.gateway.test_process import ANN, BOB, EVE, Open
-from tests.gateway.test_rest_process import auth_of, client_of, door_ms
 
 WAIT_S = 60.0
 K = TypeVar("K")

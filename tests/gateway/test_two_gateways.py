@@ -30,11 +30,11 @@ from exchange.services.identity.tables import MIGRATIONS
 from exchange.services.identity.users import Users
 from exchange.storage.sql import open_store
 from tests.exchange.commands import exchange
-from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.ports import free_pair
+from tests.exchange.running import Up, until
+from tests.gateway.door import SELL, open_market
 from tests.gateway.metrics import sample
 from tests.gateway.signed import Answer, Program, signature
-from tests.gateway.test_process import SELL, open_market
 
 PASSWORD = "a password of theirs 7"  # noqa: S105 (of a test)
 NAMES = ("gateway", "gateway-2")
@@ -113,23 +113,6 @@ def listening(pid: int) -> list[tuple[str, int]]:
                 parts = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
                 found.append((socket.inet_ntop(family, b"".join(parts)), int(port, 16)))
     return found
-
-
-def free_pair() -> int:
-    """A free port with a free one after it."""
-    while True:
-        (port,) = free_ports(1)
-        if _is_free(port + 1):
-            return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as tried:
-        try:
-            tried.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 @pytest.fixture(scope="module")

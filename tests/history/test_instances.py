@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from exchange.observability.server import ask
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.registry import Registry
 from tests.cache.redis_server import running
-from tests.exchange.test_cli_exchange import Up, settings, until
+from tests.exchange.running import Up, settings, until
 
 WAIT_MS = 60_000
 MARKET, ACCOUNT, TENANT = 7, 11, 1
@@ -215,6 +216,41 @@ def test_instrument_of_an_administrator_is_known_long_before_its_entry_is_old(up
             took.append(monotonic() - start)
     # Without the event it would take a minute.
     assert min(took) < 20
+
+
+def looked_up(up: Up) -> dict[str, float]:
+    """What the history's cache counted: hits, misses, and how often it was emptied."""
+    page = ask(up.data / "run" / "history.http", "/metrics")
+    counted = {"hit": 0.0, "miss": 0.0, "invalidations": 0.0}
+    for line in page.text.splitlines() if page else ():
+        if found := re.match(r'exchange_cache_lookups_total\{.*outcome="(\w+)"\} (\d+)', line):
+            counted[found[1]] += int(found[2])
+        if found := re.match(r"exchange_cache_invalidations_total\{.*\} (\d+)", line):
+            counted["invalidations"] += int(found[1])
+    return counted
+
+
+@pytest.mark.req("C100")
+def test_cache_tells_its_hits_and_is_emptied_by_an_administrators_change(up: Up) -> None:
+    """What is asked for again is there, by the counters; after a change it is looked for anew."""
+    with connect(up, 0) as operator, closing(reader(up)) as own:
+
+        def grows(name: str, than: dict[str, float]) -> bool:
+            """Whether a counter does, with a question more."""
+            own.ask(own.make.query.past_orders(instrument="BTC-USD", most=1), WAIT_MS)
+            return looked_up(up)[name] > than[name]
+
+        start = looked_up(up)
+        until(lambda: grows("hit", start), "nothing was found in the cache")
+        warm = looked_up(up)
+        for _ in range(20):
+            grows("hit", warm)
+        since = {name: number - warm[name] for name, number in looked_up(up).items()}
+        assert since["hit"] / (since["hit"] + since["miss"]) > 0.5
+        before = looked_up(up)
+        define(operator, 30, "X30-USD")
+        until(lambda: grows("invalidations", before), "no change emptied it")
+        until(lambda: grows("miss", before), "nothing was looked for anew")
 
 
 @pytest.mark.parametrize(

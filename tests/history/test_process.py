@@ -28,7 +28,7 @@ from exchange.storage.sql import open_store
 from exchange.storage.venue_limits import limits_of
 from exchange.topology.handover import endpoints_of, settings_as_json, settings_of_json
 from exchange.topology.services import spec_of
-from tests.exchange.test_cli_exchange import SMALL, Up, until
+from tests.exchange.running import SMALL, Up, until
 from tests.history.oracle import history_of, stored
 
 WAIT_MS = 60_000

@@ -29,6 +29,7 @@ from exchange.services.identity.sessions import Sessions
 from exchange.services.identity.signing_in import SigningIn
 from exchange.services.identity.throttle import ALLOWANCES, LoginThrottle
 from exchange.services.identity.users import User, Users
+from tests.clock import Clock
 
 GOOD = "correct staple 77 horse"
 ANN = User(
@@ -122,18 +123,7 @@ def test_workers_bound_hashes_and_leave_the_loop_free() -> None:
     assert turns > 0
 
 
-@dataclass
-class Clock:
-    """Set by hand."""
-
-    ms: int = 1_000_000
-
-    def __call__(self) -> int:
-        """In ms."""
-        return self.ms
-
-
-def waits(throttle: LoginThrottle, clock: Clock, name: str, address: str, tries: int) -> list[int]:
+def waits(throttle: LoginThrottle, clock: Clock[int], name: str, address: str, tries: int) -> list[int]:
     """How long each of some wrong tries has to wait, s, which it then does."""
     found = []
     for _ in range(tries):
@@ -142,7 +132,7 @@ def waits(throttle: LoginThrottle, clock: Clock, name: str, address: str, tries:
                 throttle.begin(name, address)
             except Refused as refused:
                 found.append(refused.retry_after_ms // 1_000)
-                clock.ms += refused.retry_after_ms
+                clock.now += refused.retry_after_ms
             else:
                 break
     return found
@@ -150,18 +140,18 @@ def waits(throttle: LoginThrottle, clock: Clock, name: str, address: str, tries:
 
 def test_wrong_passwords_wait_longer_and_longer() -> None:
     """Of a name from an address: five for nothing, then 1, 2, 4 s and so on, a quarter of an hour at most."""
-    clock = Clock()
+    clock = Clock(1_000_000)
     throttle = LoginThrottle(clock)
     assert waits(throttle, clock, "ann", "192.0.2.7", 5) == []
     assert waits(throttle, clock, "ann", "192.0.2.7", 12) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
     assert waits(throttle, clock, "ann", "192.0.2.9", 4) == []  # from elsewhere
-    clock.ms += 3_600_000
+    clock.now += 3_600_000
     assert waits(throttle, clock, "ann", "192.0.2.7", 5) == []  # an hour later
 
 
 def test_wait_of_an_address_and_of_a_name_is_short() -> None:
     """Others behind an address, and the user whose name somebody tries, are kept out a minute at most."""
-    clock = Clock()
+    clock = Clock(1_000_000)
     throttle = LoginThrottle(clock)
     for number in range(ALLOWANCES["address"].free):
         assert waits(throttle, clock, f"u{number}", "2001:db8::1", 1) == []
@@ -175,19 +165,19 @@ def test_wait_of_an_address_and_of_a_name_is_short() -> None:
 
 def test_right_password_forgives_what_was_wrong_from_there() -> None:
     """Typing it wrong now and then holds nobody up."""
-    clock = Clock()
+    clock = Clock(1_000_000)
     throttle = LoginThrottle(clock)
     for _ in range(100):
         assert waits(throttle, clock, "ann", "192.0.2.7", 3) == []
         throttle.begin("ann", "192.0.2.7")
         throttle.succeeded("ann", "192.0.2.7")
-        clock.ms += 3_600_000
+        clock.now += 3_600_000
     throttle.begin("ann", "192.0.2.7")
 
 
 def test_tries_at_once_count_each() -> None:
     """Who begins many before the first answer gets as few."""
-    throttle = LoginThrottle(Clock())
+    throttle = LoginThrottle(Clock(1_000_000))
     begun = 0
     for _ in range(50):
         try:

@@ -22,8 +22,9 @@ from exchange.services.gateway.refusal import Refusal
 from exchange.services.identity.records import principal_record
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.tokens import LASTS_S, LEEWAY_S
-from tests.gateway.credentials import Clock, Identity, identity, other_token
-from tests.gateway.test_authentication import NOW, Source
+from tests.clock import Clock
+from tests.gateway.credentials import Identity, identity, other_token
+from tests.gateway.keyring import NOW, Source
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,17 +13,7 @@ from exchange.errors import WireError
 from exchange.schema.event_rows import ROW_DTYPES, EventList, Records
 from exchange.schema.tick_rows import RUN_MAX, TICK_DTYPE, ticks_of
 from exchange.services.marketdata.board import HELD_BYTES_MAX, LOST_NS, RUNS_MAX, STALE_NS, Board, Watcher
-
-
-@dataclass
-class Clock:
-    """Moves when it is told to."""
-
-    now: int = 0
-
-    def __call__(self) -> int:
-        """The time."""
-        return self.now
+from tests.clock import Clock
 
 
 def trades(*ids: int, instrument_id: int = 7) -> Records:
@@ -48,7 +36,7 @@ def ticks(watcher: Watcher) -> list[MarketTick]:
 
 def test_board_is_as_old_as_the_last_moment_at_which_no_trade_was_missing() -> None:
     """A trade that the venue has and the log does not bring makes all stale from when it was first seen."""
-    clock = Clock()
+    clock = Clock(0)
     board = Board(str, clock)
     board.traded(trades(1, 2))
     for _ in range(5):
@@ -74,7 +62,7 @@ def test_board_is_as_old_as_the_last_moment_at_which_no_trade_was_missing() -> N
 
 def test_watcher_has_every_tick_in_order_and_a_slow_one_the_newest() -> None:
     """Numbers without a gap where none was left out; memory is bounded; nobody else's ticks come."""
-    board = Board(str, Clock())
+    board = Board(str, Clock(0))
     board.traded(trades(1))
     with board.watching([7]) as watcher:
         board.traded(trades(2, 3))
@@ -94,7 +82,7 @@ def test_watcher_has_every_tick_in_order_and_a_slow_one_the_newest() -> None:
 
 def test_watcher_that_reads_nothing_holds_few_bytes_however_many_trades_come_together() -> None:
     """Runs are bounded by their trades, too; what is let go of is never the newest of an instrument."""
-    board = Board(str, Clock())
+    board = Board(str, Clock(0))
     with board.watching([7, 8]) as watcher:
         for first in range(1, 40 * RUN_MAX, 2 * RUN_MAX):
             instrument_id = 7 + first // RUN_MAX % 4 // 2
@@ -114,7 +102,7 @@ def test_watcher_that_reads_nothing_holds_few_bytes_however_many_trades_come_tog
 )
 def test_runs_are_the_ticks_that_trades_one_by_one_make(parts: list[list[tuple[int, int]]]) -> None:
     """In whatever parts they come, with quotes between them, of which one is of a later time than trades."""
-    together, single = Board(str, Clock()), Board(str, Clock())
+    together, single = Board(str, Clock(0)), Board(str, Clock(0))
     number = 0
     found: dict[str, dict[int, list[MarketTick]]] = {"together": {}, "single": {}}
     with together.watching([7, 8]) as runs, single.watching([7, 8]) as ones:

@@ -16,7 +16,7 @@ import pytest
 from exchange.domain.intervals import MINUTE_NS
 from tests.exchange.journals import ALICE, BOB, MARKET, Writer
 from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.running import Up, until
 
 ZULU = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 # Minutes of the past, from the first: what was traded in them, as ticks and lots.

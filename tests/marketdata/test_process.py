@@ -49,8 +49,8 @@ from exchange.storage.sql import open_store
 from exchange.storage.venue_limits import limits_of
 from exchange.topology.handover import endpoints_of
 from exchange.topology.services import spec_of
-from tests.exchange.test_cli_exchange import SMALL, Up, until
-from tests.exchange.test_cli_exchange import settings as settings_words
+from tests.exchange.running import SMALL, Up, until
+from tests.exchange.running import settings as settings_words
 from tests.marketdata.oracle import candles_of, stored_candles, stored_trades, trades_of
 from tests.marketdata.other_stream import ticker
 from tests.marketdata.other_venue import OtherVenue

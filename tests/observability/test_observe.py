@@ -15,7 +15,7 @@ from urllib.error import HTTPError, URLError
 import pytest
 
 from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import settings, until
+from tests.exchange.running import settings, until
 
 
 @contextmanager

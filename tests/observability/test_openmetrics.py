@@ -83,6 +83,7 @@ def test_texts_of_several_processes_are_one(openmetrics: bool) -> None:
     assert text.count("# EOF") == int(openmetrics)
 
 
+@pytest.mark.req("C079")
 def test_table_keeps_to_the_conventions_of_openmetrics() -> None:
     """Names, units last, counters without their suffix, a meaning for each; no name twice."""
     names = [family.name for family, _ in described()]

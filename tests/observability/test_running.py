@@ -11,6 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -19,8 +20,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from exchange.cli import main
+from exchange.cli.up import SERVICES
+from exchange.observability.server import ask
 from exchange.runtime.metrics_page import described
-from tests.exchange.test_cli_exchange import Up, settings, until
+from tests.exchange.ports import free_ports
+from tests.exchange.running import Up, settings, until
 
 CANARIES = {
     "database": "canary-Db-5a1f0",
@@ -119,6 +123,40 @@ def test_metrics_of_all_processes_are_one_page(up: Up) -> None:
     assert by_process("exchange_consumer_held") == {"history": 0, "marketdata": 0}
     plain, kind, _ = get(up, "/metrics")
     assert (plain, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
+
+
+@pytest.mark.req("C079")
+def test_metrics_of_every_process_of_a_whole_exchange_are_openmetrics(tmp_path: Path) -> None:
+    """Each by itself at its own socket, the core by its supervisor; of the table, and under its own name."""
+    (port,) = free_ports(1)
+    switches = [f"{setting}=true" for setting in SERVICES.values()]
+    up = Up.start(tmp_path / "data", *switches, f"gateway.port={port}", "endpoints.metrics=127.0.0.1:0")
+    try:
+        until(up.announcement, "it did not start")
+        known = {family.name: family for family, _ in described()}
+        names = set(up.announcement()["processes"])
+        assert names >= {"core", "replica", "publisher", "audit", *SERVICES}
+
+        def page_of(name: str) -> str:
+            """What it tells, once it is there: the last ones are not waited for by the supervisor."""
+            if name == "core":
+                text = get(up, "/metrics", OPENMETRICS)[2]
+                return text if 'exchange_process_up{process="core"} 1' in text else ""
+            found = ask(up.data / "run" / f"{name}.http", "/metrics", OPENMETRICS, timeout_s=60)
+            assert found is None or (found.status, found.kind) == (200, f"{OPENMETRICS}; charset=utf-8")
+            return found.text if found else ""
+
+        for name in sorted(names):
+            text = until(partial(page_of, name), f"{name} tells nothing")
+            families = {family.name: family for family in parse_openmetrics(text)}  # type: ignore[no-untyped-call]
+            assert {"exchange_process_up", "process_resident_memory_bytes"} <= set(families)
+            for family in families.values():
+                assert (family.type, family.unit) == (known[family.name].kind, known[family.name].unit)
+            told = {sample.labels["process"] for sample in families["exchange_process_up"].samples}
+            assert name in told
+            assert name == "core" or told == {name}
+    finally:
+        up.end()
 
 
 def _page_with(up: Up, line: str) -> str:

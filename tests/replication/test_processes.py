@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from exchange.client import Client, Reader
-from exchange.client.queries import Query
+from exchange.client.questions import Query
 from exchange.domain.enums import Durability, OrderStatus
 from exchange.errors import DeadlineExceeded, ServiceUnavailableError
 from exchange.runtime.exits import ExitCode

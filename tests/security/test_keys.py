@@ -13,19 +13,9 @@ import pytest
 from exchange.errors import AuthenticationError, SecurityError, SecurityFault
 from exchange.security import KeyKind, KeyStatus, KeyStore, SecurityContext, SecurityContextSerializer
 from exchange.security.audit.heads import Position
+from tests.clock import Clock
 
 HOUR_MS = 3_600_000
-
-
-class Clock:
-    """A clock that is set."""
-
-    def __init__(self) -> None:
-        self.ms = 1_000_000_000_000
-
-    def __call__(self) -> int:
-        """Unix time, ms."""
-        return self.ms
 
 
 def test_store_is_private_and_has_no_secret_in_its_table(tmp_path: Path) -> None:
@@ -51,13 +41,13 @@ def test_store_is_private_and_has_no_secret_in_its_table(tmp_path: Path) -> None
 
 def test_api_key_is_known_by_its_secret_alone(tmp_path: Path) -> None:
     """Any other text is refused with one message; used keys know when."""
-    clock = Clock()
+    clock = Clock(1_000_000_000_000)
     store = KeyStore(tmp_path / "keys", clock)
-    record, secret = store.create_api("algo", tenant="7", roles=("read",), expires_ms=clock.ms + HOUR_MS)
+    record, secret = store.create_api("algo", tenant="7", roles=("read",), expires_ms=clock.now + HOUR_MS)
     other, _ = store.create_api("other", tenant="8", roles=("read",))
     assert store.used_ms(record.key_id) is None
     assert store.verify_api(secret) == record
-    assert store.used_ms(record.key_id) == clock.ms
+    assert store.used_ms(record.key_id) == clock.now
     wrong = [
         secret[:-3] + "AA=",
         f"{other.key_id}.{secret.partition('.')[2]}",
@@ -70,7 +60,7 @@ def test_api_key_is_known_by_its_secret_alone(tmp_path: Path) -> None:
         with pytest.raises(AuthenticationError) as refused:
             store.verify_api(text)
         assert str(refused.value) == "8202 WRONG_SECRET: the API key is not known"
-    clock.ms += HOUR_MS
+    clock.now += HOUR_MS
     with pytest.raises(AuthenticationError) as refused:
         store.verify_api(secret)
     assert refused.value.fault is SecurityFault.KEY_EXPIRED

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cmatch.rejects import RejectCode
 from exchange.client import Client
-from exchange.client.queries import SERVICES as SERVICE_OF
+from exchange.client.questions import SERVICES as SERVICE_OF
 from exchange.domain import queries as q
 from exchange.domain.enums import OrderStatus
 from exchange.embedded import Exchange

@@ -31,7 +31,7 @@ from exchange.storage.sql import open_store
 from exchange.topology.services import spec_of
 from tests.event_log.conformance import read_all
 from tests.exchange.commands import exchange
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.running import Up, until
 
 WAIT_MS = 60_000
 MARKET = 7
@@ -136,7 +136,9 @@ def test_trades_that_the_venue_posts_are_told_as_settled_with_its_fees(up: Up) -
         assert (mine.seller, mine.seller_fee, mine.buyer) == (ANN, fee("100", "0.5", MAKER), 0)
 
 
-@pytest.mark.req("A030", "A031", "A032", "A033", "A034", "A041", "B017", "B047", "B048", "B049", "B050")
+@pytest.mark.req(
+    "A030", "A031", "A032", "A033", "A034", "A041", "B017", "B047", "B048", "B049", "B050", "B068"
+)
 def test_trades_are_posted_once_with_their_fees_whoever_is_killed(up: Up) -> None:
     """By a schedule, in order, although settlement, the publisher and the core are killed meanwhile."""
     with connect(up, 0) as operator:

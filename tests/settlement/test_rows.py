@@ -117,7 +117,7 @@ def test_tables_are_those_of_the_code(store_url: str) -> None:
             assert columns == [column.name for column in table.columns], name
 
 
-@pytest.mark.req("A029", "A030", "B048", "B050")
+@pytest.mark.req("A029", "A030", "B048", "B050", "B068")
 def test_rows_have_the_fees_of_tier_and_volume_whatever_is_redelivered(
     exchange: Exchange, store_url: str
 ) -> None:

@@ -13,7 +13,7 @@ from exchange.runtime import log as logs
 from exchange.runtime.registry import Instance, Membership, Registry
 from exchange.runtime.unsettled import UnsettledWatch
 from tests.exchange.commands import exchange
-from tests.exchange.test_cli_exchange import Up, fetch, until
+from tests.exchange.running import Up, fetch, until
 
 WAIT_MS = 60_000
 MARKET = 7

@@ -17,9 +17,9 @@ from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import MIGRATIONS
 from exchange.services.identity.users import Users
 from exchange.storage.sql import open_store
-from tests.exchange.test_cli_exchange import until
+from tests.exchange.running import until
+from tests.gateway.door import ANN, Open
 from tests.gateway.running import LARGE, running
-from tests.gateway.test_process import ANN, Open
 from tests.web.browser import DESKTOP, PHONE, clipped, opened, violations
 from tests.web.scripted import ORIGIN, Scripted, problem
 

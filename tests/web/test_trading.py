@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from exchange.client import Client
 from exchange.runtime.registry import Registry
 from tests.exchange.ports import free_ports
-from tests.exchange.test_cli_exchange import settings, until
+from tests.exchange.running import settings, until
 from tests.web.browser import PHONE, clipped, opened, violations
 from tests.web.wire import Wire
 

@@ -140,7 +140,7 @@ def test_orders_of_another_release_are_read_by_this_one(words: int, tmp_path: Pa
     assert codec.decode_command_frame(data) == CommandFrame(records=(order,), epoch=5)
 
 
-@pytest.mark.req("E010")
+@pytest.mark.req("E010", "C092")
 @pytest.mark.parametrize("words", [1, 12, 40])
 def test_orders_of_this_release_are_read_by_another(words: int, tmp_path: Path) -> None:
     """By its words: what it does not know it does not see, what it added is nothing."""

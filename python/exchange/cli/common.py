@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.config import Settings, load
+from exchange.config.profiles import PROFILES
 from exchange.config.table import rows
 from exchange.errors import ConfigError
 
@@ -30,6 +31,14 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         help="one setting, as in --set durability=disk or --set limits.accounts=1000; may be repeated",
+    )
+    parser.add_argument(
+        "--profile",
+        dest="set",
+        action="append",
+        type="profile={}".format,
+        metavar="NAME",
+        help=f"defaults that belong together: {', '.join(PROFILES)}; the same as --set profile=NAME",
     )
 
 

@@ -6,7 +6,7 @@ with Client.connect(endpoint, tenant=1, name="bot", user="ann", account=7) as cl
     report = client.limit("BTC-USD", "buy", "0.5", "64000.00")
 """
 
-from exchange.client.aio import AsyncClient, AsyncReportStream
+from exchange.client.aio import AsyncClient
 from exchange.client.book import Order
 from exchange.client.client import Client
 from exchange.client.core_queries import OrderState
@@ -22,7 +22,7 @@ from exchange.client.handles import Handle
 from exchange.client.instruments import Asset, Directory, Instrument
 from exchange.client.loop_runner import AsyncHandle
 from exchange.client.reader import Reader
-from exchange.client.reports import ReportStream
+from exchange.client.reports import AsyncReportStream, ReportStream
 from exchange.client.requests import Request
 from exchange.client.results import AdminAnswer, Balance, ExecutionReport, Reject, Reports
 from exchange.client.session import Resync, State

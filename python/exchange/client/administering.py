@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from exchange.client.queries import Asker, Query, paged
+from exchange.client.questions import Asker, Query, pages
 from exchange.domain import contracts as rpc
 from exchange.domain import queries as q
 from exchange.domain.contracts import admin as a
@@ -78,21 +78,14 @@ class Administering:
             after=after,
             limit=most or 0,
         )
-
-        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.AdminChangeRow, ...]:
-            rows, _ = await paged(
-                asker,
-                request,
-                q.AdminChangesReply,
-                lambda reply: reply.changes,
-                lambda row: row.change_id,
-                min_seq,
-                timeout_ms,
-                most,
-            )
-            return rows
-
-        return Query(run)
+        return pages(
+            request,
+            q.AdminChangesReply,
+            lambda reply: reply.changes,
+            lambda row: row.change_id,
+            min_seq,
+            most,
+        )
 
     def instruments(self, *, only_active: bool = False) -> Query[tuple[a.InstrumentRecord, ...]]:
         """All instruments, by symbol; `only_active`: that are not closed."""

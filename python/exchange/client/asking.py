@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
 
 from exchange.bus.context import new_context
@@ -22,12 +22,12 @@ from exchange.bus.rpc import (
 )
 from exchange.client.ids import Names
 from exchange.client.place import Place
-from exchange.client.queries import method_of
+from exchange.client.questions import method_of
 from exchange.domain import queries as q
 from exchange.domain.method import ServerStreaming, Unary
 from exchange.errors import ServiceUnavailableError
 from exchange.observability.correlation import current_correlation
-from exchange.resilience import Policies
+from exchange.resilience import Policies, Policy
 from exchange.runtime.registry import BEAT_S, Registry
 from exchange.schema.codec import decode_message, encode_message
 
@@ -35,10 +35,54 @@ C = TypeVar("C", RpcClient, BlockingClient)
 Q = TypeVar("Q")
 R = TypeVar("R")
 
-_HISTORY: Final = "history."
-_MARKET: Final = ("marketdata.", "MarketDataService.", "BookService.", "PriceService.")
-_ADMIN: Final = ("admin.", "AdminService.", "Operator.")
-_SETTLEMENT: Final = "settlement."
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Callee:
+    """Who answers methods that begin so: where it is, by which policy, and what is said where it is not."""
+
+    methods: tuple[str, ...]
+    at: Callable[[Place], tuple[str, ...]]
+    of: Callable[[Policies], Policy]
+    unknown: str
+
+
+_HISTORY: Final = _Callee(
+    ("history.",),
+    lambda place: place.histories,
+    lambda policies: policies.of("client", "history"),
+    "no history is known: give its endpoint to connect(..., history=...);"
+    " an exchange keeps one where history.enabled is true",
+)
+_CALLEES: Final = (
+    _Callee(
+        ("marketdata.", "MarketDataService.", "BookService.", "PriceService."),
+        lambda place: place.markets,
+        lambda policies: policies.of("client", "marketdata"),
+        "no market data is known: give its endpoint to connect(..., marketdata=...);"
+        " an exchange has it where market_data.enabled is true",
+    ),
+    _Callee(
+        ("admin.", "AdminService.", "Operator."),
+        lambda place: place.admins,
+        lambda policies: policies.of("client", "admin"),
+        "no administration is known: give its endpoint to connect(..., admin=...);"
+        " an exchange has it where admin.enabled is true",
+    ),
+    _Callee(
+        ("settlement.",),
+        lambda place: place.settlements,
+        lambda policies: policies.of("client", "settlement"),
+        "no settlement is known: give its endpoint to connect(..., settlement=...);"
+        " an exchange has it where settlement.enabled is true",
+    ),
+    _HISTORY,
+    _Callee(
+        ("",),  # all others
+        lambda place: place.replicas,
+        lambda policies: policies.of("client", "replica"),
+        "no replica is known: give its endpoint to connect(..., queries=...)",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +95,7 @@ class WayToReplica:
         tenant: On whose behalf; `user` who.
         seen: The last journal sequence of which the client saw an answer.
         timeout_ms: How long a question waits for its answer where it says nothing of it.
+        policies: Whose edges questions keep to; its own where none are given.
     """
 
     place: Place
@@ -59,6 +104,7 @@ class WayToReplica:
     user: str
     seen: Callable[[], int]
     timeout_ms: int
+    policies: Policies = field(default_factory=Policies)
 
     def metadata(self) -> Metadata:
         """The four headers of one question; what is asked for a request has that one's correlation id."""
@@ -78,15 +124,10 @@ class ReplicaAsker:
     def __init__(self, way: WayToReplica) -> None:
         self._way = way
         self._context = new_context()
-        policies = Policies()
         self._clients = _Clients[RpcClient](
             way.place,
             lambda names: BalancedChannel(self._connect, names),
-            lambda channel: RpcClient(channel, policies.of("client", "replica")),
-            lambda channel: RpcClient(channel, policies.of("client", "history")),
-            lambda channel: RpcClient(channel, policies.of("client", "marketdata")),
-            lambda channel: RpcClient(channel, policies.of("client", "admin")),
-            lambda channel: RpcClient(channel, policies.of("client", "settlement")),
+            lambda channel, callee: RpcClient(channel, callee.of(way.policies)),
         )
 
     @property
@@ -141,15 +182,10 @@ class BlockingAsker:
     def __init__(self, way: WayToReplica) -> None:
         self._way = way
         self._context = new_context()
-        policies = Policies()
         self._clients = _Clients[BlockingClient](
             way.place,
             lambda names: BlockingBalancedChannel(self._connect, names),
-            lambda channel: BlockingClient(channel, policies.of("client", "replica")),
-            lambda channel: BlockingClient(channel, policies.of("client", "history")),
-            lambda channel: BlockingClient(channel, policies.of("client", "marketdata")),
-            lambda channel: BlockingClient(channel, policies.of("client", "admin")),
-            lambda channel: BlockingClient(channel, policies.of("client", "settlement")),
+            lambda channel, callee: BlockingClient(channel, callee.of(way.policies)),
         )
 
     @property
@@ -205,31 +241,21 @@ class _Clients(Generic[C]):
         self,
         place: Place,
         channel_to: Callable[[Collection[str]], B],
-        replica_over: Callable[[B], C],
-        history_over: Callable[[B], C],
-        market_over: Callable[[B], C],
-        admin_over: Callable[[B], C],
-        settlement_over: Callable[[B], C],
+        client_over: Callable[[B, _Callee], C],
     ) -> None:
-        self._replica: C | None = replica_over(channel_to(place.replicas)) if place.replicas else None
-        self._history: C | None = None
+        self._clients: dict[_Callee, C] = {}
         self._instances: Instances | None = None
-        if place.histories:
-            channel = channel_to(place.histories)
-            self._history = history_over(channel)
-            if place.registry is not None:
-                self._instances = Instances(place.registry, "history", channel)
-        self._market: C | None = market_over(channel_to(place.markets)) if place.markets else None
-        self._admin: C | None = admin_over(channel_to(place.admins)) if place.admins else None
-        self._settlement: C | None = None
-        if place.settlements:
-            self._settlement = settlement_over(channel_to(place.settlements))
+        for callee in _CALLEES:
+            if endpoints := callee.at(place):
+                channel = channel_to(endpoints)
+                self._clients[callee] = client_over(channel, callee)
+                if callee is _HISTORY and place.registry is not None:
+                    self._instances = Instances(place.registry, "history", channel)
 
     @property
-    def all(self) -> list[C]:
+    def all(self) -> Collection[C]:
         """Those that there are."""
-        some = (self._replica, self._history, self._market, self._admin, self._settlement)
-        return [each for each in some if each is not None]
+        return self._clients.values()
 
     def of(self, method: str) -> C:
         """Who answers a method.
@@ -237,39 +263,13 @@ class _Clients(Generic[C]):
         Raises:
             ServiceUnavailableError: Nobody is known who does.
         """
-        if method.startswith(_MARKET):
-            if self._market is None:
-                raise ServiceUnavailableError(
-                    "no market data is known: give its endpoint to connect(..., marketdata=...);"
-                    " an exchange has it where market_data.enabled is true"
-                )
-            return self._market
-        if method.startswith(_ADMIN):
-            if self._admin is None:
-                raise ServiceUnavailableError(
-                    "no administration is known: give its endpoint to connect(..., admin=...);"
-                    " an exchange has it where admin.enabled is true"
-                )
-            return self._admin
-        if method.startswith(_SETTLEMENT):
-            if self._settlement is None:
-                raise ServiceUnavailableError(
-                    "no settlement is known: give its endpoint to connect(..., settlement=...);"
-                    " an exchange has it where settlement.enabled is true"
-                )
-            return self._settlement
-        if not method.startswith(_HISTORY):
-            if self._replica is None:
-                raise no_replica()
-            return self._replica
-        if self._history is None:
-            raise ServiceUnavailableError(
-                "no history is known: give its endpoint to connect(..., history=...);"
-                " an exchange keeps one where history.enabled is true"
-            )
-        if self._instances is not None:
+        callee = next(each for each in _CALLEES if method.startswith(each.methods))
+        client = self._clients.get(callee)
+        if client is None:
+            raise ServiceUnavailableError(callee.unknown)
+        if callee is _HISTORY and self._instances is not None:
             self._instances.look()
-        return self._history
+        return client
 
 
 class Instances:
@@ -304,4 +304,4 @@ class Instances:
 
 def no_replica() -> ServiceUnavailableError:
     """What a question gets where no replica is known."""
-    return ServiceUnavailableError("no replica is known: give its endpoint to connect(..., queries=...)")
+    return ServiceUnavailableError(_CALLEES[-1].unknown)

@@ -11,10 +11,8 @@ from cmatch.frames import ORDER_COMMAND_DTYPE, set_text
 from exchange.client.ids import Names
 from exchange.client.records import Records, joined
 from exchange.client.requests import Request
-from exchange.client.results import AdminAnswer, ExecutionReport, Reports, admin_answer, report
+from exchange.client.results import Reports, admin_answer, report
 from exchange.domain.enums import CommandList, OrderAction
-
-AnswerT = ExecutionReport | AdminAnswer
 
 
 def combine(requests: Sequence[Request[Any]]) -> Request[list[Any]]:

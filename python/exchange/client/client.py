@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from exchange.bus.curve import KeyPair
-from exchange.client.administering import WHY, Administering, because
-from exchange.client.administration import AdminRequests
+from exchange.client.administering import WHY
 from exchange.client.book_stream import BookStream
 from exchange.client.connecting import check_let_in, parts
-from exchange.client.core_queries import CoreQueries
 from exchange.client.face import Face, Makers
 from exchange.client.handles import Handle
 from exchange.client.inquiring import ThreadInquirer
-from exchange.client.market import MarketRequests
-from exchange.client.ordering import OrderRequests
 from exchange.client.place import Place, endpoints_of
-from exchange.client.queries import Query, QueryRequests
+from exchange.client.questions import Query
 from exchange.client.records import Records
 from exchange.client.reports import ReportStream, StreamWaiter
 from exchange.client.requests import Request
@@ -27,11 +22,12 @@ from exchange.client.results import Reports
 from exchange.client.session import Resync, Session, Settings, State
 from exchange.client.streams import ROWS_MAX, Hub
 from exchange.client.subscriptions import Subscription
+from exchange.client.tables import AdminTable, MarketTable, OrderTable, QuestionTable
 from exchange.client.thread_runner import ThreadRunner
 from exchange.client.tick_stream import TickStream
+from exchange.client.twins import Waits
 from exchange.domain.enums import BookView
 
-P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S")
 W = TypeVar("W")
@@ -77,63 +73,7 @@ class Inquirer(Protocol):
         ...
 
 
-def _orders(make: Callable[Concatenate[OrderRequests, P], Request[T]]) -> Callable[Concatenate[Client, P], T]:
-    @functools.wraps(make)
-    def method(client: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return client.call(make(client.make.orders, *args, **kwargs))
-
-    return method
-
-
-def _core(make: Callable[Concatenate[CoreQueries, P], Request[T]]) -> Callable[Concatenate[Client, P], T]:
-    @functools.wraps(make)
-    def method(client: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return client.call(make(client.make.core, *args, **kwargs))
-
-    return method
-
-
-def _admin(
-    make: Callable[Concatenate[AdminRequests, P], Request[T]],
-) -> Callable[Concatenate[Admin, P], T]:
-    @functools.wraps(make)
-    def method(admin: Admin, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        client = admin.client
-        request = make(client.make.admin, *args, **kwargs)
-        if why := WHY.get():
-            client.ask(client.make.administering.explain(request.correlation_id, why))
-        return client.call(request)
-
-    return method
-
-
-def _desk(make: Callable[Concatenate[Administering, P], Query[T]]) -> Callable[Concatenate[Admin, P], T]:
-    @functools.wraps(make)
-    def method(admin: Admin, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return admin.client.ask(make(admin.client.make.administering, *args, **kwargs))
-
-    return method
-
-
-def _query(make: Callable[Concatenate[QueryRequests, P], Query[T]]) -> Callable[Concatenate[Questions, P], T]:
-    @functools.wraps(make)
-    def method(questions: Questions, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return questions.client.ask(make(questions.client.make.query, *args, **kwargs))
-
-    return method
-
-
-def _market(
-    make: Callable[Concatenate[MarketRequests, P], Query[T]],
-) -> Callable[Concatenate[MarketData, P], T]:
-    @functools.wraps(make)
-    def method(market: MarketData, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return market.client.ask(make(market.client.make.market_data, *args, **kwargs))
-
-    return method
-
-
-class Admin:
+class Admin(AdminTable, Waits):
     """Commands of operators, and what the admin service knows of them; each waits for its answer.
 
     with client.admin.because("listing of EUR"):
@@ -143,80 +83,24 @@ class Admin:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    define_asset = _admin(AdminRequests.define_asset)
-    define_instrument = _admin(AdminRequests.define_instrument)
-    set_phase = _admin(AdminRequests.set_phase)
-    assign_shard = _admin(AdminRequests.assign_shard)
-    set_mark = _admin(AdminRequests.set_mark)
-    set_reference = _admin(AdminRequests.set_reference)
-    open_account = _admin(AdminRequests.open_account)
-    deposit = _admin(AdminRequests.deposit)
-    withdraw = _admin(AdminRequests.withdraw)
-    transfer = _admin(AdminRequests.transfer)
-    reserve = _admin(AdminRequests.reserve)
-    post = _admin(AdminRequests.post)
-    void = _admin(AdminRequests.void)
-    set_limits = _admin(AdminRequests.set_limits)
-    kill = _admin(AdminRequests.kill)
-    set_countdown = _admin(AdminRequests.set_countdown)
-    set_stage = _admin(AdminRequests.set_stage)
-    set_collateral = _admin(AdminRequests.set_collateral)
-    set_policy = _admin(AdminRequests.set_policy)
-    set_solo = _admin(AdminRequests.set_solo)
-    set_settlement = _admin(AdminRequests.set_settlement)
-    post_trades = _admin(AdminRequests.post_trades)
-    changes = _desk(Administering.changes)
-    instruments = _desk(Administering.instruments)
-    tenants = _desk(Administering.tenants)
-    providers = _desk(Administering.providers)
-    fee_schedules = _desk(Administering.fee_schedules)
-    limits = _desk(Administering.limits)
-    upsert_instrument = _desk(Administering.upsert_instrument)
-    upsert_tenant = _desk(Administering.upsert_tenant)
-    upsert_provider = _desk(Administering.upsert_provider)
-    upsert_fee_schedule = _desk(Administering.upsert_fee_schedule)
-    set_fees = _desk(Administering.set_fees)
-    explain = _desk(Administering.explain)
-    because = staticmethod(because)
+    def _send(self, request: Request[T]) -> T:
+        if why := WHY.get():
+            self.client.ask(self.client.make.administering.explain(request.correlation_id, why))
+        return self.client.call(request)
 
 
-class Questions:
+class Questions(QuestionTable, Waits):
     """Questions to the read replica and the history; each waits for its answer."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    open_orders = _query(QueryRequests.open_orders)
-    order_history = _query(QueryRequests.order_history)
-    order = _query(QueryRequests.order)
-    balances = _query(QueryRequests.balances)
-    reservations = _query(QueryRequests.reservations)
-    positions = _query(QueryRequests.positions)
-    limits = _query(QueryRequests.limits)
-    top = _query(QueryRequests.top)
-    book = _query(QueryRequests.book)
-    book_orders = _query(QueryRequests.book_orders)
-    trades = _query(QueryRequests.trades)
-    instruments = _query(QueryRequests.instruments)
-    accounts = _query(QueryRequests.accounts)
-    status = _query(QueryRequests.status)
-    past_orders = _query(QueryRequests.past_orders)
-    past_executions = _query(QueryRequests.past_executions)
-    settlements = _query(QueryRequests.settlements)
-    settlement_progress = _query(QueryRequests.settlement_progress)
 
-
-class MarketData:
+class MarketData(MarketTable, Waits):
     """Questions to market data; each waits for its answer."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
-
-    candles = _market(MarketRequests.candles)
-    ticker = _market(MarketRequests.ticker)
-    tickers = _market(MarketRequests.tickers)
-    trades = _market(MarketRequests.trades)
-    mark_price = _market(MarketRequests.mark_price)
 
     def ticks(self, *instruments: int | str, interval_ms: int = 0) -> TickStream:
         """What instruments show, now and on: `with client.market_data.ticks("BTC-USD") as ticks: ...`.
@@ -239,7 +123,7 @@ class MarketData:
         return self.client.subscribe(self.client.make.market_data.order_book(instrument, view=view))
 
 
-class Client(Face):
+class Client(OrderTable, Face, Waits):
     """A session with the exchange, made by `connect` or an embedded one. May be used by many threads.
 
     Calls give the exchange's answer, rejects included; they raise only where something went wrong on the way:
@@ -346,16 +230,6 @@ class Client(Face):
             raise
         return client
 
-    new_order = _orders(OrderRequests.new_order)
-    limit = _orders(OrderRequests.limit)
-    market = _orders(OrderRequests.market)
-    stop = _orders(OrderRequests.stop)
-    replace = _orders(OrderRequests.replace)
-    cancel = _orders(OrderRequests.cancel)
-    mass_cancel = _orders(OrderRequests.mass_cancel)
-    order = _core(CoreQueries.order)
-    balance = _core(CoreQueries.balance)
-
     def submit(self, request: Request[T], timeout_ms: int | None = None) -> Handle[T]:
         """Send a request, made by `client.make`, without waiting for its answer.
 
@@ -370,6 +244,8 @@ class Client(Face):
     def call(self, request: Request[T], timeout_ms: int | None = None) -> T:
         """Send a request and wait for its answer."""
         return self._runner.submit(request, timeout_ms).result()
+
+    _send = call
 
     def batch(self, requests: Sequence[Request[T]], timeout_ms: int | None = None) -> list[T]:
         """Send several requests of one family in one frame; their answers, in their order."""

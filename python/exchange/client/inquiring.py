@@ -1,17 +1,19 @@
-"""Asks a replica for a client that waits."""
+"""Asks replicas and services for a client: for one that waits, and for one that is awaited."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Final, TypeVar
 
 from exchange.bus.rpc import run_now
 from exchange.client.asking import BlockingAsker, ReplicaAsker, WayToReplica, no_replica
 from exchange.client.errors import ClientClosed
 from exchange.client.loop_thread import LoopThread
-from exchange.client.queries import Query, QueryRequests
+from exchange.client.queries import QueryRequests
+from exchange.client.questions import Query
 from exchange.client.resync import resync
 from exchange.client.session import Session
 from exchange.client.subscriptions import Subscription
@@ -129,3 +131,61 @@ class ThreadInquirer:
             if self._asker is None:
                 self._asker = BlockingAsker(self._way)
             return self._asker
+
+
+class TaskInquirer:
+    """Asks one replica on the running loop. Nothing is opened before the first question.
+
+    Args:
+        way: To the replica; None where there is none.
+        questions: Makes questions.
+    """
+
+    def __init__(self, way: WayToReplica | None, questions: QueryRequests) -> None:
+        self._way = way
+        self._questions = questions
+        self._asker: ReplicaAsker | None = None
+        self._tasks: set[asyncio.Task[bool]] = set()
+
+    async def ask(self, query: Query[T], timeout_ms: int | None) -> T:
+        """The answer.
+
+        Raises:
+            ServiceUnavailableError, DeadlineExceeded, RpcError: See `RpcClient.call`.
+        """
+        return await query.run(self._there(), timeout_ms)
+
+    def subscribe(self, subscription: Subscription[S, W]) -> S:
+        """A stream, once it is entered.
+
+        Raises:
+            ServiceUnavailableError: No market data is known.
+        """
+        return subscription.start(self._there())
+
+    def resync(self, session: Session) -> None:
+        """Begin to make the session's orders right again; not possible without a replica."""
+        if self._way is None:
+            warn_of_orders(session)
+        else:
+            task = asyncio.get_running_loop().create_task(
+                resync(session, nullcontext(), self._there(), self._questions)
+            )
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        asker, self._asker = self._asker, None
+        if asker is not None:
+            await asker.close()
+
+    def _there(self) -> ReplicaAsker:
+        if self._way is None:
+            raise no_replica()
+        if self._asker is None:
+            self._asker = ReplicaAsker(self._way)
+        return self._asker

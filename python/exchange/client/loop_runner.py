@@ -14,6 +14,7 @@ from exchange.client.requests import Request
 from exchange.client.session import Session, State
 from exchange.client.streams import Hub
 from exchange.client.underway import Pending
+from exchange.client.waiters import Waiters
 
 T = TypeVar("T")
 _NEAREST = 1_000_000  # ns
@@ -102,7 +103,7 @@ class LoopRunner:
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = 0
         self._soon: asyncio.Handle | None = None
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters = Waiters()
 
     def start(self) -> None:
         """Connect and begin.
@@ -131,15 +132,7 @@ class LoopRunner:
 
     async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:  # noqa: ASYNC109  # as its synchronous twin
         """Wait until something that this session changes is so."""
-        try:
-            async with asyncio.timeout(timeout):
-                while not ready():
-                    waiter = self._loop.create_future()
-                    self._waiters.append(waiter)
-                    await waiter
-        except TimeoutError:
-            return ready()
-        return True
+        return await self._waiters.wait_for(ready, timeout)
 
     async def close(self) -> None:
         """Log off and close the connection."""
@@ -160,10 +153,7 @@ class LoopRunner:
         self._watch(() if closed else self._link.filenos())
         self.hub.dispatch(events, self.session.refusal)
         if events:
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+            self._waiters.wake()
         if closed:
             if self._timer is not None:
                 self._timer.cancel()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from exchange.client.book_stream import AsyncBookStream, BookStream
 from exchange.client.instruments import Directory
-from exchange.client.queries import Asker, Query, checked, paged, seeing
+from exchange.client.questions import Asker, Query, checked, pages, seeing
 from exchange.client.requests import number_of
 from exchange.client.subscriptions import Subscription
 from exchange.client.tick_stream import AsyncTickStream, TickStream
@@ -108,20 +108,9 @@ class MarketRequests:
     def tickers(self, *, at_ns: int = 0, min_seq: int = 0) -> Query[tuple[q.MarketTickerRow, ...]]:
         """Those of all instruments that were ever traded, by id; see `ticker`."""
         request = q.MarketTickersRequest(at_ns=at_ns)
-
-        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.MarketTickerRow, ...]:
-            rows, _ = await paged(
-                asker,
-                request,
-                q.MarketTickersReply,
-                lambda reply: reply.tickers,
-                lambda row: row.instrument_id,
-                min_seq,
-                timeout_ms,
-            )
-            return rows
-
-        return Query(run)
+        return pages(
+            request, q.MarketTickersReply, lambda reply: reply.tickers, lambda row: row.instrument_id, min_seq
+        )
 
     def trades(
         self,
@@ -153,21 +142,9 @@ class MarketRequests:
             after=after,
             limit=most or 0,
         )
-
-        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.MarketTradeRow, ...]:
-            rows, _ = await paged(
-                asker,
-                request,
-                q.MarketTradesReply,
-                lambda reply: reply.trades,
-                lambda row: row.trade_id,
-                min_seq,
-                timeout_ms,
-                most,
-            )
-            return rows
-
-        return Query(run)
+        return pages(
+            request, q.MarketTradesReply, lambda reply: reply.trades, lambda row: row.trade_id, min_seq, most
+        )
 
     def mark_price(self, instrument: int | str) -> Query[MarkPrice]:
         """What an instrument is worth: index, mark, and what each source of it says.

@@ -1,61 +1,19 @@
-"""Questions to the read replica and the history: what they ask, how, and how pages are put together."""
+"""Questions to the read replica, the history and settlement, made of keywords."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final, TypedDict, TypeVar, Unpack
 
 from exchange.client.instruments import Asset, Directory, Instrument
+from exchange.client.questions import Asker, Query, ReplyT, checked, paged, pages, seeing
 from exchange.domain import queries as q
 from exchange.domain.enums import Liquidity, OrderStatus, SettlementStatus, Side
-from exchange.domain.method import Unary
-from exchange.errors import RpcError, RpcStatus
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
-PageT = TypeVar(
-    "PageT",
-    q.OpenOrdersReply,
-    q.OrderHistoryReply,
-    q.TradesReply,
-    q.AccountsReply,
-    q.HistoryOrdersReply,
-    q.HistoryExecutionsReply,
-    q.MarketTradesReply,
-    q.MarketTickersReply,
-    q.AdminChangesReply,
-    q.SettlementsReply,
-)
 PastT = TypeVar("PastT", q.HistoryOrdersReply, q.HistoryExecutionsReply)
-ReplyT = TypeVar("ReplyT", bound=q.Reply)
-RequestT = TypeVar("RequestT", bound=q.Request)
-AskedT = TypeVar("AskedT")
-AnsweredT = TypeVar("AnsweredT")
-
-# Which service answers what; the RPC method is SERVICE.TYPE.
-SERVICES: Final[dict[type[q.Request], str]] = {
-    q.OpenOrdersRequest: "orders",
-    q.OrderHistoryRequest: "orders",
-    q.StatusRequest: "orders",
-    q.BalancesRequest: "accounts",
-    q.ReservationsRequest: "accounts",
-    q.AccountsRequest: "accounts",
-    q.PositionsRequest: "risk",
-    q.LimitsRequest: "risk",
-    q.BookTopRequest: "matching",
-    q.BookLevelsRequest: "matching",
-    q.BookOrdersRequest: "matching",
-    q.TradesRequest: "matching",
-    q.InstrumentsRequest: "matching",
-    q.HistoryOrdersRequest: "history",
-    q.HistoryExecutionsRequest: "history",
-    q.MarketTradesRequest: "marketdata",
-    q.MarketCandlesRequest: "marketdata",
-    q.MarketTickersRequest: "marketdata",
-    q.AdminChangesRequest: "admin",
-    q.SettlementsRequest: "settlement",
-}
 
 
 class PastFilter(TypedDict, total=False):
@@ -93,42 +51,6 @@ _OF_REQUEST: Final = frozenset(
     {"account", "order_id", "client_order_id", "side", "from_ns", "to_ns", "oldest_first", "after"}
 )
 _PAST_MOST: Final = 100
-
-
-def method_of(request: q.Request) -> str:
-    """The RPC method that answers a request."""
-    kind = type(request)
-    return f"{SERVICES[kind]}.{kind.__name__}"
-
-
-class Asker(Protocol):
-    """The way to a replica."""
-
-    async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
-        """The reply to one request.
-
-        Raises:
-            TransportError: It did not come; see the classes below it.
-        """
-        ...
-
-    async def call(
-        self, method: Unary[AskedT, AnsweredT], request: AskedT, timeout_ms: int | None
-    ) -> AnsweredT:
-        """The reply of a method of a contract; likewise."""
-        ...
-
-    @property
-    def seen(self) -> int:
-        """The last journal sequence that this client has seen an answer of."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Query(Generic[T]):
-    """A question, not yet asked: what asks it, page by page where it takes several."""
-
-    run: Callable[[Asker, int | None], Awaitable[T]]
 
 
 class QueryRequests:
@@ -193,7 +115,7 @@ class QueryRequests:
             to_ns=to_ns,
             limit=most,
         )
-        return Query(_history(request, most, min_seq))
+        return _history(request, most, min_seq)
 
     def order(
         self,
@@ -212,7 +134,7 @@ class QueryRequests:
         history = _history(request, 1, min_seq)
 
         async def run(asker: Asker, timeout_ms: int | None) -> q.OrderRow | None:
-            rows = await history(asker, timeout_ms)
+            rows = await history.run(asker, timeout_ms)
             return rows[0] if rows else None
 
         return Query(run)
@@ -277,21 +199,9 @@ class QueryRequests:
     ) -> Query[tuple[q.TradeRow, ...]]:
         """The last trades, the newest first; of an account with its side of each."""
         request = q.TradesRequest(instrument_id=self._instrument(instrument), account=account, limit=most)
-
-        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.TradeRow, ...]:
-            rows, _ = await paged(
-                asker,
-                request,
-                q.TradesReply,
-                lambda reply: reply.trades,
-                lambda row: row.trade_id,
-                min_seq,
-                timeout_ms,
-                most,
-            )
-            return rows
-
-        return Query(run)
+        return pages(
+            request, q.TradesReply, lambda reply: reply.trades, lambda row: row.trade_id, min_seq, most
+        )
 
     def instruments(self, *, min_seq: int | None = None) -> Query[q.InstrumentsReply]:
         """All instruments and assets. The client knows them from then on, by symbol and with their scales."""
@@ -309,20 +219,7 @@ class QueryRequests:
     def accounts(self, account: int = 0, *, min_seq: int | None = None) -> Query[tuple[q.AccountRow, ...]]:
         """An account, or all of the tenant's (0), by account."""
         request = q.AccountsRequest(account=account)
-
-        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.AccountRow, ...]:
-            rows, _ = await paged(
-                asker,
-                request,
-                q.AccountsReply,
-                lambda reply: reply.accounts,
-                lambda row: row.account,
-                min_seq,
-                timeout_ms,
-            )
-            return rows
-
-        return Query(run)
+        return pages(request, q.AccountsReply, lambda reply: reply.accounts, lambda row: row.account, min_seq)
 
     def status(self, *, with_hash: bool = False, min_seq: int | None = None) -> Query[q.StatusReply]:
         """How the exchange is.
@@ -390,21 +287,14 @@ class QueryRequests:
             trade_id=trade_id, account=account, status=status, oldest_first=oldest_first, after=after,
             limit=most or 0,
         )  # fmt: skip
-
-        async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.SettlementRow, ...]:
-            found, _ = await paged(
-                asker,
-                request,
-                q.SettlementsReply,
-                lambda reply: reply.settlements,
-                lambda row: row.trade_id,
-                min_seq,
-                timeout_ms,
-                most,
-            )
-            return found
-
-        return Query(run)
+        return pages(
+            request,
+            q.SettlementsReply,
+            lambda reply: reply.settlements,
+            lambda row: row.trade_id,
+            min_seq,
+            most,
+        )
 
     def settlement_progress(self, *, min_seq: int = 0) -> Query[q.SettlementsReply]:
         """How far settlement is: the last trade that it has taken, and the last that is posted; no rows.
@@ -440,11 +330,7 @@ class QueryRequests:
             self._learn(reply)
             return rows(reply)
 
-        async def run(asker: Asker, timeout_ms: int | None) -> tuple[RowT, ...]:
-            min_seq, most = said.get("min_seq", 0), said.get("most", _PAST_MOST)
-            return (await paged(asker, request, kind, learned, key, min_seq, timeout_ms, most))[0]
-
-        return Query(run)
+        return pages(request, kind, learned, key, said.get("min_seq", 0), said.get("most", _PAST_MOST))
 
     def _one(
         self,
@@ -486,61 +372,9 @@ class QueryRequests:
             )
 
 
-def _history(
-    request: q.OrderHistoryRequest, most: int, min_seq: int | None
-) -> Callable[[Asker, int | None], Awaitable[tuple[q.OrderRow, ...]]]:
-    async def run(asker: Asker, timeout_ms: int | None) -> tuple[q.OrderRow, ...]:
-        rows, _ = await paged(
-            asker,
-            request,
-            q.OrderHistoryReply,
-            lambda reply: reply.orders,
-            lambda row: row.order_id,
-            min_seq,
-            timeout_ms,
-            most,
-        )
-        return rows
-
-    return run
-
-
-def seeing(request: RequestT, asker: Asker, min_seq: int | None) -> RequestT:
-    """A request whose reply has seen that command; None: the last one that the client saw an answer of."""
-    return replace(request, min_seq=asker.seen if min_seq is None else min_seq)
-
-
-def checked(kind: type[ReplyT], reply: q.Reply) -> ReplyT:
-    """A reply, seen to be of its kind.
-
-    Raises:
-        RpcError: INTERNAL: it is of another.
-    """
-    if not isinstance(reply, kind):
-        raise RpcError(RpcStatus.INTERNAL, f"expected a {kind.__name__}, not a {type(reply).__name__}")
-    return reply
-
-
-async def paged(
-    asker: Asker,
-    request: Any,
-    kind: type[PageT],
-    rows: Callable[[PageT], tuple[RowT, ...]],
-    key: Callable[[RowT], int | str],
-    min_seq: int | None,
-    timeout_ms: int | None,
-    most: int | None = None,
-) -> tuple[tuple[RowT, ...], int]:
-    """All rows of all pages, or the first `most`; and the sequence as of which the first page was."""
-    found: list[RowT] = []
-    sequence: int | None = None
-    while True:
-        reply = checked(kind, await asker.ask(seeing(request, asker, min_seq), timeout_ms))
-        sequence = reply.sequence if sequence is None else sequence
-        found.extend(rows(reply))
-        if not reply.more or not rows(reply) or (most is not None and len(found) >= most):
-            return tuple(found[:most]), sequence
-        request = replace(request, after=key(found[-1]))
+def _history(request: q.OrderHistoryRequest, most: int, min_seq: int | None) -> Query[tuple[q.OrderRow, ...]]:
+    kind = q.OrderHistoryReply
+    return pages(request, kind, lambda reply: reply.orders, lambda row: row.order_id, min_seq, most)
 
 
 async def open_orders(

@@ -13,7 +13,7 @@ from exchange.client.ids import Names
 from exchange.client.inquiring import ThreadInquirer
 from exchange.client.instruments import Directory
 from exchange.client.place import Place, endpoints_of
-from exchange.client.queries import Query
+from exchange.client.questions import Query
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol, Self
 
 from exchange.client.errors import ClientClosed
@@ -19,7 +19,34 @@ class StreamWaiter(Protocol):
         ...
 
 
-class ReportStream(Iterator[ExecutionReport]):
+class AsyncStreamWaiter(Protocol):
+    """Brings reports about within an event loop."""
+
+    async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:  # noqa: ASYNC109  # as its synchronous twin
+        """Wait until something is so, at most `timeout` seconds; whether it is."""
+        ...
+
+
+class _Reading:
+    def __init__(self, shelf: Shelf, forget: Callable[[], None]) -> None:
+        self._shelf = shelf
+        self._forget = forget
+        self._batch: Iterator[ExecutionReport] = iter(())
+
+    def close(self) -> None:
+        """Take no more."""
+        self._forget()
+        self._shelf.end(ClientClosed("the reader was closed"))
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing more comes, as it was closed; raises what ended it otherwise."""
+        if self._shelf.ended and not isinstance(self._shelf.why, ClientClosed):
+            raise self._shelf.why
+        return self._shelf.ended
+
+
+class ReportStream(_Reading, Iterator[ExecutionReport]):
     """All reports of a session from the moment it was made, each once and in causal order.
 
     Iterating waits for the next report and ends when the client is closed. One thread may read.
@@ -31,10 +58,8 @@ class ReportStream(Iterator[ExecutionReport]):
     """
 
     def __init__(self, waiter: StreamWaiter, shelf: Shelf, forget: Callable[[], None]) -> None:
+        super().__init__(shelf, forget)
         self._waiter = waiter
-        self._shelf = shelf
-        self._forget = forget
-        self._batch: Iterator[ExecutionReport] = iter(())
 
     def __iter__(self) -> Self:
         return self
@@ -71,21 +96,54 @@ class ReportStream(Iterator[ExecutionReport]):
             batch = self._shelf.take()
             if batch is not None:
                 return batch
-            if self._shelf.ended:
-                if isinstance(self._shelf.why, ClientClosed):
-                    return None
-                raise self._shelf.why
+            if self._is_over:
+                return None
             left = None if until is None else max(0.0, until - time.monotonic())
             if not self._waiter.wait_for(lambda: self._shelf.ready, left):
                 return None
-
-    def close(self) -> None:
-        """Take no more."""
-        self._forget()
-        self._shelf.end(ClientClosed("the reader was closed"))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncReportStream(_Reading, AsyncIterator[ExecutionReport]):
+    """All reports of a session from the moment it was made: `ReportStream`, to be awaited."""
+
+    def __init__(self, waiter: AsyncStreamWaiter, shelf: Shelf, forget: Callable[[], None]) -> None:
+        super().__init__(shelf, forget)
+        self._waiter = waiter
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ExecutionReport:
+        """The next report; raises as `ReportStream.__next__`."""
+        while True:
+            for report in self._batch:
+                return report
+            batch = await self.take()
+            if batch is None:
+                raise StopAsyncIteration
+            self._batch = iter(batch)
+
+    async def take(self, timeout: float | None = None) -> Reports | None:  # noqa: ASYNC109  # as its synchronous twin
+        """All reports of the next frame: see `ReportStream.take`."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            batch = self._shelf.take()
+            if batch is not None:
+                return batch
+            if self._is_over:
+                return None
+            left = None if until is None else max(0.0, until - time.monotonic())
+            if not await self._waiter.wait_for(lambda: self._shelf.ready, left):
+                return None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         self.close()

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from exchange.client.queries import Asker, QueryRequests, open_orders
+from exchange.client.queries import QueryRequests, open_orders
+from exchange.client.questions import Asker
 from exchange.client.session import Session, State
 from exchange.domain.queries import OpenOrdersRequest, OrderRow
 from exchange.errors import TransportError

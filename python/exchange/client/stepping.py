@@ -12,12 +12,14 @@ from exchange.client.drive import Drive
 from exchange.client.handles import Handle
 from exchange.client.links import Link
 from exchange.client.loop_runner import AsyncHandle
-from exchange.client.queries import Asker, Query, QueryRequests
+from exchange.client.queries import QueryRequests
+from exchange.client.questions import Asker, Query
 from exchange.client.requests import Request
 from exchange.client.resync import resync
 from exchange.client.session import Session, State
 from exchange.client.streams import Hub
 from exchange.client.subscriptions import Subscription
+from exchange.client.waiters import Waiters
 from exchange.errors import RpcError, RpcStatus
 
 T = TypeVar("T")
@@ -152,7 +154,7 @@ class AsyncStepRunner(Stepper):
         self._loop = asyncio.get_running_loop()
         self._soon: asyncio.Handle | None = None
         self._awaited = False
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters = Waiters()
 
     def submit(self, request: Request[T], timeout_ms: int | None = None) -> AsyncHandle[T]:
         """Ask; the exchange looks at it in a turn of the loop to come."""
@@ -164,24 +166,13 @@ class AsyncStepRunner(Stepper):
     async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:  # noqa: ASYNC109  # as its synchronous twin
         """Wait until something that the session changes is so; `timeout` is in seconds of the event loop."""
         self._again()
-        try:
-            async with asyncio.timeout(timeout):
-                while not ready():
-                    waiter = self._loop.create_future()
-                    self._waiters.append(waiter)
-                    await waiter
-        except TimeoutError:
-            return ready()
-        return True
+        return await self._waiters.wait_for(ready, timeout)
 
     def step(self) -> bool:
         """One turn; whether anything happened."""
         moved = super().step()
         if moved:
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+            self._waiters.wake()
         return moved
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Settings from a file, the environment and arguments, checked one by one and then together."""
+"""Settings from a profile, a file, the environment and arguments, checked one by one and then together."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from exchange.config.index_sources import index_sources
+from exchange.config.profiles import PROFILES
 from exchange.config.settings import Durability, Events, Settings
 from exchange.config.sockets import SOCKET_NAME_BYTES_MAX, SOCKET_PATH_BYTES_MAX
 from exchange.config.table import FILE_VARIABLE, VARIABLE_PREFIX, Row, rows, sections
@@ -29,7 +30,7 @@ _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": F
 def load(
     file: Path | str | None = None, *, environment: Mapping[str, str] | None = None, **values: object
 ) -> Settings:
-    """The settings: of the arguments, else the environment, else the file, else the defaults.
+    """The settings: of the arguments, else the environment, the file, the profile, else the defaults.
 
     Args:
         file: A TOML file; None: the one that the variable EXCHANGE_CONFIG names, if it does.
@@ -48,6 +49,7 @@ def load(
         said |= _flat(_read(Path(path)), f"{path}", table)
     said |= _of_environment(environment, table)
     said |= _flat(values, "argument", table)
+    said = _of_profile(*said.get("profile", ("", "default"))) | said
     parsed = {key: _value(table[key], value, source) for key, (value, source) in said.items()}
     parts: dict[str, dict[str, Any]] = {section: {} for section in ("", *sections())}
     for key, value in parsed.items():
@@ -87,6 +89,15 @@ def _flat(
         if key not in table:
             raise ConfigError(f"{source}: there is no setting {key}{_meant(key, table)}")
     return said
+
+
+def _of_profile(name: object, source: str) -> dict[str, tuple[object, str]]:
+    """What a profile says; nothing where none is named."""
+    if name == "":
+        return {}
+    if not isinstance(name, str) or name not in PROFILES:
+        raise ConfigError(f"{source}: profile is {name!r}: expected {' or '.join(PROFILES)}, or nothing")
+    return {key: (value, f"profile {name}") for key, value in PROFILES[name].items()}
 
 
 def _of_environment(

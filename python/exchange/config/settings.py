@@ -379,6 +379,7 @@ class Settings:
     durability: Durability = _setting(  # noqa: RUF009
         Durability.PROCESS, "What an acknowledged order survives: `process`, `disk`, `replica`"
     )
+    profile: str = _setting("", "Defaults that belong together: `four-services`; empty: those of this page")
     endpoints: Endpoints = field(default_factory=Endpoints)
     limits: Limits = field(default_factory=Limits)
     core: Core = field(default_factory=Core)

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import NamedTuple
 
 
-class Correlation(NamedTuple):
+class CorrelationContext(NamedTuple):
     """What all that one request causes has in common.
 
     Args:
@@ -26,17 +26,17 @@ class Correlation(NamedTuple):
     tenant: str = ""
 
 
-_current: ContextVar[Correlation | None] = ContextVar("exchange_correlation", default=None)
+_current: ContextVar[CorrelationContext | None] = ContextVar("exchange_correlation", default=None)
 
 
-def current_correlation() -> Correlation | None:
+def current_correlation() -> CorrelationContext | None:
     """Of the work that runs; None outside of any request."""
     return _current.get()
 
 
-def correlated(correlation_id: str, tenant: str = "") -> AbstractContextManager[Correlation]:
+def correlated(correlation_id: str, tenant: str = "") -> AbstractContextManager[CorrelationContext]:
     """What the block does is for this request."""
-    return _Entered(Correlation(correlation_id, tenant))
+    return _Entered(CorrelationContext(correlation_id, tenant))
 
 
 class _Entered:
@@ -44,10 +44,10 @@ class _Entered:
 
     __slots__ = ("_correlation", "_token")
 
-    def __init__(self, correlation: Correlation) -> None:
+    def __init__(self, correlation: CorrelationContext) -> None:
         self._correlation = correlation
 
-    def __enter__(self) -> Correlation:
+    def __enter__(self) -> CorrelationContext:
         self._token = _current.set(self._correlation)
         return self._correlation
 

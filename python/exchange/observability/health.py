@@ -12,7 +12,7 @@ from exchange.observability.stats import StatsSnapshot
 
 MAX_AGE_NS = 2_000_000_000  # the loop turns at least once a second, idle or not
 NS = 1_000_000_000
-BREAKER_CLOSED, BREAKER_OPEN = 0, 2
+BREAKER_CLOSED = 0
 STAGE_AWAY = 2  # of accounts and risk; 0: in the core, 1: in a process of its own
 
 

@@ -71,7 +71,6 @@ class Judging:
         self._approve = approve
         name = judge.name.lower()
         self._session = CoreSession(name, connection, self._mark, pace.heartbeat_ns, pace.silence_ns)
-        self.judged = 0
 
     @property
     def sequence(self) -> int:
@@ -128,7 +127,6 @@ class Judging:
         reports = self._fold.apply(payload)
         self._note_refused(codes, header.first_seq, reports)
         self._say(header, len(commands), codes[entering], header.first_seq + entering)
-        self.judged += entering.size
 
     def _note_refused(self, codes: Codes, first: int, reports: Records) -> None:
         """What the fold itself refuses orders for, where that is this stage's to say."""

@@ -111,6 +111,7 @@ class HostPlan:
         replica: The way to the read replica, for a service that makes methods of its own.
         core: The way to the core, likewise.
         journal: The way to the journal, likewise.
+        mount: Takes pages that the service would serve by HTTP, where another server serves them.
     """
 
     spec: ServiceSpec
@@ -131,6 +132,7 @@ class HostPlan:
     replica: Way | None = None
     core: Way | None = None
     journal: JournalWay | None = None
+    mount: Callable[[Pages], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ class Ground:
         consumes: Whether this instance is the one that takes events.
         taken: Set whenever it has taken some: their transaction is committed.
         fail: Ends the process with an error that nothing here can help.
+        mount: Takes pages of the service that another server serves; None: it serves them.
     """
 
     store: Store
@@ -174,6 +177,7 @@ class Ground:
     taken: asyncio.Event
     fail: Callable[[ExchangeError], None]
     core: Way | None = None
+    mount: Callable[[Pages], None] | None = None
 
 
 class ServiceHost:
@@ -251,6 +255,7 @@ class ServiceHost:
                 taken=self._taken,
                 fail=self._fail,
                 core=plan.core,
+                mount=plan.mount,
             )
             methods |= await opened.enter_async_context(plan.spec.serve(ground))
         if not plan.endpoint:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from collections.abc import AsyncGenerator
+from typing import Final
 
 from exchange.bus.log.interface import Batch, EventLog, Record
 from exchange.bus.rpc import Call, serve_server_stream
@@ -15,8 +13,7 @@ from exchange.domain.contracts.event_log import EventHeader, LoggedBatch, TailEv
 from exchange.domain.enums import TailStart
 from exchange.errors import RpcError, RpcStatus
 from exchange.runtime.caller import OPERATOR, Caller
-
-T = TypeVar("T")
+from exchange.runtime.reader_threads import ReaderThreads
 
 TAILS_MAX: Final = 16
 _RECORDS: Final = 16
@@ -34,7 +31,7 @@ class Tails:
     def __init__(self, log: EventLog) -> None:
         self.running = 0
         self._log = log
-        self._threads = ThreadPoolExecutor(TAILS_MAX, "tail")
+        self._threads = ReaderThreads("tail", TAILS_MAX)
 
     @property
     def handlers(self) -> Handlers:
@@ -43,7 +40,7 @@ class Tails:
 
     def close(self) -> None:
         """Let the threads go; to be called when no call is under way."""
-        self._threads.shutdown()
+        self._threads.close()
 
     async def _tail(self, request: TailEventsRequest, call: Call) -> AsyncGenerator[LoggedBatch, None]:
         if Caller.of_tenant(call.metadata.tenant_id).tenant != OPERATOR:
@@ -52,25 +49,16 @@ class Tails:
             raise RpcError(RpcStatus.RESOURCE_EXHAUSTED, f"{TAILS_MAX} tails are under way")
         self.running += 1
         try:
-            start = await self._beside(lambda: _offset(self._log, request))
+            start = await self._threads.run(lambda: _offset(self._log, request))
             with self._log.reader(request.topic, start) as reader:
                 while True:
-                    records = await self._beside(lambda: reader.read(_RECORDS, _BYTES))
+                    records = await self._threads.run(lambda: reader.read(_RECORDS, _BYTES))
                     for record in records:
                         yield _message(record)
                     if not records:
-                        await self._beside(lambda: reader.wait(_LOOK_S))
+                        await self._threads.run(lambda: reader.wait(_LOOK_S))
         finally:
             self.running -= 1
-
-    async def _beside(self, work: Callable[[], T]) -> T:
-        """Work in a thread; a cancelled call waits for its end, as the reader must not be closed under it."""
-        done = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        try:
-            return await asyncio.shield(done)
-        except asyncio.CancelledError:
-            await asyncio.wait({done})
-            raise
 
 
 def _offset(log: EventLog, request: TailEventsRequest) -> int:

@@ -100,7 +100,7 @@ def plan_of(settings: Settings, number: int = 0) -> Iterator[GatewayPlan]:
             [sys.executable, "-m", "exchange.cli", "audit", "--as-started"],
             {SETTINGS_VARIABLE: settings_as_json(settings)},
         )
-        yield GatewayPlan(settings, _place(settings), way, sealer, vitals, port, audit)
+        yield GatewayPlan(settings, _place(settings), way, sealer, vitals, port, audit, policies)
 
 
 @asynccontextmanager

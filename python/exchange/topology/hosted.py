@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 
@@ -16,6 +16,7 @@ from exchange.config import Settings
 from exchange.domain.queries import InstrumentsReply
 from exchange.errors import SecurityError, ServiceUnavailableError
 from exchange.observability.openmetrics import Family
+from exchange.observability.server import Pages
 from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.runtime.beside_core import keys_beside_core
@@ -62,6 +63,7 @@ def plan_of(
     *,
     takes: bool = True,
     answers: bool = True,
+    mount: Callable[[Pages], None] | None = None,
 ) -> Iterator[HostPlan]:
     """What an instance of it is, with the log, the store and the cache open.
 
@@ -72,6 +74,7 @@ def plan_of(
         process: Which plays its part, where two share it: one that takes events, and one that answers.
         takes: Whether this one takes events.
         answers: Whether this one answers.
+        mount: Takes its pages, where another server than its own serves them.
 
     Raises:
         ExchangeError: One of them cannot be had.
@@ -120,6 +123,7 @@ def plan_of(
             ),
             policies=policies,
             settings=settings,
+            mount=mount,
         )
 
 

@@ -15,6 +15,7 @@ from exchange.observability.tracing import start_tracing
 from exchange.runtime.child import die_with_parent
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import configure, log, log_crash
+from exchange.runtime.priority import keep_off
 from exchange.runtime.registry import Registry, instances_directory
 from exchange.storage.directory import DataDirectory
 from exchange.storage.journal import JournalCorrupt
@@ -43,7 +44,13 @@ def prepare(settings: Settings) -> DataDirectory:
 
 
 def run_process(
-    name: str, settings: Settings, supervisor: int | None = None, shard: int = 0, instance: int = 0
+    name: str,
+    settings: Settings,
+    supervisor: int | None = None,
+    shard: int = 0,
+    instance: int = 0,
+    *,
+    forked: bool = False,
 ) -> int:
     """Runs one process of the table in this one; its exit code.
 
@@ -53,12 +60,13 @@ def run_process(
         supervisor: process id of who started us, with whom we end.
         shard: its number, where it is one.
         instance: which, of a service that several processes may be; 0 is the first.
+        forked: by a server that has seen to it that both end together.
     """
     process = next(each for each in PROCESSES if each.name == name)
     number = instance or shard
     configure(called(name, number), settings=settings.log)
     sys.excepthook = log_crash
-    if supervisor is not None:
+    if supervisor is not None and not forked:
         die_with_parent(supervisor)
     try:
         prepare(settings)
@@ -77,6 +85,26 @@ def run_process(
         return ExitCode.FAILED
 
 
+@contextmanager
+def by_itself(name: str, settings: Settings) -> Iterator[None]:
+    """What one process of the table needs that another program than ours runs, until the block ends.
+
+    Args:
+        name: which.
+        settings: of the exchange.
+
+    Raises:
+        ConfigError: it runs already, or the data directory was made with other limits.
+        ExchangeError: the data directory cannot be had.
+    """
+    configure(name, settings=settings.log)
+    keep_off(settings.core.cpu)
+    prepare(settings)
+    _check_free(next(each for each in PROCESSES if each.name == name), settings, 0, 0)
+    with _tracing(settings, name):
+        yield
+
+
 def run_forked(name: str, number: int, settings: str) -> int:
     """Runs one process of the table in this one, which a supervisor had forked; its exit code.
 
@@ -85,7 +113,7 @@ def run_forked(name: str, number: int, settings: str) -> int:
         number: of the shard or the instance.
         settings: of the exchange, as JSON.
     """
-    return run_process(name, settings_of_json(settings), os.getppid(), number)
+    return run_process(name, settings_of_json(settings), os.getppid(), number, forked=True)
 
 
 def _check_free(process: Process, settings: Settings, number: int, instance: int) -> None:

@@ -174,6 +174,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "marketdata"),
         essential=False,
         numbers=lambda settings: (0,) if settings.market_data.enabled else (),
+        also=("market-data",),
         loads=("exchange.topology.hosted", "exchange.services.marketdata.service"),
     ),
     Process(

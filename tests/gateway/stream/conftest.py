@@ -17,12 +17,12 @@ from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import MIGRATIONS
 from exchange.services.identity.users import Users
 from exchange.storage.sql import open_store
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.ports import free_pair
+from tests.exchange.running import Up, until
 from tests.gateway.credentials import OTHER, jwk
+from tests.gateway.door import ANN, BOB, EVE, EVERY, open_market
 from tests.gateway.signed import Program
 from tests.gateway.stream.floor import PASSWORD, Floor
-from tests.gateway.test_process import ANN, BOB, EVE, EVERY, open_market
-from tests.gateway.test_two_gateways import free_pair
 
 
 @pytest.fixture(scope="package")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exchange.client import Client
-from tests.exchange.test_cli_exchange import Up, until
+from tests.exchange.running import Up, until
+from tests.gateway.door import WAIT_MS, Open
 from tests.gateway.metrics import sample
 from tests.gateway.signed import Answer, Program
 from tests.gateway.stream.socket import Stream
-from tests.gateway.test_process import WAIT_MS, Open
 
 PASSWORD = "a password of theirs 7"  # noqa: S105 (of a test)
 SYMBOL = "BTC-USD"

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from exchange.bus.topics import TopicTable
-from exchange.config import load
-from exchange.observability.stats import StatsReader, stats_path
-from exchange.runtime.publisher import EXECUTIONS, open_log
-from tests.exchange.test_cli_exchange import until
+from tests.exchange.running import until
+from tests.gateway.door import SELL
 from tests.gateway.signed import signature
 from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
 from tests.gateway.stream.socket import Stream, logon_of, of_channel
-from tests.gateway.test_process import SELL
 
 DEAR = SELL | {"side": "buy", "price": "9000.00", "qty": "900"}
 
@@ -123,16 +121,14 @@ def test_newcomer_has_the_live_orders_of_its_account(door: Floor) -> None:
         assert door.bob.ask("DELETE", "/v1/orders").body["cancelled"] == 3
 
 
-def is_published(door: Floor) -> bool:
-    """Whether the event log has all that the core made: what it has not is told as it comes."""
-    topic = TopicTable("dev").full_name(EXECUTIONS)
-    with StatsReader(stats_path(door.data)) as stats:
-        made = int(stats.read_values()["event_sequence"])
-    with (
-        open_log(load(environment={}, data_directory=door.data)) as log,
-        log.reader(topic, max(0, log.extent(topic).end - 1)) as reader,
-    ):
-        return max((record.batch.last_seq for record in reader.read()), default=0) >= made
+@contextmanager
+def seen_by_the_other(door: Floor, order_id: str) -> Iterator[None]:
+    """The other gateway has come to an order's end as well: what it has not is told as it comes."""
+    with door.stream("ann", at=1) as watch:
+        watch.ask("SUBSCRIBE", channels=["orders", "executions"])
+        watch.update(of_channel("executions"))
+        yield
+        watch.update(rest(order_id))
 
 
 @pytest.mark.req("E089")
@@ -148,10 +144,10 @@ def test_who_comes_back_is_told_what_was_missed_by_any_gateway(door: Floor) -> N
         private = [each for each in stream.updates() if "account" in each]
         assert private[0]["kind"] == "snapshot"
         sequence = max(int(each["sequence"]) for each in private)
-    with door.trader(12) as bob:
-        bob.limit(SYMBOL, "buy", "0.1", "160.00")
-    assert door.ann.ask("DELETE", f"/v1/orders/{ended}").status == 200
-    until(lambda: is_published(door), "the log does not have it")
+    with seen_by_the_other(door, ended):
+        with door.trader(12) as bob:
+            bob.limit(SYMBOL, "buy", "0.1", "160.00")
+        assert door.ann.ask("DELETE", f"/v1/orders/{ended}").status == 200
     resume = {"token": told["resumeToken"], "sequence": str(sequence)}
     with Stream(door.port + 1) as back:
         welcome = back.log_on(door.ann, resume=resume)
@@ -194,10 +190,9 @@ def test_who_the_handshake_named_comes_back_by_a_logon_without_a_credential(door
         sold = door.ann.ask("POST", "/v1/orders", SELL | {"price": "170.00", "qty": "0.2"}).body["orderId"]
         stream.update(lambda each: each["channel"] == "orders" and f"'{sold}'" in repr(each["data"]))
         sequence = max(int(each["sequence"]) for each in stream.updates())
-    with door.trader(12) as bob:
+    with seen_by_the_other(door, sold), door.trader(12) as bob:
         for _ in range(2):
             bob.limit(SYMBOL, "buy", "0.1", "170.00")
-    until(lambda: is_published(door), "the log does not have it")
     resume = {"token": token, "sequence": str(sequence)}
     with Stream(door.port + 1, additional_headers=handshake()) as back:
         first = back.until(lambda frame: frame["type"] == "WELCOME")

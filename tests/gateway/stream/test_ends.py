@@ -14,12 +14,12 @@ from websockets.sync.client import connect
 
 from exchange.services.identity.api_keys import Wanted
 from tests.exchange.commands import exchange
-from tests.exchange.test_cli_exchange import until
+from tests.exchange.running import until
 from tests.gateway.credentials import other_token
+from tests.gateway.door import EVERY, SELL
 from tests.gateway.signed import Answer, Program
 from tests.gateway.stream.floor import MARKET, PASSWORD, SYMBOL, Floor
 from tests.gateway.stream.socket import WAIT_S, Stream, logon_of, of_channel
-from tests.gateway.test_process import EVERY, SELL
 
 
 def test_pages_of_other_origins_open_no_stream(door: Floor) -> None:

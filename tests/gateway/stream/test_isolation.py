@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exchange.client.rest.streams import PRIVATE_CHANNELS, PUBLIC_CHANNELS
+from tests.gateway.door import BUY, SELL
 from tests.gateway.stream.floor import SYMBOL, Floor
 from tests.gateway.stream.socket import Frame, Stream, of_channel
-from tests.gateway.test_process import BUY, SELL
 
 NOBODYS_ACCOUNT = 4_711
 ANNS_ACCOUNT, OF_HER_TENANT = 11, 12

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from exchange.client import empty_commands
-from tests.exchange.test_cli_exchange import until
+from tests.exchange.running import until
+from tests.gateway.door import SELL
 from tests.gateway.stream.copy import Copy
 from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
 from tests.gateway.stream.socket import WAIT_S, Frame, Stream
-from tests.gateway.test_process import SELL
 
 MARKET_ID, ASK_MS = 7, 60_000
 FRAMES_LEAST = 5

@@ -7,11 +7,11 @@ import threading
 from collections import Counter
 
 from exchange.observability.process_metrics import usage_of
-from tests.exchange.test_cli_exchange import until
+from tests.exchange.running import until
+from tests.gateway.door import SELL
 from tests.gateway.stream.copy import Copy
 from tests.gateway.stream.floor import MARKET, SYMBOL, Floor
 from tests.gateway.stream.socket import WAIT_S, Stream
-from tests.gateway.test_process import SELL
 
 _OTHERS = 19
 _BATCH, _ROUNDS_A_LOOK = 200, 6  # to look costs more than to trade

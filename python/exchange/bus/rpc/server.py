@@ -65,10 +65,8 @@ class RpcServer:
             raise SecurityError("an authenticator and the server's keys come together or not at all")
         check_reach(endpoint, protected=authenticator is not None)
         self.bad_frames = 0
-        self.replies_lost = 0
         self._dispatcher = dispatcher
         self._authenticator = authenticator
-        self.strays = 0
         self._calls = RunningCalls()
         self._probe: asyncio.TimerHandle | None = None
         self._closing = False
@@ -141,12 +139,10 @@ class RpcServer:
         if isinstance(frame, CallFrame):
             self._start((peer, frame.call_id), frame, payload)
         elif (running := self._calls.get((peer, frame.call_id))) is None:
-            self.strays += not isinstance(frame, CancelFrame)
+            pass  # it has ended meanwhile
         elif isinstance(frame, CancelFrame):
             running.end()
-        elif running.stream is None:
-            self.strays += 1
-        else:
+        elif running.stream is not None:
             running.take(frame, payload)
 
     def _start(self, key: Key, frame: CallFrame, payload: bytes) -> None:
@@ -262,18 +258,14 @@ class RpcServer:
     def _reply(self, peer: bytes, call_id: int, reply: Reply, streamed: int | None = None) -> None:
         """Answer a call; that of a stream waits for room behind the stream's messages."""
         if self._pump.closed:
-            self.replies_lost += 1
             return
         frame = reply_frame(call_id, reply, streamed or 0)
         if streamed is not None:
             self._post(peer, frame, reply.payload)
             return
         try:
-            sent = self._pump.try_send([peer, encode_frame(frame) + reply.payload])
+            self._pump.try_send([peer, encode_frame(frame) + reply.payload])
         except zmq.ZMQError as error:
             # The peer is gone, and with it whoever waited.
             if error.errno != zmq.EHOSTUNREACH:
                 raise
-            sent = False
-        if not sent:
-            self.replies_lost += 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Self, TypeVar
 
 import httpx
 
@@ -15,40 +15,17 @@ from exchange.client.rest.budgets import Budgets
 from exchange.client.rest.calls import RestCall
 from exchange.client.rest.connecting import LIMITS, Options, policy_of
 from exchange.client.rest.requests import RestRequests
+from exchange.client.rest.table import RestTable
+from exchange.client.twins import Awaited
 from exchange.errors import RpcError, ServiceUnavailableError
 from exchange.observability.tracing import Kind, span
 from exchange.resilience import Try
 
 T = TypeVar("T")
 R = TypeVar("R")
-A = ParamSpec("A")
 
 
-def _asks(
-    make: Callable[Concatenate[RestRequests, A], Ask[T]],
-) -> Callable[Concatenate[AsyncRestClient, A], Awaitable[T]]:
-    """The call that sends a request and gives its answer."""
-
-    @functools.wraps(make)
-    async def call(self: AsyncRestClient, /, *args: A.args, **kwargs: A.kwargs) -> T:
-        return await self.ask(make(self.make, *args, **kwargs))
-
-    return call
-
-
-def _each(
-    make: Callable[Concatenate[RestRequests, A], Ask[P]], rows: Callable[[P], list[R]]
-) -> Callable[Concatenate[AsyncRestClient, A], AsyncIterator[R]]:
-    """The call that gives the rows of all pages, which it asks for as they are needed."""
-
-    @functools.wraps(make)
-    def call(self: AsyncRestClient, /, *args: A.args, **kwargs: A.kwargs) -> AsyncIterator[R]:
-        return (row async for page in self.pages(make(self.make, *args, **kwargs)) for row in rows(page))
-
-    return call
-
-
-class AsyncRestClient:
+class AsyncRestClient(RestTable, Awaited):
     """Asks one gateway. Of the event loop that it is used in; any number of tasks may share it.
 
     Each call signs and sends. Reads, and writes by their names, are tried again where that may help,
@@ -81,70 +58,6 @@ class AsyncRestClient:
             base_url=url, verify=options.verify, limits=LIMITS, transport=transport, trust_env=False
         )
 
-    new_order = _asks(RestRequests.new_order)
-    limit = _asks(RestRequests.limit)
-    market = _asks(RestRequests.market)
-    new_orders = _asks(RestRequests.new_orders)
-    order = _asks(RestRequests.order)
-    order_named = _asks(RestRequests.order_named)
-    replace = _asks(RestRequests.replace)
-    replace_named = _asks(RestRequests.replace_named)
-    cancel = _asks(RestRequests.cancel)
-    cancel_named = _asks(RestRequests.cancel_named)
-    mass_cancel = _asks(RestRequests.mass_cancel)
-    orders = _asks(RestRequests.orders)
-    open_orders = _asks(RestRequests.open_orders)
-    executions = _asks(RestRequests.executions)
-    balances = _asks(RestRequests.balances)
-    positions = _asks(RestRequests.positions)
-    limits = _asks(RestRequests.limits)
-    kill_switch = _asks(RestRequests.kill_switch)
-    stop_account = _asks(RestRequests.stop_account)
-    release_account = _asks(RestRequests.release_account)
-    transfer = _asks(RestRequests.transfer)
-    instruments = _asks(RestRequests.instruments)
-    book = _asks(RestRequests.book)
-    book_by_order = _asks(RestRequests.book_by_order)
-    trades = _asks(RestRequests.trades)
-    candles = _asks(RestRequests.candles)
-    ticker = _asks(RestRequests.ticker)
-    tickers = _asks(RestRequests.tickers)
-    quote = _asks(RestRequests.quote)
-    orderbook = _asks(RestRequests.orderbook)
-    server_time = _asks(RestRequests.server_time)
-    status = _asks(RestRequests.status)
-    open_session = _asks(RestRequests.open_session)
-    open_demo_session = _asks(RestRequests.open_demo_session)
-    sessions = _asks(RestRequests.sessions)
-    current_session = _asks(RestRequests.current_session)
-    end_session = _asks(RestRequests.end_session)
-    change_password = _asks(RestRequests.change_password)
-    issue_token = _asks(RestRequests.issue_token)
-    token_keys = _asks(RestRequests.token_keys)
-    api_keys = _asks(RestRequests.api_keys)
-    new_api_key = _asks(RestRequests.new_api_key)
-    rotate_api_key = _asks(RestRequests.rotate_api_key)
-    revoke_api_key = _asks(RestRequests.revoke_api_key)
-    users = _asks(RestRequests.users)
-    new_user = _asks(RestRequests.new_user)
-    operator_services = _asks(RestRequests.operator_services)
-    operator_followers = _asks(RestRequests.operator_followers)
-    operator_metrics = _asks(RestRequests.operator_metrics)
-    operator_alerts = _asks(RestRequests.operator_alerts)
-    operator_dead_letters = _asks(RestRequests.operator_dead_letters)
-    operator_audit = _asks(RestRequests.operator_audit)
-    start_audit = _asks(RestRequests.start_audit)
-    operator_limits = _asks(RestRequests.operator_limits)
-    operator_kill_switches = _asks(RestRequests.operator_kill_switches)
-    throw_kill_switch = _asks(RestRequests.throw_kill_switch)
-
-    each_order = _each(RestRequests.orders, lambda page: page.orders)
-    each_open_order = _each(RestRequests.open_orders, lambda page: page.orders)
-    each_execution = _each(RestRequests.executions, lambda page: page.executions)
-    each_trade = _each(RestRequests.trades, lambda page: page.trades)
-    each_ticker = _each(RestRequests.tickers, lambda page: page.tickers)
-    each_user = _each(RestRequests.users, lambda page: page.users)
-
     async def ask(self, ask: Ask[T]) -> T:
         """The answer to a request.
 
@@ -173,6 +86,10 @@ class AsyncRestClient:
             if page.next_cursor is None:
                 return
             ask = after(ask, page.next_cursor)
+
+    def rows(self, ask: Ask[P], of: Callable[[P], list[R]]) -> AsyncIterator[R]:
+        """The rows of the pages of a list, which it asks for as they are needed."""
+        return (row async for page in self.pages(ask) for row in of(page))
 
     async def close(self) -> None:
         """Lets the connections go."""

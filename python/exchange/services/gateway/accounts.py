@@ -18,7 +18,7 @@ from exchange.services.gateway.told import balance_of_row, position_of_row, word
 async def balances(call: Call) -> Answer:
     """GET /v1/balances."""
     account = call.account(call.query.account)
-    trader = await call.trader()
+    trader = await call.asker()
     reply = await trader.client.ask(asking(q.BalancesRequest(account=account), q.BalancesReply))
     found = [balance_of_row(row) for row in reply.balances]
     return Answer(m.Balances(account=account, balances=found, sequence=str(reply.sequence)))
@@ -27,7 +27,7 @@ async def balances(call: Call) -> Answer:
 async def positions(call: Call) -> Answer:
     """GET /v1/positions."""
     account = call.account(call.query.account)
-    trader = await call.trader()
+    trader = await call.asker()
     reply = await trader.client.ask(asking(q.PositionsRequest(account=account), q.PositionsReply))
     found = [
         position_of_row(row, await call.exchange.known.by_id(row.instrument_id)) for row in reply.positions
@@ -40,7 +40,7 @@ async def limits(call: Call) -> Answer:
     query: m.SymbolQuery = call.query
     account = call.account(query.account)
     instrument_id = 0 if query.symbol is None else (await call.instrument(query.symbol)).instrument_id
-    trader = await call.trader()
+    trader = await call.asker()
     request = q.LimitsRequest(account=account, instrument_id=instrument_id)
     reply = await trader.client.ask(asking(request, q.LimitsReply))
     found = []

@@ -164,6 +164,14 @@ class Call:
         """
         return await self.exchange.upstream.trader(self.owner.tenant)
 
+    async def asker(self) -> Trader:
+        """The session of the tenant, for questions to read models: they answer while the core does not.
+
+        Raises:
+            Refusal: UNAVAILABLE: there was none yet, and there can be none now.
+        """
+        return await self.exchange.upstream.trader(self.owner.tenant, heard=False)
+
     async def instrument(self, symbol: str) -> Instrument:
         """The instrument of a symbol.
 

@@ -7,7 +7,7 @@ import time
 from typing import Any, Final, TypeVar
 
 from exchange.client import AsyncClient
-from exchange.client.queries import Asker, Query, checked, seeing
+from exchange.client.questions import Asker, Query, checked, seeing
 from exchange.client.rest import models as m
 from exchange.domain import queries as q
 from exchange.domain.enums import OrderStatus, Side
@@ -58,7 +58,7 @@ async def open_orders(call: Call) -> Answer:
     query: m.OpenOrdersQuery = call.query
     account = call.account(query.account)
     instrument_id = 0 if query.symbol is None else (await call.instrument(query.symbol)).instrument_id
-    trader = await call.trader()
+    trader = await call.asker()
     request = q.OpenOrdersRequest(
         account=account,
         instrument_id=instrument_id,
@@ -76,7 +76,7 @@ async def orders(call: Call) -> Answer:
     if not call.exchange.keeps.history:
         return await _orders_of_replica(call, query, status)
     request = q.HistoryOrdersRequest(order_status=status, **await _narrowed(call, query))
-    trader = await call.trader()
+    trader = await call.asker()
     min_sequence = await journaled(trader.client, query.min_sequence)
     reply = await trader.client.ask(asking(request, q.HistoryOrdersReply, min_sequence))
     directory = call.exchange.known.directory
@@ -94,7 +94,7 @@ async def executions(call: Call) -> Answer:
         raise Refusal(GatewayFault.NOT_ENABLED, "this exchange keeps no history: history.enabled")
     query: m.HistoryQuery = call.query
     request = q.HistoryExecutionsRequest(**await _narrowed(call, query))
-    trader = await call.trader()
+    trader = await call.asker()
     min_sequence = await journaled(trader.client, query.min_sequence)
     reply = await trader.client.ask(asking(request, q.HistoryExecutionsReply, min_sequence))
     directory = call.exchange.known.directory
@@ -146,7 +146,7 @@ async def _orders_of_replica(call: Call, query: m.OrderHistoryQuery, status: Ord
         after=position("cursor", query.cursor),
         limit=query.limit,
     )
-    trader = await call.trader()
+    trader = await call.asker()
     min_sequence = await journaled(trader.client, query.min_sequence)
     reply = await trader.client.ask(asking(request, q.OrderHistoryReply, min_sequence or None))
     return await _page_of_rows(call, reply.orders, more=reply.more)

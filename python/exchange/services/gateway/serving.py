@@ -19,6 +19,7 @@ from exchange.client.place import Place
 from exchange.config.settings import Settings
 from exchange.errors import ConfigError
 from exchange.observability.health import Status
+from exchange.resilience import Policies
 from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.log import log
 from exchange.runtime.publisher import open_log
@@ -62,6 +63,7 @@ class GatewayPlan:
         vitals: Of this process.
         port: Where it listens.
         audit: How an audit of the exchange is run.
+        policies: Of this process.
     """
 
     settings: Settings
@@ -71,6 +73,7 @@ class GatewayPlan:
     vitals: Vitals
     port: int
     audit: AuditCommand
+    policies: Policies
 
 
 class GatewayHost:
@@ -116,6 +119,7 @@ class GatewayHost:
                 plan.vitals.name,
                 bound.answer_timeout_ms,
                 min(_CONNECT_MS, bound.answer_timeout_ms),
+                plan.policies,
             )
         )
         questions = upstream.questions

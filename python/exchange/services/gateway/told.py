@@ -12,6 +12,7 @@ from exchange.client.past import order_record
 from exchange.client.rest import models as m
 from exchange.client.results import ExecutionReport
 from exchange.domain import queries as q
+from exchange.domain.enums import CancelReason
 from exchange.services.gateway.known import decimal, decimal_or_none, instant
 
 
@@ -87,64 +88,18 @@ def fee_of(fee: int, asset: int, directory: Directory) -> tuple[str, str]:
 
 def order_of_state(state: OrderState, instrument: Instrument) -> m.Order:
     """An order as the core has it, of which nothing was filled."""
-    qty, price = instrument.qty_scale, instrument.price_scale
-    return m.Order(
-        order_id=str(state.order_id),
-        client_order_id=state.client_order_id,
-        account=state.account,
-        symbol=instrument.symbol,
-        side=word(state.side),
-        type=word(state.type),
-        time_in_force=word(state.time_in_force),
-        order_status=word(state.order_status),
-        order_qty=decimal(state.order_qty, qty),
-        cum_qty=decimal(state.cum_qty, qty),
-        leaves_qty=decimal(state.leaves_qty, qty),
-        price=decimal_or_none(state.price, price),
-        stop_price=decimal_or_none(state.stop_price, price),
-        average_price=None,
-        reject=0,
-        cancel_reason=None,
-        entered_at=instant(state.entered_at) if state.entered_at else None,
-        updated_at=None,
-        sequence=str(state.sequence),
-    )
+    return _order(state, instrument, entered_at=state.entered_at or None)
 
 
 def order_of_row(row: q.OrderRow, instrument: Instrument) -> m.Order:
     """An order as the replica has it."""
-    return _order(row, instrument, decimal_or_none(row.average_price, instrument.price_scale))
+    return _order_of_row(row, instrument, decimal_or_none(row.average_price, instrument.price_scale))
 
 
 def order_of_history(row: q.HistoryOrderRow, instrument: Instrument, directory: Directory) -> m.Order:
     """An order as the history has it; its average price has four more places than prices."""
     average = order_record(row, directory)["average_price"]
-    return _order(row, instrument, None if average is None else str(average))
-
-
-def _order(row: q.OrderRow | q.HistoryOrderRow, instrument: Instrument, average_price: str | None) -> m.Order:
-    qty, price = instrument.qty_scale, instrument.price_scale
-    return m.Order(
-        order_id=str(row.order_id),
-        client_order_id=row.client_order_id,
-        account=row.account,
-        symbol=instrument.symbol,
-        side=word(row.side),
-        type=word(row.type),
-        time_in_force=word(row.time_in_force),
-        order_status=word(row.order_status),
-        order_qty=decimal(row.order_qty, qty),
-        cum_qty=decimal(row.cum_qty, qty),
-        leaves_qty=decimal(row.leaves_qty, qty),
-        price=decimal_or_none(row.price, price),
-        stop_price=decimal_or_none(row.stop_price, price),
-        average_price=average_price,
-        reject=row.reject,
-        cancel_reason=word(row.cancel_reason),
-        entered_at=instant(row.entered_at),
-        updated_at=instant(row.updated_at),
-        sequence=str(row.sequence),
-    )
+    return _order_of_row(row, instrument, None if average is None else str(average))
 
 
 def order_of_report(
@@ -158,27 +113,62 @@ def order_of_report(
         entered_at: When it was entered, ns.
         average_price: Of what was filled, in ticks.
     """
+    return _order(
+        report,
+        instrument,
+        average_price=decimal_or_none(average_price, instrument.price_scale),
+        reject=0 if report.reject is None else report.reject.number,
+        cancel_reason=report.cancel_reason,
+        entered_at=entered_at,
+        updated_at=report.timestamp,
+    )
+
+
+def _order_of_row(
+    row: q.OrderRow | q.HistoryOrderRow, instrument: Instrument, average_price: str | None
+) -> m.Order:
+    return _order(
+        row,
+        instrument,
+        average_price=average_price,
+        reject=row.reject,
+        cancel_reason=row.cancel_reason,
+        entered_at=row.entered_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _order(
+    order: OrderState | q.OrderRow | q.HistoryOrderRow | ExecutionReport,
+    instrument: Instrument,
+    *,
+    entered_at: int | None,
+    updated_at: int | None = None,
+    average_price: str | None = None,
+    reject: int = 0,
+    cancel_reason: CancelReason | None = None,
+) -> m.Order:
     qty, price = instrument.qty_scale, instrument.price_scale
     return m.Order(
-        order_id=str(report.order_id),
-        client_order_id=report.client_order_id,
-        account=report.account,
+        order_id=str(order.order_id),
+        client_order_id=order.client_order_id,
+        account=order.account,
         symbol=instrument.symbol,
-        side=word(report.side),
-        type=word(report.type),
-        time_in_force=word(report.time_in_force),
-        order_status=word(report.order_status),
-        order_qty=decimal(report.order_qty, qty),
-        cum_qty=decimal(report.cum_qty, qty),
-        leaves_qty=decimal(report.leaves_qty, qty),
-        price=decimal_or_none(report.price, price),
-        stop_price=decimal_or_none(report.stop_price, price),
-        average_price=decimal_or_none(average_price, price),
-        reject=0 if report.reject is None else report.reject.number,
-        cancel_reason=word(report.cancel_reason),
-        entered_at=instant(entered_at),
-        updated_at=instant(report.timestamp),
-        sequence=str(report.sequence),
+        side=word(order.side),
+        type=word(order.type),
+        time_in_force=word(order.time_in_force),
+        order_status=word(order.order_status),
+        order_qty=decimal(order.order_qty, qty),
+        cum_qty=decimal(order.cum_qty, qty),
+        leaves_qty=decimal(order.leaves_qty, qty),
+        price=decimal_or_none(order.price, price),
+        stop_price=decimal_or_none(order.stop_price, price),
+        average_price=average_price,
+        reject=reject,
+        cancel_reason=word(cancel_reason),
+        entered_at=None if entered_at is None else instant(entered_at),
+        updated_at=None if updated_at is None else instant(updated_at),
+        sequence=str(order.sequence),
     )
 
 

@@ -15,19 +15,21 @@ from dataclasses import dataclass
 from typing import Self, TypeVar
 
 from exchange.client import AsyncClient
-from exchange.client.aio import TaskInquirer
 from exchange.client.asking import WayToReplica
 from exchange.client.errors import RequestTimeout
 from exchange.client.ids import Names
+from exchange.client.inquiring import TaskInquirer
 from exchange.client.instruments import Directory
 from exchange.client.place import Place
-from exchange.client.queries import Query, QueryRequests
+from exchange.client.queries import QueryRequests
+from exchange.client.questions import Query
 from exchange.client.requests import Request
 from exchange.client.results import ExecutionReport, Reports
 from exchange.client.session import State
 from exchange.client.subscriptions import Subscription
 from exchange.errors import ExchangeError, GatewayFault
 from exchange.observability.health import Status
+from exchange.resilience import Policies
 from exchange.services.gateway.refusal import Refusal
 
 T = TypeVar("T")
@@ -45,12 +47,15 @@ class Route:
         name: Of its sessions, one a tenant.
         timeout_ms: How long an answer may take.
         connect_ms: How long a new session may take.
+        policies: Of this process, for what is asked on behalf of all. Each session has its own, as a tenant
+            that uses up what it may ask must not open the breaker of the others.
     """
 
     place: Place
     name: str
     timeout_ms: int
     connect_ms: int
+    policies: Policies
 
 
 class Trader:
@@ -153,7 +158,7 @@ class Upstream:
         self.directory = Directory()
         self.questions = questions = QueryRequests(self.directory, None)
         names = Names(route.name, time.time_ns)
-        way = WayToReplica(route.place, names, 0, USER, lambda: 0, route.timeout_ms)
+        way = WayToReplica(route.place, names, 0, USER, lambda: 0, route.timeout_ms, route.policies)
         self._public = TaskInquirer(way, questions)
         self._traders: dict[int, asyncio.Task[Trader]] = {}
 
@@ -185,8 +190,12 @@ class Upstream:
         """
         return self._public.subscribe(subscription)
 
-    async def trader(self, tenant: int) -> Trader:
+    async def trader(self, tenant: int, *, heard: bool = True) -> Trader:
         """The session of a tenant, opened by its first request.
+
+        Args:
+            tenant: Whose.
+            heard: Whether the core has to hear it now; who asks read models alone does without.
 
         Raises:
             Refusal: UNAVAILABLE: the core does not hear it now; nothing was sent.
@@ -202,8 +211,8 @@ class Upstream:
             raise Refusal(GatewayFault.UNAVAILABLE, f"the exchange does not answer: {error}") from error
         if trader.client.state is State.CLOSED:
             self._forget(tenant, task)
-            return await self.trader(tenant)
-        if not trader.is_active:
+            return await self.trader(tenant, heard=heard)
+        if heard and not trader.is_active:
             raise Refusal(GatewayFault.UNAVAILABLE)
         return trader
 

@@ -143,13 +143,15 @@ def _stream(url: str) -> CoinbaseStream | None:
 
 @contextmanager
 def _pages(ground: Ground, market: MarketDataServer) -> Iterator[None]:
-    """Prices and candles by HTTP, where the settings say so."""
+    """Prices and candles by HTTP, where somebody serves them or the settings say so."""
+    pages = PricePages(asyncio.get_running_loop(), market.shown, market.minutes, ground.pages)
     address = ground.settings.endpoints.prices
-    if not address:
+    if ground.mount is not None:
+        ground.mount(pages)
+    if ground.mount is not None or not address:
         yield
         return
     host, _, port = address.rpartition(":")
-    pages = PricePages(asyncio.get_running_loop(), market.shown, market.minutes, ground.pages)
     try:
         server = PageServer(pages, (host.strip("[]"), int(port)))
     except OSError as error:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient
-from exchange.client.queries import method_of
+from exchange.client.questions import method_of
 from exchange.domain.queries import (
     QUERIES,
     BookTopReply,

@@ -122,21 +122,23 @@ def _orders(orders: Records) -> tuple[BookOrderRow, ...]:
 
 
 def _trade(record: np.void) -> TradeRow:
-    return TradeRow(
-        trade_id=int(record["trade_id"]),
-        instrument_id=int(record["instrument_id"]),
-        ts_ns=int(record["timestamp"]),
-        sequence=int(record["sequence"]),
-        price=int(record["price"]),
-        qty=int(record["qty"]),
-        taker_side=Side(int(record["taker_side"])) if record["taker_side"] else None,
-    )
+    return _row(record, Side(int(record["taker_side"])) if record["taker_side"] else None)
 
 
 def _fill(record: np.void) -> TradeRow:
     side, liquidity = Side(int(record["side"])), Liquidity(int(record["liquidity"]))
     other = Side.SELL if side is Side.BUY else Side.BUY
-    taker = {Liquidity.TAKER: side, Liquidity.MAKER: other}.get(liquidity)
+    fill = FillRow(
+        order_id=int(record["order_id"]),
+        side=side,
+        liquidity=liquidity,
+        fee=int(record["fee"]),
+        fee_asset=int(record["fee_asset"]),
+    )
+    return _row(record, {Liquidity.TAKER: side, Liquidity.MAKER: other}.get(liquidity), fill)
+
+
+def _row(record: np.void, taker_side: Side | None, fill: FillRow | None = None) -> TradeRow:
     return TradeRow(
         trade_id=int(record["trade_id"]),
         instrument_id=int(record["instrument_id"]),
@@ -144,14 +146,8 @@ def _fill(record: np.void) -> TradeRow:
         sequence=int(record["sequence"]),
         price=int(record["price"]),
         qty=int(record["qty"]),
-        taker_side=taker,
-        fill=FillRow(
-            order_id=int(record["order_id"]),
-            side=side,
-            liquidity=liquidity,
-            fee=int(record["fee"]),
-            fee_asset=int(record["fee_asset"]),
-        ),
+        taker_side=taker_side,
+        fill=fill,
     )
 
 

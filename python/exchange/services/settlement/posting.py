@@ -17,7 +17,7 @@ import numpy as np
 from sqlalchemy import Row, insert, select, update
 
 from exchange.client import AdminAnswer, AsyncClient
-from exchange.client.administration import TRADES_MAX
+from exchange.client.ledger import TRADES_MAX
 from exchange.client.results import Postings
 from exchange.errors import ExchangeError, ServiceUnavailableError
 from exchange.resilience import Policy

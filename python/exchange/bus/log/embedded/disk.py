@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from exchange.config.private import sync_directory
 from exchange.errors import LogUnavailable
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -66,15 +67,6 @@ def make_directory(path: Path) -> None:
             sync_directory(each.parent)
     except OSError as error:
         raise LogUnavailable(f"{path} cannot be made: {error.strerror}") from error
-
-
-def sync_directory(path: Path) -> None:
-    """Makes names that were made, renamed or removed in a directory durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def lock_file(path: Path) -> int | None:

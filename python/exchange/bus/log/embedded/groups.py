@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Final, Self
 from zlib import crc32
 
-from exchange.bus.log.embedded.disk import lock_file, make_directory, sync_directory
+from exchange.bus.log.embedded.disk import lock_file, make_directory
+from exchange.config.private import sync_directory
 from exchange.errors import LogCorrupt, LogFault, LogRefused, LogUnavailable
 
 _SLOT: Final = struct.Struct("<IIQQ40x")

@@ -12,7 +12,6 @@ from typing import Final, Protocol, Self, TypeVar, cast
 from weakref import WeakSet
 
 from exchange.bus.context import Context, new_context
-from exchange.bus.log.embedded.disk import sync_directory
 from exchange.bus.log.embedded.groups import EmbeddedGroup, group_path, read_cursors
 from exchange.bus.log.embedded.reader import EmbeddedReader
 from exchange.bus.log.embedded.segments import (
@@ -28,6 +27,7 @@ from exchange.bus.log.embedded.wakeup import WakeReceiver, WakeSender, wait_any,
 from exchange.bus.log.embedded.writer import EmbeddedWriter
 from exchange.bus.log.interface import Extent, GroupStatus, TopicReader
 from exchange.bus.topics import Retention, TopicTable
+from exchange.config.private import sync_directory
 from exchange.errors import LogUnavailable
 
 SEGMENT_BYTES: Final = 64 << 20

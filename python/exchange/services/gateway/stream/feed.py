@@ -86,8 +86,6 @@ class Feed(ABC):
         self.key = key
         self.ready = False
         """Whether there is a state to make a snapshot of."""
-        self.open_upstreams = 0
-        """Streams that are open to services for it now."""
         self.pins = 0
         """How many are about to join it: it is not closed under them."""
         self._due = due

@@ -10,26 +10,24 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 
-from exchange.bus.log.interface import EventLog, Record, TopicReader
+from exchange.bus.log.interface import EventLog, Record
 from exchange.bus.topics import TopicTable
 from exchange.domain.enums import CommandList, RejectCode
 from exchange.errors import ExchangeError, LogFault, LogRefused
 from exchange.runtime.log import log
+from exchange.runtime.reader_threads import ReaderThreads, next_records
 from exchange.schema.event_rows import EventList, EventRows, Records
 from exchange.schema.events import decode_events
 
-T = TypeVar("T")
-
 ORDERS_TOPIC: Final = "orders.lifecycle"
 TRADES_TOPIC: Final = "execution.trades"
-_LOOK_S: Final = 0.25
 _AGAIN_S: Final = 1.0
 
 
@@ -78,7 +76,7 @@ class Tail:
         self._show = show
         self._gap = gap
         self._next: int | None = None
-        self._thread = ThreadPoolExecutor(1, "tail")
+        self._thread = ReaderThreads("tail")
         self._task: asyncio.Task[None] | None = None
 
     async def started(self) -> None:
@@ -92,7 +90,7 @@ class Tail:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._thread.shutdown()
+        self._thread.close()
 
     async def _run(self) -> None:
         while True:
@@ -107,16 +105,16 @@ class Tail:
 
     async def _follow(self) -> None:
         if self._next is None:
-            extent = await self._beside(lambda: self._log.extent(self.topic))
+            extent = await self._thread.run(lambda: self._log.extent(self.topic))
             self._next = max(extent.begin, extent.end - 1)  # the last record says where the topic is
         with self._log.reader(self.topic, self._next) as reader:
-            records = await self._beside(reader.read)
+            records = await self._thread.run(reader.read)
             while True:
                 for record in records:
                     self._take(record)
                     self._next = record.offset + 1
                 self.ready.set()
-                records = await self._beside(lambda: _next(reader))
+                records = await self._thread.run(partial(next_records, reader))
 
     def _take(self, record: Record) -> None:
         batch = record.batch
@@ -126,19 +124,6 @@ class Tail:
             return
         self.position = Position(batch.last_seq, int(events.rows.rows["sequence"][-1]))
         self._show(events.rows, self.position)
-
-    async def _beside(self, work: Callable[[], T]) -> T:
-        """Work in the thread; who is cancelled waits for its end, as the reader is not closed under it."""
-        done = asyncio.get_running_loop().run_in_executor(self._thread, work)
-        try:
-            return await asyncio.shield(done)
-        except asyncio.CancelledError:
-            await asyncio.wait({done})
-            raise
-
-
-def _next(reader: TopicReader) -> list[Record]:
-    return reader.read() or (reader.read() if reader.wait(_LOOK_S) else [])
 
 
 class Tails:

@@ -35,19 +35,14 @@ class BookFeed(Feed):
         """See `Feed.follow`."""
         requests = self._source.market
         self._instrument = await self._source.instrument(self.key.symbol)
-        try:
-            async with self._source.exchange.upstream.subscribe(
-                requests.order_book(self.key.symbol)
-            ) as stream:
-                self.open_upstreams = 1
-                async for update in stream:
-                    self._book = stream.book
-                    if isinstance(update, BookSnapshot):
-                        self.begin()
-                    else:
-                        self._apply(update)
-        finally:
-            self.open_upstreams = 0
+        asked = requests.order_book(self.key.symbol)
+        async with self._source.exchange.upstream.subscribe(asked) as stream:
+            async for update in stream:
+                self._book = stream.book
+                if isinstance(update, BookSnapshot):
+                    self.begin()
+                else:
+                    self._apply(update)
 
     def snapshot(self) -> bytes:
         """See `Feed.snapshot`."""

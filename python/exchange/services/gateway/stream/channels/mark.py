@@ -11,6 +11,7 @@ from exchange.client.instruments import Instrument
 from exchange.client.rest import streams as s
 from exchange.domain.contracts.marketdata import MarkPrice
 from exchange.services.gateway.known import decimal
+from exchange.services.gateway.stream.channels.latest import LatestFeed
 from exchange.services.gateway.stream.feed import Feed, Key
 from exchange.services.gateway.stream.source import Source
 from exchange.services.gateway.told import word
@@ -20,15 +21,12 @@ _MICRO_PLACES: Final = 6
 _NS_A_MS: Final = 1_000_000
 
 
-class MarkFeed(Feed):
+class MarkFeed(LatestFeed):
     """See the module."""
 
     def __init__(self, key: Key, due: Callable[[Feed], None], source: Source) -> None:
-        super().__init__(key, due)
-        self._source = source
+        super().__init__(key, due, source)
         self._mark = MarkPrice()
-        self._instrument: Instrument | None = None
-        self._changed = False
 
     async def follow(self) -> None:
         """See `Feed.follow`."""
@@ -50,26 +48,12 @@ class MarkFeed(Feed):
             self._mark = replace(self._mark, stale=True)
             self._tell()
 
-    def snapshot(self) -> bytes:
-        """See `Feed.snapshot`."""
-        return self.encoded("snapshot", self._mark.ts_ns, self._data())
+    @property
+    def _sequence(self) -> int:
+        return self._mark.ts_ns
 
-    def take(self) -> bytes | None:
-        """See `Feed.take`."""
-        changed, self._changed = self._changed, False
-        return self._update() if changed else None
-
-    def _tell(self) -> None:
-        self._changed = True
-        self.changed(self._update)
-
-    def _update(self) -> bytes:
-        return self.encoded("update", self._mark.ts_ns, self._data())
-
-    def _data(self) -> s.Mark:
-        mark, instrument = self._mark, self._instrument
-        if instrument is None:
-            raise RuntimeError("a mark is told before its instrument is known")
+    def _data(self, instrument: Instrument) -> s.Mark:
+        mark = self._mark
         price = instrument.price_scale
         return s.Mark(
             mark_price=decimal(mark.mark_price, price),

@@ -20,6 +20,7 @@ from exchange.domain.contracts.marketdata import MarketTick
 from exchange.errors import ExchangeError
 from exchange.services.gateway.known import decimal, decimal_or_none
 from exchange.services.gateway.market import plain
+from exchange.services.gateway.stream.channels.latest import LatestFeed
 from exchange.services.gateway.stream.feed import Feed, Key
 from exchange.services.gateway.stream.source import Source
 
@@ -30,17 +31,14 @@ _OF_DAY: Final = (
 )  # fmt: skip
 
 
-class TickerFeed(Feed):
+class TickerFeed(LatestFeed):
     """See the module."""
 
     def __init__(self, key: Key, due: Callable[[Feed], None], source: Source) -> None:
-        super().__init__(key, due)
-        self._source = source
+        super().__init__(key, due, source)
         self._tick = MarketTick()
         self._heard = 0.0
         self._day: dict[str, Any] = {}
-        self._instrument: Instrument | None = None
-        self._changed = False
 
     async def follow(self) -> None:
         """See `Feed.follow`."""
@@ -49,7 +47,6 @@ class TickerFeed(Feed):
         day = asyncio.create_task(self._keep_day())
         try:
             async with self._source.exchange.upstream.subscribe(requests.ticks(self.key.symbol)) as ticks:
-                self.open_upstreams = 1
                 async for tick in ticks:
                     self._tick, self._heard = tick, time.monotonic()
                     if self.ready:
@@ -57,7 +54,6 @@ class TickerFeed(Feed):
                     else:
                         self.begin()
         finally:
-            self.open_upstreams = 0
             day.cancel()
             await asyncio.gather(day, return_exceptions=True)
 
@@ -68,26 +64,12 @@ class TickerFeed(Feed):
             self._tick = replace(self._tick, stale=True, age_ns=max(self._tick.age_ns, age_ns))
             self._tell()
 
-    def snapshot(self) -> bytes:
-        """See `Feed.snapshot`."""
-        return self.encoded("snapshot", self._tick.sequence, self._data())
+    @property
+    def _sequence(self) -> int:
+        return self._tick.sequence
 
-    def take(self) -> bytes | None:
-        """See `Feed.take`."""
-        changed, self._changed = self._changed, False
-        return self._update() if changed else None
-
-    def _tell(self) -> None:
-        self._changed = True
-        self.changed(self._update)
-
-    def _update(self) -> bytes:
-        return self.encoded("update", self._tick.sequence, self._data())
-
-    def _data(self) -> s.Tick:
-        tick, instrument = self._tick, self._instrument
-        if instrument is None:
-            raise RuntimeError("a ticker is told before its instrument is known")
+    def _data(self, instrument: Instrument) -> s.Tick:
+        tick = self._tick
         price, qty = instrument.price_scale, instrument.qty_scale
         return s.Tick(
             symbol=instrument.symbol,

@@ -1,30 +1,17 @@
-"""The whole core in this program, on a clock that stands still: for tests, notebooks, backtests.
-
-with Exchange.embedded() as exchange:
-    bot = exchange.client("bot", account=1)
-    ...
-    exchange.clock.advance(seconds=60)
-
-The stages, the journal, the venue and the queries are those of the real processes; only sockets, disk and
-clock are others. Nothing runs by itself and nothing is random: the same calls give the same state.
-"""
+"""An exchange in this program: its time, its clients, its crashes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, NoReturn, Self
+from typing import Any, Final, Literal, Self
 
 from cmatch._core import (
     CrashKind,
     Disk,
-    Journal,
     JournalReader,
     MemoryDisk,
-    MemoryTransport,
     PosixDisk,
-    Sequencer,
     SharedStats,
     Stat,
     Venue,
@@ -33,26 +20,14 @@ from cmatch._core import (
 from exchange.client import AsyncClient, Client
 from exchange.client.face import Makers, log_error
 from exchange.client.ids import Names, base36
-from exchange.client.queries import SERVICES as SERVICE_OF
 from exchange.client.session import Session, Settings
-from exchange.client.stepping import (
-    AsyncDirectInquirer,
-    AsyncStepRunner,
-    DirectInquirer,
-    Stepper,
-    StepRunner,
-)
+from exchange.client.stepping import AsyncDirectInquirer, AsyncStepRunner, DirectInquirer, Stepper, StepRunner
 from exchange.client.streams import Hub
-from exchange.domain import queries as q
-from exchange.domain.method import Unary
-from exchange.errors import RpcError, RpcStatus, StorageError
-from exchange.resilience import Policies, SystemClock
-from exchange.runtime.caller import Caller
+from exchange.embedded.core import Core, Options, Stage
+from exchange.embedded.link import MemoryLink
+from exchange.embedded.replica import Ports, Replica
+from exchange.errors import StorageError
 from exchange.runtime.core_status import CoreStatus
-from exchange.services.orders.loop import CoreLoop
-from exchange.services.orders.stage import StageUnavailableError, WatchedStage
-from exchange.storage.fold import Fold
-from exchange.topology.services import SERVICES
 
 START_NS: Final = 1_700_000_000_000_000_000
 _FOREVER_MS: Final = 2**32 - 1
@@ -61,9 +36,7 @@ _IN_MEMORY: Final = Path("/journal")
 _NS_A_MS: Final = 1_000_000
 _NS_A_S: Final = 1_000_000_000
 _LOOK_NS: Final = 20 * _NS_A_MS
-_FRAMES_MAX: Final = 1 << 16
 _BATCH_BYTES: Final = 1 << 18
-_WRITE_BYTES: Final = 1 << 21  # room for a batch of the most compact frames
 _STEPS_MAX: Final = 1_000_000
 # Small: a venue of this size costs no memory that is not used, and a program may make many.
 _LIMITS: Final = {
@@ -120,199 +93,6 @@ class Replayed:
     commands: int
     state_hash: int
     event_digest: int
-
-
-class Stage:
-    """The matching stage as a test wishes it: there, or away."""
-
-    def __init__(self) -> None:
-        self.away = False
-
-    def ping(self) -> None:
-        """Say whether it is there."""
-        if self.away:
-            raise StageUnavailableError("the matching stage is away")
-
-
-class MemoryLink:
-    """A connection to an embedded core. `lose` may take frames that are on their way to the client.
-
-    Args:
-        exchange: Whose.
-        user_id: What keys would have said.
-    """
-
-    def __init__(self, exchange: Exchange, user_id: str) -> None:
-        self._exchange = exchange
-        self._user_id = user_id
-        self._core: Core | None = None
-        self._connection = 0
-        self._broken = False
-        # Whether a connection can be made; `cut` breaks the one that there is.
-        self.up = True
-        # What the network makes of each frame to the client; all of it by default.
-        self.network: Callable[[bytes], list[bytes]] | None = None
-
-    def open(self) -> None:
-        """Connect, anew where it was connected before."""
-        self.cut()
-        self._core = self._exchange.core if self.up else None
-        self._broken = self._core is None
-        if self._core is not None:
-            self._connection = self._core.transport.open(self._user_id)
-
-    def cut(self) -> None:
-        """Break the connection."""
-        if self._core is not None:
-            self._core.transport.close(self._connection)
-        self._core = None
-        self._broken = True
-
-    def send(self, frame: bytes) -> bool:
-        """Send one frame; False where that is not possible now."""
-        return (
-            self._alive
-            and self._core is not None
-            and bool(self._core.transport.push(self._connection, frame))
-        )
-
-    def receive(self, frames_max: int = 256) -> list[bytes]:
-        """The frames that are there, in order."""
-        frames: list[bytes] = []
-        while self._alive and self._core is not None and len(frames) < frames_max:
-            frame = self._core.transport.take(self._connection)
-            if frame is None:
-                break
-            frames.extend([frame] if self.network is None else self.network(frame))
-        return frames
-
-    @property
-    def broken(self) -> bool:
-        """Whether the connection is over."""
-        return self._broken or not self._alive
-
-    @property
-    def refused(self) -> bool:
-        """Keys are not looked at in the same program."""
-        return False
-
-    def close(self) -> None:
-        """Close for good."""
-        self.cut()
-
-    @property
-    def _alive(self) -> bool:
-        return self._core is not None and self._core is self._exchange.core
-
-
-class Core:
-    """One life of the core: from a journal, until it stops or is killed.
-
-    Args:
-        disk: Where the journal is.
-        directory: Its directory there.
-        clock: The time.
-        stage: The matching stage.
-        options: `durable`, `segment_bytes`, `limits` of the venue, `sequencer`.
-    """
-
-    def __init__(
-        self, disk: Disk, directory: Path, clock: VirtualClock, stage: Stage, options: Options
-    ) -> None:
-        self.journal = Journal(
-            str(directory), disk=disk, segment_bytes=options.segment_bytes, write_bytes=_WRITE_BYTES
-        )
-        self.venue = Venue(**options.limits)
-        self.transport = MemoryTransport(_FRAMES_MAX)
-        self.stats = SharedStats()
-        self.sequencer = Sequencer(
-            self.venue,
-            self.journal,
-            self.transport,
-            clock,
-            self.stats,
-            epoch=self.journal.epoch,
-            durability=2 if options.durable else 1,
-            **options.sequencer,
-        )
-        self.sequencer.replay(JournalReader(str(directory), disk=disk), self.journal.written_sequence)
-        self.sequencer.begin()
-        policies = Policies(SystemClock(lambda: clock.now_ns() / _NS_A_S))
-        self.loop = CoreLoop(self.sequencer, WatchedStage(stage, policies.of("orders", "matching")))
-
-    @property
-    def stage_is_away(self) -> bool:
-        """Whether the venue was told that the matching stage is away."""
-        return bool(self.venue.away)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Of an embedded exchange; see `Exchange.embedded`."""
-
-    durable: bool
-    segment_bytes: int
-    limits: dict[str, Any]
-    sequencer: dict[str, Any]
-
-
-class Ports(Fold):
-    """What queries look at: a second fold of the journal, as the replica's."""
-
-    status_of_core: Callable[[], CoreStatus]
-
-    def core_status(self) -> CoreStatus:
-        """What the core says of itself."""
-        return self.status_of_core()
-
-
-class Replica:
-    """Answers queries about an embedded exchange, for one tenant.
-
-    Args:
-        exchange: Which.
-        tenant: Whose.
-        session: Of the client who asks.
-    """
-
-    def __init__(self, exchange: Exchange, tenant: int, session: Session) -> None:
-        self._exchange = exchange
-        self._caller = Caller(tenant)
-        self._session = session
-
-    @property
-    def seen(self) -> int:
-        """The last journal sequence of which the client saw an answer."""
-        return self._session.sequence
-
-    async def unary(self, method: Unary[Any, Any], request: object, timeout_ms: int | None) -> NoReturn:
-        """None: nothing runs beside this program.
-
-        Raises:
-            RpcError: UNIMPLEMENTED.
-        """
-        raise RpcError(RpcStatus.UNIMPLEMENTED, f"an embedded exchange has no {method.service}")
-
-    async def ask(self, request: q.Request, timeout_ms: int | None) -> q.Reply:
-        """The reply to one request; there at once.
-
-        Raises:
-            RpcError: It was refused.
-        """
-        kind = type(request)
-        service = next((spec for spec in SERVICES if spec.name == SERVICE_OF[kind]), None)
-        if service is None:
-            raise RpcError(RpcStatus.UNIMPLEMENTED, f"an embedded exchange has no {SERVICE_OF[kind]}")
-        reply: q.Reply = service.queries[kind](self._exchange.ports, request, self._caller)
-        return reply
-
-    async def call(self, method: Unary[Any, Any], request: object, timeout_ms: int | None) -> NoReturn:
-        """None: services of contracts are processes.
-
-        Raises:
-            RpcError: UNIMPLEMENTED.
-        """
-        raise RpcError(RpcStatus.UNIMPLEMENTED, f"an embedded exchange has no {method.service}")
 
 
 class Exchange:
