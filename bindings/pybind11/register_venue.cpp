@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cmatch/io/frames.hpp"
+#include "cmatch/io/in_thread.hpp"
 #include "cmatch/venue/venue.hpp"
 #include "pybind11/journal_host.hpp"
 #include "pybind11/layout.hpp"
@@ -224,7 +225,7 @@ Raises:
             const py::gil_scoped_release unlocked;
             return std::make_shared<VenueHost>(
                 Venue::restore({reinterpret_cast<const std::uint8_t*>(view.data()), view.size()},
-                               venue_options(prefault, deltas, tape, hash_seed, shard)));
+                               venue_options(prefault, deltas, tape, hash_seed, shard), io::in_thread));
           },
           "data"_a, py::kw_only(), "prefault"_a = false, "deltas"_a = false, "tape"_a = 1024,
           "hash_seed"_a = 0, "shard"_a = 0)

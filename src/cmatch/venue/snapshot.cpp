@@ -1,8 +1,9 @@
 #include "cmatch/venue/snapshot.hpp"
 
 #include <algorithm>
-#include <future>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -545,7 +546,9 @@ std::vector<std::uint8_t> Venue::snapshot() const {
   return std::move(out.bytes);
 }
 
-Venue Venue::restore(std::span<const std::uint8_t> bytes, const VenueOptions& options) {
+std::function<void()> at_once(std::function<void()> work) { return work; }
+
+Venue Venue::restore(std::span<const std::uint8_t> bytes, const VenueOptions& options, const Beside& beside) {
   Reader in(kWrapping.open(bytes));
   const auto clock = in.get<std::int64_t>();
   std::uint64_t counters[5];
@@ -555,9 +558,9 @@ Venue Venue::restore(std::span<const std::uint8_t> bytes, const VenueOptions& op
   const std::span<const std::uint8_t> engine_bytes = in.take(in.get_count(1));
   limits.engine = Engine::limits_of(engine_bytes);
   std::uint64_t engine_hash = 0;
-  std::future<Engine> engine = std::async(std::launch::async, [&] { // beside the rest: it is half of the time
-    return Engine::restore(engine_bytes, options.engine, &engine_hash);
-  });
+  std::optional<Engine> engine;
+  const std::function<void()> engine_is_made =
+      beside([&] { engine = Engine::restore(engine_bytes, options.engine, &engine_hash); });
   auto state = std::make_unique<VenueState>(limits, options);
   state->clock = clock;
   state->epoch = counters[0];
@@ -573,7 +576,8 @@ Venue Venue::restore(std::span<const std::uint8_t> bytes, const VenueOptions& op
     Writer again(section);
     write_state(*venue.state_, again);
     require(again.same(), "it is not in canonical form");
-    venue.state_->engine = engine.get();
+    engine_is_made();
+    venue.state_->engine = std::move(*engine);
     read_runs(*venue.state_, in);
     require(in.done(), "bytes follow its end");
     venue.check_invariants();

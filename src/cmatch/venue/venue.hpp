@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -53,6 +54,10 @@ struct BatchHeader {
 
 class VenueState;
 
+// Begins work beside its caller and gives what waits for it, which throws what the work threw.
+using Beside = std::function<std::function<void()>(std::function<void()> work)>;
+std::function<void()> at_once(std::function<void()> work); // done when it is waited for
+
 class Venue {
  public:
   // Throws std::invalid_argument on a limit that is 0 or too large, std::bad_alloc where memory is refused.
@@ -90,8 +95,9 @@ class Venue {
   void list_memory(MemoryList& list) const; // what `prefault` touches
   std::uint64_t state_hash() const;
   std::vector<std::uint8_t> snapshot() const;
-  // Throws SnapshotError, whose what() says why; nothing is half loaded.
-  static Venue restore(std::span<const std::uint8_t> bytes, const VenueOptions& options = {});
+  // Throws SnapshotError, whose what() says why; nothing is half loaded. The engine may be made beside the rest.
+  static Venue restore(std::span<const std::uint8_t> bytes, const VenueOptions& options = {},
+                       const Beside& beside = at_once);
   // Throws InvariantViolation where the state contradicts itself. O(state).
   void check_invariants() const;
 
