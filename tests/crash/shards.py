@@ -25,7 +25,7 @@ import numpy.typing as npt
 from cmatch._core import ALL_SHARDS, JournalReader, Venue
 from cmatch.frames import RECORD_BYTES, CommandList, decode_commands
 from cmatch.rejects import RejectCode
-from exchange.bench.flow import Load
+from exchange.bench.flow import RUN_DIGITS, Load
 from exchange.bench.market import Market
 from exchange.config import load as load_settings
 from exchange.domain.enums import ExecType, OrderAction, OrderStatus, ReportFlag, TimeInForce
@@ -157,7 +157,7 @@ class Judge:
         if exec_type in _ANSWERS:
             self._decided[name] += 1
         elif exec_type in _ENDS:
-            self._decided[name] += name[1][2:3] == b"c"  # of a cancel
+            self._decided[name] += name[1][RUN_DIGITS : RUN_DIGITS + 1] == b"c"  # of a cancel
             self._decided[waited or name] += waited is not None
 
     def _take_trade(self, order_id: int, report: np.void) -> None:

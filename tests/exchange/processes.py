@@ -1,8 +1,14 @@
-"""What the kernel tells of processes."""
+"""What the kernel tells of processes, and waiting for what becomes of them."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec
+
+P = ParamSpec("P")
 
 
 def parent_of(pid: int) -> int:
@@ -29,3 +35,20 @@ def descendants_of(pid: int) -> list[int]:
     except (FileNotFoundError, ProcessLookupError):
         return []
     return [each for child in children for each in (int(child), *descendants_of(int(child)))]
+
+
+def asynchronous(test: Callable[P, Coroutine[None, None, None]]) -> Callable[P, None]:
+    """Runs a test in an event loop of its own."""
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
+
+
+async def settle(condition: Callable[[], bool]) -> None:
+    """Until something is so."""
+    async with asyncio.timeout(120):
+        while not condition():  # noqa: ASYNC110 (of other processes)
+            await asyncio.sleep(0.01)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
+import exchange
 from exchange.resilience import EDGES
 from exchange.topology.services import spec_of
 from exchange.topology.table import PROCESSES, SQL_SERVICES
@@ -83,3 +87,29 @@ def test_processes_of_the_table_host_what_the_edges_name() -> None:
     hosted = {name for process in PROCESSES for name in process.hosts} | {each.name for each in PROCESSES}
     named = {name for edge in EDGES for name in edge} - OUTSIDE - {"standby"}
     assert named <= hosted
+
+
+@pytest.mark.req("B043")
+def test_balances_and_positions_have_one_writer() -> None:
+    """The core alone writes the journal, of which they are a fold; no store of a service has them, too."""
+    sources = Path(exchange.__file__).parent
+    writers = {
+        path.relative_to(sources).parts[:2]
+        for path in sources.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if node.func.id in {"Journal", "Sequencer"}
+    }
+    assert {parts for parts in writers if not parts[0].startswith("embedded")} == {("services", "orders")}
+    assert spec_of("accounts").tables == spec_of("risk").tables == ()
+    held = {"total", "available", "reserved", "balance", "position"}
+    for path in sources.rglob("tables.py"):
+        metadata = getattr(import_module(module_of(path, sources)), "METADATA", None)
+        assert metadata is None or not held & {
+            column.name for table in metadata.tables.values() for column in table.columns
+        }
+
+
+def module_of(path: Path, sources: Path) -> str:
+    """The name of a module of the package."""
+    return ".".join(("exchange", *path.relative_to(sources).with_suffix("").parts))

@@ -17,8 +17,7 @@ import pytest
 
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.fork_server import Forked, ForkServer
-from tests.exchange.processes import parent_of
-from tests.exchange.test_supervisor import asynchronous, settle
+from tests.exchange.processes import asynchronous, parent_of, settle
 
 HERE: Final = "tests.exchange.test_fork_server"
 

@@ -10,12 +10,11 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import ParamSpec
 
 import pytest
 
@@ -25,18 +24,7 @@ from exchange.runtime.child import ChildSpec, program
 from exchange.runtime.exits import ExitCode, describe, may_restart
 from exchange.runtime.supervisor import Plan, Supervisor
 from exchange.storage.directory import DataDirectory, DirectoryInUse
-
-P = ParamSpec("P")
-
-
-def asynchronous(test: Callable[P, Coroutine[None, None, None]]) -> Callable[P, None]:
-    """Runs a test in an event loop of its own."""
-
-    @wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        asyncio.run(test(*args, **kwargs))
-
-    return run
+from tests.exchange.processes import asynchronous, settle
 
 
 @pytest.fixture
@@ -87,13 +75,6 @@ signal.signal(signal.SIGTERM, stop)
 up()
 while True: signal.pause()
 """
-
-
-async def settle(condition: Callable[[], bool]) -> None:
-    """Until something is so."""
-    async with asyncio.timeout(120):
-        while not condition():  # noqa: ASYNC110 (of other processes)
-            await asyncio.sleep(0.01)
 
 
 def announced(directory: DataDirectory) -> dict[str, dict[str, object]]:

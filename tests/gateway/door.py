@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from exchange.client import Client
 from exchange.security.api_keys import ApiKey
 from exchange.security.sealing import Sealer
 from exchange.security.signing import ED25519
+from exchange.services.gateway.calls import Route
 from exchange.services.identity.api_keys import ApiKeys, Wanted
 from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import MIGRATIONS
@@ -97,3 +99,9 @@ def open_market(data: Path) -> None:
             client.admin.open_account(account, tenant=tenant)
             client.admin.deposit("BTC", "1000", account=account)
             client.admin.deposit("USD", "1000000", account=account)
+
+
+def target_of(route: Route, path: str) -> str:
+    """A path of the route, with the parameters that it needs."""
+    needed = "?symbol=BTC-USD" if "market-data" in path else ""
+    return re.sub(r"{\w+}", "7", path) + needed

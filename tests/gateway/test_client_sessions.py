@@ -13,9 +13,9 @@ from exchange.client.stream import Close, OrdersEvent, StreamEnded, WaitingStrea
 from tests.exchange.running import until
 from tests.gateway.contract import ADMIN, furnish
 from tests.gateway.door import Open
+from tests.gateway.rest import options
 from tests.gateway.running import LARGE, running
 from tests.gateway.stream.floor import PASSWORD
-from tests.gateway.test_stream_client_process import options
 
 OPTIONS = Options(timeout_s=60.0)
 

@@ -16,9 +16,8 @@ from exchange.client.rest.models import Problem
 from exchange.services.gateway.calls import Route, Scope
 from exchange.services.gateway.routes import ROUTES
 from tests.exchange.running import until
-from tests.gateway.door import ANN, BOB, SELL, Open
+from tests.gateway.door import ANN, BOB, SELL, Open, target_of
 from tests.gateway.running import LARGE, operator, running
-from tests.gateway.test_routes import target_of
 
 SYMBOLS = ("AAA-USD", "BBB-USD", "CCC-USD")
 PAGED = {

@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 
 from exchange.bus.topics import TopicTable
-from exchange.client.rest import BearerAuth, RestClient
-from exchange.client.rest.connecting import Options
 from exchange.client.rest.errors import RestError
 from exchange.client.rest.operator import Alert
 from exchange.observability.health import Status, health_of
@@ -35,9 +33,9 @@ from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import open_store
 from tests.exchange.running import until
 from tests.gateway.door import ANN, Open
+from tests.gateway.rest import PASSWORD, signed_in
 from tests.gateway.running import LARGE, running
 
-PASSWORD = "correct horse battery"  # noqa: S105 (of users of these tests)
 USERS = (("zoe", 1, "admin"), ("otto", 1, "operator"), ("ann", 1, "trader"), ("eva", 2, "admin"))
 WELL = StatsSnapshot({"ready": 1, "heartbeat_ns": 1_000}, {}, consistent=True, read_ns=1_000)
 CORE = ProcessRow("core", 7, "healthy", 9, 0.1, 10**6, 0, 0)
@@ -216,14 +214,6 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
             for name, tenant, role in USERS:
                 users.create(name, tenant, hashed(PASSWORD), [role])
         yield made
-
-
-def signed_in(door: Open, name: str) -> RestClient:
-    """A client of a user's session."""
-    url, options = f"http://127.0.0.1:{door.port}", Options(timeout_s=120)
-    with RestClient(url, options=options) as nobody:
-        token = nobody.open_session(name, PASSWORD).token
-    return RestClient(url, BearerAuth(token), options=options)
 
 
 def test_operator_sees_processes_followers_rates_and_latencies(door: Open) -> None:

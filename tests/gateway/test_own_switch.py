@@ -22,8 +22,8 @@ from exchange.services.identity.tables import MIGRATIONS
 from exchange.services.identity.users import Users
 from exchange.storage.sql import open_store
 from tests.gateway.door import ANN, BOB, WAIT_MS, Open
+from tests.gateway.rest import PASSWORD, signed_in
 from tests.gateway.running import LARGE, running
-from tests.gateway.test_operator import PASSWORD, signed_in
 
 # Of tenant 1: two who trade for account 11, one for every account, and who runs the venue. Of tenant 2: eva.
 USERS = (

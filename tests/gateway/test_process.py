@@ -25,9 +25,8 @@ from exchange.services.gateway.routes import ROUTES
 from exchange.services.identity.api_keys import Wanted
 from tests.exchange.ports import free_ports
 from tests.exchange.running import Up, fetch, settings, until
-from tests.gateway.door import ANN, BOB, BUY, EVE, EVERY, SELL, WAIT_MS, Open, open_market
+from tests.gateway.door import ANN, BOB, BUY, EVE, EVERY, SELL, WAIT_MS, Open, open_market, target_of
 from tests.gateway.signed import Answer
-from tests.gateway.test_routes import target_of
 
 NO_DECIMALS = (
     *("1e3", "NaN", "Infinity", "+1", " 1", "1_000", "0x10", "9" * 40, "\N{LAO DIGIT EIGHT}", "1.001", ""),

@@ -35,6 +35,7 @@ from exchange.services.identity.refused import Refused
 from exchange.services.identity.replay import Keyring, SignedRequests
 from tests.clock import Clock
 from tests.gateway.credentials import identity, tokens
+from tests.gateway.door import target_of
 from tests.gateway.keyring import KEY, NOW, SECRET, Source
 from tests.gateway.signed import signature
 
@@ -115,12 +116,6 @@ def ask(
     asyncio.run(app(scope, receive, send))
     said = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], said, json.loads(sent[1]["body"])
-
-
-def target_of(route: Route, path: str) -> str:
-    """A path of the route, with the parameters that it needs."""
-    needed = "?symbol=BTC-USD" if "market-data" in path else ""
-    return re.sub(r"{\w+}", "7", path) + needed
 
 
 @pytest.mark.req("C083")

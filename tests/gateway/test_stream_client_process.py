@@ -27,7 +27,6 @@ from exchange.client.stream import (
     PositionsEvent,
     StreamClient,
     StreamEnded,
-    StreamOptions,
     TickerEvent,
     TradesEvent,
     WaitingStreamClient,
@@ -35,16 +34,11 @@ from exchange.client.stream import (
 from exchange.security.signing import hmac_signer
 from exchange.services.identity.api_keys import Wanted
 from tests.gateway.door import ANN, BOB, EVE, Open
-from tests.gateway.rest import auth_of, client_of, door_ms
+from tests.gateway.rest import auth_of, client_of, door_ms, options
 from tests.gateway.running import LARGE, running
 
 WAIT_S = 60.0
 K = TypeVar("K")
-
-
-def options(**more: Any) -> StreamOptions:
-    """Patient, and quick to come back."""
-    return StreamOptions(name="t", timeout_s=WAIT_S, first_pause_s=0.05, longest_pause_s=0.2, **more)
 
 
 @pytest.fixture(scope="module")

@@ -178,6 +178,7 @@ def test_killed_writer_loses_nothing_it_was_promised(tmp_path: Path) -> None:
     assert len(list_segments(tmp_path)) > 2
 
 
+@pytest.mark.req("B043")
 def test_second_process_is_told_who_writes(tmp_path: Path) -> None:
     """The lock is the process's, and ends with it."""
     with start_appender(tmp_path) as appender:

@@ -30,6 +30,7 @@ PLAN_DTYPE: Final = np.dtype(
 )
 _WORDS: Final = 15  # of a record that are not zero: up to the first part of orig_client_order_id
 _NEW, _CANCEL = 1, 3
+RUN_DIGITS: Final = 4  # a client order id: the run in hex, `n` or `c`, the request in hex
 _MID: Final = 50_000  # ticks
 _HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
 
@@ -45,7 +46,7 @@ class Load:
         accounts: how many, from 1 on; account a sends on socket a modulo sockets.
         sockets: connections.
         seed: of the choices.
-        run: distinguishes the client order ids of runs against the same exchange, 0 to 255.
+        run: distinguishes the client order ids of runs against the same exchange, 0 to 65,535.
     """
 
     rate: int
@@ -79,7 +80,12 @@ def plan_load(load: Load, instrument_id: int = 1, *, takes: bool = True) -> Plan
         load: what is to be sent.
         instrument_id: of all of it.
         takes: whether some orders trade; else all rest until they are cancelled.
+
+    Raises:
+        ValueError: The number of the run is too large.
     """
+    if not 0 <= load.run < 16**RUN_DIGITS:
+        raise ValueError(f"there is no run {load.run}: client order ids have {RUN_DIGITS} digits for it")
     frames = max(1, round(load.rate * load.seconds / load.batch))
     requests = frames * load.batch
     records = _records(load, requests, instrument_id, 1 / 3 if takes else 0)
@@ -122,10 +128,9 @@ def _records(load: Load, requests: int, instrument_id: int, taking: float) -> np
     numbers = np.arange(requests, dtype=np.uint64)
     letter = np.where(new, ord("n"), ord("c")).astype(np.uint8)
     _write_ids(records["correlation_id_head"], letter, numbers)
-    run = (load.run % 256,)
-    _write_ids(records["client_order_id_head"], letter, numbers, *run)
+    _write_ids(records["client_order_id_head"], letter, numbers, load.run)
     _write_ids(
-        records["orig_client_order_id_head"], np.where(new, 0, ord("n")).astype(np.uint8), target, *run
+        records["orig_client_order_id_head"], np.where(new, 0, ord("n")).astype(np.uint8), target, load.run
     )
     records["orig_client_order_id_head"][new] = b""
     return records
@@ -150,10 +155,10 @@ def _write_ids(
     numbers: npt.NDArray[np.uint64],
     run: int | None = None,
 ) -> None:
-    prefix = 0 if run is None else 2
+    prefix = 0 if run is None else RUN_DIGITS
     text = np.zeros((column.size, 16), np.uint8)
     if run is not None:
-        text[:, 0], text[:, 1] = _HEX[run >> 4], _HEX[run & 15]
+        text[:, :prefix] = np.frombuffer(b"%0*x" % (prefix, run), np.uint8)
     text[:, prefix] = letter
     for digit in range(8):
         text[:, prefix + 1 + digit] = _HEX[(numbers >> np.uint64(28 - 4 * digit)) & np.uint64(15)]
