@@ -49,7 +49,7 @@ std::vector<std::uint8_t> History::snapshot(std::uint64_t sequence) const {
   write_rings(orders_, out);
   write_rings(fills_, out);
   write_rings(trades_, out);
-  kWrapping.end(out);
+  Wrapping::end(out);
   return std::move(out.bytes);
 }
 

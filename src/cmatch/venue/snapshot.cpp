@@ -542,7 +542,7 @@ std::vector<std::uint8_t> Venue::snapshot() const {
   out.bytes.insert(out.bytes.end(), engine.begin(), engine.end());
   write_state(*state_, out);
   write_runs(*state_, out);
-  kWrapping.end(out);
+  Wrapping::end(out);
   return std::move(out.bytes);
 }
 

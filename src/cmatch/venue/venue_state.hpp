@@ -139,7 +139,8 @@ class VenueState {
   std::uint64_t trades = 0;
   Settlement settlement;
   bool poisoned = false;
-  std::optional<std::uint64_t> known_hash; // Venue::state_hash() of a venue that was restored and is as it was
+  std::optional<std::uint64_t>
+      known_hash; // Venue::state_hash() of a venue that was restored and is as it was
 
   // Of the running command.
   Output* out = nullptr;
