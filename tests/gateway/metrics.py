@@ -7,6 +7,12 @@ import re
 from tests.exchange.running import Up, fetch
 
 
+def lines(up: Up, part: str) -> list[str]:
+    """Samples of metrics whose name has this in it, as they are told, of all processes."""
+    page = fetch(up.announcement()["endpoints"]["metrics"]).decode()
+    return [line for line in page.splitlines() if part in line and not line.startswith("#")]
+
+
 def sample(up: Up, metric: str, /, **labels: str) -> float:
     """The sum of a metric's samples that have these labels, of all processes; 0 where there are none."""
     total = 0.0
