@@ -30,6 +30,18 @@ def stopped(port: int) -> socket.socket:
     return made
 
 
+def listen(stream: Stream, copy: Copy, stop: threading.Event, errors: list[BaseException]) -> None:
+    """Reads until it is told to stop, and keeps a copy."""
+    try:
+        while not stop.is_set():
+            frame = stream.hear(0.5) or {}
+            stream.frames.clear()
+            for update in frame.get("updates", ()):
+                copy.take(update)
+    except BaseException as error:  # noqa: BLE001  # the test looks at it
+        errors.append(error)
+
+
 def test_one_that_stops_reading_is_closed_and_nobody_else_waits(door: Floor) -> None:
     """Row 39 of the faults: conflated, then TOO_SLOW; nobody else misses anything; memory is bounded."""
     pid = door.up.announcement()["processes"]["gateway"]
@@ -39,17 +51,10 @@ def test_one_that_stops_reading_is_closed_and_nobody_else_waits(door: Floor) -> 
     copies = [Copy() for _ in others]
     errors: list[BaseException] = []
 
-    def listen(stream: Stream, copy: Copy) -> None:
-        try:
-            while not stop.is_set():
-                frame = stream.hear(0.5) or {}
-                stream.frames.clear()
-                for update in frame.get("updates", ()):
-                    copy.take(update)
-        except BaseException as error:  # noqa: BLE001  # the test looks at it
-            errors.append(error)
-
-    threads = [threading.Thread(target=listen, args=pair) for pair in zip(others, copies, strict=True)]
+    threads = [
+        threading.Thread(target=listen, args=(*pair, stop, errors))
+        for pair in zip(others, copies, strict=True)
+    ]
     try:
         for stream in others:
             stream.ask("SUBSCRIBE", channels=["book"], instrumentIds=[SYMBOL])
