@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import Mock
 
@@ -75,6 +76,33 @@ def watched(log: Any) -> Iterator[tuple[TopicWatch, list[Sequence[Event] | None]
 def said(events: list[Event]) -> list[tuple[str, str, str]]:
     """What they say, in short."""
     return [(each.event_type, each.entity.entity_type, each.entity.entity_id) for each in events]
+
+
+def test_what_is_told_was_heard_before(exchange: Exchange) -> None:
+    """Who empties a cache then, and has it filled at once, is asked for what the event says, not for less."""
+    seen: list[tuple[int, int, int]] = []
+
+    def told(events: Sequence[Event] | None) -> None:
+        if events:
+            seen.append((events[-1].entity.sequence, watch.heard, watch.sequence))
+
+    change(exchange)
+    exchange.publish()
+    with exchange.open_log() as log:
+        watch = TopicWatch(log, NAMES[CHANGES], told)
+        watch.start()
+        try:
+            for count in range(1, 4):
+                exchange.writer.write(exchange.writer.make.admin.kill("account", account=ALICE))
+                exchange.publish()
+                until(partial(_has_told, seen, count), "it does not hear of a change")
+        finally:
+            watch.close()
+    assert [(heard, before < heard) for _, heard, before in seen] == [(last, True) for last, _, _ in seen]
+
+
+def _has_told(seen: list[tuple[int, int, int]], count: int) -> bool:
+    return len(seen) >= count
 
 
 CHANGED = [

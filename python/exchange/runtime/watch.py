@@ -39,6 +39,9 @@ class TopicWatch:
         self._thread: threading.Thread | None = None
         self.is_reading = True
         """Whether the topic can be read, as far as the last look tells."""
+        self.heard = 0
+        """Of the entity of the last event that came: as of this anything that it outdates is asked for again,
+        for it is there before the event is told."""
         self.sequence = 0
         """Of the entity of the last event that was told."""
 
@@ -67,8 +70,9 @@ class TopicWatch:
                 self._stop.wait(_LOOK_S)
                 continue
             if events:
+                self.heard = max(self.heard, *(event.entity.sequence for event in events))
                 self._told(events)
-                self.sequence = max(self.sequence, *(event.entity.sequence for event in events))
+                self.sequence = self.heard
             else:
                 self._reader.wait(_LOOK_S)
 

@@ -149,11 +149,11 @@ async def _reference(
                 keys, server = keys_beside_core(settings, "history")
         except SecurityError as error:
             log("instruments have no names", level=logging.WARNING, reason=error)
-            yield Reference(cache, partial(_nobody, str(error)), lambda: watch.sequence)
+            yield Reference(cache, partial(_nobody, str(error)), lambda: watch.heard)
             return
         channel = SocketChannel(context, endpoint, keys=keys, server_public=server)
         async with RpcClient(channel, policies.of("history", "replica")) as client:
-            yield Reference(cache, ReplicaLoad(client, "history"), lambda: watch.sequence)
+            yield Reference(cache, ReplicaLoad(client, "history"), lambda: watch.heard)
     finally:
         await asyncio.to_thread(watch.close)
 
