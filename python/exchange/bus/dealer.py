@@ -133,6 +133,9 @@ class Dealer:
                 socket.recv_multipart()
             else:
                 frames.append(frame)
+            # To be told by an exception that there are no more costs more than the frame.
+            if not _has_message(socket):
+                break
         self._watch()
         return frames
 

@@ -104,6 +104,19 @@ def joined(rows: Records, name: str) -> list[bytes]:
     return [head + tail for head, tail in zip(heads, tails, strict=True)] if any(tails) else heads
 
 
+def some_of(dtype: np.dtype[np.void], *names: str) -> np.dtype[np.void]:
+    """A dtype of whole records with some of their fields alone, for `rows.view(it).tolist()`."""
+    fields = dtype.fields or {}
+    return np.dtype(
+        {
+            "names": names,
+            "formats": [fields[name][0] for name in names],
+            "offsets": [fields[name][1] for name in names],
+            "itemsize": dtype.itemsize,
+        }
+    )
+
+
 def as_bytes(rows: Records) -> npt.NDArray[np.uint8]:
     """Records as rows of bytes, which NumPy picks and puts whole; structs it copies field by field."""
     return rows.view(np.uint8).reshape(len(rows), rows.itemsize)

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol, TypeVar
-from uuid import uuid4
 
 from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, Stub
 from exchange.domain.contracts import AUTHENTICATE, GET_SIGNING_KEYS, GET_STANDING
 from exchange.domain.contracts import identity as m
 from exchange.domain.method import Unary
 from exchange.errors import DeadlineExceeded, GatewayFault, RpcError, RpcStatus, SecurityFault
-from exchange.observability.correlation import current_correlation
+from exchange.observability.correlation import current_correlation, new_correlation_id
 from exchange.security.principal import Method, Principal
 from exchange.services.gateway.refusal import Refusal
 
@@ -153,7 +152,7 @@ def principal_of(record: m.PrincipalRecord) -> Principal:
 
 def _metadata(tenant: str, user: str) -> Metadata:
     current = current_correlation()
-    correlation_id = uuid4().hex if current is None else current.correlation_id
+    correlation_id = new_correlation_id() if current is None else current.correlation_id
     return Metadata(correlation_id, tenant, user, NO_CONTEXT)
 
 

@@ -39,17 +39,21 @@ class Budgets:
 
     def wait_ns(self, name: str, weight: int, now_ns: int) -> int:
         """How long until so much may be spent; 0: now."""
-        arrival = max(self._arrivals.get(name, 0), now_ns) + weight * self._cost_ns
-        return max(0, arrival - now_ns - self._full_ns)
+        return max(0, self._used_ns(name, weight, now_ns) - self._full_ns)
 
     def spend(self, name: str, weight: int, now_ns: int) -> Left:
         """Take it from the budget."""
         if len(self._arrivals) >= _BUDGETS_MAX and name not in self._arrivals:
             self._forget(now_ns)
-        arrival = max(self._arrivals.get(name, 0), now_ns) + weight * self._cost_ns
-        self._arrivals[name] = arrival
-        used_ns = arrival - now_ns
+        used_ns = self._used_ns(name, weight, now_ns)
+        self._arrivals[name] = now_ns + used_ns
         return Left(self.burst, max(0, (self._full_ns - used_ns) // self._cost_ns), -(-used_ns // _NS))
+
+    def _used_ns(self, name: str, weight: int, now_ns: int) -> int:
+        """What of the budget is spent, if so much is spent now."""
+        arrival = self._arrivals.get(name, 0)
+        cost_ns = weight * self._cost_ns
+        return arrival - now_ns + cost_ns if arrival > now_ns else cost_ns
 
     def _forget(self, now_ns: int) -> None:
         """Let go of those that are full; of the others, where there are too many, the oldest half."""
