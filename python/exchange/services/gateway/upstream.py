@@ -205,7 +205,7 @@ class Upstream:
             task = asyncio.create_task(self._connect(tenant))
             self._traders[tenant] = task
         try:
-            trader = await asyncio.shield(task)
+            trader = task.result() if task.done() else await asyncio.shield(task)
         except ExchangeError as error:
             self._forget(tenant, task)
             raise Refusal(GatewayFault.UNAVAILABLE, f"the exchange does not answer: {error}") from error
