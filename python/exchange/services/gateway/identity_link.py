@@ -20,6 +20,7 @@ from exchange.services.gateway.refusal import Refusal
 RequestT = TypeVar("RequestT")
 USER: Final = "gateway"
 _PRINCIPALS_MAX: Final = 4_096
+_FAULTS: Final = {int(fault): fault for fault in (*SecurityFault, *GatewayFault)}
 
 
 class Refusing(Protocol):
@@ -125,10 +126,10 @@ def refusal_of(record: m.IdentityRefusal, details: dict[str, int] | None = None)
     if record.retry_after_ms:
         said["retryAfterMs"] = record.retry_after_ms
     retry_s = -(-record.retry_after_ms // 1_000) or None
-    for faults in (GatewayFault, SecurityFault):
-        if record.code in set(faults):
-            return Refusal(faults(record.code), record.message, said, retry_after_s=retry_s)
-    return Refusal(GatewayFault.UNAVAILABLE, f"identity refused it: {record.code}")  # newer than this gateway
+    fault = _FAULTS.get(record.code)
+    if fault is None:  # newer than this gateway
+        return Refusal(GatewayFault.UNAVAILABLE, f"identity refused it: {record.code}")
+    return Refusal(fault, record.message, said, retry_after_s=retry_s)
 
 
 @lru_cache(maxsize=_PRINCIPALS_MAX)  # nearly every request is of somebody who asked before
