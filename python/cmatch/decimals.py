@@ -73,12 +73,16 @@ _Scaled = tuple[int, int]
 
 
 def _parse(name: str, value: str | Decimal | int) -> _Scaled:
-    if isinstance(value, bool) or not isinstance(value, (str, Decimal, int)):
-        raise TypeError(f"{name} must be a str, Decimal or int, not {type(value).__name__}")
-    if isinstance(value, int):
-        return value, 0
+    if isinstance(value, str):
+        return _parse_text(name, value)
     if isinstance(value, Decimal):
         return _parse_decimal(name, value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a str, Decimal or int, not {type(value).__name__}")
+    return value, 0
+
+
+def _parse_text(name: str, value: str) -> _Scaled:
     whole, point, fraction = value.removeprefix("-").partition(".")
     digits = whole + fraction
     # isdigit alone would take the digits of every script.
