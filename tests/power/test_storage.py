@@ -52,7 +52,8 @@ PROMISES = {
         """
 signer = KeyStore(root / 'keys').head_signer()
 with AuditChain(root / 'audit', 'cli', signer, process='cli') as chain:
-    chain.append([AuditEntry(action='keys.revoke', outcome=Outcome.DONE, ts_ns=1, process='cli', target='a-key')])
+    entry = AuditEntry(action='keys.revoke', outcome=Outcome.DONE, ts_ns=1, process='cli', target='a-key')
+    chain.append([entry])
     chain.sign()
     os._exit(0)
 """,
