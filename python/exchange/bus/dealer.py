@@ -135,8 +135,8 @@ class Dealer:
                 socket.recv_multipart()
             else:
                 frames.append(frame)
-            # To be told by an exception that there are no more costs more than the frame.
-            if not _has_message(socket):
+            # Mostly there is one frame: to be told by an exception that there is no other costs more than it.
+            if len(frames) == 1 and not _has_message(socket):
                 break
         self._watch()
         return frames

@@ -7,6 +7,7 @@ request, so a row is packed by `struct` from the dtype's own layout.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -106,7 +107,7 @@ def joined(rows: Records, name: str) -> list[bytes]:
 
 def some_of(dtype: np.dtype[np.void], *names: str) -> np.dtype[np.void]:
     """A dtype of whole records with some of their fields alone, for `rows.view(it).tolist()`."""
-    fields = dtype.fields or {}
+    fields: Mapping[str, tuple[Any, ...]] = dtype.fields or {}
     return np.dtype(
         {
             "names": names,
