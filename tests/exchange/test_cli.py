@@ -15,7 +15,7 @@ from cmatch.frames import EXECUTION_REPORT_DTYPE
 from exchange.cli import COMMANDS, main, up
 from exchange.cli.admin import WHATS
 from exchange.cli.common import plain, settings_of, table
-from exchange.client.results import report
+from exchange.client.results import Reports
 from exchange.config import Settings
 from exchange.domain.enums import ExecType, OrderStatus, Side
 from exchange.domain.queries import LevelRow
@@ -212,7 +212,7 @@ def test_records_within_a_dictionary_are_printed_as_those_alone() -> None:
     """`balances --reservations --json` is one: it was a text with Python's words for it."""
     rows = np.zeros(1, EXECUTION_REPORT_DTYPE)
     rows["exec_type"], rows["order_status"] = ExecType.ACCEPTED, OrderStatus.OPEN
-    answer = report(rows.tolist()[0], 1)
+    answer = Reports(rows, 1)[0]
     told = plain({"balances": [answer], "reservations": ()})
     assert told == {"balances": [plain(answer)], "reservations": []}
     names = ("exec_type", "order_status", "side", "order_id", "duplicate")
