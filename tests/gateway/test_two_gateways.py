@@ -496,10 +496,15 @@ def test_flood_of_logins_costs_bounded_work_and_stops_nobody(two: Two) -> None:
         *("WRONG_PASSWORD", "LOGIN_TOO_OFTEN", "OVERLOADED", "RATE_LIMITED"),
         "OUTCOME_UNKNOWN",  # of a machine that is too slow for a hash in five seconds
     }
+
+    def wait_s() -> int:
+        body = {"userName": "flood", "password": "wrong password 77"}
+        two.ask(0, "", "POST", "/v1/sessions", body)
+        waiting = two.ask(0, "", "POST", "/v1/sessions", {"userName": "bob", "password": PASSWORD})
+        return int(waiting.headers["retry-after"]) if waiting.status == 429 else 0
+
     # The address has to wait, whoever it is; so nobody signs in after this test.
-    waiting = two.ask(0, "", "POST", "/v1/sessions", {"userName": "bob", "password": PASSWORD})
-    assert waiting.status == 429
-    assert int(waiting.headers["retry-after"]) >= 1
+    until(lambda: wait_s() >= 1, "an address that fails again and again does not have to wait")
 
 
 def test_no_secret_is_in_the_log_or_among_the_records(two: Two) -> None:
