@@ -1,8 +1,8 @@
 """Orders with and without the order history beside them, in turns: what they take, and how far behind it is.
 
 ``python -m bench.recorded [--rate N ...] [--seconds S] [--runs N]``. Lag is looked at four times a second:
-the age of the newest order in the history's store, from when the core took it. Asked for: it keeps up with 20,000
-orders a second, with a lag below 1 s, and beside it 50,000 a second keep their p99.
+the age of the newest order in the history's store, from when the core took it. Asked for: it keeps up with
+20,000 orders a second, with a lag below 1 s, and beside it 50,000 a second keep their p99.
 """
 
 from __future__ import annotations

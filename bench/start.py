@@ -1,7 +1,8 @@
 """``python -m bench.start [--runs N]``: from `exchange up` to every process of it ready.
 
 A start is of a new data directory, from the command's own interpreter on: it ends when each process of the
-table says in the registry that it does its work. Stopping is not part of it. Asked for: below 3 s.
+table says in the registry that it does its work. Stopping is not part of it. Asked for: below 3 s. Beside it
+is what they took of the processors until then, which says more where others are on the machine.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Final
+from typing import Final, NamedTuple
 
 from bench.measure import Spread, machine, table
 from exchange.cli.common import settings_of
+from exchange.observability.process_metrics import usage_of
+from exchange.runtime.processes import rows_of
 from exchange.runtime.registry import registry_of
+from exchange.storage.directory import DataDirectory
 from exchange.topology.table import PROCESSES, called
 
 FREE: Final = "0"
@@ -49,13 +53,21 @@ def with_port(setting: str) -> str:
         return f"{setting[: -len(FREE)]}{taken.getsockname()[1]}"
 
 
-def start_s(directory: Path, changes: Sequence[str]) -> tuple[float, int]:
-    """Seconds from the command to all ready, and how many processes those are."""
+class Start(NamedTuple):
+    """One of them: seconds until all were ready, seconds of the processors until then, how many they are."""
+
+    seconds: float
+    processor_s: float
+    processes: int
+
+
+def start(directory: Path, changes: Sequence[str]) -> Start:
+    """From the command to all ready."""
     words = [word for change in changes for word in ("--set", change)]
     settings = settings_of(SimpleNamespace(data=directory, config=None, set=list(changes)))  # type: ignore[arg-type]  # it reads these three
     awaited = {called(each.name, number) for each in PROCESSES for number in each.numbers(settings)}
     registry, many = registry_of(settings), len(awaited)
-    start = time.monotonic()
+    began = time.monotonic()
     with (directory.parent / "log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 (our own program)
             [sys.executable, "-m", "exchange.cli", "up", "--data", str(directory), *words],
@@ -66,9 +78,11 @@ def start_s(directory: Path, changes: Sequence[str]) -> tuple[float, int]:
         while awaited:
             awaited -= {each.name for each in registry.instances() if each.ready}
             assert process.poll() is None, (directory.parent / "log").read_text(encoding="utf-8")
-            assert time.monotonic() - start < _MOST_S, f"not ready: {awaited}"
+            assert time.monotonic() - began < _MOST_S, f"not ready: {awaited}"
             time.sleep(_POLL_S)
-        return time.monotonic() - start, many
+        seconds = time.monotonic() - began
+        usages = (usage_of(row.pid) for row in rows_of(DataDirectory(directory)) if row.pid is not None)
+        return Start(seconds, sum(usage.cpu_s for usage in usages if usage is not None), many)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
@@ -80,18 +94,17 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="starts of each kind (default: %(default)s)")
     options = parser.parse_args()
     print(machine(), flush=True)
-    taken: dict[str, list[float]] = {name: [] for name in CASES}
-    processes: dict[str, int] = {}
+    starts: dict[str, list[Start]] = {name: [] for name in CASES}
     for _ in range(options.runs):
         for name, changes in CASES.items():
             with tempfile.TemporaryDirectory(prefix="start-") as made:
-                seconds, processes[name] = start_s(Path(made) / "data", [*map(with_port, changes)])
-            taken[name].append(seconds)
+                starts[name].append(start(Path(made) / "data", [*map(with_port, changes)]))
     rows = []
-    for name, each_s in taken.items():
-        spread = Spread.of(each_s)
-        rows.append([name, str(processes[name]), *(f"{each:.2f}" for each in spread)])
-    print(table(["exchange up", "processes", "least, s", "median", "most"], rows))
+    for name, done in starts.items():
+        taken = (f"{each:.2f}" for each in Spread.of([one.seconds for one in done]))
+        processor = Spread.of([one.processor_s for one in done]).middle
+        rows.append([name, str(done[0].processes), *taken, f"{processor:.2f}"])
+    print(table(["exchange up", "processes", "least, s", "median", "most", "processor, s"], rows))
 
 
 if __name__ == "__main__":
