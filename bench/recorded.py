@@ -1,15 +1,15 @@
 """Orders with and without the order history beside them, in turns: what they take, and how far behind it is.
 
 ``python -m bench.recorded [--rate N ...] [--seconds S] [--runs N]``. Lag is looked at four times a second:
-the age of the newest order in the history's store, from when the core took it. Asked for: it keeps up with
-20,000 orders a second, with a lag below 1 s, and beside it 50,000 a second keep their p99.
+the age of the newest order in the history's store, from when the core took it. The last columns are shares of
+a processor. Asked for: it keeps up with 20,000 orders a second, with a lag below 1 s, and beside it 50,000 a
+second keep their p99.
 """
 
 from __future__ import annotations
 
 import argparse
 import sqlite3
-import sys
 import tempfile
 import threading
 import time
@@ -17,52 +17,90 @@ from contextlib import closing
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
-from typing import Self
+from typing import NamedTuple, Self
 
 from bench.measure import Spread, machine, table
-from bench.processors import Processors
 from exchange.bench.flow import Load
 from exchange.bench.market import Market
 from exchange.bench.measure import Measured, measure
 from exchange.cli.common import settings_of
 from exchange.cli.launch import running
+from exchange.observability import StatsReader, stats_path
+from exchange.observability.process_metrics import usage_of
+from exchange.runtime.processes import rows_of
+from exchange.storage.directory import DataDirectory
 
 WARMUP_S, ACCOUNTS, SOCKETS, LOOK_S, NS_A_S = 3.0, 1_000, 16, 0.25, 1e9
+RATE_MIN = 1_000  # commands a second; fewer are ticks
+SHOWN = ("core", "publisher", "history")
 WAYS = {"without": (), "history": ("history.enabled=true",)}
 
 
-class Newest:
-    """Looks how old the newest order of the history is, in a thread of its own, while a load runs."""
+class Run(NamedTuple):
+    """One load: what orders took, ages of the newest recorded one, processes' shares of a processor."""
+
+    measured: Measured
+    ages_s: list[float]
+    shares: dict[str, float]
+
+
+class Beside:
+    """Looks at the exchange while the core takes orders, from the warm-up's end on. A thread that sleeps.
+
+    Holds how old the newest order of the history was, and what the processes took of a processor.
+    """
 
     def __init__(self, data: Path) -> None:
+        self._data = data
         self._store = data / "stores" / "history.sqlite"
+        self._pids = {row.name: row.pid for row in rows_of(DataDirectory(data)) if row.pid is not None}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look)
         self.ages_s: list[float] = []
+        self.shares: dict[str, float] = {}
 
     def __enter__(self) -> Self:
-        if self._store.exists():
-            self._thread.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        if self._store.exists():
-            self._thread.join()
+        self._thread.join()
 
     def _look(self) -> None:
-        with closing(sqlite3.connect(f"file:{self._store}?mode=ro", uri=True)) as connection:
-            self._stop.wait(WARMUP_S)
+        began = taken = 0.0
+        with StatsReader(stats_path(self._data)) as stats:
+            commands = int(stats.read_values()["commands"])
+            before: dict[str, float] = {}
             while not self._stop.wait(LOOK_S):
-                newest = connection.execute(
-                    "SELECT entered_at FROM orders ORDER BY entered_sequence DESC LIMIT 1"
-                ).fetchone()
-                assert newest is not None, "no order was recorded"
-                self.ages_s.append((time.time_ns() - newest[0]) / NS_A_S)
+                now, last, commands = time.monotonic(), commands, int(stats.read_values()["commands"])
+                if commands - last < RATE_MIN * LOOK_S:
+                    continue  # not yet, or not any more
+                began = began or now
+                if now - began < WARMUP_S:
+                    continue
+                if not before:
+                    before, taken = self._spent(), now
+                    continue
+                self.shares = {
+                    name: (spent - before[name]) / (now - taken) for name, spent in self._spent().items()
+                }
+                if self._store.exists():
+                    self.ages_s.append(time.time() - self._newest_s())
+
+    def _newest_s(self) -> float:
+        with closing(sqlite3.connect(f"file:{self._store}?mode=ro", uri=True)) as connection:
+            query = "SELECT entered_at FROM orders ORDER BY entered_sequence DESC LIMIT 1"
+            newest: int = connection.execute(query).fetchone()[0]
+            return newest / NS_A_S
+
+    def _spent(self) -> dict[str, float]:
+        usages = {name: usage_of(pid) for name, pid in self._pids.items()}
+        return {name: usage.cpu_s for name, usage in usages.items() if usage is not None}
 
 
-def runs_of(way: str, rates: list[int], seconds: float, seed: int) -> list[tuple[Measured, list[float], str]]:
-    """A load at each rate on a new exchange: what orders took, ages, and what processes took."""
+def runs_of(way: str, rates: list[int], seconds: float, seed: int) -> list[Run]:
+    """A load at each rate on a new exchange."""
     found = []
     with tempfile.TemporaryDirectory() as made:
         data = Path(made) / "data"
@@ -79,12 +117,11 @@ def runs_of(way: str, rates: list[int], seconds: float, seed: int) -> list[tuple
                     rate=rate, seconds=WARMUP_S + seconds, batch=10, accounts=ACCOUNTS, sockets=SOCKETS,
                     seed=seed + number, run=number,
                 )  # fmt: skip
-                with Newest(data) as newest, Processors(data, {}, WARMUP_S, seconds) as processors:
+                with Beside(data) as beside:
                     measured = measure(market, load, WARMUP_S)
                 market.beat()
                 assert (measured.lost, measured.duplicates) == (0, 0)
-                shares = ", ".join(f"{name} {share:.2f}" for name, share in processors.shares().items())
-                found.append((measured, newest.ages_s, shares))
+                found.append(Run(measured, beside.ages_s, beside.shares))
     return found
 
 
@@ -98,23 +135,26 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="of each way and rate, in turns")
     options = parser.parse_args()
     print(machine(), flush=True)
-    found: dict[tuple[int, str], list[tuple[Measured, list[float], str]]] = {}
+    found: dict[tuple[int, str], list[Run]] = {}
     for run in range(options.runs):
         for way in WAYS:
             for rate, one in zip(
                 options.rate, runs_of(way, options.rate, options.seconds, run * 100), strict=True
             ):
                 found.setdefault((rate, way), []).append(one)
-                print(f"{rate:,} {way}: {one[2]}", file=sys.stderr, flush=True)
     rows = []
     for (rate, way), runs in sorted(found.items()):
         p50, p99 = (
-            Spread.of([each.percentiles[p] / 1e3 for each, _, _ in runs]).show() for p in (50.0, 99.0)
+            Spread.of([each.measured.percentiles[p] / 1e3 for each in runs]).show() for p in (50.0, 99.0)
         )
-        ages = [age for _, some, _ in runs for age in some]
+        ages = [age for each in runs for age in each.ages_s]
         lags = [f"{median(ages):.2f}", f"{max(ages):.2f}"] if ages else ["", ""]
-        rows.append([f"{rate:,}", way, p50, p99, *lags])
-    print(table(["requests/s", "", "p50 us", "p99 us", "lag, s", "largest"], rows))
+        took = [f"{median(each.shares.get(name, 0.0) for each in runs):.2f}" for name in SHOWN]
+        rows.append(
+            [f"{rate:,}", way, f"{median(each.measured.rate for each in runs):,.0f}", p50, p99, *lags, *took]
+        )
+    heads = ["requests/s", "", "answered", "p50 us", "p99 us", "lag, s", "largest", *SHOWN]
+    print(table(heads, rows))
 
 
 if __name__ == "__main__":
