@@ -115,6 +115,9 @@ void register_standby(py::module_& module) {
             return py::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
           },
           "now"_a, "say(now) -> bytes\n\nWhat to tell the leader; empty: nothing.")
+      .def(
+          "unsaid", [](StandbyHost& self) { self.standby.unsaid(); },
+          "unsaid() -> None\n\nWhat say() gave could not be sent: it gives it again at once.")
       .def("promote_as_asked", &promote_as_asked, "now"_a,
            "promote_as_asked(now) -> tuple | None\n\nTakes the lead where an operator asked for it through "
            "the "

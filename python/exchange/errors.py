@@ -225,7 +225,6 @@ class SecurityFault(IntEnum):
     NO_RULE = 8102
     UNKNOWN_ROLE = 8103
     UNKNOWN_KEY = 8201
-    WRONG_SECRET = 8202
     KEY_REVOKED = 8203
     KEY_EXPIRED = 8204
     KEY_EXISTS = 8205
@@ -250,7 +249,6 @@ _SECURITY_FAULTS = {
     SecurityFault.NO_RULE: "the method has no rule, so nobody may call it",
     SecurityFault.UNKNOWN_ROLE: "no role of the table has that name",
     SecurityFault.UNKNOWN_KEY: "the store has no key with that id",
-    SecurityFault.WRONG_SECRET: "the secret is not that of any key",
     SecurityFault.KEY_REVOKED: "the key was revoked",
     SecurityFault.KEY_EXPIRED: "the key's time is over",
     SecurityFault.KEY_EXISTS: "a live key has that name",

@@ -109,7 +109,7 @@ class Core:
         while not settled.wait(0.05) and not given_up() and time.monotonic() < deadline:
             pass
         if not any(self._awaited in line for line in self.log):
-            raise CoreFailed("\n".join(self.log[-5:]))
+            raise CoreFailed("\n".join(self.log[-40:]))
 
     @property
     def ready(self) -> bool:
@@ -149,7 +149,7 @@ class Core:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         if self.process.wait(_WAIT_S) != 0:
-            raise CoreFailed("\n".join(self.log[-5:]))
+            raise CoreFailed("\n".join(self.log[-40:]))
         self._ended.wait(_WAIT_S)
         return end_of(self.log)
 

@@ -407,7 +407,7 @@ def test_directory_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
         with pytest.raises(LogUnavailable):
             made.writer(HOT)
         with pytest.raises(LogUnavailable):
-            disk.make_directory(tmp_path / "log" / "x")
+            disk.make_log_directory(tmp_path / "log" / "x")
 
 
 # Where it ends

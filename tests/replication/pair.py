@@ -30,12 +30,13 @@ TIMEOUT_NS = 1_000_000_000
 
 @dataclass
 class Wire:
-    """The standby's connection to its leader. What is sent while it is cut is lost."""
+    """The standby's connection to its leader. Cut, it loses what is sent; away, it takes nothing."""
 
     leader: Bench
     connection: int = 0
     cut: bool = False
     deaf: bool = False
+    away: bool = False
     broken: bool = False
     lost: int = 0
     opened: int = 0
@@ -62,9 +63,9 @@ class Wire:
 
     def send(self, frame: bytes) -> bool:
         """To the leader, unless the wire is cut."""
-        if not self.cut:
+        if not self.cut and not self.away:
             self.leader.transport.push(self.connection, frame)
-        return True
+        return not self.away
 
     def receive(self, frames_max: int = 256) -> list[bytes]:
         """What arrived."""

@@ -164,6 +164,23 @@ def test_standby_that_comes_back_goes_on_where_its_journal_ends() -> None:
     assert leader.took(me, ReportList.REPORTS)["reject"].tolist() == [0] * 20
 
 
+def test_leader_that_comes_back_is_asked_as_soon_as_the_connection_stands() -> None:
+    """However patient the standby is: what could not be sent is no question that waits for its answer."""
+    leader, standby, me = started()
+    standby.wire.broken = standby.wire.away = True
+    for _ in range(5):
+        standby.turn()
+    assert standby.standby.state.name == "asking"
+    leader.send(me, CommandList.ORDERS, order("a"))
+    standby.wire.away = False
+    standby.turn()
+    leader.turn(0)
+    standby.turn()
+    assert standby.standby.state.name == "streaming"
+    run(leader, standby)
+    assert standby.venue.state_hash() == leader.venue.state_hash()
+
+
 def test_what_is_no_longer_streamed_is_read_from_the_files() -> None:
     """A standby that begins when the leader's memory has let the first batches go."""
     leader = replica_leader(follow_bytes=1_024)

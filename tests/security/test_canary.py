@@ -25,14 +25,10 @@ def test_keys_are_not_in_their_repr(tmp_path: Path) -> None:
     store = KeyStore(tmp_path / "keys")
     store.create_signing(KeyKind.CONTEXT)
     signer = store.head_signer()
-    record, secret = store.create_api("algo", tenant="7", roles=("read",))
-    shown = repr(
-        [pair, ContextKeys("a", {"a": CANARY.encode()}), signer, record, store.context_keys(), store]
-    )
-    shown += f"{pair} {signer} {record}"
-    for hidden in (pair.secret, CANARY, signer.secret.hex(), repr(signer.secret), secret.partition(".")[2]):
+    shown = repr([pair, ContextKeys("a", {"a": CANARY.encode()}), signer, store.context_keys(), store])
+    shown += f"{pair} {signer} {store.records()}"
+    for hidden in (pair.secret, CANARY, signer.secret.hex(), repr(signer.secret)):
         assert hidden not in shown
-    assert record.public not in shown
 
 
 def test_url_of_a_store_is_shown_without_its_password(tmp_path: Path) -> None:
@@ -68,24 +64,18 @@ def test_file_of_keys_that_is_refused_is_not_quoted(tmp_path: Path, name: str, c
 
 
 def test_credential_that_is_refused_is_not_in_the_refusal(tmp_path: Path) -> None:
-    """Of an API key and of a security context."""
+    """Of a security context; of API keys see `tests/gateway`."""
     store = KeyStore(tmp_path / "keys")
     store.create_signing(KeyKind.CONTEXT)
-    record, _ = store.create_api("algo", tenant="7", roles=("read",))
     serializer = SecurityContextSerializer(store.context_keys())
-    for attempt in (
-        lambda: store.verify_api(f"{record.key_id}.{CANARY}"),
-        lambda: store.verify_api(CANARY),
-        lambda: serializer.decode(CANARY, 0),
-    ):
-        with pytest.raises(AuthenticationError) as refused:
-            attempt()
-        trace = "".join(traceback.format_exception(refused.value, chain=True))
-        assert CANARY not in str(refused.value) + repr(refused.value) + trace
+    with pytest.raises(AuthenticationError) as refused:
+        serializer.decode(CANARY, 0)
+    trace = "".join(traceback.format_exception(refused.value, chain=True))
+    assert CANARY not in str(refused.value) + repr(refused.value) + trace
 
 
 def test_commands_of_keys_record_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All secrets that were made are in no record and, but for an API key's own, on no terminal."""
+    """All secrets that were made are in no record and on no terminal."""
     words = ["--data", str(tmp_path)]
     for made in (
         ("create", "server"),
@@ -102,16 +92,14 @@ def test_commands_of_keys_record_no_secret(tmp_path: Path, capsys: pytest.Captur
         assert main(["keys", "show", record.key_id, *words]) == 0
         assert main(["keys", "export", record.key_id, *words]) == 0
     out = capsys.readouterr().out
-    assert main(["keys", "create", "api", "algo", "--tenant", "7", "--role", "read", *words]) == 0
-    secret = capsys.readouterr().out.strip().rpartition(".")[2]
-    assert main(["keys", "create", "api", "algo", "--tenant", "7", *words]) == 78
+    assert main(["keys", "create", "client", "bot", "--tenant", "7", *words]) == 78
     out += "".join(capsys.readouterr())
     secrets = [path.read_text().strip() for path in (keys / "secret").iterdir()]
     secrets += [KeyPair.read(path).secret for path in keys.glob("*.key")]
     assert len(secrets) == 5
     records = b"".join(path.read_bytes() for path in (tmp_path / "audit").rglob("*.audit")).decode()
     assert "keys.create" in records
-    for each in [*secrets, secret]:
+    for each in secrets:
         assert each not in out + records
 
 

@@ -57,7 +57,8 @@ def test_keys_let_a_client_in_and_secrets_are_private(
         (("client", "x", "--tenant", "acme"), "--tenant takes the number of the tenant"),
         (("client", "a/b", "--tenant", "7"), "'a/b' is no name"),
         (("service", "gate"), "'gate' is no service account: expected shard, accounts, risk, standby"),
-        (("api", "x", "--tenant", "7", "--days", "0"), "--days is 0: expected more than 0"),
+        (("context", "--days", "0"), "--days is 0: expected more than 0"),
+        (("api", "x", "--tenant", "7"), "takes server, client, service, context, audit, not 'api'"),
     ):
         code, _, err = say(capsys, "keys", "create", *wrong, *data)
         assert (code, complaint in err) == (78, True), err
@@ -91,8 +92,8 @@ def test_what_was_done_to_keys_is_shown_and_a_changed_record_is_found(
     """By who, action, time; the check says file, line and record, and exits with 1."""
     data = ("--data", str(tmp_path))
     say(capsys, "keys", "create", "context", "--user", "olivia", *data)
-    say(capsys, "keys", "create", "api", "algo", "--tenant", "7", "--user", "ann", *data)
-    say(capsys, "keys", "revoke", "api-0", "--reason", "leaked", "--user", "ann", *data)
+    say(capsys, "keys", "create", "client", "algo", "--tenant", "7", "--user", "ann", *data)
+    say(capsys, "keys", "revoke", "curve-0", "--reason", "leaked", "--user", "ann", *data)
     done = ask(capsys, "audit", "--show", "--who", "ann", *data)
     assert [(each["action"], each["outcome"]) for each in done] == [
         ("keys.create", "requested"),
@@ -100,7 +101,7 @@ def test_what_was_done_to_keys_is_shown_and_a_changed_record_is_found(
         ("keys.revoke", "requested"),
         ("keys.revoke", "refused"),
     ]
-    assert done[-1]["details"]["reason"] == "8201 UNKNOWN_KEY: there is no key api-0"
+    assert done[-1]["details"]["reason"] == "8201 UNKNOWN_KEY: there is no key curve-0"
     shown = ask(capsys, "audit", "--show", "--action", "keys.revoke", "--outcome", "refused", *data)
     assert shown == done[-1:]
     assert ask(capsys, "audit", "--show", "--until", "2020-01-01", *data) == []

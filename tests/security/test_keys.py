@@ -10,80 +10,84 @@ from pathlib import Path
 
 import pytest
 
+from exchange.bus.curve import KeyPair
 from exchange.errors import AuthenticationError, SecurityError, SecurityFault
-from exchange.security import KeyKind, KeyStatus, KeyStore, SecurityContext, SecurityContextSerializer
+from exchange.security import (
+    KeyKind,
+    KeyRecord,
+    KeyStatus,
+    KeyStore,
+    SecurityContext,
+    SecurityContextSerializer,
+)
 from exchange.security.audit.heads import Position
 from tests.clock import Clock
 
 HOUR_MS = 3_600_000
 
 
+def client(name: str, key_id: str, public: str = "") -> KeyRecord:
+    """What is known of a client's key."""
+    return KeyRecord(
+        key_id=key_id,
+        kind=KeyKind.CURVE,
+        name=name,
+        tenant="7",
+        roles=("read", "trade"),
+        accounts=(5,),
+        public=public,
+        created_ms=1,
+    )
+
+
 def test_store_is_private_and_has_no_secret_in_its_table(tmp_path: Path) -> None:
-    """0700 and 0600; hashes only of API secrets; nothing of a secret in the table or in a repr."""
+    """0700 and 0600; nothing of a secret in the table or in a repr."""
     store = KeyStore(tmp_path / "keys")
     context, audit = store.create_signing(KeyKind.CONTEXT), store.create_signing(KeyKind.AUDIT)
-    api, secret = store.create_api("algo", tenant="7", roles=("trade", "read"), accounts=(5,))
+    pair = KeyPair.generate()
+    pair.write(store.directory / "algo.key")
+    curve = store.add(client("algo", "curve-1", pair.public))
     paths = [store.directory, *store.directory.rglob("*")]
     assert {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in paths} == {
         (True, 0o700),
         (False, 0o600),
     }
     table = (store.directory / "store.json").read_text()
-    secrets = [secret.partition(".")[2]]
+    secrets = [pair.secret]
     secrets += [path.read_text().strip() for path in (store.directory / "secret").iterdir()]
     assert len(secrets) == 3
     for each in secrets:
         assert each not in table
         assert each not in repr(store.records()) + repr(store.head_signer()) + repr(store.context_keys())
-    assert [record.key_id for record in store.records()] == [context.key_id, audit.key_id, api.key_id]
-    assert (api.roles, api.accounts, api.tenant) == (("read", "trade"), (5,), "7")
+    assert [record.key_id for record in store.records()] == [context.key_id, audit.key_id, "curve-1"]
+    assert store.find("curve-1") == curve
 
 
-def test_api_key_is_known_by_its_secret_alone(tmp_path: Path) -> None:
-    """Any other text is refused with one message; used keys know when."""
+def test_key_counts_beside_its_successor_until_it_is_revoked(tmp_path: Path) -> None:
+    """Two at once, then one; a third only from the newest; one that expires counts until then."""
     clock = Clock(1_000_000_000_000)
     store = KeyStore(tmp_path / "keys", clock)
-    record, secret = store.create_api("algo", tenant="7", roles=("read",), expires_ms=clock.now + HOUR_MS)
-    other, _ = store.create_api("other", tenant="8", roles=("read",))
-    assert store.used_ms(record.key_id) is None
-    assert store.verify_api(secret) == record
-    assert store.used_ms(record.key_id) == clock.now
-    wrong = [
-        secret[:-3] + "AA=",
-        f"{other.key_id}.{secret.partition('.')[2]}",
-        record.key_id,
-        "",
-        "x.y",
-        "é.é",
-    ]
-    for text in wrong:
-        with pytest.raises(AuthenticationError) as refused:
-            store.verify_api(text)
-        assert str(refused.value) == "8202 WRONG_SECRET: the API key is not known"
-    clock.now += HOUR_MS
-    with pytest.raises(AuthenticationError) as refused:
-        store.verify_api(secret)
-    assert refused.value.fault is SecurityFault.KEY_EXPIRED
-
-
-def test_rotated_api_key_counts_beside_its_successor_until_it_is_revoked(tmp_path: Path) -> None:
-    """Two at once, then one; a third only from the newest."""
-    store = KeyStore(tmp_path / "keys")
-    old, first = store.create_api("algo", tenant="7", roles=("read",))
+    old = store.add(client("algo", "curve-1"))
     with pytest.raises(SecurityError, match="8205 KEY_EXISTS"):
-        store.create_api("algo", tenant="7", roles=("read",))
-    new, second = store.rotate_api(old.key_id)
-    assert [store.verify_api(text).key_id for text in (first, second)] == [old.key_id, new.key_id]
-    assert [each.status(0) for each in store.records()] == [KeyStatus.RETIRING, KeyStatus.LIVE]
-    with pytest.raises(SecurityError, match=f"8205 KEY_EXISTS: {old.key_id} was replaced by {new.key_id}"):
-        store.rotate_api(old.key_id)
+        store.add(client("algo", "curve-2"))
+    new = store.replace("curve-1", client("algo", "curve-2"))
+    assert [each.status(clock.now) for each in store.records()] == [KeyStatus.RETIRING, KeyStatus.LIVE]
+    with pytest.raises(SecurityError, match="8205 KEY_EXISTS: curve-1 was replaced by curve-2 already"):
+        store.replace(old.key_id, client("algo", "curve-3"))
     store.revoke(old.key_id, "left the desk")
-    with pytest.raises(AuthenticationError, match="8203 KEY_REVOKED"):
-        store.verify_api(first)
-    assert store.verify_api(second).name == "algo"
+    assert [each.counts(clock.now) for each in store.records()] == [False, True]
     with pytest.raises(SecurityError, match="8203 KEY_REVOKED"):
         store.revoke(old.key_id, "again")
+    with pytest.raises(SecurityError, match="8203 KEY_REVOKED"):
+        store.replace(old.key_id, client("algo", "curve-3"))
     assert store.find(old.key_id).reason == "left the desk"
+    assert store.find(new.key_id) == new
+    context = store.create_signing(KeyKind.CONTEXT, clock.now + HOUR_MS)
+    assert store.context_keys().active == context.key_id
+    clock.now += HOUR_MS
+    assert store.find(context.key_id).status(clock.now) is KeyStatus.EXPIRED
+    with pytest.raises(SecurityError, match="8201 UNKNOWN_KEY"):
+        store.context_keys()
 
 
 def test_rotated_context_key_reads_what_the_old_one_signed(tmp_path: Path) -> None:
@@ -133,7 +137,7 @@ def test_stores_that_are_none_are_refused(tmp_path: Path) -> None:
         store.records()
     for role in ("king", "service"):
         with pytest.raises(SecurityError, match="8103 UNKNOWN_ROLE"):
-            store.create_api("algo", tenant="7", roles=(role,))
+            store.add(replace(client("algo", "curve-1"), roles=(role,)))
 
 
 def test_keys_made_at_the_same_time_are_all_there(tmp_path: Path) -> None:
@@ -141,5 +145,5 @@ def test_keys_made_at_the_same_time_are_all_there(tmp_path: Path) -> None:
     store = KeyStore(tmp_path / "keys")
     names = [f"algo-{number}" for number in range(16)]
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda name: store.create_api(name, tenant="7", roles=("read",))[0], names))
+        made = list(pool.map(lambda name: store.add(client(name, f"curve-{name}")), names))
     assert sorted(each.key_id for each in store.records()) == sorted(each.key_id for each in made)

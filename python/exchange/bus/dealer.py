@@ -31,8 +31,10 @@ _WATCHED: Final = (
 )
 
 OPTIONS: Final = SocketOptions(message_bytes_max=_FRAME_BYTES_MAX, queue_messages_max=10_000)
-JOURNAL_OPTIONS: Final = SocketOptions(message_bytes_max=_RECORD_BYTES_MAX, queue_messages_max=10_000)
-"""Of who is sent records of the journal."""
+JOURNAL_OPTIONS: Final = SocketOptions(
+    message_bytes_max=_RECORD_BYTES_MAX, queue_messages_max=10_000, reconnect_interval_ms_max=100
+)
+"""Of who is sent records of the journal; answers may wait for it, so it does not stay away for long."""
 
 
 class Dealer:

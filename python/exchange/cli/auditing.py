@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from exchange.config import Settings
+from exchange.config.durable import make_directory
 from exchange.errors import StorageError
 from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.storage.directory import DataDirectory
@@ -58,7 +59,7 @@ def audited(
         yield
         return
     try:
-        directory.root.mkdir(parents=True, exist_ok=True)
+        make_directory(directory.root)
     except OSError as error:
         raise StorageError(f"{directory.root} cannot be made: {error.strerror}") from error
     audit = ProcessAudit(directory.audit, CHAIN, key_store(settings).head_signer, wait_s=_WAIT_S)

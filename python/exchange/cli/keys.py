@@ -25,7 +25,6 @@ DESCRIPTION = """The keys of an exchange: who may come in, and what signs.
   create client NAME      CURVE keys of a client, which let it in: --tenant, --role, --account
   create service NAME     CURVE keys of a process of ours, with the roles it needs: shard-1, accounts, risk,
                           standby
-  create api NAME         an API key of a user or program; its secret is printed once, and kept nowhere
   create context          what signs security contexts
   create audit            what signs heads of the audit log (made by itself when it is first needed)
   list                    those that count; --all: the others, too
@@ -34,11 +33,12 @@ DESCRIPTION = """The keys of an exchange: who may come in, and what signs.
   revoke KEY              it counts no more; takes a --reason
   export KEY              its public half and what is known of it, as JSON, for who has to check
 
-Secret halves are written to files that you alone can read, and are never printed, but for that of an API key.
-Every command that changes something is recorded in the audit log before it does."""
+Secret halves are written to files that you alone can read, and are never printed.
+Every command that changes something is recorded in the audit log before it does.
+Keys by which programs sign requests over HTTP are others: `exchange apikeys`."""
 
 SERVER: Final = "server"
-_KINDS: Final = ("server", "client", "service", "api", "context", "audit")
+_KINDS: Final = ("server", "client", "service", "context", "audit")
 _MS: Final = 1_000
 
 
@@ -50,14 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keys", type=Path, metavar="DIR", help="where keys lie (default: DATA/keys, or as configured)"
     )
-    parser.add_argument("--tenant", metavar="N", help="client, api: the tenant that it speaks for")
+    parser.add_argument("--tenant", metavar="N", help="client: the tenant that it speaks for")
     parser.add_argument(
-        "--role", action="append", default=[], metavar="ROLE", help="client, api: what it may do; repeatable"
+        "--role", action="append", default=[], metavar="ROLE", help="client: what it may do; repeatable"
     )
     parser.add_argument(
         "--account", action="append", type=int, default=[], metavar="N", help="those alone; repeatable"
     )
-    parser.add_argument("--days", type=float, metavar="N", help="api, context: it expires after so many")
+    parser.add_argument("--days", type=float, metavar="N", help="context: it expires after so many")
     parser.add_argument("--reason", metavar="TEXT", help="with revoke: why")
     parser.add_argument("--user", metavar="NAME", help="who, for the records (default: who is logged on)")
     parser.add_argument("--all", action="store_true", help="with list: revoked and expired ones, too")
@@ -78,20 +78,12 @@ def _create(options: argparse.Namespace, settings: Settings, store: KeyStore) ->
         settings, "keys.create", f"{kind} {name}".strip(), user=options.user, begins=True, **_said(options)
     )
     with recorded:
-        if kind == "api":
-            record, secret = store.create_api(
-                name,
-                tenant=_tenant(options),
-                roles=tuple(options.role),
-                accounts=tuple(options.account),
-                expires_ms=_expires(options, store),
-            )
-        elif kind in ("context", "audit"):
+        if kind in ("context", "audit"):
             expires_ms = _expires(options, store) if kind == "context" else None
-            record, secret = store.create_signing(KeyKind(kind), expires_ms), ""
+            record = store.create_signing(KeyKind(kind), expires_ms)
         else:
-            record, secret = _create_curve(options, store, kind, name), ""
-    return _made(options, store, record, secret)
+            record = _create_curve(options, store, kind, name)
+    return _made(options, store, record)
 
 
 def _create_curve(options: argparse.Namespace, store: KeyStore, kind: str, name: str) -> KeyRecord:
@@ -128,14 +120,8 @@ def _create_curve(options: argparse.Namespace, store: KeyStore, kind: str, name:
 def _rotate(options: argparse.Namespace, settings: Settings, store: KeyStore) -> int:
     old = store.find(_key(options))
     with audited(settings, "keys.rotate", old.key_id, user=options.user, name=old.name):
-        secret = ""
-        if old.kind is KeyKind.API:
-            record, secret = store.rotate_api(old.key_id)
-        elif old.kind is KeyKind.CURVE:
-            record = _rotate_curve(store, old)
-        else:
-            record = store.rotate_signing(old.key_id)
-    return _made(options, store, record, secret)
+        record = _rotate_curve(store, old) if old.kind is KeyKind.CURVE else store.rotate_signing(old.key_id)
+    return _made(options, store, record)
 
 
 def _rotate_curve(store: KeyStore, old: KeyRecord) -> KeyRecord:
@@ -190,9 +176,9 @@ def _list(options: argparse.Namespace, settings: Settings, store: KeyStore) -> i
     if not found:
         print("no keys")
         return 0
-    head = ("key", "kind", "name", "tenant", "roles", "status", "created", "expires", "last used")
+    head = ("key", "kind", "name", "tenant", "roles", "status", "created", "expires")
     rows = [_row(store, each) for each in found]
-    names = ("key_id", "kind", "name", "tenant", "roles", "status", "created", "expires", "last_used")
+    names = ("key_id", "kind", "name", "tenant", "roles", "status", "created", "expires")
     print(table(head, [tuple(str(row[name] or "-") for name in names) for row in rows], left=len(head)))
     return 0
 
@@ -214,14 +200,12 @@ def _export(options: argparse.Namespace, settings: Settings, store: KeyStore) ->
     return 0
 
 
-def _made(options: argparse.Namespace, store: KeyStore, record: KeyRecord, secret: str) -> int:
+def _made(options: argparse.Namespace, store: KeyStore, record: KeyRecord) -> int:
     if options.json:
-        print(json.dumps(_row(store, record) | ({"secret": secret} if secret else {}), indent=2))
+        print(json.dumps(_row(store, record), indent=2))
         return 0
     print(f"{record.key_id} is made")
-    if secret:
-        print(f"secret, printed this once: {secret}")
-    elif record.kind is KeyKind.CURVE and record.name == SERVER:
+    if record.kind is KeyKind.CURVE and record.name == SERVER:
         print(f"public key of the exchange: {record.public}")
         print("clients are let in by `exchange keys create client NAME`")
     elif record.kind is KeyKind.CURVE:
@@ -230,8 +214,7 @@ def _made(options: argparse.Namespace, store: KeyStore, record: KeyRecord, secre
 
 
 def _row(store: KeyStore, record: KeyRecord) -> dict[str, Any]:
-    """What may be told of a key: no secret, and no hash of one."""
-    used_ms = store.used_ms(record.key_id)
+    """What may be told of a key: no secret."""
     return {
         "key_id": record.key_id,
         "kind": str(record.kind),
@@ -242,7 +225,6 @@ def _row(store: KeyStore, record: KeyRecord) -> dict[str, Any]:
         "status": str(record.status(store.now_ms())),
         "created": _when(record.created_ms),
         "expires": _when(record.expires_ms),
-        "last_used": _when(used_ms),
         "replaced_by": record.replaced_by,
         "revoked": _when(record.revoked_ms),
         "reason": record.reason,
@@ -253,7 +235,7 @@ def _kind_and_name(options: argparse.Namespace) -> tuple[str, str]:
     kind, *rest = options.words or [""]
     if kind not in _KINDS:
         raise ConfigError(f"exchange keys create takes {', '.join(_KINDS)}, not {kind!r}")
-    named = kind in ("client", "service", "api")
+    named = kind in ("client", "service")
     if len(rest) != int(named):
         raise ConfigError(f"exchange keys create {kind} takes {'one NAME' if named else 'no NAME'}")
     name = rest[0] if named else (SERVER if kind == SERVER else "")

@@ -6,13 +6,14 @@ import os
 import stat
 from pathlib import Path
 
+from exchange.config.durable import make_directory, sync_directory
 from exchange.errors import SecurityError
 
 
 def private_directory(path: Path) -> Path:
     """Make sure that a directory exists, is ours, and that nobody else can look into it.
 
-    A missing one is made with mode 0700; one that exists is checked and never changed.
+    A missing one is made with mode 0700, durably; one that exists is checked and never changed.
 
     Raises:
         SecurityError: It is no directory (a symbolic link is none), belongs to another user, is open to group
@@ -20,7 +21,7 @@ def private_directory(path: Path) -> Path:
     """
     path = path.absolute()
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(path, 0o700)
     except FileExistsError:
         raise SecurityError(f"{path} has to be a directory, and is something else") from None
     status = path.lstat()
@@ -62,11 +63,17 @@ def read_private_file(path: Path, *, secret: bool) -> bytes:
 
 
 def write_private_file(path: Path, content: bytes) -> None:
-    """Write a new file with mode 0600 from its first byte on; one that is there is never replaced.
+    """Write a new file with mode 0600 from its first byte on, durably; one that is there is never replaced.
 
     Raises:
         SecurityError: It exists, or cannot be written.
     """
+    _write_new(path, content)
+    sync_directory(path.parent)
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Its content is durable, its name not yet."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -86,21 +93,12 @@ def replace_private_file(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     try:
-        write_private_file(draft, content)
+        _write_new(draft, content)
         draft.replace(path)
         sync_directory(path.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise SecurityError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def sync_directory(path: Path) -> None:
-    """Make names that were made, renamed or removed in a directory durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _check_file(path: Path, status: os.stat_result, *, secret: bool) -> None:

@@ -16,7 +16,6 @@ class KeyKind(StrEnum):
     CURVE = "curve"  # a connection over TCP: of the exchange itself, of a client, of one of our processes
     CONTEXT = "context"  # signs security contexts
     AUDIT = "audit"  # signs heads of the audit log
-    API = "api"  # a user or a service account, by a secret
 
 
 class KeyStatus(StrEnum):
@@ -39,7 +38,7 @@ class KeyRecord:
         tenant: For whom it speaks; empty: not for one.
         roles: What it may do, see `exchange.security.roles`.
         accounts: The accounts that it may use; empty stands for all of its tenant's.
-        public: Its public half, or `scrypt$SALT$HASH` of its secret; empty where it has neither.
+        public: Its public half; empty where it has none.
         created_ms: Since when, Unix time.
         expires_ms: Until when; None: for ever.
         replaced_by: The key that took its place; it still counts until it is revoked or expires.

@@ -1,22 +1,15 @@
 """The store of keys: which there are, whose, until when; secrets in files of their own, or nowhere.
 
 KEYS/                   private (0700), every file 0600
-  store.json            what is known of each key, with its public half, or the hash of its secret
+  store.json            what is known of each key, with its public half
   secret/KEY_ID.key     the secret of a signing key, in hexadecimal
   server.key            CURVE pair of the exchange; NAME.key: of a client; clients/NAME.toml lets it in
-  used/KEY_ID           whose time is when the key was used last, to the minute
-
-The secret of an API key is printed once and kept nowhere: the store has its scrypt hash. It is 256 random
-bits, so no hash need be slow; scrypt is in the standard library, and slow enough for a store that leaks.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import fcntl
-import hashlib
-import hmac
 import json
 import os
 import secrets
@@ -32,13 +25,12 @@ from exchange.config.private import (
     replace_private_file,
     write_private_file,
 )
-from exchange.errors import AuthenticationError, SecurityError, SecurityFault
+from exchange.errors import SecurityError, SecurityFault
 from exchange.security.audit.heads import HeadSigner, PublicKeys, new_pair
 from exchange.security.context import ContextKeys
 from exchange.security.key_records import (
     KeyKind,
     KeyRecord,
-    KeyStatus,
     check_free,
     found,
     new_key_id,
@@ -48,9 +40,6 @@ from exchange.security.roles import check_roles
 
 _VERSION: Final = 1
 _SECRET_BYTES: Final = 32
-_SCRYPT: Final = {"n": 2**14, "r": 8, "p": 1, "maxmem": 64 << 20}
-_SALT_BYTES: Final = 16
-_USED_NS: Final = 60_000_000_000
 _NS_A_MS: Final = 1_000_000
 
 
@@ -100,12 +89,6 @@ class KeyStore:
         """
         return found(self.records(), key_id)
 
-    def used_ms(self, key_id: str) -> int | None:
-        """When a key was used last, Unix time, to the minute; None: never."""
-        with contextlib.suppress(FileNotFoundError):
-            return (self.directory / "used" / key_id).stat().st_mtime_ns // _NS_A_MS
-        return None
-
     def add(self, record: KeyRecord) -> KeyRecord:
         """Take a key in whose secret is elsewhere: a CURVE pair.
 
@@ -130,39 +113,6 @@ class KeyStore:
             records.append(record)
         return record
 
-    def create_api(
-        self,
-        name: str,
-        *,
-        tenant: str,
-        roles: tuple[str, ...],
-        accounts: tuple[int, ...] = (),
-        expires_ms: int | None = None,
-    ) -> tuple[KeyRecord, str]:
-        """Make an API key: what is known of it, and the text that its owner sends. That is kept nowhere.
-
-        Raises:
-            SecurityError: KEY_EXISTS: a live one has the name; UNKNOWN_ROLE.
-        """
-        check_roles(roles, tenant)
-        key_id = new_key_id(KeyKind.API)
-        secret = secrets.token_bytes(_SECRET_BYTES)
-        record = KeyRecord(
-            key_id=key_id,
-            kind=KeyKind.API,
-            name=name,
-            tenant=tenant,
-            roles=tuple(sorted(roles)),
-            accounts=accounts,
-            public=_hash(secret, secrets.token_bytes(_SALT_BYTES)),
-            created_ms=self.now_ms(),
-            expires_ms=expires_ms,
-        )
-        with self._changing() as records:
-            check_free(records, record, self.now_ms())
-            records.append(record)
-        return record, f"{key_id}.{base64.urlsafe_b64encode(secret).decode('ascii')}"
-
     def rotate_signing(self, key_id: str) -> KeyRecord:
         """Make a key that takes another's place; both count until the old one is revoked or expires.
 
@@ -171,20 +121,6 @@ class KeyStore:
         """
         old = self.find(key_id)
         return self.replace(key_id, self._signing(old.kind, None))
-
-    def rotate_api(self, key_id: str) -> tuple[KeyRecord, str]:
-        """Likewise for an API key, with its name, tenant, roles and accounts."""
-        old = self.find(key_id)
-        secret = secrets.token_bytes(_SECRET_BYTES)
-        new = replace(
-            old,
-            key_id=new_key_id(KeyKind.API),
-            public=_hash(secret, secrets.token_bytes(_SALT_BYTES)),
-            created_ms=self.now_ms(),
-            expires_ms=None,
-        )
-        self.replace(key_id, new)
-        return new, f"{new.key_id}.{base64.urlsafe_b64encode(secret).decode('ascii')}"
 
     def replace(self, key_id: str, new: KeyRecord) -> KeyRecord:
         """Take in a key in the place of another, which still counts.
@@ -248,41 +184,6 @@ class KeyStore:
             {each.key_id: each.revoked_ms * _NS_A_MS for each in records if each.revoked_ms is not None},
         )
 
-    def verify_api(self, text: str) -> KeyRecord:
-        """The API key whose text this is.
-
-        Raises:
-            AuthenticationError: WRONG_SECRET: it is that of none; KEY_REVOKED or KEY_EXPIRED: it was one's.
-        """
-        key_id, _, encoded = text.partition(".")
-        record = next((each for each in self.records() if each.key_id == key_id), None)
-        try:
-            secret = base64.b64decode(encoded, altchars=b"-_", validate=True)
-        except ValueError:
-            secret = b""
-        # The same work for an id that is unknown: its time tells nothing.
-        public = record.public if record and record.kind is KeyKind.API else f"scrypt${'0' * 32}$"
-        _, salt, known = public.split("$")
-        if not hmac.compare_digest(_hash(secret, bytes.fromhex(salt)).split("$")[2], known) or record is None:
-            raise AuthenticationError("the API key is not known", SecurityFault.WRONG_SECRET)
-        status = record.status(self.now_ms())
-        if status is KeyStatus.REVOKED:
-            raise AuthenticationError(f"the API key {key_id} was revoked", SecurityFault.KEY_REVOKED)
-        if status is KeyStatus.EXPIRED:
-            raise AuthenticationError(f"the API key {key_id} has expired", SecurityFault.KEY_EXPIRED)
-        self.note_used(key_id)
-        return record
-
-    def note_used(self, key_id: str) -> None:
-        """Remember when a key was used, once a minute."""
-        now_ns = self.now_ms() * _NS_A_MS
-        used = self.used_ms(key_id)
-        if used is not None and now_ns - used * _NS_A_MS < _USED_NS:
-            return
-        path = private_directory(self.directory / "used") / key_id
-        path.touch(mode=0o600)
-        os.utime(path, ns=(now_ns, now_ns))
-
     def _counting(self, kind: KeyKind) -> list[KeyRecord]:
         now_ms = self.now_ms()
         return [each for each in self.records() if each.kind is kind and each.counts(now_ms)]
@@ -328,7 +229,3 @@ class KeyStore:
             replace_private_file(self.directory / "store.json", json.dumps(table, indent=1).encode("ascii"))
         finally:
             os.close(descriptor)
-
-
-def _hash(secret: bytes, salt: bytes) -> str:
-    return f"scrypt${salt.hex()}${hashlib.scrypt(secret, salt=salt, **_SCRYPT).hex()}"

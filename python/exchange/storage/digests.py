@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.config.private import sync_directory
+from exchange.config.durable import sync_directory
 from exchange.errors import StorageError
 
 

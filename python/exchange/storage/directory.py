@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from exchange.config.private import sync_directory
+from exchange.config.durable import sync_directory
 from exchange.errors import StorageError
 
 _DRAFT = re.compile(r"\..+\.(\d+)")

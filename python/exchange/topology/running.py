@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from exchange.config import Settings
+from exchange.config.durable import make_directory
 from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
 from exchange.observability.process_metrics import usage_of
@@ -35,7 +36,7 @@ def prepare(settings: Settings) -> DataDirectory:
     directory = DataDirectory(settings.data_directory)
     try:
         for path in (directory.root, directory.journal, directory.snapshots):
-            path.mkdir(parents=True, exist_ok=True)
+            make_directory(path)
     except OSError as error:
         raise StorageError(f"{settings.data_directory} cannot be made: {error.strerror}") from error
     private_directory(directory.run)

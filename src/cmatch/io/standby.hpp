@@ -52,6 +52,9 @@ class Standby {
   // What to tell the leader now, empty where that is nothing; valid until the next call.
   std::span<const std::byte> say(std::int64_t now);
 
+  // That could not be sent: it is said again at once.
+  void unsaid() { speak_at_ = 0; }
+
   // Takes the lead where it has all that was acknowledged, or where loss is accepted; the answer is for the operator.
   // Throws what Sequencer::lead throws.
   FollowAnswer promote(bool accepts_loss, std::int64_t now);

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, Self
 
-from exchange.config.private import private_directory, sync_directory
+from exchange.config.durable import sync_directory
+from exchange.config.private import private_directory
 from exchange.errors import AuditUnavailable, SecurityError, SecurityFault
 from exchange.security.audit.files import (
     HEADS,
@@ -151,7 +152,10 @@ class AuditChain:
                 self._path / HEADS, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
             )
             try:
-                append_synced(descriptor, os.fstat(descriptor).st_size, head.line)
+                size = os.fstat(descriptor).st_size
+                append_synced(descriptor, size, head.line)
+                if size == 0:
+                    sync_directory(self._path)
             finally:
                 os.close(descriptor)
         except OSError as error:

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.config.private import private_directory, replace_private_file, sync_directory
+from exchange.config.durable import sync_directory
+from exchange.config.private import private_directory, replace_private_file
 from exchange.errors import AuditUnavailable, SecurityError, SecurityFault
 from exchange.security.audit.files import BASE, HEADS, list_segments, read_base, read_heads
 from exchange.security.audit.heads import HeadSigner, Position, PublicKeys

@@ -121,8 +121,9 @@ class StandbyLoop:
             self._catch_up(now)
         if standby.pending:
             standby.write()
-        if message := standby.say(now):
-            self._link.send(message)
+        message = standby.say(now)
+        if message and not self._link.send(message):
+            standby.unsaid()
         if standby.pending:
             standby.fold()
 

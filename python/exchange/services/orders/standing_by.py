@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cmatch._core import Clock, Sequencer, Standby, Venue
 from exchange.bus.curve import KeyPair
 from exchange.bus.dealer import JOURNAL_OPTIONS, Dealer
-from exchange.config.private import sync_directory
+from exchange.config.durable import sync_directory
 from exchange.config.settings import Replication
 from exchange.errors import ConfigError, RpcError, RpcStatus
 from exchange.runtime.history import LeaderHistory

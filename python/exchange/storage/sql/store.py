@@ -18,6 +18,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from exchange.config.durable import make_directory
 from exchange.errors import ConfigError, RpcStatus, StorageError
 from exchange.storage.sql.migrations import Migration, migrate
 from exchange.storage.sql.tables import MIGRATIONS
@@ -170,7 +171,7 @@ def _engine(url: str | Path, service: str) -> Engine:
     if not service.isidentifier() or not service.islower():
         raise ConfigError(f"{service!r} is no name of a service: expected a lower-case word")
     if _is_directory(url):
-        Path(url).mkdir(parents=True, exist_ok=True)
+        make_directory(Path(url))
         return _sqlite(_sqlite_file(url, service))
     parsed = make_url(str(url))
     if parsed.get_backend_name() != "postgresql":

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from exchange.config.private import sync_directory
+from exchange.config.durable import make_directory, sync_directory
 from exchange.errors import LogUnavailable
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -54,17 +54,14 @@ def make_file(path: Path, content: bytes) -> None:
         raise LogUnavailable(f"{path} cannot be made: {error.strerror}") from error
 
 
-def make_directory(path: Path) -> None:
-    """Makes a directory and those above it, durably; one that is there is left as it is.
+def make_log_directory(path: Path) -> None:
+    """Makes a directory of the log, durably; one that is there is left as it is.
 
     Raises:
         LogUnavailable: It cannot be made.
     """
     try:
-        missing = [each for each in (path, *path.parents) if not each.exists()]
-        path.mkdir(parents=True, exist_ok=True)
-        for each in missing:
-            sync_directory(each.parent)
+        make_directory(path)
     except OSError as error:
         raise LogUnavailable(f"{path} cannot be made: {error.strerror}") from error
 

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Final, Self
 from zlib import crc32
 
-from exchange.bus.log.embedded.disk import lock_file, make_directory
-from exchange.config.private import sync_directory
+from exchange.bus.log.embedded.disk import lock_file, make_log_directory
+from exchange.config.durable import sync_directory
 from exchange.errors import LogCorrupt, LogFault, LogRefused, LogUnavailable
 
 _SLOT: Final = struct.Struct("<IIQQ40x")
@@ -39,7 +39,7 @@ class EmbeddedGroup:
 
     def __init__(self, directory: Path, name: str, begin: int) -> None:
         path = group_path(directory, name)
-        make_directory(path.parent)
+        make_log_directory(path.parent)
         descriptor = lock_file(path)
         if descriptor is None:
             raise LogRefused(LogFault.GROUP_IN_USE, f"another consumes {directory.name} for the group {name}")

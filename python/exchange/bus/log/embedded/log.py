@@ -27,7 +27,7 @@ from exchange.bus.log.embedded.wakeup import WakeReceiver, WakeSender, wait_any,
 from exchange.bus.log.embedded.writer import EmbeddedWriter
 from exchange.bus.log.interface import Extent, GroupStatus, TopicReader
 from exchange.bus.topics import Retention, TopicTable
-from exchange.config.private import sync_directory
+from exchange.config.durable import sync_directory
 from exchange.errors import LogUnavailable
 
 SEGMENT_BYTES: Final = 64 << 20

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from exchange.bus.log.embedded.ahead import SyncAhead
-from exchange.bus.log.embedded.disk import boot_id, lock_file, make_directory, make_file, write_parts
+from exchange.bus.log.embedded.disk import boot_id, lock_file, make_file, make_log_directory, write_parts
 from exchange.bus.log.embedded.format import TopicState, encode_record, encode_segment_head
 from exchange.bus.log.embedded.segments import list_segments, read_segment_head, segment_path, walk_segment
 from exchange.bus.log.embedded.wakeup import WakeSender
@@ -47,7 +47,7 @@ class EmbeddedWriter:
         wake: WakeSender,
         on_rolled: Callable[[str, int], object],
     ) -> None:
-        make_directory(directory)
+        make_log_directory(directory)
         lock = lock_file(directory / "writer")
         if lock is None:
             raise LogRefused(LogFault.TOPIC_IN_USE, f"{directory.name} is written by {_owner(directory)}")
