@@ -42,6 +42,7 @@ CASES: Final = {
         "admin.enabled=true",
     ),
 }
+METRICS: Final = "endpoints.metrics=127.0.0.1:" + FREE  # the usual one may be taken
 _POLL_S: Final = 0.01
 _MOST_S: Final = 120.0
 
@@ -67,13 +68,14 @@ def start(directory: Path, changes: Sequence[str], bytecode: Path) -> Start:
     """From the command to all ready."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPYCACHEPREFIX"] = str(bytecode)
-    words = [word for change in changes for word in ("--set", change)]
+    words = [word for change in map(with_port, (*changes, METRICS)) for word in ("--set", change)]
     settings = settings_of(SimpleNamespace(data=directory, config=None, set=list(changes)))  # type: ignore[arg-type]  # it reads these three
     awaited = {called(each.name, number) for each in PROCESSES for number in each.numbers(settings)}
     registry, many = registry_of(settings), len(awaited)
     began = time.monotonic()
     with (directory.parent / "log").open("ab") as log:
         command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(directory), *words]
+        command += ["--parent", str(os.getpid())]
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)  # noqa: S603
     try:
         while awaited:
@@ -100,7 +102,7 @@ def main() -> None:
         for run in range(options.runs + 1):
             for name, changes in CASES.items():
                 with tempfile.TemporaryDirectory(prefix="start-") as made:
-                    done = start(Path(made) / "data", [*map(with_port, changes)], Path(bytecode))
+                    done = start(Path(made) / "data", changes, Path(bytecode))
                 if run:
                     starts[name].append(done)
     rows = []
