@@ -68,8 +68,9 @@ def start(directory: Path, changes: Sequence[str], bytecode: Path) -> Start:
     """From the command to all ready."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPYCACHEPREFIX"] = str(bytecode)
-    words = [word for change in map(with_port, (*changes, METRICS)) for word in ("--set", change)]
-    settings = settings_of(SimpleNamespace(data=directory, config=None, set=list(changes)))  # type: ignore[arg-type]  # it reads these three
+    changes = [with_port(change) for change in (*changes, METRICS)]
+    words = [word for change in changes for word in ("--set", change)]
+    settings = settings_of(SimpleNamespace(data=directory, config=None, set=changes))  # type: ignore[arg-type]  # it reads these three
     awaited = {called(each.name, number) for each in PROCESSES for number in each.numbers(settings)}
     registry, many = registry_of(settings), len(awaited)
     began = time.monotonic()
