@@ -65,7 +65,12 @@ from exchange.topology.gateway import plan_of
 
 _BATCH: Final = 50
 _LARGE: Final = {f"{of}_{what}": 1_000_000 for of in ("key", "tenant", "ip") for what in ("per_s", "burst")}
-_SAME: Final = ("correlation_id", "client_order_id")
+_SAME: Final = tuple(
+    f"{name}_{part}" for name in ("correlation_id", "client_order_id") for part in ("head", "tail")
+)
+_TAKEN: Final = np.zeros(1, REPORT_DTYPES[ReportList.REPORTS])
+_TAKEN["exec_type"], _TAKEN["order_status"] = ExecType.ACCEPTED, OrderStatus.OPEN
+_TAKEN["account"], _TAKEN["instrument_id"] = 11, 1
 
 
 class Link:
@@ -96,11 +101,9 @@ class Link:
             answer["kind"], answer["session"] = SessionOutcome.WELCOME, 1
             self._put(ReportList.SESSIONS, answer)
         else:
-            answer = np.zeros(len(rows), REPORT_DTYPES[ReportList.REPORTS])
-            for name in (name for name in answer.dtype.names or () if name.startswith(_SAME)):
+            answer = _TAKEN.copy()
+            for name in _SAME:
                 answer[name] = rows[name]
-            answer["exec_type"], answer["order_status"] = ExecType.ACCEPTED, OrderStatus.OPEN
-            answer["account"], answer["instrument_id"] = 11, 1
             answer["order_id"] = answer["event_sequence"] = answer["sequence"] = self._sequence + 1
             self._put(ReportList.REPORTS, answer)
         return True
@@ -110,7 +113,7 @@ class Link:
         """Whether there is an answer."""
         return bool(self._frames)
 
-    def receive(self) -> list[bytes]:
+    def receive(self, _: int = 0) -> list[bytes]:
         """Those that are there."""
         frames, self._frames = self._frames, []
         return frames

@@ -6,6 +6,7 @@ from cmatch.errors import BadDecimal
 
 _MOST_DIGITS = 38
 _INT64_MAX = 2**63 - 1
+_TENS: tuple[int, ...] = tuple(10**places for places in range(2 * _MOST_DIGITS + 1))
 
 
 class Scale:
@@ -72,12 +73,16 @@ _Scaled = tuple[int, int]
 
 
 def _parse(name: str, value: str | Decimal | int) -> _Scaled:
-    if isinstance(value, bool) or not isinstance(value, (str, Decimal, int)):
-        raise TypeError(f"{name} must be a str, Decimal or int, not {type(value).__name__}")
-    if isinstance(value, int):
-        return value, 0
+    if isinstance(value, str):
+        return _parse_text(name, value)
     if isinstance(value, Decimal):
         return _parse_decimal(name, value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a str, Decimal or int, not {type(value).__name__}")
+    return value, 0
+
+
+def _parse_text(name: str, value: str) -> _Scaled:
     whole, point, fraction = value.removeprefix("-").partition(".")
     digits = whole + fraction
     # isdigit alone would take the digits of every script.
@@ -95,11 +100,7 @@ def _parse_decimal(name: str, value: Decimal) -> _Scaled:
         )
     number = int("".join(map(str, digits)))
     number = -number if sign else number
-    return (number * _ten(exponent), 0) if exponent > 0 else (number, -exponent)
-
-
-def _ten(places: int) -> int:
-    return int(10**places)
+    return (number * _TENS[exponent], 0) if exponent > 0 else (number, -exponent)
 
 
 def _unit(name: str, value: str | Decimal | int) -> _Scaled:
@@ -112,7 +113,7 @@ def _unit(name: str, value: str | Decimal | int) -> _Scaled:
 def _divide(name: str, value: str | Decimal | int, unit: _Scaled) -> int:
     digits, places = _parse(name, value)
     unit_digits, unit_places = unit
-    units, rest = divmod(digits * _ten(unit_places), unit_digits * _ten(places))
+    units, rest = divmod(digits * _TENS[unit_places], unit_digits * _TENS[places])
     if rest != 0:
         raise BadDecimal(f"{name} {value} is no multiple of {_text(*unit)}")
     if abs(units) > _INT64_MAX:

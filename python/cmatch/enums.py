@@ -38,7 +38,7 @@ class Word(IntEnum):
         return f"{type(self).__name__}.{self.name}"
 
     def __str__(self) -> str:
-        return self.name.lower()
+        return self._name_.lower()
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)

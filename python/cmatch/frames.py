@@ -162,6 +162,11 @@ REPORT_DTYPES: Final = {
 }
 
 
+_NO_HEADER: Final = CommandHeader()
+_COMMAND_LISTS: Final = {int(kind): kind for kind in CommandList}
+_REPORT_LISTS: Final = {int(kind): kind for kind in ReportList}
+
+
 def is_report_frame(frame: bytes) -> bool:
     """Whether a frame that came from the core holds reports, not commands of its journal.
 
@@ -200,7 +205,7 @@ def command_frames(
     """Make as many frames as the records need, in order; as encode_commands()."""
     rows = _checked(COMMAND_DTYPES[kind], records)
     while len(rows):
-        frame, count = _core.encode_command_frame(kind, rows, limit, *CommandHeader())
+        frame, count = _core.encode_command_frame(kind, rows, limit, *_NO_HEADER)
         if not count:
             raise ValueError(f"no record fits into {limit} bytes")
         yield frame
@@ -235,7 +240,7 @@ def decode_commands(
     found = _core.decode_command_frame(data, limit)
     if isinstance(found, int):
         raise BadFrame(FrameFault(found))
-    kind = CommandList(found[0])
+    kind = _COMMAND_LISTS[found[0]]
     return CommandHeader(*found[2:]), kind, np.frombuffer(found[1], COMMAND_DTYPES[kind])
 
 
@@ -246,7 +251,7 @@ def decode_reports(
     found = _core.decode_report_frame(data, limit)
     if isinstance(found, int):
         raise BadFrame(FrameFault(found))
-    kind = ReportList(found[0])
+    kind = _REPORT_LISTS[found[0]]
     return ReportHeader(*found[2:]), kind, np.frombuffer(found[1], REPORT_DTYPES[kind])
 
 

@@ -8,13 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from cmatch.frames import EXECUTION_REPORT_DTYPE
 from exchange.cli import COMMANDS, main, up
 from exchange.cli.admin import WHATS
 from exchange.cli.common import plain, settings_of, table
+from exchange.client.results import Reports
 from exchange.config import Settings
-from exchange.domain.enums import Side
+from exchange.domain.enums import ExecType, OrderStatus, Side
 from exchange.domain.queries import LevelRow
 from exchange.runtime.spec import check_table
 from exchange.topology.handover import settings_as_json, settings_of_json
@@ -203,3 +206,16 @@ def test_plain_and_table_show_messages_as_people_read_them() -> None:
         7,
     ]
     assert table(("a", "bb"), [("xxx", "1"), ("y", "22")]) == "a    bb\nxxx   1\ny    22"
+
+
+def test_records_within_a_dictionary_are_printed_as_those_alone() -> None:
+    """`balances --reservations --json` is one: it was a text with Python's words for it."""
+    rows = np.zeros(1, EXECUTION_REPORT_DTYPE)
+    rows["exec_type"], rows["order_status"] = ExecType.ACCEPTED, OrderStatus.OPEN
+    answer = Reports(rows, 1)[0]
+    told = plain({"balances": [answer], "reservations": ()})
+    assert told == {"balances": [plain(answer)], "reservations": []}
+    names = ("exec_type", "order_status", "side", "order_id", "duplicate")
+    assert {name: told["balances"][0][name] for name in names} == {
+        "exec_type": "accepted", "order_status": "open", "side": None, "order_id": 0, "duplicate": False,
+    }  # fmt: skip

@@ -246,6 +246,8 @@ def test_request_that_is_answered_is_let_go_at_once(wire: Wire) -> None:
     wire.events.clear()
     assert kept() is None
     assert wire.session.next_request_timer is None
+    # Nor is whoever drives the session woken for it: the next thing to do is to say that it is there.
+    assert wire.session.next_timer == wire.now + wire.session.settings.heartbeat_ms * 1_000_000 // 3
 
 
 def test_answer_that_comes_twice_settles_once(wire: Wire) -> None:

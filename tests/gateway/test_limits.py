@@ -29,15 +29,17 @@ def test_budget_is_a_bucket_that_fills_steadily(per_s: int, burst: int, asked: l
         now += pause
         level = min(Fraction(burst), level + Fraction(per_s * (now - last), NS))
         last = now
-        wait = budgets.wait_ns("a", weight, now)
+        used = budgets.used_ns("a", weight, now)
+        wait = budgets.wait_ns(used)
         if level >= weight:
             assert wait == 0
             level -= weight
-            left = budgets.spend("a", weight, now)
+            budgets.spend("a", used, now)
+            left = budgets.left(used)
             assert (left.limit, left.remaining) == (burst, int(level))
         else:
             assert wait == (weight - level) * NS / per_s
-        assert budgets.wait_ns("b", burst, now) == 0
+        assert budgets.wait_ns(budgets.used_ns("b", burst, now)) == 0
 
 
 def test_cancels_have_budgets_of_their_own() -> None:
@@ -84,5 +86,5 @@ def test_budgets_of_many_strangers_take_bounded_memory() -> None:
     """Those that are full are let go; of too many others the oldest half."""
     budgets = Budgets(1, 1)
     for number in range(150_000):
-        budgets.spend(f"a{number}", 1, NS)
+        budgets.spend(f"a{number}", budgets.used_ns(f"a{number}", 1, NS), NS)
     assert len(budgets._arrivals) <= 65_536

@@ -24,7 +24,8 @@ from websockets.sync.client import connect
 
 from exchange.client.services import SERVICES, VARIABLES, ServiceClient
 from exchange.errors import ConfigError, RpcError, RpcStatus, ServiceUnavailableError, WireError
-from exchange.observability.trace_ids import TRACE_HEADER, TraceMiddleware, current_trace_id
+from exchange.observability.correlation import new_correlation_id
+from exchange.observability.trace_ids import TRACE_HEADER, TraceMiddleware, current_trace_id, trace_id_of
 from exchange.resilience import Policies
 from exchange.services.gateway.routes import ROUTES
 from tests.exchange.ports import free_ports
@@ -213,3 +214,14 @@ def test_service_that_comes_back_is_asked_again() -> None:
     with served(Starlette(routes=[Route("/", once_more, methods=["GET", "POST"])])) as url:
         asyncio.run(both(url))
     assert asked == {"GET": 2, "POST": 2}
+
+
+def test_ids_that_are_made_here_are_random_uuids() -> None:
+    """Version 4 of RFC 9562, each another; a trace id is the same UUID with its hyphens."""
+    made = [new_correlation_id() for _ in range(10_000)]
+    assert len(set(made)) == 10_000
+    for each in made:
+        known = uuid.UUID(each)
+        assert (known.version, known.variant, known.hex) == (4, uuid.RFC_4122, each)
+        assert trace_id_of(None, each) == str(known)
+    assert uuid.UUID(trace_id_of("")).version == 4

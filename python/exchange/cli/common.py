@@ -89,9 +89,13 @@ def as_json(value: object) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as dictionaries, enums as their words, all else as JSON has it."""
+    """Records as dictionaries, enums as their words, all else as JSON has it."""
     if hasattr(value, "__dataclass_fields__"):
         return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in value.items()}
     if isinstance(value, tuple | list):
         return [plain(each) for each in value]
     if isinstance(value, bool) or value is None:

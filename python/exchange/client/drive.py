@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from exchange.client.links import Link
 from exchange.client.session import Event, Session, State
 from exchange.errors import SecurityError, TransportError, WireError
+
+_FRAMES_MAX: Final = 256
 
 
 class Drive:
@@ -34,10 +38,11 @@ class Drive:
         """Take in what is there, let time pass, send what is to be sent.
 
         Returns:
-            What happened, and whether more frames may be there already.
+            What happened, and whether another turn is due at once: not all that was there was taken, or
+            something was sent, which may use up what a descriptor has to tell of what came in.
         """
         session, link = self.session, self.link
-        frames = link.receive()
+        frames = link.receive(_FRAMES_MAX)
         try:
             for frame in frames:
                 session.receive(frame, now)
@@ -51,11 +56,13 @@ class Drive:
         if session.reopen_at is not None and now >= session.reopen_at:
             link.open()
             session.opened(now)
+        waiting = len(session.outbox)
         self.flush()
+        has_sent = len(session.outbox) < waiting
         if session.state is State.CLOSED and not self._link_closed:
             self._link_closed = True
             link.close()
-        return session.take(), bool(frames)
+        return session.take(), has_sent or len(frames) == _FRAMES_MAX
 
     def flush(self) -> bool:
         """Send what can be sent now; whether that was all."""

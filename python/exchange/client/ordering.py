@@ -51,7 +51,7 @@ Target = int | str | Placed
 
 def first_report(rows: Records, durability: Sequence[int]) -> ExecutionReport:
     """The answer of a request with one record."""
-    return report(rows[0].item(), durability[0])
+    return report(rows.tolist()[0], durability[0])
 
 
 class OrderRequests:

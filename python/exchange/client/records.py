@@ -7,6 +7,7 @@ request, so a row is packed by `struct` from the dtype's own layout.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -102,6 +103,19 @@ def joined(rows: Records, name: str) -> list[bytes]:
     heads: list[bytes] = rows[f"{name}_head"].tolist()
     tails: list[bytes] = rows[f"{name}_tail"].tolist()
     return [head + tail for head, tail in zip(heads, tails, strict=True)] if any(tails) else heads
+
+
+def some_of(dtype: np.dtype[np.void], *names: str) -> np.dtype[np.void]:
+    """A dtype of whole records with some of their fields alone, for `rows.view(it).tolist()`."""
+    fields: Mapping[str, tuple[Any, ...]] = dtype.fields or {}
+    return np.dtype(
+        {
+            "names": names,
+            "formats": [fields[name][0] for name in names],
+            "offsets": [fields[name][1] for name in names],
+            "itemsize": dtype.itemsize,
+        }
+    )
 
 
 def as_bytes(rows: Records) -> npt.NDArray[np.uint8]:

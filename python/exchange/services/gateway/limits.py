@@ -37,18 +37,24 @@ class Budgets:
         self._full_ns = burst * self._cost_ns
         self._arrivals: dict[str, int] = {}  # the time at which each budget is full again
 
-    def wait_ns(self, name: str, weight: int, now_ns: int) -> int:
-        """How long until so much may be spent; 0: now."""
-        arrival = max(self._arrivals.get(name, 0), now_ns) + weight * self._cost_ns
-        return max(0, arrival - now_ns - self._full_ns)
+    def used_ns(self, name: str, weight: int, now_ns: int) -> int:
+        """What of a budget is spent, if so much is spent now; as the time until it is full again."""
+        arrival = self._arrivals.get(name, 0)
+        cost_ns = weight * self._cost_ns
+        return arrival - now_ns + cost_ns if arrival > now_ns else cost_ns
 
-    def spend(self, name: str, weight: int, now_ns: int) -> Left:
-        """Take it from the budget."""
+    def wait_ns(self, used_ns: int) -> int:
+        """How long until so much may be spent; 0: now."""
+        return max(0, used_ns - self._full_ns)
+
+    def spend(self, name: str, used_ns: int, now_ns: int) -> None:
+        """So much of it is spent now, as `used_ns` says."""
         if len(self._arrivals) >= _BUDGETS_MAX and name not in self._arrivals:
             self._forget(now_ns)
-        arrival = max(self._arrivals.get(name, 0), now_ns) + weight * self._cost_ns
-        self._arrivals[name] = arrival
-        used_ns = arrival - now_ns
+        self._arrivals[name] = now_ns + used_ns
+
+    def left(self, used_ns: int) -> Left:
+        """What is left of one of which so much is spent."""
         return Left(self.burst, max(0, (self._full_ns - used_ns) // self._cost_ns), -(-used_ns // _NS))
 
     def _forget(self, now_ns: int) -> None:
@@ -85,7 +91,7 @@ class Limits:
         Raises:
             Refusal: RATE_LIMITED.
         """
-        return self._spend([("ip", _network_of(address))], weight, cancels)
+        return self._spend((("ip", _network_of(address)),), weight, cancels)
 
     def of_key(self, key_id: str, tenant: int, weight: int, *, cancels: bool) -> Left:
         """Spend of a key's budget and of its tenant's; what is left is the key's.
@@ -93,30 +99,35 @@ class Limits:
         Raises:
             Refusal: RATE_LIMITED; then nothing was spent.
         """
-        return self._spend([("tenant", str(tenant)), ("key", key_id)], weight, cancels)
+        return self._spend((("tenant", str(tenant)), ("key", key_id)), weight, cancels)
 
     def left(self, kind: str, name: str, *, cancels: bool) -> Left:
         """What is left of a budget: of `ip`, `key` or `tenant`."""
-        of = _network_of(name) if kind == "ip" else name
-        return self._budgets[kind, cancels].spend(of, 0, self._now_ns())
+        budgets, of = self._budgets[kind, cancels], _network_of(name) if kind == "ip" else name
+        return budgets.left(budgets.used_ns(of, 0, self._now_ns()))
 
-    def _spend(self, names: list[tuple[str, str]], weight: int, cancels: bool) -> Left:
+    def _spend(self, names: tuple[tuple[str, str], ...], weight: int, cancels: bool) -> Left:
         now_ns = self._now_ns()
+        asked = []
         for kind, name in names:
-            wait_ns = self._budgets[kind, cancels].wait_ns(name, weight, now_ns)
-            if wait_ns:
-                seconds = -(-wait_ns // _NS)
-                limit = self._budgets[kind, cancels].burst
-                raise Refusal(
-                    GatewayFault.RATE_LIMITED,
-                    details={"budget": kind, "retryAfterMs": -(-wait_ns // 1_000_000)},
-                    retry_after_s=seconds,
-                    headers=headers_of(Left(limit, 0, seconds)),
-                )
-        left = Left(0, 0, 0)
-        for kind, name in names:
-            left = self._budgets[kind, cancels].spend(name, weight, now_ns)
-        return left
+            budgets = self._budgets[kind, cancels]
+            used_ns = budgets.used_ns(name, weight, now_ns)
+            if wait_ns := budgets.wait_ns(used_ns):
+                raise _used_up(kind, budgets.burst, wait_ns)
+            asked.append((budgets, name, used_ns))
+        for budgets, name, used_ns in asked:
+            budgets.spend(name, used_ns, now_ns)
+        return budgets.left(used_ns)
+
+
+def _used_up(kind: str, limit: int, wait_ns: int) -> Refusal:
+    seconds = -(-wait_ns // _NS)
+    return Refusal(
+        GatewayFault.RATE_LIMITED,
+        details={"budget": kind, "retryAfterMs": -(-wait_ns // 1_000_000)},
+        retry_after_s=seconds,
+        headers=headers_of(Left(limit, 0, seconds)),
+    )
 
 
 def headers_of(left: Left) -> tuple[tuple[bytes, bytes], ...]:

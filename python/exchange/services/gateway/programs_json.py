@@ -27,7 +27,8 @@ def read_json(kind: Any, content: bytes | str) -> Any:
     try:
         found = _decoder(kind).decode(content)
         # Of two values the decoder takes the last one; another reader of the same bytes may take the first.
-        _NAMES.decode(content if isinstance(content, str) else content.decode("utf-8"))
+        text = content if isinstance(content, str) else content.decode("utf-8")
+        _NAMES.raw_decode(text.lstrip())  # that nothing is behind it, the decoder has seen
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise NotRead(str(error)) from None
     return found

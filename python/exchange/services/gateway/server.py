@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
@@ -21,7 +20,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from exchange.config.settings import Gateway
 from exchange.errors import GatewayFault
-from exchange.services.gateway.answers import ANSWER, takes_answer
+from exchange.observability.correlation import new_correlation_id
+from exchange.services.gateway.answers import ANSWER, BODY, has_body, takes_answer
 from exchange.services.gateway.app import GatewayApp
 from exchange.services.gateway.refusal import Refusal
 from exchange.services.gateway.stream.wire import StreamProtocol
@@ -151,7 +151,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not before:  # else it goes on as a stream
             take = takes_answer(self.cycle, self._leave)
-            self.scope["extensions"] = {ANSWER: take}  # type: ignore[dict-item]  # ours alone
+            ours: dict[str, Any] = {ANSWER: take, BODY: has_body(self.cycle)}
+            self.scope["extensions"] = ours
 
     def on_body(self, body: bytes) -> None:
         """A part of its body."""
@@ -242,7 +243,7 @@ class _NotTaken(Exception):
 def _answer_of(fault: GatewayFault) -> bytes:
     """What is answered before there is a request."""
     refusal = Refusal(fault)
-    body = msgspec.json.encode(refusal.problem(uuid.uuid4().hex))
+    body = msgspec.json.encode(refusal.problem(new_correlation_id()))
     said = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
     return b"".join((STATUS_LINE[refusal.http_status], said, body))
 

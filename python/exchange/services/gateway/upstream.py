@@ -95,7 +95,10 @@ class Trader:
         request = make(correlation_id)
         self._under_way.add(correlation_id)
         try:
-            return await self._answer(request, own)
+            return await self.client.submit(request)
+        except RequestTimeout as error:
+            details = {"clientOrderId": own} if own else {}
+            raise Refusal(GatewayFault.OUTCOME_UNKNOWN, details=details) from error
         finally:
             self._under_way.discard(correlation_id)
 
@@ -109,13 +112,6 @@ class Trader:
             return await self.client.submit(request)
         except RequestTimeout as error:
             raise Refusal(GatewayFault.UNAVAILABLE) from error
-
-    async def _answer(self, request: Request[T], own: str) -> T:
-        try:
-            return await self.client.submit(request)
-        except RequestTimeout as error:
-            details = {"clientOrderId": own} if own else {}
-            raise Refusal(GatewayFault.OUTCOME_UNKNOWN, details=details) from error
 
     def reports_of(self, account: int, client_order_id: str) -> Collected:
         """Collects those of an order while the block runs."""
@@ -205,7 +201,7 @@ class Upstream:
             task = asyncio.create_task(self._connect(tenant))
             self._traders[tenant] = task
         try:
-            trader = await asyncio.shield(task)
+            trader = task.result() if task.done() else await asyncio.shield(task)
         except ExchangeError as error:
             self._forget(tenant, task)
             raise Refusal(GatewayFault.UNAVAILABLE, f"the exchange does not answer: {error}") from error

@@ -7,7 +7,6 @@ ends (Deribit's scope `connection`): orders of the same account that came anothe
 from __future__ import annotations
 
 import logging
-import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from exchange.client.rest import models as m
 from exchange.client.rest import streams as s
 from exchange.client.results import ExecutionReport
 from exchange.errors import ExchangeError, GatewayFault
-from exchange.observability.correlation import correlated
+from exchange.observability.correlation import correlated, new_correlation_id
 from exchange.runtime.log import log
 from exchange.security.principal import Principal
 from exchange.services.gateway import orders
@@ -69,7 +68,7 @@ class OrderEntry:
             ExchangeError: Nobody answered.
         """
         self._asked += 1
-        correlation_id = uuid.uuid4().hex
+        correlation_id = new_correlation_id()
         with correlated(correlation_id):
             handler, path, query, body = _routed(frame)
             nonce = f"{self._connection_id}-{self._asked}".encode("ascii")
@@ -96,7 +95,7 @@ class OrderEntry:
                 def batch(_: str, some: list[Entered] = some) -> Request[list[ExecutionReport]]:
                     return make.batch([make.orders.cancel(each, account=each.account) for each in some])
 
-                await trader.send(uuid.uuid4().hex, batch, "")
+                await trader.send(new_correlation_id(), batch, "")
         except ExchangeError as error:
             log("orders of a stream were not cancelled", level=logging.ERROR, reason=error)
             return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, cast
@@ -16,6 +15,7 @@ from exchange.bus.topics import TopicTable
 from exchange.client.rest import streams as s
 from exchange.config.settings import Gateway
 from exchange.errors import GatewayFault
+from exchange.observability.correlation import new_correlation_id
 from exchange.security.sealing import Sealer
 from exchange.services.gateway.app import Receive, Send
 from exchange.services.gateway.calls import Exchange
@@ -131,7 +131,7 @@ class Streams:
 
 async def _refuse(send: Send, refusal: Refusal) -> None:
     """Answers a handshake as a request of HTTP."""
-    body = _encode(refusal.problem(uuid.uuid4().hex))
+    body = _encode(refusal.problem(new_correlation_id()))
     headers = [(b"content-type", b"application/json"), *refusal.headers]
     await send({"type": "websocket.http.response.start", "status": refusal.http_status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
