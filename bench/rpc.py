@@ -2,9 +2,10 @@
 
 The server echoes, from a process of its own; every call goes through all that calls go through: headers,
 deadline, policy of the edge, two frames in Cap'n Proto, interceptors of metrics and log. Each answer is
-compared with its question. Beside them: bare echoes of pyzmq with messages of the same length, one of threads
-that wait and one over asyncio, and how often the time of the first a call takes. All are measured in rounds;
-of each way the round with the lowest median counts, as the others say more of what else the machine does.
+compared with its question. Loops are those of our processes. Beside them: bare echoes of pyzmq with messages
+of the same length, one of threads that wait and one over asyncio's own loop, and how often the time of the
+first a call takes. All are measured in rounds; of each way the round with the lowest median counts, as the
+others say more of what else the machine does.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ from exchange.domain.contracts import GET_TRADE
 from exchange.domain.contracts.execution import GetTradeRequest, TradeState
 from exchange.resilience import Edge, Policies, Rules
 from exchange.runtime.interceptors import logged_call
+from exchange.runtime.loop import run as run_loop
 from exchange.runtime.rpc_metrics import ServedCalls
 
 LOCAL_WAY, BARE, BARE_LOOP = "in one process", "bare echo, ipc", "bare asyncio echo, ipc"
@@ -104,8 +106,6 @@ def serve(way: str, directory: str, keys: KeyPair, client: KeyPair, told: Connec
     """A server, until its process is ended; tells where it listens."""
 
     async def run() -> None:
-        if way == BARE_LOOP:
-            await echo_bare_loop(directory, told)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         dispatcher = Dispatcher({"bench.echo": eager(echo)}, [ServedCalls(), logged_call])
         if way == TCP:
@@ -118,7 +118,9 @@ def serve(way: str, directory: str, keys: KeyPair, client: KeyPair, told: Connec
 
     if way == BARE:
         echo_bare(directory, told)
-    asyncio.run(run())
+    if way == BARE_LOOP:
+        asyncio.run(echo_bare_loop(directory, told))
+    run_loop(run())
 
 
 @contextmanager
@@ -233,7 +235,7 @@ def one_round(keys: KeyPair, client: KeyPair, calls: int) -> list[Figure]:
     for way in WAYS:
         with tempfile.TemporaryDirectory() as directory:
             if way == LOCAL_WAY:
-                found += asyncio.run(figures(way, "", keys, client, calls))
+                found += run_loop(figures(way, "", keys, client, calls))
                 continue
             with server_process(way, directory, keys, client) as endpoint:
                 found += asyncio.run(figures(way, endpoint, keys, client, calls))

@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -232,7 +231,7 @@ def test_calling_hands_down_headers_and_the_earlier_deadline(way: str, tmp_path:
         seen = [current_scope()]
         async with service(way, tmp_path, {"a.b": echo}) as client:
             with calling(METADATA, timeout_ms=PATIENCE_MS) as outer:
-                other = replace(METADATA, user_id="trader-7")
+                other = METADATA._replace(user_id="trader-7")
                 with calling(other, timeout_ms=2 * PATIENCE_MS) as inner:
                     assert await client.call("a.b", b"x") == b"x"
                     assert inner == Scope(other, outer.deadline_ns)
@@ -259,7 +258,7 @@ def test_call_without_a_header_is_refused_before_it_is_sent(way: str, tmp_path: 
     async def play() -> RpcError:
         async with service(way, tmp_path, {"a.b": handle}) as client:
             with pytest.raises(RpcError) as refused:
-                await client.call("a.b", metadata=replace(METADATA, **{HEADERS[header]: ""}))
+                await client.call("a.b", metadata=METADATA._replace(**{HEADERS[header]: ""}))
             return refused.value
 
     expected = RpcStatus.INVALID_ARGUMENT if header == "x-correlation-id" else RpcStatus.UNAUTHENTICATED
@@ -289,7 +288,7 @@ def test_call_for_another_tenant_than_the_key_s_is_refused(way: str, tmp_path: P
         principal = Principal("acme-desk", "acme-corp")
         async with service(way, tmp_path, {"a.b": echo}, principal=principal) as client:
             with pytest.raises(RpcError) as refused:
-                await client.call("a.b", metadata=replace(METADATA, tenant_id="globex"))
+                await client.call("a.b", metadata=METADATA._replace(tenant_id="globex"))
             return refused.value, await client.call("a.b", b"own", metadata=METADATA)
 
     refused, own = run(play())
@@ -397,12 +396,12 @@ def test_payload_of_4_mib_passes_and_one_byte_more_is_refused(way: str, tmp_path
     [
         ("a." + "b" * 127, METADATA, "method is longer than 128 bytes"),
         ("", METADATA, "method is missing"),
-        ("a.b", replace(METADATA, correlation_id="c" * 41), "correlationId is longer than 40 bytes"),
-        ("a.b", replace(METADATA, tenant_id="akmé"), "tenantId is not printable ASCII"),
-        ("a.b", replace(METADATA, user_id="a\nb"), "userId is not printable ASCII"),
+        ("a.b", METADATA._replace(correlation_id="c" * 41), "correlationId is longer than 40 bytes"),
+        ("a.b", METADATA._replace(tenant_id="akmé"), "tenantId is not printable ASCII"),
+        ("a.b", METADATA._replace(user_id="a\nb"), "userId is not printable ASCII"),
         (
             "a.b",
-            replace(METADATA, security_context="x" * 16_385),
+            METADATA._replace(security_context="x" * 16_385),
             "securityContext is longer than 16384 bytes",
         ),
     ],
@@ -642,7 +641,7 @@ def test_interceptor_of_a_server_gives_the_handler_the_correlation_of_its_call(
 
     async def play() -> None:
         async with service(way, tmp_path, {"a.b": handle}, interceptors=[ServedCalls()]) as client:
-            other = replace(METADATA, correlation_id="corr-2", tenant_id="other-corp")
+            other = METADATA._replace(correlation_id="corr-2", tenant_id="other-corp")
             await asyncio.gather(
                 client.call("a.b", b"1", metadata=METADATA), client.call("a.b", b"2", metadata=other)
             )
@@ -658,7 +657,7 @@ def test_interceptor_of_a_server_gives_the_handler_the_correlation_of_its_call(
 @every_way
 def test_served_calls_are_logged_and_tell_no_secret(way: str, tmp_path: Path) -> None:
     """A line of JSON for each at debug, failures as warnings; neither payload nor security context in one."""
-    metadata = replace(METADATA, security_context="canary-context")
+    metadata = METADATA._replace(security_context="canary-context")
     lines = io.StringIO()
 
     async def play() -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import zmq
 
 # A turn ends after so many messages, that other tasks get theirs.
-_MESSAGES_A_TURN = 64
+_MESSAGES_A_TURN: Final = 64
+# As plain numbers: the enumerations' own arithmetic takes longer than asking libzmq.
+_POLLIN, _POLLOUT = int(zmq.POLLIN), int(zmq.POLLOUT)
+_NOBLOCK, _MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
 
 
 class Pump:
@@ -21,7 +25,7 @@ class Pump:
     and only where that was asked for, as it takes twice as long.
 
     libzmq's file descriptor says only that something changed, once; so after every use of the socket its
-    events are looked at again.
+    events are looked at again, within a turn once, at its end.
     """
 
     def __init__(
@@ -40,6 +44,11 @@ class Pump:
         self._parts_max = parts_max
         self._loop = asyncio.get_running_loop()
         self._fd = int(socket.getsockopt(zmq.FD))
+        # Bound once: each look-up of a method goes through pyzmq's own for options.
+        self._recv, self._send, self._get = socket.recv, socket.send, socket.getsockopt
+        self._addressed = socket.type == zmq.ROUTER
+        self._closed = False
+        self._taking = False
         self._scheduled = False
         self._writable: deque[asyncio.Future[None]] = deque()
         self._loop.add_reader(self._fd, self._turn)
@@ -48,7 +57,7 @@ class Pump:
     @property
     def closed(self) -> bool:
         """Whether the socket was closed."""
-        return self._socket.closed
+        return self._closed
 
     def try_send(self, parts: Sequence[bytes]) -> bool:
         """Send now, or say that the peer's queue is full or no peer is connected.
@@ -56,12 +65,16 @@ class Pump:
         Raises:
             zmq.ZMQError: A ROUTER knows no such peer (EHOSTUNREACH), or the socket is closed.
         """
+        send = self._send
         try:
-            self._socket.send_multipart(parts, zmq.NOBLOCK)
+            for part in parts[:-1]:
+                send(part, _MORE)
+            send(parts[-1], _NOBLOCK)
         except zmq.Again:
             return False
         finally:
-            self._look()
+            if not self._taking:
+                self._look()
         return True
 
     async def writable(self) -> None:
@@ -86,8 +99,9 @@ class Pump:
         Args:
             linger_ms: How long what is still to be sent may take; None: as the socket is set.
         """
-        if self._socket.closed:
+        if self._closed:
             return
+        self._closed = True
         self._loop.remove_reader(self._fd)
         self._socket.close(linger_ms)
         self._wake()
@@ -100,13 +114,13 @@ class Pump:
 
     def _look(self) -> None:
         """Take a turn soon if there is something to do of which the descriptor will not tell again."""
-        if not self._scheduled and not self._socket.closed:
+        if not self._scheduled and not self._closed:
             events = self._events()
-            if events & zmq.POLLIN or (self._writable and events & zmq.POLLOUT):
+            if events & _POLLIN or (self._writable and events & _POLLOUT):
                 self._again()
 
     def _events(self) -> int:
-        return int(self._socket.getsockopt(zmq.EVENTS))
+        return int(self._get(zmq.EVENTS))
 
     def _again(self) -> None:
         if not self._scheduled:
@@ -117,36 +131,44 @@ class Pump:
         self._scheduled = False
         if self._take():
             self._again()
-        if self._writable and not self._socket.closed and self._events() & zmq.POLLOUT:
-            self._wake()
+        if self._writable and not self._closed:
+            events = self._events()
+            if events & _POLLOUT:
+                self._wake()
+            if events & _POLLIN:
+                self._again()
 
     def _take(self) -> bool:
         """Hand over a turn's messages; whether there may be more."""
-        for _ in range(_MESSAGES_A_TURN):
-            if self._socket.closed:
-                return False
-            try:
+        self._taking = True
+        try:
+            for taken in range(_MESSAGES_A_TURN):
                 parts = self._receive()
-            except zmq.Again:
-                return False
-            except zmq.ContextTerminated:
-                self.close()
-                return False
-            if parts is not None:
-                self._on_message(parts)
+                if parts is not None:
+                    self._on_message(parts)
+                # A single message is what mostly comes: to look costs less than to try and find none.
+                if self._closed or (not taken and not self._events() & _POLLIN):
+                    return False
+        except zmq.Again:
+            return False
+        except zmq.ContextTerminated:
+            self.close()
+            return False
+        finally:
+            self._taking = False
         return True
 
     def _receive(self) -> list[bytes] | None:
         """The next message; None for one that had too many parts."""
-        parts: list[bytes] = []
-        count, more = 0, True
+        parts: list[bytes] = [self._recv(_NOBLOCK)] if self._addressed else []
+        count, more = len(parts), True  # an address is never the last part
         while more:
             if self._keep_last:
-                self.last = self._socket.recv(zmq.NOBLOCK, copy=False)
+                self.last = self._recv(_NOBLOCK, copy=False)
                 part, more = self.last.bytes, self.last.more
             else:
-                part = self._socket.recv(zmq.NOBLOCK)
-                more = bool(self._socket.getsockopt(zmq.RCVMORE))
+                part = self._recv(_NOBLOCK)
+                more = bool(self._get(zmq.RCVMORE))
             count += 1
             if count <= self._parts_max:
                 parts.append(part)

@@ -11,7 +11,6 @@ An interceptor, the outermost of a server's, and its counterpart of a client:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from exchange.bus.rpc import Call, CallMetrics, Handler
 from exchange.domain.durations import BUCKETS_S
@@ -19,7 +18,7 @@ from exchange.errors import status_of
 from exchange.observability.catalogue import METRICS, Buckets
 from exchange.observability.correlation import correlated
 from exchange.observability.openmetrics import Family
-from exchange.observability.tracing import Kind, span, traceparent
+from exchange.observability.tracing import Kind, is_tracing, span, traceparent
 
 
 class ServedCalls:
@@ -35,6 +34,9 @@ class ServedCalls:
     async def __call__(self, call: Call, proceed: Handler) -> bytes:
         """Around one call."""
         metadata = call.metadata
+        if not is_tracing():
+            with correlated(metadata.correlation_id, metadata.tenant_id):
+                return await self._calls.interceptor(call, proceed)
         with (
             correlated(metadata.correlation_id, metadata.tenant_id),
             span(
@@ -68,7 +70,7 @@ async def traced_call(call: Call, proceed: Handler) -> bytes:
     """The interceptor of a client: a span around the call and all its tries; its server goes on with it."""
     with span(f"rpc {call.method}", Kind.CLIENT, attributes={"rpc.method": call.method}) as it:
         if header := traceparent():
-            call = call._replace(metadata=replace(call.metadata, traceparent=header))
+            call = call._replace(metadata=call.metadata._replace(traceparent=header))
         try:
             return await proceed(call)
         except Exception as error:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from exchange.config import Settings
 from exchange.errors import ConfigError, ExchangeError
 from exchange.runtime.log import configure, log
+from exchange.runtime.loop import run as run_loop
 from exchange.runtime.vitals import Vitals
 from exchange.storage.journal import JournalCorrupt
 from exchange.topology import mains
@@ -66,7 +67,7 @@ class _Part:
             self.on_stop(lambda: _soon(loop, work.stop))
             await work.run()
 
-        asyncio.run(run())
+        run_loop(run())
 
     def _run(self, run: Callable[[_Part], None]) -> None:
         try:

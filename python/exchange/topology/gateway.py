@@ -26,6 +26,7 @@ from exchange.runtime.beside_core import keys_beside_core
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.edge_metrics import edge_families
 from exchange.runtime.exits import ExitCode
+from exchange.runtime.loop import run as run_loop
 from exchange.runtime.publisher import open_log
 from exchange.runtime.service_host import store_url
 from exchange.runtime.vitals import Families, telling
@@ -36,8 +37,6 @@ from exchange.storage.sql import Store, open_store
 from exchange.topology.handover import SETTINGS_VARIABLE, settings_as_json
 
 try:
-    import uvloop
-
     from exchange.services.gateway.audit_job import AuditCommand
     from exchange.services.gateway.identity_link import IdentityWay
     from exchange.services.gateway.serving import GatewayHost, GatewayPlan
@@ -65,8 +64,8 @@ class _Within:
 
 def main(settings: Settings, number: int = 0) -> int:
     """Runs one until it is told to stop."""
-    with plan_of(settings, number) as plan, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(plan))
+    with plan_of(settings, number) as plan:
+        run_loop(_serve(plan))
     return ExitCode.STOPPED
 
 

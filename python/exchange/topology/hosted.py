@@ -24,6 +24,7 @@ from exchange.runtime.caching import cache_families, forgetting, needs_of, open_
 from exchange.runtime.changes import CHANGES
 from exchange.runtime.edge_metrics import edge_families
 from exchange.runtime.log import log
+from exchange.runtime.loop import run as run_loop
 from exchange.runtime.publisher import limit_of, open_log
 from exchange.runtime.reference import Reference, ReplicaLoad
 from exchange.runtime.service_host import HostPlan, JournalWay, Way, host_until_told, store_url
@@ -51,7 +52,7 @@ def main(
 ) -> None:
     """Hosts an instance of it until told to stop; see `plan_of`."""
     with plan_of(name, settings, number, process, takes=takes, answers=answers) as plan:
-        asyncio.run(host_until_told(plan))
+        run_loop(host_until_told(plan))
 
 
 @contextmanager

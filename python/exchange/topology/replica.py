@@ -13,6 +13,7 @@ from exchange.errors import StorageError
 from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
+from exchange.runtime.loop import run as run_loop
 from exchange.runtime.publisher import open_log
 from exchange.runtime.registry import registry_of
 from exchange.runtime.replica import Replica, ReplicaPlan, ReplicaPorts
@@ -33,7 +34,7 @@ from exchange.topology.table import KERNELS
 
 def main(settings: Settings) -> int:
     """Runs it until it is told to stop."""
-    return asyncio.run(_run_replica(settings))
+    return run_loop(_run_replica(settings))
 
 
 def make_replica(settings: Settings, vitals: Vitals) -> Replica:

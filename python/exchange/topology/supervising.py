@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,6 +12,7 @@ from exchange.config import Settings
 from exchange.runtime.child import ChildSpec, Launched, program
 from exchange.runtime.fork_server import ForkServer
 from exchange.runtime.log import configure
+from exchange.runtime.loop import run as run_loop
 from exchange.runtime.overview import SUPERVISOR
 from exchange.runtime.priority import keep_off
 from exchange.runtime.supervisor import Plan, Supervisor
@@ -63,7 +63,7 @@ def supervise(settings: Settings, on_ready: Callable[[Mapping[str, str]], None] 
             )
             return await Supervisor(plan).run()
 
-    return asyncio.run(run())
+    return run_loop(run())
 
 
 def _child(process: Process, settings: Settings, number: int, forks: ForkServer) -> ChildSpec:

@@ -23,7 +23,8 @@ from exchange.bus.rpc.wire import answer_of, check_payload, frame_of, reply_of
 from exchange.errors import DeadlineExceeded, RpcStatus, ServiceUnavailableError, WireError
 from exchange.schema.bus_frames import CancelFrame, ReplyFrame, encode_frame
 
-_POLLIN: Final = int(zmq.POLLIN)  # the enumeration's own arithmetic takes longer than asking libzmq
+# As plain numbers: the enumerations' own arithmetic takes longer than asking libzmq.
+_POLLIN, _NOBLOCK = int(zmq.POLLIN), int(zmq.NOBLOCK)
 _IDLE_MAX: Final = 8
 """Connections that are kept while nobody asks."""
 
@@ -140,11 +141,12 @@ class _Connection:
         self._address = address
         self._over = over
         self._ids = count(1)
+        self._rang = self._told = False
         self._open()
 
     def ask(self, call: Call, deadline_ns: int, reach_ns: int) -> Reply:
         """See `BlockingChannel.ask`."""
-        if self._standing:
+        if self._told or self._news.poll(0):
             self._watch()
         while not self._standing:
             if self._refused:  # libzmq does not try again over this socket
@@ -157,9 +159,12 @@ class _Connection:
         call_id = next(self._ids)
         frame = encode_frame(frame_of(call, deadline_ns, call_id))
         # There is room: the queue is for a thousand, and each call waits for its answer.
-        self._socket.send(frame + call.payload, zmq.NOBLOCK)
+        self._socket.send(frame + call.payload, _NOBLOCK)
+        # To look here takes nothing from the call, which is under way. Woken by the socket's own descriptor
+        # it is read at once: to look first would be in the answer's way.
         while True:
-            if _readable(self._socket):
+            if self._rang or _readable(self._socket):
+                self._rang = False
                 if (reply := self._read(call_id)) is not None:
                     return reply
             elif self._broke:
@@ -168,7 +173,7 @@ class _Connection:
                 broke = f"the connection to {self._address.endpoint} broke before an answer"
                 return Reply(RpcStatus.UNAVAILABLE, b"", broke)
             elif not self._wait(deadline_ns):
-                self._socket.send(encode_frame(CancelFrame(call_id)), zmq.NOBLOCK)
+                self._socket.send(encode_frame(CancelFrame(call_id)), _NOBLOCK)
                 raise DeadlineExceeded(f"{call.method} was not answered in time")
             elif self._told:
                 self._watch(reopen=False)
@@ -181,11 +186,16 @@ class _Connection:
 
     def _open(self) -> None:
         self._socket, self._events = self._address.connect()
-        self._standing = self._told = self._broke = self._refused = False
-        self._poller = select.poll()
-        self._events_fd = int(self._events.getsockopt(zmq.FD))
-        for descriptor in (int(self._socket.getsockopt(zmq.FD)), self._events_fd, self._over):
+        self._fd, self._events_fd = (int(each.getsockopt(zmq.FD)) for each in (self._socket, self._events))
+        self._standing = False
+        self._refused = False
+        self._broke = False
+        self._rang = False  # the socket's descriptor did
+        self._told = False  # that of the events did
+        self._poller, self._news = select.poll(), select.poll()
+        for descriptor in (self._fd, self._events_fd, self._over):
             self._poller.register(descriptor, select.POLLIN)
+        self._news.register(self._events_fd, select.POLLIN)
 
     def _wait(self, deadline_ns: int) -> bool:
         """Wait until there is something to look at; False where there was not, in time.
@@ -200,7 +210,10 @@ class _Connection:
         for descriptor, _ in ready:
             if descriptor == self._over:
                 raise ServiceUnavailableError(f"the channel to {self._address.endpoint} was closed")
-            self._told = self._told or descriptor == self._events_fd
+            if descriptor == self._fd:
+                self._rang = True
+            else:
+                self._told = True
         return bool(ready)
 
     def _watch(self, *, reopen: bool = True) -> None:
@@ -210,7 +223,7 @@ class _Connection:
         """
         self._told = False
         while _readable(self._events):
-            event = event_of(self._events.recv_multipart(zmq.NOBLOCK))
+            event = event_of(self._events.recv_multipart(_NOBLOCK))
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self._standing = True
             elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
@@ -226,8 +239,12 @@ class _Connection:
 
     def _read(self, call_id: int) -> Reply | None:
         """The reply to a call, if the next message is it; that of a call that was given up is passed over."""
+        socket = self._socket
         try:
-            frame, payload = answer_of(self._socket.recv_multipart(zmq.NOBLOCK))
+            parts = [socket.recv(_NOBLOCK)]
+            while socket.getsockopt(zmq.RCVMORE):
+                parts.append(socket.recv(_NOBLOCK))
+            frame, payload = answer_of(parts)
         except (WireError, zmq.Again):
             return None
         if isinstance(frame, ReplyFrame) and frame.call_id == call_id:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.bus.curve import Principal
@@ -37,11 +36,10 @@ HEADERS: Final[Mapping[str, str]] = {
 TRACEPARENT: Final = "traceparent"
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """The four headers that every call carries, as text; a call without one of them is refused.
 
-    And the one that it may carry.
+    And the one that it may carry. A tuple, as `Call` is.
 
     Args:
         correlation_id: x-correlation-id: the same on all that one request causes, at most 40 ASCII bytes.

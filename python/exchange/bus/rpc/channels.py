@@ -15,6 +15,7 @@ from exchange.bus.options import SocketOptions
 from exchange.bus.pump import Pump
 from exchange.bus.rpc.address import Address
 from exchange.bus.rpc.calls import Call, Reply, loop_time
+from exchange.bus.rpc.deadlines import Deadlines
 from exchange.bus.rpc.streams import Incoming, Outgoing, Stream
 from exchange.bus.rpc.wire import Answer, answer_of, check_payload, frame_of, reply_of
 from exchange.errors import (
@@ -25,7 +26,6 @@ from exchange.errors import (
     WireError,
 )
 from exchange.schema.bus_frames import (
-    CallFrame,
     CancelFrame,
     CreditFrame,
     EndFrame,
@@ -115,7 +115,8 @@ class SocketChannel:
         self.endpoint = endpoint
         self.bad_frames = 0
         self._ids = count(1)
-        self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._waiting: dict[int, asyncio.Future[Reply | None]] = {}
+        self._deadlines = Deadlines(self._late)
         self._streams: dict[int, Stream] = {}
         self._standing = asyncio.Event()  # a connection stands, or none ever will again
         self._closed = False
@@ -125,22 +126,40 @@ class SocketChannel:
         """See `Channel`."""
         check_payload(call)
         call_id = next(self._ids)
-        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        sent = False
+        if not self.standing or not self._pump.try_send([_message(call, deadline_ns, call_id)]):
+            await self._reach(call, deadline_ns, call_id)
+        answer: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
+        self._waiting[call_id] = answer
+        self._deadlines.add(call_id, deadline_ns)
+        reply = None
+        try:
+            reply = await answer
+        finally:
+            del self._waiting[call_id]
+            self._deadlines.remove(call_id)
+            if reply is None and self.standing:
+                self._pump.try_send([encode_frame(CancelFrame(call_id))])
+        if reply is None:
+            raise DeadlineExceeded(f"{call.method} was not answered in time")
+        return reply
+
+    async def _reach(self, call: Call, deadline_ns: int, call_id: int) -> None:
+        """Send it as soon as that is possible.
+
+        Raises:
+            ServiceUnavailableError: It was not, in time.
+        """
         try:
             async with asyncio.timeout_at(loop_time(deadline_ns)):
-                await self._send_frame(lambda: frame_of(call, deadline_ns, call_id), call.payload)
-                sent = True
-                self._waiting[call_id] = answer
-                return await answer
+                await self._send_frame(lambda: _message(call, deadline_ns, call_id))
         except TimeoutError:
-            if not sent:
-                raise ServiceUnavailableError(f"nobody answers at {self.endpoint}") from None
-            raise DeadlineExceeded(f"{call.method} was not answered in time") from None
-        finally:
-            self._waiting.pop(call_id, None)
-            if sent and answer.cancelled() and self._standing.is_set() and not self._closed:
-                self._pump.try_send([encode_frame(CancelFrame(call_id))])
+            raise ServiceUnavailableError(f"nobody answers at {self.endpoint}") from None
+
+    def _late(self, call_id: int) -> None:
+        """A call is out of time: its caller finds no reply."""
+        answer = self._waiting[call_id]
+        if not answer.done():
+            answer.set_result(None)
 
     async def open(self, call: Call, window: int, opening_ns: int) -> Stream:
         """See `Channel`."""
@@ -149,9 +168,7 @@ class SocketChannel:
         stream = self._stream(call_id, window)
         try:
             async with asyncio.timeout_at(loop_time(opening_ns)):
-                await self._send_frame(
-                    lambda: frame_of(call, call.deadline_ns, call_id, window), call.payload
-                )
+                await self._send_frame(lambda: _message(call, call.deadline_ns, call_id, window))
                 self._streams[call_id] = stream
                 await stream.accepted.wait()
         except TimeoutError:
@@ -181,6 +198,7 @@ class SocketChannel:
         self._closed = True
         self._standing.set()
         self._fail(f"the channel to {self.endpoint} was closed")
+        self._deadlines.close()
         self._shut()
 
     def _stream(self, call_id: int, window: int) -> Stream:
@@ -206,13 +224,13 @@ class SocketChannel:
         while call_id in self._streams and self.standing and not self._pump.try_send([message]):
             await self._pump.writable()
 
-    async def _send_frame(self, frame: Callable[[], CallFrame], payload: bytes) -> None:
+    async def _send_frame(self, message: Callable[[], bytes]) -> None:
         """Send a call as soon as a connection stands and has room."""
         while not self._closed:
             pump = self._pump
             if not self._standing.is_set():
                 await self._standing.wait()
-            elif pump.try_send([encode_frame(frame()) + payload]):
+            elif pump.try_send([message()]):
                 return
             else:
                 await pump.writable()
@@ -273,3 +291,8 @@ class SocketChannel:
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             stream.finish(Reply(RpcStatus.UNAVAILABLE, b"", why))
+
+
+def _message(call: Call, deadline_ns: int, call_id: int, window: int = 0) -> bytes:
+    """What opens a call; encoded when it is sent, as it says what time is left."""
+    return encode_frame(frame_of(call, deadline_ns, call_id, window)) + call.payload

@@ -52,7 +52,9 @@ class CallMetrics:
         """Counts one call, whatever ends it."""
         name = call.method if self._methods is None or call.method in self._methods else OTHER
         with self._lock:
-            row = self._rows.setdefault(name, _Row())
+            row = self._rows.get(name)
+            if row is None:
+                row = self._rows[name] = _Row()
             row.in_flight += 1
         start_ns = time.monotonic_ns()
         status = RpcStatus.CANCELLED

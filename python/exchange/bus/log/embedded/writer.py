@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from exchange.bus.log.embedded.ahead import SyncAhead
 from exchange.bus.log.embedded.disk import boot_id, lock_file, make_file, make_log_directory, write_parts
 from exchange.bus.log.embedded.format import TopicState, encode_record, encode_segment_head
 from exchange.bus.log.embedded.segments import list_segments, read_segment_head, segment_path, walk_segment
@@ -57,8 +58,10 @@ class EmbeddedWriter:
         self._on_rolled = on_rolled
         self._lock = lock
         self._file = -1
+        self._path = directory
         self._first_offset = 0
         self._position = 0
+        self._ahead = SyncAhead()
         self._state = TopicState(secrets.randbits(32))
         self._began_ns = 0
         try:
@@ -119,6 +122,8 @@ class EmbeddedWriter:
             raise LogUnavailable(f"{self.topic} cannot be written: {error.strerror}") from error
         self._position += size
         self._state.extend(batch)
+        if not self._row.synced:  # else each append syncs
+            self._ahead.grown(self._path, self._position)
 
     def _is_full(self, size: int, ts_ns: int) -> bool:
         if self._state.offset == self._first_offset:
@@ -196,8 +201,8 @@ class EmbeddedWriter:
         return len(words) == 2 and words[1] == boot_id() != ""
 
     def _open(self, first_offset: int, position: int) -> None:
-        flags = os.O_RDWR | os.O_CLOEXEC
-        self._file = os.open(segment_path(self._directory, first_offset), flags)
+        self._path = segment_path(self._directory, first_offset)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         self._first_offset = first_offset
         self._position = position
 
@@ -207,6 +212,7 @@ class EmbeddedWriter:
 
     def _drop(self) -> None:
         self._wake.close()
+        self._ahead.close()
         for descriptor in (self._file, self._lock):
             if descriptor >= 0:
                 os.close(descriptor)
