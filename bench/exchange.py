@@ -27,25 +27,28 @@ class Case:
     words: tuple[str, ...]
 
 
-_ALONE = ("--alone", "--set", "core.cpu=1")
+_ORDINARY = ("--alone", "--set", "core.cpu=1", "--generator-priority", "0")
+_BESIDE = ("--set", "core.cpu=1", "--set", "core.realtime_priority=10")
+_ALONE = ("--alone", *_BESIDE)
 LATENCY = (
     Case("one in flight", (*_ALONE, "--one-by-one", "--batch", "1")),
     Case("10,000/s in messages of 10", (*_ALONE, "--rate", "10000")),
     Case("50,000/s in messages of 10", (*_ALONE, "--rate", "50000")),
     Case("100,000/s in messages of 10", _ALONE),
-    Case("the same, scraped, queried, a snapshot taken", ("--set", "core.cpu=1")),
-    Case("the same alone, any processor", ("--alone",)),
-    Case("the same alone, real-time priority", (*_ALONE, "--set", "core.realtime_priority=50")),
+    Case("the same, scraped, queried, a snapshot taken", _BESIDE),
+    Case("the same alone, no real-time priority", _ORDINARY),
+    Case("the same alone, that and any processor", ("--alone", "--generator-priority", "0")),
     Case("the same alone, TCP with CURVE", (*_ALONE, "--curve")),
     Case("the same alone, durability disk", (*_ALONE, "--set", "durability=disk")),
     Case("50,000/s, durability replica, a standby beside", (*_ALONE, "--rate", "50000", "--standby")),
     Case("10,000/s one by one", (*_ALONE, "--rate", "10000", "--batch", "1")),
     Case("50,000/s one by one", (*_ALONE, "--rate", "50000", "--batch", "1")),
+    Case("100,000/s one by one", (*_ALONE, "--batch", "1")),
 )
 MOST = (
-    Case("messages of 1", (*_ALONE, "--rate", "1000000", "--batch", "1")),
-    Case("messages of 10", (*_ALONE, "--rate", "1000000")),
-    Case("messages of 100", (*_ALONE, "--rate", "3000000", "--batch", "100")),
+    Case("messages of 1", (*_ORDINARY, "--rate", "1000000", "--batch", "1")),
+    Case("messages of 10", (*_ORDINARY, "--rate", "1000000")),
+    Case("messages of 100", (*_ORDINARY, "--rate", "3000000", "--batch", "100")),
 )
 
 

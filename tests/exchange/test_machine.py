@@ -20,6 +20,7 @@ from exchange.runtime.machine import (
     wakeups,
 )
 from exchange.runtime.machine.finding import chosen, count_cpus
+from exchange.runtime.priority import in_realtime
 
 
 def machine(root: Path, **files: str) -> Machine:
@@ -208,6 +209,19 @@ def test_realtime_permission_by_kind_has_its_level() -> None:
     """Granted, denied, or not offered."""
     levels = [rights.realtime(permission).level for permission in ("granted", "denied", "unknown")]
     assert levels == [Level.OK, Level.WARN, Level.WARN]
+
+
+def test_realtime_block_ends_where_it_began() -> None:
+    """By an error, too; without a priority, or where the system denies it, nothing changes at all."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    with pytest.raises(KeyError), in_realtime(7) as taken:
+        assert taken == (rights.may_run_realtime() == "granted")
+        during = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+        assert during == ((os.SCHED_FIFO, 7) if taken else before)
+        raise KeyError
+    assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before
+    with in_realtime(0) as taken:
+        assert not taken
 
 
 def test_realtime_try_leaves_the_thread_as_it_was() -> None:

@@ -32,12 +32,19 @@ class Market:
         sockets: how many connections.
         keys: of this client and the public key of the server, where keys protect it.
         name: of the sessions.
+        realtime_priority: of the thread that sends and receives, see `exchange.bus.context`.
     """
 
     def __init__(
-        self, endpoint: str, sockets: int, keys: tuple[KeyPair, str] | None = None, *, name: str = "bench"
+        self,
+        endpoint: str,
+        sockets: int,
+        keys: tuple[KeyPair, str] | None = None,
+        *,
+        name: str = "bench",
+        realtime_priority: int = 0,
     ) -> None:
-        self._context = new_context()
+        self._context = new_context(realtime_priority)
         self.sockets: list[zmq.Socket[bytes]] = []
         for number in range(sockets):
             socket = self._context.socket(zmq.DEALER)

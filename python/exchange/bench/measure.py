@@ -10,6 +10,7 @@ from cmatch._core import Histogram, LoadGenerator, ReportReader
 from exchange.bench.flow import Load, plan_load
 from exchange.bench.market import Market
 from exchange.errors import TransportError
+from exchange.runtime.priority import in_realtime
 
 PERCENTILES: Final = (50.0, 90.0, 99.0, 99.9, 99.99)
 _PATIENCE_MS: Final = 5_000
@@ -54,7 +55,7 @@ class Measured:
         return asdict(self)
 
 
-def measure_one_by_one(market: Market, load: Load, warmup_s: float) -> Measured:
+def measure_one_by_one(market: Market, load: Load, warmup_s: float, realtime_priority: int = 0) -> Measured:
     """Orders that rest and their cancels, each sent when the one before is answered.
 
     Each has exactly one report, so that whatever comes first is the answer.
@@ -64,17 +65,18 @@ def measure_one_by_one(market: Market, load: Load, warmup_s: float) -> Measured:
     socket, frames = market.sockets[0], planned.arena.reshape(planned.requests, -1)
     histogram, started, end_ns = Histogram(), time.monotonic_ns(), int(load.seconds * 1e9)
     answered = 0
-    for frame in frames:
-        sent = time.monotonic_ns()
-        if sent - started > end_ns:
-            break
-        socket.send(frame.tobytes())
-        if not socket.poll(_PATIENCE_MS):
-            raise TransportError(f"request {answered} was not answered within {_PATIENCE_MS} ms")
-        socket.recv()
-        answered += 1
-        if sent - started >= warmup_s * 1e9:
-            histogram.record(time.monotonic_ns() - sent)
+    with in_realtime(realtime_priority):
+        for frame in frames:
+            sent = time.monotonic_ns()
+            if sent - started > end_ns:
+                break
+            socket.send(frame.tobytes())
+            if not socket.poll(_PATIENCE_MS):
+                raise TransportError(f"request {answered} was not answered within {_PATIENCE_MS} ms")
+            socket.recv()
+            answered += 1
+            if sent - started >= warmup_s * 1e9:
+                histogram.record(time.monotonic_ns() - sent)
     spent = time.monotonic_ns() - started
     return Measured(
         load=one,
@@ -93,14 +95,19 @@ def measure_one_by_one(market: Market, load: Load, warmup_s: float) -> Measured:
     )
 
 
-def measure(market: Market, load: Load, warmup_s: float) -> Measured:
-    """Sends a load as it was planned and listens until all is answered."""
+def measure(market: Market, load: Load, warmup_s: float, realtime_priority: int = 0) -> Measured:
+    """Sends a load as it was planned and listens until all is answered.
+
+    With a priority this thread has it meanwhile, by SCHED_FIFO: it stands for clients on other machines, who
+    wait for nobody here.
+    """
     planned = plan_load(load)
     reader = ReportReader()
     generator = LoadGenerator([socket.underlying for socket in market.sockets], owner=market.sockets)
-    generator.run(
-        planned.plan, planned.arena, reader, measure_from_ns=int(warmup_s * 1e9), linger_ns=5_000_000_000
-    )
+    with in_realtime(realtime_priority):
+        generator.run(
+            planned.plan, planned.arena, reader, measure_from_ns=int(warmup_s * 1e9), linger_ns=5_000_000_000
+        )
     counts = generator.counts
     latency, lateness = generator.latency, generator.lateness
     return Measured(

@@ -29,7 +29,7 @@ from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ServiceUnavailableError
 from exchange.observability import StatsReader, stats_path
 from exchange.runtime.machine import Level, examine
-from exchange.runtime.priority import keep_off
+from exchange.runtime.priority import keep_off, may_take_realtime
 from exchange.topology.handover import endpoints_of
 
 DESCRIPTION = """Start an exchange, load it in open loop (every request has the time at which it is due, and
@@ -39,6 +39,7 @@ snapshot taken, unless --alone. Exit code 1 where an answer is lost or comes twi
 
 _WIDTH = 50
 _SYNC_S = 30.0
+_GENERATOR_PRIORITY = 5
 _LEAST_NS = 16_000  # below it latencies are drawn together
 _BUCKETS_A_DOUBLING = 2
 
@@ -79,6 +80,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--one-by-one", action="store_true", help="one request in flight: the next when it is answered"
     )
+    parser.add_argument(
+        "--generator-priority",
+        type=int,
+        choices=range(100),
+        default=_GENERATOR_PRIORITY,
+        metavar="N",
+        help="SCHED_FIFO priority of the load, which stands for clients elsewhere, where the system lets it;"
+        f" 0: none ({_GENERATOR_PRIORITY})",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--keep", action="store_true", help="keep the temporary data directory")
 
@@ -94,12 +104,15 @@ def run(options: argparse.Namespace) -> int:
         keys = _curve_keys(options, data) if options.curve else None
         options.set += ["durability=replica"] if options.standby else []
         settings = settings_of(options)
-        _head(settings, options)
+        priority: int = options.generator_priority
+        if priority and not may_take_realtime(priority):
+            priority = 0
+        _head(settings, options, priority)
         keep_off(settings.core.cpu)
         with (
             running(options, settings),
             _standby(options, settings),
-            Market(settings.endpoints.orders, options.sockets, keys) as market,
+            Market(settings.endpoints.orders, options.sockets, keys, realtime_priority=priority) as market,
         ):
             market.define()
             market.fund(options.accounts)
@@ -118,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
                 )
                 with _disturbed(options, settings, beside):
                     how = measure_one_by_one if options.one_by_one else measure
-                    measured.append(how(market, load, options.warmup))
+                    measured.append(how(market, load, options.warmup, priority))
                 market.beat()
                 print(text(measured[-1]), flush=True)
                 if beside:
@@ -170,11 +183,12 @@ def _standby(options: argparse.Namespace, settings: Settings) -> Iterator[None]:
         yield
 
 
-def _head(settings: Settings, options: argparse.Namespace) -> None:
+def _head(settings: Settings, options: argparse.Namespace, generator_priority: int) -> None:
     core = settings.core
     print(
         f"{settings.durability} durability over {settings.endpoints.orders.partition(':')[0]},"
-        f" messages of {options.batch}, real-time priority {core.realtime_priority or 'none'}"
+        f" messages of {options.batch}; real-time priority: core {core.realtime_priority or 'none'},"
+        f" load {generator_priority or 'none'}"
     )
     lacking = [finding.topic for finding in examine(settings.data_directory) if finding.level is not Level.OK]
     if lacking:

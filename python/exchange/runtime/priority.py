@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -46,10 +47,19 @@ def realtime(priority: int) -> bool:
     return True
 
 
+@contextmanager
+def in_realtime(priority: int) -> Iterator[bool]:
+    """Has this thread at that SCHED_FIFO priority until the block ends, where the system allows; whether."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    taken = priority > 0 and realtime(priority)
+    try:
+        yield taken
+    finally:
+        if taken:
+            os.sched_setscheduler(0, policy, parameters)
+
+
 def may_take_realtime(priority: int) -> bool:
     """Whether `realtime` would; this thread stays as it is."""
-    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
-    if not realtime(priority):
-        return False
-    os.sched_setscheduler(0, policy, parameters)
-    return True
+    with in_realtime(priority) as taken:
+        return taken
