@@ -67,17 +67,21 @@ def test_core_that_was_started_alone_is_seen_and_one_that_is_gone_too(tmp_path: 
                 assert f"exchange_process_{line}\n" in page
             assert "exchange_core_" in page
             elsewhere = ["--data", str(tmp_path / "other"), *words[2:]]
-            for second, why in (
-                (words, f"observe runs already, as process {observer.pid}"),
-                (elsewhere, f"127.0.0.1:{port} cannot be served on: Address already in use"),
+            taken = f"127.0.0.1:{port} cannot be served on: Address already in use"
+            for what, why in (
+                (("run", "observe", *words), f"observe runs already, as process {observer.pid}"),
+                (("run", "observe", *elsewhere), taken),
+                (("up", *elsewhere), taken),
             ):
                 refused = subprocess.run(
-                    [sys.executable, "-m", "exchange.cli", "run", "observe", *second],
+                    [sys.executable, "-m", "exchange.cli", *what],
                     capture_output=True,
                     check=False,
                     timeout=240,
+                    text=True,
                 )
-                assert (refused.returncode, why in refused.stderr.decode()) == (78, True)
+                assert (refused.returncode, why in refused.stderr) == (78, True)
+                assert "Traceback" not in refused.stderr
             process.send_signal(signal.SIGTERM)
             process.wait(60)
         until(lambda: core()["status"] == "unhealthy", "its end is not seen")

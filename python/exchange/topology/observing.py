@@ -49,14 +49,11 @@ def main(settings: Settings, names: Sequence[str], services: Sequence[str]) -> i
     vitals = Vitals(OBSERVER)
     status = StatusFile(DataDirectory(settings.data_directory), OBSERVER)
     endpoints: dict[str, str] = {}
-    try:
-        with overview(settings, vitals, names, services, endpoints):
-            log("observing", endpoint=endpoints["metrics"], processes=len(names))
-            while not stop.wait(_BEAT_S):
-                vitals.beat()
-                status.say(monotonic_ns())
-    except OSError as error:
-        raise ConfigError(f"{settings.endpoints.metrics} cannot be served on: {error.strerror}") from None
+    with overview(settings, vitals, names, services, endpoints):
+        log("observing", endpoint=endpoints["metrics"], processes=len(names))
+        while not stop.wait(_BEAT_S):
+            vitals.beat()
+            status.say(monotonic_ns())
     return ExitCode.STOPPED
 
 
@@ -78,7 +75,7 @@ def overview(
         endpoints: Where to connect, by name: the port of the pages is noted there.
 
     Raises:
-        OSError: The port cannot be had.
+        ConfigError: The port of `endpoints.metrics` cannot be had.
     """
     directory = DataDirectory(settings.data_directory)
     with ExitStack() as opened:
@@ -94,6 +91,11 @@ def overview(
             vitals.beats(partial(seen.speak_for_core, membership, services, settings.endpoints.orders))
         if settings.endpoints.metrics:
             host, _, port = settings.endpoints.metrics.rpartition(":")
-            server = opened.enter_context(PageServer(seen.pages, (host, int(port))))
+            try:
+                server = opened.enter_context(PageServer(seen.pages, (host, int(port))))
+            except OSError as error:
+                raise ConfigError(
+                    f"{settings.endpoints.metrics} cannot be served on: {error.strerror}"
+                ) from None
             endpoints["metrics"] = f"http://{host}:{server.port}/metrics"
         yield
