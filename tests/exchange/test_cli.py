@@ -82,7 +82,7 @@ def test_help_of_every_administrative_command_names_its_options(
         (("status", "--set", "durability=hope"), 78, "durability is 'hope': expected process or disk"),
         (("status", "--set", "limits.orders=many"), 78, "limits.orders is 'many': expected a whole number"),
         (("up", "--config", "/nowhere.toml"), 78, "/nowhere.toml cannot be read"),
-        (("keys", "create"), 78, "exchange keys create takes server, client, service, api, context, audit"),
+        (("keys", "create"), 78, "exchange keys create takes server, client, service, context, audit"),
         (("keys", "create", "client"), 78, "exchange keys create client takes one NAME"),
         (("keys", "revoke", "api-1"), 78, "exchange keys revoke takes a --reason"),
         (("keys", "show", "api-1"), 78, "8201 UNKNOWN_KEY: there is no key api-1"),
