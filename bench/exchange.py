@@ -43,7 +43,6 @@ LATENCY = (
     Case("50,000/s, durability replica, a standby beside", (*_ALONE, "--rate", "50000", "--standby")),
     Case("10,000/s one by one", (*_ALONE, "--rate", "10000", "--batch", "1")),
     Case("50,000/s one by one", (*_ALONE, "--rate", "50000", "--batch", "1")),
-    Case("100,000/s one by one", (*_ALONE, "--batch", "1")),
 )
 MOST = (
     Case("messages of 1", (*_ORDINARY, "--rate", "1000000", "--batch", "1")),
