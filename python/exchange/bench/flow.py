@@ -1,9 +1,9 @@
 """The load: new orders and cancels of many accounts in one instrument, as frames that are ready to be sent.
 
-One new order in three takes, so that a fifth of all requests trade; every other one is cancelled half a
-second later, whether or not it was taken by then: so two of five requests are cancels, and the book keeps
-its size. Request n has the correlation id `n` or `c` and eight hexadecimal digits of its number, by which
-its answer is known.
+By default one new order in three takes, so that a fifth of all requests trade; every other one is cancelled
+half a second later, whether or not it was taken by then: so two of five requests are cancels, and the book
+keeps its size. Request n has the correlation id `n` or `c` and eight hexadecimal digits of its number, by
+which its answer is known.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ class Load:
         sockets: connections.
         seed: of the choices.
         run: distinguishes the client order ids of runs against the same exchange, 0 to 65,535.
+        taking: which part of new orders takes; the others rest until they are cancelled, at most 11 ticks
+            from the middle.
+        reach: so many ticks beyond the middle who takes would go.
     """
 
     rate: int
@@ -56,6 +59,8 @@ class Load:
     sockets: int = 16
     seed: int = 1
     run: int = 0
+    taking: float = 1 / 3
+    reach: int = 3
 
 
 @dataclass(frozen=True)
@@ -73,13 +78,12 @@ class Planned:
     requests: int
 
 
-def plan_load(load: Load, instrument_id: int = 1, *, takes: bool = True) -> Planned:
+def plan_load(load: Load, instrument_id: int = 1) -> Planned:
     """Draws the requests and writes their frames.
 
     Args:
         load: what is to be sent.
         instrument_id: of all of it.
-        takes: whether some orders trade; else all rest until they are cancelled.
 
     Raises:
         ValueError: The number of the run is too large.
@@ -88,7 +92,7 @@ def plan_load(load: Load, instrument_id: int = 1, *, takes: bool = True) -> Plan
         raise ValueError(f"there is no run {load.run}: client order ids have {RUN_DIGITS} digits for it")
     frames = max(1, round(load.rate * load.seconds / load.batch))
     requests = frames * load.batch
-    records = _records(load, requests, instrument_id, 1 / 3 if takes else 0)
+    records = _records(load, requests, instrument_id)
     arena = _frames(records, load.batch)
     plan = np.zeros(frames, PLAN_DTYPE)
     numbers = np.arange(frames, dtype=np.uint64)
@@ -101,10 +105,10 @@ def plan_load(load: Load, instrument_id: int = 1, *, takes: bool = True) -> Plan
     return Planned(plan, arena.reshape(-1), requests)
 
 
-def _records(load: Load, requests: int, instrument_id: int, taking: float) -> npt.NDArray[np.void]:
+def _records(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.void]:
     random = np.random.default_rng(load.seed)
     socket = np.arange(requests) // load.batch % load.sockets
-    takes = random.random(requests) < taking
+    takes = random.random(requests) < load.taking
     kind, target = _kinds(load, takes)
     records = np.zeros(requests, ORDER_COMMAND_DTYPE)
     new = kind == _NEW
@@ -115,7 +119,9 @@ def _records(load: Load, requests: int, instrument_id: int, taking: float) -> np
     account[~new] = account[target[~new]]
     records["account"] = account
     side = random.integers(1, 3, requests)
-    distance = np.where(takes, -random.integers(0, 4, requests), random.integers(1, 12, requests))
+    distance = np.where(
+        takes, -random.integers(0, load.reach + 1, requests), random.integers(1, 12, requests)
+    )
     records["side"] = np.where(new, side, 0)
     records["type"] = np.where(new, int(OrderType.LIMIT), 0)
     # Who takes does not rest: so every resting order has its cancel, and the book keeps its size.

@@ -60,8 +60,8 @@ def measure_one_by_one(market: Market, load: Load, warmup_s: float, realtime_pri
 
     Each has exactly one report, so that whatever comes first is the answer.
     """
-    one = replace(load, batch=1, sockets=1, rate=10_000)
-    planned = plan_load(one, takes=False)
+    one = replace(load, batch=1, sockets=1, rate=10_000, taking=0.0)
+    planned = plan_load(one)
     socket, frames = market.sockets[0], planned.arena.reshape(planned.requests, -1)
     histogram, started, end_ns = Histogram(), time.monotonic_ns(), int(load.seconds * 1e9)
     answered = 0
