@@ -142,6 +142,17 @@ def test_solo_is_journaled_and_lets_answers_leave_on_the_disk_alone() -> None:
     assert leader.took(me, ReportList.ANSWERS)["reject"].tolist() == [0]
 
 
+def test_standby_hears_at_once_that_answers_wait_for_it_again() -> None:
+    """It may take the lead from then on, however long heartbeats are apart: these turns take less than one."""
+    leader, standby, me = started()
+    assert solo(leader, me, on=True) == 0
+    run(leader, standby, turns=20)  # in which it hears that nobody waits for it
+    with pytest.raises(IndexError):  # this answer waits again
+        solo(leader, me, on=False)
+    run(leader, standby, turns=3, later_ns=1_000)
+    assert standby.told == [True, False, True]
+
+
 def test_solo_means_nothing_where_answers_wait_for_no_standby() -> None:
     """INVALID_FIELD in the profiles process and disk."""
     bench = Bench()

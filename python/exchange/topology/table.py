@@ -16,6 +16,9 @@ from exchange.topology import mains
 
 KERNELS: Final = ("orders", "accounts", "risk", "matching")
 """What the core process is made of, and the replica answers for."""
+# The first use of a store, and of the core's arrays, would import these in each process by itself.
+_STORE: Final = ("sqlalchemy.dialects.sqlite", "cmatch.arrays")
+_HOSTED: Final = ("exchange.topology.hosted", *_STORE)
 SQL_SERVICES: Final = ("history", "marketdata", "admin", "settlement")
 """Those with a store."""
 
@@ -164,7 +167,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         essential=False,
         numbers=lambda settings: (0,) if settings.history.enabled else (),
         several=True,
-        loads=("exchange.topology.hosted", "exchange.services.history.service"),
+        loads=(*_HOSTED, "exchange.services.history.service"),
     ),
     Process(
         "marketdata",
@@ -175,7 +178,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         essential=False,
         numbers=lambda settings: (0,) if settings.market_data.enabled else (),
         also=("market-data",),
-        loads=("exchange.topology.hosted", "exchange.services.marketdata.service"),
+        loads=(*_HOSTED, "exchange.services.marketdata.service"),
     ),
     Process(
         "marketquery",
@@ -185,7 +188,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "marketquery"),
         essential=False,
         numbers=lambda settings: (0,) * (settings.market_data.enabled and settings.market_data.query_process),
-        loads=("exchange.topology.hosted", "exchange.services.marketdata.service"),
+        loads=(*_HOSTED, "exchange.services.marketdata.service"),
     ),
     Process(
         "marks",
@@ -206,7 +209,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "admin"),
         essential=False,
         numbers=lambda settings: (0,) if settings.admin.enabled else (),
-        loads=("exchange.topology.hosted", "exchange.services.admin.service"),
+        loads=(*_HOSTED, "exchange.services.admin.service"),
     ),
     Process(
         "settlement",
@@ -216,7 +219,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "settlement"),
         essential=False,
         numbers=lambda settings: (0,) if settings.settlement.enabled else (),
-        loads=("exchange.topology.hosted", "exchange.services.settlement.service"),
+        loads=(*_HOSTED, "exchange.services.settlement.service"),
     ),
     Process(
         "identity",
@@ -226,7 +229,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         partial(_well, "identity"),
         essential=False,
         numbers=lambda settings: (0,) * (settings.gateway.enabled and settings.gateway.instances > 1),
-        loads=("exchange.topology.hosted", "exchange.services.identity.service"),
+        loads=(*_HOSTED, "exchange.services.identity.service"),
     ),
     Process(
         "gateway",
@@ -238,7 +241,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         numbers=_gateways,
         several=True,
         also=("trading-gateway",),
-        loads=("exchange.topology.gateway",),
+        loads=("exchange.topology.gateway", *_STORE),
     ),
     Process(
         "observe",

@@ -137,8 +137,9 @@ void Followers::publish(Transport& transport, const Leader& leader) {
 void Followers::keep(Transport& transport, const Leader& leader) {
   std::erase_if(followers_, [&](One& one) { return leader.steady - one.heard_at > options_.timeout_ns; });
   publish(transport, leader);
+  const bool news = std::exchange(waits_, leader.waits) != leader.waits;
   for (One& one : followers_) {
-    if (leader.steady < one.next_heartbeat) continue;
+    if (!news && leader.steady < one.next_heartbeat) continue;
     one.next_heartbeat = leader.steady + options_.timeout_ns / 4;
     FollowAnswer alive = answer(FollowOutcome::heartbeat, leader);
     // Who need not be waited for may lack what was acknowledged a moment ago.

@@ -84,6 +84,7 @@ class Followers {
   BlobQueue<Batch> batches_;
   std::vector<One> followers_;
   std::uint64_t replicated_ = 0;
+  bool waits_ = false; // what followers were told
 };
 
 // One answer to a follower. False where its peer does not take it now.
