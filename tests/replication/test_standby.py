@@ -143,7 +143,7 @@ def test_solo_is_journaled_and_lets_answers_leave_on_the_disk_alone() -> None:
 
 
 def test_standby_hears_at_once_that_answers_wait_for_it_again() -> None:
-    """It may take the lead from then on, however long heartbeats are apart: these turns take less than one."""
+    """It may take the lead from then on, however long heartbeats are apart: this takes less than one."""
     leader, standby, me = started()
     assert solo(leader, me, on=True) == 0
     run(leader, standby, turns=20)  # in which it hears that nobody waits for it
