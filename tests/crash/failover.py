@@ -12,7 +12,8 @@ A leader whose answers wait for its standby, and clients that know the endpoints
 
 What was acknowledged is in the journal of whoever leads in the end, once; each client got each report once
 and in order, and knows exactly the orders that are live. Measured is the time from the kill to the first
-answer to what the new core carried out.
+answer to what the new core carried out. After fifty of each kind another pair takes over: a new standby takes
+all that its leader ever journaled.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from tests.replication.processes import Running
 _TRADERS: Final = 4
 _BACK_WITHIN_S: Final = 120.0
 _IN_SYNC: Final = 'event="in sync"'
+_KILLS_A_PAIR: Final = 50
 
 
 class Broken(Exception):
@@ -61,24 +63,27 @@ class Verdict:
         answered: Requests that were carried out.
         reconnects: Of all clients.
         complaints: Of the clients.
-        findings: In the journal of the last leader.
+        findings: In the journals of the pairs' last leaders.
     """
 
     back_ms: dict[str, list[float]] = field(default_factory=dict)
     answered: int = 0
     reconnects: int = 0
     complaints: list[str] = field(default_factory=list)
-    findings: Findings | None = None
+    findings: list[Findings] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
         """Whether nothing was lost or done twice, and everyone knows what is so."""
-        return self.findings is not None and self.findings.good and not self.complaints
+        return bool(self.findings) and all(each.good for each in self.findings) and not self.complaints
 
     def __str__(self) -> str:
         kinds = "; ".join(f"{kind}: {_spread(times)}" for kind, times in self.back_ms.items())
+        lost, twice = (sum(getattr(each, name) for each in self.findings) for name in ("missing", "repeated"))
+        parted = sum(not each.same_end for each in self.findings)
         return (
-            f"{self.answered} requests carried out, {self.findings}, {self.reconnects} reconnects;"
+            f"{self.answered} requests carried out by {len(self.findings)} pairs, {lost} lost, {twice} twice,"
+            f" {parted} replays that end elsewhere, {self.reconnects} reconnects;"
             f" {kinds}{''.join(f'; {each}' for each in self.complaints)}"
         )
 
@@ -98,9 +103,10 @@ class Pair:
     Args:
         place: An empty directory.
         seed: Of all choices.
+        verdict: To which what comes of it is added.
     """
 
-    def __init__(self, place: Path, seed: int) -> None:
+    def __init__(self, place: Path, seed: int, verdict: Verdict) -> None:
         self._places = [place / "one", place / "two"]
         self._chance = Random(seed)
         self._whole_again: Callable[[], bool] = lambda: True
@@ -109,22 +115,22 @@ class Pair:
         self._until_in_sync()
         with Market(self.endpoints[0], 1) as market:
             open_market(market)
-        self.verdict = Verdict()
+        self.verdict = verdict
 
     @property
     def endpoints(self) -> list[str]:
         """Of both places, whoever is there."""
         return [f"ipc://{place}/run/orders.sock" for place in self._places]
 
-    def run(self, kills: int, seed: int, seconds: float = math.inf) -> Verdict:
-        """So many kills of each kind, or as many as are begun in that time.
+    def run(self, kills: int, seed: int, until: float = math.inf) -> None:
+        """So many kills of each kind, or as many as are begun until then.
 
         Raises:
             Broken: The standby does not lead, or nobody answers.
         """
-        verdict, until = self.verdict, time.monotonic() + seconds
+        verdict = self.verdict
         with Traders(partial(_connect, self.endpoints), _TRADERS, seed) as traders:
-            for number in range(kills):
+            for _ in range(kills):
                 if time.monotonic() > until:
                     break
                 self._lose("leader", traders, self._lose_leader, new_epoch=True)
@@ -132,16 +138,13 @@ class Pair:
                 self._lose("core", traders, partial(self._kill, "core"), new_epoch=True)
                 self._lose("standby", traders, self._lose_standby)
                 self._lose("replica", traders, partial(self._kill, "replica"))
-                if number % 10 == 9:
-                    print(f"{number + 1}: {verdict}", flush=True)
             traders.stop()
             end = self._stop()
             verdict.complaints += traders.complaints(fold(self.leader.data))
-            verdict.reconnects = sum(trader.client.reconnects for trader in traders.all)
+            verdict.reconnects += sum(trader.client.reconnects for trader in traders.all)
             acknowledged = traders.acknowledged
-        verdict.answered = len(acknowledged)
-        verdict.findings = judge(self.leader.data, acknowledged, end)
-        return verdict
+        verdict.answered += len(acknowledged)
+        verdict.findings.append(judge(self.leader.data, acknowledged, end))
 
     def close(self) -> None:
         """End what still runs."""
@@ -246,15 +249,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="two of each kind")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="failover-") as directory:
-        pair = Pair(Path(directory), options.seed)
-        try:
-            verdict = pair.run(2 if options.short else options.kills, options.seed, options.seconds)
-        except Broken as error:
-            print(f"FAILED: {error}")
-            return 1
-        finally:
-            pair.close()
+    verdict, until = Verdict(), time.monotonic() + options.seconds
+    left: int = 2 if options.short else options.kills
+    while left > 0 and time.monotonic() < until:
+        seed = options.seed + len(verdict.findings)
+        with tempfile.TemporaryDirectory(prefix="failover-") as directory:
+            pair = Pair(Path(directory), seed, verdict)
+            try:
+                pair.run(min(left, _KILLS_A_PAIR), seed, until)
+            except Broken as error:
+                print(f"FAILED: {error}")
+                return 1
+            finally:
+                pair.close()
+        left -= _KILLS_A_PAIR
+        print(f"so far: {verdict}", flush=True)
     print(f"{'ok' if verdict.good else 'FAILED'}: {verdict}")
     return 0 if verdict.good else 1
 

@@ -435,7 +435,7 @@ def test_silence_ends_the_connection(wire: Wire) -> None:
 
 def test_next_endpoint_is_tried_at_once_and_a_pause_follows_each_turn() -> None:
     """Of three that are silent or turn the session away for now, none is waited for before the next."""
-    wire = Wire(endpoints=3, backoff_ms_max=50)
+    wire = Wire(endpoints=3, backoff_ms_max=30)
     wire.core.refuse_logon = RejectCode.NOT_LEADER
     pauses = []
     for number in range(9):
@@ -447,7 +447,7 @@ def test_next_endpoint_is_tried_at_once_and_a_pause_follows_each_turn() -> None:
         assert wire.session.reopen_at is not None
         pauses.append((wire.session.reopen_at - wire.now) // MS)
         wire.session.opened(wire.session.reopen_at)
-    assert pauses == [0, 0, 20, 0, 0, 40, 0, 0, 50]
+    assert pauses == [0, 0, 20, 0, 0, 25, 0, 0, 30]
     wire.core.refuse_logon = 0
     wire.deliver()
     assert wire.state() is SessionState.ACTIVE
@@ -460,10 +460,10 @@ def test_next_endpoint_is_tried_at_once_and_a_pause_follows_each_turn() -> None:
 def test_pause_stays_short_while_a_follower_answers() -> None:
     """It may lead in a moment; where nobody answers the pause grows."""
     wire = Wire(endpoints=2)
-    pauses = []
-    for number in range(14):
+    pauses: list[int] = []
+    for number in range(32):
         wire.core.refuse_logon = RejectCode.NOT_LEADER
-        if number % 2 == 0 or number >= 10:
+        if number % 2 == 0 or number >= 28:
             wire.pass_time(2_000)
         else:
             wire.deliver()
@@ -471,7 +471,7 @@ def test_pause_stays_short_while_a_follower_answers() -> None:
         pauses.append((wire.session.reopen_at - wire.now) // MS)
         wire.now = wire.session.reopen_at
         wire.session.opened(wire.now)
-    assert pauses[1::2] == [20, 40, 80, 160, 200, 400, 800]
+    assert pauses[1::2] == [20, 25, 32, 40, 50, 63, 79, 99, 124, 155, 194, 200, 200, 200, 250, 313]
 
 
 @pytest.mark.parametrize("code", [RejectCode.NOT_LEADER, RejectCode.STALE_EPOCH])
@@ -528,15 +528,16 @@ def test_welcome_of_a_lower_epoch_is_left_for_the_next_endpoint(resync: bool) ->
 
 
 def test_reconnects_are_paused_longer_each_time_and_shortly_after_success() -> None:
-    """The pause before a new connection doubles up to its bound, and starts anew after a welcome."""
+    """The pause before a new connection grows by a quarter up to a bound, and starts anew after a welcome."""
     wire = Wire(backoff_ms_max=100)
-    pauses = []
-    for _ in range(5):
+    pauses: list[int] = []
+    for _ in range(10):
         wire.pass_time(2_000)
         assert wire.session.reopen_at is not None
         pauses.append((wire.session.reopen_at - wire.now) // MS)
         wire.session.opened(wire.now)
-    assert pauses == [20, 40, 80, 100, 100]
+    assert pauses == [20, 25, 32, 40, 50, 63, 79, 99, 100, 100]
+    assert all(pause <= sum(pauses[:at]) // 4 + 24 for at, pause in enumerate(pauses))
     wire.deliver()
     wire.session.lost(wire.now)
     assert wire.session.reopen_at == wire.now + 20 * MS

@@ -30,7 +30,9 @@ _WATCHED: Final = (
     | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
 )
 
-OPTIONS: Final = SocketOptions(message_bytes_max=_FRAME_BYTES_MAX, queue_messages_max=10_000)
+OPTIONS: Final = SocketOptions(
+    message_bytes_max=_FRAME_BYTES_MAX, queue_messages_max=10_000, reconnect_interval_ms_max=250
+)
 JOURNAL_OPTIONS: Final = SocketOptions(
     message_bytes_max=_RECORD_BYTES_MAX, queue_messages_max=10_000, reconnect_interval_ms_max=100
 )
