@@ -25,6 +25,7 @@ from exchange.cli.launch import running
 from exchange.config import Settings
 from exchange.observability import StatsReader, stats_path
 from exchange.observability.process_metrics import usage_of
+from exchange.runtime.priority import may_take_realtime
 from exchange.runtime.processes import rows_of
 from exchange.storage.directory import DataDirectory
 
@@ -34,6 +35,11 @@ _ACCOUNTS: Final = 1_000
 _SOCKETS: Final = 16
 _PRIORITIES: Final = ("core.realtime_priority=10",)
 _LOAD_PRIORITY: Final = 5
+
+
+def load_priority() -> int:
+    """The load's; 0 where the system denies it."""
+    return _LOAD_PRIORITY if may_take_realtime(_LOAD_PRIORITY) else 0
 
 
 class Loaded(NamedTuple):
@@ -58,7 +64,7 @@ class Loaded(NamedTuple):
     def measured(self, load: Load, beside: Beside) -> Measured:
         """One load, all of which is answered once, with somebody who looks on."""
         with beside:
-            measured = measure(self.market, load, WARMUP_S, _LOAD_PRIORITY)
+            measured = measure(self.market, load, WARMUP_S, load_priority())
         self.market.beat()
         assert (measured.lost, measured.duplicates) == (0, 0)
         return measured
@@ -73,7 +79,7 @@ def loaded_exchange(changes: Sequence[str]) -> Iterator[Loaded]:
         settings = settings_of(given)  # type: ignore[arg-type]  # it reads these three
         with (
             running(given, settings),  # type: ignore[arg-type]
-            Market(settings.endpoints.orders, _SOCKETS) as market,
+            Market(settings.endpoints.orders, _SOCKETS, realtime_priority=load_priority()) as market,
         ):
             market.define()
             market.fund(_ACCOUNTS)
