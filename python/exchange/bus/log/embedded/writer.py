@@ -154,7 +154,7 @@ class EmbeddedWriter:
             self._ahead.grown(self._path, self._position)
 
     def _is_full(self, offset: int, size: int, ts_ns: int) -> bool:
-        """Whether that much more is too much for the segment, or it is too old for the record of an offset."""
+        """Whether the segment has no room for so much more from an offset on, or is too old for that time."""
         if offset == self._first_offset:
             return False  # a record larger than a segment has one of its own
         age = self._row.retention.age_ns
