@@ -2,8 +2,8 @@
 
 ``python -m bench.hops [--commands N] [--record N ...] [--gather N]``: a load of which two commands in
 five trade is written into a journal in records of so many commands; then each hop takes all of it in one
-process, as many commands at once as it would find. *Engine* is the applying of commands alone, which publisher and
-answering have in them.
+process, as many commands at once as it would find. *Engine* is the applying of commands alone, which
+publisher and answering have in them.
 """
 
 from __future__ import annotations
