@@ -1,9 +1,9 @@
 """What a trade costs on its way from the journal to a subscriber: processor time of each hop, one at a time.
 
-``python -m bench.hops [--commands N] [--record N ...] [--gather N]``: a load of which each sixth command
-trades is written into a journal in records of so many commands; then each hop takes all of it in one process,
-as many commands at once as it would find. *Engine* is the applying of commands alone, which publisher and
-answering have in them.
+``python -m bench.hops [--commands N] [--record N ...] [--gather N]``: a load of which two commands in
+five trade is written into a journal in records of so many commands; then each hop takes all of it in one
+process, as many commands at once as it would find. *Engine* is the applying of commands alone, which
+publisher and answering have in them.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Written(Market):
 
     def trade(self, commands: int, size: int) -> None:
         """A load, in records of so many commands."""
-        of = Load(rate=RATE, seconds=commands / RATE, batch=size, accounts=ACCOUNTS)
+        of = Load(rate=RATE, seconds=commands / RATE, batch=size, accounts=ACCOUNTS, taking=0.5, reach=11)
         planned = plan_load(of)
         for frame in planned.arena.reshape(len(planned.plan), -1):
             rows = decode_commands(frame.tobytes())[2].copy()

@@ -1,4 +1,6 @@
-"""A publisher and consumer that die at each step in turn: `python -m tests.event_log.victim ROOT TOPIC`.
+"""A publisher and consumer that die at each step in turn: `python -m tests.event_log.victim ROOT TOPIC MANY`.
+
+An append has MANY batches.
 
 Every call that changes a file is a step. At it a process is killed before the call, or, if it writes, with
 half of it written; each life is a process of its own, with a directory below ROOT named after its step.
@@ -66,8 +68,8 @@ class Steps:
         setattr(os, name, step)
 
 
-def live(root: Path, topic: str, fatal: int) -> None:
-    """Appends, and commits each batch as consumed; dies at the step."""
+def live(root: Path, topic: str, many: int, fatal: int) -> None:
+    """Appends so many at once, and commits them as consumed; dies at the step."""
     steps = Steps(fatal)
     for name in ("fdatasync", "fsync", "ftruncate", "rename", "unlink", "mkdir"):
         steps.wrap(name)
@@ -76,14 +78,14 @@ def live(root: Path, topic: str, fatal: int) -> None:
     embedded = Embedded(root)
     log = embedded.open()
     with log.writer(topic) as writer, log.group("consumer", topic) as group:
-        for each in BATCHES:
-            writer.append([each])
+        for at in range(0, len(BATCHES), many):
+            writer.append(BATCHES[at : at + many])
             group.commit(writer.end)
     print(steps.count, flush=True)
     embedded.close()
 
 
-def main(root: Path, topic: str) -> None:
+def main(root: Path, topic: str, many: int) -> None:
     """All lives; forked, as each would load the same modules."""
     gc.freeze()
     code = -signal.SIGKILL
@@ -94,7 +96,7 @@ def main(root: Path, topic: str) -> None:
         if process == 0:
             code = 1
             try:
-                live(root / str(step), topic, step)
+                live(root / str(step), topic, many, step)
                 code = 0
             except BaseException:  # noqa: BLE001 (it ends here, and must not go on with the parent's work)
                 traceback.print_exc()
@@ -105,4 +107,4 @@ def main(root: Path, topic: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

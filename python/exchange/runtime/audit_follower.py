@@ -8,7 +8,6 @@ snapshot before that. The same journal gives the same records, with its own time
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import time
@@ -25,6 +24,7 @@ from exchange.runtime.auditing import key_store
 from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.follower_metrics import tell_progress
+from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.log import log
 from exchange.runtime.refusals import Refused, read_refused
 from exchange.runtime.vitals import telling
@@ -272,8 +272,7 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
                 continue
             if not caught_up:
                 caught_up = True
-                gc.collect()
-                gc.freeze()
+                spare_what_is_there()
                 log("audit caught up", sequence=follower.sequence, records=chain.seq)
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)

@@ -6,7 +6,6 @@ A shard is one, accounts and risk may be. It owns no truth: killed, it begins ag
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import signal
@@ -19,6 +18,7 @@ from exchange.bus.curve import KeyPair
 from exchange.config.settings import Settings
 from exchange.runtime.core_session import CoreRefusedError
 from exchange.runtime.exits import ExitCode
+from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.log import log
 from exchange.runtime.vitals import Vitals
 from exchange.storage.directory import DataDirectory, replace_file
@@ -73,8 +73,7 @@ def work_beside_core(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    gc.collect()
-    gc.freeze()
+    spare_what_is_there()
     status, pause = StatusFile(directory, vitals.name), _SHORTEST_PAUSE_S
     try:
         while not stopped:

@@ -39,7 +39,7 @@ _PRUNE_S: Final = 3_600.0
 _WORTH_RECORDS: Final = 256
 _REST: Final = 3
 """So many times as long as a step took it rests: a quarter of a processor at most."""
-_REST_S_MAX: Final = 0.05
+_REST_S_MAX: Final = 0.1
 _KEPT_NS: Final = 7 * 86_400_000_000_000  # of the ids of what was taken; watermarks stay
 
 

@@ -8,12 +8,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def rank(niceness: int) -> None:
+def rank(niceness: int, *, patient: bool = False) -> None:
     """Takes a niceness, -20 (first) to 19 (last), as far as the system allows.
 
     Each process of ours leads a session. Where the kernel schedules by session (autogroup), niceness within
     one says nothing of the others, so that the session is ranked, too.
+
+    Args:
+        niceness: That one.
+        patient: It takes the processor from nobody when it wakes (SCHED_BATCH): nobody waits for it.
     """
+    if patient:
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, niceness)
     with suppress(OSError):

@@ -12,7 +12,6 @@ administrators changed is appended before both, for the log's executions say whe
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import signal
 import threading
@@ -32,6 +31,7 @@ from exchange.runtime.changes import CHANGES, ChangePublisher
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.follower_metrics import tell_progress
+from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.log import log
 from exchange.runtime.vitals import Vitals, telling
 from exchange.storage.directory import DataDirectory
@@ -44,8 +44,7 @@ TRADES: Final = TRADE_EXECUTED.topic
 
 _SLICE_COMMANDS: Final = 4_096
 _EVERYTHING: Final = 1 << 62
-_WORTH_COMMANDS: Final = 256  # fewer are left to gather: many records at once cost half as much each
-_GATHER_S: Final = 0.002
+_GATHER_S: Final = 0.01  # many records at once cost half as much each
 _PAUSE_WITHOUT_ROOM_S: Final = 1.0
 
 
@@ -220,9 +219,8 @@ class PublisherProcess:
                 log("the event log cannot be written", level=logging.ERROR, reason=error)
                 time.sleep(_PAUSE_WITHOUT_ROOM_S)
                 continue
-            if done >= _WORTH_COMMANDS:
-                continue
-            time.sleep(_GATHER_S)
+            if done < _SLICE_COMMANDS:
+                time.sleep(_GATHER_S)
 
     def _say(self) -> None:
         self._vitals.beat()
@@ -234,6 +232,7 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    spare_what_is_there()
     publish(settings, limit, stop)
     return ExitCode.STOPPED
 
@@ -305,8 +304,6 @@ def _begin(
         sequence=publisher.sequence,
         seconds=f"{time.monotonic() - start:.3f}",
     )
-    gc.collect()
-    gc.freeze()
     return publisher, process
 
 

@@ -38,6 +38,7 @@ from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.consumer_metrics import consumer_families
+from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.interceptors import standard_interceptors
 from exchange.runtime.log import log
 from exchange.runtime.queries import handlers_of_store
@@ -366,4 +367,5 @@ async def host_until_told(plan: HostPlan, signals: Sequence[int] = (signal.SIGIN
     loop = asyncio.get_running_loop()
     for number in signals:
         loop.add_signal_handler(number, host.stop)
+    spare_what_is_there()
     await host.run()

@@ -106,9 +106,18 @@ def joined_rows(parts: Sequence[Records]) -> Records:
     """(n,) of all rows of at least one part; parts are of one dtype."""
     if len(parts) == 1:
         return parts[0]
-    form = parts[0].dtype
-    opaque = np.dtype((np.void, form.itemsize))  # else every field of every part is looked at
-    return np.concatenate([part.view(opaque) for part in parts]).view(form)
+    return np.concatenate([_opaque(part) for part in parts]).view(parts[0].dtype)
+
+
+def rows_at(rows: Records, places: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Records:
+    """(m,) of the rows at these places, or of those that are chosen: a copy."""
+    found: Records = _opaque(rows)[places].view(rows.dtype)
+    return found
+
+
+def _opaque(rows: Records) -> Records:
+    """As bytes of which nothing is known: else each field of a row is copied by itself, ten times slower."""
+    return rows.view(np.dtype((np.void, rows.dtype.itemsize)))
 
 
 def encode_rows(

@@ -18,7 +18,15 @@ import numpy.typing as npt
 from cmatch._core import Disk, JournalReader, JournalRecord, Venue
 from exchange.domain.enums import ExecType, Liquidity, ReportFlag
 from exchange.errors import StorageError
-from exchange.schema.event_rows import ROWS_MAX, TRADE_DTYPE, EventList, Records, Tenants, joined_rows
+from exchange.schema.event_rows import (
+    ROWS_MAX,
+    TRADE_DTYPE,
+    EventList,
+    Records,
+    Tenants,
+    joined_rows,
+    rows_at,
+)
 from exchange.storage.directory import DataDirectory
 from exchange.storage.retention import list_segments, verified_snapshots
 from exchange.storage.snapshots import restore
@@ -213,7 +221,7 @@ class ExecutionFold:
         """Of each record the trades: each is two reports, the taker's and then the maker's."""
         found: list[list[Rows]] = [[] for _ in applied]
         is_side = _sides(reports)
-        sides = reports[is_side]
+        sides = rows_at(reports, is_side)
         if not len(sides):
             return found
         taker, maker = sides[0::2], sides[1::2]
@@ -250,7 +258,7 @@ def trades_of(reports: Records) -> Records:
     Returns:
         (n,) of TRADE_DTYPE, zero where it tells of a side.
     """
-    return _seen_of(reports[_sides(reports)[0::2]])
+    return _seen_of(rows_at(reports, _sides(reports)[0::2]))
 
 
 def _sides(reports: Records) -> _Of:
@@ -276,7 +284,7 @@ def _places(parts: Sequence[Records]) -> _Of:
 
 def _in_order(rows: Records, order: _Of) -> Records:
     """A copy only where they are not."""
-    return rows if np.array_equal(order, np.arange(len(rows))) else rows[order]
+    return rows if np.array_equal(order, np.arange(len(rows))) else rows_at(rows, order)
 
 
 def _joined(rows: Records, name: str) -> npt.NDArray[np.bytes_]:

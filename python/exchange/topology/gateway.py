@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
 import threading
@@ -26,6 +25,7 @@ from exchange.runtime.beside_core import keys_beside_core
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.edge_metrics import edge_families
 from exchange.runtime.exits import ExitCode
+from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.loop import run as run_loop
 from exchange.runtime.publisher import open_log
 from exchange.runtime.service_host import store_url
@@ -181,14 +181,8 @@ def _place(settings: Settings) -> Place:
     )
 
 
-def _settle() -> None:
-    """What is there now stays: to look through it again and again took 30 ms of a request's time."""
-    gc.collect()
-    gc.freeze()
-
-
 async def _serve(plan: GatewayPlan) -> None:
-    host = GatewayHost(plan, _settle)
+    host = GatewayHost(plan, spare_what_is_there)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, host.stop)

@@ -93,7 +93,7 @@ def _hosted(
     takes: bool = True,
     answers: bool = True,
 ) -> int:
-    rank(_NICE_SERVICE if takes else _NICE_ANSWERS)
+    rank(_NICE_SERVICE if takes else _NICE_ANSWERS, patient=takes)
     keep_off(settings.core.cpu)
     main = import_module("exchange.topology.hosted").main
     main(name, settings, number, process, takes=takes, answers=answers)
@@ -125,7 +125,7 @@ def observe(settings: Settings, _number: int = 0) -> int:
 
 def _behind_core(module: str, nice: int, settings: Settings) -> int:
     """A follower that goes as far as the core says that nothing will be undone."""
-    rank(nice)
+    rank(nice, patient=True)
     keep_off(settings.core.cpu)
     statistics = statistics_of(settings)
     try:

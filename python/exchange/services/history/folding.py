@@ -16,7 +16,7 @@ from sqlalchemy import Table
 from cmatch.rejects import RejectCode
 from exchange.domain.enums import ExecType, ReportFlag
 from exchange.runtime.caller import OPERATOR
-from exchange.schema.event_rows import Records, Tenants
+from exchange.schema.event_rows import Records, Tenants, rows_at
 from exchange.services.history.tables import EXECUTIONS, ORDERS
 
 Values = tuple[Any, ...]
@@ -64,15 +64,18 @@ def fold(reports: Records, tenants: Tenants) -> Folded:
     # Who named an account that is not theirs, or none, is not to be found among its orders.
     unknown = reports["reject"] == int(RejectCode.UNKNOWN_ACCOUNT)
     tenants = np.where(unknown, np.uint32(OPERATOR), tenants)
-    reports, tenants = reports[mine], tenants[mine]
+    reports, tenants = rows_at(reports, mine), tenants[mine]
     if not len(reports):
         return Folded([], [], [])
     trades = reports["exec_type"] == int(ExecType.TRADE)
     orders, is_renamed = _orders(reports, tenants, trades)
+    executions = _executions(rows_at(reports, trades), tenants[trades])
+    if not any(is_renamed):
+        return Folded(orders, [], executions)
     return Folded(
         [row for row, other in zip(orders, is_renamed, strict=True) if not other],
         [row for row, other in zip(orders, is_renamed, strict=True) if other],
-        _executions(reports[trades], tenants[trades]),
+        executions,
     )
 
 
@@ -88,7 +91,7 @@ def _orders(
     firsts = np.sort(firsts)
     lasts = np.zeros(count, np.intp)
     lasts[of] = np.arange(len(reports))  # the last one that is written stays
-    first, last = reports[firsts], reports[lasts]
+    first, last = rows_at(reports, firsts), rows_at(reports, lasts)
 
     notional = reports["last_qty"][trades] * reports["last_price"][trades]
     high, low = np.zeros(count, np.int64), np.zeros(count, np.int64)
@@ -101,23 +104,21 @@ def _orders(
     renamed[of[replaced]] = True
     entered = np.isin(first["exec_type"], [int(ExecType.ACCEPTED), int(ExecType.REJECTED)])
 
-    client_order_ids = texts(reports[named], "client_order_id")
+    original: list[str | None] = [None] * count
+    if renamed.any():
+        for at in np.flatnonzero(renamed & entered).tolist():
+            (original[at],) = texts(first[at : at + 1], "client_order_id")
     columns: dict[str, list[Any]] = {
         "entered_sequence": _signed(first["event_sequence"]),
-        "order_id": [number or None for number in _signed(first["order_id"])],
-        "client_order_id": client_order_ids,
-        "orig_client_order_id": [
-            text if is_other and is_whole else None
-            for text, is_other, is_whole in zip(
-                texts(first, "client_order_id"), renamed.tolist(), entered.tolist(), strict=True
-            )
-        ],
+        "order_id": _given(_signed(first["order_id"]), first["order_id"] != 0),
+        "client_order_id": texts(rows_at(reports, named), "client_order_id"),
+        "orig_client_order_id": original,
         "tenant": tenants[firsts].tolist(),
         "account": _signed(first["account"]),
         "instrument_id": first["instrument_id"].tolist(),
         "side": first["side"].tolist(),
-        "price": _given(last, "price", ReportFlag.PRICE),
-        "stop_price": _given(last, "stop_price", ReportFlag.STOP_PRICE),
+        "price": _given(last["price"].tolist(), last["flags"] & int(ReportFlag.PRICE) != 0),
+        "stop_price": _given(last["stop_price"].tolist(), last["flags"] & int(ReportFlag.STOP_PRICE) != 0),
         "fills": np.bincount(of[trades], minlength=count).tolist(),
         "notional_high": high.tolist(),
         "notional_low": low.tolist(),
@@ -143,6 +144,12 @@ def _executions(reports: Records, tenants: Tenants) -> list[Values]:
 def texts(rows: Records, name: str) -> list[str]:
     """A text whose head and tail are fields of their own. What is no ASCII, or 0, is replaced."""
     whole = np.char.add(rows[f"{name}_head"], rows[f"{name}_tail"]).tolist()
+    try:
+        found: list[str] = b"\0".join(whole).decode("ascii").split("\0")
+    except UnicodeDecodeError:
+        found = []
+    if len(found) == len(whole):
+        return found
     return [text.decode("ascii", "replace").replace("\0", "\ufffd") for text in whole]
 
 
@@ -152,9 +159,11 @@ def _signed(numbers: npt.NDArray[Any]) -> list[int]:
     return found
 
 
-def _given(rows: Records, name: str, flag: ReportFlag) -> list[int | None]:
-    is_there = (rows["flags"] & int(flag) != 0).tolist()
-    return [value if there else None for value, there in zip(rows[name].tolist(), is_there, strict=True)]
+def _given(values: list[int], is_there: npt.NDArray[np.bool_]) -> list[int | None]:
+    """Values, None in the place of one that is not there."""
+    if is_there.all():
+        return list(values)
+    return [value if there else None for value, there in zip(values, is_there.tolist(), strict=True)]
 
 
 def _rows(of: Table, columns: dict[str, list[Any]]) -> list[Values]:

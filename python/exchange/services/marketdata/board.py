@@ -13,7 +13,7 @@ import numpy as np
 
 from exchange.domain.contracts.marketdata import MarketTick
 from exchange.domain.queries import BookTopReply, MarketTradeRow
-from exchange.schema.event_rows import Records
+from exchange.schema.event_rows import Records, rows_at
 from exchange.schema.tick_rows import RUN_MAX, TICK_DTYPE
 from exchange.services.marketdata.folding import trade_rows
 from exchange.services.marketdata.queries import trade_of
@@ -129,7 +129,7 @@ class Board:
 
     def traded(self, trades: Records) -> None:
         """What follows in the log: rows of trades, n > 0."""
-        trades = trades[trades["trade_id"] > self.last_trade]
+        trades = rows_at(trades, trades["trade_id"] > self.last_trade)
         for at in range(0, len(trades), RUN_MAX):
             self._take(trades[at : at + RUN_MAX])
 
@@ -212,11 +212,11 @@ class Board:
         of = trades["instrument_id"][order]
         ends = np.append(np.flatnonzero(of[1:] != of[:-1]) + 1, len(of))
         begin = 0
-        for end, values in zip(ends.tolist(), trade_rows(trades[order[ends - 1]]), strict=True):
+        for end, values in zip(ends.tolist(), trade_rows(rows_at(trades, order[ends - 1])), strict=True):
             trade = trade_of(values)
             self._lasts[trade.instrument_id] = trade
             if trade.instrument_id in watched:
-                self._show_run(trade.instrument_id, trades[order[begin:end]])
+                self._show_run(trade.instrument_id, rows_at(trades, order[begin:end]))
             begin = end
 
     def _show(self, instrument_id: int) -> None:

@@ -39,7 +39,7 @@ BYTES_MAX: Final = (4 << 20) - 4_096
 """Of the rows in one answer; a stream has any number."""
 _SLICE_COMMANDS: Final = 1 << 16
 _AGAIN_S: Final = 1.0
-_GATHER_S: Final = 0.0005  # ticks wait for it
+_GATHER_S: Final = 0.001  # ticks wait for it
 _LONGEST_PAUSE_S: Final = 0.002
 
 

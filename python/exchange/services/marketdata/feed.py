@@ -12,7 +12,7 @@ from sqlalchemy import select
 from exchange.domain.queries import MarketTradeRow
 from exchange.errors import ExchangeError
 from exchange.runtime.log import log
-from exchange.schema.event_rows import TRADE_DTYPE, Records, joined_rows
+from exchange.schema.event_rows import TRADE_DTYPE, Records, joined_rows, rows_at
 from exchange.services.marketdata.board import Board
 from exchange.services.marketdata.queries import last_trades
 from exchange.services.marketdata.tables import PROGRESS
@@ -83,4 +83,4 @@ class TradeFeed:
 def last_of_each(trades: Records) -> Records:
     """The last trade of each instrument, in their order."""
     _, behind = np.unique(trades["instrument_id"][::-1], return_index=True)
-    return trades[np.sort(len(trades) - 1 - behind)]
+    return rows_at(trades, np.sort(len(trades) - 1 - behind))

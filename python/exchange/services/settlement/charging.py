@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from exchange.domain.enums import Side
 from exchange.domain.intervals import DAY_NS
@@ -14,14 +14,15 @@ from exchange.schema.event_rows import Records
 from exchange.services.settlement.fees import VOLUME_DAYS, Numbers, fees_of, product, rates_of
 from exchange.services.settlement.reference import Reference, Version
 from exchange.services.settlement.tables import VOLUMES
-from exchange.storage.sql import Transaction
+from exchange.storage.sql import RowInsert, Transaction
 
 _MOST: Final = (1 << 63) - 1
 _ACCOUNTS_AT_ONCE: Final = 500
-_ADD: Final = text(
-    "INSERT INTO volumes (account, asset, day, amount) VALUES (:account, :asset, :day, :amount)"
-    " ON CONFLICT (account, asset, day) DO UPDATE SET amount = CASE"
-    " WHEN volumes.amount > :most - excluded.amount THEN :most ELSE volumes.amount + excluded.amount END"
+_ADD: Final = RowInsert(
+    VOLUMES,
+    " ON CONFLICT (account, asset, day) DO UPDATE SET amount ="
+    f" CASE WHEN volumes.amount > {_MOST} - excluded.amount THEN {_MOST}"
+    " ELSE volumes.amount + excluded.amount END",
 )
 _HALF: Final = 1 << 32
 # SQLite's sum of 64-bit numbers fails where it needs more bits.
@@ -120,13 +121,7 @@ class _Volumes:
 
     def write(self) -> None:
         """Adds what the trades add."""
-        self._tx.execute(
-            _ADD,
-            [
-                {"account": account, "asset": asset, "day": day, "amount": min(amount, _MOST), "most": _MOST}
-                for (account, asset, day), amount in sorted(self._added.items())
-            ],
-        )
+        _ADD.run(self._tx, [(*key, min(amount, _MOST)) for key, amount in sorted(self._added.items())])
 
     def _added_before(self, pair: tuple[int, int], day: int) -> int:
         if not self._added:

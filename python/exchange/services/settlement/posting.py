@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import insert, select, update
 
 from exchange.client import AdminAnswer, AsyncClient
 from exchange.client.ledger import TRADES_MAX
@@ -34,8 +34,10 @@ _CONNECT_MS: Final = 2_000
 _ANSWER_MS: Final = 10_000
 
 
-Rows = Sequence[Row[Any]]
-"""Of the table of trades, with the columns of TOLD."""
+Columns = Mapping[str, Sequence[Any]]
+"""Of rows of the table of trades, by name: those of TOLD."""
+Part = tuple[int, int]
+"""Of these rows: from one to before another."""
 
 
 class TradeRefusedError(ExchangeError):
@@ -109,44 +111,46 @@ class Poster:
         waiting = await asyncio.to_thread(self._waiting)
         if not waiting:
             return False
+        ids = waiting["trade_id"]
         client = await self._there()
-        parts = [waiting[at : at + TRADES_MAX] for at in range(0, len(waiting), TRADES_MAX)]
-        posted = await self._policy.call(lambda _: self._post(client, parts))
-        good = [(part[: said.done], said) for part, said in _until_refused(parts, posted) if said.done]
+        parts = [(at, min(at + TRADES_MAX, len(ids))) for at in range(0, len(ids), TRADES_MAX)]
+        posted = await self._policy.call(lambda _: self._post(client, waiting, parts))
+        good = [
+            ((begin, begin + said.done), said)
+            for (begin, _), said in _until_refused(parts, posted)
+            if said.done
+        ]
         if good:
-            await asyncio.to_thread(self._settled, good)
+            await asyncio.to_thread(self._settled, waiting, good)
         refused = next(((part, said) for part, said in zip(parts, posted, strict=True) if said.refused), None)
         if refused is not None:
-            part, said = refused
-            raise _why(int(part[said.done].trade_id), said.refused)
+            (begin, _), said = refused
+            raise _why(ids[begin + said.done], said.refused)
         return True
 
-    async def _post(self, client: AsyncClient, parts: Sequence[Rows]) -> list[Postings]:
+    async def _post(self, client: AsyncClient, rows: Columns, parts: Sequence[Part]) -> list[Postings]:
         """All are sent, in their order, before the first is answered."""
+        columns = [rows[name] for name in ("trade_id", "buyer_fee", "seller_fee")]
         requests = [
-            client.make.admin.post_trades(
-                [row.trade_id for row in part],
-                [row.buyer_fee for row in part],
-                [row.seller_fee for row in part],
-            )
-            for part in parts
+            client.make.admin.post_trades(*(column[begin:end] for column in columns)) for begin, end in parts
         ]
         return list(await asyncio.gather(*(client.call(request, _ANSWER_MS) for request in requests)))
 
-    def _waiting(self) -> Rows:
+    def _waiting(self) -> Columns:
         with self._store.read() as tx:
             taken, posted = tx.execute(select(PROGRESS.c.trade_id, PROGRESS.c.posted)).one()
             if taken <= posted:
-                return []
+                return {}
             asked = select(*(TRADES.c[name] for name in TOLD)).where(
                 TRADES.c.trade_id > posted, TRADES.c.at_once == 0
             )
-            return tx.execute(asked.order_by(TRADES.c.trade_id).limit(_AT_ONCE)).all()
+            rows = tx.execute(asked.order_by(TRADES.c.trade_id).limit(_AT_ONCE)).all()
+            return dict(zip(TOLD, zip(*rows, strict=True), strict=True)) if rows else {}
 
-    def _settled(self, posted: Sequence[tuple[Rows, Postings]]) -> None:
-        rows = [row for part, _ in posted for row in part]
-        counts = [len(part) for part, _ in posted]
-        columns: dict[str, Any] = dict(zip(TOLD, zip(*rows, strict=True), strict=True))
+    def _settled(self, rows: Columns, posted: Sequence[tuple[Part, Postings]]) -> None:
+        """The first of these rows are."""
+        counts = [end - begin for (begin, end), _ in posted]
+        columns: dict[str, Sequence[Any]] = {name: rows[name][: sum(counts)] for name in TOLD}
         columns["correlation_id"] = [word.encode("ascii", "replace") for word in columns["correlation_id"]]
         told = told_of(
             columns,
@@ -154,16 +158,16 @@ class Poster:
             np.repeat([said.timestamp for _, said in posted], counts),
         )
         with self._store.begin() as tx:
-            tx.execute(update(PROGRESS).values(posted=rows[-1].trade_id))
+            tx.execute(update(PROGRESS).values(posted=columns["trade_id"][-1]))
             tx.execute(
                 insert(POSTINGS),
                 [
                     {
-                        "trade_id": part[-1].trade_id,
+                        "trade_id": rows["trade_id"][end - 1],
                         "sequence": said.sequence,
                         "settled_at": said.timestamp,
                     }
-                    for part, said in posted
+                    for (_, end), said in posted
                 ],
             )
             self._outbox.add_rows(tx, told)
@@ -183,7 +187,7 @@ class Poster:
         return self._client
 
 
-def _until_refused(parts: Sequence[Rows], posted: Sequence[Postings]) -> Iterator[tuple[Rows, Postings]]:
+def _until_refused(parts: Sequence[Part], posted: Sequence[Postings]) -> Iterator[tuple[Part, Postings]]:
     """What was posted, up to what was not: behind that the core posts nothing, or says so of what it has."""
     for part, said in zip(parts, posted, strict=True):
         yield part, said

@@ -8,12 +8,14 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select, text, tuple_, update
 
+from exchange.storage.sql.rows import RowInsert
 from exchange.storage.sql.store import Transaction
 from exchange.storage.sql.tables import CURSORS, PROCESSED, WATERMARKS
 
 BATCH_TENANT: Final = "*"
 """In the place of the tenant, of a row that stands for a whole batch of a hot stream."""
 _KEYS_MAX: Final = 400  # of one statement
+_MARK: Final = RowInsert(PROCESSED)
 _OPEN: Final = text(
     "INSERT INTO cursors VALUES (:consumer_group, :topic, :next_offset) ON CONFLICT DO NOTHING"
 )
@@ -94,20 +96,7 @@ class Inbox:
 
     def mark(self, tx: Transaction, taken: Sequence[tuple[Key, int]], topic: str, now_ns: int) -> None:
         """These are taken; each with the last sequence of what it stands for."""
-        if not taken:
-            return
-        rows = [
-            {
-                "tenant_id": tenant,
-                "consumer_group": self._group,
-                "event_id": event,
-                "topic": topic,
-                "last_seq": last_seq,
-                "processed_at": now_ns,
-            }
-            for (tenant, event), last_seq in taken
-        ]
-        tx.execute(insert(PROCESSED), rows)
+        _MARK.run(tx, [(tenant, self._group, event, topic, seq, now_ns) for (tenant, event), seq in taken])
 
     def prune(self, tx: Transaction, before_ns: int) -> int:
         """Forgets what was taken before a time; how many rows. The watermarks still know it."""

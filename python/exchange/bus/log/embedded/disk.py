@@ -11,6 +11,7 @@ from typing import Final
 from exchange.config.durable import make_directory, sync_directory
 from exchange.errors import LogUnavailable
 
+_PARTS_MAX: Final = os.sysconf("SC_IOV_MAX")
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -22,6 +23,8 @@ def write_parts(descriptor: int, parts: Sequence[bytes], position: int) -> None:
             the error has that of the restoring as its cause.
     """
     size = sum(map(len, parts))
+    if len(parts) > _PARTS_MAX:
+        parts = [b"".join(parts)]
     try:
         written = os.pwritev(descriptor, parts, position)
         while written < size:  # a full disk says so with the next write

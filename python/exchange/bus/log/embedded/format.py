@@ -86,6 +86,13 @@ class TopicState:
     ts_ns: int = 0
     streams: dict[int, StreamState] = field(default_factory=dict)
 
+    def copy(self) -> TopicState:
+        """One that may go on by itself."""
+        streams = {
+            number: StreamState(known.last_seq, list(known.epochs)) for number, known in self.streams.items()
+        }
+        return TopicState(self.seed, self.offset, self.ts_ns, streams)
+
     def admit(self, batch: Batch) -> bool:
         """Whether a batch is new; False: the topic has it already.
 
@@ -95,6 +102,8 @@ class TopicState:
         _check(batch)
         known = self.streams.get(batch.stream)
         if known is None:
+            return True
+        if batch.first_seq == known.last_seq + 1 and batch.epoch >= known.epochs[-1][0]:
             return True
         where = f"stream {batch.stream}: {batch.first_seq} to {batch.last_seq} of epoch {batch.epoch}"
         if batch.first_seq > known.last_seq + 1:
@@ -106,9 +115,7 @@ class TopicState:
             if batch.last_seq > known.last_seq:
                 raise LogRefused(LogFault.OVERLAP, f"{where} is there up to {known.last_seq}")
             return False
-        if batch.epoch < known.head.epoch:
-            raise LogRefused(LogFault.FENCED, f"{where} comes after epoch {known.head.epoch}")
-        return True
+        raise LogRefused(LogFault.FENCED, f"{where} comes after epoch {known.head.epoch}")
 
     def extend(self, batch: Batch) -> None:
         """A batch was appended."""
@@ -182,7 +189,7 @@ def decode_segment_head(data: bytes, name: str) -> tuple[int, str, TopicState]:
 
 
 def encode_record(offset: int, batch: Batch, seed: int) -> list[bytes]:
-    """A batch as the parts of a record, to be written one behind the other.
+    """A batch as the parts of a record, none of them empty, to be written one behind the other.
 
     Raises:
         LogRefused: TOO_LARGE.
@@ -213,8 +220,11 @@ def encode_record(offset: int, batch: Batch, seed: int) -> list[bytes]:
         len(key),
         _VERSION,
     )
-    checked = crc32(padding, crc32(batch.payload, crc32(headers, crc32(key, crc32(rest, seed)))))
-    return [checked.to_bytes(4, "little"), rest, key, headers, batch.payload, padding]
+    parts = [part for part in (rest, key, headers, batch.payload, padding) if part]
+    checked = seed
+    for part in parts:
+        checked = crc32(part, checked)
+    return [checked.to_bytes(4, "little"), *parts]
 
 
 def _encode_headers(headers: Mapping[str, str]) -> bytes:

@@ -21,6 +21,10 @@ from exchange.errors import LogCorrupt, LogFault, LogRefused, LogUnavailable, St
 
 _LOGGER: Final = logging.getLogger("exchange")
 _SEGMENTS_PER_AGE: Final = 8
+_WRITE_BYTES: Final = 1 << 20
+"""Of one write, of more than one record."""
+_Encoded = tuple[Batch, list[bytes]]
+"""A batch, and the parts of its record."""
 
 
 class EmbeddedWriter:
@@ -96,37 +100,62 @@ class EmbeddedWriter:
         """Appends batches; see the interface."""
         if self._file < 0:
             raise LogUnavailable(f"the writer of {self.topic} is closed")
-        new = 0
+        before = self._state.offset
         try:
-            for batch in batches:
-                if self._state.admit(batch):
-                    self._write(batch)
-                    new += 1
+            self._append(batches)
         finally:
-            if new:
+            if self._state.offset > before:
                 if self._row.synced and self._file >= 0:
                     self.sync()
                 self._wake.send()
-        return new
+        return self._state.offset - before
 
-    def _write(self, batch: Batch) -> None:
-        parts = encode_record(self._state.offset, batch, self._state.seed)
-        size = sum(map(len, parts))
-        if self._is_full(size, batch.ts_ns):
-            self._roll()
+    def _append(self, batches: Sequence[Batch]) -> None:
+        """Many with one write."""
+        after, waiting, size = self._state.copy(), list[_Encoded](), 0
+        for batch in batches:
+            try:
+                if not after.admit(batch):
+                    continue
+                parts = encode_record(after.offset, batch, after.seed)
+            except LogRefused:
+                self._write(waiting)
+                raise
+            length = sum(map(len, parts))
+            full = self._is_full(after.offset, size + length, batch.ts_ns)
+            if full or size + length > _WRITE_BYTES:
+                self._write(waiting)
+                waiting, size = [], 0
+            if full:
+                self._roll()
+            waiting.append((batch, parts))
+            size += length
+            after.extend(batch)
+        self._write(waiting)
+
+    def _write(self, records: Sequence[_Encoded]) -> None:
+        if not records:
+            return
+        parts = [part for _, of_one in records for part in of_one]
         try:
             write_parts(self._file, parts, self._position)
         except OSError as error:
             if error.__cause__ is not None:
                 self._drop()
+            elif len(records) > 1:  # there may be room for some of them
+                for each in records:
+                    self._write([each])
+                return
             raise LogUnavailable(f"{self.topic} cannot be written: {error.strerror}") from error
-        self._position += size
-        self._state.extend(batch)
+        self._position += sum(map(len, parts))
+        for batch, _ in records:
+            self._state.extend(batch)
         if not self._row.synced:  # else each append syncs
             self._ahead.grown(self._path, self._position)
 
-    def _is_full(self, size: int, ts_ns: int) -> bool:
-        if self._state.offset == self._first_offset:
+    def _is_full(self, offset: int, size: int, ts_ns: int) -> bool:
+        """Whether the segment has no room for so much more from an offset on, or is too old for that time."""
+        if offset == self._first_offset:
             return False  # a record larger than a segment has one of its own
         age = self._row.retention.age_ns
         old = age is not None and ts_ns - self._began_ns > age // _SEGMENTS_PER_AGE
