@@ -33,7 +33,7 @@ WARMUP_S: Final = 3.0
 LOOK_S: Final = 0.25
 _ACCOUNTS: Final = 1_000
 _SOCKETS: Final = 16
-_PRIORITIES: Final = ("core.realtime_priority=10",)
+_WITH: Final = ("core.realtime_priority=10", "endpoints.metrics=")
 _LOAD_PRIORITY: Final = 5
 
 
@@ -75,7 +75,7 @@ def loaded_exchange(changes: Sequence[str]) -> Iterator[Loaded]:
     """A new one with these settings, for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="loaded-") as made:
         data = Path(made) / "data"
-        given = SimpleNamespace(data=data, config=None, set=[*_PRIORITIES, *changes])
+        given = SimpleNamespace(data=data, config=None, set=[*_WITH, *changes])
         settings = settings_of(given)  # type: ignore[arg-type]  # it reads these three
         with (
             running(given, settings),  # type: ignore[arg-type]

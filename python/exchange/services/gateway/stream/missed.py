@@ -15,7 +15,7 @@ from exchange.client.results import LIVE, ExecutionReport
 from exchange.domain import queries as q
 from exchange.domain.enums import ExecType
 from exchange.errors import ExchangeError
-from exchange.schema.event_rows import EventList
+from exchange.schema.event_rows import EventList, rows_at
 from exchange.schema.events import decode_events
 from exchange.services.gateway.past import asking
 from exchange.services.gateway.stream.channels.reports import (
@@ -74,7 +74,7 @@ def reports_between(
                     mine = (rows["account"] == key.account) & (events.tenants == key.tenant)
                     mine &= (rows["event_sequence"] > after) & (rows["event_sequence"] <= upto)
                     if mine.any():
-                        found += changes_of(rows[mine])
+                        found += changes_of(rows_at(rows, mine))
     except ExchangeError:
         return None
     return found
