@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -225,3 +227,19 @@ def test_ids_that_are_made_here_are_random_uuids() -> None:
         assert (known.version, known.variant, known.hex) == (4, uuid.RFC_4122, each)
         assert trace_id_of(None, each) == str(known)
     assert uuid.UUID(trace_id_of("")).version == 4
+
+
+def test_ids_of_a_process_and_of_one_that_was_forked_from_it_are_others() -> None:
+    """What is at hand for ids to come is not shared: the exchange forks its processes."""
+    script = (
+        "import os, sys\n"
+        "from exchange.observability.correlation import new_correlation_id\n"
+        "new_correlation_id()\n"
+        "child = os.fork()\n"
+        "if child:\n"
+        "    os.waitpid(child, 0)\n"
+        "print(*(new_correlation_id() for _ in range(1_000)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    parent, child = done.stdout.splitlines()
+    assert len({*parent.split(), *child.split()}) == 2_000

@@ -140,7 +140,8 @@ class Dealer:
             # Mostly there is one frame: to be told by an exception that there is no other costs more than it.
             if len(frames) == 1 and not _has_message(socket):
                 break
-        self._watch()
+        if not frames:
+            self._watch()
         return frames
 
     @property

@@ -111,7 +111,8 @@ class AsyncMarketData(MarketTable, Awaited):
 class AsyncClient(OrderTable, Face, Awaited):
     """A session with the exchange within an event loop. Every call gives what `Client`'s does, to be awaited.
 
-    A call has been sent when it returns; awaiting it waits for the answer. To ask many at once, await later.
+    A call is sent in the turn of the event loop in which it is made, together with the others of that turn;
+    awaiting it waits for the answer. To ask many at once, await later.
 
     Args:
         runner: Drives the session.

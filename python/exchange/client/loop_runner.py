@@ -103,6 +103,7 @@ class LoopRunner:
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = 0
         self._soon: asyncio.Handle | None = None
+        self._sending: asyncio.Handle | None = None
         self._waiters = Waiters()
 
     def start(self) -> None:
@@ -115,19 +116,15 @@ class LoopRunner:
         self._again()
 
     def submit(self, request: Request[T], timeout_ms: int | None = None) -> AsyncHandle[T]:
-        """Ask.
+        """Ask; sent with all else that is asked in this turn of the loop, before that waits for anything.
 
         Raises:
-            ClientClosed, LogonRefused, TooManyRequests: It was not sent.
+            ClientClosed, LogonRefused, TooManyRequests: It will not be sent.
         """
         handle: AsyncHandle[T] = AsyncHandle(request, self._loop)
-        now = time.monotonic_ns()
-        self.session.submit(request, handle.settle, now, timeout_ms)
-        self._drive.flush()
-        self._set_timer(now)
-        # The descriptor tells of what came in only once, and sending may have used that up.
-        if self._link.readable:
-            self._again()
+        self.session.submit(request, handle.settle, time.monotonic_ns(), timeout_ms)
+        if self._sending is None:
+            self._sending = self._loop.call_soon(self._send)
         return handle
 
     async def wait_for(self, ready: Callable[[], bool], timeout: float | None) -> bool:  # noqa: ASYNC109  # as its synchronous twin
@@ -142,6 +139,16 @@ class LoopRunner:
     def _again(self) -> None:
         if self._soon is None:
             self._soon = self._loop.call_soon(self._turn)
+
+    def _send(self) -> None:
+        self._sending = None
+        if self.session.state is State.CLOSED:
+            return
+        self._drive.flush()
+        self._set_timer(time.monotonic_ns())
+        # The descriptor tells of what came in only once, and sending may have used that up.
+        if self._link.readable:
+            self._again()
 
     def _turn(self) -> None:
         if self._soon is not None:

@@ -49,6 +49,8 @@ def takes_answer(cycle: RequestResponseCycle, leave: Callable[[], None]) -> Take
     """
 
     async def take(status: int, headers: Headers, body: bytes) -> None:
+        # The scope has this, which has the request, which has the scope: what is no ring needs no collection.
+        del cycle.scope["extensions"]
         if cycle.flow.write_paused and not cycle.disconnected:
             await cycle.flow.drain()
         if cycle.disconnected:

@@ -81,8 +81,9 @@ class Limits:
             "tenant": (settings.tenant_per_s, settings.tenant_burst),
         }
         more = settings.cancel_factor
-        self._budgets = {(kind, False): Budgets(*size) for kind, size in sizes.items()} | {
-            (kind, True): Budgets(per_s * more, burst * more) for kind, (per_s, burst) in sizes.items()
+        self._budgets = {
+            False: {kind: Budgets(*size) for kind, size in sizes.items()},
+            True: {kind: Budgets(per_s * more, burst * more) for kind, (per_s, burst) in sizes.items()},
         }
 
     def of_address(self, address: str, weight: int, *, cancels: bool) -> Left:
@@ -103,14 +104,14 @@ class Limits:
 
     def left(self, kind: str, name: str, *, cancels: bool) -> Left:
         """What is left of a budget: of `ip`, `key` or `tenant`."""
-        budgets, of = self._budgets[kind, cancels], _network_of(name) if kind == "ip" else name
+        budgets, of = self._budgets[cancels][kind], _network_of(name) if kind == "ip" else name
         return budgets.left(budgets.used_ns(of, 0, self._now_ns()))
 
     def _spend(self, names: tuple[tuple[str, str], ...], weight: int, cancels: bool) -> Left:
-        now_ns = self._now_ns()
+        now_ns, of_kind = self._now_ns(), self._budgets[cancels]
         asked = []
         for kind, name in names:
-            budgets = self._budgets[kind, cancels]
+            budgets = of_kind[kind]
             used_ns = budgets.used_ns(name, weight, now_ns)
             if wait_ns := budgets.wait_ns(used_ns):
                 raise _used_up(kind, budgets.burst, wait_ns)

@@ -166,34 +166,41 @@ def _new(
     quote = None
     if body.quote_qty is not None:
         quote = known.units(call.exchange.known.directory.asset(instrument.quote), "quoteQty", body.quote_qty)
-    make = partial(
-        trader.client.make.orders.new_order,
-        instrument.instrument_id,
-        body.side,
-        known.lots(instrument, "qty", body.qty),
-        known.ticks(instrument, "price", body.price),
-        account=call.account(body.account),
-        type=body.type,
-        time_in_force=body.time_in_force,
-        stop_price=known.ticks(instrument, "stopPrice", body.stop_price),
-        trail=known.ticks(instrument, "trail", body.trail),
-        peg=body.peg,
-        offset=known.ticks(instrument, "offset", body.offset),
-        display_qty=known.lots(instrument, "displayQty", body.display_qty),
-        min_qty=known.lots(instrument, "minQty", body.min_qty),
-        quote_qty=quote,
-        expire_at=known.nanoseconds("expireAt", body.expire_at),
-        post_only=body.post_only,
-        reduce_only=body.reduce_only,
-        hidden=body.hidden,
-        stp_mode=body.stp_mode,
-        stp_group=body.stp_group,
-        client_order_id=own,
-    )
+    qty, price = known.lots(instrument, "qty", body.qty), known.ticks(instrument, "price", body.price)
+    account = call.account(body.account)
+    stop_price = known.ticks(instrument, "stopPrice", body.stop_price)
+    trail = known.ticks(instrument, "trail", body.trail)
+    offset = known.ticks(instrument, "offset", body.offset)
+    display_qty = known.lots(instrument, "displayQty", body.display_qty)
+    min_qty = known.lots(instrument, "minQty", body.min_qty)
+    expire_at = known.nanoseconds("expireAt", body.expire_at)
 
     def made(correlation_id: str) -> Request[ExecutionReport]:
         try:
-            return make(correlation_id=correlation_id)
+            return trader.client.make.orders.new_order(
+                instrument.instrument_id,
+                body.side,
+                qty,
+                price,
+                account=account,
+                type=body.type,
+                time_in_force=body.time_in_force,
+                stop_price=stop_price,
+                trail=trail,
+                peg=body.peg,
+                offset=offset,
+                display_qty=display_qty,
+                min_qty=min_qty,
+                quote_qty=quote,
+                expire_at=expire_at,
+                post_only=body.post_only,
+                reduce_only=body.reduce_only,
+                hidden=body.hidden,
+                stp_mode=body.stp_mode,
+                stp_group=body.stp_group,
+                client_order_id=own,
+                correlation_id=correlation_id,
+            )
         except (TypeError, ValueError, OverflowError) as error:
             raise Refusal(RejectCode.INVALID_FIELD, str(error)) from None
 

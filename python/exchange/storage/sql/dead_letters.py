@@ -121,6 +121,9 @@ class DeadLetters:
 
     def __init__(self, group: str) -> None:
         self._group = group
+        # Asked several times a second, for ever: to make it anew took longer than to ask, and left rings of
+        # objects behind.
+        self._due = self._due_first()
 
     def open_entities(self, tx: Transaction) -> set[EntityKey]:
         """The entities of which further events have to go behind a letter."""
@@ -155,26 +158,7 @@ class DeadLetters:
 
     def due(self, tx: Transaction) -> Letter | None:
         """The oldest letter that the consumer is to try: asked for, or behind nothing any more."""
-        before = DEAD_LETTERS.alias()
-        blocked = exists().where(
-            before.c.consumer_group == DEAD_LETTERS.c.consumer_group,
-            before.c.tenant_id == DEAD_LETTERS.c.tenant_id,
-            before.c.entity_type == DEAD_LETTERS.c.entity_type,
-            before.c.entity_id == DEAD_LETTERS.c.entity_id,
-            before.c.letter < DEAD_LETTERS.c.letter,
-            before.c.status.in_(_OPEN),
-        )
-        rows = tx.execute(
-            select(DEAD_LETTERS)
-            .where(
-                *self._open(),
-                DEAD_LETTERS.c.status.in_((LetterStatus.REPLAY, LetterStatus.BEHIND)),
-                ~blocked,
-            )
-            .order_by(DEAD_LETTERS.c.letter)
-            .limit(1)
-        )
-        row = rows.first()
+        row = tx.execute(self._due).first()
         return None if row is None else _letter(row)
 
     def find(self, tx: Transaction, letter: int, *, lock: bool = False) -> Letter | None:
@@ -289,6 +273,28 @@ class DeadLetters:
             "at": action.at,
         }
         tx.execute(insert(ACTIONS), row)
+
+    def _due_first(self) -> Select[Any]:
+        """The oldest open letter that is asked for, or waits, and that no other of its entity is before."""
+        before = DEAD_LETTERS.alias()
+        blocked = exists().where(
+            before.c.consumer_group == DEAD_LETTERS.c.consumer_group,
+            before.c.tenant_id == DEAD_LETTERS.c.tenant_id,
+            before.c.entity_type == DEAD_LETTERS.c.entity_type,
+            before.c.entity_id == DEAD_LETTERS.c.entity_id,
+            before.c.letter < DEAD_LETTERS.c.letter,
+            before.c.status.in_(_OPEN),
+        )
+        return (
+            select(DEAD_LETTERS)
+            .where(
+                *self._open(),
+                DEAD_LETTERS.c.status.in_((LetterStatus.REPLAY, LetterStatus.BEHIND)),
+                ~blocked,
+            )
+            .order_by(DEAD_LETTERS.c.letter)
+            .limit(1)
+        )
 
     def _open(self) -> tuple[Any, ...]:
         return DEAD_LETTERS.c.consumer_group == self._group, DEAD_LETTERS.c.status.in_(_OPEN)

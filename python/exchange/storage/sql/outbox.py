@@ -21,6 +21,7 @@ from exchange.storage.sql.tables import OUTBOX, OUTBOX_STREAMS
 
 BATCH_EVENTS_MAX: Final = 256
 _OPEN: Final = text("INSERT INTO outbox_streams VALUES (:topic, 1) ON CONFLICT DO NOTHING")
+_TOPICS: Final = select(OUTBOX.c.topic).distinct().order_by(OUTBOX.c.topic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def go_on_behind(tx: Transaction, topic: str, seq: int) -> None:
 
 def outgoing_topics(tx: Transaction) -> list[str]:
     """Topics for which something is there, by name."""
-    return list(tx.execute(select(OUTBOX.c.topic).distinct().order_by(OUTBOX.c.topic)).scalars())
+    return list(tx.execute(_TOPICS).scalars())
 
 
 def outgoing(tx: Transaction, topic: str, most: int, bytes_max: int) -> list[Outgoing]:
