@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Final, NamedTuple, Self
 
+from bench.measure import load_priority
 from exchange.bench.flow import Load
 from exchange.bench.market import Market
 from exchange.bench.measure import Measured, measure
@@ -25,7 +26,6 @@ from exchange.cli.launch import running
 from exchange.config import Settings
 from exchange.observability import StatsReader, stats_path
 from exchange.observability.process_metrics import usage_of
-from exchange.runtime.priority import may_take_realtime
 from exchange.runtime.processes import rows_of
 from exchange.storage.directory import DataDirectory
 
@@ -34,12 +34,6 @@ LOOK_S: Final = 0.25
 _ACCOUNTS: Final = 1_000
 _SOCKETS: Final = 16
 _WITH: Final = ("core.realtime_priority=10", "endpoints.metrics=")
-_LOAD_PRIORITY: Final = 5
-
-
-def load_priority() -> int:
-    """The load's; 0 where the system denies it."""
-    return _LOAD_PRIORITY if may_take_realtime(_LOAD_PRIORITY) else 0
 
 
 class Loaded(NamedTuple):

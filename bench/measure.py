@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from exchange.runtime.priority import may_take_realtime
 
 ROOT = Path(__file__).resolve().parent.parent
+_LOAD_PRIORITY: Final = 5
 
 
 class Spread(NamedTuple):
@@ -70,6 +73,11 @@ def take_turns(repeats: int, ways: Mapping[str, Callable[[], float]]) -> dict[st
 def ratio(slow: Sequence[float], fast: Sequence[float]) -> Spread:
     """How many times as fast, round by round."""
     return Spread.of([a / b for a, b in zip(slow, fast, strict=True)])
+
+
+def load_priority() -> int:
+    """By SCHED_FIFO, of who stands for clients on other machines, who wait for nobody here; 0: denied."""
+    return _LOAD_PRIORITY if may_take_realtime(_LOAD_PRIORITY) else 0
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
