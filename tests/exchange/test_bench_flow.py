@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,17 @@ def ids_of(run: int) -> set[bytes]:
         assert kind is CommandList.ORDERS
         found |= {bytes(each) for each in np.asarray(commands["client_order_id_head"])}
     return found
+
+
+def test_each_request_is_sent_after_the_one_before() -> None:
+    """A core that has no room for more client order ids refuses what is as old as those that it forgot."""
+    planned = plan_load(Load(1_000, 0.1, batch=10, accounts=16))
+    sent = []
+    for row in planned.plan:
+        frame = planned.arena[row["offset"] : row["offset"] + row["length"]].tobytes()
+        sent += decode_commands(frame)[2]["sent_at"].tolist()
+    assert len(sent) == 100
+    assert all(after > before for before, after in pairwise(sent))
 
 
 def test_runs_against_one_exchange_have_ids_of_their_own() -> None:

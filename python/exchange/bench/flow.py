@@ -130,8 +130,9 @@ def _records(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.vo
     records["qty"] = np.where(new, random.integers(1, 20, requests), 0)
     records["price"] = np.where(new, _MID + np.where(side == int(Side.BUY), -distance, distance), 0)
     records["present"] = np.where(new, int(CommandField.PRICE), 0)
-    records["sent_at"] = time.time_ns()
     numbers = np.arange(requests, dtype=np.uint64)
+    # A core that has no room for more client order ids refuses what is as old as those that it forgot.
+    records["sent_at"] = time.time_ns() + numbers.astype(np.int64)
     letter = np.where(new, ord("n"), ord("c")).astype(np.uint8)
     _write_ids(records["correlation_id_head"], letter, numbers)
     _write_ids(records["client_order_id_head"], letter, numbers, load.run)
