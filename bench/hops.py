@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench.loaded import trading
 from bench.measure import machine, table
 from cmatch._core import Journal, JournalReader, Venue
 from cmatch.frames import CommandHeader, CommandList, decode_commands, encode_commands
@@ -72,8 +73,8 @@ class Written(Market):
 
     def trade(self, commands: int, size: int) -> None:
         """A load, in records of so many commands."""
-        of = Load(rate=RATE, seconds=commands / RATE, batch=size, accounts=ACCOUNTS, taking=0.5, reach=11)
-        planned = plan_load(of)
+        of = Load(rate=RATE, seconds=commands / RATE, batch=size, accounts=ACCOUNTS)
+        planned = plan_load(trading(of))
         for frame in planned.arena.reshape(len(planned.plan), -1):
             rows = decode_commands(frame.tobytes())[2].copy()
             rows["tenant"], rows["sent_at"] = 1, 0

@@ -36,24 +36,24 @@ _SOCKETS: Final = 16
 _WITH: Final = ("core.realtime_priority=10", "endpoints.metrics=")
 
 
+def trading(load: Load) -> Load:
+    """That load, with two requests in five that trade, not one in six: half of the new orders take."""
+    return replace(load, taking=0.5, reach=11)
+
+
 class Loaded(NamedTuple):
-    """A running exchange with a funded market; how many loads it had."""
+    """A running exchange with a funded market."""
 
     data: Path
     settings: Settings
     market: Market
 
-    def load(self, number: int, rate: int, seconds: float, *, trading: bool = False) -> Load:
-        """The load of that number: so many requests a second, measured for so long after the warm-up.
-
-        `trading`: half of the new orders take, at any price, so that two requests in five
-        trade; else one in six.
-        """
-        load = Load(
+    def load(self, number: int, rate: int, seconds: float) -> Load:
+        """The load of that number: so many requests a second, measured for so long after the warm-up."""
+        return Load(
             rate=rate, seconds=WARMUP_S + seconds, batch=10, accounts=_ACCOUNTS, sockets=_SOCKETS,
             seed=1 + number, run=number,
         )  # fmt: skip
-        return replace(load, taking=0.5, reach=11) if trading else load
 
     def measured(self, load: Load, beside: Beside) -> Measured:
         """One load, all of which is answered once, with somebody who looks on."""

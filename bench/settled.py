@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench.loaded import LOOK_S, Beside, Loaded, loaded_exchange
+from bench.loaded import LOOK_S, Beside, Loaded, loaded_exchange, trading
 from bench.measure import machine, table
 from exchange.bench.flow import Load
 from exchange.bench.measure import Measured
@@ -97,7 +97,7 @@ def main() -> None:
             assert client.admin.set_settlement(True).ok
         runs = [rate for rate in options.rate for _ in range(options.runs)]
         for number, rate in enumerate(runs):
-            load = exchange.load(number, rate, options.seconds, trading=True)
+            load = trading(exchange.load(number, rate, options.seconds))
             measured, seen, caught_up_s, shares = one(exchange, load)
             rows.append(
                 [

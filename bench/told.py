@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from bench.loaded import WARMUP_S, Beside, Loaded, loaded_exchange
+from bench.loaded import WARMUP_S, Beside, Loaded, loaded_exchange, trading
 from bench.measure import machine, table
 from exchange.bench.flow import Load
 from exchange.client import Client
@@ -129,7 +129,7 @@ def main() -> None:
             for _ in range(options.runs)
         ]
         for number, (rate, interval_ms) in enumerate(runs):
-            load = exchange.load(number, int(rate * REQUESTS_A_TRADE), options.seconds, trading=True)
+            load = trading(exchange.load(number, int(rate * REQUESTS_A_TRADE), options.seconds))
             row, shares = one(exchange, load, interval_ms)
             rows.append(row)
             spent = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
