@@ -66,17 +66,8 @@ def append_at(directory: Path, rate: int, size: int, seconds: float) -> tuple[li
                 time.sleep((due - now) / 1e9)
             began, working = time.perf_counter_ns(), time.thread_time_ns()
             rows["trade_id"] = np.arange(first, first + size)
-            ts_ns = time.time_ns()
-            batch = batch_of_rows(
-                ROW,
-                EventList.TRADES,
-                rows,
-                first,
-                epoch=1,
-                ts_ns=ts_ns,
-                journal_sequence=first,
-                tenants=NO_TENANTS,
-            )
+            rows["sequence"], rows["timestamp"] = first, time.time_ns()
+            batch = batch_of_rows(ROW, EventList.TRADES, rows, first, epoch=1, tenants=NO_TENANTS)
             writer.append([batch])
             busy += time.thread_time_ns() - working
             spent.append(time.perf_counter_ns() - began)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from exchange.config import Settings, load
 from exchange.domain.events import Event
 from exchange.runtime.changes import CHANGES, ChangePublisher
 from exchange.runtime.publisher import EXECUTIONS, TRADES, ExecutionPublisher, known_of
+from exchange.schema.events import decode_events
 from exchange.storage.digests import append_digest
 from exchange.storage.directory import DataDirectory
 from exchange.storage.executions import starting_fold
@@ -61,8 +63,8 @@ class Exchange:
         """The log."""
         return EmbeddedLog(self.directory.log, self.directory.run, TABLE, segment_bytes=SEGMENT_BYTES)
 
-    def publish(self, up_to: int = EVERYTHING, most: int = EVERYTHING) -> int:
-        """One life of a publisher, up to a sequence; from where it began."""
+    def publish(self, up_to: int = EVERYTHING, most: int = 7) -> int:
+        """One life of a publisher, up to a sequence, so many commands at once; from where it began."""
         with self.open_log() as log, ExitStack() as opened:
             writers = {topic: opened.enter_context(log.writer(name)) for topic, name in NAMES.items()}
             executions, trades = known_of(log, ROWS, dict(writers))
@@ -71,7 +73,7 @@ class Exchange:
             start = fold.sequence
             changes = ChangePublisher(ROWS[CHANGES], writers[CHANGES], log)
             publisher = ExecutionPublisher(fold, ROWS, dict(writers), changes, lambda: up_to)
-            while publisher.advance(min(most, 7)):
+            while publisher.advance(most):
                 pass
             if up_to == EVERYTHING:
                 publisher.check_past(executions, trades)
@@ -81,6 +83,13 @@ class Exchange:
         """What the log holds, by topic."""
         with self.open_log() as log:
             return {topic: batches_of(log, name) for topic, name in NAMES.items()}
+
+    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """What the log holds, whatever batches it has: epoch, number, time and bytes of each event."""
+        return {
+            topic: [row for each in batches for row in _rows_of(each)]
+            for topic, batches in self.batches().items()
+        }
 
     def events(self, topic: str) -> list[Event]:
         """Likewise as events."""
@@ -96,6 +105,17 @@ class Exchange:
         digest = fold.digest("test")
         write_snapshot(self.directory.snapshots, digest, venue.snapshot())
         append_digest(self.directory.digests, digest)
+
+
+def _rows_of(batch: Batch) -> Iterator[tuple[Any, ...]]:
+    events = decode_events(batch.payload, batch.stream, batch.first_seq)
+    if events.rows is None:
+        yield batch.epoch, batch.first_seq, batch.ts_ns, batch.payload
+        return
+    found = events.rows
+    for at, row in enumerate(found.rows):
+        tenants = found.tenants[at : at + 1].tolist()
+        yield batch.epoch, batch.first_seq + at, int(row["timestamp"]), found.kind, row.tobytes(), tenants
 
 
 def busy(writer: Writer, seed: int = 1, count: int = 60) -> None:

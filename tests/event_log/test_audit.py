@@ -13,17 +13,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cmatch._core import Venue
+from cmatch._core import JournalReader, Venue
+from exchange.bus.log.events import batch_of_rows
 from exchange.bus.log.interface import Batch
 from exchange.cli import main
 from exchange.domain.enums import ExecType, OrderStatus, ReportFlag
 from exchange.runtime.audit import Audit, ChangesAudit, PublishedAudit, audit
+from exchange.runtime.audit.check import Check
 from exchange.runtime.audit.orders import OrdersAudit
 from exchange.runtime.changes import CHANGES
 from exchange.runtime.publisher import EXECUTIONS, TRADES
+from exchange.schema.event_rows import EventList, Records, Tenants, decode_rows
 from exchange.storage.digests import Digest, append_digest
+from exchange.storage.executions import ExecutionFold
 from exchange.storage.replay import Verdict, replay, verify
-from tests.event_log.published import NAMES, TABLE, Exchange, busy
+from exchange.storage.venue_limits import limits_of
+from tests.event_log.published import EVERYTHING, NAMES, TABLE, Exchange, busy, load_settings
 from tests.exchange.journals import BTC, USD
 from tests.oracle.venue.model import Sizes
 from tests.venue.adapter import FAMILY_NUMBERS, rows
@@ -127,11 +132,80 @@ def test_log_that_begins_later_is_compared_from_there(exchange: Exchange) -> Non
     assert says == f"{sum(each.count for each in left):,} events as the journal makes them, each once"
 
 
+@pytest.mark.parametrize("most", [1, 7, EVERYTHING])
+def test_log_is_right_however_many_records_its_batches_are_of(exchange: Exchange, most: int) -> None:
+    """Also where the journal's beginning is gone, and the audit's fold begins within one of them."""
+    busy(exchange.writer, count=40)
+    middle = exchange.writer.sequence
+    busy(exchange.writer, seed=2, count=40)
+    exchange.publish(most=most)
+    found = audited(exchange)
+    assert wrong(found) == {}
+    events = len(exchange.events(EXECUTIONS))
+    says = {check.name: check.says for check in found.checks}[EXECUTIONS]
+    assert says == f"{events} events as the journal makes them, each once"
+    check, seen = _looked_at(exchange, EXECUTIONS, middle)
+    assert (check.wrong, check.says) == ([], f"{seen} events as the journal makes them, each once")
+    assert 0 < seen < events
+
+
+def _looked_at(exchange: Exchange, topic: str, start: int) -> tuple[Check, int]:
+    """What the audit of a topic finds with a fold that begins behind a command; how many events it made."""
+    venue, seen = Venue(**limits_of(load_settings(exchange.root))), 0
+    for record in JournalReader(str(exchange.directory.journal), 1):
+        if record.first_sequence <= start:
+            venue.apply_payload(record.payload)
+    fold = ExecutionFold(exchange.directory.journal, venue)
+    with exchange.open_log() as events:
+        look = PublishedAudit(topic, events, TABLE)
+        while (outcome := fold.advance(EVERYTHING)) is not None:
+            seen += sum(len(rows.rows) for rows in outcome.executions)
+            look.take(outcome, venue)
+        look.close(venue)
+    return look.check, seen
+
+
+@pytest.mark.parametrize("most", [7, EVERYTHING])
+def test_single_rows_that_the_journal_does_not_make_are_found(exchange: Exchange, most: int) -> None:
+    """One bit of any row or tenant of a batch, its epoch, its time, a row too few: told once a batch."""
+    busy(exchange.writer, count=30)
+    exchange.publish(most=most)
+    honest = exchange.batches()[EXECUTIONS]
+    topic, at = TABLE.find(NAMES[EXECUTIONS]), len(honest) // 2
+    victim = honest[at]
+    rows = decode_rows(victim.payload)
+    row = rows.rows.copy()
+    row["cum_qty" if rows.kind is EventList.REPORTS else "reject"][-1] ^= 1
+    tenants = rows.tenants.copy()
+    tenants[0] ^= 1
+
+    def made(given: Records, of: Tenants) -> Batch:
+        return batch_of_rows(topic, rows.kind, given, victim.first_seq, epoch=1, tenants=of)
+
+    assert made(rows.rows, rows.tenants) == replace(victim, epoch=1)
+    for changed in (
+        replace(made(row, rows.tenants), epoch=victim.epoch),
+        replace(made(rows.rows, tenants), epoch=victim.epoch),
+        replace(victim, epoch=victim.epoch + 1),
+        replace(victim, ts_ns=victim.ts_ns + 1),
+        replace(victim, payload=b"nothing"),
+    ):
+        for segment in (exchange.directory.log / NAMES[EXECUTIONS]).glob("*.log"):
+            segment.unlink()
+        later = [replace(each, epoch=max(each.epoch, changed.epoch)) for each in honest[at + 1 :]]
+        with exchange.open_log() as events, events.writer(NAMES[EXECUTIONS]) as writer:
+            writer.append([*honest[:at], changed, *(later if changed.epoch == victim.epoch else [])])
+        assert wrong(audited(exchange)) == {
+            EXECUTIONS: [f"events {victim.first_seq} to {victim.last_seq} are others than the journal makes"]
+        }
+
+
+@pytest.mark.parametrize("most", [1, 7, EVERYTHING])
 @pytest.mark.parametrize("topic", [EXECUTIONS, TRADES])
-def test_event_that_the_journal_does_not_make_is_found(exchange: Exchange, topic: str) -> None:
+def test_event_that_the_journal_does_not_make_is_found(exchange: Exchange, topic: str, most: int) -> None:
     """One byte of a batch, and what goes beyond the journal."""
     busy(exchange.writer, count=30)
-    exchange.publish()
+    exchange.publish(most=most)
     honest = exchange.batches()[topic]
     directory = exchange.directory.log / NAMES[topic]
     for segment in directory.glob("*.log"):

@@ -221,9 +221,7 @@ def test_batch_of_events_is_checked_and_read_back() -> None:
         batch_of_events(dead, "risk", [dataclasses.replace(letter, producer="risk")], 1, key="7")
     rows = np.zeros(1, ROW_DTYPES[EventList.TRADES])
     with pytest.raises(LogRefused):
-        batch_of_rows(
-            topic, EventList.TRADES, rows, 1, epoch=1, ts_ns=1, journal_sequence=1, tenants=NO_TENANTS
-        )
+        batch_of_rows(topic, EventList.TRADES, rows, 1, epoch=1, tenants=NO_TENANTS)
 
 
 # Topics

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from sqlalchemy import text
 
@@ -111,6 +113,26 @@ def test_part_of_a_batch_that_was_taken_is_not_taken_again(world: World) -> None
     assert world.applied() == [1, 2, 3, 4, 5]
     assert world.trades() == [1, 2, 3, 4, 5]
     assert world.count("processed_events") == 1
+
+
+@pytest.mark.req("E064", "E066", "C029")
+@pytest.mark.parametrize("cuts", [(1, 1, 1, 1, 1), (2, 3), (5,), (4, 1)])
+def test_events_that_come_again_in_other_batches_are_taken_once(world: World, cuts: tuple[int, ...]) -> None:
+    """A log that was made again, and goes on; all of one time, so that it tells no batches apart."""
+    world.same_time = True
+    world.place_rows(1, 2, 3)
+    world.place_rows(4)
+    world.settle()
+    world.begin_log_again()
+    abouts = iter(range(1, 6))
+    for count in cuts:
+        world.place_rows(*islice(abouts, count))
+    with world.store.begin() as tx:
+        tx.execute(text("UPDATE cursors SET next_offset = 0"))
+    world.live()
+    world.settle()
+    assert world.applied() == [1, 2, 3, 4, 5]
+    assert world.trades() == [1, 2, 3, 4, 5]
 
 
 def test_gap_in_a_stream_stops_the_consumer_loudly(world: World) -> None:

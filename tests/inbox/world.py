@@ -139,6 +139,7 @@ class World:
         self.consumer: Consumer | None = None
         self._orders: TopicWriter | None = None
         self.next_seq = 1
+        self.same_time = False  # of all rows
 
     def publish(self, *events: Event) -> None:
         """Appends a batch of envelopes, with the next numbers of the stream."""
@@ -154,7 +155,7 @@ class World:
         rows = np.zeros(len(abouts), ROW_DTYPES[EventList.REPORTS])
         rows["exec_type"], rows["order_id"], rows["order_qty"] = int(ExecType.ACCEPTED), abouts, 1
         rows["sequence"] = np.arange(self.next_seq, self.next_seq + len(abouts))
-        rows["timestamp"] = START_NS + rows["sequence"] * 1_000_000
+        rows["timestamp"] = START_NS + rows["sequence"] * (0 if self.same_time else 1_000_000)
         of = np.array(tenants or [7] * len(abouts), np.uint32)
         frame = encode_rows(EventList.REPORTS, rows, 1, of)
         self.append(frame, len(abouts), int(rows["timestamp"][0]))
@@ -167,6 +168,15 @@ class World:
             [Batch(stream=1, epoch=1, first_seq=self.next_seq, count=count, ts_ns=ts_ns, payload=payload)]
         )
         self.next_seq += count
+
+    def begin_log_again(self) -> None:
+        """All records of orders are gone."""
+        if self._orders is not None:
+            self._orders.close()
+            self._orders = None
+        for segment in (self.root / "log" / ORDERS).glob("*.log"):
+            segment.unlink()
+        self.next_seq = 1
 
     def live(self, clock: Clock | None = None) -> Consumer:
         """A new life of the service's consumer; on the world's own clock unless another is given."""

@@ -79,7 +79,7 @@ def test_store_that_begins_late_is_looked_at_from_there(exchange: Exchange, stor
     with open_store(store_url, SPEC.name, SPEC.tables) as store:
         assert looked_at(exchange, store)[1] == []
         trade_now_and_then(exchange.writer, 3, 60)
-        exchange.publish()
+        exchange.publish(most=1)
         late = batches(exchange)[15:]
         with store.begin() as tx:
             take_trades(tx, EventRun([(batch, 0, len(batch)) for batch in late], TradeExecuted))

@@ -7,6 +7,7 @@ was the last one, and by which command.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from exchange.bus.log.events import batch_of_events, events_of, stream_of
@@ -18,7 +19,7 @@ from exchange.domain.events.catalogue import ADMIN_EVENTS, CHANGE_REFUSED, INSTR
 from exchange.domain.messages import AdminCommand, InstrumentCommand
 from exchange.runtime.administrative import Command, administrative
 from exchange.schema.event_rows import EventList
-from exchange.storage.executions import Outcome
+from exchange.storage.executions import Outcome, Written
 
 CHANGES: Final = ADMIN_EVENTS[AdminAction.OPEN_ACCOUNT].topic
 PRODUCER: Final = ADMIN_EVENTS[AdminAction.OPEN_ACCOUNT].producers[0]
@@ -36,20 +37,26 @@ class ChangeMaker:
         self._topic = topic
         self.number = number
 
-    def make(self, outcome: Outcome) -> Batch | None:
-        """The changes of one record, in one batch; None: there are none."""
+    def make(self, outcome: Outcome, after: int = 0) -> list[Batch]:
+        """The changes of records behind the one that ends with `after`: a batch of each that has some."""
         answers = [rows.rows for rows in outcome.executions if rows.kind is EventList.ANSWERS]
         if not answers:
-            return None
+            return []
         rejects = {
             sequence: reject
             for rows in answers
             for sequence, reject in zip(rows["sequence"].tolist(), rows["reject"].tolist(), strict=True)
         }
-        first = outcome.sequence - outcome.commands + 1
+        made = (self._of_record(record, rejects) for record in outcome.records if record.sequence > after)
+        return [batch for batch in made if batch is not None]
+
+    def _of_record(self, record: Written, rejects: Mapping[int, int]) -> Batch | None:
+        first = record.first_sequence
+        if rejects.keys().isdisjoint(range(first, record.sequence + 1)):
+            return None
         events = [
-            self._event(row, command, rejects[first + place], first + place, outcome.ts_ns)
-            for place, command in administrative(outcome.payload)
+            self._event(row, command, rejects[first + place], first + place, record.ts_ns)
+            for place, command in administrative(record.payload)
             if first + place in rejects and (row := _row_of(command)) is not None
         ]
         if not events:
@@ -60,7 +67,7 @@ class ChangeMaker:
             events,
             self.number - len(events) + 1,
             key=events[0].entity.entity_id,
-            epoch=outcome.epoch,
+            epoch=record.epoch,
         )
 
     def _event(self, row: EventType, command: Command, reject: int, sequence: int, ts_ns: int) -> Event:
@@ -97,12 +104,9 @@ class ChangePublisher:
         self._waiting: list[Batch] = []
 
     def take(self, outcome: Outcome) -> None:
-        """Makes events of what a record changed, where the topic has them not."""
-        if outcome.sequence <= self._sequence:
-            return
-        batch = self._maker.make(outcome)
-        if batch is not None:
-            self._waiting.append(batch)
+        """Makes events of what records changed, where the topic has them not."""
+        if outcome.sequence > self._sequence:
+            self._waiting += self._maker.make(outcome, self._sequence)
             self._sequence = outcome.sequence
 
     def flush(self) -> None:

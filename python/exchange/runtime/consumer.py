@@ -36,7 +36,8 @@ from exchange.storage.sql.dead_letters import DeadLetters
 from exchange.storage.sql.inbox import Inbox
 
 _PRUNE_S: Final = 3_600.0
-_WORTH_RECORDS: Final = 256
+_WORTH_EVENTS: Final = 2_048
+_HAD: Final = ("taken", "behind", "duplicates")
 _REST: Final = 3
 """So many times as long as a step took it rests: a quarter of a processor at most."""
 _REST_S_MAX: Final = 0.1
@@ -132,12 +133,12 @@ class Consumer:
         rests, that more is there for the next one.
         """
         while not stop.is_set():
-            began, before = self._clock.now(), self._records
+            began, before = self._clock.now(), self._events
             if not self.step():
                 self._wait()
                 continue
             tell()
-            if self._records - before < _WORTH_RECORDS:
+            if self._events - before < _WORTH_EVENTS:
                 stop.wait(min(_REST * (self._clock.now() - began), _REST_S_MAX))
 
     def close(self) -> None:
@@ -153,9 +154,9 @@ class Consumer:
         self.close()
 
     @property
-    def _records(self) -> int:
-        """How far it is in all topics together."""
-        return sum(intake.done for intake in self.intakes)
+    def _events(self) -> int:
+        """How many it has had of all topics together."""
+        return sum(intake.counts[what] for intake in self.intakes for what in _HAD)
 
     def _wait(self) -> None:
         """Until something comes, or something is due."""

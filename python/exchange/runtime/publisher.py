@@ -2,10 +2,13 @@
 
 A process of its own: it needs the events that a fold makes, which the replica's does not give out; a replica
 stands still for every snapshot, and runs when nothing else does. It keeps nothing: the log says how far it
-is, and what follows is folded again from the newest snapshot before that. A record of the journal becomes one
-batch a topic, always the same one, so the log of a standby is that of its leader.
+is, and what follows is folded again from the newest snapshot before that.
 
-Trades are appended before the executions of the same record: who knows of an execution finds its trade. What
+A batch of a topic is of as many records of the journal as were there. So a log that is made again, and that
+of a standby, have the same events with the same numbers in batches of their own. A batch always begins where
+a record does, or where one before it was full.
+
+Trades are appended before the executions of the same records: who knows of an execution finds its trade. What
 administrators changed is appended before both, for the log's executions say where a publisher goes on.
 """
 
@@ -24,7 +27,7 @@ from exchange.bus.log.events import batch_of_rows, stream_of
 from exchange.bus.log.interface import Batch, EventLog, TopicWriter
 from exchange.bus.topics import Topic, TopicTable
 from exchange.config.settings import Durability, Settings
-from exchange.domain.events.catalogue import COMMAND_ANSWERED, TRADE_EXECUTED
+from exchange.domain.events.catalogue import COMMAND_ANSWERED, TRADE_EXECUTED, EventType
 from exchange.errors import LogUnavailable, StorageError
 from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.changes import CHANGES, ChangePublisher
@@ -35,7 +38,7 @@ from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.log import log
 from exchange.runtime.vitals import Vitals, telling
 from exchange.storage.directory import DataDirectory
-from exchange.storage.executions import ExecutionFold, Outcome, Rows, starting_fold
+from exchange.storage.executions import ExecutionFold, Rows, starting_fold
 from exchange.storage.venue_limits import limits_of
 
 NAME: Final = "publisher"
@@ -46,20 +49,6 @@ _SLICE_COMMANDS: Final = 4_096
 _EVERYTHING: Final = 1 << 62
 _GATHER_S: Final = 0.01  # many records at once cost half as much each
 _PAUSE_WITHOUT_ROOM_S: Final = 1.0
-
-
-def batch_of(topic: Topic, outcome: Outcome, rows: Rows) -> Batch:
-    """What is published of one record of the journal in a topic: the same whenever it is made."""
-    return batch_of_rows(
-        topic,
-        rows.kind,
-        rows.rows,
-        rows.first,
-        epoch=outcome.epoch,
-        ts_ns=outcome.ts_ns,
-        journal_sequence=outcome.sequence,
-        tenants=rows.tenants,
-    )
 
 
 class ExecutionPublisher:
@@ -82,6 +71,10 @@ class ExecutionPublisher:
         limit: Callable[[], int],
     ) -> None:
         self._fold = fold
+        self._heads = {
+            EXECUTIONS: _last_seq(topics[EXECUTIONS], writers[EXECUTIONS], COMMAND_ANSWERED) or 0,
+            TRADES: _last_seq(topics[TRADES], writers[TRADES], TRADE_EXECUTED) or 0,
+        }
         self._changes = changes
         self._topics = topics
         self._writers = writers
@@ -107,11 +100,21 @@ class ExecutionPublisher:
             done += outcome.commands
             self._changes.take(outcome)
             for rows in outcome.trades:
-                self._waiting[TRADES].append(batch_of(self._topics[TRADES], outcome, rows))
+                self._add(TRADES, outcome.epoch, rows)
             for rows in outcome.executions:
-                self._waiting[EXECUTIONS].append(batch_of(self._topics[EXECUTIONS], outcome, rows))
+                self._add(EXECUTIONS, outcome.epoch, rows)
         self._flush()
         return done
+
+    def _add(self, topic: str, epoch: int, rows: Rows) -> None:
+        head = self._heads[topic]
+        if rows.first <= head < rows.last:  # the log passes over what it has, but by whole batches
+            self._add(topic, epoch, rows.part(rows.first, head))
+            rows = rows.part(head + 1, rows.last)
+        made = batch_of_rows(
+            self._topics[topic], rows.kind, rows.rows, rows.first, epoch=epoch, tenants=rows.tenants
+        )
+        self._waiting[topic].append(made)
 
     def _flush(self) -> None:
         self._changes.flush()
@@ -311,10 +314,16 @@ def known_of(
     events: EventLog, topics: dict[str, Topic], writers: dict[str, TopicWriter]
 ) -> tuple[int, int | None]:
     """Numbers of the last execution and the last trade that the log has, as of `starting_fold`."""
-    executions = writers[EXECUTIONS].head(stream_of(topics[EXECUTIONS], COMMAND_ANSWERED.producers[0]))
-    trades = writers[TRADES].head(stream_of(topics[TRADES], TRADE_EXECUTED.producers[0]))
+    executions = _last_seq(topics[EXECUTIONS], writers[EXECUTIONS], COMMAND_ANSWERED)
+    trades = _last_seq(topics[TRADES], writers[TRADES], TRADE_EXECUTED)
     if executions is None or trades is not None:
-        return executions.last_seq if executions else 0, trades.last_seq if trades else 0
+        return executions or 0, trades or 0
     with events.reader(writers[EXECUTIONS].topic) as reader:
         (first,) = reader.read(records_max=1)
-    return executions.last_seq, 0 if first.batch.first_seq == 1 else None
+    return executions, 0 if first.batch.first_seq == 1 else None
+
+
+def _last_seq(topic: Topic, writer: TopicWriter, row: EventType) -> int | None:
+    """Number of the last such event that a topic has; None: none."""
+    head = writer.head(stream_of(topic, row.producers[0]))
+    return None if head is None else head.last_seq

@@ -57,9 +57,9 @@ class Part:
 
     @property
     def batch_key(self) -> Key:
-        """What stands for the record as a whole."""
+        """What stands for the record as a whole: whoever has it had all up to its end, wherever it began."""
         batch = self.record.batch
-        return BATCH_TENANT, event_id(batch.ts_ns, batch.stream, batch.first_seq)
+        return BATCH_TENANT, event_id(batch.ts_ns, batch.stream, batch.last_seq)
 
 
 class Known:

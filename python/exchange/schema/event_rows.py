@@ -89,7 +89,7 @@ class EventRows:
     Args:
         kind: Which.
         rows: (n,) of ROW_DTYPES[kind], by field name; longer than that where the writer was newer.
-        journal_sequence: Of the last command in the journal's record that they follow from.
+        journal_sequence: Of the command that the last of them follows from.
         tenants: (n,), of each report or answer; (0,) for trades.
     """
 
@@ -128,7 +128,7 @@ def encode_rows(
     Args:
         kind: Which.
         rows: (n,) of ROW_DTYPES[kind], n from 1 to ROWS_MAX.
-        journal_sequence: Of the last command in the journal's record that they follow from.
+        journal_sequence: Of the command that the last of them follows from.
         tenants: (n,) of the tenant of each, or (0,).
 
     Raises:

@@ -1,4 +1,4 @@
-"""What came of each record of the journal: reports, answers and trades, with their numbers for all time.
+"""What came of records of the journal: reports, answers and trades, with their numbers for all time.
 
 Reports and answers share one gapless numbering, trades have another; both are part of the venue's state. So
 whoever folds the journal again, from whatever snapshot, makes the same of it.
@@ -48,43 +48,83 @@ class Rows:
     rows: Records
     tenants: Tenants
 
+    @property
+    def last(self) -> int:
+        """Number of the last one."""
+        return self.first + len(self.rows) - 1
+
+    def part(self, first: int, last: int) -> Rows:
+        """Those with these numbers and between."""
+        begin, end = first - self.first, last - self.first + 1
+        return Rows(self.kind, first, self.rows[begin:end], self.tenants[begin:end])
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A record of the journal.
+
+    Args:
+        first_sequence: Of its first command.
+        commands: How many it has.
+        epoch: Of who wrote it.
+        ts_ns: Its journaled time.
+        payload: Its commands.
+    """
+
+    first_sequence: int
+    commands: int
+    epoch: int
+    ts_ns: int
+    payload: bytes
+
+    @property
+    def sequence(self) -> int:
+        """Of its last command."""
+        return self.first_sequence + self.commands - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one record.
+    """What came of records of one epoch that follow each other.
 
     Args:
-        sequence: Of its last command.
-        epoch: Of who wrote it.
-        ts_ns: Its journaled time.
-        commands: How many it has.
+        records: At least one.
         executions: Reports and answers, in order.
         trades: In order.
-        payload: The record itself, its commands.
     """
 
-    sequence: int
-    epoch: int
-    ts_ns: int
-    commands: int
+    records: tuple[Written, ...]
     executions: tuple[Rows, ...]
     trades: tuple[Rows, ...]
-    payload: bytes
+
+    @property
+    def sequence(self) -> int:
+        """Of the last command."""
+        return self.records[-1].sequence
+
+    @property
+    def epoch(self) -> int:
+        """Of who wrote them."""
+        return self.records[-1].epoch
+
+    @property
+    def commands(self) -> int:
+        """How many they have."""
+        return self.sequence - self.records[0].first_sequence + 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Applied:
     """A record that was applied, after so many executions, and what the engine made of it."""
 
-    record: JournalRecord
-    payload: bytes
+    record: Written
     before: int
     reports: Records
     answers: Records
 
 
 _NO_TENANTS: Final[Tenants] = np.zeros(0, np.uint32)
-_Of = npt.NDArray[np.intp]
+_Places = npt.NDArray[np.intp]
 
 
 class ExecutionFold:
@@ -130,9 +170,10 @@ class ExecutionFold:
         return found[0] if found else None
 
     def stretch(self, up_to: int, most_commands: int) -> list[Outcome]:
-        """What comes of the next records, one by one: until they have so many commands, or there are no more.
+        """What comes of the next records, together: until they have so many commands, or there are no more.
 
-        It is the same whatever stretches the journal is taken in; rows of many records are made at once.
+        Its events are the same in whatever stretches the journal is taken. One outcome ends where the epoch
+        does, and where an account was opened: whoever has none yet belongs to nobody.
 
         Raises:
             JournalCorrupt, JournalGap, StorageError: As of `advance`.
@@ -141,20 +182,21 @@ class ExecutionFold:
         applied: list[_Applied] = []
         done = 0
         while done < most_commands and (record := self._take(up_to)) is not None:
-            before, payload = self.executions, record.payload
-            reports, answers = self.venue.apply_payload(payload)
+            before = self.executions
+            reports, answers = self.venue.apply_payload(record.payload)
             done += record.commands
             if self.executions != before + len(reports) + len(answers):
-                last = record.first_sequence + record.commands - 1
-                raise StorageError(f"the events of {last} end with {self.executions}, after {before}")
-            if self._tenants.are_old:
-                found += self._outcomes(applied)  # who has no account yet belongs to nobody
+                raise StorageError(
+                    f"the events of {record.sequence} end with {self.executions}, after {before}"
+                )
+            if self._tenants.are_old or (applied and applied[0].record.epoch != record.epoch):
+                found += self._outcomes(applied)
                 applied = []
                 self._tenants.look()
-            applied.append(_Applied(record, payload, before, reports, answers))
+            applied.append(_Applied(record, before, reports, answers))
         return found + self._outcomes(applied)
 
-    def _take(self, up_to: int) -> JournalRecord | None:
+    def _take(self, up_to: int) -> Written | None:
         while True:
             record, self._next = self._next or self._reader.next(), None
             if record is None:
@@ -164,66 +206,48 @@ class ExecutionFold:
                 self._next = record
                 return None
             if last > self.sequence:
-                return record
+                return Written(
+                    record.first_sequence, record.commands, record.epoch, record.ts_ns, record.payload
+                )
 
     def _outcomes(self, applied: Sequence[_Applied]) -> list[Outcome]:
-        """Of records that follow each other, while no account was opened but by the first."""
+        """One, of records that follow each other, while no account was opened but by the first; or none."""
         if not applied:
             return []
         reports = joined_rows([each.reports for each in applied])
-        of = _places([each.reports for each in applied])
-        executions, trades = self._executions(applied, reports, of), self._trades_of(applied, reports, of)
-        return [
-            Outcome(
-                sequence=each.record.first_sequence + each.record.commands - 1,
-                epoch=each.record.epoch,
-                ts_ns=each.record.ts_ns,
-                commands=each.record.commands,
-                executions=tuple(executions[place]),
-                trades=tuple(trades[place]),
-                payload=each.payload,
-            )
-            for place, each in enumerate(applied)
-        ]
-
-    def _executions(self, applied: Sequence[_Applied], reports: Records, of_reports: _Of) -> list[list[Rows]]:
-        """Of each record runs of one kind in the order of their numbers."""
         answers = joined_rows([each.answers for each in applied])
+        executions = self._executions(applied[0].before, reports, answers)
+        return [Outcome(tuple(each.record for each in applied), executions, self._trades_of(reports))]
+
+    def _executions(self, before: int, reports: Records, answers: Records) -> tuple[Rows, ...]:
+        """Runs of one kind in the order of their numbers."""
         numbers = np.concatenate([reports["event_sequence"], answers["event_sequence"]]).astype(np.int64)
         order = np.argsort(numbers, kind="stable")
-        of = np.concatenate([of_reports, _places([each.answers for each in applied])])[order]
-        before = applied[0].before
-        gapless = np.array_equal(numbers[order], np.arange(before + 1, before + 1 + len(numbers)))
-        if not gapless or np.any(np.diff(of) < 0):
+        if not np.array_equal(numbers[order], np.arange(before + 1, before + 1 + len(numbers))):
             raise StorageError(f"the events behind {before} are not numbered without a gap")
+        if not len(order):
+            return ()
         is_answer = order >= len(reports)
         rows = {
             EventList.REPORTS: _in_order(reports, order[~is_answer]),
             EventList.ANSWERS: _in_order(answers, order[is_answer] - len(reports)),
         }
         tenants = {kind: self._tenants.of(found["account"]) for kind, found in rows.items()}
-        found: list[list[Rows]] = [[] for _ in applied]
-        if not len(order):
-            return found
+        found: list[Rows] = []
         used = dict.fromkeys(rows, 0)
-        starts = np.flatnonzero(np.diff(is_answer) | (np.diff(of) != 0)) + 1
-        for start, end in pairwise([0, *starts.tolist(), len(order)]):
+        for start, end in pairwise([0, *(np.flatnonzero(np.diff(is_answer)) + 1).tolist(), len(order)]):
             kind = EventList.ANSWERS if is_answer[start] else EventList.REPORTS
             for at in range(start, end, ROWS_MAX):
                 first = used[kind]
                 last = used[kind] = first + min(ROWS_MAX, end - at)
-                found[of[at]].append(
-                    Rows(kind, before + 1 + at, rows[kind][first:last], tenants[kind][first:last])
-                )
-        return found
+                found.append(Rows(kind, before + 1 + at, rows[kind][first:last], tenants[kind][first:last]))
+        return tuple(found)
 
-    def _trades_of(self, applied: Sequence[_Applied], reports: Records, of_reports: _Of) -> list[list[Rows]]:
-        """Of each record the trades: each is two reports, the taker's and then the maker's."""
-        found: list[list[Rows]] = [[] for _ in applied]
-        is_side = _sides(reports)
-        sides = rows_at(reports, is_side)
+    def _trades_of(self, reports: Records) -> tuple[Rows, ...]:
+        """The trades: each is two reports, the taker's and then the maker's."""
+        sides = rows_at(reports, _sides(reports))
         if not len(sides):
-            return found
+            return ()
         taker, maker = sides[0::2], sides[1::2]
         count, first = len(maker), self._trades + 1
         if not (
@@ -239,14 +263,10 @@ class ExecutionFold:
             rows[f"{name}_tenant"] = self._tenants.of(side["account"])
         rows["correlation_id"] = _joined(taker, "correlation_id")
         self._trades += count
-        of = of_reports[is_side[0::2]]
-        starts = (np.flatnonzero(np.diff(of)) + 1).tolist()
-        for start, end in pairwise([0, *starts, count]):
-            found[of[start]] += [
-                Rows(EventList.TRADES, first + at, rows[at : min(at + ROWS_MAX, end)], _NO_TENANTS)
-                for at in range(start, end, ROWS_MAX)
-            ]
-        return found
+        return tuple(
+            Rows(EventList.TRADES, first + at, rows[at : at + ROWS_MAX], _NO_TENANTS)
+            for at in range(0, count, ROWS_MAX)
+        )
 
 
 def trades_of(reports: Records) -> Records:
@@ -261,7 +281,7 @@ def trades_of(reports: Records) -> Records:
     return _seen_of(rows_at(reports, _sides(reports)[0::2]))
 
 
-def _sides(reports: Records) -> _Of:
+def _sides(reports: Records) -> _Places:
     """Where the reports of trades are: of each the taker's, and then the maker's."""
     return np.flatnonzero(reports["exec_type"] == int(ExecType.TRADE))
 
@@ -277,12 +297,7 @@ def _seen_of(taker: Records) -> Records:
     return rows
 
 
-def _places(parts: Sequence[Records]) -> _Of:
-    """Of which part each of their rows is."""
-    return np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-
-
-def _in_order(rows: Records, order: _Of) -> Records:
+def _in_order(rows: Records, order: _Places) -> Records:
     """A copy only where they are not."""
     return rows if np.array_equal(order, np.arange(len(rows))) else rows_at(rows, order)
 

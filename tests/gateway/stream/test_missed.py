@@ -51,7 +51,7 @@ def written(directory: Path, batches: list[list[tuple[int, int, ExecType]]], fir
             tenants = np.array([tenant for tenant, _, _ in batch], np.uint32)
             made = batch_of_rows(
                 TOPICS.find(TOPIC), EventList.REPORTS, rows, seq - len(batch),
-                epoch=1, ts_ns=at, journal_sequence=at, tenants=tenants,
+                epoch=1, tenants=tenants,
             )  # fmt: skip
             writer.append([made])
     return log

@@ -101,11 +101,9 @@ def batch_of_rows(
     first_seq: int,
     *,
     epoch: int,
-    ts_ns: int,
-    journal_sequence: int,
     tenants: Tenants,
 ) -> Batch:
-    """A batch of a hot stream: rows that follow from one record of the journal.
+    """A batch of a hot stream: rows that follow from the journal, with the time of the last one.
 
     Raises:
         LogRefused: BAD_EVENT, WRONG_PRODUCER: the catalogue has such rows elsewhere.
@@ -119,9 +117,9 @@ def batch_of_rows(
         epoch=epoch,
         first_seq=first_seq,
         count=len(rows),
-        ts_ns=ts_ns,
+        ts_ns=int(rows["timestamp"].max(initial=0)),
         schema_version=VERSION,
-        payload=encode_rows(kind, rows, journal_sequence, tenants),
+        payload=encode_rows(kind, rows, int(rows["sequence"].max(initial=0)), tenants),
     )
 
 

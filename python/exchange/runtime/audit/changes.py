@@ -34,9 +34,10 @@ class ChangesAudit:
     def take(self, outcome: Outcome, _venue: Venue) -> None:
         """Compares what comes of the next record."""
         number = self._maker.number
-        made = self._maker.make(outcome)
-        if made is None:
+        batches = self._maker.make(outcome)
+        if not batches:
             return
+        (made,) = batches
         first = outcome.sequence - outcome.commands + 1
         while self._next is not None and (at := _sequence(self._next)) < first:
             if self._compared:
@@ -53,7 +54,7 @@ class ChangesAudit:
             return
         if not self._compared:
             self._maker.number = found.first_seq - 1
-            made = self._maker.make(outcome)
+            (made,) = self._maker.make(outcome)
         if found != made:
             self.check.find(f"what commands {first} to {outcome.sequence} changed is another than there")
         self._compared += found.count

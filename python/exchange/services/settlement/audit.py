@@ -62,7 +62,8 @@ class SettlementAudit:
             ][:, 0]
         ]
         if done:
-            self._compare_posts(outcome.payload, done)
+            (record,) = outcome.records
+            self._compare_posts(record.payload, done)
 
     def close(self, venue: Venue) -> None:
         """Holds the ends against each other, and sums up."""

@@ -45,7 +45,7 @@ struct EventFrame @0xb35ef89882d820f2 {
     trades @7 :List(TradeExecuted);
     settlements @10 :List(TradeSettled);
   }
-  journalSequence @8 :UInt64;  # rows: of the last command in the record of the journal that they follow from; else 0
+  journalSequence @8 :UInt64;  # rows: of the command that the last of them follows from; else 0
   tenants @9 :List(UInt32);  # reports and answers: of each; else empty
 }
 
