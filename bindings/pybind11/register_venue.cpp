@@ -108,25 +108,50 @@ bool is_of_orders(std::span<const std::byte> payload) {
          (frame.list == io::CommandList::orders || frame.list == io::CommandList::shard_events);
 }
 
-py::tuple apply_orders(VenueHost& host, JournalReaderHost& journal, std::uint64_t most_commands,
-                       std::uint64_t until) {
+// Records of orders and of shards' events that follow each other, and what came of them.
+struct Orders {
+  std::uint64_t commands = 0;
+  std::uint64_t epoch = 0;                // of all of them; 0: there are none
+  std::optional<io::RecordView> behind{}; // was read and is not applied
+};
+
+template <bool kKeepsOutput>
+Orders apply_orders(VenueHost& host, JournalReaderHost& journal, std::uint64_t most_commands,
+                    std::uint64_t until) {
+  const py::gil_scoped_release unlocked;
+  Orders done;
+  host.output.clear();
+  while (done.commands < most_commands && (done.behind = journal.reader.next())) {
+    const io::RecordView& record = *done.behind;
+    const std::span payload = std::as_bytes(record.payload);
+    if (record.last_sequence() > until || record.first_sequence != host.venue.sequence() + 1 ||
+        (done.commands != 0 && record.epoch != done.epoch) || !is_of_orders(payload))
+      break;
+    if constexpr (!kKeepsOutput) host.output.clear();
+    host.replayer.apply(payload, host.venue, host.output);
+    done.commands += record.count;
+    done.epoch = record.epoch;
+    done.behind.reset();
+  }
+  return done;
+}
+
+py::object behind(const Orders& done) { return done.behind ? record_of(*done.behind) : py::none(); }
+
+py::tuple pass_orders(VenueHost& host, JournalReaderHost& journal, std::uint64_t most_commands,
+                      std::uint64_t until) {
   const VenueStay stay(host);
   const JournalStay reading(journal.busy);
-  std::optional<io::RecordView> record;
-  std::uint64_t commands = 0, epoch = 0;
-  {
-    const py::gil_scoped_release unlocked;
-    while (commands < most_commands && (record = journal.reader.next())) {
-      const std::span payload = std::as_bytes(record->payload);
-      if (record->last_sequence() > until || !is_of_orders(payload)) break;
-      host.output.clear();
-      host.replayer.apply(payload, host.venue, host.output);
-      commands += record->count;
-      epoch = record->epoch;
-      record.reset();
-    }
-  }
-  return py::make_tuple(commands, epoch, record ? record_of(*record) : py::none());
+  const Orders done = apply_orders<false>(host, journal, most_commands, until);
+  return py::make_tuple(done.commands, done.epoch, behind(done));
+}
+
+py::tuple take_orders(VenueHost& host, JournalReaderHost& journal, std::uint64_t most_commands,
+                      std::uint64_t until) {
+  const VenueStay stay(host);
+  const JournalStay reading(journal.busy);
+  const Orders done = apply_orders<true>(host, journal, most_commands, until);
+  return py::make_tuple(done.commands, done.epoch, behind(done)) + outcome(host.output);
 }
 
 // What a view reads while this thread alone is in the venue.
@@ -185,12 +210,12 @@ void define_class(VenueClass& venue) {
            "itself.")
       .def("apply_payload", &apply_payload, "payload"_a,
            "apply_payload(payload) -> tuple[ndarray, ndarray]\n\nOne record of a journal.")
-      .def("apply_orders", &apply_orders, "reader"_a, "most_commands"_a, "until"_a,
-           R"(apply_orders(reader, most_commands, until) -> tuple[int, int, JournalRecord | None]
+      .def("pass_orders", &pass_orders, "reader"_a, "most_commands"_a, "until"_a,
+           R"(pass_orders(reader, most_commands, until) -> tuple[int, int, JournalRecord | None]
 
 Applies records of orders and of shards' events until so many commands were applied, or another record comes, or one
-that goes beyond a sequence: how many commands it was, the epoch of the last (0: of none), and that other record,
-which is not applied. The GIL is released.
+that goes beyond a sequence, is of another epoch or does not follow what the venue has: how many commands it was, their
+epoch (0: of none), and that other record, which is not applied. The GIL is released.
 
 Args:
     reader: At the sequence after the venue's.
@@ -201,6 +226,11 @@ Raises:
     JournalCorrupt, JournalGap, OSError: See JournalReader.next.
     InvariantViolation: See Venue.apply.
 )")
+      .def(
+          "take_orders", &take_orders, "reader"_a, "most_commands"_a, "until"_a,
+          R"(take_orders(reader, most_commands, until) -> tuple[int, int, JournalRecord | None, ndarray, ndarray]
+
+As pass_orders, with the reports and the answers of all of them, as of apply.)")
       .def("state_hash",
            [](VenueHost& host) {
              return inside_venue(host, [](const Venue& v) {

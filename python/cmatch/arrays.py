@@ -67,7 +67,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from cmatch import frames
 
-    return getattr(frames, f"{record}_DTYPE")
+    found = globals()[name] = getattr(frames, f"{record}_DTYPE")
+    return found
 
 
 COMMAND_DTYPE = _dtype("COMMAND")

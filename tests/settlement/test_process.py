@@ -311,7 +311,7 @@ def test_engine_is_not_slowed_by_a_settlement_that_stands_still(up: Up) -> None:
             return Counter({name: int(stats.read_values()[name]) for name in COUNTED}) - before
 
         def has() -> tuple[int, int]:
-            """Of what was bought: in all, and how much of it waits; as of now, not of what the replica has."""
+            """Of what was bought: in all, and how much of it waits, by now."""
             eve.mass_cancel(instrument=MARKET)
             row = next(row for row in eve.query.balances() if row.asset == 1)
             return row.total, row.reserved

@@ -138,7 +138,7 @@ class AuditFollower:
         """Folds what nobody administers by, where no rewind can begin; how many commands it was."""
         if self._next is not None or self._venue.sequence < self._known.sequence:
             return 0
-        done, epoch, self._next = self._venue.apply_orders(self._reader, most_commands, limit)
+        done, epoch, self._next = self._venue.pass_orders(self._reader, most_commands, limit)
         if done:
             self._at = Position(self._venue.sequence, epoch)
         return done

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from cmatch._core import JournalRecord
 from exchange.bus.log.events import batch_of_events, events_of, stream_of
 from exchange.bus.log.interface import Batch, EventLog, TopicWriter
 from exchange.bus.topics import Topic
@@ -19,7 +20,7 @@ from exchange.domain.events.catalogue import ADMIN_EVENTS, CHANGE_REFUSED, INSTR
 from exchange.domain.messages import AdminCommand, InstrumentCommand
 from exchange.runtime.administrative import Command, administrative
 from exchange.schema.event_rows import EventList
-from exchange.storage.executions import Outcome, Written
+from exchange.storage.executions import Outcome
 
 CHANGES: Final = ADMIN_EVENTS[AdminAction.OPEN_ACCOUNT].topic
 PRODUCER: Final = ADMIN_EVENTS[AdminAction.OPEN_ACCOUNT].producers[0]
@@ -47,13 +48,11 @@ class ChangeMaker:
             for rows in answers
             for sequence, reject in zip(rows["sequence"].tolist(), rows["reject"].tolist(), strict=True)
         }
-        made = (self._of_record(record, rejects) for record in outcome.records if record.sequence > after)
+        made = (self._of(record, rejects) for record in outcome.others if record.first_sequence > after)
         return [batch for batch in made if batch is not None]
 
-    def _of_record(self, record: Written, rejects: Mapping[int, int]) -> Batch | None:
+    def _of(self, record: JournalRecord, rejects: Mapping[int, int]) -> Batch | None:
         first = record.first_sequence
-        if rejects.keys().isdisjoint(range(first, record.sequence + 1)):
-            return None
         events = [
             self._event(row, command, rejects[first + place], first + place, record.ts_ns)
             for place, command in administrative(record.payload)

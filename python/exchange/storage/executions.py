@@ -60,67 +60,40 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A record of the journal.
-
-    Args:
-        first_sequence: Of its first command.
-        commands: How many it has.
-        epoch: Of who wrote it.
-        ts_ns: Its journaled time.
-        payload: Its commands.
-    """
-
-    first_sequence: int
-    commands: int
-    epoch: int
-    ts_ns: int
-    payload: bytes
-
-    @property
-    def sequence(self) -> int:
-        """Of its last command."""
-        return self.first_sequence + self.commands - 1
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of records of one epoch that follow each other.
 
     Args:
-        records: At least one.
+        sequence: Of their last command.
+        commands: How many they have.
+        epoch: Of who wrote them.
+        others: Those among them that are not of orders or of shards' events, which nobody administers by.
         executions: Reports and answers, in order.
         trades: In order.
     """
 
-    records: tuple[Written, ...]
+    sequence: int
+    commands: int
+    epoch: int
+    others: tuple[JournalRecord, ...]
     executions: tuple[Rows, ...]
     trades: tuple[Rows, ...]
-
-    @property
-    def sequence(self) -> int:
-        """Of the last command."""
-        return self.records[-1].sequence
-
-    @property
-    def epoch(self) -> int:
-        """Of who wrote them."""
-        return self.records[-1].epoch
-
-    @property
-    def commands(self) -> int:
-        """How many they have."""
-        return self.sequence - self.records[0].first_sequence + 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Applied:
-    """A record that was applied, after so many executions, and what the engine made of it."""
+    """Records that were applied, after so many executions, and what the engine made of them.
 
-    record: Written
+    One, where it is not of orders: then `other` is the record.
+    """
+
+    sequence: int
+    commands: int
+    epoch: int
     before: int
     reports: Records
     answers: Records
+    other: JournalRecord | None = None
 
 
 _NO_TENANTS: Final[Tenants] = np.zeros(0, np.uint32)
@@ -181,34 +154,38 @@ class ExecutionFold:
         found: list[Outcome] = []
         applied: list[_Applied] = []
         done = 0
-        while done < most_commands and (record := self._take(up_to)) is not None:
-            before = self.executions
-            reports, answers = self.venue.apply_payload(record.payload)
-            done += record.commands
-            if self.executions != before + len(reports) + len(answers):
+        while done < most_commands and (some := self._apply(up_to, most_commands - done)) is not None:
+            done += some.commands
+            if self.executions != some.before + len(some.reports) + len(some.answers):
                 raise StorageError(
-                    f"the events of {record.sequence} end with {self.executions}, after {before}"
+                    f"the events of {some.sequence} end with {self.executions}, after {some.before}"
                 )
-            if self._tenants.are_old or (applied and applied[0].record.epoch != record.epoch):
+            is_new = some.other is not None and self._tenants.are_old
+            if is_new or (applied and applied[0].epoch != some.epoch):
                 found += self._outcomes(applied)
                 applied = []
+            if is_new:
                 self._tenants.look()
-            applied.append(_Applied(record, before, reports, answers))
+            applied.append(some)
         return found + self._outcomes(applied)
 
-    def _take(self, up_to: int) -> Written | None:
-        while True:
-            record, self._next = self._next or self._reader.next(), None
-            if record is None:
-                return None
+    def _apply(self, up_to: int, most_commands: int) -> _Applied | None:
+        """Applies what orders there are, or one record of another kind; None: there is none yet."""
+        before, venue = self.executions, self.venue
+        if self._next is None:
+            done, epoch, self._next, reports, answers = venue.take_orders(self._reader, most_commands, up_to)
+            if done:
+                return _Applied(self.sequence, done, epoch, before, reports, answers)
+        while (record := self._next) is not None:
             last = record.first_sequence + record.commands - 1
             if last > up_to:
-                self._next = record
                 return None
+            self._next = None
             if last > self.sequence:
-                return Written(
-                    record.first_sequence, record.commands, record.epoch, record.ts_ns, record.payload
-                )
+                reports, answers = venue.apply_payload(record.payload)
+                return _Applied(last, record.commands, record.epoch, before, reports, answers, record)
+            self._next = self._reader.next()
+        return None
 
     def _outcomes(self, applied: Sequence[_Applied]) -> list[Outcome]:
         """One, of records that follow each other, while no account was opened but by the first; or none."""
@@ -217,7 +194,16 @@ class ExecutionFold:
         reports = joined_rows([each.reports for each in applied])
         answers = joined_rows([each.answers for each in applied])
         executions = self._executions(applied[0].before, reports, answers)
-        return [Outcome(tuple(each.record for each in applied), executions, self._trades_of(reports))]
+        return [
+            Outcome(
+                sequence=applied[-1].sequence,
+                commands=sum(each.commands for each in applied),
+                epoch=applied[0].epoch,
+                others=tuple(each.other for each in applied if each.other is not None),
+                executions=executions,
+                trades=self._trades_of(reports),
+            )
+        ]
 
     def _executions(self, before: int, reports: Records, answers: Records) -> tuple[Rows, ...]:
         """Runs of one kind in the order of their numbers."""

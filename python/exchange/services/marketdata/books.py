@@ -85,25 +85,32 @@ class BookFold:
         """
         done, final, made = 0, self._final(), list[Records]()
         while done < most_commands:
-            record, self._next = self._next or self._reader.next(), None
-            if record is None:
+            if self._next is None:
+                some, _, self._next, reports, answers = self.venue.take_orders(
+                    self._reader, most_commands - done, final
+                )
+                if some:
+                    done += some
+                    made.append(reports)
+                    self._show(reports, answers)
+            record = self._next
+            if record is None or record.first_sequence + record.commands - 1 > final:
                 break
-            last = record.first_sequence + record.commands - 1
-            if last > final:
-                self._next = record
-                break
-            if last <= self.sequence:
-                continue
-            reports, answers = self.venue.apply_payload(record.payload)
-            done += record.commands
-            made.append(reports)
-            if self.mirrors is not None:
-                self.mirrors.applied(reports, answers)
+            self._next = None
+            if record.first_sequence > self.sequence:
+                reports, answers = self.venue.apply_payload(record.payload)
+                done += record.commands
+                made.append(reports)
+                self._show(reports, answers)
         if made and len(trades := trades_of(joined_rows(made))):
             self.tell(trades)
         if self.mirrors is not None:
             self.mirrors.look()
         return done
+
+    def _show(self, reports: Records, answers: Records) -> None:
+        if self.mirrors is not None:
+            self.mirrors.applied(reports, answers)
 
     def _keep(self, trades: Records) -> None:
         self.lasts = last_of_each(joined_rows([self.lasts, trades]))

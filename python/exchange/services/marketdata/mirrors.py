@@ -160,7 +160,7 @@ class Mirrors:
         self._changed: set[int] | None = None  # instruments since `changed`, once that is asked; None: all
 
     def applied(self, reports: Records, answers: Records) -> None:
-        """What came of a record: which books may show something else.
+        """What came of records: which books may show something else.
 
         Each change of a book is told of by a report, but for those of administrators, and those of a shard's
         book, whose reports come later.

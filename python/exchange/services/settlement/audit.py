@@ -62,7 +62,7 @@ class SettlementAudit:
             ][:, 0]
         ]
         if done:
-            (record,) = outcome.records
+            (record,) = outcome.others
             self._compare_posts(record.payload, done)
 
     def close(self, venue: Venue) -> None:
