@@ -48,10 +48,10 @@ class Loaded(NamedTuple):
     settings: Settings
     market: Market
 
-    def load(self, number: int, rate: int, seconds: float) -> Load:
+    def load(self, number: int, rate: int, seconds: float, batch: int = 10) -> Load:
         """The load of that number: so many requests a second, measured for so long after the warm-up."""
         return Load(
-            rate=rate, seconds=WARMUP_S + seconds, batch=10, accounts=_ACCOUNTS, sockets=_SOCKETS,
+            rate=rate, seconds=WARMUP_S + seconds, batch=batch, accounts=_ACCOUNTS, sockets=_SOCKETS,
             seed=1 + number, run=number,
         )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """An exchange whose settlement posts every trade, under load: how far behind it is, and what orders take.
 
-``python -m bench.settled [--rate N ...] [--seconds S] [--runs N]``: two
-requests in five trade, so 50,000 a second are 20,000 trades. Lag is looked at four times a second: trades
+``python -m bench.settled [--rate N ...] [--batch N ...] [--seconds S] [--runs N]``: two requests in five trade,
+so 50,000 a second are 20,000 trades; so many are sent in one message. Lag is looked at four times a second: trades
 that are not posted yet, by the trades a second of the run. 20,000 trades a second with a lag below 1 s are
 asked for, beside 50,000 orders a second whose p99 stays below 500 us.
 """
@@ -86,6 +86,7 @@ def main() -> None:
     parser.add_argument(
         "--rate", type=int, nargs="+", default=[10_000, 25_000, 50_000], help="requests a second"
     )
+    parser.add_argument("--batch", type=int, nargs="+", default=[10], help="requests in a message (10)")
     parser.add_argument("--seconds", type=float, default=20.0, help="measured time of a run")
     parser.add_argument("--runs", type=int, default=1, help="at each rate")
     options = parser.parse_args()
@@ -95,13 +96,16 @@ def main() -> None:
         orders = exchange.settings.endpoints.orders
         with Client.connect(orders, tenant=0, name="settled", user="bench") as client:
             assert client.admin.set_settlement(True).ok
-        runs = [rate for rate in options.rate for _ in range(options.runs)]
-        for number, rate in enumerate(runs):
-            load = trading(exchange.load(number, rate, options.seconds))
+        runs = [
+            (rate, batch) for rate in options.rate for batch in options.batch for _ in range(options.runs)
+        ]
+        for number, (rate, batch) in enumerate(runs):
+            load = trading(exchange.load(number, rate, options.seconds, batch))
             measured, seen, caught_up_s, shares = one(exchange, load)
             rows.append(
                 [
                     f"{rate:,}",
+                    str(batch),
                     f"{seen.rate:,.0f}",
                     f"{median(seen.behind) / seen.rate:.2f}",
                     f"{max(seen.behind) / seen.rate:.2f}",
@@ -112,7 +116,16 @@ def main() -> None:
             )
             spent = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
             print(*rows[-1], "| processors:", spent, flush=True)
-    heads = ["requests/s", "trades/s", "lag, s", "largest", "caught up after, s", "p50 us", "p99 us"]
+    heads = [
+        "requests/s",
+        "in a message",
+        "trades/s",
+        "lag, s",
+        "largest",
+        "caught up after, s",
+        "p50 us",
+        "p99 us",
+    ]
     print(table(heads, rows))
 
 

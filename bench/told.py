@@ -116,6 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Ages of ticks beside a load of orders.")
     parser.add_argument("--trades", type=int, nargs="+", default=[200, 2_000, 20_000], help="trades a second")
     parser.add_argument("--interval", type=int, nargs="+", default=[0, 10], help="ms between ticks (0 10)")
+    parser.add_argument("--batch", type=int, default=10, help="requests in a message (10)")
     parser.add_argument("--seconds", type=float, default=10.0, help="measured time of a run")
     parser.add_argument("--runs", type=int, default=1, help="at each rate")
     options = parser.parse_args()
@@ -129,7 +130,9 @@ def main() -> None:
             for _ in range(options.runs)
         ]
         for number, (rate, interval_ms) in enumerate(runs):
-            load = trading(exchange.load(number, int(rate * REQUESTS_A_TRADE), options.seconds))
+            load = trading(
+                exchange.load(number, int(rate * REQUESTS_A_TRADE), options.seconds, options.batch)
+            )
             row, shares = one(exchange, load, interval_ms)
             rows.append(row)
             spent = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())

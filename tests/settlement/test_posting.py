@@ -75,7 +75,7 @@ def step(store: Store, core: Core) -> bool:
         )
         poster = Poster(ground, Way("ipc://nowhere"), policy)
         poster._client = core  # type: ignore[assignment]
-        return await poster.step()
+        return bool(await poster.step())
 
     return asyncio.run(run())
 

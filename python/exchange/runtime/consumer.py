@@ -30,17 +30,14 @@ from exchange.runtime.handling import Handling
 from exchange.runtime.intake import Intake
 from exchange.runtime.outbox import Outbox, OutboxPublisher
 from exchange.runtime.replays import LOOK_S, Replays
+from exchange.runtime.resting import rest_s
 from exchange.runtime.spec import ServiceSpec
 from exchange.storage.sql import Store, StoreUnavailable
 from exchange.storage.sql.dead_letters import DeadLetters
 from exchange.storage.sql.inbox import Inbox
 
 _PRUNE_S: Final = 3_600.0
-_WORTH_EVENTS: Final = 2_048
 _HAD: Final = ("taken", "behind", "duplicates")
-_REST: Final = 3
-"""So many times as long as a step took it rests: a quarter of a processor at most."""
-_REST_S_MAX: Final = 0.1
 _KEPT_NS: Final = 7 * 86_400_000_000_000  # of the ids of what was taken; watermarks stay
 
 
@@ -127,19 +124,14 @@ class Consumer:
         return any(done)
 
     def run(self, stop: threading.Event, tell: Callable[[], object] = lambda: None) -> None:
-        """Steps until it is told to stop, and tells after each that did something; waits where none does.
-
-        A transaction costs as much as hundreds of events, whatever it takes. So after one that took little it
-        rests, that more is there for the next one.
-        """
+        """Steps until it is told to stop, and tells after each that did something; waits where none does."""
         while not stop.is_set():
             began, before = self._clock.now(), self._events
             if not self.step():
                 self._wait()
                 continue
             tell()
-            if self._events - before < _WORTH_EVENTS:
-                stop.wait(min(_REST * (self._clock.now() - began), _REST_S_MAX))
+            stop.wait(rest_s(self._events - before, self._clock.now() - began))
 
     def close(self) -> None:
         """Lets another instance take over."""

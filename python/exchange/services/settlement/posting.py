@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -23,6 +24,7 @@ from exchange.errors import ExchangeError, ServiceUnavailableError
 from exchange.resilience import Policy
 from exchange.runtime.log import log
 from exchange.runtime.outbox import Outbox
+from exchange.runtime.resting import rest_s
 from exchange.runtime.service_host import Ground, Way
 from exchange.services.settlement.tables import POSTINGS, PROGRESS, TRADES
 from exchange.services.settlement.telling import NAME, TOLD, told_of
@@ -72,8 +74,9 @@ class Poster:
         try:
             while True:
                 self._taken.clear()
+                began = time.monotonic()
                 try:
-                    did = self._consumes() and await self.step()
+                    posted = await self.step() if self._consumes() else 0
                 except TradeRefusedError as error:
                     log("settlement stands still", level=logging.ERROR, why=error)
                     self._fail(error)
@@ -89,9 +92,11 @@ class Poster:
                 if failures:
                     log("trades are posted again")
                 failures = 0
-                if not did:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._taken.wait(), _LOOK_S)
+                if posted:
+                    await asyncio.sleep(rest_s(posted, time.monotonic() - began))
+                    continue
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._taken.wait(), _LOOK_S)
         finally:
             await self.close()
 
@@ -101,8 +106,8 @@ class Poster:
         if client is not None:
             await client.close()
 
-    async def step(self) -> bool:
-        """Posts some; whether any waited.
+    async def step(self) -> int:
+        """Posts some; how many waited and are posted now.
 
         Raises:
             TradeRefusedError: The core waits for another trade than the rows have.
@@ -110,7 +115,7 @@ class Poster:
         """
         waiting = await asyncio.to_thread(self._waiting)
         if not waiting:
-            return False
+            return 0
         ids = waiting["trade_id"]
         client = await self._there()
         parts = [(at, min(at + TRADES_MAX, len(ids))) for at in range(0, len(ids), TRADES_MAX)]
@@ -126,7 +131,7 @@ class Poster:
         if refused is not None:
             (begin, _), said = refused
             raise _why(ids[begin + said.done], said.refused)
-        return True
+        return len(ids)
 
     async def _post(self, client: AsyncClient, rows: Columns, parts: Sequence[Part]) -> list[Postings]:
         """All are sent, in their order, before the first is answered."""
