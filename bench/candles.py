@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from bench.measure import machine, table
@@ -24,7 +25,8 @@ _RECORDS_A_S = 250
 
 def run(directory: Path, symbols: int, seconds: int, rate: int) -> tuple[float, float, int]:
     """Trades a second that were taken, microseconds of the processor for each, and candles that there are."""
-    rows = trades(seconds * rate, symbols, _NS_A_S // rate)
+    make = partial(trades, markets=symbols, apart_ns=_NS_A_S // rate)
+    rows = make(1, seconds * rate)
     times = rows["timestamp"].astype("i8")
     wanted = sum(
         len(
@@ -46,7 +48,8 @@ def run(directory: Path, symbols: int, seconds: int, rate: int) -> tuple[float, 
         SPEC,
         directory,
         str(directory / "stores"),
-        rows,
+        len(rows),
+        make,
         rate // _RECORDS_A_S,
         before=lambda _store: None,
         check=check,

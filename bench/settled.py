@@ -1,9 +1,9 @@
 """An exchange whose settlement posts every trade, under load: how far behind it is, and what orders take.
 
-``python -m bench.settled [--rate N ...] [--batch N ...] [--seconds S] [--runs N]``: two requests in five trade,
-so 50,000 a second are 20,000 trades; so many are sent in one message. Lag is looked at four times a second: trades
-that are not posted yet, by the trades a second of the run. 20,000 trades a second with a lag below 1 s are
-asked for, beside 50,000 orders a second whose p99 stays below 500 us.
+``python -m bench.settled [--rate N ...] [--batch N ...] [--seconds S] [--runs N]``: two requests in five
+trade, so 50,000 a second are 20,000 trades; so many are sent in one message. Lag is looked at four times a
+second: trades that are not posted yet, by the trades a second of the run. 20,000 trades a second with a lag
+below 1 s are asked for, beside 50,000 orders a second whose p99 stays below 500 us.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import insert
@@ -52,8 +53,8 @@ def run(directory: Path, url: str, count: int, size: int) -> tuple[float, float]
             found = tx.exec_driver_sql("SELECT count(*), min(buyer_fee + seller_fee) FROM trades").one()
         assert tuple(found) == (count, 200)
 
-    rows = trades(count, MARKETS, APART_NS)
-    return take(SPEC, directory, url, rows, size, before=define, check=check)
+    make = partial(trades, markets=MARKETS, apart_ns=APART_NS)
+    return take(SPEC, directory, url, count, make, size, before=define, check=check)
 
 
 def main() -> None:

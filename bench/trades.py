@@ -21,12 +21,13 @@ TOPICS = TopicTable("bench")
 NAME = TOPICS.full_name("execution.trades")
 START_NS = 1_700_000_000_000_000_000
 ACCOUNTS = 1_000
+_AT_ONCE = 100_000
 
 
-def trades(count: int, markets: int, apart_ns: int) -> Records:
-    """Trades of 1,000 accounts, in each market in turn, that wait to be posted."""
-    rows = np.zeros(count, ROW_DTYPES[EventList.TRADES])
-    number = np.arange(1, count + 1, dtype=np.uint64)
+def trades(first: int, last: int, markets: int, apart_ns: int) -> Records:
+    """Trades of these numbers, of 1,000 accounts, in each market in turn, that wait to be posted."""
+    number = np.arange(first, last + 1, dtype=np.uint64)
+    rows = np.zeros(len(number), ROW_DTYPES[EventList.TRADES])
     rows["trade_id"], rows["sequence"] = number, number + 100
     rows["timestamp"] = START_NS + number.astype(np.int64) * apart_ns
     rows["price"], rows["qty"] = 10_000, 100
@@ -44,7 +45,8 @@ def take(
     spec: ServiceSpec,
     directory: Path,
     url: str,
-    rows: Records,
+    count: int,
+    make: Callable[[int, int], Records],
     size: int,
     *,
     before: Callable[[Store], object],
@@ -56,29 +58,17 @@ def take(
         spec: The service.
         directory: Of the log.
         url: Of the store, as `open_store` takes it.
-        rows: The trades.
+        count: Of trades.
+        make: Makes those from one number to another.
         size: How many a record of the log has.
         before: Makes the store ready.
         check: Fails where it has not what it should have in the end.
     """
-    count = len(rows)
     with EmbeddedLog(directory / "log", directory / "run", TOPICS) as log:
         with log.writer(NAME) as writer:
-            for at in range(0, count, size):
-                part = rows[at : at + size]
-                frame = encode_rows(EventList.TRADES, part, at + 1, np.zeros(0, np.uint32))
-                writer.append(
-                    [
-                        Batch(
-                            stream=2,
-                            epoch=1,
-                            first_seq=at + 1,
-                            count=len(part),
-                            ts_ns=START_NS,
-                            payload=frame,
-                        )
-                    ]
-                )
+            for begin in range(1, count + 1, size * max(1, _AT_ONCE // size)):
+                rows = make(begin, min(begin + size * max(1, _AT_ONCE // size) - 1, count))
+                writer.append([_batch(rows[at : at + size]) for at in range(0, len(rows), size)])
         with open_store(url, spec.name, spec.tables) as store:
             before(store)
             with Consumer(spec, store, log, TOPICS) as consumer:
@@ -89,3 +79,8 @@ def take(
                 assert consumer.counts["taken"] == count
             check(store)
             return count / seconds, busy * 1e6 / count
+
+
+def _batch(rows: Records) -> Batch:
+    first, frame = int(rows["trade_id"][0]), encode_rows(EventList.TRADES, rows, int(rows["sequence"][-1]))
+    return Batch(stream=2, epoch=1, first_seq=first, count=len(rows), ts_ns=START_NS, payload=frame)
