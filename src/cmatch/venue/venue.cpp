@@ -81,16 +81,18 @@ class LookAhead {
 
   explicit LookAhead(const VenueState& state) : state_(state) {}
 
-  void begin(std::span<const OrderCommand> commands) { // at most kMost
+  void begin(std::span<const OrderCommand> commands, Sequence first) { // at most kMost
     for (const OrderCommand& command : commands)
       state_.ledger.prefetch_account(command.account);
     List fresh, naming;
     for (std::size_t i = 0; i < commands.size(); ++i)
       seek_account(commands[i], ahead_[i], i, fresh, naming);
 
-    for (const std::uint8_t i : fresh)
+    for (const std::uint8_t i : fresh) {
+      seek_id(first + i);
       if (ahead_[i].instrument != VenueState::kNoInstrument)
         state_.positions.prefetch_index(ahead_[i].account, ahead_[i].instrument);
+    }
     for (const std::uint8_t i : naming)
       seek_named(commands[i], ahead_[i]);
 
@@ -110,7 +112,7 @@ class LookAhead {
       seek_neighbours(ahead_[i]);
   }
   template <class Record>
-  void begin(std::span<const Record>) {}
+  void begin(std::span<const Record>, Sequence) {}
 
   // Of the command with that number of those that begin() was given last: its account, kNoSlot where it is not open; where
   // it is, the hash of its client order id.
@@ -185,9 +187,12 @@ class LookAhead {
   }
   void seek_order_id(Ahead& ahead) const {
     if (ahead.entry != kNoSlot) ahead.order_id = state_.client_ids.outcome(ahead.entry).order_id;
-    if (ahead.order_id == 0) return;
-    state_.orders.prefetch(ahead.order_id);
-    state_.engine.prefetch_id(ahead.order_id);
+    if (ahead.order_id != 0) seek_id(ahead.order_id);
+  }
+
+  void seek_id(OrderId order_id) const {
+    state_.orders.prefetch(order_id);
+    state_.engine.prefetch_id(order_id);
   }
 
   void seek_order(Ahead& ahead) const {
@@ -255,8 +260,9 @@ void apply_batch(VenueState& state, const BatchHeader& header, std::span<const R
   LookAhead look_ahead(state);
   for (std::size_t i = 0; i < commands.size(); ++i) {
     const std::size_t ahead = i % LookAhead::kMost;
-    if (ahead == 0) look_ahead.begin(commands.subspan(i, std::min(LookAhead::kMost, commands.size() - i)));
     ++state.sequence;
+    if (ahead == 0)
+      look_ahead.begin(commands.subspan(i, std::min(LookAhead::kMost, commands.size() - i)), state.sequence);
     if constexpr (std::is_same_v<Record, OrderCommand>)
       apply_order(state, commands[i], look_ahead.account(ahead), look_ahead.hash(ahead));
     else
