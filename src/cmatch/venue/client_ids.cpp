@@ -69,10 +69,17 @@ void ClientIds::forget_due(TimeNs clock, std::uint32_t at_most) {
 }
 
 ClientIds::Entry ClientIds::take() {
+  constexpr Entry kSoon = 4;
   ++size_;
-  if (free_ == 0) return made_++;
-  const Entry entry = free_ - 1;
-  free_ = nodes_[entry].next;
+  Entry entry = made_, soon = made_ + kSoon;
+  if (free_ == 0) {
+    ++made_;
+  } else {
+    entry = free_ - 1;
+    free_ = nodes_[entry].next;
+    soon = free_ - 1;
+  }
+  if (soon < max_ids_) prefetch(soon); // what is stored far away holds up all that is stored after it
   return entry;
 }
 
