@@ -55,11 +55,18 @@ RequestOutcome outcome_of(std::uint64_t number) {
   return outcome;
 }
 
+// `number` is that of its outcome.
+ClientIds::Entry remember(ClientIds& ids, AccountSlot account, const Name& name, std::uint64_t number,
+                          TimeNs sent_at, bool live, TimeNs clock) {
+  const ClientIds::Entry entry = ids.remember(ids.hash(account, name.head, name.tail), account, name.head,
+                                              name.tail, sent_at, live, clock);
+  if (entry != kNoSlot) ids.outcome(entry) = outcome_of(number);
+  return entry;
+}
+
 ClientIds::Entry remember(ClientIds& ids, AccountSlot account, std::uint64_t number, TimeNs sent_at,
                           bool live, TimeNs clock) {
-  const Name name(number);
-  return ids.remember(ids.hash(account, name.head, name.tail), account, name.head, name.tail, sent_at,
-                      outcome_of(number), live, clock);
+  return remember(ids, account, Name(number), number, sent_at, live, clock);
 }
 
 bool knows(const ClientIds& ids, AccountSlot account, std::uint64_t number) {
@@ -298,9 +305,7 @@ class Trial {
     } else if (!ids_->too_old(account, sent_at)) {
       const bool live = below(3) == 0;
       const bool room = ids_->has_room();
-      const ClientIds::Entry made =
-          ids_->remember(ids_->hash(account, name.head, name.tail), account, name.head, name.tail, sent_at,
-                         outcome_of(++sequence_), live, clock_);
+      const ClientIds::Entry made = remember(*ids_, account, name, ++sequence_, sent_at, live, clock_);
       REQUIRE((made != kNoSlot) == model_.remember(key, sequence_, sent_at, live, clock_));
       REQUIRE((made != kNoSlot) == room);
       if (made != kNoSlot) sent_.push_back({key, sent_at});

@@ -8,6 +8,7 @@
 
 #ifdef __x86_64__
 #include <nmmintrin.h>
+#include <wmmintrin.h>
 #endif
 
 namespace cmatch::io {
@@ -54,18 +55,60 @@ std::uint32_t crc32c_by_table(std::uint32_t crc, std::span<const std::uint8_t> b
 
 #ifdef __x86_64__
 
-bool has_crc32c_instruction() { return __builtin_cpu_supports("sse4.2") != 0; }
+namespace {
 
-[[gnu::target("sse4.2")]] std::uint32_t crc32c_by_instruction(std::uint32_t crc,
-                                                              std::span<const std::uint8_t> bytes) {
+// The instruction's answer takes three cycles, and a processor begins one in each: so three strands of bytes side by side.
+constexpr std::size_t kStrand = 128;
+
+// x^n modulo the polynomial, reflected.
+constexpr std::uint32_t power_of_x(std::size_t n) {
+  std::uint32_t power = 0x80000000;
+  for (; n > 0; --n)
+    power = power >> 1 ^ (power % 2 != 0 ? kPolynomial : 0);
+  return power;
+}
+
+// What a checksum has to be multiplied by to be that of its bytes and so many zeros after them. The product of two
+// reflected polynomials is one power of x too high, and the instruction, which reduces it, multiplies by x^32.
+constexpr std::uint64_t zeros_after(std::size_t bytes) { return power_of_x(8 * bytes - 33); }
+
+[[gnu::target("sse4.2"), gnu::always_inline]] inline std::uint64_t add_word(std::uint64_t sum,
+                                                                            const std::uint8_t* at) {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return _mm_crc32_u64(sum, word);
+}
+
+[[gnu::target("sse4.2,pclmul"), gnu::always_inline]] inline __m128i times(std::uint64_t sum,
+                                                                          std::uint64_t factor) {
+  return _mm_clmulepi64_si128(_mm_cvtsi64_si128(static_cast<long long>(sum)),
+                              _mm_cvtsi64_si128(static_cast<long long>(factor)), 0);
+}
+
+} // namespace
+
+bool has_crc32c_instruction() {
+  return __builtin_cpu_supports("sse4.2") != 0 && __builtin_cpu_supports("pclmul") != 0;
+}
+
+[[gnu::target("sse4.2,pclmul")]] std::uint32_t crc32c_by_instruction(std::uint32_t crc,
+                                                                     std::span<const std::uint8_t> bytes) {
   std::uint64_t sum = ~crc;
   const std::uint8_t* at = bytes.data();
   std::size_t left = bytes.size();
-  for (; left >= 8; at += 8, left -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, sizeof word);
-    sum = _mm_crc32_u64(sum, word);
+  for (; left >= 3 * kStrand; at += 3 * kStrand, left -= 3 * kStrand) {
+    std::uint64_t second = 0, third = 0;
+    for (std::size_t i = 0; i < kStrand; i += 8) {
+      sum = add_word(sum, at + i);
+      second = add_word(second, at + kStrand + i);
+      third = add_word(third, at + 2 * kStrand + i);
+    }
+    const __m128i before =
+        _mm_xor_si128(times(sum, zeros_after(2 * kStrand)), times(second, zeros_after(kStrand)));
+    sum = _mm_crc32_u64(0, static_cast<std::uint64_t>(_mm_cvtsi128_si64(before))) ^ third;
   }
+  for (; left >= 8; at += 8, left -= 8)
+    sum = add_word(sum, at);
   auto tail = static_cast<std::uint32_t>(sum);
   for (; left > 0; ++at, --left)
     tail = _mm_crc32_u8(tail, *at);

@@ -18,8 +18,7 @@ ClientIds::ClientIds(std::uint32_t max_ids, std::uint32_t max_accounts, std::uin
 }
 
 ClientIds::Entry ClientIds::remember(std::uint64_t hash, AccountSlot account, const IdHead& head,
-                                     const IdTail& tail, TimeNs sent_at, const RequestOutcome& outcome,
-                                     bool live, TimeNs clock) {
+                                     const IdTail& tail, TimeNs sent_at, bool live, TimeNs clock) {
   CM_CHECK(account < accounts_.size());
   if (!live && accounts_[account].count == per_account_)
     forget_first_of(account);
@@ -31,7 +30,6 @@ ClientIds::Entry ClientIds::remember(std::uint64_t hash, AccountSlot account, co
   Remembered& added = entries_[entry];
   std::memcpy(added.head, head, sizeof(IdHead));
   std::memcpy(added.tail, tail, sizeof(IdTail));
-  added.outcome = outcome;
   Node& node = nodes_[entry];
   node.sent_at = sent_at;
   node.account = account;
@@ -69,10 +67,17 @@ void ClientIds::forget_due(TimeNs clock, std::uint32_t at_most) {
 }
 
 ClientIds::Entry ClientIds::take() {
+  constexpr Entry kSoon = 4;
   ++size_;
-  if (free_ == 0) return made_++;
-  const Entry entry = free_ - 1;
-  free_ = nodes_[entry].next;
+  Entry entry = made_, soon = made_ + kSoon;
+  if (free_ == 0) {
+    ++made_;
+  } else {
+    entry = free_ - 1;
+    free_ = nodes_[entry].next;
+    soon = free_ - 1;
+  }
+  if (soon < max_ids_) prefetch(soon); // what is stored far away holds up all that is stored after it
   return entry;
 }
 

@@ -76,9 +76,10 @@ class ClientIds {
   // remember() would find room.
   bool has_room() const { return size_ < max_ids_ || settled_.first != 0; }
   // An id that is not known, with its hash. At most one other is forgotten for it. kNoSlot where no room is left.
-  // `live`: its order lives: it is kept until ended().
+  // `live`: its order lives: it is kept until ended(). All of its outcome is then to be written, in its place: a copy of what
+  // was just written piece by piece would wait for each piece.
   Entry remember(std::uint64_t hash, AccountSlot account, const IdHead& head, const IdTail& tail,
-                 TimeNs sent_at, const RequestOutcome& outcome, bool live, TimeNs clock);
+                 TimeNs sent_at, bool live, TimeNs clock);
   // Its order ended: its time to be forgotten starts now. May forget another of the account.
   void ended(Entry entry, TimeNs clock, OrderStatus final_status, Lots final_cum_qty,
              std::uint16_t cancel_reason = 0);

@@ -222,14 +222,11 @@ VenueSlot make_order(VenueState& state, AccountSlot account, const OrderCommand&
     order.reserve_balance = plan.terms.side == Side::buy ? position.quote_balance : position.base_balance;
     CM_CHECK(set_reserved(state, order, plan.reserve));
   }
-  RequestOutcome outcome = outcome_of(command, state.sequence);
+  order.request = remember(state, account, command, true);
+  RequestOutcome& outcome = state.client_ids.outcome(order.request);
   outcome.exec_type = static_cast<std::uint16_t>(ExecType::accepted);
   outcome.order_id = order.order_id;
   outcome.order_qty = plan.qty;
-  order.request =
-      state.client_ids.remember(state.id_hash, account, command.client_order_id_head,
-                                command.client_order_id_tail, command.sent_at, outcome, true, state.clock);
-  CM_CHECK(order.request != kNoSlot);
   ++position.live_orders;
   ++instrument.live_orders;
   count_in(state, order);
@@ -327,12 +324,13 @@ VenueSlot find_target(const VenueState& state, AccountSlot account, const OrderC
 // A cancel or replace that is carried out; complete() says what its retry will hear.
 ClientIds::Entry remember_done(VenueState& state, AccountSlot account, const OrderCommand& command,
                                std::uint64_t order_id, ExecType exec_type, std::uint16_t status, Lots qty) {
-  RequestOutcome outcome = outcome_of(command, state.sequence);
+  const ClientIds::Entry entry = remember(state, account, command, false);
+  RequestOutcome& outcome = state.client_ids.outcome(entry);
   outcome.exec_type = static_cast<std::uint16_t>(exec_type);
   outcome.order_id = order_id;
   outcome.final_status = status;
   outcome.order_qty = qty;
-  return remember(state, account, command, outcome);
+  return entry;
 }
 
 // The answer that was given, for its retry.

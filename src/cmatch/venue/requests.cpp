@@ -113,25 +113,28 @@ RejectCode check_shape(const OrderCommand& command) {
   return RejectCode::none;
 }
 
-RequestOutcome outcome_of(const OrderCommand& command, Sequence sequence) {
-  RequestOutcome outcome;
-  zero(outcome);
+ClientIds::Entry remember(VenueState& state, AccountSlot account, const OrderCommand& command, bool live) {
+  const ClientIds::Entry entry =
+      state.client_ids.remember(state.id_hash, account, command.client_order_id_head,
+                                command.client_order_id_tail, command.sent_at, live, state.clock);
+  CM_CHECK(entry != kNoSlot); // check_identity() saw room
+  RequestOutcome& outcome = state.client_ids.outcome(entry);
   outcome.digest = content_digest(command);
-  outcome.sequence = sequence;
+  outcome.order_id = 0;
+  outcome.sequence = state.sequence;
+  outcome.detail_value = outcome.detail_asked = 0;
+  outcome.final_cum_qty = 0;
   outcome.order_qty = command.qty;
+  outcome.price = 0;
   outcome.instrument_id = command.instrument_id;
+  outcome.reject = outcome.exec_type = 0;
   outcome.action = command.kind;
+  outcome.final_status = outcome.cancel_reason = outcome.flags = 0;
   outcome.side = command.side;
   outcome.type = command.type;
   outcome.time_in_force = command.time_in_force;
-  return outcome;
-}
-
-ClientIds::Entry remember(VenueState& state, AccountSlot account, const OrderCommand& command,
-                          const RequestOutcome& outcome) {
-  return state.client_ids.remember(state.id_hash, account, command.client_order_id_head,
-                                   command.client_order_id_tail, command.sent_at, outcome, false,
-                                   state.clock);
+  outcome.reserved = 0;
+  return entry;
 }
 
 ExecutionReport& refuse(VenueState& state, const OrderCommand& command, const Refusal& refusal) {
@@ -174,7 +177,7 @@ void apply_request(VenueState& state, const OrderCommand& command, AccountSlot a
   if (!refusal) return;
   const ExecutionReport& report = refuse(state, command, refusal);
   if (is_passing(refusal.code)) return;
-  RequestOutcome outcome = outcome_of(command, state.sequence);
+  RequestOutcome& outcome = state.client_ids.outcome(remember(state, account, command, false));
   outcome.reject = report.reject;
   outcome.exec_type = report.exec_type;
   outcome.final_status = report.order_status;
@@ -183,7 +186,6 @@ void apply_request(VenueState& state, const OrderCommand& command, AccountSlot a
   outcome.flags = report.flags;
   outcome.detail_value = report.limit_value;
   outcome.detail_asked = report.limit_asked;
-  remember(state, account, command, outcome);
 }
 
 } // namespace cmatch

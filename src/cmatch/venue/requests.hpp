@@ -11,9 +11,8 @@ RejectCode check_shape(const OrderCommand& command);
 // `account`: of that number, whosever it is; kNoSlot where it is not open. state.id_hash is that of the request.
 void apply_request(VenueState& state, const OrderCommand& command, AccountSlot account);
 
-// Remembers the answer to a request that made no order which lives on.
-ClientIds::Entry remember(VenueState& state, AccountSlot account, const OrderCommand& command,
-                          const RequestOutcome& outcome);
-RequestOutcome outcome_of(const OrderCommand& command, Sequence sequence);
+// Remembers a request, whose outcome then says what it was and nothing yet of what came of it. `live`: it made an order which
+// lives on.
+ClientIds::Entry remember(VenueState& state, AccountSlot account, const OrderCommand& command, bool live);
 
 } // namespace cmatch

@@ -71,77 +71,98 @@ void begin_batch(VenueState& state, const BatchHeader& header) {
     retire_shard_ids(state);
 }
 
-// What a command will look for is not likely to be in a cache. Each pass over the next commands asks for what the one
+// What a command will look for is not likely to be in a cache. Each step over the next commands asks for what the one
 // before has brought near: what their ids and accounts lead to; the requests and positions; the orders; whatever is linked
-// with those. New orders and those that name one take turns at random: each kind has its own list, so that no pass has to
-// guess which comes next.
+// with those. The commands of one group are applied while the next takes its steps, so that memory has the time of several
+// commands for each; only the first group of a batch has to take them at once. New orders and those that name one take
+// turns at random: each kind has its own list, so that no step has to guess which comes next.
 class LookAhead {
  public:
-  static constexpr std::size_t kMost = 16;
-
-  explicit LookAhead(const VenueState& state) : state_(state) {}
-
-  void begin(std::span<const OrderCommand> commands) { // at most kMost
-    for (const OrderCommand& command : commands)
-      state_.ledger.prefetch_account(command.account);
-    List fresh, naming;
-    for (std::size_t i = 0; i < commands.size(); ++i)
-      seek_account(commands[i], ahead_[i], i, fresh, naming);
-
-    for (const std::uint8_t i : fresh)
-      if (ahead_[i].instrument != VenueState::kNoInstrument)
-        state_.positions.prefetch_index(ahead_[i].account, ahead_[i].instrument);
-    for (const std::uint8_t i : naming)
-      seek_named(commands[i], ahead_[i]);
-
-    for (const std::uint8_t i : fresh)
-      seek_position(ahead_[i]);
-    for (const std::uint8_t i : naming)
-      seek_entry(ahead_[i]);
-
-    for (const std::uint8_t i : fresh)
-      seek_balance(commands[i], ahead_[i]);
-    for (const std::uint8_t i : naming)
-      seek_order_id(ahead_[i]);
-
-    for (const std::uint8_t i : naming)
-      seek_order(ahead_[i]);
-    for (const std::uint8_t i : naming)
-      seek_neighbours(ahead_[i]);
+  LookAhead(const VenueState& state, std::span<const OrderCommand> commands, Sequence first)
+      : state_(state), commands_(commands), first_(first) {
+    for (std::size_t step = 0; step < kSteps; ++step)
+      take(step, 0);
   }
-  template <class Record>
-  void begin(std::span<const Record>) {}
 
-  // Of the command with that number of those that begin() was given last: its account, kNoSlot where it is not open; where
-  // it is, the hash of its client order id.
-  AccountSlot account(std::size_t i) const { return ahead_[i].account; }
-  std::uint64_t hash(std::size_t i) const { return ahead_[i].hash; }
-
- private:
   struct Ahead {
     std::uint64_t hash;  // of its client order id
     std::uint64_t named; // of that of the order that it names; 0: it does so by order_id
-    AccountSlot account;
+    AccountSlot account; // kNoSlot where it is not open: then nothing else is known
     std::uint32_t instrument;
     PositionSlot position;  // of a new order
     ClientIds::Entry entry; // of the request that made the order that it names
     VenueSlot order;        // that it names
     OrderId order_id;       // 0: not known
   };
-  struct List { // of commands, by number
-    std::uint8_t numbers[kMost];
+
+  // The command with that number in the batch comes next: they come in order.
+  const Ahead& next(std::size_t number) {
+    const std::size_t place = number % kGroup;
+    if (place % kPace == 0) take(place / kPace, number / kGroup + 1);
+    return ahead_[number % kHeld];
+  }
+
+ private:
+  static constexpr std::size_t kSteps = 6;
+  static constexpr std::size_t kPace = 2; // commands between two steps
+  static constexpr std::size_t kGroup = kSteps * kPace;
+  static constexpr std::size_t kHeld = 2 * kGroup;
+
+  struct List { // of commands of the group that takes its steps, by number in the batch
+    std::size_t numbers[kGroup];
     std::size_t count = 0;
 
     void add(std::size_t number, bool counts) {
-      numbers[count] = static_cast<std::uint8_t>(number);
+      numbers[count] = number;
       count += counts;
     }
-    const std::uint8_t* begin() const { return numbers; }
-    const std::uint8_t* end() const { return numbers + count; }
+    const std::size_t* begin() const { return numbers; }
+    const std::size_t* end() const { return numbers + count; }
   };
 
-  void seek_account(const OrderCommand& command, Ahead& ahead, std::size_t number, List& fresh,
-                    List& naming) const {
+  void take(std::size_t step, std::size_t group) {
+    const std::size_t from = group * kGroup;
+    if (from >= commands_.size()) return;
+    const std::size_t until = std::min(from + kGroup, commands_.size());
+    switch (step) {
+    case 0:
+      for (std::size_t i = from; i < until; ++i)
+        state_.ledger.prefetch_account(commands_[i].account);
+      return;
+    case 1:
+      fresh_.count = naming_.count = 0;
+      for (std::size_t i = from; i < until; ++i)
+        seek_account(i);
+      for (const std::size_t i : fresh_)
+        seek_index(i);
+      for (const std::size_t i : naming_)
+        seek_named(i);
+      return;
+    case 2:
+      for (const std::size_t i : fresh_)
+        seek_position(ahead_[i % kHeld]);
+      for (const std::size_t i : naming_)
+        seek_entry(ahead_[i % kHeld]);
+      return;
+    case 3:
+      for (const std::size_t i : fresh_)
+        seek_balance(commands_[i], ahead_[i % kHeld]);
+      for (const std::size_t i : naming_)
+        seek_order_id(ahead_[i % kHeld]);
+      return;
+    case 4:
+      for (const std::size_t i : naming_)
+        seek_order(ahead_[i % kHeld]);
+      return;
+    default:
+      for (const std::size_t i : naming_)
+        seek_neighbours(ahead_[i % kHeld]);
+    }
+  }
+
+  void seek_account(std::size_t number) {
+    const OrderCommand& command = commands_[number];
+    Ahead& ahead = ahead_[number % kHeld];
     ahead.account = state_.ledger.find_account(command.account);
     ahead.position = ahead.entry = ahead.order = kNoSlot;
     ahead.hash = ahead.named = 0;
@@ -152,11 +173,19 @@ class LookAhead {
         state_.client_ids.hash(ahead.account, command.client_order_id_head, command.client_order_id_tail);
     state_.client_ids.prefetch_hash(ahead.hash);
     const auto action = static_cast<OrderAction>(command.kind);
-    fresh.add(number, action == OrderAction::new_order);
-    naming.add(number, action == OrderAction::cancel || action == OrderAction::replace);
+    fresh_.add(number, action == OrderAction::new_order);
+    naming_.add(number, action == OrderAction::cancel || action == OrderAction::replace);
   }
 
-  void seek_named(const OrderCommand& command, Ahead& ahead) const {
+  void seek_index(std::size_t number) const {
+    const Ahead& ahead = ahead_[number % kHeld];
+    seek_id(first_ + number);
+    if (ahead.instrument != VenueState::kNoInstrument)
+      state_.positions.prefetch_index(ahead.account, ahead.instrument);
+  }
+  void seek_named(std::size_t number) {
+    const OrderCommand& command = commands_[number];
+    Ahead& ahead = ahead_[number % kHeld];
     if (ahead.order_id != 0) return;
     ahead.named = state_.client_ids.hash(ahead.account, command.orig_client_order_id_head,
                                          command.orig_client_order_id_tail);
@@ -185,9 +214,12 @@ class LookAhead {
   }
   void seek_order_id(Ahead& ahead) const {
     if (ahead.entry != kNoSlot) ahead.order_id = state_.client_ids.outcome(ahead.entry).order_id;
-    if (ahead.order_id == 0) return;
-    state_.orders.prefetch(ahead.order_id);
-    state_.engine.prefetch_id(ahead.order_id);
+    if (ahead.order_id != 0) seek_id(ahead.order_id);
+  }
+
+  void seek_id(OrderId order_id) const {
+    state_.orders.prefetch(order_id);
+    state_.engine.prefetch_id(order_id);
   }
 
   void seek_order(Ahead& ahead) const {
@@ -209,7 +241,10 @@ class LookAhead {
   }
 
   const VenueState& state_;
-  Ahead ahead_[kMost];
+  std::span<const OrderCommand> commands_;
+  Sequence first_;
+  List fresh_, naming_;
+  Ahead ahead_[kHeld]; // of the group that is applied, and of the next
 };
 
 template <class Record>
@@ -240,6 +275,22 @@ void apply_one(VenueState& state, const ShardEvent& event) {
   apply_shard_event(state, event);
 }
 
+template <class Record>
+void apply_each(VenueState& state, std::span<const Record> commands) {
+  for (const Record& command : commands) {
+    ++state.sequence;
+    apply_one(state, command);
+  }
+}
+void apply_each(VenueState& state, std::span<const OrderCommand> commands) {
+  LookAhead look_ahead(state, commands, state.sequence + 1);
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    ++state.sequence;
+    const LookAhead::Ahead& ahead = look_ahead.next(i);
+    apply_order(state, commands[i], ahead.account, ahead.hash);
+  }
+}
+
 // Whatever is thrown poisons the venue.
 template <class Record>
 void apply_batch(VenueState& state, const BatchHeader& header, std::span<const Record> commands,
@@ -252,16 +303,7 @@ void apply_batch(VenueState& state, const BatchHeader& header, std::span<const R
   const std::size_t reports = out.reports.size(), answers = out.answers.size();
   begin_batch(state, header);
   state.sequence = header.first_sequence - 1;
-  LookAhead look_ahead(state);
-  for (std::size_t i = 0; i < commands.size(); ++i) {
-    const std::size_t ahead = i % LookAhead::kMost;
-    if (ahead == 0) look_ahead.begin(commands.subspan(i, std::min(LookAhead::kMost, commands.size() - i)));
-    ++state.sequence;
-    if constexpr (std::is_same_v<Record, OrderCommand>)
-      apply_order(state, commands[i], look_ahead.account(ahead), look_ahead.hash(ahead));
-    else
-      apply_one(state, commands[i]);
-  }
+  apply_each(state, commands);
   state.cause = {};
   state.digest = digest_records(state.digest, out.reports, reports);
   state.digest = digest_records(state.digest, out.answers, answers);

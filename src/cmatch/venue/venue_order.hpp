@@ -125,6 +125,7 @@ class VenueOrders {
     order.order_id = 0;
     order.account_next = free_;
     free_ = slot;
+    prefetch_fees(slot); // the next order comes here, and writes what this one need not have looked at
   }
 
   // Of one account, in order of entry.
