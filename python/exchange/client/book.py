@@ -16,7 +16,7 @@ from exchange.domain.enums import ExecType, OrderStatus, OrderType, ReportFlag, 
 from exchange.domain.queries import OrderRow
 
 # Rows that wait to be folded until somebody looks. They are folded in one go, for which all else waits.
-_WAITING_ROWS_MAX: Final = 256
+_WAITING_ROWS_MAX: Final = 32
 _HELD_ROWS_MAX: Final = 262_144
 # Reports that say nothing of an order's state.
 _QUIET: Final = frozenset({0, int(ExecType.REJECTED), int(ExecType.CANCEL_REJECTED), int(ExecType.DONE)})

@@ -144,10 +144,11 @@ class LoopRunner:
         self._sending = None
         if self.session.state is State.CLOSED:
             return
+        waited = bool(self.session.outbox)  # a turn that came first has sent it
         self._drive.flush()
         self._set_timer(time.monotonic_ns())
         # The descriptor tells of what came in only once, and sending may have used that up.
-        if self._link.readable:
+        if waited and self._link.readable:
             self._again()
 
     def _turn(self) -> None:
@@ -166,7 +167,7 @@ class LoopRunner:
                 self._timer.cancel()
             return
         self._set_timer(now)
-        if more:
+        if more and self._link.readable:
             self._again()
 
     def _watch(self, descriptors: tuple[int, ...]) -> None:

@@ -234,11 +234,11 @@ class _Run:
         """The try did, and so the call."""
         if self._generation is not None:
             self._policy.breaker.settle(self._generation, None)
-        self._end(Outcome.OK)
+        self._counter.end(Outcome.OK, self._policy.clock.now() - self._began, self._tries)
 
     def failed(self, error: BaseException) -> None:
         """The call did."""
-        self._end(self._outcome(error))
+        self._counter.end(self._outcome(error), self._policy.clock.now() - self._began, self._tries)
 
     def pause_after(self, error: BaseException) -> float | None:
         """How long to wait after a try that failed before the next one; None where there is none."""
@@ -257,9 +257,6 @@ class _Run:
             pause *= 1 - rules.jitter * self._draw()
         pause = max(pause, (getattr(error, "retry_after_ms", None) or 0) / _MS_A_S)
         return pause if self._policy.clock.now() + pause < self._deadline else None
-
-    def _end(self, outcome: Outcome) -> None:
-        self._counter.end(outcome, self._policy.clock.now() - self._began, self._tries)
 
     def _outcome(self, error: BaseException | None) -> Outcome:
         if error is None:
