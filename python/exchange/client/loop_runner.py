@@ -155,7 +155,7 @@ class LoopRunner:
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
-        now = time.monotonic_ns()
+        now, before = time.monotonic_ns(), self.session.state
         events, more = self._drive.turn(now)
         closed = self.session.state is State.CLOSED
         self._watch(() if closed else self._link.filenos())
@@ -166,7 +166,8 @@ class LoopRunner:
             if self._timer is not None:
                 self._timer.cancel()
             return
-        self._set_timer(now)
+        if self._timer is None or self.session.state is not before:  # an answer makes nothing due earlier
+            self._set_timer(now)
         if more and self._link.readable:
             self._again()
 
