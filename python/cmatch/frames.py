@@ -209,6 +209,8 @@ def command_frames(
         if not count:
             raise ValueError(f"no record fits into {limit} bytes")
         yield frame
+        if count == len(rows):
+            return
         rows = rows[count:]
 
 

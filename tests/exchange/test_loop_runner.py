@@ -105,3 +105,20 @@ def test_request_before_the_session_is_closed_is_sent_and_nothing_is_done_after_
         assert (len(line.sent), line.looks) == (2, 0)
 
     asyncio.run(scene())
+
+
+def test_request_that_a_timer_sends_again_is_answered_though_no_descriptor_tells_of_it() -> None:
+    """Sending may use up what the descriptor has to tell, so whoever sent looks; here nothing else would."""
+
+    async def scene() -> None:
+        runner, line = await begun()
+        line.is_up = False
+        handle = ask(runner)
+        await asyncio.sleep(0)
+        assert (line.sent, handle.done) == ([], False)
+        line.is_up = True
+        assert (await asyncio.wait_for(handle, 60)).exec_type is ExecType.ACCEPTED
+        assert runner.session.retries == 1
+        await runner.close()
+
+    asyncio.run(scene())

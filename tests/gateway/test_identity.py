@@ -16,7 +16,7 @@ from exchange.cli import main
 from exchange.errors import ConfigError, SecurityError, SecurityFault
 from exchange.security.key_records import KeyStatus
 from exchange.security.sealing import Sealer
-from exchange.security.signing import ED25519, is_signature, new_ed25519
+from exchange.security.signing import ED25519, new_ed25519
 from exchange.services.identity.api_keys import ApiKeys, Wanted
 from exchange.services.identity.replay import Keyring
 from exchange.services.identity.store import IdentityStore
@@ -103,7 +103,7 @@ def test_key_of_ed25519_is_made_here_or_brought(keys: ApiKeys) -> None:
         Wanted(name="brought", tenant=1, scopes=("read",), algorithm=ED25519, public=public)
     )
     assert (nothing, brought.verifier.hex(), private != public) == ("", public, True)
-    assert not is_signature(ED25519, brought.verifier, b"text", b"\0" * 64)
+    assert not brought.is_signature(b"text", b"\0" * 64)
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ from exchange.security.signing import (
     NONCE_HEADER,
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
-    is_signature,
     new_ed25519,
+    signature_check,
     signed_text,
 )
 from exchange.services.gateway.calls import Scope
@@ -353,7 +353,7 @@ def test_requests_are_signed_as_they_are_sent(ask: Callable[..., Any], algorithm
             request.content,
         )
         assert said[KEY_HEADER] == "gk-1"
-        assert is_signature(algorithm, verifier, text, bytes.fromhex(said[SIGNATURE_HEADER]))
+        assert signature_check(algorithm, verifier)(text, bytes.fromhex(said[SIGNATURE_HEADER]))
     assert script.asked[1].url.raw_path == b"/v1/orders/client/a%2Fb%20c?clientOrderId=x%20y"
     assert SIGNATURE_HEADER not in script.asked[2].headers
     assert SECRET not in repr(auth)

@@ -20,6 +20,8 @@ from exchange.bus.monitor import event_of, monitor
 from exchange.bus.options import SocketOptions, configure
 from exchange.errors import ConfigError
 
+# As numbers: with a member of an enum each costs a new member.
+_NOBLOCK, _POLLIN = int(zmq.NOBLOCK), int(zmq.POLLIN)
 _FRAME_BYTES_MAX: Final = 1 << 20
 _RECORD_BYTES_MAX: Final = 16 << 20
 _WATCHED: Final = (
@@ -112,7 +114,7 @@ class Dealer:
         if self._socket is None:
             return False
         try:
-            self._socket.send(frame, zmq.NOBLOCK)
+            self._socket.send(frame, _NOBLOCK)
         except zmq.Again:
             return False
         return True
@@ -130,7 +132,7 @@ class Dealer:
             return frames
         while len(frames) < frames_max:
             try:
-                frame = socket.recv(zmq.NOBLOCK)
+                frame = socket.recv(_NOBLOCK)
             except zmq.Again:
                 break
             if socket.getsockopt(zmq.RCVMORE):
@@ -181,4 +183,4 @@ class Dealer:
 
 def _has_message(socket: zmq.Socket[bytes]) -> bool:
     events = socket.getsockopt(zmq.EVENTS)
-    return isinstance(events, int) and bool(events & zmq.POLLIN)
+    return isinstance(events, int) and bool(events & _POLLIN)

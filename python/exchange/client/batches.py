@@ -47,6 +47,7 @@ def combine(requests: Sequence[Request[Any]]) -> Request[list[Any]]:
         [key for request in requests for key in request.keys],
         [own for request in requests for own in request.ids],
         [kind for request in requests for kind in request.kinds],
+        [account for request in requests for account in request.accounts],
         done,
     )
 
@@ -100,4 +101,5 @@ def of_array(rows: Records, names: Names, account: int | None) -> Request[Report
         joined(rows, "correlation_id"),
         joined(rows, "client_order_id"),
         rows["kind"].tolist(),
+        rows["account"].tolist(),
     )

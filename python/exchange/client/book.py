@@ -10,12 +10,13 @@ import numpy as np
 
 from cmatch.frames import EXECUTION_REPORT_DTYPE
 from exchange.client.records import Records, joined
-from exchange.client.results import LIVE, word, word_or_none
+from exchange.client.results import LIVE
+from exchange.client.words import ORDER_TYPES, SIDES, STATUSES, TIMES_IN_FORCE
 from exchange.domain.enums import ExecType, OrderStatus, OrderType, ReportFlag, Side, TimeInForce
 from exchange.domain.queries import OrderRow
 
 # Rows that wait to be folded until somebody looks. They are folded in one go, for which all else waits.
-_WAITING_ROWS_MAX: Final = 256
+_WAITING_ROWS_MAX: Final = 32
 _HELD_ROWS_MAX: Final = 262_144
 # Reports that say nothing of an order's state.
 _QUIET: Final = frozenset({0, int(ExecType.REJECTED), int(ExecType.CANCEL_REJECTED), int(ExecType.DONE)})
@@ -241,10 +242,10 @@ def _of_report(content: bytes, entry: _Entry) -> Order:
         client_order_id=entry.client_order_id,
         account=int(row["account"]),
         instrument_id=int(row["instrument_id"]),
-        side=word_or_none(Side, int(row["side"])),
-        type=word_or_none(OrderType, int(row["type"])),
-        time_in_force=word_or_none(TimeInForce, int(row["time_in_force"])),
-        order_status=word(OrderStatus, int(row["order_status"])),
+        side=SIDES[int(row["side"])],
+        type=ORDER_TYPES[int(row["type"])],
+        time_in_force=TIMES_IN_FORCE[int(row["time_in_force"])],
+        order_status=STATUSES[int(row["order_status"])],
         order_qty=int(row["order_qty"]),
         cum_qty=int(row["cum_qty"]),
         leaves_qty=int(row["leaves_qty"]),

@@ -10,7 +10,8 @@ from typing import Any
 from exchange.client.instruments import Directory
 from exchange.client.records import Records
 from exchange.client.requests import LAYOUTS, Request, checked_id, whole
-from exchange.client.results import Balance, Reject, reject_of, word_or_none
+from exchange.client.results import Balance, Reject, reject_of
+from exchange.client.words import ORDER_TYPES, SIDES, STATUSES_OR_NONE, TIMES_IN_FORCE
 from exchange.domain.enums import CommandList, OrderStatus, OrderType, ReportFlag, Side, TimeInForce
 
 
@@ -87,10 +88,10 @@ def _order_state(rows: Records, _: Sequence[int]) -> OrderState:
         client_order_id=row["client_order_id"].decode("ascii"),
         account=int(row["account"]),
         instrument_id=int(row["instrument_id"]),
-        side=word_or_none(Side, int(row["side"])),
-        type=word_or_none(OrderType, int(row["type"])),
-        time_in_force=word_or_none(TimeInForce, int(row["time_in_force"])),
-        order_status=word_or_none(OrderStatus, int(row["order_status"])),
+        side=SIDES[int(row["side"])],
+        type=ORDER_TYPES[int(row["type"])],
+        time_in_force=TIMES_IN_FORCE[int(row["time_in_force"])],
+        order_status=STATUSES_OR_NONE[int(row["order_status"])],
         reject=reject_of(int(row["reject"])),
         order_qty=int(row["order_qty"]),
         cum_qty=int(row["cum_qty"]),

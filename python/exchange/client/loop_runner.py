@@ -144,17 +144,18 @@ class LoopRunner:
         self._sending = None
         if self.session.state is State.CLOSED:
             return
+        waited = bool(self.session.outbox)  # a turn that came first has sent it
         self._drive.flush()
         self._set_timer(time.monotonic_ns())
         # The descriptor tells of what came in only once, and sending may have used that up.
-        if self._link.readable:
+        if waited and self._link.readable:
             self._again()
 
     def _turn(self) -> None:
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
-        now = time.monotonic_ns()
+        now, before = time.monotonic_ns(), self.session.state
         events, more = self._drive.turn(now)
         closed = self.session.state is State.CLOSED
         self._watch(() if closed else self._link.filenos())
@@ -165,8 +166,9 @@ class LoopRunner:
             if self._timer is not None:
                 self._timer.cancel()
             return
-        self._set_timer(now)
-        if more:
+        if self._timer is None or self.session.state is not before:  # an answer makes nothing due earlier
+            self._set_timer(now)
+        if more and self._link.readable:
             self._again()
 
     def _watch(self, descriptors: tuple[int, ...]) -> None:

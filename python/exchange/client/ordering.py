@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from exchange.client.ids import Names
 from exchange.client.instruments import Amount, Directory
-from exchange.client.records import Records, split
+from exchange.client.records import Records, halves
 from exchange.client.requests import LAYOUTS, Request, checked_id, number_of, whole
 from exchange.client.results import ExecutionReport, report
 from exchange.domain.enums import (
@@ -357,18 +357,21 @@ class OrderRequests:
         correlation = (
             names.correlation_id() if correlation_id is None else checked_id("correlation_id", correlation_id)
         )
-        fields |= split("client_order_id", own) | split("correlation_id", correlation)
+        key, own_key = correlation.encode("ascii"), own.encode("ascii")
+        fields["correlation_id_head"], fields["correlation_id_tail"] = halves(key)
+        fields["client_order_id_head"], fields["client_order_id_tail"] = halves(own_key)
         fields["kind"] = int(action)
         fields["present"] = present
-        fields["account"] = self.account(account)
+        fields["account"] = whose = self.account(account)
         fields["sent_at"] = names.sent_at() if sent_at is None else whole("sent_at", sent_at)
         return Request(
             CommandList.ORDERS,
             _LAYOUT.rows(_LAYOUT.pack(fields)),
             first_report,
-            [correlation.encode("ascii")],
-            [own.encode("ascii")],
+            [key],
+            [own_key],
             [int(action)],
+            [whose],
         )
 
     def _target(
@@ -379,7 +382,8 @@ class OrderRequests:
             raise TypeError("order must be an id, an Order or a report")
         placed = self._find(order) if isinstance(order, (int, str)) else order
         if isinstance(order, str):
-            fields: dict[str, Any] = split("orig_client_order_id", checked_id("order", order))
+            head, tail = halves(checked_id("order", order).encode("ascii"))
+            fields: dict[str, Any] = {"orig_client_order_id_head": head, "orig_client_order_id_tail": tail}
         else:
             order_id = whole("order", order) if isinstance(order, int) else order.order_id
             if order_id < 1:

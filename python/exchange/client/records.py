@@ -88,14 +88,9 @@ def _code(kind: np.dtype[Any]) -> tuple[str, Any]:
     return _FORMATS[kind.str[1:]], 0
 
 
-def split(name: str, text: str | None) -> dict[str, bytes]:
-    """The two parts of a client's id in a record; nothing for None."""
-    if text is None:
-        return {}
-    encoded = text.encode("ascii")
-    if len(encoded) <= _HEAD:
-        return {f"{name}_head": encoded}
-    return {f"{name}_head": encoded[:_HEAD], f"{name}_tail": encoded[_HEAD:]}
+def halves(text: bytes) -> tuple[bytes, bytes]:
+    """The two parts of a client's id in a record."""
+    return text[:_HEAD], text[_HEAD:]
 
 
 def joined(rows: Records, name: str) -> list[bytes]:

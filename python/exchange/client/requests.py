@@ -42,6 +42,7 @@ class Request(Generic[T]):
         keys: By which each record's answer is known: its correlation id, or the number of a question.
         ids: The client order id of each record about orders; empty for others.
         kinds: The action of each record about orders; empty for others.
+        accounts: The account of each record about orders; empty for others.
         done: Called with the answer before anybody else gets it; None where there is nothing to do.
     """
 
@@ -51,6 +52,7 @@ class Request(Generic[T]):
     keys: list[bytes] = field(repr=False)
     ids: list[bytes] = field(default_factory=list, repr=False)
     kinds: list[int] = field(default_factory=list, repr=False)
+    accounts: list[int] = field(default_factory=list, repr=False)
     done: Callable[[T], None] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -72,7 +74,8 @@ class Request(Generic[T]):
         return self.keys[0].decode("ascii")
 
 
-_NUMBERS: dict[tuple[type[IntEnum], int | str], int] = {}
+# With the type of what was given, as True is equal to 1 and is no word.
+_NUMBERS: dict[tuple[type[IntEnum], type, int | str], int] = {}
 
 
 def number_of(kind: type[WordT], value: WordT | int | str, name: str) -> int:
@@ -82,11 +85,11 @@ def number_of(kind: type[WordT], value: WordT | int | str, name: str) -> int:
         ValueError: The enum has no such word.
         TypeError: Neither a member nor a word nor a number.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise TypeError(f"{name} must be a {kind.__name__} or its word, not {type(value).__name__}")
-    number = _NUMBERS.get((kind, value))
+    number = _NUMBERS.get((kind, value.__class__, value))
     if number is None:
-        number = _NUMBERS[kind, value] = _number_of(kind, value, name)
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise TypeError(f"{name} must be a {kind.__name__} or its word, not {type(value).__name__}")
+        number = _NUMBERS[kind, value.__class__, value] = _number_of(kind, value, name)
     return number
 
 

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeVar, overload
+from typing import Any, Final, NamedTuple, overload
 
 import numpy as np
 
 from cmatch.frames import EXECUTION_REPORT_DTYPE
 from exchange.client.records import Records
+from exchange.client.words import (
+    CANCEL_REASONS,
+    DURABILITIES,
+    EXEC_TYPES,
+    FAMILIES,
+    LIQUIDITIES,
+    ORDER_TYPES,
+    SIDES,
+    STATUSES_OR_NONE,
+    TIMES_IN_FORCE,
+)
 from exchange.domain.enums import (
     AnswerFlag,
     CancelReason,
@@ -29,32 +39,6 @@ from exchange.domain.enums import (
     Side,
     TimeInForce,
 )
-from exchange.errors import WireError
-
-WordT = TypeVar("WordT", bound=IntEnum)
-
-
-_MEMBERS: Final[dict[type[IntEnum], dict[int, Any]]] = {}
-
-
-def word(kind: type[WordT], number: int) -> WordT:
-    """The member of an enum of the wire.
-
-    Raises:
-        WireError: The core is newer than this client and says what it does not know.
-    """
-    members = _MEMBERS.get(kind)
-    if members is None:
-        members = _MEMBERS[kind] = {int(member): member for member in kind}
-    member: WordT | None = members.get(number)
-    if member is None:
-        raise WireError(f"the core sent {kind.__name__} {number}, which this client does not know")
-    return member
-
-
-def word_or_none(kind: type[WordT], number: int) -> WordT | None:
-    """The member of an enum of the wire; None for 0, which stands for none."""
-    return word(kind, number) if number else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,9 +237,9 @@ def report(row: tuple[Any, ...], durability: int) -> ExecutionReport:
     ) = _pick(row)
     limit = flags & _LIMIT
     return ExecutionReport(
-        word(ExecType, exec_type),
-        word_or_none(OrderStatus, order_status),
-        word_or_none(Side, side),
+        EXEC_TYPES[exec_type],
+        STATUSES_OR_NONE[order_status],
+        SIDES[side],
         reject_of(reject, limit_value if limit else None, limit_asked if limit else None),
         instrument_id,
         session,
@@ -276,13 +260,13 @@ def report(row: tuple[Any, ...], durability: int) -> ExecutionReport:
         trade_id,
         fee,
         fee_asset,
-        word_or_none(Liquidity, liquidity),
-        word_or_none(CancelReason, cancel_reason),
-        word_or_none(OrderType, kind),
-        word_or_none(TimeInForce, time_in_force),
+        LIQUIDITIES[liquidity],
+        CANCEL_REASONS[cancel_reason],
+        ORDER_TYPES[kind],
+        TIMES_IN_FORCE[time_in_force],
         bool(flags & _DUPLICATE),
         bool(flags & _KEPT),
-        word_or_none(Durability, durability),
+        DURABILITIES[durability],
     )
 
 
@@ -416,7 +400,7 @@ def admin_answer(row: Any, durability: int) -> AdminAnswer:
     low, high = row["transfer_id"].tolist()
     balance = Balance(account, asset, int(row["total"]), int(row["reserved"]), int(row["version"]), sequence)
     return AdminAnswer(
-        family=word(CommandList, int(row["family"])),
+        family=FAMILIES[int(row["family"])],
         kind=int(row["kind"]),
         reject=reject_of(
             int(row["reject"]),
@@ -433,7 +417,7 @@ def admin_answer(row: Any, durability: int) -> AdminAnswer:
         balance=balance if flags & AnswerFlag.BALANCE else None,
         duplicate=bool(flags & AnswerFlag.DUPLICATE),
         correlation_id=row["correlation_id"].decode("ascii"),
-        durability=word_or_none(Durability, durability),
+        durability=DURABILITIES[durability],
     )
 
 

@@ -210,8 +210,7 @@ class Session:
             raise TooManyRequests(self.underway.commands, self.settings.waiting_max)
         limit_ms = self.settings.timeout_ms if timeout_ms is None else timeout_ms
         pending = self.underway.add(request, resolve, now, now + limit_ms * _MS)
-        if request.family is CommandList.ORDERS:
-            self.accounts.update(request.rows["account"].tolist())
+        self.accounts.update(request.accounts)
         if self.state is State.ACTIVE:
             self._send(pending, now)
         self._alarm(pending, now)

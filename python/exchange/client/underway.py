@@ -139,7 +139,7 @@ class Underway:
             if not pending.answered[place]:
                 self._forget((pending, place), key)
                 if request.family is CommandList.ORDERS and request.kinds[place] == _NEW_ORDER:
-                    self._unanswered[int(request.rows["account"][place]), request.ids[place]] = None
+                    self._unanswered[request.accounts[place], request.ids[place]] = None
         while len(self._unanswered) > _UNANSWERED_MAX:
             self._unanswered.popitem(last=False)
         self.commands -= pending.missing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import ClassVar, Generic, TypeVar
 
@@ -48,10 +48,11 @@ class RpcMethod(Generic[RequestT, ReplyT]):
     idempotent: bool = False
     streaming: ClassVar[Streaming] = Streaming.UNARY
 
-    @property
-    def path(self) -> str:
-        """By which it is called."""
-        return f"{self.service}.{self.name}"
+    path: str = field(init=False)
+    """By which it is called."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", f"{self.service}.{self.name}")
 
 
 class Unary(RpcMethod[RequestT, ReplyT]):

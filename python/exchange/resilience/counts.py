@@ -29,7 +29,7 @@ class Counts:
 
     Args:
         outcomes: Calls that ended, by how; all outcomes are there.
-        tries: Calls that reached the callee; a call may have several, or none.
+        tries: How often they reached the callee; a call may several times, or never.
         under_way: Calls that have not ended.
         opened: How often the breaker opened.
         durations: Calls by how long they took, a number for each of `BUCKETS_S` and one more.
@@ -71,18 +71,14 @@ class Counter:
             self._under_way += 1
             return True
 
-    def end(self, outcome: Outcome, seconds: float) -> None:
+    def end(self, outcome: Outcome, seconds: float, tries: int) -> None:
         """A call ended."""
         with self._lock:
             self._under_way -= 1
             self._outcomes[outcome] += 1
             self._durations[bisect_left(BUCKETS_S, seconds)] += 1
             self._duration_s += seconds
-
-    def tried(self) -> None:
-        """The callee is asked."""
-        with self._lock:
-            self._tries += 1
+            self._tries += tries
 
     def opened(self) -> None:
         """The breaker opened."""

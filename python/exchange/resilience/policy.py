@@ -197,6 +197,7 @@ class _Run:
         "_number",
         "_policy",
         "_repeatable",
+        "_tries",
     )
 
     def __init__(
@@ -209,6 +210,7 @@ class _Run:
         self._deadline = self._began + timeout_s
         self._repeatable = repeatable
         self._number = 0
+        self._tries = 0  # those of them that got past the breaker
         self._generation: int | None = None  # of the breaker, for a try that got past it
 
     def next_try(self) -> Try:
@@ -225,18 +227,18 @@ class _Run:
             raise DeadlineExceeded(f"no time was left for a call of {policy.edge.callee}")
         self._number += 1
         self._generation = policy.breaker.admit()
-        self._counter.tried()
+        self._tries += 1
         return Try(self._number, min(self._deadline, now + policy.rules.try_timeout_s), policy.clock)
 
     def succeeded(self) -> None:
         """The try did, and so the call."""
         if self._generation is not None:
             self._policy.breaker.settle(self._generation, None)
-        self._counter.end(Outcome.OK, self._policy.clock.now() - self._began)
+        self._counter.end(Outcome.OK, self._policy.clock.now() - self._began, self._tries)
 
     def failed(self, error: BaseException) -> None:
         """The call did."""
-        self._counter.end(self._outcome(error), self._policy.clock.now() - self._began)
+        self._counter.end(self._outcome(error), self._policy.clock.now() - self._began, self._tries)
 
     def pause_after(self, error: BaseException) -> float | None:
         """How long to wait after a try that failed before the next one; None where there is none."""

@@ -11,6 +11,7 @@ from typing import Final
 from exchange.errors import ConfigError
 from exchange.security.key_records import KeyStatus
 from exchange.security.principal import Method, Principal
+from exchange.security.signing import Check, signature_check
 
 SCOPES: Final = ("read", "trade", "transfer")
 """What a key may do at the gateway: look, orders and cancels, money between accounts of its tenant."""
@@ -70,6 +71,11 @@ class ApiKey:
             expires_ms=self.expires_ms,
             user_id=self.user_id,
         )
+
+    @cached_property
+    def is_signature(self) -> Check:
+        """Whether a text was signed by its holder."""
+        return signature_check(self.algorithm, self.verifier)
 
     @cached_property
     def networks(self) -> tuple[Network, ...]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -29,6 +30,9 @@ HMAC_SHA256: Final = "hmac-sha256"
 ED25519: Final = "ed25519"
 ALGORITHMS: Final = (HMAC_SHA256, ED25519)
 SECRET_BYTES: Final = 32
+
+Check = Callable[[bytes, bytes], bool]
+"""Whether the second is the signature of the first."""
 
 
 class Signer(Protocol):
@@ -69,15 +73,31 @@ def ed25519_signer(seed: str) -> Signer:
     return lambda text: key.sign(text).hex()
 
 
-def is_signature(algorithm: str, verifier: bytes, text: bytes, signature: bytes) -> bool:
-    """Whether a signature is that of a text, by a secret or a public half."""
+def signature_check(algorithm: str, verifier: bytes) -> Check:
+    """What checks signatures by a secret or a public half. It is kept, as to read a key is most of a check.
+
+    Raises:
+        ValueError: The public half is none.
+    """
     if algorithm == HMAC_SHA256:
-        return hmac.compare_digest(hmac.digest(verifier, text, "sha256"), signature)
-    try:
-        Ed25519PublicKey.from_public_bytes(verifier).verify(signature, text)
-    except InvalidSignature:
-        return False
-    return True
+        keyed = hmac.new(verifier, digestmod=hashlib.sha256)
+
+        def is_mac(text: bytes, signature: bytes) -> bool:
+            mac = keyed.copy()
+            mac.update(text)
+            return hmac.compare_digest(mac.digest(), signature)
+
+        return is_mac
+    public = Ed25519PublicKey.from_public_bytes(verifier)
+
+    def is_signature(text: bytes, signature: bytes) -> bool:
+        try:
+            public.verify(signature, text)
+        except InvalidSignature:
+            return False
+        return True
+
+    return is_signature
 
 
 def new_ed25519() -> tuple[str, str]:

@@ -316,7 +316,8 @@ def _correlation_of(headers: Mapping[bytes, bytes], new: str) -> str:
 
 
 def _trace_of(headers: Mapping[bytes, bytes], new: str) -> bytes:
-    return trace_id_of(headers.get(_TRACE, b"").decode("latin-1"), new).encode("ascii")
+    said = headers.get(_TRACE)
+    return trace_id_of(None if said is None else said.decode("latin-1"), new).encode("ascii")
 
 
 def _text(value: bytes | None) -> str | None:

@@ -45,11 +45,13 @@ class Known:
         Raises:
             Refusal: UNKNOWN_INSTRUMENT.
         """
-        if not self.directory.knows(symbol):
-            await self._ask_again()
-            if not self.directory.knows(symbol):
-                raise Refusal(RejectCode.UNKNOWN_INSTRUMENT, details={"symbol": symbol})
-        return self.directory.instrument(symbol)
+        for again in (True, False):
+            try:
+                return self.directory.instrument(symbol)
+            except LookupError:
+                if again:
+                    await self._ask_again()
+        raise Refusal(RejectCode.UNKNOWN_INSTRUMENT, details={"symbol": symbol})
 
     async def asset(self, symbol: str) -> Asset:
         """The asset of a symbol.

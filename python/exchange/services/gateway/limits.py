@@ -45,7 +45,7 @@ class Budgets:
 
     def wait_ns(self, used_ns: int) -> int:
         """How long until so much may be spent; 0: now."""
-        return max(0, used_ns - self._full_ns)
+        return used_ns - self._full_ns if used_ns > self._full_ns else 0
 
     def spend(self, name: str, used_ns: int, now_ns: int) -> None:
         """So much of it is spent now, as `used_ns` says."""
@@ -55,7 +55,8 @@ class Budgets:
 
     def left(self, used_ns: int) -> Left:
         """What is left of one of which so much is spent."""
-        return Left(self.burst, max(0, (self._full_ns - used_ns) // self._cost_ns), -(-used_ns // _NS))
+        left_ns = self._full_ns - used_ns
+        return Left(self.burst, left_ns // self._cost_ns if left_ns > 0 else 0, -(-used_ns // _NS))
 
     def _forget(self, now_ns: int) -> None:
         """Let go of those that are full; of the others, where there are too many, the oldest half."""
@@ -92,7 +93,11 @@ class Limits:
         Raises:
             Refusal: RATE_LIMITED.
         """
-        return self._spend((("ip", _network_of(address)),), weight, cancels)
+        now_ns, budgets, name = self._now_ns(), self._budgets[cancels]["ip"], _network_of(address)
+        used_ns = budgets.used_ns(name, weight, now_ns)
+        _check("ip", budgets, used_ns)
+        budgets.spend(name, used_ns, now_ns)
+        return budgets.left(used_ns)
 
     def of_key(self, key_id: str, tenant: int, weight: int, *, cancels: bool) -> Left:
         """Spend of a key's budget and of its tenant's; what is left is the key's.
@@ -100,35 +105,36 @@ class Limits:
         Raises:
             Refusal: RATE_LIMITED; then nothing was spent.
         """
-        return self._spend((("tenant", str(tenant)), ("key", key_id)), weight, cancels)
+        now_ns, of_kind, tenant_name = self._now_ns(), self._budgets[cancels], str(tenant)
+        tenants, keys = of_kind["tenant"], of_kind["key"]
+        of_tenant_ns = tenants.used_ns(tenant_name, weight, now_ns)
+        _check("tenant", tenants, of_tenant_ns)
+        of_key_ns = keys.used_ns(key_id, weight, now_ns)
+        _check("key", keys, of_key_ns)
+        tenants.spend(tenant_name, of_tenant_ns, now_ns)
+        keys.spend(key_id, of_key_ns, now_ns)
+        return keys.left(of_key_ns)
 
     def left(self, kind: str, name: str, *, cancels: bool) -> Left:
         """What is left of a budget: of `ip`, `key` or `tenant`."""
         budgets, of = self._budgets[cancels][kind], _network_of(name) if kind == "ip" else name
         return budgets.left(budgets.used_ns(of, 0, self._now_ns()))
 
-    def _spend(self, names: tuple[tuple[str, str], ...], weight: int, cancels: bool) -> Left:
-        now_ns, of_kind = self._now_ns(), self._budgets[cancels]
-        asked = []
-        for kind, name in names:
-            budgets = of_kind[kind]
-            used_ns = budgets.used_ns(name, weight, now_ns)
-            if wait_ns := budgets.wait_ns(used_ns):
-                raise _used_up(kind, budgets.burst, wait_ns)
-            asked.append((budgets, name, used_ns))
-        for budgets, name, used_ns in asked:
-            budgets.spend(name, used_ns, now_ns)
-        return budgets.left(used_ns)
 
+def _check(kind: str, budgets: Budgets, used_ns: int) -> None:
+    """See that so much may be spent of a budget now.
 
-def _used_up(kind: str, limit: int, wait_ns: int) -> Refusal:
-    seconds = -(-wait_ns // _NS)
-    return Refusal(
-        GatewayFault.RATE_LIMITED,
-        details={"budget": kind, "retryAfterMs": -(-wait_ns // 1_000_000)},
-        retry_after_s=seconds,
-        headers=headers_of(Left(limit, 0, seconds)),
-    )
+    Raises:
+        Refusal: RATE_LIMITED.
+    """
+    if wait_ns := budgets.wait_ns(used_ns):
+        seconds = -(-wait_ns // _NS)
+        raise Refusal(
+            GatewayFault.RATE_LIMITED,
+            details={"budget": kind, "retryAfterMs": -(-wait_ns // 1_000_000)},
+            retry_after_s=seconds,
+            headers=headers_of(Left(budgets.burst, 0, seconds)),
+        )
 
 
 def headers_of(left: Left) -> tuple[tuple[bytes, bytes], ...]:

@@ -7,8 +7,10 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -191,12 +193,18 @@ class GatewayHost:
             yield listener
 
     async def _tell(self, counted: Counted) -> None:
-        """Says four times a second that it works."""
+        """Says four times a second that it works.
+
+        In a thread of its own: a file system takes up to a millisecond for it, and all requests would wait.
+        """
         status = StatusFile(DataDirectory(self._plan.settings.data_directory), self._plan.vitals.name)
-        while True:
-            self._plan.vitals.beat()
-            status.say(time.monotonic_ns(), requests=counted.requests, port=self.port)
-            await asyncio.sleep(_STATUS_S)
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1) as writer:
+            while True:
+                self._plan.vitals.beat()
+                say = partial(status.say, time.monotonic_ns(), requests=counted.requests, port=self.port)
+                await loop.run_in_executor(writer, say)
+                await asyncio.sleep(_STATUS_S)
 
     def _needs(self) -> Mapping[str, Status]:
         return {} if self._upstream is None else self._upstream.needs

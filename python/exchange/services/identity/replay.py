@@ -16,7 +16,7 @@ from exchange.domain.contracts.identity import SignedRequest
 from exchange.errors import GatewayFault, SecurityFault
 from exchange.security.api_keys import ApiKey
 from exchange.security.key_records import KeyStatus
-from exchange.security.signing import is_signature, text_to_sign
+from exchange.security.signing import text_to_sign
 from exchange.services.identity.refused import Refused
 
 WINDOW_MS: Final = 5_000
@@ -208,7 +208,7 @@ class SignedRequests:
         text = text_to_sign(
             signed.timestamp, signed.nonce, signed.method.encode("ascii"), signed.target, signed.body_sha256
         )
-        if not is_signature(key.algorithm, key.verifier, text, signed.signature):
+        if not key.is_signature(text, signed.signature):
             raise Refused(GatewayFault.WRONG_SIGNATURE)
         if not self._seen.note(key.key_id, signed.nonce, said_ms, now_ms):
             raise Refused(GatewayFault.REPLAYED)

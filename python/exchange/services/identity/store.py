@@ -24,6 +24,7 @@ CHANGES: Final = IDENTITY_EVENTS[0].topic
 OPERATOR: Final = "operator"
 """The actor of what the command line does, whose own record is in the audit log."""
 _NS_A_MS: Final = 1_000_000
+_REVISION: Final = select(REVISION.c.number)  # once, as it is asked for four times a second
 
 
 class Change:
@@ -113,7 +114,7 @@ class IdentityStore:
             StoreUnavailable: The store cannot be had.
         """
         with self.read() as tx:
-            return int(tx.execute(select(REVISION.c.number)).scalar_one())
+            return int(tx.execute(_REVISION).scalar_one())
 
     @property
     def changes(self) -> int:

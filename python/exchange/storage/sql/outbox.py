@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
 from exchange.domain.events import Event, event_id
 from exchange.errors import WireError
@@ -21,6 +21,7 @@ from exchange.storage.sql.tables import OUTBOX, OUTBOX_STREAMS
 
 BATCH_EVENTS_MAX: Final = 256
 _OPEN: Final = text("INSERT INTO outbox_streams VALUES (:topic, 1) ON CONFLICT DO NOTHING")
+_NEXT: Final = select(OUTBOX_STREAMS.c.next_seq).where(OUTBOX_STREAMS.c.topic == bindparam("topic"))
 _TOPICS: Final = select(OUTBOX.c.topic).distinct().order_by(OUTBOX.c.topic)
 
 
@@ -152,8 +153,7 @@ def remove_published(tx: Transaction, topic: str, up_to_seq: int) -> int:
 
 def last_sequence(tx: Transaction, topic: str) -> int:
     """Of the last event for a topic that was taken here, published or not; 0: there is none."""
-    found = select(OUTBOX_STREAMS.c.next_seq).where(OUTBOX_STREAMS.c.topic == topic)
-    next_seq = tx.execute(found).scalar_one_or_none()
+    next_seq = tx.execute(_NEXT, {"topic": topic}).scalar_one_or_none()
     return 0 if next_seq is None else int(next_seq) - 1
 
 
