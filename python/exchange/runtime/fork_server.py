@@ -26,8 +26,8 @@ from typing import Any, Final, NoReturn, Self, cast
 
 from setproctitle import setproctitle
 
-from exchange.runtime.child import die_with_parent
 from exchange.runtime.exits import ExitCode
+from exchange.runtime.parent import die_with_parent
 
 _LINE_BYTES_MAX: Final = 1 << 20
 _END_TIMEOUT_S: Final = 10.0

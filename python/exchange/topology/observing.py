@@ -13,11 +13,11 @@ from typing import Final
 from exchange.config import Settings
 from exchange.errors import ConfigError
 from exchange.observability import PageServer, stats_path
-from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.log_metrics import log_extent_families
 from exchange.runtime.overview import CORE, Overview
+from exchange.runtime.process_status import StatusFile
 from exchange.runtime.publisher import open_log
 from exchange.runtime.registry import Membership, instances_directory
 from exchange.runtime.vitals import Vitals, serving

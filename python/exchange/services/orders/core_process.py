@@ -78,6 +78,7 @@ def main(settings: Settings) -> int:
                 limits_of(settings),
                 _RESUME_BYTES,
                 passed_over=lambda why: log("snapshot passed over", reason=why),
+                huge_pages=settings.core.prefault,
             )
             journal = Journal(
                 str(directory.journal),
