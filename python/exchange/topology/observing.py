@@ -79,7 +79,6 @@ def overview(
     """
     directory = DataDirectory(settings.data_directory)
     with ExitStack() as opened:
-        opened.enter_context(serving(settings, vitals))
         seen = Overview(directory, stats_path(settings.data_directory), names, vitals)
         opened.callback(seen.close)
         events = open_log(settings)
@@ -89,6 +88,8 @@ def overview(
             membership = Membership(instances_directory(directory), CORE)
             opened.callback(membership.leave)
             vitals.beats(partial(seen.speak_for_core, membership, services, settings.endpoints.orders))
+        vitals.beat()
+        opened.enter_context(serving(settings, vitals))
         if settings.endpoints.metrics:
             host, _, port = settings.endpoints.metrics.rpartition(":")
             try:
