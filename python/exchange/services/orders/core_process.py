@@ -40,7 +40,7 @@ from exchange.resilience import Policies, Policy
 from exchange.runtime.edge_metrics import EdgeFile, edges_path
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
-from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
+from exchange.runtime.priority import as_allowed, rank, realtime, stay_on
 from exchange.runtime.refusals import RefusedFile
 from exchange.security.roles import Permission, check_roles, permissions_of
 from exchange.services.orders.disk_watch import DiskWatch
@@ -100,10 +100,9 @@ def main(settings: Settings) -> int:
         stats.set(Stat.pid, os.getpid())
         stats.set(Stat.started_at_ns, time.time_ns())
         seed_addresses()
-        realtime_priority = settings.core.realtime_priority
-        if realtime_priority and not may_take_realtime(realtime_priority):
+        realtime_priority = as_allowed(settings.core.realtime_priority)
+        if realtime_priority != settings.core.realtime_priority:
             log("not allowed here: see `exchange doctor`", setting="realtime_priority")
-            realtime_priority = 0
         # The thread that moves the bytes goes first: a busy loop of the same rank would stop it for good.
         of_bytes = min(realtime_priority + 1, 99) if realtime_priority else 0
         router = opened.enter_context(Router(settings.security.keys_directory, of_bytes))
