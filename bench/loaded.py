@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Final, NamedTuple, Self
 
-from bench.measure import load_priority
+from bench.measure import options_of
 from exchange.bench.flow import Load
 from exchange.bench.market import Market
 from exchange.bench.measure import Measured, measure
@@ -26,6 +25,7 @@ from exchange.cli.launch import running
 from exchange.config import Settings
 from exchange.observability import StatsReader, stats_path
 from exchange.observability.process_metrics import usage_of
+from exchange.runtime.priority import LOAD_PRIORITY, as_allowed
 from exchange.runtime.processes import rows_of
 from exchange.storage.directory import DataDirectory
 
@@ -58,7 +58,7 @@ class Loaded(NamedTuple):
     def measured(self, load: Load, beside: Beside) -> Measured:
         """One load, all of which is answered once, with somebody who looks on."""
         with beside:
-            measured = measure(self.market, load, WARMUP_S, load_priority())
+            measured = measure(self.market, load, WARMUP_S, as_allowed(LOAD_PRIORITY))
         self.market.beat()
         assert (measured.lost, measured.duplicates) == (0, 0)
         return measured
@@ -69,11 +69,13 @@ def loaded_exchange(changes: Sequence[str]) -> Iterator[Loaded]:
     """A new one with these settings, for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="loaded-") as made:
         data = Path(made) / "data"
-        given = SimpleNamespace(data=data, config=None, set=[*_WITH, *changes])
-        settings = settings_of(given)  # type: ignore[arg-type]  # it reads these three
+        options = options_of(data, [*_WITH, *changes])
+        settings = settings_of(options)
         with (
-            running(given, settings),  # type: ignore[arg-type]
-            Market(settings.endpoints.orders, _SOCKETS, realtime_priority=load_priority()) as market,
+            running(options, settings),
+            Market(
+                settings.endpoints.orders, _SOCKETS, realtime_priority=as_allowed(LOAD_PRIORITY)
+            ) as market,
         ):
             market.define()
             market.fund(_ACCOUNTS)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Final, NamedTuple
-
-from exchange.runtime.priority import may_take_realtime
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-_LOAD_PRIORITY: Final = 5
 
 
 class Spread(NamedTuple):
@@ -75,9 +74,26 @@ def ratio(slow: Sequence[float], fast: Sequence[float]) -> Spread:
     return Spread.of([a / b for a, b in zip(slow, fast, strict=True)])
 
 
-def load_priority() -> int:
-    """By SCHED_FIFO, of who stands for clients on other machines, who wait for nobody here; 0: denied."""
-    return _LOAD_PRIORITY if may_take_realtime(_LOAD_PRIORITY) else 0
+@contextmanager
+def bytecode_kept() -> Iterator[None]:
+    """What is started from here finds its bytecode from the second time on, as an installed wheel's does."""
+    kept = {name: os.environ.get(name) for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")}
+    with tempfile.TemporaryDirectory(prefix="bytecode-") as made:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = made
+        try:
+            yield
+        finally:
+            for name, value in kept.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def options_of(data: Path, changes: Sequence[str]) -> argparse.Namespace:
+    """The options of a command on that data directory, with these settings as KEY=VALUE."""
+    return argparse.Namespace(data=data, config=None, set=list(changes))
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

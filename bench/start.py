@@ -18,11 +18,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Final, NamedTuple
 
-from bench.measure import Spread, machine, table
+from bench.measure import Spread, bytecode_kept, machine, options_of, table
 from exchange.cli.common import settings_of
+from exchange.config import Settings
 from exchange.observability.process_metrics import usage_of
 from exchange.runtime.processes import rows_of
 from exchange.runtime.registry import registry_of
@@ -64,20 +64,23 @@ class Start(NamedTuple):
     processes: int
 
 
-def start(directory: Path, changes: Sequence[str], bytecode: Path) -> Start:
+def names_of(settings: Settings) -> set[str]:
+    """Of all processes that these settings ask for."""
+    return {called(each.name, number) for each in PROCESSES for number in each.numbers(settings)}
+
+
+def start(directory: Path, changes: Sequence[str]) -> Start:
     """From the command to all ready."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPYCACHEPREFIX"] = str(bytecode)
     changes = [with_port(change) for change in (*changes, METRICS)]
     words = [word for change in changes for word in ("--set", change)]
-    settings = settings_of(SimpleNamespace(data=directory, config=None, set=changes))  # type: ignore[arg-type]  # it reads these three
-    awaited = {called(each.name, number) for each in PROCESSES for number in each.numbers(settings)}
+    settings = settings_of(options_of(directory, changes))
+    awaited = names_of(settings)
     registry, many = registry_of(settings), len(awaited)
     began = time.monotonic()
     with (directory.parent / "log").open("ab") as log:
         command = [sys.executable, "-m", "exchange.cli", "up", "--data", str(directory), *words]
         command += ["--parent", str(os.getpid())]
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)  # noqa: S603
+        process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
     try:
         while awaited:
             awaited -= {each.name for each in registry.instances() if each.ready}
@@ -99,11 +102,11 @@ def main() -> None:
     options = parser.parse_args()
     print(machine(), flush=True)
     starts: dict[str, list[Start]] = {name: [] for name in CASES}
-    with tempfile.TemporaryDirectory(prefix="start-") as bytecode:
+    with bytecode_kept():
         for run in range(options.runs + 1):
             for name, changes in CASES.items():
                 with tempfile.TemporaryDirectory(prefix="start-") as made:
-                    done = start(Path(made) / "data", changes, Path(bytecode))
+                    done = start(Path(made) / "data", changes)
                 if run:
                     starts[name].append(done)
     rows = []

@@ -89,10 +89,12 @@ void define_toucher(py::module_& module) {
       module, "Toucher",
       "Toucher(sequencer, processors=())\n\nTouches all memory of a venue and its sequencer, in a thread "
       "beside "
-      "them, of low rank.\n\nArgs:\n    processors: Where it runs, by number; (): where the caller does.")
+      "them, of low rank, once it is told to.\n\nArgs:\n    processors: Where it runs, by number; (): where "
+      "the caller does.")
       .def(py::init(&touch_memory_of), "sequencer"_a, "processors"_a = std::vector<int>(),
            py::keep_alive<1, 2>())
       .def_property_readonly("left", &io::Toucher::left, "What it has not touched yet, bytes.")
+      .def("begin", &io::Toucher::begin, "begin() -> None\n\nOnce.")
       .def("stop", &io::Toucher::stop, Unlocked(), "stop() -> None\n\nEnds it, whatever is left.");
 }
 

@@ -34,7 +34,8 @@ Args:
     queue_capacity: Orders that wait while the matching stage is away.
     queue_ttl: Nanoseconds after which such an order expires.
     max_unposted_trades: As many trades that wait for their settlement refuse new orders.
-    prefault: Touch all memory of the engine now.
+    prefault: Touch all memory now.
+    huge_pages: Have memory by huge pages, where the system has them, as it is first touched.
     deltas: Record L2 and L3 deltas.
     tape: How many trades trades() remembers.
     hash_seed: Where strangers choose client order ids: a number that they do not know. It changes no answer.
@@ -165,40 +166,41 @@ std::vector<VenueOrderView> to_list(const std::optional<VenueOrderView>& view) {
   return view ? std::vector{*view} : std::vector<VenueOrderView>{};
 }
 
-VenueOptions venue_options(bool prefault, bool deltas, std::uint32_t tape, std::uint64_t hash_seed,
-                           ShardId shard) {
-  return {.engine = {.prefault = prefault, .deltas = deltas, .tape = tape},
+VenueOptions venue_options(bool prefault, bool huge_pages, bool deltas, std::uint32_t tape,
+                           std::uint64_t hash_seed, ShardId shard) {
+  return {.engine = {.prefault = prefault, .huge_pages = huge_pages, .deltas = deltas, .tape = tape},
           .hash_seed = hash_seed,
           .shard = shard};
 }
 
 void define_class(VenueClass& venue) {
-  venue.def(
-      py::init([](std::uint32_t max_accounts, std::uint32_t max_assets, std::uint32_t max_balances,
-                  std::uint32_t max_holds, std::uint64_t max_transfers, std::uint32_t max_instruments,
-                  std::uint32_t max_orders, std::uint64_t max_order_ids, std::uint32_t max_positions,
-                  std::uint32_t max_client_ids, std::uint32_t max_recent_orders, std::uint32_t max_sessions,
-                  std::uint32_t queue_capacity, std::int64_t queue_ttl, std::uint32_t max_unposted_trades,
-                  bool prefault, bool deltas, std::uint32_t tape, std::uint64_t hash_seed, ShardId shard) {
-        VenueLimits limits;
-        limits.ledger = {max_accounts, max_assets, max_balances, max_holds, max_transfers};
-        limits.engine = {max_instruments, max_orders, max_order_ids};
-        limits.max_positions = max_positions;
-        limits.max_client_ids = max_client_ids;
-        limits.max_recent_orders = max_recent_orders;
-        limits.max_sessions = max_sessions;
-        limits.queue_capacity = queue_capacity;
-        limits.queue_ttl = queue_ttl;
-        limits.max_unposted_trades = max_unposted_trades;
-        return std::make_shared<VenueHost>(
-            Venue(limits, venue_options(prefault, deltas, tape, hash_seed, shard)));
-      }),
-      py::kw_only(), "max_accounts"_a = 1u << 17, "max_assets"_a = 256, "max_balances"_a = 1u << 19,
-      "max_holds"_a = 1u << 17, "max_transfers"_a = 1u << 22, "max_instruments"_a = 1024,
-      "max_orders"_a = 1u << 20, "max_order_ids"_a = 1ull << 24, "max_positions"_a = 1u << 18,
-      "max_client_ids"_a = 1u << 22, "max_recent_orders"_a = 1u << 16, "max_sessions"_a = 1u << 14,
-      "queue_capacity"_a = 10'000, "queue_ttl"_a = 5'000'000'000, "max_unposted_trades"_a = 1u << 20,
-      "prefault"_a = false, "deltas"_a = false, "tape"_a = 1024, "hash_seed"_a = 0, "shard"_a = 0, kVenueDoc);
+  venue.def(py::init([](std::uint32_t max_accounts, std::uint32_t max_assets, std::uint32_t max_balances,
+                        std::uint32_t max_holds, std::uint64_t max_transfers, std::uint32_t max_instruments,
+                        std::uint32_t max_orders, std::uint64_t max_order_ids, std::uint32_t max_positions,
+                        std::uint32_t max_client_ids, std::uint32_t max_recent_orders,
+                        std::uint32_t max_sessions, std::uint32_t queue_capacity, std::int64_t queue_ttl,
+                        std::uint32_t max_unposted_trades, bool prefault, bool huge_pages, bool deltas,
+                        std::uint32_t tape, std::uint64_t hash_seed, ShardId shard) {
+              VenueLimits limits;
+              limits.ledger = {max_accounts, max_assets, max_balances, max_holds, max_transfers};
+              limits.engine = {max_instruments, max_orders, max_order_ids};
+              limits.max_positions = max_positions;
+              limits.max_client_ids = max_client_ids;
+              limits.max_recent_orders = max_recent_orders;
+              limits.max_sessions = max_sessions;
+              limits.queue_capacity = queue_capacity;
+              limits.queue_ttl = queue_ttl;
+              limits.max_unposted_trades = max_unposted_trades;
+              return std::make_shared<VenueHost>(
+                  Venue(limits, venue_options(prefault, huge_pages, deltas, tape, hash_seed, shard)));
+            }),
+            py::kw_only(), "max_accounts"_a = 1u << 17, "max_assets"_a = 256, "max_balances"_a = 1u << 19,
+            "max_holds"_a = 1u << 17, "max_transfers"_a = 1u << 22, "max_instruments"_a = 1024,
+            "max_orders"_a = 1u << 20, "max_order_ids"_a = 1ull << 24, "max_positions"_a = 1u << 18,
+            "max_client_ids"_a = 1u << 22, "max_recent_orders"_a = 1u << 16, "max_sessions"_a = 1u << 14,
+            "queue_capacity"_a = 10'000, "queue_ttl"_a = 5'000'000'000, "max_unposted_trades"_a = 1u << 20,
+            "prefault"_a = false, "huge_pages"_a = false, "deltas"_a = false, "tape"_a = 1024,
+            "hash_seed"_a = 0, "shard"_a = 0, kVenueDoc);
   venue
       .def("apply", &apply, "family"_a, "first_sequence"_a, "timestamp"_a, "commands"_a, py::kw_only(),
            "epoch"_a = 1,
@@ -248,17 +250,17 @@ As pass_orders, with the reports and the answers of all of them, as of apply.)")
            })
       .def_static(
           "restore",
-          [](const py::object& data, bool prefault, bool deltas, std::uint32_t tape, std::uint64_t hash_seed,
-             ShardId shard) {
+          [](const py::object& data, bool prefault, bool huge_pages, bool deltas, std::uint32_t tape,
+             std::uint64_t hash_seed, ShardId shard) {
             const BufferArgument buffer(data);
             const std::span<const std::byte> view = buffer.view();
             const py::gil_scoped_release unlocked;
-            return std::make_shared<VenueHost>(
-                Venue::restore({reinterpret_cast<const std::uint8_t*>(view.data()), view.size()},
-                               venue_options(prefault, deltas, tape, hash_seed, shard), io::in_thread));
+            return std::make_shared<VenueHost>(Venue::restore(
+                {reinterpret_cast<const std::uint8_t*>(view.data()), view.size()},
+                venue_options(prefault, huge_pages, deltas, tape, hash_seed, shard), io::in_thread));
           },
-          "data"_a, py::kw_only(), "prefault"_a = false, "deltas"_a = false, "tape"_a = 1024,
-          "hash_seed"_a = 0, "shard"_a = 0)
+          "data"_a, py::kw_only(), "prefault"_a = false, "huge_pages"_a = false, "deltas"_a = false,
+          "tape"_a = 1024, "hash_seed"_a = 0, "shard"_a = 0)
       .def("check_invariants",
            [](VenueHost& host) { inside_venue(host, [](const Venue& v) { v.check_invariants(); }); });
 }

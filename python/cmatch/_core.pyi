@@ -742,6 +742,7 @@ class Toucher:
     def __init__(self, sequencer: Sequencer, processors: Sequence[int] = ()) -> None: ...
     @property
     def left(self) -> int: ...
+    def begin(self) -> None: ...
     def stop(self) -> None: ...
 
 class Sequencer:
@@ -892,6 +893,7 @@ class Venue:
         queue_ttl: int = ...,
         max_unposted_trades: int = 1_048_576,
         prefault: bool = False,
+        huge_pages: bool = False,
         deltas: bool = False,
         tape: int = 1_024,
         hash_seed: int = 0,
@@ -902,6 +904,7 @@ class Venue:
         data: Buffer,
         *,
         prefault: bool = False,
+        huge_pages: bool = False,
         deltas: bool = False,
         tape: int = 1_024,
         hash_seed: int = 0,

@@ -1,7 +1,9 @@
 """The exchange around `cmatch`: services that talk over ZeroMQ in Cap'n Proto."""
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from exchange.lazy import lazily
 
 if TYPE_CHECKING:
     from exchange.embedded import Exchange
@@ -15,10 +17,5 @@ if missing := [name for name in ("capnp", "zmq") if find_spec(name) is None]:
     )
 
 
-def __getattr__(name: str) -> Any:
-    # Imported when it is first asked for: the services import only what they need.
-    if name == "Exchange":
-        from exchange.embedded import Exchange
-
-        return Exchange
-    raise AttributeError(f"module 'exchange' has no attribute {name!r}")
+# The services import only what they need.
+__getattr__ = lazily(__name__, {"Exchange": "embedded"})

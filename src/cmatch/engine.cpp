@@ -30,10 +30,10 @@ EngineState::EngineState(const EngineLimits& limits_in, const EngineOptions& opt
       storage(limits.max_orders, limits.max_order_ids, options.deltas), book_index(limits.max_instruments),
       tape(options.tape) {
   books.reserve(limits.max_instruments);
-  if (!options.prefault) return;
   MemoryList memory;
   list_memory(memory);
-  memory.touch_all();
+  if (options.huge_pages) memory.prefer_huge_pages();
+  if (options.prefault) memory.touch_all();
 }
 
 void EngineState::list_memory(MemoryList& list) const {

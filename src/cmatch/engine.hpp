@@ -31,6 +31,7 @@ struct EngineLimits {
 // None of these changes what the engine answers.
 struct EngineOptions {
   bool prefault = false;     // touch all memory now, so that no order meets a page fault
+  bool huge_pages = false;   // memory comes by huge pages, where the system has them, as it is first touched
   bool deltas = false;       // record L2 and L3 deltas
   std::uint32_t tape = 1024; // trades that trades() remembers
 };

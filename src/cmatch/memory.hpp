@@ -15,6 +15,13 @@ namespace cmatch {
 
 using MemorySpan = std::span<std::byte>; // whole pages, but for the end of the last one
 
+// What of it comes into memory from now on does so by huge pages, where the system has them.
+inline void prefer_huge_pages(MemorySpan memory) {
+#ifdef MADV_HUGEPAGE
+  ::madvise(memory.data(), memory.size(), MADV_HUGEPAGE);
+#endif
+}
+
 // Brings a span into memory, on huge pages where the system has them, until `stopped`. What lies there stays as it is, so
 // that its owner may be at work on it in another thread. What the system has no room for is left as it was. O(pages).
 inline void touch(MemorySpan memory, const std::atomic<bool>& stopped) {
@@ -24,9 +31,7 @@ inline void touch(MemorySpan memory, const std::atomic<bool>& stopped) {
 #else
   bool populates = false;
 #endif
-#ifdef MADV_HUGEPAGE
-  ::madvise(memory.data(), memory.size(), MADV_HUGEPAGE);
-#endif
+  prefer_huge_pages(memory);
   while (!memory.empty() && !stopped.load(std::memory_order_relaxed)) {
     // Steps end where huge pages do: one that is cut in two would be two faults.
     const std::size_t past = reinterpret_cast<std::uintptr_t>(memory.data()) % kAtOnce;
@@ -51,6 +56,10 @@ class MemoryList {
     if (!memory.empty()) spans_.push_back(memory);
   }
   const std::vector<MemorySpan>& spans() const { return spans_; }
+  void prefer_huge_pages() const {
+    for (const MemorySpan span : spans_)
+      cmatch::prefer_huge_pages(span);
+  }
   void touch_all() const {
     const std::atomic<bool> never{false};
     for (const MemorySpan span : spans_)

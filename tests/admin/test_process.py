@@ -26,7 +26,7 @@ from exchange.domain.contracts import admin as a
 from exchange.domain.enums import InstrumentKind, Phase, Scope
 from exchange.errors import ConfigError, RpcError, RpcStatus
 from exchange.resilience import Policies
-from exchange.runtime.beside_core import status_of
+from exchange.runtime.process_status import status_of
 from exchange.storage.directory import DataDirectory
 from tests.exchange.running import Up, until
 from tests.exchange.running import settings as settings_words

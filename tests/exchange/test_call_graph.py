@@ -82,6 +82,14 @@ def test_processes_on_the_way_of_an_order_do_not_even_load_what_is_slow(module: 
     assert [name for name in loaded("exchange.services.history.service") if name.startswith(SLOW)] != []
 
 
+def test_core_loads_only_what_it_runs_with() -> None:
+    """It is started on the way of every order that waits for it: no event loop, RPC, HTTP or signatures."""
+    names = loaded("exchange.cli, exchange.cli.run, exchange.services.orders.core_process")
+    assert "exchange.services.orders.core_process" in names
+    unused = ("asyncio", "capnp", "cryptography", "email", "exchange.bus.rpc", "http", "ssl")
+    assert [name for name in unused if name in names] == []
+
+
 def test_processes_of_the_table_host_what_the_edges_name() -> None:
     """An edge between services that no process hosts would be of nobody."""
     hosted = {name for process in PROCESSES for name in process.hosts} | {each.name for each in PROCESSES}

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from exchange.bus.curve import Authenticator, KeyPair, Keyring
 from exchange.bus.endpoints import ipc_endpoint
-from exchange.bus.options import SocketOptions, configure
+from exchange.bus.options import SocketOptions, configure, options_to
 from exchange.bus.rpc import (
     Call,
     Dispatcher,
@@ -577,3 +577,13 @@ def test_socket_options_are_set_on_the_socket() -> None:
         assert dealer.getsockopt(zmq.IMMEDIATE) == 1
         configure(dealer, SocketOptions(immediate=False))
         assert dealer.getsockopt(zmq.IMMEDIATE) == 0
+
+
+def test_pauses_between_attempts_to_connect_are_short_on_this_machine() -> None:
+    """Elsewhere they are what the options say, and a shorter one stays."""
+    options = SocketOptions(reconnect_interval_ms_max=250)
+    assert options_to("tcp://10.0.0.7:5555", options) == options
+    assert options_to("ipc:///run/orders.sock", options) == SocketOptions(reconnect_interval_ms_max=50)
+    assert options_to("ipc:///run/orders.sock", SocketOptions(reconnect_interval_ms_max=30)) == SocketOptions(
+        reconnect_interval_ms_max=30
+    )

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import ConfigError, StorageError
+from exchange.storage import snapshots
 from exchange.storage.digests import Digest, append_digest, first_parting, read_digests
 from exchange.storage.directory import (
     DataDirectory,
@@ -173,6 +174,24 @@ def test_snapshot_with_a_flipped_bit_is_refused(tmp_path: Path, place: int) -> N
     file.path.write_bytes(raw)
     with pytest.raises(StorageError):
         restore(file, Counted.of)
+
+
+def test_snapshot_is_read_where_the_kernel_cannot_say_that_it_could_not_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before Linux 5.14: its content is copied. One without content, or of a folder's name, is none."""
+    content = b"42:" + bytes(5_000)
+    file = write_snapshot(tmp_path, digest_of(content), content)
+    assert read_snapshot(file)[1] == content
+    monkeypatch.setattr(snapshots, "_POPULATE_READ", 1 << 20)
+    assert read_snapshot(file)[1] == content
+    file.path.write_bytes(b"")
+    with pytest.raises(StorageError, match="is no snapshot of a venue"):
+        read_snapshot(file)
+    file.path.unlink()
+    file.path.mkdir()
+    with pytest.raises(StorageError, match="cannot be read: Is a directory"):
+        read_snapshot(file)
 
 
 def test_snapshot_that_restores_to_another_state_is_refused(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from exchange.client.place import Place
 from exchange.config import Settings, load
 from exchange.domain.queries import HistoryOrderRow, HistoryOrdersRequest
 from exchange.errors import ConfigError, RpcError, ServiceUnavailableError
-from exchange.runtime.beside_core import status_of
+from exchange.runtime.process_status import status_of
 from exchange.storage.directory import DataDirectory
 from exchange.storage.sql import open_store
 from exchange.storage.venue_limits import limits_of

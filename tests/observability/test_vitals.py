@@ -152,6 +152,18 @@ def test_heartbeat_is_there_while_the_process_is(settings: Settings) -> None:
         assert registry.instances() == []
 
 
+def test_heartbeat_tells_at_once_that_a_process_is_ready(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not a beat later."""
+    monkeypatch.setattr("exchange.runtime.vitals.BEAT_S", 3_600.0)
+    registry = Registry({}, instances_directory(DataDirectory(settings.data_directory)))
+    with telling(settings, "replica", ["risk"]) as vitals:
+        assert [each.ready for each in registry.instances("risk")] == [False]
+        vitals.beat()
+        until_so(lambda: [each.ready for each in registry.instances("risk")], [True])
+
+
 def test_heartbeat_that_failed_is_told_and_the_next_one_comes(settings: Settings) -> None:
     """Whatever it stumbled over: the thread that serves goes on."""
     registry = Registry({}, instances_directory(DataDirectory(settings.data_directory)))

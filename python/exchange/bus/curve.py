@@ -12,13 +12,12 @@ nobody comes in.
 
 from __future__ import annotations
 
-import asyncio
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import zmq
 from zmq.utils import z85
@@ -30,6 +29,9 @@ from exchange.config.private import (
     write_private_file,
 )
 from exchange.errors import ConfigError, SecurityError
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 _ZAP_ENDPOINT: Final = "inproc://zeromq.zap.01"
 _DOMAIN: Final = "exchange"
@@ -215,7 +217,7 @@ class Authenticator:
         self.refused = 0
         # Told of every key that is refused; "" where none was shown.
         self.on_refused: Callable[[str], object] = lambda _key: None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: AbstractEventLoop | None = None
         self._fd = -1
         self.socket: zmq.Socket[bytes] = context.socket(zmq.REP)
         self.socket.setsockopt(zmq.LINGER, 0)
@@ -261,7 +263,9 @@ class Authenticator:
     def attach(self) -> None:
         """Answer from the running asyncio loop, until `close`."""
         if self._loop is None:
-            self._loop = asyncio.get_running_loop()
+            from asyncio import get_running_loop  # the core has no such loop: it need not load it
+
+            self._loop = get_running_loop()
             self._fd = int(self.socket.getsockopt(zmq.FD))
             self._loop.add_reader(self._fd, self._turn)
             self._loop.call_soon(self._turn)

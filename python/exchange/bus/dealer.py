@@ -17,7 +17,7 @@ from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair, connect_with
 from exchange.bus.endpoints import check_reach
 from exchange.bus.monitor import event_of, monitor
-from exchange.bus.options import SocketOptions, configure
+from exchange.bus.options import SocketOptions, configure, options_to
 from exchange.errors import ConfigError
 
 # As numbers: with a member of an enum each costs a new member.
@@ -94,7 +94,7 @@ class Dealer:
         self.opened += 1
         socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         self._socket = socket
-        configure(socket, self._options)
+        configure(socket, options_to(endpoint, self._options))
         if self._keys is not None and self._server_key is not None:
             connect_with(socket, self._keys, self._server_key)
         self._monitor = monitor(self._context, socket, self._watched)

@@ -6,7 +6,7 @@ are bounded, messages have a largest size, and closing a socket never waits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import zmq
@@ -50,6 +50,15 @@ class SocketOptions:
 
 
 DEFAULT = SocketOptions()
+_NEAR_RECONNECT_MS_MAX: Final = 50
+
+
+def options_to(endpoint: str, options: SocketOptions) -> SocketOptions:
+    """Those of a socket that connects there: on this machine an attempt costs little, so pauses are short."""
+    if not endpoint.startswith("ipc://"):
+        return options
+    longest = min(options.reconnect_interval_ms_max, _NEAR_RECONNECT_MS_MAX)
+    return replace(options, reconnect_interval_ms_max=longest)
 
 
 def configure(socket: zmq.Socket[bytes], options: SocketOptions = DEFAULT) -> None:

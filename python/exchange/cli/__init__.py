@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 
 from exchange.errors import ConfigError, ExchangeError, SecurityError
 from exchange.runtime.exits import ExitCode
@@ -60,8 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: those of the process where None.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start threads that nothing here uses
     parser = argparse.ArgumentParser(prog="exchange", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("--version", action="version", version=f"exchange {version('cmatch')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is, and exit")
     chosen = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     command_given = next((word for word in given if not word.startswith("-")), None)
     for name, words in COMMANDS:
@@ -87,6 +87,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
+
+
+class _Version(argparse.Action):
+    """What knows it takes a while to load, and each process of an exchange comes by here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"exchange {version('cmatch')}")
+        parser.exit()
 
 
 def exit_code_of(error: ExchangeError) -> int:

@@ -29,7 +29,7 @@ from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ServiceUnavailableError
 from exchange.observability import StatsReader, stats_path
 from exchange.runtime.machine import Level, examine
-from exchange.runtime.priority import keep_off, may_take_realtime
+from exchange.runtime.priority import LOAD_PRIORITY, as_allowed, keep_off
 from exchange.topology.handover import endpoints_of
 
 DESCRIPTION = """Start an exchange, load it in open loop (every request has the time at which it is due, and
@@ -39,7 +39,6 @@ snapshot taken, unless --alone. Exit code 1 where an answer is lost or comes twi
 
 _WIDTH = 50
 _SYNC_S = 30.0
-_GENERATOR_PRIORITY = 5
 _LEAST_NS = 16_000  # below it latencies are drawn together
 _BUCKETS_A_DOUBLING = 2
 
@@ -84,10 +83,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--generator-priority",
         type=int,
         choices=range(100),
-        default=_GENERATOR_PRIORITY,
+        default=LOAD_PRIORITY,
         metavar="N",
         help="SCHED_FIFO priority of the load, which stands for clients elsewhere, where the system lets it;"
-        f" 0: none ({_GENERATOR_PRIORITY})",
+        f" 0: none ({LOAD_PRIORITY})",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--keep", action="store_true", help="keep the temporary data directory")
@@ -104,9 +103,7 @@ def run(options: argparse.Namespace) -> int:
         keys = _curve_keys(options, data) if options.curve else None
         options.set += ["durability=replica"] if options.standby else []
         settings = settings_of(options)
-        priority: int = options.generator_priority
-        if priority and not may_take_realtime(priority):
-            priority = 0
+        priority = as_allowed(options.generator_priority)
         _head(settings, options, priority)
         keep_off(settings.core.cpu)
         with (

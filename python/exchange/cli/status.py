@@ -19,7 +19,7 @@ from exchange.observability import (
     stats_path,
 )
 from exchange.observability.rates import QUANTILES, quantiles, rates
-from exchange.runtime.beside_core import status_of
+from exchange.runtime.process_status import status_of
 from exchange.runtime.replica_status import read_status
 from exchange.storage.directory import DataDirectory
 from exchange.topology.table import SQL_SERVICES

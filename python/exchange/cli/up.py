@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from exchange.cli.common import add_settings, settings_of
-from exchange.runtime.child import die_with_parent
+from exchange.runtime.parent import die_with_parent
 from exchange.topology.all_in_one import run_all
 from exchange.topology.supervising import supervise
 

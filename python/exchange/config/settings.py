@@ -80,7 +80,7 @@ class Core:
         None, "The processor to have to itself: what else is of the exchange leaves it; empty: any", 0, 4_095
     )
     prefault: bool = _setting(
-        True, "Touch all memory beside the first orders, so that later ones never wait for it"
+        True, "Touch all memory once all processes have started, so that later orders never wait for it"
     )
     lock_memory: bool = _setting(False, "Keep all memory resident (mlockall)")
     snapshot_interval_s: int = _setting(300, "How often the replica takes a snapshot", 1, 86_400)

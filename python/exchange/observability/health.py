@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 
 from exchange.observability.stats import StatsSnapshot
 
@@ -67,6 +66,8 @@ def worst(statuses: Iterable[Status]) -> Status:
 @cache
 def distribution_version() -> str:
     """Of the installed distribution; empty where there is none."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("cmatch")
     except PackageNotFoundError:

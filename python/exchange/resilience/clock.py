@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -30,7 +29,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The time of this machine.
+    """The time of this machine. Who awaits nothing, as the core, does not load `asyncio`.
 
     Args:
         now: Another source of it, for programs whose time is their own; sleeping stays the machine's.
@@ -45,8 +44,12 @@ class SystemClock:
 
     async def pause(self, seconds: float) -> None:
         """See `Clock`."""
-        await asyncio.sleep(seconds)
+        from asyncio import sleep
+
+        await sleep(seconds)
 
     def cut_at(self, when: float) -> AbstractAsyncContextManager[object]:
         """See `Clock`."""
-        return asyncio.timeout_at(asyncio.get_running_loop().time() + when - self.now())
+        from asyncio import get_running_loop, timeout_at
+
+        return timeout_at(get_running_loop().time() + when - self.now())

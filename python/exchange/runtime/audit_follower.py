@@ -21,11 +21,11 @@ from exchange.errors import AuditUnavailable, StorageError
 from exchange.runtime.administrative import administrative
 from exchange.runtime.audit_entries import entry_of
 from exchange.runtime.auditing import key_store
-from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.follower_metrics import tell_progress
 from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.log import log
+from exchange.runtime.process_status import StatusFile
 from exchange.runtime.refusals import Refused, read_refused
 from exchange.runtime.vitals import telling
 from exchange.security.audit import AuditChain, AuditEntry, Outcome

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Backoff:
-    """Pauses that double, within a bound on how many fit into a window.
+    """None before the first new start, then pauses that double, within a bound on how many fit into a window.
 
     Args:
-        first_s: The pause before the first new start, seconds.
+        first_s: The pause before the second new start, seconds.
         longest_s: No pause is longer.
         most: New starts that are allowed within the window; one more is refused.
         window_s: What happened longer ago than this is forgotten.
@@ -29,7 +29,8 @@ class Backoff:
             self._starts.popleft()
         if len(self._starts) >= self.most:
             return None
-        pause = min(self.first_s * 2.0 ** len(self._starts), self.longest_s)
+        again = len(self._starts)
+        pause = min(self.first_s * 2.0 ** (again - 1), self.longest_s) if again else 0.0
         self._starts.append(now_s)
         return pause
 

@@ -5,13 +5,9 @@ A shard is one, accounts and risk may be. It owns no truth: killed, it begins ag
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, Protocol
 
 from exchange.bus.curve import KeyPair
@@ -20,14 +16,12 @@ from exchange.runtime.core_session import CoreRefusedError
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.log import log
+from exchange.runtime.process_status import StatusFile
 from exchange.runtime.vitals import Vitals
-from exchange.storage.directory import DataDirectory, replace_file
+from exchange.storage.directory import DataDirectory
 
-_MS: Final = 1_000_000
 _SHORTEST_PAUSE_S: Final = 0.00005
 _LONGEST_PAUSE_S: Final = 0.002
-_STATUS_NS: Final = 250 * _MS
-_MAX_STATUS_AGE_NS: Final = 3_000 * _MS
 
 
 class Work(Protocol):
@@ -99,46 +93,3 @@ def keys_beside_core(settings: Settings, name: str) -> tuple[KeyPair | None, str
     if directory is None:
         return None, None
     return KeyPair.read(directory / f"{name}.key"), KeyPair.read(directory / "server.key").public
-
-
-def status_path(directory: DataDirectory, name: str) -> Path:
-    """Where it says how far it is, as JSON."""
-    return directory.run / f"{name}.json"
-
-
-def is_healthy(directory: DataDirectory, name: str, pid: int) -> bool:
-    """Whether the process with this id said a moment ago that it works."""
-    status = status_of(directory, name)
-    fresh = bool(status) and time.monotonic_ns() - status["heartbeat_ns"] <= _MAX_STATUS_AGE_NS
-    return fresh and status["pid"] == pid
-
-
-def status_of(directory: DataDirectory, name: str) -> dict[str, int]:
-    """What it said last; empty where there is none."""
-    try:
-        content = json.loads(status_path(directory, name).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return {key: int(value) for key, value in content.items()}
-
-
-class StatusFile:
-    """Says four times a second that a process works, and how far it is.
-
-    Args:
-        directory: The data directory.
-        name: Of the process.
-    """
-
-    def __init__(self, directory: DataDirectory, name: str) -> None:
-        self._path = status_path(directory, name)
-        self._next_ns = 0
-
-    def say(self, now_ns: int, **fields: int) -> None:
-        """Writes the fields, where it is time to."""
-        if now_ns < self._next_ns:
-            return
-        self._next_ns = now_ns + _STATUS_NS
-        content = {"pid": os.getpid(), "heartbeat_ns": now_ns, **fields}
-        with contextlib.suppress(OSError):  # a full disk is the core's to report
-            replace_file(self._path, json.dumps(content).encode("ascii"))

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from exchange.runtime.backoff import Backoff
 from exchange.runtime.exits import ExitCode, describe, may_restart
 from exchange.runtime.log import log
 
-_PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
 
 
@@ -201,19 +198,3 @@ class Child:
         self.settled.set()
         seconds = f"{time.monotonic() - start:.3f}"
         log("child healthy", name=self.spec.name, pid=process.pid, after_s=seconds)
-
-
-def die_with_parent(parent: int) -> None:
-    """Asks the kernel to stop this process (SIGTERM) when its parent is gone, however that went.
-
-    To be called by a child as it starts; ends it at once where the parent is gone already.
-
-    Args:
-        parent: process id of who started us, as it told us itself.
-    """
-    if sys.platform.startswith("linux"):
-        libc: Any = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-    if os.getppid() != parent:
-        raise SystemExit(ExitCode.STOPPED)

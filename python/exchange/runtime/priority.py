@@ -6,6 +6,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
+
+LOAD_PRIORITY: Final = 5
+"""By SCHED_FIFO, of who stands for clients on other machines: they wait for nobody here."""
 
 
 def rank(niceness: int, *, patient: bool = False) -> None:
@@ -66,7 +70,7 @@ def in_realtime(priority: int) -> Iterator[bool]:
             os.sched_setscheduler(0, policy, parameters)
 
 
-def may_take_realtime(priority: int) -> bool:
-    """Whether `realtime` would; this thread stays as it is."""
+def as_allowed(priority: int) -> int:
+    """That SCHED_FIFO priority, or 0, none, where the system denies it; this thread stays as it is."""
     with in_realtime(priority) as taken:
-        return taken
+        return priority if taken else 0

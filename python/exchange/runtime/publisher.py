@@ -29,13 +29,13 @@ from exchange.bus.topics import Topic, TopicTable
 from exchange.config.settings import Durability, Settings
 from exchange.domain.events.catalogue import COMMAND_ANSWERED, TRADE_EXECUTED, EventType
 from exchange.errors import LogUnavailable, StorageError
-from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.changes import CHANGES, ChangePublisher
 from exchange.runtime.core_status import CoreStatistics
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.follower_metrics import tell_progress
 from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.log import log
+from exchange.runtime.process_status import StatusFile
 from exchange.runtime.vitals import Vitals, telling
 from exchange.storage.directory import DataDirectory
 from exchange.storage.executions import ExecutionFold, Rows, starting_fold

@@ -35,12 +35,12 @@ from exchange.observability.openmetrics import Family
 from exchange.observability.server import Pages
 from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit
-from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.consumer_metrics import consumer_families
 from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.interceptors import standard_interceptors
 from exchange.runtime.log import log
+from exchange.runtime.process_status import StatusFile, status_path
 from exchange.runtime.queries import handlers_of_store
 from exchange.runtime.reference import Reference
 from exchange.runtime.rpc_metrics import ServedCalls

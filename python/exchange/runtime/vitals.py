@@ -73,6 +73,11 @@ class Vitals:
         """
         self._beat_ns = self._now_ns() if now_ns is None else now_ns
 
+    @property
+    def begun(self) -> bool:
+        """Whether it has said that it is ready."""
+        return self._beat_ns > 0
+
     def tells(
         self,
         *,
@@ -236,17 +241,17 @@ def serving(settings: Settings, vitals: Vitals) -> Iterator[Vitals]:
 
 @contextmanager
 def _pulse(settings: Settings, vitals: Vitals) -> Iterator[Callable[[], None] | None]:
-    """What writes the heartbeat, where it is time to."""
+    """What writes the heartbeat, where it is time to, or where the process has become ready."""
     if not settings.registry.heartbeats:
         yield None
         return
     membership = Membership(instances_directory(DataDirectory(settings.data_directory)), vitals.name)
-    due = 0.0
+    due, begun = 0.0, False
 
     def beat() -> None:
-        nonlocal due
-        if time.monotonic() >= due:
-            due = time.monotonic() + BEAT_S
+        nonlocal due, begun
+        if time.monotonic() >= due or vitals.begun is not begun:
+            due, begun = time.monotonic() + BEAT_S, vitals.begun
             try:
                 membership.beat(vitals.instance())
                 vitals.keep_house()

@@ -200,6 +200,7 @@ def starting_venue(
     *,
     passed_over: Callable[[StorageError], object] = lambda _: None,
     shard: int = 0,
+    huge_pages: bool = False,
 ) -> Venue:
     """The venue that a fold of a data directory begins with: of a snapshot, or empty.
 
@@ -211,6 +212,7 @@ def starting_venue(
         history_bytes: journal that may lie behind the snapshot; as much of the past can be told of.
         passed_over: told why a snapshot cannot be restored; the next one, or the whole journal, stands in.
         shard: whose engine the venue has, too; see `cmatch._core.Venue`.
+        huge_pages: as in `cmatch._core.Venue`: who will use all of its memory has it sooner so.
 
     Raises:
         StorageError: the beginning of the journal is gone, and no snapshot that joins it can be restored.
@@ -219,7 +221,9 @@ def starting_venue(
     broken: list[StorageError] = []
     for snapshot in starting_point(directory, history_bytes):
         try:
-            return restore(snapshot, partial(Venue.restore, hash_seed=seed, shard=shard))
+            return restore(
+                snapshot, partial(Venue.restore, hash_seed=seed, shard=shard, huge_pages=huge_pages)
+            )
         except StorageError as error:
             passed_over(error)
             broken.append(error)
@@ -229,4 +233,4 @@ def starting_venue(
         raise StorageError(
             f"{directory.journal} has lost its beginning, and no snapshot stands in for it{why}"
         )
-    return Venue(**limits, hash_seed=seed, shard=shard)
+    return Venue(**limits, hash_seed=seed, shard=shard, huge_pages=huge_pages)

@@ -13,11 +13,11 @@ from typing import Final
 from exchange.config import Settings
 from exchange.errors import ConfigError
 from exchange.observability import PageServer, stats_path
-from exchange.runtime.beside_core import StatusFile
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.log_metrics import log_extent_families
 from exchange.runtime.overview import CORE, Overview
+from exchange.runtime.process_status import StatusFile
 from exchange.runtime.publisher import open_log
 from exchange.runtime.registry import Membership, instances_directory
 from exchange.runtime.vitals import Vitals, serving
@@ -79,7 +79,6 @@ def overview(
     """
     directory = DataDirectory(settings.data_directory)
     with ExitStack() as opened:
-        opened.enter_context(serving(settings, vitals))
         seen = Overview(directory, stats_path(settings.data_directory), names, vitals)
         opened.callback(seen.close)
         events = open_log(settings)
@@ -89,6 +88,8 @@ def overview(
             membership = Membership(instances_directory(directory), CORE)
             opened.callback(membership.leave)
             vitals.beats(partial(seen.speak_for_core, membership, services, settings.endpoints.orders))
+        vitals.beat()
+        opened.enter_context(serving(settings, vitals))
         if settings.endpoints.metrics:
             host, _, port = settings.endpoints.metrics.rpartition(":")
             try:

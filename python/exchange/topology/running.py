@@ -13,9 +13,9 @@ from exchange.config.private import private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
 from exchange.observability.process_metrics import usage_of
 from exchange.observability.tracing import start_tracing
-from exchange.runtime.child import die_with_parent
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import configure, log, log_crash
+from exchange.runtime.parent import die_with_parent
 from exchange.runtime.priority import keep_off
 from exchange.runtime.registry import Registry, instances_directory
 from exchange.storage.directory import DataDirectory

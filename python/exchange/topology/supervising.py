@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
+from typing import Final
 
 from exchange.config import Settings
 from exchange.runtime.child import ChildSpec, Launched, program
@@ -20,9 +24,11 @@ from exchange.runtime.vitals import Vitals
 from exchange.services.risk.approval import approval_of
 from exchange.storage.journal import prepare_spare
 from exchange.topology.handover import SETTINGS_VARIABLE, endpoints_of, settings_as_json
-from exchange.topology.observing import overview
 from exchange.topology.running import prepare
 from exchange.topology.table import KERNELS, PROCESSES, Process, called
+
+_OBSERVING: Final = "exchange.topology.observing"
+"""Loaded while the core starts, for whose processes it speaks only once they are there."""
 
 
 def supervise(settings: Settings, on_ready: Callable[[Mapping[str, str]], None] | None = None) -> int:
@@ -50,18 +56,28 @@ def supervise(settings: Settings, on_ready: Callable[[Mapping[str, str]], None] 
         vitals.beat()
         prepare_spare(directory.journal, settings.limits.segment_bytes)
 
+    def overview() -> AbstractContextManager[None]:
+        opened: AbstractContextManager[None] = import_module(_OBSERVING).overview(
+            settings, vitals, names, KERNELS, endpoints
+        )
+        return opened
+
     async def run() -> int:
         modules = dict.fromkeys(module for process, _ in wanted for module in process.loads)
         async with ForkServer(list(modules)) as forks:
+            observing = asyncio.create_task(asyncio.to_thread(import_module, _OBSERVING))
             plan = Plan(
                 directory=directory,
                 children=[_child(process, settings, number, forks) for process, number in wanted],
                 endpoints=endpoints,
-                servers=[partial(overview, settings, vitals, names, KERNELS, endpoints)],
+                servers=[overview],
                 chore=chore,
                 on_ready=partial(on_ready, endpoints) if on_ready else None,
             )
-            return await Supervisor(plan).run()
+            try:
+                return await Supervisor(plan).run()
+            finally:
+                await observing
 
     return run_loop(run())
 

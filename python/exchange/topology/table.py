@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from exchange.config import Settings
-from exchange.runtime.beside_core import is_healthy
+from exchange.runtime.process_status import is_healthy
 from exchange.runtime.replica_status import is_healthy as replica_is_healthy
 from exchange.storage.directory import DataDirectory
 from exchange.topology import mains

@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cmatch/check.hpp"
+
 namespace cmatch::io {
 namespace {
 
@@ -28,19 +30,24 @@ void take_low_rank(const std::vector<int>& processors) {
 
 } // namespace
 
-Toucher::Toucher(const MemoryList& memory, std::vector<int> processors) {
-  for (const MemorySpan span : memory.spans())
+Toucher::Toucher(const MemoryList& memory, std::vector<int> processors)
+    : memory_(memory), processors_(std::move(processors)) {
+  for (const MemorySpan span : memory_.spans())
     left_ += span.size();
+}
+
+void Toucher::begin() {
+  CM_CHECK(!thread_.joinable());
   sigset_t all, before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this, memory, on = std::move(processors)] { run(memory, on); });
+  thread_ = std::thread([this] { run(); });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void Toucher::run(const MemoryList& memory, const std::vector<int>& processors) {
-  take_low_rank(processors);
-  for (const MemorySpan span : memory.spans()) {
+void Toucher::run() {
+  take_low_rank(processors_);
+  for (const MemorySpan span : memory_.spans()) {
     touch(span, stopped_);
     if (stopped_) return;
     left_ -= span.size();

@@ -1,4 +1,4 @@
-// Brings memory in beside those who use it, so that they may begin before all of it is there.
+// Brings memory in beside those who use it, once it is told to: they may begin before all of it is there.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,7 @@ class Toucher {
  public:
   // It runs on these processors alone, where they are there; on none: on those of the caller.
   Toucher(const MemoryList& memory, std::vector<int> processors);
+  void begin(); // once
   ~Toucher() { stop(); }
   Toucher(const Toucher&) = delete;
   Toucher& operator=(const Toucher&) = delete;
@@ -25,8 +26,10 @@ class Toucher {
   void stop();
 
  private:
-  void run(const MemoryList& memory, const std::vector<int>& processors);
+  void run();
 
+  MemoryList memory_;
+  std::vector<int> processors_;
   std::atomic<bool> stopped_{false};
   std::atomic<std::uint64_t> left_{0};
   std::thread thread_;

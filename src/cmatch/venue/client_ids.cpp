@@ -9,6 +9,11 @@
 #include "cmatch/venue/venue_format.hpp"
 
 namespace cmatch {
+namespace {
+
+constexpr std::size_t kWatermarkBytes = 12, kEntryBytes = 146; // as write() writes them
+
+} // namespace
 
 ClientIds::ClientIds(std::uint32_t max_ids, std::uint32_t max_accounts, std::uint32_t per_account,
                      TimeNs window, std::uint64_t seed)
@@ -197,18 +202,24 @@ void ClientIds::write(Writer& out) const {
     write_entry(link - 1, out);
 }
 
+std::span<const std::uint8_t> ClientIds::take_written(Reader& in) {
+  const std::span<const std::uint8_t> all = in.rest();
+  for (const std::size_t size : {kWatermarkBytes, kEntryBytes, kEntryBytes})
+    in.take(in.get_count(size) * size);
+  return all.first(all.size() - in.rest().size());
+}
+
 void ClientIds::read(Reader& in, std::uint32_t accounts) {
   CM_CHECK(size_ == 0 && made_ == 0);
   accounts = accounts < accounts_.size() ? accounts : static_cast<std::uint32_t>(accounts_.size());
   std::uint32_t least = kHouseAccounts;
-  for (std::uint64_t left = in.get_count(12); left > 0; --left) {
+  for (std::uint64_t left = in.get_count(kWatermarkBytes); left > 0; --left) {
     const auto slot = in.get<AccountSlot>();
     const auto raised = in.get<std::uint64_t>();
     refuse_unless(slot >= least && slot < accounts && raised != 0, "a watermark of no account");
     accounts_[slot].raised = raised;
     least = slot + 1;
   }
-  constexpr std::size_t kEntryBytes = 146;
   std::uint64_t left = in.get_count(kEntryBytes);
   refuse_unless(left <= max_ids_, "more client order ids than the limit");
   for (; left > 0; --left) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <span>
 
 #include "cmatch/check.hpp"
 #include "cmatch/lazy_array.hpp"
@@ -136,7 +137,8 @@ class ClientIds {
   // SnapshotError where the bytes are none. `accounts`: slots in use.
   void write(Writer& out) const;
   void read(Reader& in, std::uint32_t accounts);
-  void check_invariants() const; // O(n)
+  static std::span<const std::uint8_t> take_written(Reader& in); // as far as write() wrote; not looked at
+  void check_invariants() const;                                 // O(n)
 
  private:
   struct alignas(64) Remembered { // touched when a request comes, or its order ends

@@ -47,12 +47,16 @@ std::vector<VenueSlot> by_order_id(const VenueState& state) {
   std::vector<VenueSlot> slots;
   slots.reserve(state.orders.live());
   state.orders.for_each([&](VenueSlot slot) { slots.push_back(slot); });
-  std::sort(slots.begin(), slots.end(),
-            [&](VenueSlot a, VenueSlot b) { return state.orders[a].order_id < state.orders[b].order_id; });
+  const auto before = [&](VenueSlot a, VenueSlot b) {
+    return state.orders[a].order_id < state.orders[b].order_id;
+  };
+  // As they are in a venue that was just restored.
+  if (!std::is_sorted(slots.begin(), slots.end(), before)) std::sort(slots.begin(), slots.end(), before);
   return slots;
 }
 
-constexpr std::size_t kOrderBytes = 183, kRequestBytes = 146; // at least
+constexpr std::size_t kOrderBytes = 165; // as write_order writes it
+constexpr std::size_t kRequestBytes = 146;
 
 void write_order(const VenueOrder& order, Writer& out) {
   out.put(order.order_id);
@@ -77,11 +81,12 @@ void write_order(const VenueOrder& order, Writer& out) {
   put_wide(out, order.fee_due);
 }
 
-void read_order(VenueState& state, Reader& in) {
+// Its id, which is above `last`.
+std::uint64_t read_order(VenueState& state, Reader& in, std::uint64_t last) {
   const auto order_id = in.get<std::uint64_t>();
   const auto account = in.get<std::uint32_t>();
-  require(order_id != 0 && state.orders.find(order_id) == kNoSlot && !state.orders.full() &&
-              account >= kHouseAccounts && account < state.ledger.accounts(),
+  require(order_id > last && !state.orders.full() && account >= kHouseAccounts &&
+              account < state.ledger.accounts(),
           "an order");
   const VenueSlot slot = state.orders.add(order_id, account);
   VenueOrder& order = state.orders[slot];
@@ -127,11 +132,12 @@ void read_order(VenueState& state, Reader& in) {
   const VenueInstrument& instrument = state.instruments[order.instrument];
   if (instrument.shard != nullptr && order.time_in_force == static_cast<std::uint16_t>(TimeInForce::gtd))
     state.expiries.emplace(order.expire_at, order.order_id);
-  if (order.queued == 0) return;
+  if (order.queued == 0) return order_id;
   Stage& stage = state.stage_of(instrument);
   (stage.queue_last == 0 ? stage.queue_first : state.orders[stage.queue_last].queue_next) = slot;
   stage.queue_last = slot;
   ++stage.queued;
+  return order_id;
 }
 
 void write_instruments(const VenueState& state, Writer& out) {
@@ -461,9 +467,8 @@ VenueLimits read_sizes(Reader& in) {
   return limits;
 }
 
-} // namespace
-
-void write_state(const VenueState& state, Writer& out) {
+// A state as bytes: what comes before its client order ids, these, and what comes after.
+void write_before_ids(const VenueState& state, Writer& out) {
   state.ledger.write(out);
   write_shards(state, out);
   write_instruments(state, out);
@@ -472,7 +477,9 @@ void write_state(const VenueState& state, Writer& out) {
   out.put(std::uint64_t{slots.size()});
   for (const VenueSlot slot : slots)
     write_order(state.orders[slot], out);
-  state.client_ids.write(out);
+}
+
+void write_after_ids(const VenueState& state, Writer& out) {
   write_limits(state, out);
   write_switches(state, out);
   out.put(std::uint64_t{state.recent.count()});
@@ -483,15 +490,45 @@ void write_state(const VenueState& state, Writer& out) {
   write_unposted(state, out);
 }
 
-void read_state(VenueState& state, Reader& in) {
+// Canonical: `write` makes again what was read.
+template <class Write>
+void require_same(std::span<const std::uint8_t> read, Write&& write) {
+  Writer again(read);
+  write(again);
+  require(again.same(), "it is not in canonical form");
+}
+
+} // namespace
+
+void write_state(const VenueState& state, Writer& out) {
+  write_before_ids(state, out);
+  state.client_ids.write(out);
+  write_after_ids(state, out);
+}
+
+void read_state(VenueState& state, Reader& in, const Beside& beside) {
+  const std::span<const std::uint8_t> all = in.rest();
   state.ledger.read(in);
   read_shards(state, in);
   read_instruments(state, in);
   read_positions(state, in);
-  for (std::uint64_t left = in.get_count(kOrderBytes); left > 0; --left)
-    read_order(state, in);
-  state.client_ids.read(in, state.ledger.accounts());
+  const std::uint64_t orders = in.get_count(kOrderBytes);
+  Reader of_orders(in.take(orders * kOrderBytes));
+  const std::span<const std::uint8_t> before_ids = all.first(all.size() - in.rest().size());
+  const std::span<const std::uint8_t> ids = ClientIds::take_written(in);
+  const std::function<void()> ids_are_read = beside([&state, ids, accounts = state.ledger.accounts()] {
+    Reader of_ids(ids);
+    state.client_ids.read(of_ids, accounts);
+    require_same(ids, [&](Writer& out) { state.client_ids.write(out); });
+    state.client_ids.check_invariants();
+  });
+  std::uint64_t last = 0;
+  for (std::uint64_t left = orders; left > 0; --left)
+    last = read_order(state, of_orders, last);
+  require_same(before_ids, [&](Writer& out) { write_before_ids(state, out); });
+  ids_are_read();
   link_requests(state);
+  const std::span<const std::uint8_t> after_ids = in.rest();
   read_limits(state, in);
   read_switches(state, in);
   for (std::uint64_t left = in.get_count(sizeof(RecentOrder) + 8); left > 0; --left) {
@@ -499,6 +536,8 @@ void read_state(VenueState& state, Reader& in) {
     state.recent.add(order, in.get<std::int64_t>());
   }
   read_unposted(state, in);
+  require_same(after_ids.first(after_ids.size() - in.rest().size()),
+               [&](Writer& out) { write_after_ids(state, out); });
 }
 
 namespace {
@@ -571,16 +610,13 @@ Venue Venue::restore(std::span<const std::uint8_t> bytes, const VenueOptions& op
   Venue venue(std::move(state));
   try {
     std::span<const std::uint8_t> section = in.rest();
-    read_state(*venue.state_, in);
+    read_state(*venue.state_, in, beside);
     section = section.first(section.size() - in.rest().size());
-    Writer again(section);
-    write_state(*venue.state_, again);
-    require(again.same(), "it is not in canonical form");
     engine_is_made();
     venue.state_->engine = std::move(*engine);
     read_runs(*venue.state_, in);
     require(in.done(), "bytes follow its end");
-    venue.check_invariants();
+    check_whole(*venue.state_);
     venue.state_->known_hash = hash_of(section, engine_hash);
   } catch (const InvariantViolation& error) {
     throw SnapshotError(std::string("the snapshot is inconsistent: ") + error.what());

@@ -322,10 +322,10 @@ VenueState::VenueState(const VenueLimits& limits_in, const VenueOptions& options
       accounts(std::size_t{limits.ledger.max_accounts} + kHouseAccounts), runs(options.shard),
       engine_options(options.engine) {
   instruments.reserve(limits.engine.max_instruments);
-  if (!options.engine.prefault) return;
   MemoryList memory;
   list_memory(memory);
-  memory.touch_all();
+  if (options.engine.huge_pages) memory.prefer_huge_pages();
+  if (options.engine.prefault) memory.touch_all();
 }
 
 void VenueState::list_memory(MemoryList& list) const {

@@ -40,7 +40,7 @@ struct VenueLimits {
 
 // None of these changes what the venue answers.
 struct VenueOptions {
-  EngineOptions engine{};      // `prefault` is the whole venue's
+  EngineOptions engine{};      // `prefault` and `huge_pages` are the whole venue's
   std::uint64_t hash_seed = 0; // where strangers choose client order ids: one that they do not know
   ShardId shard = 0;           // whose engine runs here too; kAllShards: those of all; 0: none
 };
@@ -95,7 +95,7 @@ class Venue {
   void list_memory(MemoryList& list) const; // what `prefault` touches
   std::uint64_t state_hash() const;
   std::vector<std::uint8_t> snapshot() const;
-  // Throws SnapshotError, whose what() says why; nothing is half loaded. The engine may be made beside the rest.
+  // Throws SnapshotError, whose what() says why; nothing is half loaded. Parts may be made beside the rest.
   static Venue restore(std::span<const std::uint8_t> bytes, const VenueOptions& options = {},
                        const Beside& beside = at_once);
   // Throws InvariantViolation where the state contradicts itself. O(state).

@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "cmatch/venue/money.hpp"
+#include "cmatch/venue/snapshot.hpp"
 #include "cmatch/venue/venue.hpp"
 #include "cmatch/venue/venue_state.hpp"
 
@@ -66,10 +67,13 @@ void check_shard(const VenueState& state, const Shard& shard) {
 } // namespace
 
 void Venue::check_invariants() const {
-  const VenueState& state = *state_;
-  if (state.poisoned) throw InvariantViolation("the venue is poisoned by an earlier failure");
-  state.engine.check_invariants();
-  state.client_ids.check_invariants();
+  if (state_->poisoned) throw InvariantViolation("the venue is poisoned by an earlier failure");
+  state_->engine.check_invariants();
+  state_->client_ids.check_invariants();
+  check_whole(*state_);
+}
+
+void check_whole(const VenueState& state) {
   check_queue(state, state.local);
   for (const auto& [id, shard] : state.shards)
     check_shard(state, shard);

@@ -7,7 +7,9 @@ with RestClient("http://127.0.0.1:8080", hmac_key("gk-b81581c0e74b778c", secret)
 `RestClient` waits for its answers, `AsyncRestClient` is awaited; both have the same calls.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from exchange.lazy import lazily
 
 if TYPE_CHECKING:
     from exchange.client.rest.aio import AsyncRestClient
@@ -25,18 +27,13 @@ __all__ = [
     "hmac_key",
 ]
 
-_HOMES = {
-    "AsyncRestClient": "aio",
-    "Budget": "budgets",
-    "RestClient": "client",
-    **dict.fromkeys(("ApiKeyAuth", "BearerAuth", "ed25519_key", "hmac_key"), "credentials"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Imported when first asked for: the gateway needs the messages alone, and no HTTP client.
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(f"exchange.client.rest.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'exchange.client.rest' has no attribute {name!r}")
+# The gateway needs the messages alone, and no HTTP client.
+__getattr__ = lazily(
+    __name__,
+    {
+        "AsyncRestClient": "aio",
+        "Budget": "budgets",
+        "RestClient": "client",
+        **dict.fromkeys(("ApiKeyAuth", "BearerAuth", "ed25519_key", "hmac_key"), "credentials"),
+    },
+)

@@ -22,8 +22,8 @@ from exchange.config.settings import Settings
 from exchange.errors import ConfigError
 from exchange.observability.health import Status
 from exchange.resilience import Policies
-from exchange.runtime.beside_core import StatusFile, status_path
 from exchange.runtime.log import log
+from exchange.runtime.process_status import StatusFile, status_path
 from exchange.runtime.publisher import open_log
 from exchange.runtime.vitals import Vitals
 from exchange.security.sealing import Sealer

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import jwt
 
 from exchange.errors import ExchangeError, GatewayFault, ServiceUnavailableError
@@ -143,6 +142,8 @@ class OtherIssuer:
         return self._policy.call_sync(self._fetch)
 
     def _fetch(self, this: Try) -> bytes:
+        import httpx  # takes a tenth of a gateway's start, and few have such an issuer
+
         try:
             answer = httpx.get(self._where, timeout=this.remaining_s, trust_env=False).raise_for_status()
         except httpx.HTTPError as error:

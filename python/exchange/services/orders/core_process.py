@@ -40,7 +40,7 @@ from exchange.resilience import Policies, Policy
 from exchange.runtime.edge_metrics import EdgeFile, edges_path
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
-from exchange.runtime.priority import may_take_realtime, rank, realtime, stay_on
+from exchange.runtime.priority import as_allowed, rank, realtime, stay_on
 from exchange.runtime.refusals import RefusedFile
 from exchange.security.roles import Permission, check_roles, permissions_of
 from exchange.services.orders.disk_watch import DiskWatch
@@ -48,6 +48,7 @@ from exchange.services.orders.life import Life
 from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import LocalStage, RemoteStage, WatchedStage
 from exchange.services.orders.standing_by import begin_standby, doubt, stand_by
+from exchange.services.orders.touching import Touching
 from exchange.storage.digests import Digest, append_digest
 from exchange.storage.directory import DataDirectory
 from exchange.storage.fold import starting_venue
@@ -78,6 +79,7 @@ def main(settings: Settings) -> int:
                 limits_of(settings),
                 _RESUME_BYTES,
                 passed_over=lambda why: log("snapshot passed over", reason=why),
+                huge_pages=settings.core.prefault,
             )
             journal = Journal(
                 str(directory.journal),
@@ -98,10 +100,9 @@ def main(settings: Settings) -> int:
         stats.set(Stat.pid, os.getpid())
         stats.set(Stat.started_at_ns, time.time_ns())
         seed_addresses()
-        realtime_priority = settings.core.realtime_priority
-        if realtime_priority and not may_take_realtime(realtime_priority):
+        realtime_priority = as_allowed(settings.core.realtime_priority)
+        if realtime_priority != settings.core.realtime_priority:
             log("not allowed here: see `exchange doctor`", setting="realtime_priority")
-            realtime_priority = 0
         # The thread that moves the bytes goes first: a busy loop of the same rank would stop it for good.
         of_bytes = min(realtime_priority + 1, 99) if realtime_priority else 0
         router = opened.enter_context(Router(settings.security.keys_directory, of_bytes))
@@ -120,7 +121,7 @@ def main(settings: Settings) -> int:
         if router.keyring is not None:
             _permit(core, router.keyring)
         doorkeeper = _Doorkeeper(router, core, directory)
-        touching = _touched_memory(settings, opened, core, stats, others)
+        touching = _touching(settings, opened, Toucher(core, others), stats, at_once=stands_by)
         replayed = _replay(directory, core, venue, journal)
         core.begin()
         router.bind(settings.endpoints.orders or ipc_endpoint(directory.run, SOCKET_NAME))
@@ -270,18 +271,6 @@ def _edge_file(settings: Settings, policies: Policies) -> list[Callable[[], obje
     return [EdgeFile(edges_path(stats_path(settings.data_directory)), policies)]
 
 
-def _touched_memory(
-    settings: Settings, opened: ExitStack, core: Sequencer, stats: SharedStats, processors: list[int]
-) -> list[Callable[[], object]]:
-    """Begins to touch it, where that is wanted; what is to be called now and then tells how much is left."""
-    if not settings.core.prefault:
-        return []
-    toucher = Toucher(core, processors)
-    opened.callback(toucher.stop)
-    stats.set(Stat.memory_untouched_bytes, toucher.left)
-    return [lambda: stats.set(Stat.memory_untouched_bytes, toucher.left)]
-
-
 def _permit(core: Sequencer, keyring: Keyring) -> None:
     for key, principal in keyring.items():
         if principal.tenant is None or not principal.tenant.isdecimal():
@@ -300,6 +289,18 @@ def _permit(core: Sequencer, keyring: Keyring) -> None:
             Permission.MATCH in may,
             Permission.JUDGE in may,
         )
+
+
+def _touching(
+    settings: Settings, opened: ExitStack, toucher: Toucher, stats: SharedStats, *, at_once: bool
+) -> list[Touching]:
+    """What has memory touched, where that is wanted."""
+    if not settings.core.prefault:
+        return []
+    touching = Touching(toucher, stats, DataDirectory(settings.data_directory))
+    if at_once:
+        touching.begin()
+    return [opened.enter_context(touching)]
 
 
 class _Doorkeeper:

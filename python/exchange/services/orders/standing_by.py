@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cmatch._core import Clock, Sequencer, Standby, Venue
 from exchange.bus.curve import KeyPair
@@ -10,7 +11,6 @@ from exchange.bus.dealer import JOURNAL_OPTIONS, Dealer
 from exchange.config.durable import sync_directory
 from exchange.config.settings import Replication
 from exchange.errors import ConfigError, RpcError, RpcStatus
-from exchange.runtime.history import LeaderHistory
 from exchange.runtime.log import log
 from exchange.services.orders.life import Life
 from exchange.services.orders.standby import Fencer, StandbyLoop
@@ -18,6 +18,9 @@ from exchange.storage.digests import append_digest
 from exchange.storage.directory import DataDirectory, write_whole
 from exchange.storage.retention import list_segments
 from exchange.storage.snapshots import SnapshotFile, read_snapshot, restore
+
+if TYPE_CHECKING:
+    from exchange.runtime.history import LeaderHistory
 
 _ORDERS = "/orders.sock"
 
@@ -108,4 +111,6 @@ def _history(replication: Replication) -> LeaderHistory:
         endpoint = replication.leader.removesuffix(_ORDERS) + "/queries.sock"
     if not endpoint:
         raise ConfigError("replication.leader_queries is needed where the leader is not on this machine")
+    from exchange.runtime.history import LeaderHistory  # with RPC, which a core that leads has no use for
+
     return LeaderHistory(endpoint, replication.standby, _keys(replication), replication.leader_key or None)

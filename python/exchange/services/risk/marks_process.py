@@ -22,9 +22,10 @@ from exchange.config.index_sources import index_sources
 from exchange.config.settings import Settings
 from exchange.domain.queries import InstrumentRow
 from exchange.errors import DeadlineExceeded, RpcError, ServiceUnavailableError
-from exchange.runtime.beside_core import StatusFile, keys_beside_core
+from exchange.runtime.beside_core import keys_beside_core
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
+from exchange.runtime.process_status import StatusFile
 from exchange.runtime.vitals import Vitals, telling
 from exchange.storage.directory import DataDirectory
 
