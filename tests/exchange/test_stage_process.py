@@ -78,6 +78,8 @@ def test_stage_that_is_gone_has_new_orders_refused_until_it_is_back(
     assert maker.cancel(other).exec_type is ExecType.CANCELED
     os.kill(pid, signal.SIGKILL if how is signal.SIGKILL else signal.SIGCONT)
     world.until(lambda: core_values(world.data)[f"{name}_stage"] == STAGE_THERE)
+    if how is signal.SIGKILL:
+        world.until(lambda: world.process_id(name) != pid)  # its supervisor says so a little later
     assert (world.process_id(name) == pid) == (how is signal.SIGSTOP)
     assert taker.limit(market.symbol, "buy", 5, PRICE).ok
     world.until(lambda: not maker.orders.live())
