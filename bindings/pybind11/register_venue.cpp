@@ -112,8 +112,8 @@ bool is_of_orders(std::span<const std::byte> payload) {
 // Records of orders and of shards' events that follow each other, and what came of them.
 struct Orders {
   std::uint64_t commands = 0;
-  std::uint64_t epoch = 0;                // of all of them; 0: there are none
-  std::optional<io::RecordView> behind{}; // was read and is not applied
+  std::uint64_t epoch = 0;              // of all of them; 0: there are none
+  std::optional<io::RecordView> behind; // was read and is not applied
 };
 
 template <bool kKeepsOutput>

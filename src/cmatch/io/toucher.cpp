@@ -30,8 +30,8 @@ void take_low_rank(const std::vector<int>& processors) {
 
 } // namespace
 
-Toucher::Toucher(const MemoryList& memory, std::vector<int> processors)
-    : memory_(memory), processors_(std::move(processors)) {
+Toucher::Toucher(MemoryList memory, std::vector<int> processors)
+    : memory_(std::move(memory)), processors_(std::move(processors)) {
   for (const MemorySpan span : memory_.spans())
     left_ += span.size();
 }

@@ -14,7 +14,7 @@ namespace cmatch::io {
 class Toucher {
  public:
   // It runs on these processors alone, where they are there; on none: on those of the caller.
-  Toucher(const MemoryList& memory, std::vector<int> processors);
+  Toucher(MemoryList memory, std::vector<int> processors);
   void begin(); // once
   ~Toucher() { stop(); }
   Toucher(const Toucher&) = delete;
