@@ -556,6 +556,47 @@ def test_logon_refused_for_good_fails_everything() -> None:
         wire.ask(wire.makers.orders.limit(1, "buy", 1, 100))
 
 
+def test_own_logon_that_is_taken_late_is_no_other_client() -> None:
+    """A core that stood still takes the logon that was given up after the present one: once that is let pass.
+
+    A logon that was refused was not given up, and what was asked meanwhile is asked again.
+    """
+    wire = Wire()
+    wire.send()
+    wire.pass_time(2_000)  # without an answer
+    assert wire.session.reopen_at is not None
+    wire.session.opened(wire.now)
+    wire.deliver()
+    assert wire.state() is SessionState.ACTIVE
+    answer = wire.ask(wire.makers.orders.limit(1, "buy", 10, 100))
+    [known] = wire.core.state.sessions.values()
+    replaced = wire.core.session_frame(SessionOutcome.BYE, known, RejectCode.REPLACED_SESSION)
+    wire.hear(replaced)
+    assert wire.state() is SessionState.DISCONNECTED
+    wire.session.opened(wire.now)
+    wire.deliver()
+    assert answer().ok
+    assert wire.state() is SessionState.ACTIVE
+    wire.hear(replaced)
+    assert wire.state() is SessionState.CLOSED
+    assert isinstance(wire.session.refusal, LogonRefused)
+
+
+@pytest.mark.parametrize("code", [int(RejectCode.NOT_LEADER), 4025])
+def test_client_whose_name_another_takes_after_a_refusal_ends(code: int) -> None:
+    """That logon was answered: it cannot be what replaced the session."""
+    wire = Wire()
+    wire.core.refuse_logon = code
+    wire.deliver()
+    assert wire.state() is SessionState.DISCONNECTED
+    wire.core.refuse_logon = 0
+    wire.session.opened(wire.now)
+    wire.deliver()
+    [known] = wire.core.state.sessions.values()
+    wire.hear(wire.core.session_frame(SessionOutcome.BYE, known, RejectCode.REPLACED_SESSION))
+    assert wire.state() is SessionState.CLOSED
+
+
 def test_logon_refused_for_now_is_tried_again() -> None:
     """A transient refusal is no end: the session comes again."""
     wire = Wire()

@@ -153,6 +153,7 @@ class Session:
         self._beat = self._silence // 3
         self._events: list[Event] = []
         self._connection = 0
+        self._gave_up = False  # a logon that was not answered
         self._backoff_ms = settings.backoff_ms_min
         self._endpoints = endpoints
         self._tried = 0  # endpoints since the last welcome, whose own counts
@@ -180,6 +181,7 @@ class Session:
         """The connection broke; a new one is wanted at `reopen_at`: now, while endpoints are left to try."""
         if self.state in (State.CLOSED, State.DISCONNECTED):
             return
+        self._gave_up |= self.state is State.LOGGING_ON
         self._enter(State.DISCONNECTED)
         self.outbox.clear()
         self.reconnects += 1
@@ -409,13 +411,16 @@ class Session:
                     self._fail(pending, failure)
 
     def _turned_away(self, number: int, now: int) -> None:
-        if self._lasting(number):
+        # A core that was held up may have taken a logon that was given up after the present one.
+        gave_up, own = self._gave_up, number == RejectCode.REPLACED_SESSION
+        if self._lasting(number) and not (own and gave_up):
             self.close(now, LogonRefused(Reject(number)))
             return
         self.turned_away = Reject(number)
         if number in _ELSEWHERE:
             self._backoff_ms = min(self._backoff_ms, _FOLLOWER_MS_MAX)
         self.lost(now)
+        self._gave_up = gave_up and not own  # this logon was answered
 
     @staticmethod
     def _lasting(number: int) -> bool:

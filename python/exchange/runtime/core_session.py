@@ -63,6 +63,8 @@ class CoreSession:
         self._heartbeat_ns = heartbeat_ns
         self._silence_ns = silence_ns
         self._asked = True
+        self._waits = False  # for the answer to a logon
+        self._gave_up = False  # that, on a connection before
         self._next_open_ns = 0
         self._heard_ns = 0
         self._beat_ns = 0
@@ -78,10 +80,11 @@ class CoreSession:
         frames = self._listen(now_ns)
         if not self.logged_on:
             if now_ns >= self._next_open_ns:
+                self._gave_up |= self._waits
                 self._connection.open()
-                self._next_open_ns, self._asked = now_ns + _LOGON_NS, False
+                self._next_open_ns, self._asked, self._waits = now_ns + _LOGON_NS, False, False
             if not self._asked:  # a connection takes a moment to stand, with keys a longer one
-                self._asked = self._ask(now_ns)
+                self._asked = self._waits = self._ask(now_ns)
         elif now_ns - self._beat_ns >= self._heartbeat_ns:
             self._beat(now_ns)
         return frames
@@ -127,6 +130,11 @@ class CoreSession:
 
     def _take(self, row: np.void, now_ns: int) -> None:
         outcome, reject = int(row["kind"]), int(row["reject"])
+        self._waits = False
+        if reject == RejectCode.REPLACED_SESSION and self._gave_up:
+            self._gave_up = False  # a core that was held up may have taken that logon after the present one
+            self._close(now_ns)
+            return
         if reject in _FINAL:
             raise CoreRefusedError(f"{self.name}: {_FINAL[reject]}")
         if outcome in (SessionOutcome.WELCOME, SessionOutcome.RESYNC):
