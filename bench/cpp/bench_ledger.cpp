@@ -163,11 +163,12 @@ void bench_client_ids(const Settings& settings) {
       const IdTail& tail = command.client_order_id_tail;
       const std::uint64_t hash = ids.hash(account, head, tail);
       CM_CHECK(ids.find(hash, account, head, tail) == kNoSlot);
-      RequestOutcome outcome{};
-      outcome.digest = content_digest(command);
       clock += 10'000; // 100,000 a second
-      const ClientIds::Entry entry = ids.remember(hash, account, head, tail, clock, outcome, live, clock);
+      const ClientIds::Entry entry = ids.remember(hash, account, head, tail, clock, live, clock);
       CM_CHECK(entry != kNoSlot);
+      RequestOutcome& outcome = ids.outcome(entry);
+      outcome = {};
+      outcome.digest = content_digest(command);
       if (live) ids.ended(entry, clock, OrderStatus::filled, 1);
       ids.forget_due(clock, 2);
     }
