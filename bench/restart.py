@@ -106,7 +106,7 @@ def main() -> None:
             with Client.connect(settings.endpoints.orders, tenant=1, name="rest", user="bench") as client:
                 rest(client, options.orders)
             exchange(("snapshot", "--data", str(given.data)))
-            inside = [restored_s(directory) for _ in range(options.runs)]
+        inside = [restored_s(directory) for _ in range(options.runs)]
         outside = []
         for number in range(options.runs):
             with running(given, settings):
