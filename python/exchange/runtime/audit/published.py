@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from operator import attrgetter
 from typing import Final
 
@@ -11,7 +10,7 @@ from cmatch._core import Venue
 from exchange.bus.log.events import batch_of_rows
 from exchange.bus.log.interface import Batch, EventLog, Record
 from exchange.bus.topics import Topic, TopicTable
-from exchange.errors import LogCorrupt, WireError
+from exchange.errors import LogCorrupt, LogRefused, WireError
 from exchange.runtime.audit.check import Check
 from exchange.runtime.publisher import TRADES
 from exchange.schema.event_rows import EventRows, decode_rows
@@ -44,7 +43,7 @@ class PublishedAudit:
         self._compared = self._unpublished = 0
         self._last = _NOTHING  # event that was compared last
         self._next: Batch | None = None
-        self._found: EventRows | None = None  # its rows
+        self._found: EventRows | None = None  # its rows, where they make its bytes
         self._good = True  # what was compared of it
         self._move()
 
@@ -78,27 +77,33 @@ class PublishedAudit:
             self._compare(epoch, made.part(part.last + 1, made.last))
 
     def _is_as(self, made: Rows, epoch: int) -> bool:
-        """Whether the batch has these rows, and is in bytes what its own rows make."""
+        """Whether the batch has these rows."""
         batch, found = self._next, self._found
         if batch is None or found is None or found.kind is not made.kind:
             return False
         at = made.first - batch.first_seq
         rows, tenants = found.rows[at : at + len(made.rows)], found.tenants[at : at + len(made.tenants)]
-        whole = batch_of_rows(
-            self._row, found.kind, found.rows, batch.first_seq, epoch=epoch, tenants=found.tenants
-        )
         return (
-            batch == whole
+            batch.epoch == epoch
             and rows.tobytes() == made.rows.tobytes()
             and tenants.tobytes() == made.tenants.tobytes()
         )
 
     def _move(self) -> None:
         record = next(self._records, None)
-        self._next, self._found, self._good = None if record is None else record.batch, None, True
-        if self._next is not None:
-            with suppress(WireError):
-                self._found = decode_rows(self._next.payload)
+        self._next, self._good = None if record is None else record.batch, True
+        self._found = None if self._next is None else self._rows_in(self._next)
+
+    def _rows_in(self, batch: Batch) -> EventRows | None:
+        """Those of a batch; None: it is not in bytes what its own rows make."""
+        try:
+            found = decode_rows(batch.payload)
+            whole = batch_of_rows(
+                self._row, found.kind, found.rows, batch.first_seq, epoch=batch.epoch, tenants=found.tenants
+            )
+        except (LogRefused, WireError):
+            return None
+        return found if batch == whole else None
 
     def close(self, _venue: Venue) -> None:
         """Holds the ends against each other, and sums up."""
