@@ -111,6 +111,29 @@ def test_idle_state_that_wakes_late_is_warned_of_unless_disabled(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("driver", "poll_ns", "level"),
+    [("haltpoll", 0, Level.WARN), ("haltpoll", 200_000, Level.OK), ("acpi_idle", 0, Level.OK)],
+)
+def test_virtual_cpu_that_halts_at_once_is_warned_of(
+    tmp_path: Path, driver: str, poll_ns: int, level: Level
+) -> None:
+    """What its one state says of itself is not what the host takes to wake it."""
+    finding = processor.sleep_states(
+        machine(
+            tmp_path,
+            sys__devices__system__cpu__cpuidle__current_driver=f"{driver}\n",
+            sys__module__haltpoll__parameters__guest_halt_poll_ns=f"{poll_ns}\n",
+            sys__devices__system__cpu__cpu0__cpuidle__state1__latency="1\n",
+            sys__devices__system__cpu__cpu0__cpuidle__state1__name="haltpoll idle\n",
+        )
+    )
+    assert finding.level is level
+    if level is Level.WARN:
+        assert finding.found == "an idle CPU halts at once, and the host has to wake it"
+        assert finding.mend == "echo 200000 > /sys/module/haltpoll/parameters/guest_halt_poll_ns"
+
+
+@pytest.mark.parametrize(
     ("source", "level"),
     [("tsc", Level.OK), ("kvm-clock", Level.OK), ("hpet", Level.FAIL), ("xen", Level.WARN)],
 )

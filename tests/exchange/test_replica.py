@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -44,7 +45,7 @@ from exchange.runtime.vitals import Vitals
 from exchange.schema.codec import decode_message, encode_message
 from exchange.security import KeyStore, StoredContexts
 from exchange.storage.digests import read_digests
-from exchange.storage.directory import DataDirectory
+from exchange.storage.directory import DataDirectory, replace_file
 from exchange.storage.replay import replay, verify
 from exchange.storage.snapshots import list_snapshots, restore
 from exchange.topology.services import SERVICES
@@ -169,6 +170,29 @@ async def test_replica_is_well_and_answers_while_its_state_is_copied(
         while json.loads(world.directory.replica_status.read_bytes())["heartbeat_ns"] == told:
             assert time.monotonic() < deadline, "it says no more how it is"
             await asyncio.sleep(0.01)
+
+
+@asynchronous
+async def test_replica_answers_while_its_own_file_takes_long(
+    tmp_path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system that waits for another process's fsync keeps the heartbeat, and nobody else."""
+    writing, go_on = threading.Event(), threading.Event()
+
+    def slow(path: Path, content: bytes) -> None:
+        writing.set()
+        assert go_on.wait(60)
+        replace_file(path, content)
+
+    at = writer.write(writer.make.orders.limit(MARKET, "sell", 1, 500_00, account=ALICE))
+    async with running(tmp_path) as world:
+        monkeypatch.setattr("exchange.runtime.replica.replace_file", slow)
+        try:
+            assert await asyncio.to_thread(writing.wait, 60)
+            reply = await asyncio.wait_for(world.ask(q.StatusRequest(min_seq=at), q.StatusReply), 30)
+            assert (reply.sequence, go_on.is_set()) == (at, False)
+        finally:
+            go_on.set()
 
 
 @pytest.mark.req("B034")

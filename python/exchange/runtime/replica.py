@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from cmatch.errors import EngineBusy
 from exchange.bus.context import Context, new_context
@@ -24,6 +25,7 @@ from exchange.bus.rpc.stubs import Handlers
 from exchange.errors import ExchangeError, RpcError, RpcStatus
 from exchange.observability.openmetrics import Family
 from exchange.runtime.auditing import ProcessAudit
+from exchange.runtime.beside_loop import beside_loop
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.chores import chores
 from exchange.runtime.core_status import CoreStatistics, CoreStatus
@@ -217,27 +219,28 @@ class Replica:
 
     async def _tell(self) -> None:
         """Says how far it is, for health and status, and how far the standby."""
-        while True:
-            self._plan.vitals.beat()
-            self._write_status()
-            with contextlib.suppress(EngineBusy):  # it is copied for a snapshot: the next look tells
-                self._plan.unsettled.look(self._plan.ports.unposted_trades)
-            replicated = self._plan.ports.statistics.status().replicated_sequence
-            if replicated:
-                with contextlib.suppress(ExchangeError):
-                    self._registry.note(self._plan.standby, replicated)
-            await asyncio.sleep(_STATUS_INTERVAL_S)
+        with beside_loop() as beside:
+            while True:
+                self._plan.vitals.beat()
+                await beside(partial(self._write_status, self._status()))
+                with contextlib.suppress(EngineBusy):  # it is copied for a snapshot: the next look tells
+                    self._plan.unsettled.look(self._plan.ports.unposted_trades)
+                replicated = self._plan.ports.statistics.status().replicated_sequence
+                if replicated:
+                    with contextlib.suppress(ExchangeError):
+                        self._registry.note(self._plan.standby, replicated)
+                await asyncio.sleep(_STATUS_INTERVAL_S)
 
     def _progress(self) -> Iterator[Family]:
         yield from follower_families(self._follower.sequence, self._behind)
         yield from self._plan.unsettled.families()
 
-    def _write_status(self) -> None:
+    def _status(self) -> dict[str, int]:
         ports = self._plan.ports
         written = ports.statistics.status().written_sequence
         sequence = self._follower.sequence
         self._behind = max(written - sequence, 0) if written else 0
-        content = {
+        return {
             "pid": os.getpid(),
             "ready": self._ready,
             "sequence": sequence,
@@ -246,5 +249,7 @@ class Replica:
             "snapshots": self._snapshotter.taken,
             "heartbeat_ns": time.monotonic_ns(),
         }
+
+    def _write_status(self, content: dict[str, int]) -> None:
         with contextlib.suppress(OSError):  # a full disk is the core's to report
             replace_file(self._plan.directory.replica_status, json.dumps(content).encode("ascii"))

@@ -35,6 +35,7 @@ from exchange.observability.openmetrics import Family
 from exchange.observability.server import Pages
 from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit
+from exchange.runtime.beside_loop import beside_loop
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.consumer_metrics import consumer_families
 from exchange.runtime.garbage import spare_what_is_there
@@ -319,22 +320,25 @@ class ServiceHost:
     async def _tell(self) -> None:
         """Says four times a second that it works, and how far it is behind the log."""
         status, said = StatusFile(self._plan.directory, self._plan.vitals.name), ""
-        while True:
-            self._plan.vitals.beat()
-            await asyncio.to_thread(self._plan.audit.keep_or_say)
-            behind = await asyncio.to_thread(lambda: self._behind)
-            held = "; ".join(f"{place}: {why}" for place, why in self._held.items())
-            status.say(
-                time.monotonic_ns(),
-                events=self._counts.get("taken", 0),
-                behind=behind or 0,
-                held=int(bool(held)),
-                consumes=int(self.consumer is not None),
-            )
-            if held != said:
-                log("standing still" if held else "going on", level=logging.WARNING, why=held or said)
-                said = held
-            await asyncio.sleep(_STATUS_S)
+        with beside_loop() as beside:
+            while True:
+                self._plan.vitals.beat()
+                await beside(self._plan.audit.keep_or_say)
+                held = "; ".join(f"{place}: {why}" for place, why in self._held.items())
+                await beside(partial(self._say, status, held=bool(held)))
+                if held != said:
+                    log("standing still" if held else "going on", level=logging.WARNING, why=held or said)
+                    said = held
+                await asyncio.sleep(_STATUS_S)
+
+    def _say(self, status: StatusFile, *, held: bool) -> None:
+        status.say(
+            time.monotonic_ns(),
+            events=self._counts.get("taken", 0),
+            behind=self._behind or 0,
+            held=int(held),
+            consumes=int(self.consumer is not None),
+        )
 
     @property
     def _behind(self) -> int | None:

@@ -10,6 +10,7 @@ from exchange.runtime.machine.finding import Finding, Level, Machine, count_cpus
 _CPU = "sys/devices/system/cpu"
 _GOOD_CLOCKS = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter", "ptp")
 _PROBE_NS = 200_000_000
+_HALT_POLL_NS = 200_000  # what an idle CPU looks for work before it halts: longer than between two orders
 
 
 def check(machine: Machine) -> list[Finding]:
@@ -79,7 +80,13 @@ def turbo(machine: Machine) -> Finding:
 
 
 def sleep_states(machine: Machine) -> Finding:
-    """How long an idle CPU needs to wake up at worst."""
+    """How long an idle CPU needs to wake up at worst; by the host, where it halts at once."""
+    halted = machine.number("sys/module/haltpoll/parameters/guest_halt_poll_ns")
+    if halted == 0 and machine.text(f"{_CPU}/cpuidle/current_driver") == "haltpoll":
+        mend = f"echo {_HALT_POLL_NS} > /sys/module/haltpoll/parameters/guest_halt_poll_ns"
+        return Finding(
+            "idle states", Level.WARN, "an idle CPU halts at once, and the host has to wake it", mend
+        )
     latencies = [
         (int(path.read_text()), (path.parent / "name").read_text().strip())
         for path in machine.paths(f"{_CPU}/cpu0/cpuidle/state*/latency")

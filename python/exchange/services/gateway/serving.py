@@ -7,7 +7,6 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from exchange.config.settings import Settings
 from exchange.errors import ConfigError
 from exchange.observability.health import Status
 from exchange.resilience import Policies
+from exchange.runtime.beside_loop import beside_loop
 from exchange.runtime.log import log
 from exchange.runtime.process_status import StatusFile, status_path
 from exchange.runtime.publisher import open_log
@@ -193,17 +193,14 @@ class GatewayHost:
             yield listener
 
     async def _tell(self, counted: Counted) -> None:
-        """Says four times a second that it works.
-
-        In a thread of its own: a file system takes up to a millisecond for it, and all requests would wait.
-        """
+        """Says four times a second that it works."""
         status = StatusFile(DataDirectory(self._plan.settings.data_directory), self._plan.vitals.name)
-        loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1) as writer:
+        with beside_loop() as beside:
             while True:
                 self._plan.vitals.beat()
-                say = partial(status.say, time.monotonic_ns(), requests=counted.requests, port=self.port)
-                await loop.run_in_executor(writer, say)
+                await beside(
+                    partial(status.say, time.monotonic_ns(), requests=counted.requests, port=self.port)
+                )
                 await asyncio.sleep(_STATUS_S)
 
     def _needs(self) -> Mapping[str, Status]:
