@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from exchange.bus.endpoints import ipc_endpoint
-from exchange.config.private import private_directory, read_private_file, write_private_file
+from exchange.config.private import (
+    private_directory,
+    read_private_file,
+    replace_private_file,
+    write_private_file,
+)
 from exchange.errors import ConfigError, SecurityError
+from exchange.security.sealing import Sealer
 
 OTHER_USER = 65_534
 
@@ -110,6 +119,51 @@ def test_private_file_is_written_once_and_read_back(tmp_path: Path) -> None:
     with pytest.raises(SecurityError, match=r"cannot be made: File exists$"):
         write_private_file(path, b"other")
     assert path.read_bytes() == b"secret"
+
+
+def test_private_file_that_cannot_be_written_whole_is_not_there(tmp_path: Path) -> None:
+    """A disk that is full leaves no half of a key, which every later start would refuse."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, before[1]))
+    try:
+        for write in (write_private_file, replace_private_file):
+            with pytest.raises(SecurityError, match=r"a\.key cannot be (made|written): File too large$"):
+                write(tmp_path / "a.key", b"a secret")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_private_file_is_seen_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of processes that start together one makes it, and nobody reads it before all of it is there."""
+    key, seen, really_open = tmp_path / "a.key", [], os.open
+
+    def look_when_opened(path: Path, flags: int, *rest: int) -> int:
+        descriptor = really_open(path, flags, *rest)
+        seen.append(key.read_bytes() if key.exists() else None)
+        return descriptor
+
+    monkeypatch.setattr("os.open", look_when_opened)
+    write_private_file(key, b"a secret")
+    assert seen == [None, b"a secret"]  # the file's own, still empty, and the directory's, to sync its name
+    assert list(tmp_path.iterdir()) == [key]
+
+
+def test_processes_that_start_together_seal_with_one_key(tmp_path: Path) -> None:
+    """Whoever was quicker made it; what one sealed the others open."""
+    starts = threading.Barrier(8)
+
+    def start(life: int) -> Sealer:
+        directory = tmp_path / str(life)
+        directory.mkdir(exist_ok=True)
+        starts.wait(60)
+        return Sealer(directory)
+
+    with ThreadPoolExecutor(8) as threads:
+        for life in range(20):
+            first, *others = threads.map(start, [life] * 8)
+            sealed = first.seal(b"secret", "ann")
+            assert [each.open(sealed, "ann") for each in others] == [b"secret"] * 7
 
 
 @pytest.mark.parametrize(

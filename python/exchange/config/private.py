@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from exchange.config.durable import make_directory, sync_directory
@@ -63,25 +66,19 @@ def read_private_file(path: Path, *, secret: bool) -> bytes:
 
 
 def write_private_file(path: Path, content: bytes) -> None:
-    """Write a new file with mode 0600 from its first byte on, durably; one that is there is never replaced.
+    """Write a new file of mode 0600, durably; one that is there is never replaced.
+
+    It appears whole, whoever looks and whenever the machine stops.
 
     Raises:
-        SecurityError: It exists, or cannot be written.
+        SecurityError: It exists, or cannot be written; nothing is left of it.
     """
-    _write_new(path, content)
-    sync_directory(path.parent)
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    """Its content is durable, its name not yet."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with _draft(path, content) as draft:
+            path.hardlink_to(draft)
+        sync_directory(path.parent)
     except OSError as error:
         raise SecurityError(f"{path} cannot be made: {error.strerror}") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
 
 
 def replace_private_file(path: Path, content: bytes) -> None:
@@ -90,15 +87,30 @@ def replace_private_file(path: Path, content: bytes) -> None:
     Raises:
         SecurityError: It cannot be written; the old one is as it was.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
     try:
-        _write_new(draft, content)
-        draft.replace(path)
+        with _draft(path, content) as draft:
+            draft.replace(path)
         sync_directory(path.parent)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise SecurityError(f"{path} cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _draft(path: Path, content: bytes) -> Iterator[Path]:
+    """The content beside where it belongs, durable, private from its first byte on; gone with the block."""
+    draft = path.with_name(f".{path.name}.{threading.get_native_id()}")
+    draft.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(
+            draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _check_file(path: Path, status: os.stat_result, *, secret: bool) -> None:
