@@ -24,6 +24,7 @@ from exchange.bus.rpc import Call, Dispatcher, Metadata, RpcClient, RpcServer, S
 from exchange.client.asking import ReplicaAsker, WayToReplica
 from exchange.client.ids import Names
 from exchange.client.place import Place
+from exchange.config import load
 from exchange.config.settings import Durability, Log
 from exchange.domain import queries as q
 from exchange.domain.enums import Liquidity, OrderStatus, Side
@@ -32,6 +33,7 @@ from exchange.observability import StatsUnavailable
 from exchange.runtime import log as logs
 from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.core_status import CoreStatistics
+from exchange.runtime.process_status import is_healthy, status_of
 from exchange.runtime.registry import Registry
 from exchange.runtime.replica import (
     SNAPSHOT_METHOD,
@@ -39,9 +41,8 @@ from exchange.runtime.replica import (
     ReplicaPlan,
     ReplicaPorts,
 )
-from exchange.runtime.replica_status import is_healthy, read_status
 from exchange.runtime.unsettled import UnsettledWatch
-from exchange.runtime.vitals import Vitals
+from exchange.runtime.vitals import telling
 from exchange.schema.codec import decode_message, encode_message
 from exchange.security import KeyStore, StoredContexts
 from exchange.storage.digests import read_digests
@@ -110,33 +111,35 @@ async def running(root: Path, venue: Venue | None = None) -> AsyncIterator[World
     ports.statistics = CoreStatistics(no_statistics, Durability.PROCESS)
     endpoint = f"ipc://{directory.run}/queries.sock"
     keys = KeyStore(directory.keys)
-    replica = Replica(
-        ReplicaPlan(
-            directory,
-            ports,
-            SERVICES,
-            endpoint,
-            RpcServer,
-            "standby",
-            0,
-            lambda: None,
-            Vitals("replica"),
-            StoredContexts(keys),
-            ProcessAudit(directory.audit, "replica", keys.head_signer),
-            UnsettledWatch(Registry({})),
+    settings = load(environment={}, data_directory=root)
+    with telling(settings, "replica") as vitals:
+        replica = Replica(
+            ReplicaPlan(
+                directory,
+                ports,
+                SERVICES,
+                endpoint,
+                RpcServer,
+                "standby",
+                0,
+                lambda: None,
+                vitals,
+                StoredContexts(keys),
+                ProcessAudit(directory.audit, "replica", keys.head_signer),
+                UnsettledWatch(Registry({})),
+            )
         )
-    )
-    task = asyncio.create_task(replica.run())
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    try:
-        async with RpcClient(SocketChannel(context, endpoint), policy_of()) as client:
-            yield World(directory, replica, client)
-            replica.stop()
-            await task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        context.destroy(linger=0)
+        task = asyncio.create_task(replica.run())
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        try:
+            async with RpcClient(SocketChannel(context, endpoint), policy_of()) as client:
+                yield World(directory, replica, client)
+                replica.stop()
+                await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            context.destroy(linger=0)
 
 
 @pytest.fixture
@@ -165,9 +168,9 @@ async def test_replica_is_well_and_answers_while_its_state_is_copied(
                 reply = await world.ask(q.StatusRequest(min_seq=at), q.StatusReply)
                 assert reply.sequence == at
             assert int((await copied).split()[0]) == at
-        told = json.loads(world.directory.replica_status.read_bytes())["heartbeat_ns"]
+        told = status_of(world.directory, "replica")["heartbeat_ns"]
         deadline = time.monotonic() + 60
-        while json.loads(world.directory.replica_status.read_bytes())["heartbeat_ns"] == told:
+        while status_of(world.directory, "replica")["heartbeat_ns"] == told:
             assert time.monotonic() < deadline, "it says no more how it is"
             await asyncio.sleep(0.01)
 
@@ -186,7 +189,7 @@ async def test_replica_answers_while_its_own_file_takes_long(
 
     at = writer.write(writer.make.orders.limit(MARKET, "sell", 1, 500_00, account=ALICE))
     async with running(tmp_path) as world:
-        monkeypatch.setattr("exchange.runtime.replica.replace_file", slow)
+        monkeypatch.setattr("exchange.runtime.process_status.replace_file", slow)
         try:
             assert await asyncio.to_thread(writing.wait, 60)
             reply = await asyncio.wait_for(world.ask(q.StatusRequest(min_seq=at), q.StatusReply), 30)
@@ -413,13 +416,13 @@ async def test_replica_says_how_far_it_is_while_it_runs(tmp_path: Path, writer: 
     directory = DataDirectory(tmp_path)
     async with running(tmp_path):
         async with asyncio.timeout(120):
-            while not is_healthy(directory, os.getpid()):  # noqa: ASYNC110 (of another task's file)
+            while not is_healthy(directory, "replica", os.getpid()):  # noqa: ASYNC110 (of another task's file)
                 await asyncio.sleep(0.01)
-            while read_status(directory)["sequence"] < writer.sequence:  # noqa: ASYNC110 (likewise)
+            while status_of(directory, "replica")["sequence"] < writer.sequence:  # noqa: ASYNC110 (likewise)
                 await asyncio.sleep(0.01)
-        assert read_status(directory)["sequence"] == writer.sequence
-        assert not is_healthy(directory, os.getpid() + 1)
-    assert read_status(directory) == {}
+        assert status_of(directory, "replica")["sequence"] == writer.sequence
+        assert not is_healthy(directory, "replica", os.getpid() + 1)
+    assert status_of(directory, "replica") == {}
 
 
 @pytest.mark.req("E012")

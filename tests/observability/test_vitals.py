@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -22,9 +23,10 @@ from exchange.observability.server import Answer, Request, ask
 from exchange.runtime.follower_metrics import looked_at
 from exchange.runtime.log import configure
 from exchange.runtime.overview import Overview
+from exchange.runtime.process_status import is_healthy, status_of
 from exchange.runtime.registry import Membership, Registry, instances_directory
 from exchange.runtime.vitals import Vitals, socket_path, telling
-from exchange.storage.directory import DataDirectory
+from exchange.storage.directory import DataDirectory, replace_file
 from tests.core_loop.bench_table import order
 
 NS = 1_000_000_000
@@ -162,6 +164,47 @@ def test_heartbeat_tells_at_once_that_a_process_is_ready(
         assert [each.ready for each in registry.instances("risk")] == [False]
         vitals.beat()
         until_so(lambda: [each.ready for each in registry.instances("risk")], [True])
+
+
+def test_status_is_there_from_the_first_beat_to_the_end(settings: Settings) -> None:
+    """It tells of the work: one that turns no more grows old, whoever still writes."""
+    directory = DataDirectory(settings.data_directory)
+    with telling(settings, "replica", ["risk"]) as vitals:
+        assert (status_of(directory, "replica"), is_healthy(directory, "replica", os.getpid())) == ({}, False)
+
+        def well() -> bool:
+            vitals.beat(sequence=7, behind=2)
+            return is_healthy(directory, "replica", os.getpid())
+
+        until_so(well, True)
+        said = status_of(directory, "replica")
+        assert said == {"pid": os.getpid(), "heartbeat_ns": said["heartbeat_ns"], "sequence": 7, "behind": 2}
+        assert not is_healthy(directory, "replica", os.getpid() + 1)
+        vitals.beat(time.monotonic_ns() - 3 * NS - 1, sequence=8, behind=1)
+        until_so(lambda: status_of(directory, "replica"), vitals.status())
+        assert not is_healthy(directory, "replica", os.getpid())
+    assert status_of(directory, "replica") == {}
+
+
+def test_work_waits_for_no_file_that_tells_of_it(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that is in a commit keeps who writes, not who works."""
+    writing, go_on = threading.Event(), threading.Event()
+
+    def slow(path: Path, content: bytes) -> None:
+        writing.set()
+        assert go_on.wait(60)
+        replace_file(path, content)
+
+    monkeypatch.setattr("exchange.runtime.process_status.replace_file", slow)
+    directory = DataDirectory(settings.data_directory)
+    with telling(settings, "replica") as vitals:
+        vitals.beat(sequence=1)
+        assert writing.wait(60)
+        for sequence in range(2, 1_000):
+            vitals.beat(sequence=sequence)
+        assert (vitals.status()["sequence"], status_of(directory, "replica")) == (999, {})
+        go_on.set()
+        until_so(lambda: status_of(directory, "replica").get("sequence"), 999)
 
 
 def test_heartbeat_that_failed_is_told_and_the_next_one_comes(settings: Settings) -> None:

@@ -20,7 +20,6 @@ from exchange.observability import (
 )
 from exchange.observability.rates import QUANTILES, quantiles, rates
 from exchange.runtime.process_status import status_of
-from exchange.runtime.replica_status import read_status
 from exchange.storage.directory import DataDirectory
 from exchange.topology.table import SQL_SERVICES
 
@@ -50,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         raise ServiceUnavailableError(f"no exchange runs on {settings.data_directory}") from None
     health = health_of(after, time.time_ns())
     directory = DataDirectory(settings.data_directory)
-    replica = read_status(directory)
+    replica = status_of(directory, "replica")
     services = {name: status_of(directory, name) for name in SQL_SERVICES}
     if options.json:
         content = {

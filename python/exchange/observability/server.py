@@ -68,17 +68,14 @@ class PageServer:
         pages: What it answers.
         address: Host and port, the port 0 for any; or the path of a socket of this machine, which replaces
             one that is there.
-        chore: Called a few times a second in its thread.
 
     Raises:
         OSError: The address cannot be had.
     """
 
-    def __init__(
-        self, pages: Pages, address: tuple[str, int] | Path, chore: Callable[[], object] | None = None
-    ) -> None:
+    def __init__(self, pages: Pages, address: tuple[str, int] | Path) -> None:
         self._address = address
-        self._server = _Server(address, pages, chore)
+        self._server = _Server(address, pages)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL_S,), name="metrics", daemon=True
         )
@@ -115,11 +112,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(
-        self, address: tuple[str, int] | Path, pages: Pages, chore: Callable[[], object] | None
-    ) -> None:
+    def __init__(self, address: tuple[str, int] | Path, pages: Pages) -> None:
         self.pages = pages
-        self._chore = chore
         self._free = threading.BoundedSemaphore(MAX_REQUESTS)
         self.address_family = AF_UNIX if isinstance(address, Path) else AF_INET
         if isinstance(address, Path):
@@ -130,11 +124,6 @@ class _Server(ThreadingHTTPServer):
         """Binds without asking for the name of the host, which a socket of the machine has not."""
         self.allow_reuse_address = self.address_family == AF_INET
         TCPServer.server_bind(self)
-
-    def service_actions(self) -> None:
-        """Between two looks for requests."""
-        if self._chore is not None:
-            self._chore()
 
     def process_request(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
         if not self._free.acquire(blocking=False):

@@ -25,7 +25,6 @@ from exchange.runtime.exits import ExitCode
 from exchange.runtime.follower_metrics import tell_progress
 from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.log import log
-from exchange.runtime.process_status import StatusFile
 from exchange.runtime.refusals import Refused, read_refused
 from exchange.runtime.vitals import telling
 from exchange.security.audit import AuditChain, AuditEntry, Outcome
@@ -246,7 +245,6 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _frame: stopped.append(number))
     directory = DataDirectory(settings.data_directory)
-    status = StatusFile(directory, NAME)
     with (
         telling(settings, NAME, ["orders"]) as vitals,
         AuditChain(directory.audit, CHAIN, key_store(settings).head_signer(), process=NAME) as chain,
@@ -255,8 +253,7 @@ def main(settings: Settings, limit: Callable[[], int]) -> int:
         tell_progress(vitals, settings, lambda: follower.sequence)
         caught_up, pause = False, _SHORTEST_PAUSE_S
         while not stopped:
-            vitals.beat()
-            status.say(time.monotonic_ns(), sequence=follower.sequence)
+            vitals.beat(sequence=follower.sequence)
             try:
                 done = follower.advance(_SLICE_COMMANDS)
                 follower.note_refused()

@@ -16,9 +16,7 @@ from exchange.runtime.core_session import CoreRefusedError
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.log import log
-from exchange.runtime.process_status import StatusFile
 from exchange.runtime.vitals import Vitals
-from exchange.storage.directory import DataDirectory
 
 _SHORTEST_PAUSE_S: Final = 0.00005
 _LONGEST_PAUSE_S: Final = 0.002
@@ -46,13 +44,10 @@ class Work(Protocol):
         ...
 
 
-def work_beside_core(
-    directory: DataDirectory, work: Work, vitals: Vitals, wait: Callable[[float], object] = time.sleep
-) -> int:
+def work_beside_core(work: Work, vitals: Vitals, wait: Callable[[float], object] = time.sleep) -> int:
     """Works until told to stop; the exit code.
 
     Args:
-        directory: The data directory.
         work: What it does.
         vitals: Of this process.
         wait: Until there may be something to do, at most so many seconds.
@@ -68,13 +63,12 @@ def work_beside_core(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     spare_what_is_there()
-    status, pause = StatusFile(directory, vitals.name), _SHORTEST_PAUSE_S
+    pause = _SHORTEST_PAUSE_S
     try:
         while not stopped:
             now_ns = time.monotonic_ns()
             done = work.turn(now_ns)
-            vitals.beat(now_ns)
-            status.say(now_ns, sequence=work.sequence, logged_on=work.logged_on)
+            vitals.beat(now_ns, sequence=work.sequence, logged_on=work.logged_on)
             if done:
                 pause = _SHORTEST_PAUSE_S
                 continue

@@ -66,6 +66,6 @@ def run_judge(
             pace = Pace(timeout_ns // 10, 5 * timeout_ns)
             work = Judging(judge, ProposalFold(begin, records_from), dealer, pace, approve)
             tell_progress(vitals, settings, lambda: work.sequence, lambda: work.logged_on)
-            return work_beside_core(directory, work, vitals, wait)
+            return work_beside_core(work, vitals, wait)
         finally:
             dealer.close()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from exchange.storage.directory import DataDirectory, replace_file
 
-_MS: Final = 1_000_000
-_STATUS_NS: Final = 250 * _MS
-_MAX_STATUS_AGE_NS: Final = 3_000 * _MS
+_MAX_STATUS_AGE_NS: Final = 3_000_000_000
 
 
 def status_path(directory: DataDirectory, name: str) -> Path:
@@ -37,23 +35,7 @@ def status_of(directory: DataDirectory, name: str) -> dict[str, int]:
     return {key: int(value) for key, value in content.items()}
 
 
-class StatusFile:
-    """Says four times a second that a process works, and how far it is.
-
-    Args:
-        directory: The data directory.
-        name: Of the process.
-    """
-
-    def __init__(self, directory: DataDirectory, name: str) -> None:
-        self._path = status_path(directory, name)
-        self._next_ns = 0
-
-    def say(self, now_ns: int, **fields: int) -> None:
-        """Writes the fields, where it is time to."""
-        if now_ns < self._next_ns:
-            return
-        self._next_ns = now_ns + _STATUS_NS
-        content = {"pid": os.getpid(), "heartbeat_ns": now_ns, **fields}
-        with contextlib.suppress(OSError):  # a full disk is the core's to report
-            replace_file(self._path, json.dumps(content).encode("ascii"))
+def write_status(directory: DataDirectory, name: str, status: Mapping[str, int]) -> None:
+    """Says it; a full disk is the core's to report."""
+    with contextlib.suppress(OSError):
+        replace_file(status_path(directory, name), json.dumps(status).encode("ascii"))

@@ -35,7 +35,6 @@ from exchange.runtime.exits import ExitCode
 from exchange.runtime.follower_metrics import tell_progress
 from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.log import log
-from exchange.runtime.process_status import StatusFile
 from exchange.runtime.vitals import Vitals, telling
 from exchange.storage.directory import DataDirectory
 from exchange.storage.executions import ExecutionFold, Rows, starting_fold
@@ -184,14 +183,12 @@ class PublisherProcess:
 
     def __init__(
         self,
-        directory: DataDirectory,
         publisher: ExecutionPublisher,
         vitals: Vitals,
         stop: threading.Event,
     ) -> None:
         self._vitals = vitals
         self._stop = stop
-        self._status = StatusFile(directory, NAME)
         self._publisher = publisher
 
     def catch_up(self) -> int:
@@ -226,8 +223,7 @@ class PublisherProcess:
                 time.sleep(_GATHER_S)
 
     def _say(self) -> None:
-        self._vitals.beat()
-        self._status.say(time.monotonic_ns(), sequence=self._publisher.sequence)
+        self._vitals.beat(sequence=self._publisher.sequence)
 
 
 def main(settings: Settings, limit: Callable[[], int]) -> int:
@@ -297,7 +293,7 @@ def _begin(
     changes = ChangePublisher(topics[CHANGES], writers[CHANGES], events)
     publisher = ExecutionPublisher(fold, topics, writers, changes, limit)
     tell_progress(vitals, settings, lambda: publisher.sequence)
-    process = PublisherProcess(directory, publisher, vitals, stop)
+    process = PublisherProcess(publisher, vitals, stop)
     commands = process.catch_up()
     if limit() == _EVERYTHING and not stop.is_set():
         publisher.check_past(executions, trades)

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from functools import partial
 
 from cmatch.errors import EngineBusy
 from exchange.bus.context import Context, new_context
@@ -25,7 +22,6 @@ from exchange.bus.rpc.stubs import Handlers
 from exchange.errors import ExchangeError, RpcError, RpcStatus
 from exchange.observability.openmetrics import Family
 from exchange.runtime.auditing import ProcessAudit
-from exchange.runtime.beside_loop import beside_loop
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.chores import chores
 from exchange.runtime.core_status import CoreStatistics, CoreStatus
@@ -42,7 +38,7 @@ from exchange.runtime.tail import Tails
 from exchange.runtime.unsettled import UnsettledWatch
 from exchange.runtime.vitals import Vitals
 from exchange.security import StoredContexts
-from exchange.storage.directory import DataDirectory, remove_drafts, replace_file
+from exchange.storage.directory import DataDirectory, remove_drafts
 from exchange.storage.fold import Fold
 from exchange.storage.followers import FollowerRegistry
 from exchange.storage.retention import list_segments
@@ -106,7 +102,6 @@ class Replica:
         self._snapshotter = Snapshotter(plan.directory, plan.ports, self._follower, self._tidy)
         self._registry = FollowerRegistry(plan.directory.followers)
         self._stop = asyncio.Event()
-        self._ready = False
         self._behind = 0
         plan.vitals.tells(families=self._progress, lag=lambda: self._behind, needs=plan.unsettled.needs)
 
@@ -156,7 +151,6 @@ class Replica:
         ):
             follow = asyncio.create_task(self._follower.run())
             stop = asyncio.create_task(self._stop.wait())
-            self._ready = True
             log("replica ready", endpoint=plan.endpoint)
             try:
                 await asyncio.wait({follow, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -164,7 +158,6 @@ class Replica:
                 await follow
                 dispatcher.close()
             finally:
-                self._ready = False
                 for task in (stop, follow):
                     task.cancel()
                 await asyncio.gather(stop, follow, return_exceptions=True)
@@ -172,7 +165,6 @@ class Replica:
         if tails is not None:
             tails.close()
         digest = await self._snapshotter.note_digest()
-        self._plan.directory.replica_status.unlink(missing_ok=True)
         log("replica stopped", sequence=digest.sequence, state_hash=f"{digest.state_hash:016x}")
 
     async def _snapshot(self, call: Call) -> bytes:
@@ -219,37 +211,28 @@ class Replica:
 
     async def _tell(self) -> None:
         """Says how far it is, for health and status, and how far the standby."""
-        with beside_loop() as beside:
-            while True:
-                self._plan.vitals.beat()
-                await beside(partial(self._write_status, self._status()))
-                with contextlib.suppress(EngineBusy):  # it is copied for a snapshot: the next look tells
-                    self._plan.unsettled.look(self._plan.ports.unposted_trades)
-                replicated = self._plan.ports.statistics.status().replicated_sequence
-                if replicated:
-                    with contextlib.suppress(ExchangeError):
-                        self._registry.note(self._plan.standby, replicated)
-                await asyncio.sleep(_STATUS_INTERVAL_S)
+        while True:
+            self._plan.vitals.beat(**self._how_far())
+            with contextlib.suppress(EngineBusy):  # it is copied for a snapshot: the next look tells
+                self._plan.unsettled.look(self._plan.ports.unposted_trades)
+            replicated = self._plan.ports.statistics.status().replicated_sequence
+            if replicated:
+                with contextlib.suppress(ExchangeError):
+                    self._registry.note(self._plan.standby, replicated)
+            await asyncio.sleep(_STATUS_INTERVAL_S)
 
     def _progress(self) -> Iterator[Family]:
         yield from follower_families(self._follower.sequence, self._behind)
         yield from self._plan.unsettled.families()
 
-    def _status(self) -> dict[str, int]:
+    def _how_far(self) -> dict[str, int]:
         ports = self._plan.ports
         written = ports.statistics.status().written_sequence
         sequence = self._follower.sequence
         self._behind = max(written - sequence, 0) if written else 0
         return {
-            "pid": os.getpid(),
-            "ready": self._ready,
             "sequence": sequence,
             "behind": self._behind,
             "orders_remembered": ports.orders_remembered,
             "snapshots": self._snapshotter.taken,
-            "heartbeat_ns": time.monotonic_ns(),
         }
-
-    def _write_status(self, content: dict[str, int]) -> None:
-        with contextlib.suppress(OSError):  # a full disk is the core's to report
-            replace_file(self._plan.directory.replica_status, json.dumps(content).encode("ascii"))

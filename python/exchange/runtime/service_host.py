@@ -35,13 +35,11 @@ from exchange.observability.openmetrics import Family
 from exchange.observability.server import Pages
 from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit
-from exchange.runtime.beside_loop import beside_loop
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.consumer_metrics import consumer_families
 from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.interceptors import standard_interceptors
 from exchange.runtime.log import log
-from exchange.runtime.process_status import StatusFile, status_path
 from exchange.runtime.queries import handlers_of_store
 from exchange.runtime.reference import Reference
 from exchange.runtime.rpc_metrics import ServedCalls
@@ -230,7 +228,6 @@ class ServiceHost:
                 self.consumer.close()
             context.term()
             plan.audit.close()
-            status_path(plan.directory, plan.vitals.name).unlink(missing_ok=True)
         log("service stopped", events=self._counts.get("taken", 0))
 
     async def _serve(
@@ -319,26 +316,20 @@ class ServiceHost:
 
     async def _tell(self) -> None:
         """Says four times a second that it works, and how far it is behind the log."""
-        status, said = StatusFile(self._plan.directory, self._plan.vitals.name), ""
-        with beside_loop() as beside:
-            while True:
-                self._plan.vitals.beat()
-                await beside(self._plan.audit.keep_or_say)
-                held = "; ".join(f"{place}: {why}" for place, why in self._held.items())
-                await beside(partial(self._say, status, held=bool(held)))
-                if held != said:
-                    log("standing still" if held else "going on", level=logging.WARNING, why=held or said)
-                    said = held
-                await asyncio.sleep(_STATUS_S)
-
-    def _say(self, status: StatusFile, *, held: bool) -> None:
-        status.say(
-            time.monotonic_ns(),
-            events=self._counts.get("taken", 0),
-            behind=self._behind or 0,
-            held=int(held),
-            consumes=int(self.consumer is not None),
-        )
+        said = ""
+        while True:
+            held = "; ".join(f"{place}: {why}" for place, why in self._held.items())
+            self._plan.vitals.beat(
+                events=self._counts.get("taken", 0),
+                behind=self._behind or 0,
+                held=int(bool(held)),
+                consumes=int(self.consumer is not None),
+            )
+            if held != said:
+                log("standing still" if held else "going on", level=logging.WARNING, why=held or said)
+                said = held
+            await asyncio.to_thread(self._plan.audit.keep_or_say)
+            await asyncio.sleep(_STATUS_S)
 
     @property
     def _behind(self) -> int | None:

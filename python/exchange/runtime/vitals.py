@@ -1,9 +1,10 @@
 """What a process tells of itself: its health, its metrics, its heartbeat.
 
-A process makes its vitals when it starts, beats with every turn of its work, and is served meanwhile by one
-thread that sleeps until it is asked: over HTTP on `run/NAME.http`, and on `endpoints.process_metrics` where
-that is set. The thread also writes the heartbeat of the registry once a second. The core has no such thread:
-its supervisor speaks for it.
+A process makes its vitals when it starts, and beats with every turn of its work. Two threads tell of it
+meanwhile. One sleeps until it is asked: over HTTP on `run/NAME.http`, and where `endpoints.process_metrics`
+says. The other one writes: four times a second how far it is, to `run/NAME.json`, and once a second the
+heartbeat of the registry. A file system in a commit takes up to a tenth of a second for that, for which the
+work must not wait. The core has no such threads: its supervisor speaks for it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -24,10 +26,12 @@ from exchange.observability.openmetrics import OPENMETRICS, PROMETHEUS, Family, 
 from exchange.observability.process_metrics import build_families, interpreter_families, process_families
 from exchange.observability.server import NOT_FOUND, OK, UNAVAILABLE, Answer, PageServer, Request
 from exchange.runtime.log import log, log_families
+from exchange.runtime.process_status import status_path, write_status
 from exchange.runtime.registry import BEAT_S, Instance, Membership, instances_directory
 from exchange.storage.directory import DataDirectory
 
 MAX_AGE_NS: Final = 3_000_000_000
+STATUS_S: Final = 0.25
 _NS: Final = 1_000_000_000
 
 Families = Callable[[], Iterable[Family]]
@@ -60,23 +64,35 @@ class Vitals:
         self._now_ns = now_ns
         self._started_ns = time.time_ns()
         self._beat_ns = 0
+        self._progress: Mapping[str, int] = {}
+        self.stirred = threading.Event()
+        """Set where there is something to tell at once."""
         self._families: list[Families] = []
         self._needs: Callable[[], Mapping[str, Status]] = dict
         self._lag: Callable[[], int | None] = lambda: None
         self._chores: list[Callable[[], object]] = []
 
-    def beat(self, now_ns: int | None = None) -> None:
+    def beat(self, now_ns: int | None = None, **progress: int) -> None:
         """It works; the first time says that it is ready.
 
         Args:
             now_ns: Monotonic, where the caller has just looked.
+            progress: How far it is.
         """
+        self._progress = progress
+        begins = not self._beat_ns
         self._beat_ns = self._now_ns() if now_ns is None else now_ns
+        if begins:
+            self.stirred.set()
 
     @property
     def begun(self) -> bool:
         """Whether it has said that it is ready."""
         return self._beat_ns > 0
+
+    def status(self) -> dict[str, int]:
+        """Its process, its last beat, and how far it was; see `exchange.runtime.process_status`."""
+        return {"pid": os.getpid(), "heartbeat_ns": self._beat_ns, **self._progress}
 
     def tells(
         self,
@@ -98,7 +114,7 @@ class Vitals:
         self._lag = lag or self._lag
 
     def beats(self, also: Callable[[], object]) -> None:
-        """What else is done with every heartbeat, by the thread that serves."""
+        """What else is done with every heartbeat, by the thread that writes it."""
         self._chores.append(also)
 
     def keep_house(self) -> None:
@@ -224,15 +240,14 @@ def serving(settings: Settings, vitals: Vitals) -> Iterator[Vitals]:
     """
     directory = DataDirectory(settings.data_directory)
     with ExitStack() as opened:
-        pulse = opened.enter_context(_pulse(settings, vitals))
+        opened.enter_context(_pulse(settings, vitals))
         addresses: list[Path | tuple[str, int]] = [socket_path(directory, vitals.name)]
         if settings.endpoints.process_metrics:
             host, _, port = settings.endpoints.process_metrics.rpartition(":")
             addresses.append((host, int(port)))
         for address in addresses:
             try:
-                opened.enter_context(PageServer(vitals.pages, address, pulse))
-                pulse = None
+                opened.enter_context(PageServer(vitals.pages, address))
             except OSError as error:
                 where = address if isinstance(address, Path) else settings.endpoints.process_metrics
                 log("metrics cannot be served", level=logging.ERROR, address=where, reason=error)
@@ -240,26 +255,39 @@ def serving(settings: Settings, vitals: Vitals) -> Iterator[Vitals]:
 
 
 @contextmanager
-def _pulse(settings: Settings, vitals: Vitals) -> Iterator[Callable[[], None] | None]:
-    """What writes the heartbeat, where it is time to, or where the process has become ready."""
-    if not settings.registry.heartbeats:
-        yield None
-        return
-    membership = Membership(instances_directory(DataDirectory(settings.data_directory)), vitals.name)
-    due, begun = 0.0, False
+def _pulse(settings: Settings, vitals: Vitals) -> Iterator[None]:
+    """Writes status and heartbeat until the block ends; both at once where the process has become ready."""
+    directory = DataDirectory(settings.data_directory)
+    member = Membership(instances_directory(directory), vitals.name) if settings.registry.heartbeats else None
+    due, begun, ended = 0.0, False, False
 
-    def beat() -> None:
+    def tell() -> None:
         nonlocal due, begun
-        if time.monotonic() >= due or vitals.begun is not begun:
-            due, begun = time.monotonic() + BEAT_S, vitals.begun
-            try:
-                membership.beat(vitals.instance())
+        try:
+            if vitals.begun:
+                write_status(directory, vitals.name, vitals.status())
+            if member is not None and (time.monotonic() >= due or vitals.begun is not begun):
+                due, begun = time.monotonic() + BEAT_S, vitals.begun
+                member.beat(vitals.instance())
                 vitals.keep_house()
-            except Exception as error:  # noqa: BLE001  # or its thread would end, and nobody be answered any more
-                log("heartbeat failed", level=logging.ERROR, error=error)
+        except Exception as error:  # noqa: BLE001  # or its thread would end, and nothing be told any more
+            log("heartbeat failed", level=logging.ERROR, error=error)
 
-    beat()
+    def run() -> None:
+        while not ended:
+            vitals.stirred.wait(STATUS_S)
+            vitals.stirred.clear()
+            tell()
+
+    tell()
+    thread = threading.Thread(target=run, name="pulse", daemon=True)
+    thread.start()
     try:
-        yield beat
+        yield
     finally:
-        membership.leave()
+        ended = True
+        vitals.stirred.set()
+        thread.join()
+        if member is not None:
+            member.leave()
+        status_path(directory, vitals.name).unlink(missing_ok=True)

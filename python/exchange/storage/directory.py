@@ -94,16 +94,6 @@ class DataDirectory:
         return self.root / "run"
 
     @property
-    def stats(self) -> Path:
-        """Counters and histograms of the core, in shared memory."""
-        return self.run / "core.stats"
-
-    @property
-    def replica_status(self) -> Path:
-        """How far the replica is, as JSON."""
-        return self.run / "replica.json"
-
-    @property
     def announcement(self) -> Path:
         """Endpoints and process ids, as JSON."""
         return self.run / "exchange.json"

@@ -17,7 +17,6 @@ from exchange.config import Settings
 from exchange.errors import ConfigError, ExchangeError
 from exchange.runtime.log import configure, log
 from exchange.runtime.loop import run as run_loop
-from exchange.runtime.vitals import Vitals
 from exchange.storage.journal import JournalCorrupt
 from exchange.topology import mains
 from exchange.topology.running import prepare
@@ -112,8 +111,8 @@ def run_all(settings: Settings) -> int:
 
 
 def _replica(settings: Settings, part: _Part) -> None:
-    make_replica = import_module("exchange.topology.replica").make_replica
-    part.loop(make_replica(settings, Vitals("replica")))
+    with import_module("exchange.topology.replica").replica_of(settings) as replica:
+        part.loop(replica)
 
 
 def _publisher(settings: Settings, part: _Part) -> None:
@@ -135,7 +134,7 @@ def _service(settings: Settings, part: _Part) -> None:
 
 
 def _marks(settings: Settings, part: _Part) -> None:
-    import_module("exchange.services.risk.marks_process").run(settings, part.stop, Vitals("marks"))
+    import_module("exchange.services.risk.marks_process").run(settings, part.stop)
 
 
 def _gateway(settings: Settings, part: _Part) -> None:

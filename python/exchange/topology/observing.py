@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from time import monotonic_ns
 from typing import Final
 
 from exchange.config import Settings
@@ -17,7 +16,6 @@ from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
 from exchange.runtime.log_metrics import log_extent_families
 from exchange.runtime.overview import CORE, Overview
-from exchange.runtime.process_status import StatusFile
 from exchange.runtime.publisher import open_log
 from exchange.runtime.registry import Membership, instances_directory
 from exchange.runtime.vitals import Vitals, serving
@@ -47,13 +45,11 @@ def main(settings: Settings, names: Sequence[str], services: Sequence[str]) -> i
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     vitals = Vitals(OBSERVER)
-    status = StatusFile(DataDirectory(settings.data_directory), OBSERVER)
     endpoints: dict[str, str] = {}
     with overview(settings, vitals, names, services, endpoints):
         log("observing", endpoint=endpoints["metrics"], processes=len(names))
         while not stop.wait(_BEAT_S):
             vitals.beat()
-            status.say(monotonic_ns())
     return ExitCode.STOPPED
 
 

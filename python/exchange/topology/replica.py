@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from cmatch._core import ALL_SHARDS
@@ -37,8 +39,7 @@ def main(settings: Settings) -> int:
     return run_loop(_run_replica(settings))
 
 
-def make_replica(settings: Settings, vitals: Vitals) -> Replica:
-    """The replica of an exchange, caught up with nothing yet."""
+def _make_replica(settings: Settings, vitals: Vitals) -> Replica:
     directory = DataDirectory(settings.data_directory)
     limits = settings.limits
     ports = ReplicaPorts(
@@ -79,9 +80,16 @@ def _remember(fold: Fold, directory: DataDirectory) -> None:
         log("history begins at a snapshot", level=logging.WARNING, sequence=fold.sequence, why=str(error))
 
 
-async def _run_replica(settings: Settings) -> int:
+@contextmanager
+def replica_of(settings: Settings) -> Iterator[Replica]:
+    """The replica of an exchange, caught up with nothing yet; it tells of itself until the block ends."""
     with telling(settings, "replica", KERNELS, settings.endpoints.queries) as vitals:
-        return await _follow(make_replica(settings, vitals))
+        yield _make_replica(settings, vitals)
+
+
+async def _run_replica(settings: Settings) -> int:
+    with replica_of(settings) as replica:
+        return await _follow(replica)
 
 
 async def _follow(replica: Replica) -> int:

@@ -10,7 +10,6 @@ from typing import Final
 
 from exchange.config import Settings
 from exchange.runtime.process_status import is_healthy
-from exchange.runtime.replica_status import is_healthy as replica_is_healthy
 from exchange.storage.directory import DataDirectory
 from exchange.topology import mains
 
@@ -83,10 +82,6 @@ def _core_well(settings: Settings, _number: int, pid: int) -> bool:
         statistics.close()
 
 
-def _replica_well(settings: Settings, _number: int, pid: int) -> bool:
-    return replica_is_healthy(DataDirectory(settings.data_directory), pid)
-
-
 def _well(name: str, settings: Settings, number: int, pid: int) -> bool:
     return is_healthy(DataDirectory(settings.data_directory), called(name, number), pid)
 
@@ -133,7 +128,7 @@ PROCESSES: Final[tuple[Process, ...]] = (
         KERNELS,
         "follows the journal, answers queries, takes snapshots",
         mains.replica,
-        _replica_well,
+        partial(_well, "replica"),
         essential=False,
         loads=("exchange.topology.replica",),
     ),

@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Final
 
 from exchange.bus.log.interface import EventLog
@@ -21,9 +19,7 @@ from exchange.config.settings import Settings
 from exchange.errors import ConfigError
 from exchange.observability.health import Status
 from exchange.resilience import Policies
-from exchange.runtime.beside_loop import beside_loop
 from exchange.runtime.log import log
-from exchange.runtime.process_status import StatusFile, status_path
 from exchange.runtime.publisher import open_log
 from exchange.runtime.vitals import Vitals
 from exchange.security.sealing import Sealer
@@ -46,7 +42,6 @@ from exchange.services.gateway.static import screens
 from exchange.services.gateway.stream.streams import Streams
 from exchange.services.gateway.upstream import Route, Upstream
 from exchange.services.gateway.watching import keep_watch
-from exchange.storage.directory import DataDirectory
 
 _STATUS_S: Final = 0.25
 _CONNECT_MS: Final = 2_000
@@ -166,15 +161,10 @@ class GatewayHost:
                     ended = await asyncio.gather(stop, *chores, return_exceptions=True)
                     await upstream.close()
                     await exchange.machine.close()
-                    self._status.unlink(missing_ok=True)
         log("gateway stopped", requests=counted.requests)
         for error in ended:
             if isinstance(error, Exception):
                 raise error
-
-    @property
-    def _status(self) -> Path:
-        return status_path(DataDirectory(self._plan.settings.data_directory), self._plan.vitals.name)
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[socket.socket]:
@@ -194,14 +184,9 @@ class GatewayHost:
 
     async def _tell(self, counted: Counted) -> None:
         """Says four times a second that it works."""
-        status = StatusFile(DataDirectory(self._plan.settings.data_directory), self._plan.vitals.name)
-        with beside_loop() as beside:
-            while True:
-                self._plan.vitals.beat()
-                await beside(
-                    partial(status.say, time.monotonic_ns(), requests=counted.requests, port=self.port)
-                )
-                await asyncio.sleep(_STATUS_S)
+        while True:
+            self._plan.vitals.beat(requests=counted.requests, port=self.port)
+            await asyncio.sleep(_STATUS_S)
 
     def _needs(self) -> Mapping[str, Status]:
         return {} if self._upstream is None else self._upstream.needs

@@ -117,6 +117,6 @@ def _run(settings: Settings, shard: int, vitals: Vitals) -> int:
     try:
         link = ShardLink(shard, fold, dealer, timeout_ns // 10, 5 * timeout_ns)
         tell_progress(vitals, settings, lambda: fold.sequence, lambda: link.logged_on)
-        return work_beside_core(directory, ShardWork(fold, link), vitals)
+        return work_beside_core(ShardWork(fold, link), vitals)
     finally:
         dealer.close()

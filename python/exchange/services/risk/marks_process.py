@@ -25,9 +25,7 @@ from exchange.errors import DeadlineExceeded, RpcError, ServiceUnavailableError
 from exchange.runtime.beside_core import keys_beside_core
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.log import log
-from exchange.runtime.process_status import StatusFile
 from exchange.runtime.vitals import Vitals, telling
-from exchange.storage.directory import DataDirectory
 
 NAME: Final = "marks"
 _ASK_MS: Final = 1_000
@@ -94,24 +92,27 @@ def main(settings: Settings) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with telling(settings, NAME, ["risk"]) as vitals:
-        run(settings, stop, vitals)
+    run(settings, stop)
     return ExitCode.STOPPED
 
 
-def run(settings: Settings, stop: threading.Event, vitals: Vitals) -> None:
+def run(settings: Settings, stop: threading.Event) -> None:
     """Looks until it is told to stop. While core or replica are away it says so once, and goes on.
 
     Raises:
         LogonRefused, SecurityError, ConfigError: The core will never let it in.
     """
-    status = StatusFile(DataDirectory(settings.data_directory), NAME)
+    with telling(settings, NAME, ["risk"]) as vitals:
+        told = _tell(settings, stop, vitals)
+    log("marks stopped", told=told)
+
+
+def _tell(settings: Settings, stop: threading.Event, vitals: Vitals) -> int:
     symbols = tuple(index_sources(settings.market_data.index))
     told, away = 0, False
 
     def beat() -> None:
-        vitals.beat()
-        status.say(time.monotonic_ns(), told=told)
+        vitals.beat(told=told)
 
     while not stop.is_set():
         beat()
@@ -129,7 +130,7 @@ def run(settings: Settings, stop: threading.Event, vitals: Vitals) -> None:
                 log("marks cannot be told", level=logging.WARNING, why=error)
             away = True
             _wait(stop, settings.risk.marks_ms / 1_000, beat)
-    log("marks stopped", told=told)
+    return told
 
 
 def _wait(stop: threading.Event, seconds: float, beat: Callable[[], None]) -> None:
