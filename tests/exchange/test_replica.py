@@ -28,11 +28,13 @@ from exchange.config import load
 from exchange.config.settings import Durability, Log
 from exchange.domain import queries as q
 from exchange.domain.enums import Liquidity, OrderStatus, Side
+from exchange.domain.replication import JournalRequest
 from exchange.errors import DeadlineExceeded, RpcError, RpcStatus
 from exchange.observability import StatsUnavailable
 from exchange.runtime import log as logs
 from exchange.runtime.auditing import ProcessAudit
 from exchange.runtime.core_status import CoreStatistics
+from exchange.runtime.history import JOURNAL_METHOD
 from exchange.runtime.process_status import is_healthy, status_of
 from exchange.runtime.registry import Registry
 from exchange.runtime.replica import (
@@ -46,7 +48,8 @@ from exchange.runtime.vitals import telling
 from exchange.schema.codec import decode_message, encode_message
 from exchange.security import KeyStore, StoredContexts
 from exchange.storage.digests import read_digests
-from exchange.storage.directory import DataDirectory, replace_file
+from exchange.storage.directory import DataDirectory, replace_file, write_whole
+from exchange.storage.followers import Registration, read_followers
 from exchange.storage.replay import replay, verify
 from exchange.storage.snapshots import list_snapshots, restore
 from exchange.topology.services import SERVICES
@@ -176,26 +179,37 @@ async def test_replica_is_well_and_answers_while_its_state_is_copied(
 
 
 @asynchronous
-async def test_replica_answers_while_its_own_file_takes_long(
+async def test_replica_answers_while_its_own_files_take_long(
     tmp_path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file system that waits for another process's fsync keeps the heartbeat, and nobody else."""
-    writing, go_on = threading.Event(), threading.Event()
+    """A file system in a commit keeps the status, and the standby that asks for its place; nobody else."""
+    writing, go_on = [threading.Event(), threading.Event()], threading.Event()
 
-    def slow(path: Path, content: bytes) -> None:
-        writing.set()
-        assert go_on.wait(60)
-        replace_file(path, content)
+    def slowly(number: int, write: Callable[[Path, bytes], None]) -> Callable[[Path, bytes], None]:
+        def slow(path: Path, content: bytes) -> None:
+            writing[number].set()
+            assert go_on.wait(60)
+            write(path, content)
+
+        return slow
 
     at = writer.write(writer.make.orders.limit(MARKET, "sell", 1, 500_00, account=ALICE))
     async with running(tmp_path) as world:
-        monkeypatch.setattr("exchange.runtime.process_status.replace_file", slow)
+        monkeypatch.setattr("exchange.runtime.process_status.replace_file", slowly(0, replace_file))
+        monkeypatch.setattr("exchange.storage.followers.write_whole", slowly(1, write_whole))
+        request = encode_message(JournalRequest(after_sequence=at, epoch=1, name="standby"))
+        metadata = Metadata("test", "0", "standby", "e30=")
+        standby = asyncio.create_task(
+            world.client.call(JOURNAL_METHOD, request, metadata=metadata, timeout_ms=60_000)
+        )
         try:
-            assert await asyncio.to_thread(writing.wait, 60)
+            assert all([await asyncio.to_thread(each.wait, 60) for each in writing])
             reply = await asyncio.wait_for(world.ask(q.StatusRequest(min_seq=at), q.StatusReply), 30)
-            assert (reply.sequence, go_on.is_set()) == (at, False)
+            assert (reply.sequence, go_on.is_set(), standby.done()) == (at, False, False)
         finally:
             go_on.set()
+        await standby
+        assert read_followers(world.directory.followers) == [Registration("standby", at)]
 
 
 @pytest.mark.req("B034")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -145,6 +147,34 @@ def test_only_the_operator_reads_files(written: tuple[Replica, Writer], method: 
     with pytest.raises(RpcError) as refused:
         written[0].ask(method, encode_message(JournalRequest()), tenant="5")
     assert refused.value.code is RpcStatus.PERMISSION_DENIED
+
+
+def test_registry_is_written_by_several_threads(tmp_path: Path) -> None:
+    """Standbys that ask, the one that answers wait for, and whoever tidies up: nobody's place is lost."""
+    registry = FollowerRegistry(tmp_path / "followers.json")
+    for number in range(200):
+        registry.note(f"old-{number}", 1)
+    begin = threading.Barrier(4)
+
+    def note(thread: int) -> None:
+        begin.wait(60)
+        for number in range(50):
+            registry.note(f"new-{thread}-{number}", 100 + number)
+
+    def lose(_: int) -> None:
+        begin.wait(60)
+        for number in range(50):
+            registry.lose_before(number)
+
+    with ThreadPoolExecutor(4) as threads:
+        for ended in [threads.submit(work, number) for number, work in enumerate((note, note, note, lose))]:
+            ended.result(120)
+    new = {
+        Registration(f"new-{thread}-{number}", 100 + number) for thread in range(3) for number in range(50)
+    }
+    old = {Registration(f"old-{number}", 1, lost=True) for number in range(200)}
+    assert set(read_followers(tmp_path / "followers.json")) == new | old
+    assert [each.name for each in tmp_path.iterdir()] == ["followers.json"]
 
 
 def test_registry_survives_and_refuses_what_is_none(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def history_handlers(directory: DataDirectory, registry: FollowerRegistry) -> di
         _check_operator(call)
         request = decode_message(JournalRequest, call.payload)
         if request.name:
-            registry.note(request.name, request.after_sequence)
+            await asyncio.to_thread(registry.note, request.name, request.after_sequence)
         return encode_message(await asyncio.to_thread(_read_journal, directory, request))
 
     async def snapshot(call: Call) -> bytes:

@@ -218,7 +218,7 @@ class Replica:
             replicated = self._plan.ports.statistics.status().replicated_sequence
             if replicated:
                 with contextlib.suppress(ExchangeError):
-                    self._registry.note(self._plan.standby, replicated)
+                    await asyncio.to_thread(self._registry.note, self._plan.standby, replicated)
             await asyncio.sleep(_STATUS_INTERVAL_S)
 
     def _progress(self) -> Iterator[Family]:

@@ -7,6 +7,7 @@ again with a snapshot.
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Registration:
 
 
 class FollowerRegistry:
-    """The followers of one data directory. One process writes, any may read.
+    """The followers of one data directory. One process writes, in any thread; any may read.
 
     Args:
         path: Of its file.
@@ -38,6 +39,7 @@ class FollowerRegistry:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()
         self._known = {each.name: each for each in read_followers(path)}
 
     def note(self, name: str, sequence: int) -> None:
@@ -46,10 +48,11 @@ class FollowerRegistry:
         Raises:
             StorageError: it cannot be written.
         """
-        known = self._known.get(name)
-        if known is None or sequence != known.sequence:
-            self._known[name] = Registration(name, sequence)
-            self._write()
+        with self._lock:
+            known = self._known.get(name)
+            if known is None or sequence != known.sequence:
+                self._known[name] = Registration(name, sequence)
+                self._write()
 
     def lose_before(self, first_sequence: int) -> list[Registration]:
         """The journal begins with a sequence now; who is lost by that.
@@ -57,14 +60,15 @@ class FollowerRegistry:
         Raises:
             StorageError: it cannot be written.
         """
-        lost = [
-            Registration(each.name, each.sequence, lost=True)
-            for each in self._known.values()
-            if not each.lost and each.sequence + 1 < first_sequence
-        ]
-        self._known |= {each.name: each for each in lost}
-        if lost:
-            self._write()
+        with self._lock:
+            lost = [
+                Registration(each.name, each.sequence, lost=True)
+                for each in self._known.values()
+                if not each.lost and each.sequence + 1 < first_sequence
+            ]
+            self._known |= {each.name: each for each in lost}
+            if lost:
+                self._write()
         return lost
 
     def _write(self) -> None:

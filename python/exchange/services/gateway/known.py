@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from cmatch import BadDecimal
 from exchange.client.instruments import Asset, Directory, Instrument
@@ -18,6 +18,8 @@ from exchange.domain.queries import InstrumentsReply
 from exchange.errors import ExchangeError, GatewayFault
 from exchange.services.gateway.refusal import Refusal
 
+NameT = TypeVar("NameT")
+FoundT = TypeVar("FoundT")
 _NS: Final = 1_000_000_000
 _REFRESH_S: Final = 5.0
 _AGAIN_S: Final = 0.25
@@ -45,13 +47,11 @@ class Known:
         Raises:
             Refusal: UNKNOWN_INSTRUMENT.
         """
-        for again in (True, False):
-            try:
-                return self.directory.instrument(symbol)
-            except LookupError:
-                if again:
-                    await self._ask_again()
-        raise Refusal(RejectCode.UNKNOWN_INSTRUMENT, details={"symbol": symbol})
+        try:
+            return self.directory.instrument(symbol)
+        except LookupError:
+            missing = Refusal(RejectCode.UNKNOWN_INSTRUMENT, details={"symbol": symbol})
+            return await self._asked(self.directory.instrument, symbol, missing)
 
     async def asset(self, symbol: str) -> Asset:
         """The asset of a symbol.
@@ -59,13 +59,11 @@ class Known:
         Raises:
             Refusal: UNKNOWN_ASSET.
         """
-        for again in (True, False):
-            try:
-                return self.directory.asset(symbol)
-            except LookupError:
-                if again:
-                    await self._ask_again()
-        raise Refusal(RejectCode.UNKNOWN_ASSET, details={"asset": symbol})
+        try:
+            return self.directory.asset(symbol)
+        except LookupError:
+            missing = Refusal(RejectCode.UNKNOWN_ASSET, details={"asset": symbol})
+            return await self._asked(self.directory.asset, symbol, missing)
 
     async def by_id(self, instrument_id: int) -> Instrument:
         """The instrument of an id, which a row of the exchange has.
@@ -73,13 +71,11 @@ class Known:
         Raises:
             Refusal: UNKNOWN_INSTRUMENT: nobody could be asked.
         """
-        for again in (True, False):
-            try:
-                return self.directory.instrument(instrument_id)
-            except LookupError:
-                if again:
-                    await self._ask_again()
-        raise Refusal(RejectCode.UNKNOWN_INSTRUMENT, details={"instrumentId": instrument_id})
+        try:
+            return self.directory.instrument(instrument_id)
+        except LookupError:
+            missing = Refusal(RejectCode.UNKNOWN_INSTRUMENT, details={"instrumentId": instrument_id})
+            return await self._asked(self.directory.instrument, instrument_id, missing)
 
     async def keep(self) -> None:
         """Ask now and then, for ever: a definition may change while no order of it lives."""
@@ -90,6 +86,14 @@ class Known:
                 await asyncio.sleep(_AGAIN_S)
             else:
                 await asyncio.sleep(_REFRESH_S)
+
+    async def _asked(self, find: Callable[[NameT], FoundT], name: NameT, missing: Refusal) -> FoundT:
+        """What is there once the replica was asked again."""
+        await self._ask_again()
+        try:
+            return find(name)
+        except LookupError:
+            raise missing from None
 
     async def _ask_again(self) -> None:
         """One question, for all who miss something while it is under way."""
