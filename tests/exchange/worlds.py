@@ -269,9 +269,15 @@ class ProcessWorld:
         return self._data
 
     def process_id(self, name: str) -> int:
-        """Of one of its processes."""
-        content = json.loads((self._run / "exchange.json").read_text())
-        return int(content["processes"][name])
+        """Of one of its processes; one that has just come back is announced a moment later."""
+        found: dict[str, int | None] = {}
+
+        def announced() -> bool:
+            found.update(json.loads((self._run / "exchange.json").read_text())["processes"])
+            return bool(found[name])
+
+        self.until(announced)
+        return int(found[name] or 0)
 
     def cut(self, name: str) -> None:
         """Break a connection."""

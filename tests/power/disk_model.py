@@ -204,6 +204,8 @@ class DiskModel:
             self._change(NameChange(operation.name, None, None))
         elif kind is Kind.RENAME:
             self._change(NameChange(operation.new_name, self._live[operation.name], operation.name))
+        elif kind is Kind.LINK:
+            self._change(NameChange(operation.new_name, self._live[operation.name], None))
         elif kind is Kind.REMOVE:
             if (gone := self._live[operation.name]) is not None:
                 self.removed[operation.name] = gone.live

@@ -87,6 +87,17 @@ def test_program_that_forgets_to_sync_its_directory_is_caught(run: Run) -> None:
     assert after(model, Loss.KEPT) == {**OLD, "good": b"new"}
 
 
+def test_second_name_of_a_file_is_there_once_its_directory_is_synced(run: Run) -> None:
+    """Both names are of one file: what is written under the one is read under the other."""
+    linked = "f = put('draft', b'new'); os.fsync(f); os.link('draft', 'good'); "
+    model = run(linked, "os.unlink('draft')")
+    assert after(model, Loss.LOST) == OLD
+    assert after(model, Loss.KEPT) == {**OLD, "good": b"new"}
+    model = run("f = put('good', b'er', os.O_WRONLY | os.O_APPEND); os.fsync(f); sync('.')")
+    for loss in Loss:
+        assert after(model, loss) == {**OLD, "good": b"newer"}
+
+
 def test_directory_that_was_not_synced_takes_what_lies_in_it(run: Run) -> None:
     """A file and its directory are synced; the directory's own name is not."""
     model = run("os.mkdir('a'); f = put('a/b', b'x'); os.fsync(f); sync('a')")

@@ -26,7 +26,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum Kind { CREATE = 1, WRITE, RESIZE, GROW, SYNC, RENAME, REMOVE, MAKE_DIRECTORY, SYNC_NAMES };
+enum Kind { CREATE = 1, WRITE, RESIZE, GROW, SYNC, RENAME, REMOVE, MAKE_DIRECTORY, SYNC_NAMES, LINK };
 enum Flag { ZEROS = 1, IN_FLIGHT = 2 };
 
 // An entry of the log; the names follow it, then the bytes of a WRITE that are not all zero.
@@ -37,7 +37,7 @@ struct Entry {
   uint64_t offset; // of a WRITE; the new size of a RESIZE, the least one of a GROW
   uint64_t length;
   uint32_t name_bytes;
-  uint32_t other_bytes; // the new name of a RENAME
+  uint32_t other_bytes; // the new name of a RENAME or LINK
 };
 
 struct State {
@@ -296,6 +296,23 @@ int rename(const char* from, const char* to) { return rename_ours(AT_FDCWD, from
 
 int renameat(int from_directory, const char* from, int to_directory, const char* to) {
   return rename_ours(from_directory, from, to_directory, to, 0);
+}
+
+static int link_ours(int from_directory, const char* from, int to_directory, const char* to, int flags) {
+  char memory[PATH_MAX];
+  char other[PATH_MAX];
+  const char* const name = name_of(from_directory, from, memory);
+  const char* const new_name = name_of(to_directory, to, other);
+  if (name == NULL || new_name == NULL)
+    return (int)syscall(SYS_linkat, from_directory, from, to_directory, to, flags);
+  OPERATION(syscall(SYS_linkat, from_directory, from, to_directory, to, flags),
+            ((struct Entry){.kind = LINK}), name, new_name);
+}
+
+int link(const char* from, const char* to) { return link_ours(AT_FDCWD, from, AT_FDCWD, to, 0); }
+
+int linkat(int from_directory, const char* from, int to_directory, const char* to, int flags) {
+  return link_ours(from_directory, from, to_directory, to, flags);
 }
 
 static int remove_ours(int directory, const char* path, int flags) {

@@ -35,6 +35,7 @@ class Kind(IntEnum):
     REMOVE = 7
     MAKE_DIRECTORY = 8
     SYNC_NAMES = 9
+    LINK = 10
 
 
 class Flag(IntFlag):
@@ -56,7 +57,7 @@ class Operation:
         length: Of what was written.
         data: What was written; empty where it is all zeros.
         name: Below the root; of a SYNC_NAMES the directory, "" for the root.
-        new_name: Of a RENAME.
+        new_name: Of a RENAME or LINK.
     """
 
     kind: Kind
