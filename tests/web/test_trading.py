@@ -398,6 +398,7 @@ def test_kill_switch_stops_the_account_until_it_is_taken_back(browser: Browser, 
         expect(stopped).to_contain_text("Account 11 is stopped.")
         stopped.get_by_role("button", name="Let orders in again").click()
         page.get_by_role("dialog").get_by_role("button", name="Let in again").click()
+        expect(page.locator(".toast").last).to_contain_text("Orders of account 11 are let in again")
         expect(stopped).to_be_hidden()
         told = enter(page, "buy", "limit", price="57000", qty="0.1", time="gtc")
         expect(told).to_contain_text("Order open")
