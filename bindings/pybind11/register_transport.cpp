@@ -163,17 +163,20 @@ void define_transports(py::module_& module) {
              "Without it any\n"
              "client can stop the process.");
   py::class_<io::ZmqTransport, io::Transport>(module, "ZmqTransport", "Over a ROUTER socket of pyzmq.")
-      .def(py::init([](std::uintptr_t underlying, const std::string& library, const py::object&) {
-             return std::make_unique<io::ZmqTransport>(underlying, library);
-           }),
-           "underlying"_a, "library"_a = "", "owner"_a = py::none(), py::keep_alive<1, 4>(),
-           "__init__(underlying, library='', owner=None)\n\n"
-           "Args:\n"
-           "    underlying: Socket.underlying of a ROUTER socket that is used nowhere else meanwhile.\n"
-           "    library: Path of pyzmq's libzmq; empty: found.\n"
-           "    owner: Kept alive; the socket object.\n\n"
-           "Raises:\n"
-           "    TransportFailed: The library is not there, or the socket is none of that kind.")
+      .def(
+          py::init([](std::uintptr_t underlying, const std::string& library, const py::object&, bool yields) {
+            return std::make_unique<io::ZmqTransport>(underlying, library, yields);
+          }),
+          "underlying"_a, "library"_a = "", "owner"_a = py::none(), py::kw_only(), "yields"_a = false,
+          py::keep_alive<1, 4>(),
+          "__init__(underlying, library='', owner=None, *, yields=False)\n\n"
+          "Args:\n"
+          "    underlying: Socket.underlying of a ROUTER socket that is used nowhere else meanwhile.\n"
+          "    library: Path of pyzmq's libzmq; empty: found.\n"
+          "    owner: Kept alive; the socket object.\n"
+          "    yields: Each wait lets threads of the same SCHED_FIFO rank go first.\n\n"
+          "Raises:\n"
+          "    TransportFailed: The library is not there, or the socket is none of that kind.")
       .def_property_readonly(
           "library", [](const io::ZmqTransport& transport) { return transport.library().path; },
           "Path of the libzmq in use.")

@@ -334,6 +334,47 @@ def test_transport_library_is_that_of_pyzmq(door: Door) -> None:
     assert ZmqTransport(door.socket.underlying, library=path).library == path
 
 
+NEVER_WAITS = """
+import os, sys, time
+from cmatch._core import Inbound, ZmqTransport, seed_addresses
+from exchange.bus.router import Router
+from exchange.runtime.priority import as_allowed, realtime
+seed_addresses()
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+rank = as_allowed(5)
+with Router(None, rank) as router:
+    router.socket.bind(sys.argv[1])
+    transport = ZmqTransport(router.socket.underlying, owner=router, yields=rank > 0)
+    inbound = Inbound(8, 1024)
+    print("there", flush=True)
+    if rank:
+        realtime(rank)
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        transport.wait(0)
+        if transport.drain(inbound, 8, 1024):
+            sys.exit(0)
+sys.exit(1)
+"""
+
+
+def test_loop_that_never_waits_takes_turns_with_the_thread_of_its_rank(tmp_path: Path) -> None:
+    """On one processor, where the system allows a rank: what is sent to it comes in all the same."""
+    endpoint = f"ipc://{tmp_path}/core"
+    words = [sys.executable, "-c", NEVER_WAITS, endpoint]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process, zmq.Context() as context:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "there\n"
+            with context.socket(zmq.DEALER) as client:
+                client.setsockopt(zmq.LINGER, 0)
+                client.connect(endpoint)
+                client.send(b"x")
+                assert process.wait(60) == 0
+        finally:
+            process.kill()
+
+
 FIRST_NUMBER = """
 import tempfile, zmq
 from cmatch._core import Inbound, ZmqTransport, seed_addresses

@@ -1,5 +1,7 @@
 #include "cmatch/io/zmq_transport.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <optional>
@@ -26,8 +28,9 @@ void write_address(ConnectionId connection, std::span<std::byte, kAddressBytes> 
 
 } // namespace
 
-ZmqTransport::ZmqTransport(std::uintptr_t underlying, const std::string& library)
-    : zmq_(ZmqLibrary::load(library)), socket_(reinterpret_cast<void*>(underlying)) { // NOLINT
+ZmqTransport::ZmqTransport(std::uintptr_t underlying, const std::string& library, bool yields)
+    : zmq_(ZmqLibrary::load(library)), socket_(reinterpret_cast<void*>(underlying)), // NOLINT
+      yields_(yields) {
   if (!are_addresses_seeded())
     throw TransportError(
         "seed_addresses() has to run before the ROUTER socket is made: else a client can guess "
@@ -40,6 +43,7 @@ ZmqTransport::ZmqTransport(std::uintptr_t underlying, const std::string& library
 }
 
 bool ZmqTransport::wait(std::int64_t timeout_ns) {
+  if (yields_) ::sched_yield();
   return zmq_.wait_for(socket_, ZmqLibrary::kPollIn, std::max<std::int64_t>(timeout_ns, 0)) != 0;
 }
 

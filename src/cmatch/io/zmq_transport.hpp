@@ -18,8 +18,10 @@ namespace cmatch::io {
 class ZmqTransport final : public Transport {
  public:
   // `underlying` is pyzmq's Socket.underlying; `library` the path of its libzmq, empty: found. Switches ROUTER_MANDATORY
-  // on (a full or missing peer is then told apart) and ROUTER_HANDOVER off. Throws TransportError.
-  ZmqTransport(std::uintptr_t underlying, const std::string& library);
+  // on (a full or missing peer is then told apart) and ROUTER_HANDOVER off. `yields`: each wait lets threads of the same
+  // SCHED_FIFO rank go first; else a loop that always has something to do keeps the one that moves the bytes off their
+  // processor for good. Throws TransportError.
+  explicit ZmqTransport(std::uintptr_t underlying, const std::string& library = "", bool yields = false);
 
   bool wait(std::int64_t timeout_ns) override;
   std::uint32_t drain(Inbound& out, std::uint32_t max_frames, std::uint32_t max_bytes) override;
@@ -37,6 +39,7 @@ class ZmqTransport final : public Transport {
   void* socket_;
   ConnectionSet known_;
   std::unordered_map<ConnectionId, std::string> users_; // of those in known_
+  bool yields_;
   bool skipping_ = false; // in the middle of a message whose other parts nobody wants
 };
 

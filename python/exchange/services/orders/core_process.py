@@ -103,10 +103,10 @@ def main(settings: Settings) -> int:
         realtime_priority = as_allowed(settings.core.realtime_priority)
         if realtime_priority != settings.core.realtime_priority:
             log("not allowed here: see `exchange doctor`", setting="realtime_priority")
-        # The thread that moves the bytes goes first: a busy loop of the same rank would stop it for good.
-        of_bytes = min(realtime_priority + 1, 99) if realtime_priority else 0
-        router = opened.enter_context(Router(settings.security.keys_directory, of_bytes))
-        transport = ZmqTransport(router.socket.underlying, owner=router)
+        # The thread that moves the bytes takes turns with the loop. With a higher rank it would stop that in
+        # the middle of each batch, on a processor of their own.
+        router = opened.enter_context(Router(settings.security.keys_directory, realtime_priority))
+        transport = ZmqTransport(router.socket.underlying, owner=router, yields=realtime_priority > 0)
         clock = SystemClock()
         core = _sequencer(
             settings,
