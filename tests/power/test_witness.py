@@ -136,6 +136,22 @@ def test_cut_power_stops_the_program_before_its_operation(run: Run, root: Path) 
     assert after(model, Loss.KEPT) == {**OLD, "new": b"onetwo"}  # the write in flight may have landed
 
 
+def test_operations_of_a_program_that_forks_are_one_sequence(run: Run) -> None:
+    """As the exchange's processes come to be; where each write ends up hangs on those of the others."""
+    program = """
+child = os.fork()
+both = os.open('both', os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+for number in range(3_000):
+    os.write(both, (b'a' if child else b'bb') * (1 + number % 7))
+if child:
+    os.waitpid(child, 0)
+"""
+    both = after(run(program), Loss.KEPT)["both"]
+    assert both is not None
+    length = sum(1 + number % 7 for number in range(3_000))
+    assert (both.count(b"a"), both.count(b"b")) == (length, 2 * length)
+
+
 def test_operations_of_two_programs_are_one_sequence(run: Run) -> None:
     """One writes, another one syncs."""
     model = run("put('new', b'n')", "sync('new'); sync('.')")

@@ -58,11 +58,24 @@ static void give_up(const char* what) {
   abort();
 }
 
+static void open_log(void) {
+  log_file = (int)syscall(SYS_openat, AT_FDCWD, getenv("WITNESS_LOG"), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (log_file < 0) give_up("WITNESS_LOG");
+}
+
+// A lock is of whoever opened the file: a child that had its parent's would be let in beside it.
+static void before_fork(void) { pthread_mutex_lock(&mutex); }
+static void after_fork(void) { pthread_mutex_unlock(&mutex); }
+static void in_child(void) {
+  syscall(SYS_close, log_file);
+  open_log();
+  after_fork();
+}
+
 __attribute__((constructor)) static void begin(void) {
   const char* const where = getenv("WITNESS_ROOT");
   const char* const shared = getenv("WITNESS_STATE");
-  const char* const log = getenv("WITNESS_LOG");
-  if (where == NULL || shared == NULL || log == NULL) return;
+  if (where == NULL || shared == NULL || getenv("WITNESS_LOG") == NULL) return;
   struct stat status;
   if (stat(where, &status) != 0) give_up("WITNESS_ROOT");
   device = status.st_dev;
@@ -74,8 +87,8 @@ __attribute__((constructor)) static void begin(void) {
   void* const memory = mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   if (memory == MAP_FAILED) give_up("WITNESS_STATE");
   syscall(SYS_close, file);
-  log_file = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (log_file < 0) give_up("WITNESS_LOG");
+  open_log();
+  if (pthread_atfork(before_fork, after_fork, in_child) != 0) give_up("pthread_atfork");
   state = memory;
 }
 

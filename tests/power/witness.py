@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import signal
@@ -21,6 +22,7 @@ _SOURCE: Final = Path(__file__).with_name("witness.c")
 _ENTRY: Final = struct.Struct("<IIQQQII")
 _STATE: Final = struct.Struct("<QQQ")  # operations, cut_at, dark
 _CUT_AT: Final = 8
+_DARK_AT: Final = 16
 
 
 class Kind(IntEnum):
@@ -126,7 +128,10 @@ class Witness:
         struct.pack_into("<Q", self._memory, _CUT_AT, 0)
 
     def kill_all(self) -> None:
-        """Kill every process above this witness that still runs: after a cut none changes anything."""
+        """Kill every process above this witness that still runs, none in the middle of an operation."""
+        with self._log.open("rb") as log:
+            fcntl.flock(log, fcntl.LOCK_EX)
+            struct.pack_into("<Q", self._memory, _DARK_AT, 1)
         while running := self._running():
             for process in running:
                 with suppress(ProcessLookupError):
