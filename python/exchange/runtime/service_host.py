@@ -318,18 +318,23 @@ class ServiceHost:
         """Says four times a second that it works, and how far it is behind the log."""
         said = ""
         while True:
+            behind = await asyncio.to_thread(self._look)
             held = "; ".join(f"{place}: {why}" for place, why in self._held.items())
             self._plan.vitals.beat(
                 events=self._counts.get("taken", 0),
-                behind=self._behind or 0,
+                behind=behind,
                 held=int(bool(held)),
                 consumes=int(self.consumer is not None),
             )
             if held != said:
                 log("standing still" if held else "going on", level=logging.WARNING, why=held or said)
                 said = held
-            await asyncio.to_thread(self._plan.audit.keep_or_say)
             await asyncio.sleep(_STATUS_S)
+
+    def _look(self) -> int:
+        """Keeps the audit, and asks the log how much there is that is not taken: both may wait for files."""
+        self._plan.audit.keep_or_say()
+        return self._behind or 0
 
     @property
     def _behind(self) -> int | None:
