@@ -66,6 +66,7 @@ class OtherStream:
         self.greeting: tuple[str | bytes, ...] = GREETING
         self.requests: list[dict[str, Any]] = []
         self._connections: set[ServerConnection] = set()
+        self._greeting = threading.Lock()  # who heard the greeting hears what is said next
         self._server = serve(self._talk, "127.0.0.1", 0, close_timeout=0.5)
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
@@ -78,13 +79,13 @@ class OtherStream:
 
     def say(self, text: str | bytes) -> None:
         """To all who are there."""
-        for each in tuple(self._connections):
+        for each in self._readers():
             with suppress(ConnectionClosed):
                 each.send(text)
 
     def cut(self) -> None:
         """Ends all connections without a word."""
-        for each in tuple(self._connections):
+        for each in self._readers():
             with suppress(OSError):
                 each.socket.shutdown(socket.SHUT_RDWR)
 
@@ -110,6 +111,11 @@ class OtherStream:
     def _greet(self, connection: ServerConnection, request: dict[str, Any]) -> None:
         self.requests.append(request)
         if "BTC-USD" in request["product_ids"]:
-            for text in self.greeting:
-                connection.send(text)
-            self._connections.add(connection)
+            with self._greeting:
+                for text in self.greeting:
+                    connection.send(text)
+                self._connections.add(connection)
+
+    def _readers(self) -> tuple[ServerConnection, ...]:
+        with self._greeting:
+            return tuple(self._connections)
