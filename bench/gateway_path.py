@@ -179,7 +179,7 @@ async def _measure(settings: Settings, plan: Any, rounds: int, profiled: int) ->
         upstream = SimpleNamespace(trader=of_tenant)
         known = Known(_directory(), cast(Any, None))
         exchange = Exchange(*cast(Any, (upstream, known, None, None, None)))
-        authenticator = Authenticator(IdentityLink(way.client), Browsers(bound), Standing())
+        authenticator = Authenticator(IdentityLink(way), Browsers(bound), Standing())
         connections = Connections(bound)
         counted = Counted(lambda: (0, 0), lambda: 0)
         limits = Limits(bound, time.monotonic_ns)

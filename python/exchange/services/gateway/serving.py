@@ -106,7 +106,7 @@ class GatewayHost:
     async def _serve(self, way: IdentityWay, events: EventLog) -> None:
         plan, settings = self._plan, self._plan.settings
         bound = settings.gateway
-        identity, browsers = IdentityLink(way.client), Browsers(bound)
+        identity, browsers = IdentityLink(way), Browsers(bound)
         standing = Standing()
         authenticator = Authenticator(identity, browsers, standing)
         changes = Changes(identity, standing, authenticator, settings.identity.session_idle_s)

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from exchange.domain.contracts.identity import AuthenticateRequest
+from exchange.domain.contracts.identity import SignedRequest
 from exchange.errors import ExchangeError, GatewayFault
 from exchange.runtime.log import log
 from exchange.security.key_records import KeyStatus
@@ -90,15 +90,20 @@ class Guard:
             self.signing_keys = self._signing.all()
         self.as_of = as_of
 
-    async def principal_of(self, request: AuthenticateRequest) -> Principal:
-        """Who asks.
+    def signer_of(self, signed: SignedRequest, address: str) -> Principal:
+        """Who asks by a signature; what is in memory says so.
 
         Raises:
             Refused: Nobody that may.
         """
-        if request.signed is not None:
-            return self._signed.key_of(request.signed, request.address).principal
-        token = request.token
+        return self._signed.key_of(signed, address).principal
+
+    async def bearer_of(self, token: str) -> Principal:
+        """Who asks by a token.
+
+        Raises:
+            Refused: Nobody that may.
+        """
         if len(token) > _TOKEN_MAX:
             raise Refused(GatewayFault.BAD_TOKEN)
         if token.startswith(TOKEN_PREFIX):

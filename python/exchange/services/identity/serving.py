@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from exchange.bus.log.interface import EventLog
 from exchange.bus.rpc import serve_unary
@@ -80,9 +80,33 @@ class Ground(Protocol):
         ...
 
 
+class Identity(NamedTuple):
+    """What runs.
+
+    Args:
+        methods: Of IdentityService, by name.
+        signed: Says whose a signed request is, as `authenticate` does, and waits for nothing: for who is in
+            the same process and event loop.
+    """
+
+    methods: Mapping[str, Any]
+    signed: Callable[[m.SignedRequest, str], m.AuthenticateReply]
+
+
 @asynccontextmanager
 async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     """The methods, for as long as the block lasts.
+
+    Raises:
+        ExchangeError: The store cannot be had.
+    """
+    async with running(ground) as identity:
+        yield identity.methods
+
+
+@asynccontextmanager
+async def running(ground: Ground) -> AsyncIterator[Identity]:
+    """Runs it for as long as the block lasts.
 
     Raises:
         ExchangeError: The store cannot be had.
@@ -113,7 +137,7 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     own_keys, tenant_users = OwnKeys(behalf, guard), TenantUsers(behalf, workers)
     try:
         async with chores(guard.keep(tally)):
-            yield {
+            methods = {
                 **serve_unary(rpc.AUTHENTICATE, desk.authenticate),
                 **serve_unary(rpc.GET_STANDING, desk.standing),
                 **serve_unary(rpc.OPEN_SESSION, answering(m.SessionReply, desk.open_session)),
@@ -130,5 +154,6 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
                 **serve_unary(rpc.LIST_USERS, answering(m.ListUsersReply, tenant_users.list_users)),
                 **serve_unary(rpc.CREATE_USER, answering(m.UserReply, tenant_users.create_user)),
             }
+            yield Identity(methods, desk.signed)
     finally:
         workers.close()
