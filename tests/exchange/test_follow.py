@@ -107,3 +107,25 @@ def test_fold_that_fails_ends_the_follower_and_those_who_wait() -> None:
             await waiter
 
     asyncio.run(scene())
+
+
+def test_rest_ends_as_soon_as_somebody_waits_or_it_is_to_stop() -> None:
+    """However long it would have been."""
+    fold = Counter(0)
+
+    async def scene() -> None:
+        follower = JournalFollower(fold, gather_s=3_600.0, longest_s=3_600.0)
+        run = asyncio.create_task(follower.run())
+        async with asyncio.timeout(30):
+            for sequence in (10, 20):
+                await asyncio.sleep(0.01)
+                assert follower.sequence == sequence - 10
+                fold.left = 10
+                await follower.reached(sequence)
+            await asyncio.sleep(0.01)
+            fold.left = 10
+            follower.stop()
+            await run
+
+    asyncio.run(scene())
+    assert fold.sequence == 30

@@ -10,9 +10,9 @@ from itertools import count
 from typing import Protocol, TypeVar
 
 _SLICE_COMMANDS = 4_096  # about 2 ms
-_PAUSE_S = 0.0005  # while somebody waits
-_GATHER_S = 0.002  # what came is little: the next look finds more
-_LONGEST_PAUSE_S = 0.005
+_PAUSE_S = 0.0005  # while somebody waits, or it is to stop
+_GATHER_S = 0.005  # what came is little: the next look finds more
+_LONGEST_PAUSE_S = 0.02  # to wake up costs as much as a hundred commands
 
 
 class Advances(Protocol):
@@ -34,6 +34,8 @@ F = TypeVar("F", bound=Advances)
 class JournalFollower:
     """Keeps a fold up with its journal. Belongs to one event loop.
 
+    It rests between two looks, and who waits for a sequence ends the rest.
+
     Args:
         fold: What is brought forward; nobody else touches it but within `alone`.
         gather_s: How long it rests after it found little.
@@ -51,6 +53,7 @@ class JournalFollower:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = count()
         self._stop = False
+        self._rest: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Follows until `stop` is called and there is nothing left to apply.
@@ -69,11 +72,11 @@ class JournalFollower:
                 if applied:
                     self._wake()
                     pause = self._gather_s
-                    await asyncio.sleep(0 if applied >= _SLICE_COMMANDS // 2 else self._patience(pause))
+                    await (asyncio.sleep(0) if applied >= _SLICE_COMMANDS // 2 else self._resting(pause))
                 elif self._stop:
                     return
                 else:
-                    await asyncio.sleep(self._patience(pause))
+                    await self._resting(pause)
                     pause = min(pause * 1.5, self._longest_s)
         finally:
             self._dismiss()
@@ -81,6 +84,7 @@ class JournalFollower:
     def stop(self) -> None:
         """Lets `run` end once it has applied what there is."""
         self._stop = True
+        self._end_rest()
 
     async def reached(self, sequence: int) -> None:
         """Waits until the command with this sequence was applied; the caller brings the time limit."""
@@ -88,10 +92,24 @@ class JournalFollower:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (sequence, next(self._numbers), future))
+        self._end_rest()
         await future
 
-    def _patience(self, pause: float) -> float:
-        return _PAUSE_S if self._waiting else pause
+    async def _resting(self, pause: float) -> None:
+        if self._waiting or self._stop:
+            await asyncio.sleep(_PAUSE_S)
+            return
+        loop = asyncio.get_running_loop()
+        self._rest = loop.create_future()
+        timer = loop.call_later(pause, self._end_rest)
+        try:
+            await self._rest
+        finally:
+            timer.cancel()
+
+    def _end_rest(self) -> None:
+        if self._rest is not None and not self._rest.done():
+            self._rest.set_result(None)
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
