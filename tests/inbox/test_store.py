@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from exchange.errors import ErrorClass, StorageError, class_of
-from exchange.storage.sql import Migration, StoreUnavailable, open_store
+from exchange.storage.sql import Kept, Migration, Store, StoreUnavailable, Transaction, open_store
 from exchange.storage.sql.migrations import migrate
 from exchange.storage.sql.store import stored_services
 from exchange.storage.sql.tables import METADATA, MIGRATIONS
@@ -34,6 +35,45 @@ def test_migrated_tables_are_those_of_the_code(world: World) -> None:
         assert columns == wanted, name
         keys = found.get_pk_constraint(name)["constrained_columns"]
         assert keys == [column.name for column in table.primary_key.columns], name
+
+
+def test_what_is_kept_of_a_store_is_as_it_is_now_whoever_changed_it(store_url: str) -> None:
+    """And it is looked at again for no other reason, where the database says that nothing was committed."""
+    looks = 0
+
+    def names(tx: Transaction) -> list[str]:
+        nonlocal looks
+        looks += 1
+        return [str(each) for each in tx.execute(text("SELECT name FROM thing ORDER BY id")).scalars()]
+
+    def add(store: Store, name: str) -> None:
+        with store.begin() as tx:
+            tx.execute(
+                text("INSERT INTO thing (data, name) VALUES (:data, :name)"), {"data": b"", "name": name}
+            )
+
+    with (
+        open_store(store_url, "matching", [FIRST, SECOND]) as store,
+        open_store(store_url, "matching", [FIRST, SECOND]) as other,
+    ):
+        says = store.data_version is not None
+        assert says == ("://" not in store_url)
+        kept = Kept(store, names)
+        wanted: list[str] = []
+        for number, where in enumerate((store, other, store)):
+            add(where, f"{number}")
+            wanted.append(f"{number}")
+            assert [kept.get(), kept.get()] == [wanted, wanted]
+        before = looks
+        with suppress(ZeroDivisionError), other.begin() as tx:
+            tx.execute(text("DELETE FROM thing"))
+            raise ZeroDivisionError
+        with other.read() as tx:
+            tx.execute(text("DELETE FROM thing"))
+        assert kept.get() == wanted
+        assert looks - before == (0 if says else 1)
+        add(other, "3")
+        assert kept.get() == [*wanted, "3"]
 
 
 @pytest.mark.req("E072")

@@ -20,7 +20,7 @@ from exchange.resilience import Clock
 from exchange.runtime.log import log
 from exchange.runtime.patience import Patience
 from exchange.schema.event_rows import EventList, Records
-from exchange.storage.sql import Store, Transaction
+from exchange.storage.sql import Kept, Store, Transaction
 from exchange.storage.sql.outbox import (
     Outgoing,
     add_events,
@@ -121,6 +121,7 @@ class OutboxPublisher:
     def __init__(self, store: Store, event_log: EventLog, clock: Clock) -> None:
         self._store = store
         self._log = event_log
+        self._topics = Kept(store, outgoing_topics)
         self._writers: dict[str, TopicWriter] = {}
         self.hold = Patience(clock)
         self.published = 0  # batches
@@ -139,8 +140,7 @@ class OutboxPublisher:
         if self.wait_s > 0:
             return False
         try:
-            with self._store.read() as tx:
-                topics = outgoing_topics(tx)
+            topics = self._topics.get()
             for topic in topics:
                 self._publish(topic)
         except ExchangeError as error:

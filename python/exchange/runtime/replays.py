@@ -14,7 +14,7 @@ from exchange.runtime.intake import UNREADABLE
 from exchange.runtime.log import log
 from exchange.runtime.patience import Patience
 from exchange.schema.events import decode_events
-from exchange.storage.sql import Store, StoreUnavailable, Transaction
+from exchange.storage.sql import Kept, Store, StoreUnavailable, Transaction
 from exchange.storage.sql.dead_letters import DeadLetters, Letter, LetterStatus, Reason
 
 LOOK_S: Final = 0.25
@@ -44,6 +44,7 @@ class Replays:
         self._clock = clock
         self._now_ns = now_ns
         self._letters = DeadLetters(service)
+        self._due = Kept(store, self._letters.due)
         self._next_look = 0.0
         self._letter = 0
         self.tries = Patience(clock)
@@ -59,8 +60,7 @@ class Replays:
         if self.wait_s > 0:
             return False
         try:
-            with self._store.read() as tx:
-                letter = self._letters.due(tx)
+            letter = self._due.get()
             if letter is None:
                 self._next_look = self._clock.now() + LOOK_S
                 return False

@@ -16,7 +16,7 @@ from exchange.observability.correlation import current_correlation
 from exchange.runtime.outbox import Outbox
 from exchange.security.sealing import Sealer
 from exchange.services.identity.tables import REVISION
-from exchange.storage.sql import Store, Transaction
+from exchange.storage.sql import Kept, Store, Transaction
 from exchange.storage.sql.outbox import last_sequence
 
 NAME: Final = "identity"
@@ -24,7 +24,7 @@ CHANGES: Final = IDENTITY_EVENTS[0].topic
 OPERATOR: Final = "operator"
 """The actor of what the command line does, whose own record is in the audit log."""
 _NS_A_MS: Final = 1_000_000
-_REVISION: Final = select(REVISION.c.number)  # once, as it is asked for four times a second
+_REVISION: Final = select(REVISION.c.number)
 
 
 class Change:
@@ -99,7 +99,9 @@ class IdentityStore:
     ) -> None:
         self._store = store
         self._outbox = Outbox(NAME, topics)
-        self._topic = topics.full_name(CHANGES)
+        topic = topics.full_name(CHANGES)
+        self._changes = Kept(store, lambda tx: last_sequence(tx, topic))
+        self._revision = Kept(store, lambda tx: int(tx.execute(_REVISION).scalar_one()))
         self.sealer = sealer
         self.now_ms = now_ms
         self.read = store.read
@@ -113,8 +115,7 @@ class IdentityStore:
         Raises:
             StoreUnavailable: The store cannot be had.
         """
-        with self.read() as tx:
-            return int(tx.execute(_REVISION).scalar_one())
+        return self._revision.get()
 
     @property
     def changes(self) -> int:
@@ -123,8 +124,7 @@ class IdentityStore:
         Raises:
             StoreUnavailable: The store cannot be had.
         """
-        with self.read() as tx:
-            return last_sequence(tx, self._topic)
+        return self._changes.get()
 
     @contextmanager
     def change(self) -> Iterator[Change]:

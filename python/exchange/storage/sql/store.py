@@ -8,6 +8,7 @@ locks the rows that it reads to change.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,26 @@ class Store:
     def __init__(self, engine: Engine, service: str) -> None:
         self.engine = engine
         self.service = service
+        self._apart: sqlite3.Connection | None = None
+        self._asking = threading.Lock()
+
+    @property
+    def data_version(self) -> int | None:
+        """Another number than before as soon as anything was committed, by whomever; None: that is not known.
+
+        PostgreSQL has none, and a SQLite file that cannot be read now says so to whoever reads it.
+        """
+        file = self.engine.url.database
+        if self.engine.dialect.name != "sqlite" or file is None:
+            return None
+        try:
+            with self._asking:
+                if self._apart is None:  # it tells of commits of other connections, so it makes none
+                    there = f"{Path(file).absolute().as_uri()}?mode=rw"  # else it would make one
+                    self._apart = sqlite3.connect(there, uri=True, check_same_thread=False)
+                return int(self._apart.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error:
+            return None
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
@@ -96,6 +117,10 @@ class Store:
 
     def close(self) -> None:
         """Lets its connections go."""
+        with self._asking:
+            if self._apart is not None:
+                self._apart.close()
+                self._apart = None
         self.engine.dispose()
 
     def __enter__(self) -> Self:
