@@ -112,6 +112,9 @@ class OtherStream:
         self.requests.append(request)
         if "BTC-USD" in request["product_ids"]:
             with self._greeting:
+                if not self.open:  # it was when this connected
+                    connection.close(1013)
+                    return
                 for text in self.greeting:
                     connection.send(text)
                 self._connections.add(connection)
