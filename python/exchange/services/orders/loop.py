@@ -12,7 +12,6 @@ from typing import Final
 from cmatch._core import Sequencer
 from exchange.services.orders.stage import WatchedStage
 
-_IDLE_NS: Final = 5_000_000  # the longest wait for a frame
 _HOUSE_NS: Final = 20_000_000  # how often sessions are looked after
 
 
@@ -50,11 +49,11 @@ class CoreLoop:
             JournalFailed: What the disk holds is unknown: the process has to exit.
         """
         while not self.stopping and not self._core.fenced_by:
-            self._core.wait(_IDLE_NS)
+            self._wait()
             self.turn()
         self.turn()
         while self._core.waits and not self._core.fenced_by:  # for verdicts, which come or are late
-            self._core.wait(_IDLE_NS)
+            self._wait()
             self.turn()
         self._core.close_sessions()
 
@@ -75,6 +74,10 @@ class CoreLoop:
     def hurry(self) -> None:
         """The next turn looks after sessions and stages, however lately that was done."""
         self._next_house_ns = 0
+
+    def _wait(self) -> None:
+        """Until a frame is there, a timer is due, or sessions are to be looked after."""
+        self._core.wait(max(self._next_house_ns - self._core.steady, 0))
 
     def _keep_house(self) -> None:
         self._next_house_ns = self._core.steady + _HOUSE_NS
