@@ -1,12 +1,18 @@
-"""Following in an event loop: slices, those who wait, and standing still."""
+"""Following in an event loop: slices, those who wait, what is written, and standing still."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import select
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from exchange.runtime.follow import JournalFollower
+from exchange.runtime.journal_watch import JournalWatch, watch_of
 
 
 class Counter:
@@ -129,3 +135,84 @@ def test_rest_ends_as_soon_as_somebody_waits_or_it_is_to_stop() -> None:
 
     asyncio.run(scene())
     assert fold.sequence == 30
+
+
+def test_rest_ends_as_soon_as_something_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file that is there or in a new one, and nobody has to wait for it."""
+    fold, file, gather_s = Counter(0), tmp_path / "one", 0.001
+    file.write_bytes(bytes(16))
+
+    async def scene() -> None:
+        follower = JournalFollower(fold, tmp_path, gather_s=gather_s, longest_s=3_600.0)
+        loop = asyncio.get_running_loop()
+        soon = loop.call_later
+
+        def call_later(delay: float, *words: Any, **more: Any) -> asyncio.TimerHandle:
+            longer = delay > gather_s and words[0] == follower._end_rest
+            return soon(3_600.0 if longer else delay, *words, **more)
+
+        monkeypatch.setattr(loop, "call_later", call_later)  # no rest but the shortest ends by itself
+        run = asyncio.create_task(follower.run())
+        async with asyncio.timeout(30):
+            for number in range(1, 5):
+                await asyncio.sleep(0.05)
+                assert follower.sequence == 10 * (number - 1)
+                fold.left = 10
+                with (file if number % 2 else tmp_path / f"{number}").open(
+                    "r+b" if number % 2 else "xb"
+                ) as out:
+                    out.write(b"x")
+                while follower.sequence < 10 * number:  # noqa: ASYNC110 (nobody is to wait for a sequence)
+                    await asyncio.sleep(0.001)
+        follower.stop()
+        await run
+
+    asyncio.run(scene())
+    assert fold.sequence == 40
+
+
+def test_watch_hears_what_is_written_once_however_often(tmp_path: Path) -> None:
+    """And nothing of what is read, or was written before."""
+    file = tmp_path / "one"
+    file.write_bytes(bytes(16))
+    watch = JournalWatch(tmp_path)
+    try:
+        assert file.read_bytes() == bytes(16)
+        assert not watch.clear()
+        for _ in range(2):
+            with file.open("r+b", buffering=0) as out:
+                for _ in range(1_000):
+                    out.write(b"x")
+            assert select.select([watch], [], [], 0)[0] == [watch]
+            assert watch.clear()
+            assert not watch.clear()
+            assert select.select([watch], [], [], 0)[0] == []
+    finally:
+        watch.close()
+
+
+def test_journal_that_cannot_be_watched_is_followed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the user has no watch left, and where the system has none."""
+    monkeypatch.setattr(sys, "platform", "other")
+    assert watch_of(tmp_path) is None
+    monkeypatch.undo()
+    with pytest.raises(FileNotFoundError) as refused:
+        JournalWatch(tmp_path / "nowhere")
+    assert refused.value.errno == errno.ENOENT
+    fold = Counter(0)
+
+    async def scene() -> None:
+        follower = JournalFollower(fold, tmp_path / "nowhere", gather_s=0.001, longest_s=0.01)
+        run = asyncio.create_task(follower.run())
+        await asyncio.sleep(0.05)
+        fold.left = 10
+        async with asyncio.timeout(30):
+            while follower.sequence < 10:  # noqa: ASYNC110 (nobody is to wait for a sequence)
+                await asyncio.sleep(0.001)
+        follower.stop()
+        await run
+
+    asyncio.run(scene())
+    assert [each.getMessage() for each in caplog.records] == ["writes of the journal are not heard"] * 2

@@ -7,7 +7,10 @@ import heapq
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
+from pathlib import Path
 from typing import Protocol, TypeVar
+
+from exchange.runtime.journal_watch import JournalWatch, watch_of
 
 _SLICE_COMMANDS = 4_096  # about 2 ms
 _PAUSE_S = 0.0005  # while somebody waits, or it is to stop
@@ -34,18 +37,26 @@ F = TypeVar("F", bound=Advances)
 class JournalFollower:
     """Keeps a fold up with its journal. Belongs to one event loop.
 
-    It rests between two looks, and who waits for a sequence ends the rest.
+    It rests between two looks. Who waits for a sequence ends the rest, and so does what is written to the
+    journal while nothing else is there.
 
     Args:
         fold: What is brought forward; nobody else touches it but within `alone`.
-        gather_s: How long it rests after it found little.
-        longest_s: And after it found nothing several times.
+        journal: The directory that is written to; None: it hears nothing of that.
+        gather_s: How long it rests after it found little, s.
+        longest_s: And after it found and heard nothing several times, s: what was written may count later.
     """
 
     def __init__(
-        self, fold: Advances, gather_s: float = _GATHER_S, longest_s: float = _LONGEST_PAUSE_S
+        self,
+        fold: Advances,
+        journal: Path | None = None,
+        *,
+        gather_s: float = _GATHER_S,
+        longest_s: float = _LONGEST_PAUSE_S,
     ) -> None:
         self._fold = fold
+        self._journal = journal
         self._gather_s = gather_s
         self._longest_s = longest_s
         self.sequence = fold.sequence  # of the last command that was applied, whoever is in the fold now
@@ -64,22 +75,29 @@ class JournalFollower:
         pause = self._gather_s
         self.sequence = self._fold.sequence
         self._wake()
+        watch = None if self._journal is None else watch_of(self._journal)
         try:
             while True:
+                if watch is not None and watch.clear():
+                    pause = self._gather_s
                 async with self._inside:
                     applied = self._fold.advance(_SLICE_COMMANDS)
                     self.sequence = self._fold.sequence
                 if applied:
                     self._wake()
                     pause = self._gather_s
-                    await (asyncio.sleep(0) if applied >= _SLICE_COMMANDS // 2 else self._resting(pause))
+                    await (
+                        asyncio.sleep(0) if applied >= _SLICE_COMMANDS // 2 else self._resting(pause, None)
+                    )
                 elif self._stop:
                     return
                 else:
-                    await self._resting(pause)
+                    await self._resting(pause, watch)
                     pause = min(pause * 1.5, self._longest_s)
         finally:
             self._dismiss()
+            if watch is not None:
+                watch.close()
 
     def stop(self) -> None:
         """Lets `run` end once it has applied what there is."""
@@ -95,17 +113,21 @@ class JournalFollower:
         self._end_rest()
         await future
 
-    async def _resting(self, pause: float) -> None:
+    async def _resting(self, pause: float, watch: JournalWatch | None) -> None:
         if self._waiting or self._stop:
             await asyncio.sleep(_PAUSE_S)
             return
         loop = asyncio.get_running_loop()
         self._rest = loop.create_future()
         timer = loop.call_later(pause, self._end_rest)
+        if watch is not None:
+            loop.add_reader(watch.fileno(), self._end_rest)
         try:
             await self._rest
         finally:
             timer.cancel()
+            if watch is not None:
+                loop.remove_reader(watch.fileno())
 
     def _end_rest(self) -> None:
         if self._rest is not None and not self._rest.done():

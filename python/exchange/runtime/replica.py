@@ -98,7 +98,7 @@ class Replica:
 
     def __init__(self, plan: ReplicaPlan) -> None:
         self._plan = plan
-        self._follower = JournalFollower(plan.ports)
+        self._follower = JournalFollower(plan.ports, plan.directory.journal)
         self._snapshotter = Snapshotter(plan.directory, plan.ports, self._follower, self._tidy)
         self._registry = FollowerRegistry(plan.directory.followers)
         self._stop = asyncio.Event()

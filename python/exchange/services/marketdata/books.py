@@ -40,7 +40,6 @@ BYTES_MAX: Final = (4 << 20) - 4_096
 _SLICE_COMMANDS: Final = 1 << 16
 _AGAIN_S: Final = 1.0
 _GATHER_S: Final = 0.001  # ticks wait for it
-_LONGEST_PAUSE_S: Final = 0.002
 
 
 class BookFold:
@@ -162,7 +161,7 @@ class BookServer:
                 if self._feed is not None:
                     self._feed.begin(fold.trades_before, fold.lasts)
                 fold.tell = _nobody if self._feed is None else self._feed.traded
-                self._follower = JournalFollower(fold, _GATHER_S, _LONGEST_PAUSE_S)
+                self._follower = JournalFollower(fold, self._way.directory.journal, gather_s=_GATHER_S)
                 log("books follow the journal", sequence=fold.sequence)
                 await self._follower.run()
             except (ExchangeError, JournalError, OSError) as error:
