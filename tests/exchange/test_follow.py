@@ -171,6 +171,38 @@ def test_rest_ends_as_soon_as_something_is_written(tmp_path: Path, monkeypatch: 
     assert fold.sequence == 40
 
 
+def test_writes_while_somebody_is_in_the_fold_wake_nobody(tmp_path: Path) -> None:
+    """One ends the rest, and those behind it find nobody who rests."""
+    heard = 0
+
+    class Listening(JournalFollower):
+        def _written(self) -> None:
+            nonlocal heard
+            heard += 1
+            super()._written()
+
+    fold, file = Counter(0), tmp_path / "one"
+    file.write_bytes(bytes(16))
+
+    async def scene() -> None:
+        follower = Listening(fold, tmp_path, gather_s=0.001, longest_s=0.01)
+        run = asyncio.create_task(follower.run())
+        await asyncio.sleep(0.05)
+        async with follower.alone():
+            fold.left = 10
+            for _ in range(100):
+                with file.open("r+b") as out:
+                    out.write(b"x")
+                await asyncio.sleep(0.001)
+            assert (heard, fold.sequence) == (1, 0)
+        await follower.reached(10)
+        follower.stop()
+        await run
+
+    asyncio.run(scene())
+    assert fold.sequence == 10
+
+
 def test_watch_hears_what_is_written_once_however_often(tmp_path: Path) -> None:
     """And nothing of what is read, or was written before."""
     file = tmp_path / "one"

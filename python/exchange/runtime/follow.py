@@ -65,6 +65,8 @@ class JournalFollower:
         self._numbers = count()
         self._stop = False
         self._rest: asyncio.Future[None] | None = None
+        self._watch: JournalWatch | None = None
+        self._listens = False
 
     async def run(self) -> None:
         """Follows until `stop` is called and there is nothing left to apply.
@@ -75,29 +77,29 @@ class JournalFollower:
         pause = self._gather_s
         self.sequence = self._fold.sequence
         self._wake()
-        watch = None if self._journal is None else watch_of(self._journal)
+        self._watch = None if self._journal is None else watch_of(self._journal)
         try:
             while True:
-                if watch is not None and watch.clear():
+                if self._watch is not None and self._watch.clear():
                     pause = self._gather_s
                 async with self._inside:
                     applied = self._fold.advance(_SLICE_COMMANDS)
                     self.sequence = self._fold.sequence
+                self._listen(to_writes=not applied)
                 if applied:
                     self._wake()
                     pause = self._gather_s
-                    await (
-                        asyncio.sleep(0) if applied >= _SLICE_COMMANDS // 2 else self._resting(pause, None)
-                    )
+                    await (asyncio.sleep(0) if applied >= _SLICE_COMMANDS // 2 else self._resting(pause))
                 elif self._stop:
                     return
                 else:
-                    await self._resting(pause, watch)
+                    await self._resting(pause)
                     pause = min(pause * 1.5, self._longest_s)
         finally:
             self._dismiss()
-            if watch is not None:
-                watch.close()
+            self._listen(to_writes=False)
+            if self._watch is not None:
+                self._watch.close()
 
     def stop(self) -> None:
         """Lets `run` end once it has applied what there is."""
@@ -113,21 +115,32 @@ class JournalFollower:
         self._end_rest()
         await future
 
-    async def _resting(self, pause: float, watch: JournalWatch | None) -> None:
+    async def _resting(self, pause: float) -> None:
         if self._waiting or self._stop:
             await asyncio.sleep(_PAUSE_S)
             return
         loop = asyncio.get_running_loop()
         self._rest = loop.create_future()
         timer = loop.call_later(pause, self._end_rest)
-        if watch is not None:
-            loop.add_reader(watch.fileno(), self._end_rest)
         try:
             await self._rest
         finally:
             timer.cancel()
-            if watch is not None:
-                loop.remove_reader(watch.fileno())
+
+    def _listen(self, *, to_writes: bool) -> None:
+        """A write ends a rest, or does not: while there is much of it, each would."""
+        if self._watch is None or to_writes == self._listens:
+            return
+        self._listens = to_writes
+        loop = asyncio.get_running_loop()
+        if to_writes:
+            loop.add_reader(self._watch.fileno(), self._written)
+        else:
+            loop.remove_reader(self._watch.fileno())
+
+    def _written(self) -> None:
+        self._listen(to_writes=False)  # until the next look finds nothing: whoever is in the fold may be long
+        self._end_rest()
 
     def _end_rest(self) -> None:
         if self._rest is not None and not self._rest.done():
