@@ -6,6 +6,8 @@ import asyncio
 import errno
 import select
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,22 @@ class Counter:
         return done
 
 
+@asynccontextmanager
+async def following(follower: JournalFollower) -> AsyncIterator[None]:
+    """It runs while the block does, and to the end of what there is."""
+    async with asyncio.timeout(30):
+        run = asyncio.create_task(follower.run())
+        yield
+        follower.stop()
+        await run
+
+
+async def found(follower: JournalFollower, sequence: int) -> None:
+    """Waits until it has applied that; it does not know that anybody waits."""
+    while follower.sequence < sequence:  # noqa: ASYNC110 (see above)
+        await asyncio.sleep(0.001)
+
+
 def test_follower_that_is_told_to_stop_applies_what_there_is_first() -> None:
     """Nothing is left behind."""
     fold = Counter(100_000)
@@ -53,25 +71,23 @@ def test_reached_wakes_in_order_of_sequence_and_not_before() -> None:
 
     async def scene() -> None:
         follower = JournalFollower(fold)
-        run = asyncio.create_task(follower.run())
+        async with following(follower):
 
-        async def wait(sequence: int) -> None:
-            await follower.reached(sequence)
-            told.append(sequence)
+            async def wait(sequence: int) -> None:
+                await follower.reached(sequence)
+                told.append(sequence)
 
-        waiters = [asyncio.create_task(wait(sequence)) for sequence in (30, 10, 20, 10_000)]
-        impatient = asyncio.create_task(wait(5))
-        await asyncio.sleep(0)
-        impatient.cancel()
-        assert told == []
-        fold.left = 20
-        await asyncio.gather(waiters[1], waiters[2])
-        assert told == [10, 20]
-        fold.left = 10
-        await waiters[0]
-        await follower.reached(30)
-        follower.stop()
-        await run
+            waiters = [asyncio.create_task(wait(sequence)) for sequence in (30, 10, 20, 10_000)]
+            impatient = asyncio.create_task(wait(5))
+            await asyncio.sleep(0)
+            impatient.cancel()
+            assert told == []
+            fold.left = 20
+            await asyncio.gather(waiters[1], waiters[2])
+            assert told == [10, 20]
+            fold.left = 10
+            await waiters[0]
+            await follower.reached(30)
         with pytest.raises(asyncio.CancelledError):
             await waiters[3]
 
@@ -85,15 +101,13 @@ def test_alone_keeps_the_fold_where_it_is() -> None:
 
     async def scene() -> None:
         follower = JournalFollower(fold)
-        run = asyncio.create_task(follower.run())
-        async with follower.alone():
-            fold.left = 1_000
-            for _ in range(50):
-                await asyncio.sleep(0)
-            assert fold.sequence == 0
-        await follower.reached(1_000)
-        follower.stop()
-        await run
+        async with following(follower):
+            async with follower.alone():
+                fold.left = 1_000
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                assert fold.sequence == 0
+            await follower.reached(1_000)
 
     asyncio.run(scene())
 
@@ -121,8 +135,7 @@ def test_rest_ends_as_soon_as_somebody_waits_or_it_is_to_stop() -> None:
 
     async def scene() -> None:
         follower = JournalFollower(fold, gather_s=3_600.0, longest_s=3_600.0)
-        run = asyncio.create_task(follower.run())
-        async with asyncio.timeout(30):
+        async with following(follower):
             for sequence in (10, 20):
                 await asyncio.sleep(0.01)
                 assert follower.sequence == sequence - 10
@@ -130,8 +143,6 @@ def test_rest_ends_as_soon_as_somebody_waits_or_it_is_to_stop() -> None:
                 await follower.reached(sequence)
             await asyncio.sleep(0.01)
             fold.left = 10
-            follower.stop()
-            await run
 
     asyncio.run(scene())
     assert fold.sequence == 30
@@ -152,20 +163,13 @@ def test_rest_ends_as_soon_as_something_is_written(tmp_path: Path, monkeypatch: 
             return soon(3_600.0 if longer else delay, *words, **more)
 
         monkeypatch.setattr(loop, "call_later", call_later)  # no rest but the shortest ends by itself
-        run = asyncio.create_task(follower.run())
-        async with asyncio.timeout(30):
+        async with following(follower):
             for number in range(1, 5):
                 await asyncio.sleep(0.05)
                 assert follower.sequence == 10 * (number - 1)
                 fold.left = 10
-                with (file if number % 2 else tmp_path / f"{number}").open(
-                    "r+b" if number % 2 else "xb"
-                ) as out:
-                    out.write(b"x")
-                while follower.sequence < 10 * number:  # noqa: ASYNC110 (nobody is to wait for a sequence)
-                    await asyncio.sleep(0.001)
-        follower.stop()
-        await run
+                (file if number % 2 else tmp_path / f"{number}").write_bytes(b"x")
+                await found(follower, 10 * number)
 
     asyncio.run(scene())
     assert fold.sequence == 40
@@ -186,18 +190,16 @@ def test_writes_while_somebody_is_in_the_fold_wake_nobody(tmp_path: Path) -> Non
 
     async def scene() -> None:
         follower = Listening(fold, tmp_path, gather_s=0.001, longest_s=0.01)
-        run = asyncio.create_task(follower.run())
-        await asyncio.sleep(0.05)
-        async with follower.alone():
-            fold.left = 10
-            for _ in range(100):
-                with file.open("r+b") as out:
-                    out.write(b"x")
-                await asyncio.sleep(0.001)
-            assert (heard, fold.sequence) == (1, 0)
-        await follower.reached(10)
-        follower.stop()
-        await run
+        async with following(follower):
+            await asyncio.sleep(0.05)
+            async with follower.alone():
+                fold.left = 10
+                for _ in range(100):
+                    with file.open("r+b") as out:
+                        out.write(b"x")
+                    await asyncio.sleep(0.001)
+                assert (heard, fold.sequence) == (1, 0)
+            await follower.reached(10)
 
     asyncio.run(scene())
     assert fold.sequence == 10
@@ -237,14 +239,10 @@ def test_journal_that_cannot_be_watched_is_followed_all_the_same(
 
     async def scene() -> None:
         follower = JournalFollower(fold, tmp_path / "nowhere", gather_s=0.001, longest_s=0.01)
-        run = asyncio.create_task(follower.run())
-        await asyncio.sleep(0.05)
-        fold.left = 10
-        async with asyncio.timeout(30):
-            while follower.sequence < 10:  # noqa: ASYNC110 (nobody is to wait for a sequence)
-                await asyncio.sleep(0.001)
-        follower.stop()
-        await run
+        async with following(follower):
+            await asyncio.sleep(0.05)
+            fold.left = 10
+            await found(follower, 10)
 
     asyncio.run(scene())
     assert [each.getMessage() for each in caplog.records] == ["writes of the journal are not heard"] * 2

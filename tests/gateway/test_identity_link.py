@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from exchange.bus.topics import TopicTable
@@ -14,7 +15,13 @@ from exchange.domain.contracts.identity import AuthenticateRequest, SignedReques
 from exchange.errors import GatewayFault
 from exchange.security.principal import Principal
 from exchange.security.sealing import Sealer
-from exchange.security.signing import hmac_signer, signed_text
+from exchange.security.signing import (
+    HMAC_SHA256,
+    KEY_HEADER,
+    NONCE_HEADER,
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+)
 from exchange.services.gateway.identity_link import IdentityLink, IdentityWay
 from exchange.services.gateway.refusal import Refusal
 from exchange.services.identity.api_keys import ApiKeys, Wanted
@@ -23,6 +30,7 @@ from exchange.services.identity.store import IdentityStore
 from exchange.services.identity.tables import MIGRATIONS
 from exchange.storage.sql import open_store
 from exchange.topology.gateway import plan_of
+from tests.gateway.signed import signature
 
 HERE, ELSEWHERE = "10.1.2.3", "192.0.2.7"
 ANN = Wanted(name="ann", tenant=7, scopes=("read", "trade"), accounts=(11, 12), addresses=("10.0.0.0/8",))
@@ -30,29 +38,19 @@ FAR_MS = 2 * WINDOW_MS
 REPLAYED: tuple[str, str, list[str]] = ("REPLAYED", GatewayFault.REPLAYED.meaning, [])
 
 
-class Program:
-    """Signs for a key, each request with a nonce of its own."""
-
-    def __init__(self, key_id: str, secret: str) -> None:
-        self._key_id = key_id
-        self._sign = hmac_signer(secret)
-        self._signed = 0
-
-    def request(self, ahead_ms: int = 0) -> SignedRequest:
-        """One that is in order, if its time is."""
-        self._signed += 1
-        timestamp = str(time.time_ns() // 1_000_000 + ahead_ms).encode("ascii")
-        nonce = str(self._signed).encode("ascii")
-        text = signed_text(timestamp, nonce, b"POST", b"/v1/orders", b"")
-        return SignedRequest(
-            key_id=self._key_id,
-            timestamp=timestamp,
-            nonce=nonce,
-            method="POST",
-            target=b"/v1/orders",
-            body_sha256=hashlib.sha256(b"").digest(),
-            signature=bytes.fromhex(self._sign(text)),
-        )
+def request_of(key_id: str, secret: str, ahead_ms: int = 0) -> SignedRequest:
+    """One that the key signed, with a nonce of its own."""
+    at_ms = time.time_ns() // 1_000_000 + ahead_ms
+    said = signature(HMAC_SHA256, key_id, secret, "POST", "/v1/orders", b"", at_ms=at_ms)
+    return SignedRequest(
+        key_id=said[KEY_HEADER],
+        timestamp=said[TIMESTAMP_HEADER].encode("ascii"),
+        nonce=said[NONCE_HEADER].encode("ascii"),
+        method="POST",
+        target=b"/v1/orders",
+        body_sha256=hashlib.sha256(b"").digest(),
+        signature=bytes.fromhex(said[SIGNATURE_HEADER]),
+    )
 
 
 async def said(
@@ -77,24 +75,24 @@ def test_signature_is_worth_the_same_with_a_call_and_without(tmp_path: Path) -> 
             await asyncio.sleep(AHEAD_MS / 1_000 + 0.1)  # it takes nothing that was signed before it began
             calls = plan.policies.of("gateway", "identity")
             before = calls.counts
-            whose = await said(near, ann.request())
+            whose = await said(near, ann())
             assert calls.counts == before
             assert isinstance(whose, Principal)
             assert (whose.tenant, whose.subject, whose.accounts) == (7, key.key_id, (11, 12))
-            assert whose == await said(called, ann.request())
+            assert whose == await said(called, ann())
             assert calls.counts != before
             for first, second in ((near, called), (called, near)):
-                taken = ann.request()
+                taken = ann()
                 assert await said(first, taken) == whose
                 assert await said(first, taken) == await said(second, taken) == REPLAYED
             for name, request, address in (
-                ("UNKNOWN_KEY", replace(ann.request(), key_id="gk-0000000000000000"), HERE),
-                ("ADDRESS_NOT_ALLOWED", ann.request(), ELSEWHERE),
-                ("CLOCK_OUT_OF_WINDOW", ann.request(-FAR_MS), HERE),
-                ("CLOCK_OUT_OF_WINDOW", ann.request(FAR_MS), HERE),
-                ("WRONG_SIGNATURE", replace(ann.request(), target=b"/v1/orders/1"), HERE),
-                ("MALFORMED_CREDENTIAL", replace(ann.request(), timestamp=b"now"), HERE),
-                ("KEY_REVOKED", gone.request(), HERE),
+                ("UNKNOWN_KEY", replace(ann(), key_id="gk-0000000000000000"), HERE),
+                ("ADDRESS_NOT_ALLOWED", ann(), ELSEWHERE),
+                ("CLOCK_OUT_OF_WINDOW", ann(-FAR_MS), HERE),
+                ("CLOCK_OUT_OF_WINDOW", ann(FAR_MS), HERE),
+                ("WRONG_SIGNATURE", replace(ann(), target=b"/v1/orders/1"), HERE),
+                ("MALFORMED_CREDENTIAL", replace(ann(), timestamp=b"now"), HERE),
+                ("KEY_REVOKED", gone(), HERE),
             ):
                 refused = await said(near, request, address)
                 assert isinstance(refused, tuple)
@@ -105,8 +103,8 @@ def test_signature_is_worth_the_same_with_a_call_and_without(tmp_path: Path) -> 
         with open_store(str(tmp_path / "data" / "stores"), "identity", MIGRATIONS) as store:
             keys = ApiKeys(IdentityStore(store, Sealer(tmp_path / "data" / "keys"), TopicTable("dev")))
             key, secret = keys.create(ANN)
-            ann = Program(key.key_id, secret)
+            ann = partial(request_of, key.key_id, secret)
             revoked, other_secret = keys.create(replace(ANN, name="bob"))
-            gone = Program(revoked.key_id, other_secret)
+            gone = partial(request_of, revoked.key_id, other_secret)
             keys.revoke(revoked.key_id, "left")
         asyncio.run(run())
