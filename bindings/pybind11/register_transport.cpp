@@ -348,17 +348,19 @@ void define_load(py::module_& module) {
           "run",
           [](LoadGenerator& load, const py::object& plan, const py::object& arena, io::AnswerReader& reader,
              std::uint64_t measure_from_ns, std::uint64_t linger_ns, std::uint64_t settle_ns,
-             std::uint64_t spin_ns) {
+             std::uint64_t spin_ns, std::uint64_t in_flight) {
             run_load(load, plan, arena, reader,
                      {.measure_from_ns = measure_from_ns,
                       .linger_ns = linger_ns,
                       .settle_ns = settle_ns,
-                      .spin_ns = spin_ns});
+                      .spin_ns = spin_ns,
+                      .in_flight = in_flight});
           },
           "plan"_a, "arena"_a, "reader"_a, py::kw_only(), "measure_from_ns"_a = 0,
           "linger_ns"_a = 1'000'000'000, "settle_ns"_a = 10'000'000, "spin_ns"_a = 5'000,
+          "in_flight"_a = 0,
           "run(plan, arena, reader, *, measure_from_ns=0, linger_ns=10**9, settle_ns=10**7, "
-          "spin_ns=5_000)\n\n"
+          "spin_ns=5_000, in_flight=0)\n\n"
           "Args:\n"
           "    plan: Contiguous records (u64 at_ns, u64 offset, u32 length, u32 socket, u32 first_request,\n"
           "        u32 requests), by time; requests are numbered from 0 without gaps.\n"
@@ -367,7 +369,9 @@ void define_load(py::module_& module) {
           "    measure_from_ns: Requests due before are warm-up.\n"
           "    linger_ns: How long to wait for answers after the last frame.\n"
           "    settle_ns: How long to listen for surplus answers once all are there.\n"
-          "    spin_ns: How long before a frame is due to poll instead of sleep.")
+          "    spin_ns: How long before a frame is due to poll instead of sleep.\n"
+          "    in_flight: So many requests, or one frame, wait for answers at most; one that waited for that\n"
+          "        is due when it is sent. 0: no limit.")
       .def_property_readonly(
           "counts",
           [](const LoadGenerator& load) {

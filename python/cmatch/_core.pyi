@@ -725,6 +725,7 @@ class LoadGenerator:
         linger_ns: int = ...,
         settle_ns: int = 10_000_000,
         spin_ns: int = 5_000,
+        in_flight: int = 0,
     ) -> None: ...
     def latencies(self) -> bytes: ...
 

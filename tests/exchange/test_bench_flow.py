@@ -7,8 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from cmatch.enums import TimeInForce
 from cmatch.frames import CommandList, decode_commands
 from exchange.bench.flow import RUN_DIGITS, Load, plan_load
+from exchange.domain.enums import OrderAction
 
 
 def ids_of(run: int) -> set[bytes]:
@@ -32,6 +34,27 @@ def test_each_request_is_sent_after_the_one_before() -> None:
         sent += decode_commands(frame)[2]["sent_at"].tolist()
     assert len(sent) == 100
     assert all(after > before for before, after in pairwise(sent))
+
+
+def test_every_order_that_rests_is_cancelled_once_by_who_placed_it() -> None:
+    """Across the parts in which a plan is made: half a second later, on the same socket."""
+    load = Load(150_000, 1.0, batch=10, accounts=160)
+    planned = plan_load(load)
+    resting: dict[bytes, tuple[int, int]] = {}
+    ages: set[int] = set()
+    for row in planned.plan:
+        frame = planned.arena[row["offset"] : row["offset"] + row["length"]].tobytes()
+        for number, command in enumerate(decode_commands(frame)[2], int(row["first_request"])):
+            if command["kind"] == OrderAction.CANCEL:
+                account, placed = resting.pop(bytes(command["orig_client_order_id_head"]))
+                assert account == command["account"]
+                ages.add(number - placed)
+            elif command["time_in_force"] == TimeInForce.GTC:
+                resting[bytes(command["client_order_id_head"])] = (int(command["account"]), number)
+            assert (command["account"] - 1) % load.sockets == row["socket"]
+    lag = load.rate // 4 // 160 * 160  # a run this short cancels after a quarter of it
+    assert ages == {lag}
+    assert all(placed >= planned.requests - 2 * lag for _, placed in resting.values())
 
 
 def test_runs_against_one_exchange_have_ids_of_their_own() -> None:

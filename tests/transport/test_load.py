@@ -51,16 +51,46 @@ def plan_of(
 @contextmanager
 def serving(door: Door, answer: Answer) -> Iterator[None]:
     """A thread that gives every frame to `answer`."""
+
+    def serve(frames: list[Frame]) -> None:
+        for frame in frames:
+            answer(door.transport, frame)
+
+    with drained(door, MS, serve):
+        yield
+
+
+@contextmanager
+def held_back(door: Door) -> Iterator[list[int]]:
+    """A thread that answers what came once nothing more comes: how many frames waited then, each time."""
+    held: list[Frame] = []
+    waited: list[int] = []
+
+    def serve(frames: list[Frame]) -> None:
+        held.extend(frames)
+        if held and not frames:
+            waited.append(len(held))
+            for frame in held:
+                echo(door.transport, frame)
+            held.clear()
+
+    with drained(door, 2 * MS, serve):
+        yield waited
+
+
+@contextmanager
+def drained(door: Door, patience_ns: int, serve: Callable[[list[Frame]], None]) -> Iterator[None]:
+    """A thread that serves what came, none where nothing did for so long."""
     stop = threading.Event()
 
-    def serve() -> None:
+    def run() -> None:
         while not stop.is_set():
-            door.transport.wait(MS)
-            for index in range(door.transport.drain(door.inbound, FRAMES, BYTES)):
-                connection, data, kind, first = door.inbound.frame(index)
-                answer(door.transport, (connection, data, int(kind), first))
+            door.transport.wait(patience_ns)
+            came = range(door.transport.drain(door.inbound, FRAMES, BYTES))
+            frames = [door.inbound.frame(index) for index in came]
+            serve([(connection, data, int(kind), first) for connection, data, kind, first in frames])
 
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         yield
@@ -183,6 +213,30 @@ def test_load_full_socket_delays_frames_and_drops_none(door: Door, connect: Conn
     assert load.counts["blocked"] > 0
     assert load.counts["lost"] == 0
     assert seen == list(range(3_000))
+
+
+@pytest.mark.parametrize(("in_flight", "most"), [(20, 2), (25, 2), (3, 1)])
+def test_load_closed_loop_waits_for_answers(door: Door, connect: Connect, in_flight: int, most: int) -> None:
+    """Frames of ten: as many as fit wait for an answer, one at least; each is due when there is room."""
+    load = load_of(connect, 2)
+    plan, arena = plan_of(40, 2, 0, requests=10)
+    with held_back(door) as waited:
+        load.run(plan, arena, EchoReader(), linger_ns=60_000 * MS, in_flight=in_flight)
+    assert (load.counts["answered"], load.counts["lost"]) == (400, 0)
+    assert (sum(waited), max(waited)) == (40, most)
+    latencies = np.frombuffer(load.latencies(), np.uint64)
+    assert latencies.max() < load.counts["elapsed_ns"] / 4  # an open loop's last would be as old as the run
+    assert load.lateness.max == 0
+
+
+def test_load_closed_loop_ends_where_answers_are_lost(door: Door, connect: Connect) -> None:
+    """Who waits for answers that do not come sends nothing more, and says what is lost."""
+    load = load_of(connect, 1)
+    plan, arena = plan_of(10, 1, 0)
+    with serving(door, lambda transport, frame: echo(transport, frame) if frame[1][0] < 3 else None):
+        load.run(plan, arena, EchoReader(), linger_ns=200 * MS, in_flight=2)
+    counts = load.counts
+    assert (counts["frames_sent"], counts["answered"], counts["lost"]) == (5, 3, 2)
 
 
 def test_load_second_run_starts_from_nothing(door: Door, connect: Connect) -> None:

@@ -28,6 +28,10 @@ PLAN_DTYPE: Final = np.dtype(
         ("requests", "u4"),
     ]
 )
+_DRAWN: Final = np.dtype(
+    [("account", "u4"), ("distance", "i2"), ("qty", "u1"), ("side", "u1"), ("new", "?"), ("takes", "?")]
+)
+_AT_ONCE: Final = 65_536  # requests of which records are made at a time
 _WORDS: Final = 15  # of a record that are not zero: up to the first part of orig_client_order_id
 _NEW, _CANCEL = 1, 3
 RUN_DIGITS: Final = 4  # a client order id: the run in hex, `n` or `c`, the request in hex
@@ -92,8 +96,7 @@ def plan_load(load: Load, instrument_id: int = 1) -> Planned:
         raise ValueError(f"there is no run {load.run}: client order ids have {RUN_DIGITS} digits for it")
     frames = max(1, round(load.rate * load.seconds / load.batch))
     requests = frames * load.batch
-    records = _records(load, requests, instrument_id)
-    arena = _frames(records, load.batch)
+    arena = _frames(load, requests, instrument_id)
     plan = np.zeros(frames, PLAN_DTYPE)
     numbers = np.arange(frames, dtype=np.uint64)
     plan["at_ns"] = numbers * np.uint64(load.batch) * np.uint64(1_000_000_000) // np.uint64(load.rate)
@@ -105,55 +108,58 @@ def plan_load(load: Load, instrument_id: int = 1) -> Planned:
     return Planned(plan, arena.reshape(-1), requests)
 
 
-def _records(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.void]:
+def _drawn(load: Load, requests: int) -> tuple[npt.NDArray[np.void], int]:
+    """What is drawn of each request, and how many requests before its cancel an order is: on the same socket."""
     random = np.random.default_rng(load.seed)
-    socket = np.arange(requests) // load.batch % load.sockets
+    drawn = np.zeros(requests, _DRAWN)
     takes = random.random(requests) < load.taking
-    kind, target = _kinds(load, takes)
-    records = np.zeros(requests, ORDER_COMMAND_DTYPE)
-    new = kind == _NEW
-    records["kind"] = kind
+    lag = max(load.sockets * load.batch, min(load.rate // 2, requests // 4))
+    lag -= lag % (load.sockets * load.batch)
+    new, account = np.ones(requests, np.bool_), drawn["account"]
+    for at in range(lag, requests, lag):
+        before = slice(at - lag, min(at, requests - lag))
+        new[at : at + lag][new[before] & ~takes[before]] = False
+    account[:] = random.integers(0, max(1, load.accounts // load.sockets), requests)
+    account *= load.sockets
+    account += (np.arange(requests, dtype=np.uint32) // load.batch % load.sockets) + 1
+    cancels = np.flatnonzero(~new)
+    account[cancels] = account[cancels - lag]
+    drawn["new"], drawn["takes"] = new, takes
+    drawn["side"] = random.integers(1, 3, requests)
+    inwards = random.integers(0, load.reach + 1, requests)
+    drawn["distance"] = np.where(takes, -inwards, random.integers(1, 12, requests))
+    drawn["qty"] = random.integers(1, 20, requests)
+    return drawn, lag
+
+
+def _records(
+    load: Load, drawn: npt.NDArray[np.void], lag: int, first: int, instrument_id: int, start_ns: int
+) -> npt.NDArray[np.void]:
+    """The commands of requests that were drawn, the first of which has that number."""
+    records = np.zeros(drawn.size, ORDER_COMMAND_DTYPE)
+    new, side = drawn["new"], drawn["side"]
+    records["kind"] = np.where(new, _NEW, _CANCEL)
     records["instrument_id"] = instrument_id
-    per_socket = max(1, load.accounts // load.sockets)
-    account = 1 + socket + load.sockets * random.integers(0, per_socket, requests)
-    account[~new] = account[target[~new]]
-    records["account"] = account
-    side = random.integers(1, 3, requests)
-    distance = np.where(
-        takes, -random.integers(0, load.reach + 1, requests), random.integers(1, 12, requests)
-    )
+    records["account"] = drawn["account"]
     records["side"] = np.where(new, side, 0)
     records["type"] = np.where(new, int(OrderType.LIMIT), 0)
     # Who takes does not rest: so every resting order has its cancel, and the book keeps its size.
-    immediate = np.where(takes, int(TimeInForce.IOC), int(TimeInForce.GTC))
+    immediate = np.where(drawn["takes"], int(TimeInForce.IOC), int(TimeInForce.GTC))
     records["time_in_force"] = np.where(new, immediate, 0)
-    records["qty"] = np.where(new, random.integers(1, 20, requests), 0)
+    records["qty"] = np.where(new, drawn["qty"], 0)
+    distance = drawn["distance"].astype(np.int64)
     records["price"] = np.where(new, _MID + np.where(side == int(Side.BUY), -distance, distance), 0)
     records["present"] = np.where(new, int(CommandField.PRICE), 0)
-    numbers = np.arange(requests, dtype=np.uint64)
+    numbers = np.arange(first, first + drawn.size, dtype=np.uint64)
     # A core that has no room for more client order ids refuses what is as old as those that it forgot.
-    records["sent_at"] = time.time_ns() + numbers.astype(np.int64)
+    records["sent_at"] = start_ns + numbers.astype(np.int64)
     letter = np.where(new, ord("n"), ord("c")).astype(np.uint8)
     _write_ids(records["correlation_id_head"], letter, numbers)
     _write_ids(records["client_order_id_head"], letter, numbers, load.run)
-    _write_ids(
-        records["orig_client_order_id_head"], np.where(new, 0, ord("n")).astype(np.uint8), target, load.run
-    )
+    target = np.where(new, 0, numbers - np.uint64(lag))
+    _write_ids(records["orig_client_order_id_head"], np.full_like(letter, ord("n")), target, load.run)
     records["orig_client_order_id_head"][new] = b""
     return records
-
-
-def _kinds(load: Load, takes: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """New or cancel, and which order a cancel is of: one of the same socket, half a second before."""
-    requests = takes.size
-    lag = max(load.sockets * load.batch, min(load.rate // 2, requests // 4))
-    lag -= lag % (load.sockets * load.batch)
-    kind = np.full(requests, _NEW)
-    for at in range(lag, requests, lag):
-        before = slice(at - lag, min(at, requests - lag))
-        rests = (kind[before] == _NEW) & ~takes[before]
-        kind[at : at + lag][rests] = _CANCEL
-    return kind, np.maximum(np.arange(requests) - lag, 0).astype(np.uint64)
 
 
 def _write_ids(
@@ -172,14 +178,22 @@ def _write_ids(
     column[:] = np.ascontiguousarray(text).view("S16").reshape(-1)
 
 
-def _frames(records: npt.NDArray[np.void], batch: int) -> npt.NDArray[np.uint8]:
+def _frames(load: Load, requests: int, instrument_id: int) -> npt.NDArray[np.uint8]:
     """(frames, bytes): all frames are of one size, so that one written by the codec is the pattern of all."""
-    pattern = np.zeros(batch, ORDER_COMMAND_DTYPE)
+    pattern = np.zeros(load.batch, ORDER_COMMAND_DTYPE)
     pattern["orig_client_order_id_head"] = b"0123456789abcdef"
     example = np.frombuffer(encode_commands(CommandList.ORDERS, pattern), np.uint8)
-    body = batch * _WORDS * 8
-    frames = np.empty((records.size // batch, example.size), np.uint8)
+    body = load.batch * _WORDS * 8
+    frames = np.empty((requests // load.batch, example.size), np.uint8)
     frames[:, :-body] = example[:-body]
-    words = records.view(np.uint64).reshape(records.size, -1)[:, :_WORDS]
-    frames[:, -body:] = np.ascontiguousarray(words).view(np.uint8).reshape(frames.shape[0], body)
+    start_ns = time.time_ns()
+    drawn, lag = _drawn(load, requests)
+    some = max(1, _AT_ONCE // load.batch)  # records take more memory than frames
+    for at in range(0, frames.shape[0], some):
+        into = frames[at : at + some, -body:]
+        first = at * load.batch
+        part = drawn[first : first + into.shape[0] * load.batch]
+        records = _records(load, part, lag, first, instrument_id, start_ns)
+        words = records.view(np.uint64).reshape(records.size, -1)[:, :_WORDS]
+        into[:] = np.ascontiguousarray(words).view(np.uint8).reshape(into.shape)
     return frames

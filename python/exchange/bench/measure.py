@@ -30,7 +30,7 @@ class Measured:
         lateness: percentiles of how late the generator itself was.
         lost: requests without an answer.
         duplicates: answers to a request that had one.
-        rate: requests answered a second, over the whole run.
+        rate: requests answered a second, over the whole run; of a closed loop, after the warm-up.
         counts: what became of the requests.
         rejects: how often each code came.
         buckets: (highest latency, how many) of the histogram.
@@ -95,8 +95,13 @@ def measure_one_by_one(market: Market, load: Load, warmup_s: float, realtime_pri
     )
 
 
-def measure(market: Market, load: Load, warmup_s: float, realtime_priority: int = 0) -> Measured:
+def measure(
+    market: Market, load: Load, warmup_s: float, realtime_priority: int = 0, in_flight: int = 0
+) -> Measured:
     """Sends a load as it was planned and listens until all is answered.
+
+    With `in_flight` no more requests than that wait for an answer: nothing piles up, and the rate that is
+    found is what the exchange answers, at most that of the load.
 
     With a priority this thread has it meanwhile, by SCHED_FIFO: it stands for clients on other machines, who
     wait for nobody here.
@@ -106,7 +111,12 @@ def measure(market: Market, load: Load, warmup_s: float, realtime_priority: int 
     generator = LoadGenerator([socket.underlying for socket in market.sockets], owner=market.sockets)
     with in_realtime(realtime_priority):
         generator.run(
-            planned.plan, planned.arena, reader, measure_from_ns=int(warmup_s * 1e9), linger_ns=5_000_000_000
+            planned.plan,
+            planned.arena,
+            reader,
+            measure_from_ns=int(warmup_s * 1e9),
+            linger_ns=5_000_000_000,
+            in_flight=in_flight,
         )
     counts = generator.counts
     latency, lateness = generator.latency, generator.lateness
@@ -120,8 +130,14 @@ def measure(market: Market, load: Load, warmup_s: float, realtime_priority: int 
         lateness={p: lateness.percentile(int(p * 10_000)) for p in PERCENTILES},
         lost=counts["lost"],
         duplicates=counts["duplicates"],
-        rate=counts["answered"] / max(1, counts["elapsed_ns"]) * 1e9,
+        rate=_rate(latency.count, counts["elapsed_ns"] - int(warmup_s * 1e9))
+        if in_flight
+        else _rate(counts["answered"], counts["elapsed_ns"]),
         counts={name: int(str(count)) for name, count in reader.counts.items()},
         rejects=dict(reader.rejects),
         buckets=list(latency.buckets()),
     )
+
+
+def _rate(answered: int, elapsed_ns: int) -> float:
+    return answered / max(1, elapsed_ns) * 1e9

@@ -77,6 +77,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="durability replica: a standby on this machine has each request on its disk before the answer",
     )
     parser.add_argument(
+        "--in-flight",
+        type=int,
+        default=0,
+        metavar="N",
+        help="at most so many requests wait for an answer: how much is answered, not how late (0: no limit)",
+    )
+    parser.add_argument(
         "--one-by-one", action="store_true", help="one request in flight: the next when it is answered"
     )
     parser.add_argument(
@@ -94,8 +101,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measures; returns 0, or 1 where an answer was lost or came twice."""
-    if options.runs < 1 or options.seconds <= 0 or options.warmup < 0:
-        raise ConfigError("--runs and --seconds have to be above 0, --warmup not below")
+    if options.runs < 1 or options.seconds <= 0 or min(options.warmup, options.in_flight) < 0:
+        raise ConfigError("--runs and --seconds have to be above 0, --warmup and --in-flight not below")
     measured: list[Measured] = []
     beside: list[dict[str, Any]] = []
     with data_directory(options, "bench") as data:
@@ -127,8 +134,7 @@ def run(options: argparse.Namespace) -> int:
                     run=number,
                 )
                 with _disturbed(options, settings, beside):
-                    how = measure_one_by_one if options.one_by_one else measure
-                    measured.append(how(market, load, options.warmup, priority))
+                    measured.append(_measured(market, load, options, priority))
                 market.beat()
                 print(text(measured[-1]), flush=True)
                 if beside:
@@ -137,6 +143,12 @@ def run(options: argparse.Namespace) -> int:
         content = {"measured": [each.to_json() for each in measured], "beside": beside}
         options.json.write_text(json.dumps(content, indent=1, default=str))
     return int(any(each.lost or each.duplicates for each in measured))
+
+
+def _measured(market: Market, load: Load, options: argparse.Namespace, priority: int) -> Measured:
+    if options.one_by_one:
+        return measure_one_by_one(market, load, options.warmup, priority)
+    return measure(market, load, options.warmup, priority, options.in_flight)
 
 
 def _wait_for_memory(settings: Settings) -> None:

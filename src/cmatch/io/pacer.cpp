@@ -88,31 +88,45 @@ bool LoadGenerator::run(std::uint64_t slice_ns) {
   }
 }
 
+// A closed loop whose answers do not come has nothing to send either.
+bool LoadGenerator::only_listens() const { return next_ == plan_.size() || !has_room(plan_[next_]); }
+
 bool LoadGenerator::over(std::uint64_t now_ns) const {
-  if (next_ < plan_.size()) return false;
+  if (!only_listens()) return false;
   return now_ns - last_ns_ >= (lost() == 0 ? options_.settle_ns : options_.linger_ns);
 }
 
 std::uint64_t LoadGenerator::wake_ns(std::uint64_t slice_end_ns) const {
-  if (next_ < plan_.size()) {
+  if (!only_listens()) {
     const std::uint64_t due_ns = start_ns_ + plan_[next_].at_ns;
     return std::min(slice_end_ns, due_ns - std::min(due_ns, options_.spin_ns));
   }
   return std::min(slice_end_ns, last_ns_ + (lost() == 0 ? options_.settle_ns : options_.linger_ns));
 }
 
+bool LoadGenerator::has_room(const PlannedFrame& frame) const {
+  return options_.in_flight == 0 || lost() == 0 || lost() + frame.requests <= options_.in_flight;
+}
+
+// In a closed loop: when the frame is due, which is now.
+std::uint64_t LoadGenerator::put_off(const PlannedFrame& frame, std::uint64_t now_ns) {
+  std::fill_n(due_ns_.begin() + frame.first_request, frame.requests, now_ns - start_ns_);
+  return now_ns;
+}
+
 // False where a socket takes no more: the frame, and those behind it, wait for it.
 bool LoadGenerator::send_due() {
   for (; next_ < plan_.size(); ++next_) {
     const PlannedFrame& frame = plan_[next_];
-    const std::uint64_t due_ns = start_ns_ + frame.at_ns;
+    std::uint64_t due_ns = start_ns_ + frame.at_ns;
     const std::uint64_t now = steady_ns();
-    if (now < due_ns) return true;
+    if (now < due_ns || !has_room(frame)) return true;
+    if (options_.in_flight != 0) due_ns = put_off(frame, now);
     if (!send(frame)) {
       ++counts_.blocked;
       return false;
     }
-    if (frame.at_ns >= options_.measure_from_ns) lateness_.record(now - due_ns);
+    if (due_ns - start_ns_ >= options_.measure_from_ns) lateness_.record(now - due_ns);
     ++counts_.frames_sent;
     counts_.requests_sent += frame.requests;
     last_ns_ = now;

@@ -1,4 +1,5 @@
 // An open-loop load generator: every frame has its time, and latency counts from that time, whenever it really left.
+// With a limit of what is in flight it is a closed loop, which finds out how much can be answered.
 #pragma once
 
 #include <cstddef>
@@ -68,6 +69,9 @@ class LoadGenerator final : private AnswerSink {
     std::uint64_t linger_ns = 1'000'000'000; // how long to wait for answers after the last frame
     std::uint64_t settle_ns = 10'000'000;    // how long to listen for surplus answers once all are answered
     std::uint64_t spin_ns = 5'000;
+    // 0: an open loop. Else a closed one: no more requests than this, or one frame, wait for an answer; requests
+    // are due when they are sent.
+    std::uint64_t in_flight = 0;
   };
 
   // Throws TransportError.
@@ -90,6 +94,9 @@ class LoadGenerator final : private AnswerSink {
   void answered(std::uint64_t request) override;
   bool send(const PlannedFrame& frame);
   bool send_due();
+  bool only_listens() const;
+  bool has_room(const PlannedFrame& frame) const;
+  std::uint64_t put_off(const PlannedFrame& frame, std::uint64_t now_ns);
   bool receive();
   void listen(std::uint64_t until_ns); // until then, or until a socket has something to say
   std::uint64_t wake_ns(std::uint64_t slice_end_ns) const;
