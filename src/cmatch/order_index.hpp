@@ -1,6 +1,7 @@
-// Which ids are used, and where their orders live. Ids in a window (dense from the first one seen, or from the last
-// retirement) are a direct look-up; all others are in an open-addressing table. Owns both. Not thread-safe.
-// find, insert, set: O(1). retire, used_ranges: O(remembered ids).
+// Which ids are used, and where their orders live. Ids in a window are a direct look-up: it begins about the first one
+// seen and slides over retired ids as others come above it. All others are in an open-addressing table. Owns both.
+// Not thread-safe. find, insert, set: O(1), of which a slide takes its share; no step moves more than a few.
+// retire: O(ids retired); where ids above it are outside the window, O(known ids). used_ranges: O(known ids).
 #pragma once
 
 #include <algorithm>
@@ -30,48 +31,33 @@ class OrderIndex {
   bool used(OrderId id) const { return id <= retired_ || entry_of(id) != kUnused; }
 
   // An id of the window that is not used; false says only that used() must look.
-  bool surely_unused(OrderId id) const { return id - base_ < window_ && dense_[id - base_] == kUnused; }
+  bool surely_unused(OrderId id) const {
+    return id > retired_ && id - base_ < window_ && cell(id) == kUnused;
+  }
 
   // Marks an unused id as used; `slot` kNone where its order does not live on.
   void insert(OrderId id, Slot slot) {
     const std::uint64_t at = id - base_;
     if (at >= window_ || dense_top_ == 0) [[unlikely]]
       return insert_elsewhere(id, slot);
-    dense_[at] = slot == kNone ? kDead : slot;
+    cell(id) = slot == kNone ? kDead : slot;
     if (at >= dense_top_) dense_top_ = at + 1;
     ++count_;
   }
 
   // The order of an id that is used begins or ends to live.
   void set(OrderId id, Slot slot) {
-    const std::uint32_t value = slot == kNone ? kDead : slot;
     if (id - base_ < window_)
-      dense_[id - base_] = value;
+      cell(id) = slot == kNone ? kDead : slot;
     else
-      put(id, value);
+      set_sparse(id, slot);
   }
 
+  // An order that lives although its id may be retired: of a snapshot.
+  void place(OrderId id, Slot slot) { put(id, slot); }
+
   // Forgets all ids up to `up_to` but those of live orders.
-  void retire(OrderId up_to) {
-    if (up_to <= retired_) return;
-    std::vector<std::pair<OrderId, std::uint32_t>> kept;
-    for_each([&](OrderId id, std::uint32_t entry) {
-      if (id > up_to || entry != kDead) kept.emplace_back(id, entry);
-    });
-    dense_.zero(0, dense_top_);
-    dense_top_ = 0;
-    sparse_ = LazyArray<Entry>();
-    sparse_ids_ = LazyArray<OrderId>();
-    sparse_count_ = 0;
-    sparse_highest_ = 0;
-    retired_ = up_to;
-    begin_window(up_to + 1);
-    count_ = 0;
-    for (const auto& [id, entry] : kept) {
-      put(id, entry);
-      if (id > retired_) ++count_;
-    }
-  }
+  void retire(OrderId up_to);
 
   std::uint64_t count() const { return count_; } // remembered
   bool full() const { return count_ >= max_ids_; }
@@ -84,94 +70,79 @@ class OrderIndex {
   // Remembered ids as maximal [first, last] ranges, ascending.
   std::vector<std::pair<OrderId, OrderId>> used_ranges() const;
 
-  [[gnu::always_inline]] void prefetch(OrderId id) const {
-    __builtin_prefetch(&dense_[id - base_ < window_ ? id - base_ : 0]);
-  }
+  [[gnu::always_inline]] void prefetch(OrderId id) const { __builtin_prefetch(&cell(id)); }
   // A guess of where an id's order lives, without a branch on what the id is: for prefetching.
   Slot guess(OrderId id) const {
-    const std::uint32_t entry = dense_[id - base_ < window_ ? id - base_ : 0];
+    const std::uint32_t entry = cell(id);
     return entry == kDead ? kNone : entry;
   }
   void list_memory(MemoryList& list) const { dense_.list_memory(list); }
 
  private:
   static constexpr std::uint32_t kUnused = kNone, kDead = 0xFFFFFFFF;
+  static constexpr std::uint64_t kSlide = 256; // ids at a time
   struct Entry {
     OrderId id;
     std::uint32_t value;
-    std::uint32_t reserved;
+    std::uint32_t place; // in sparse_ids_
   };
 
+  // Of the window: a ring.
+  std::uint32_t& cell(OrderId id) { return dense_[id & (capacity_ - 1)]; }
+  const std::uint32_t& cell(OrderId id) const { return dense_[id & (capacity_ - 1)]; }
+
   std::uint32_t entry_of(OrderId id) const {
-    if (id - base_ < window_) return dense_[id - base_];
+    if (id - base_ < window_) return cell(id);
     if (sparse_count_ == 0) return kUnused;
     return sparse_[probe(id)].value;
   }
 
-  // The window holds only ids that are not retired. `first` 0: none is left.
+  // All cells of the window are unused, or those below `first` alone are used.
   void begin_window(OrderId first) {
     base_ = first;
-    window_ = first == 0 ? 0 : std::min(capacity_, std::uint64_t{0} - first);
-  }
-
-  [[gnu::noinline]] void insert_elsewhere(OrderId id, Slot slot) {
-    if (count_ == 0 && sparse_count_ == 0 && dense_top_ == 0) { // the window begins about the first id
-      begin_window(std::max(id < capacity_ ? 1 : id - capacity_ / 8, retired_ + 1));
-    }
-    put(id, slot == kNone ? kDead : slot);
-    ++count_;
-  }
-
-  // The cell of an id, or the free one where it would lie. The table is never more than half full.
-  std::uint64_t probe(OrderId id) const {
-    const std::uint64_t mask = sparse_capacity_ - 1;
-    std::uint64_t at = (id * 0x9E3779B97F4A7C15ull) >> 20;
-    for (at &= mask; sparse_[at].value != kUnused && sparse_[at].id != id; at = (at + 1) & mask) {
-    }
-    return at;
-  }
-
-  [[gnu::noinline]] void put_sparse(OrderId id, std::uint32_t value) {
-    if (sparse_.size() == 0) {
-      sparse_ = LazyArray<Entry>(sparse_capacity_);
-      sparse_ids_ = LazyArray<OrderId>(sparse_capacity_ / 2);
-    }
-    Entry& entry = sparse_[probe(id)];
-    if (entry.value == kUnused) sparse_ids_[sparse_count_++] = id;
-    if (id > sparse_highest_) sparse_highest_ = id;
-    entry = Entry{id, value, 0};
+    window_ = std::min(capacity_, std::uint64_t{0} - first);
   }
 
   void put(OrderId id, std::uint32_t value) {
     if (id - base_ < window_) {
-      dense_[id - base_] = value;
+      cell(id) = value;
       if (id - base_ >= dense_top_) dense_top_ = id - base_ + 1;
     } else {
       put_sparse(id, value);
     }
   }
 
-  template <class F>
-  void for_each(F&& visit) const {
-    for (std::uint64_t i = 0; i < dense_top_; ++i)
-      if (dense_[i] != kUnused) visit(base_ + i, dense_[i]);
-    for (std::uint64_t i = 0; i < sparse_count_; ++i)
-      visit(sparse_ids_[i], sparse_[probe(sparse_ids_[i])].value);
+  // The cell of an id, or the free one where it would lie. The table is never more than half full.
+  std::uint64_t probe(OrderId id) const {
+    std::uint64_t at = home(id);
+    while (sparse_[at].value != kUnused && sparse_[at].id != id)
+      at = after(at);
+    return at;
   }
+  std::uint64_t home(OrderId id) const { return (id * 0x9E3779B97F4A7C15ull) >> 20 & (sparse_capacity_ - 1); }
+  std::uint64_t after(std::uint64_t at) const { return (at + 1) & (sparse_capacity_ - 1); }
+
+  void rebuild(OrderId up_to);
+  void insert_elsewhere(OrderId id, Slot slot);
+  void slide(OrderId id);
+  void put_sparse(OrderId id, std::uint32_t value);
+  void set_sparse(OrderId id, Slot slot);
+  void erase(OrderId id);
 
   std::uint64_t max_ids_;
-  std::uint64_t capacity_; // cells
+  std::uint64_t capacity_; // cells, a power of two
   std::uint64_t window_;   // of them in use: ids from base_ on, never over the end of all ids
   std::uint64_t sparse_capacity_;
   LazyArray<std::uint32_t> dense_;
   OrderId base_ = 1;
-  std::uint64_t dense_top_ = 0; // cells at and above it are unused
+  std::uint64_t dense_top_ = 0; // cells of ids from base_ on; at and above it they are unused
   LazyArray<Entry> sparse_;
-  LazyArray<OrderId> sparse_ids_; // as they came
+  LazyArray<OrderId> sparse_ids_;
   std::uint64_t sparse_count_ = 0;
+  std::uint64_t sparse_fresh_ = 0; // of them above retired_
   std::uint64_t count_ = 0;
   OrderId retired_ = 0;
-  OrderId sparse_highest_ = 0; // used, of those outside the window
+  OrderId sparse_highest_ = 0; // used, of those that ever were outside the window
 };
 
 } // namespace cmatch

@@ -147,7 +147,7 @@ void read_order(EngineState& state, OrderBook& book, Reader& in, std::vector<Slo
   require(place != OrderPlace::resting || valid_price(instrument, resting_price), "a price out of range");
   read_detail(order, state.storage.orders.detail(slot), instrument, in);
 
-  state.storage.index.set(order.order_id, slot);
+  state.storage.index.place(order.order_id, slot);
   ++book.live_orders;
   book.live_leaves(order.side) += order.leaves;
   if (order.has(kExpires)) state.storage.expiry.push(state.storage.orders, slot);

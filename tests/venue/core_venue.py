@@ -24,6 +24,15 @@ Command = Mapping[str, Any]
 View = dict[Any, Any]
 
 
+FEW_ORDER_IDS = 1_024
+"""So few that the engine soon forgets some, as by default after a million others: nobody may notice."""
+
+
+def limits_of(sizes: Sizes, order_ids: int = FEW_ORDER_IDS) -> dict[str, int]:
+    """The compiled venue's limits of size."""
+    return {field.name: getattr(sizes, field.name) for field in fields(Sizes)} | {"max_order_ids": order_ids}
+
+
 class CoreVenue:
     """A compiled venue: batches of words in, what is told in words out."""
 
@@ -31,15 +40,14 @@ class CoreVenue:
         self.venue = venue
 
     @classmethod
-    def create(cls, sizes: Sizes) -> Self:
+    def create(cls, sizes: Sizes, order_ids: int = FEW_ORDER_IDS) -> Self:
         """With the plain venue's limits of size."""
-        return cls(Venue(**{field.name: getattr(sizes, field.name) for field in fields(Sizes)}))
+        return cls(Venue(**limits_of(sizes, order_ids)))
 
     @classmethod
     def with_shards(cls, sizes: Sizes) -> Self:
         """One that has the engines of all shards, too."""
-        limits = {field.name: getattr(sizes, field.name) for field in fields(Sizes)}
-        return cls(Venue(**limits, shard=ALL_SHARDS))
+        return cls(Venue(**limits_of(sizes), shard=ALL_SHARDS))
 
     @classmethod
     def restore(cls, snapshot: bytes, shard: int = 0) -> Self:

@@ -134,9 +134,9 @@ def test_session_played_twice_gives_the_same_hash_after_every_batch(seed: int) -
 
 @pytest.mark.parametrize("seed", [8, 9])
 def test_session_refused_administration_leaves_the_hash_as_it_was(seed: int) -> None:
-    """What is refused changes nothing, where there is nothing to remember and no time has passed."""
+    """What is refused changes nothing, where there is nothing to keep or forget and no time has passed."""
     sizes, history, _ = recorded(seed, BATCHES)
-    core = CoreVenue.create(sizes)
+    core = CoreVenue.create(sizes, order_ids=1 << 20)
     refused = 0
     for family, timestamp, commands in history:
         if family not in ("instruments", "administration"):

@@ -160,18 +160,26 @@ TimeNs next_shard_timer(const VenueState& state) {
   return next;
 }
 
+void retire_order_ids(const VenueState& state, const Stage& stage, Engine& engine, EventBuffer& events,
+                      TimeNs time) {
+  const std::uint64_t kept = state.limits.engine.max_order_ids / 16,
+                      step = std::min<std::uint64_t>(kept, 256);
+  if (state.sequence <= kept) return;
+  const OrderId to_come = stage.queue_first == 0 ? state.sequence : state.orders[stage.queue_first].order_id;
+  const OrderId first = std::min(to_come, state.sequence - kept);
+  if (first <= engine.retired_up_to() + step) return;
+  Command retire{};
+  retire.timestamp = time;
+  retire.kind = static_cast<std::uint8_t>(CommandKind::retire_ids);
+  retire.up_to = first - 1;
+  events.clear();
+  engine.apply(retire, events);
+}
+
 void retire_shard_ids(VenueState& state) {
-  for (auto& [id, shard] : state.shards) {
-    if (shard.run == nullptr || shard.run->engine.remembered_ids() < state.limits.engine.max_order_ids / 2)
-      continue;
-    const VenueSlot queued = shard.stage.queue_first; // its order id is still to come
-    Command retire{};
-    retire.timestamp = shard.run->engine.clock();
-    retire.kind = static_cast<std::uint8_t>(CommandKind::retire_ids);
-    retire.up_to = (queued == 0 ? state.sequence : state.orders[queued].order_id) - 1;
-    shard.run->events.clear();
-    shard.run->engine.apply(retire, shard.run->events);
-  }
+  for (auto& [id, shard] : state.shards)
+    if (shard.run != nullptr)
+      retire_order_ids(state, shard.stage, shard.run->engine, shard.run->events, shard.run->engine.clock());
 }
 
 } // namespace cmatch

@@ -75,7 +75,11 @@ void pass_on(VenueState& state, Shard& shard, const Passed& passed, const Comman
 void run_shard_time(VenueState& state, Shard& shard);
 // When time alone changes something in them; the largest TimeNs where nothing does.
 TimeNs next_shard_timer(const VenueState& state);
-// Lets the engines forget the ids that are gone, as begin_batch does with the venue's own.
+// Order ids are sequences: they only rise, so an engine need not remember those after which many came, but that of an
+// order which is still to come to it. A few at a time: no batch waits for many.
+void retire_order_ids(const VenueState& state, const Stage& stage, Engine& engine, EventBuffer& events,
+                      TimeNs time);
+// Those of the shards whose engines run here.
 void retire_shard_ids(VenueState& state);
 
 void apply_shard_event(VenueState& state, const ShardEvent& event);

@@ -58,15 +58,7 @@ void begin_batch(VenueState& state, const BatchHeader& header) {
     if (next_timer(state) <= state.clock) [[unlikely]]
       run_timers(state);
   }
-  // Order ids are sequences: they only rise, so the engine need not remember those that are gone.
-  if (state.engine.remembered_ids() >= state.limits.engine.max_order_ids / 2) [[unlikely]] {
-    Command retire{};
-    retire.timestamp = state.engine_time();
-    retire.kind = static_cast<std::uint8_t>(CommandKind::retire_ids);
-    retire.up_to = state.sequence - 1;
-    state.events.clear();
-    state.engine.apply(retire, state.events);
-  }
+  retire_order_ids(state, state.local, state.engine, state.events, state.engine_time());
   if (state.runs != 0) [[unlikely]]
     retire_shard_ids(state);
 }
