@@ -29,7 +29,8 @@ constexpr const char* kVenueDoc =
 Args:
     max_accounts, max_assets, max_balances, max_holds, max_transfers: Sizes of the ledger.
     max_instruments, max_orders: Sizes of the engine; reaching one is a reject, never an error.
-    max_order_ids: Order ids that the engine remembers between two retirements.
+    max_order_ids: Order ids that the engine has room for; it forgets one when a sixteenth as many
+        commands came after it.
     max_positions, max_client_ids, max_recent_orders, max_sessions: Sizes of what is remembered.
     queue_capacity: Orders that wait while the matching stage is away.
     queue_ttl: Nanoseconds after which such an order expires.

@@ -125,7 +125,7 @@ void ClientIds::forget_first_of(AccountSlot account) {
   if (gone.later == 0) of.settled.last = 0;
   --of.count;
   unlink(settled_, entry);
-  if (settled_.first != 0) index_.prefetch(hashes_[settled_.first - 1]); // it is likely the next to go
+  if (settled_.first != 0) prefetch_oldest();
   index_.erase(hashes_[entry], entry);
   gone.next = free_;
   free_ = entry + 1;
