@@ -357,8 +357,7 @@ void define_load(py::module_& module) {
                       .in_flight = in_flight});
           },
           "plan"_a, "arena"_a, "reader"_a, py::kw_only(), "measure_from_ns"_a = 0,
-          "linger_ns"_a = 1'000'000'000, "settle_ns"_a = 10'000'000, "spin_ns"_a = 5'000,
-          "in_flight"_a = 0,
+          "linger_ns"_a = 1'000'000'000, "settle_ns"_a = 10'000'000, "spin_ns"_a = 5'000, "in_flight"_a = 0,
           "run(plan, arena, reader, *, measure_from_ns=0, linger_ns=10**9, settle_ns=10**7, "
           "spin_ns=5_000, in_flight=0)\n\n"
           "Args:\n"
@@ -370,7 +369,8 @@ void define_load(py::module_& module) {
           "    linger_ns: How long to wait for answers after the last frame.\n"
           "    settle_ns: How long to listen for surplus answers once all are there.\n"
           "    spin_ns: How long before a frame is due to poll instead of sleep.\n"
-          "    in_flight: So many requests, or one frame, wait for answers at most; one that waited for that\n"
+          "    in_flight: So many requests, or one frame, wait for answers at most; one that waited for "
+          "that\n"
           "        is due when it is sent. 0: no limit.")
       .def_property_readonly(
           "counts",

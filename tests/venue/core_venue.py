@@ -28,7 +28,7 @@ FEW_ORDER_IDS = 1_024
 """So few that the engine soon forgets some, as by default after a million others: nobody may notice."""
 
 
-def limits_of(sizes: Sizes, order_ids: int = FEW_ORDER_IDS) -> dict[str, int]:
+def limits_of(sizes: Sizes, order_ids: int = FEW_ORDER_IDS) -> dict[str, Any]:
     """The compiled venue's limits of size."""
     return {field.name: getattr(sizes, field.name) for field in fields(Sizes)} | {"max_order_ids": order_ids}
 

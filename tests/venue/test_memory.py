@@ -47,7 +47,7 @@ def test_account_of_very_many_ids_forgets_the_oldest_and_never_takes_them_for_ne
 
 
 def test_orders_that_outlive_thousands_of_others_are_known_as_before() -> None:
-    """Their ids are forgotten, and the engine's window goes on without them, at the stage and in its queue."""
+    """Their ids are forgotten, and the engine's window goes on without them: in the book and in the queue."""
     pair = Pair(Sizes())
     desk = Desk("", pair)
     number = 0

@@ -109,7 +109,7 @@ def plan_load(load: Load, instrument_id: int = 1) -> Planned:
 
 
 def _drawn(load: Load, requests: int) -> tuple[npt.NDArray[np.void], int]:
-    """What is drawn of each request, and how many requests before its cancel an order is: on the same socket."""
+    """What is drawn of each request; how many requests before its cancel an order is, on the same socket."""
     random = np.random.default_rng(load.seed)
     drawn = np.zeros(requests, _DRAWN)
     takes = random.random(requests) < load.taking
