@@ -50,8 +50,8 @@ void OrderIndex::insert_elsewhere(OrderId id, Slot slot) {
   ++count_;
 }
 
-// Gives the cells of the lowest ids, where those are retired, to `id` and some after it. Those of unused ids may come to be
-// ids that the table holds: then the next retirement sees to it.
+// Gives the cells of the lowest ids, where those are retired, to `id` and some after it. Never over ids that the table
+// holds: those above the window wait for the next retirement, which puts all anew.
 void OrderIndex::slide(OrderId id) {
   if (sparse_fresh_ != 0) return;
   const OrderId first = std::min(id - window_ + kSlide, retired_ + 1);

@@ -97,7 +97,7 @@ class OrderIndex {
     return sparse_[probe(id)].value;
   }
 
-  // All cells of the window are unused, or those below `first` alone are used.
+  // Who calls it sees to the cells of ids that are below `first` and were not.
   void begin_window(OrderId first) {
     base_ = first;
     window_ = std::min(capacity_, std::uint64_t{0} - first);
