@@ -369,9 +369,8 @@ void define_load(py::module_& module) {
           "    linger_ns: How long to wait for answers after the last frame.\n"
           "    settle_ns: How long to listen for surplus answers once all are there.\n"
           "    spin_ns: How long before a frame is due to poll instead of sleep.\n"
-          "    in_flight: So many requests, or one frame, wait for answers at most; one that waited for "
-          "that\n"
-          "        is due when it is sent. 0: no limit.")
+          "    in_flight: So many requests, or one frame, wait for answers at most; each is due when it is\n"
+          "        sent. 0: no limit.")
       .def_property_readonly(
           "counts",
           [](const LoadGenerator& load) {

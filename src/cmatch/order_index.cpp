@@ -9,9 +9,9 @@ namespace cmatch {
 void OrderIndex::retire(OrderId up_to) {
   if (up_to <= retired_) return;
   if (sparse_fresh_ != 0) return rebuild(up_to);
-  if (dense_top_ == 0 && sparse_count_ == 0) begin_window(up_to + 1 - std::min(up_to, capacity_ / 2));
+  if (empty()) begin_window(up_to + 1 - std::min(up_to, capacity_ / 2));
   const OrderId first = std::max(base_, retired_ + 1);
-  if (dense_top_ != 0 && first <= up_to)
+  if (first <= up_to)
     for (std::uint64_t at = first - base_, end = std::min(up_to - base_ + 1, dense_top_); at < end; ++at)
       count_ -= cell(base_ + at) != kUnused;
   retired_ = up_to;
@@ -41,12 +41,12 @@ void OrderIndex::rebuild(OrderId up_to) {
 
 void OrderIndex::insert_elsewhere(OrderId id, Slot slot) {
   if (id > base_ && id - base_ >= window_) {
-    if (dense_top_ == 0 && sparse_count_ == 0)
+    if (empty())
       begin_window(id - capacity_ / 8);
     else
       slide(id);
   }
-  put(id, slot == kNone ? kDead : slot);
+  put(id, value_of(slot));
   ++count_;
 }
 
@@ -88,7 +88,7 @@ void OrderIndex::set_sparse(OrderId id, Slot slot) {
   if (slot == kNone && id <= retired_)
     erase(id);
   else
-    put_sparse(id, slot == kNone ? kDead : slot);
+    put_sparse(id, value_of(slot));
 }
 
 // Who lies behind it on the way from his home to his cell comes nearer.

@@ -40,7 +40,7 @@ class OrderIndex {
     const std::uint64_t at = id - base_;
     if (at >= window_ || dense_top_ == 0) [[unlikely]]
       return insert_elsewhere(id, slot);
-    cell(id) = slot == kNone ? kDead : slot;
+    cell(id) = value_of(slot);
     if (at >= dense_top_) dense_top_ = at + 1;
     ++count_;
   }
@@ -48,7 +48,7 @@ class OrderIndex {
   // The order of an id that is used begins or ends to live.
   void set(OrderId id, Slot slot) {
     if (id - base_ < window_)
-      cell(id) = slot == kNone ? kDead : slot;
+      cell(id) = value_of(slot);
     else
       set_sparse(id, slot);
   }
@@ -87,6 +87,8 @@ class OrderIndex {
     std::uint32_t place; // in sparse_ids_
   };
 
+  static std::uint32_t value_of(Slot slot) { return slot == kNone ? kDead : slot; } // of a used id
+
   // Of the window: a ring.
   std::uint32_t& cell(OrderId id) { return dense_[id & (capacity_ - 1)]; }
   const std::uint32_t& cell(OrderId id) const { return dense_[id & (capacity_ - 1)]; }
@@ -123,6 +125,7 @@ class OrderIndex {
   std::uint64_t after(std::uint64_t at) const { return (at + 1) & (sparse_capacity_ - 1); }
 
   void rebuild(OrderId up_to);
+  bool empty() const { return dense_top_ == 0 && sparse_count_ == 0; }
   void insert_elsewhere(OrderId id, Slot slot);
   void slide(OrderId id);
   void put_sparse(OrderId id, std::uint32_t value);

@@ -74,7 +74,6 @@ class Twin {
     CHECK(index_.highest() == highest);
   }
 
-  OrderId retired() const { return retired_; }
   OrderId highest() const { return index_.highest(); }
   // What a snapshot keeps, read back.
   void restart() {

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from cmatch.enums import CommandField, OrderType, Side, TimeInForce
 from cmatch.frames import ORDER_COMMAND_DTYPE, CommandList, encode_commands
+from exchange.domain.enums import OrderAction
 
 PLAN_DTYPE: Final = np.dtype(
     [
@@ -33,7 +34,6 @@ _DRAWN: Final = np.dtype(
 )
 _AT_ONCE: Final = 65_536  # requests of which records are made at a time
 _WORDS: Final = 15  # of a record that are not zero: up to the first part of orig_client_order_id
-_NEW, _CANCEL = 1, 3
 RUN_DIGITS: Final = 4  # a client order id: the run in hex, `n` or `c`, the request in hex
 _MID: Final = 50_000  # ticks
 _HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
@@ -138,7 +138,7 @@ def _records(
     """The commands of requests that were drawn, the first of which has that number."""
     records = np.zeros(drawn.size, ORDER_COMMAND_DTYPE)
     new, side = drawn["new"], drawn["side"]
-    records["kind"] = np.where(new, _NEW, _CANCEL)
+    records["kind"] = np.where(new, int(OrderAction.NEW_ORDER), int(OrderAction.CANCEL))
     records["instrument_id"] = instrument_id
     records["account"] = drawn["account"]
     records["side"] = np.where(new, side, 0)

@@ -106,7 +106,7 @@ def measure(
     With a priority this thread has it meanwhile, by SCHED_FIFO: it stands for clients on other machines, who
     wait for nobody here.
     """
-    planned = plan_load(load)
+    planned, warmup_ns = plan_load(load), int(warmup_s * 1e9)
     reader = ReportReader()
     generator = LoadGenerator([socket.underlying for socket in market.sockets], owner=market.sockets)
     with in_realtime(realtime_priority):
@@ -114,12 +114,15 @@ def measure(
             planned.plan,
             planned.arena,
             reader,
-            measure_from_ns=int(warmup_s * 1e9),
+            measure_from_ns=warmup_ns,
             linger_ns=5_000_000_000,
             in_flight=in_flight,
         )
     counts = generator.counts
     latency, lateness = generator.latency, generator.lateness
+    answered, spent_ns = counts["answered"], counts["elapsed_ns"]
+    if in_flight:
+        answered, spent_ns = latency.count, spent_ns - warmup_ns
     return Measured(
         load=load,
         warmup_s=warmup_s,
@@ -130,14 +133,8 @@ def measure(
         lateness={p: lateness.percentile(int(p * 10_000)) for p in PERCENTILES},
         lost=counts["lost"],
         duplicates=counts["duplicates"],
-        rate=_rate(latency.count, counts["elapsed_ns"] - int(warmup_s * 1e9))
-        if in_flight
-        else _rate(counts["answered"], counts["elapsed_ns"]),
+        rate=answered / max(1, spent_ns) * 1e9,
         counts={name: int(str(count)) for name, count in reader.counts.items()},
         rejects=dict(reader.rejects),
         buckets=list(latency.buckets()),
     )
-
-
-def _rate(answered: int, elapsed_ns: int) -> float:
-    return answered / max(1, elapsed_ns) * 1e9

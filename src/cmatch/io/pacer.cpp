@@ -108,12 +108,6 @@ bool LoadGenerator::has_room(const PlannedFrame& frame) const {
   return options_.in_flight == 0 || lost() == 0 || lost() + frame.requests <= options_.in_flight;
 }
 
-// In a closed loop: when the frame is due, which is now.
-std::uint64_t LoadGenerator::put_off(const PlannedFrame& frame, std::uint64_t now_ns) {
-  std::fill_n(due_ns_.begin() + frame.first_request, frame.requests, now_ns - start_ns_);
-  return now_ns;
-}
-
 // False where a socket takes no more: the frame, and those behind it, wait for it.
 bool LoadGenerator::send_due() {
   for (; next_ < plan_.size(); ++next_) {
@@ -121,7 +115,10 @@ bool LoadGenerator::send_due() {
     std::uint64_t due_ns = start_ns_ + frame.at_ns;
     const std::uint64_t now = steady_ns();
     if (now < due_ns || !has_room(frame)) return true;
-    if (options_.in_flight != 0) due_ns = put_off(frame, now);
+    if (options_.in_flight != 0) {
+      due_ns = now;
+      std::fill_n(due_ns_.begin() + frame.first_request, frame.requests, now - start_ns_);
+    }
     if (!send(frame)) {
       ++counts_.blocked;
       return false;

@@ -96,7 +96,6 @@ class LoadGenerator final : private AnswerSink {
   bool send_due();
   bool only_listens() const;
   bool has_room(const PlannedFrame& frame) const;
-  std::uint64_t put_off(const PlannedFrame& frame, std::uint64_t now_ns);
   bool receive();
   void listen(std::uint64_t until_ns); // until then, or until a socket has something to say
   std::uint64_t wake_ns(std::uint64_t slice_end_ns) const;
