@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import insert, inspect, select, text
 
 from cmatch.frames import CommandHeader, encode_commands
-from exchange.domain.enums import Side
+from exchange.domain.enums import SettlementStatus, Side
 from exchange.domain.events import TradeExecuted
 from exchange.domain.queries import SettlementsRequest
 from exchange.errors import InvalidEvent, RpcError, ServiceUnavailableError
@@ -162,7 +162,7 @@ def test_any_cut_gives_the_same_rows(exchange: Exchange, store_url: str) -> None
         assert len(made) == len(places) > 20
         for turn in range(3):
             with store.begin() as tx:
-                for name in ("trades", "volumes"):
+                for name in ("trades", "sides", "volumes"):
                     tx.execute(text(f"DELETE FROM {name}"))  # noqa: S608
                 tx.execute(text("UPDATE progress SET trade_id = 0, posted = 0"))
             cuts = sorted({0, len(places), *(numbers.randrange(len(places)) for _ in range(6 * turn))})
@@ -186,6 +186,53 @@ def test_trade_of_an_instrument_that_has_not_come_waits(exchange: Exchange, stor
         late = pytest.raises(InvalidEvent, match="trade 1 is late")
         with late, store.begin() as tx:
             take_trades(tx, run_of(envelope_of(batch[0]), batch.stream, 1))
+
+
+def pages(store: Store, **asked: Any) -> list[int]:
+    """The numbers of all trades that are asked for, a few at a time."""
+    found: list[int] = []
+    with store.read() as tx:
+        while True:
+            request = SettlementsRequest(limit=3, after=found[-1] if found else 0, **asked)
+            reply = settlements(tx, request, Caller(OPERATOR))
+            found += [row.trade_id for row in reply.settlements]
+            if not reply.more:
+                return found
+
+
+def check_accounts(store: Store) -> None:
+    """The pages of each account are those of its rows, in both orders and by their status."""
+    made = rows(store)
+    with store.read() as tx:
+        posted = tx.execute(select(PROGRESS.c.posted)).scalar_one()
+    for account in (ALICE, BOB, CAROL):
+        own = [row["trade_id"] for row in made if account in (row["buyer"], row["seller"])]
+        assert pages(store, account=account, oldest_first=True) == own
+        assert pages(store, account=account) == own[::-1]
+        settled = pages(store, account=account, status=SettlementStatus.SETTLED, oldest_first=True)
+        assert settled == [number for number in own if number <= posted]
+        pending = pages(store, account=account, status=SettlementStatus.PENDING)
+        assert pending == [number for number in own[::-1] if number > posted]
+
+
+def test_trades_of_an_account_are_those_of_its_rows(exchange: Exchange, store_url: str) -> None:
+    """One with itself is there once; also of trades that an older version stored."""
+    trade_for_days(exchange, 6, 12)
+    exchange.publish()
+    with open_store(store_url, SPEC.name, SPEC.tables) as store:
+        consume(exchange, store)
+        assert any(row["buyer"] == row["seller"] for row in rows(store))
+        check_accounts(store)
+        with store.begin() as tx:
+            tx.execute(text("DROP TABLE sides"))
+            for side in ("buyer", "seller"):
+                tx.execute(text(f"CREATE INDEX trades_by_{side} ON trades ({side})"))
+            tx.execute(
+                text("DELETE FROM schema_migrations WHERE component = :name AND number = 2"),
+                {"name": SPEC.name},
+            )
+    with open_store(store_url, SPEC.name, SPEC.tables) as store:
+        check_accounts(store)
 
 
 @pytest.mark.req("A033")

@@ -18,6 +18,7 @@ from exchange.domain.enums import ExecType, ReportFlag
 from exchange.runtime.caller import OPERATOR
 from exchange.schema.event_rows import Records, Tenants, rows_at
 from exchange.services.history.tables import EXECUTIONS, ORDERS
+from exchange.storage.sql import ascii_texts
 
 Values = tuple[Any, ...]
 """Of a row, in the order of its table's columns."""
@@ -143,14 +144,7 @@ def _executions(reports: Records, tenants: Tenants) -> list[Values]:
 
 def texts(rows: Records, name: str) -> list[str]:
     """A text whose head and tail are fields of their own. What is no ASCII, or 0, is replaced."""
-    whole = np.char.add(rows[f"{name}_head"], rows[f"{name}_tail"]).tolist()
-    try:
-        found: list[str] = b"\0".join(whole).decode("ascii").split("\0")
-    except UnicodeDecodeError:
-        found = []
-    if len(found) == len(whole):
-        return found
-    return [text.decode("ascii", "replace").replace("\0", "\ufffd") for text in whole]
+    return ascii_texts(np.char.add(rows[f"{name}_head"], rows[f"{name}_tail"]).tolist())
 
 
 def _signed(numbers: npt.NDArray[Any]) -> list[int]:

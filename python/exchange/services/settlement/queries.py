@@ -10,7 +10,7 @@ from exchange.domain.enums import SettlementStatus
 from exchange.domain.queries import SettlementRow, SettlementsReply, SettlementsRequest
 from exchange.errors import RpcError, RpcStatus
 from exchange.runtime.caller import OPERATOR, Caller, page
-from exchange.services.settlement.tables import POSTINGS, PROGRESS, TRADES
+from exchange.services.settlement.tables import POSTINGS, PROGRESS, SIDES, TRADES
 from exchange.storage.sql import Transaction
 
 _MOST: Final = 1_000
@@ -22,10 +22,12 @@ def settlements(tx: Transaction, request: SettlementsRequest, caller: Caller) ->
     c = TRADES.c
     taken, posted = tx.execute(select(PROGRESS.c.trade_id, PROGRESS.c.posted)).one()
     wanted = []
+    asked, number = select(TRADES), c.trade_id
+    if request.account:  # pages come in the order of its own index, and cost what they have
+        asked, number = asked.join(SIDES, SIDES.c.trade_id == c.trade_id), SIDES.c.trade_id
+        wanted.append(SIDES.c.account == request.account)
     if request.trade_id:
-        wanted.append(c.trade_id == request.trade_id)
-    if request.account:
-        wanted.append(or_(c.buyer == request.account, c.seller == request.account))
+        wanted.append(number == request.trade_id)
     if caller.tenant != OPERATOR:
         wanted.append(or_(c.buyer_tenant == caller.tenant, c.seller_tenant == caller.tenant))
         if request.account and request.account not in (caller.accounts or {request.account}):
@@ -38,18 +40,19 @@ def settlements(tx: Transaction, request: SettlementsRequest, caller: Caller) ->
                 )
             )
         elif caller.accounts:
-            wanted.append(or_(c.buyer.in_(caller.accounts), c.seller.in_(caller.accounts)))
+            own = select(SIDES.c.trade_id).where(SIDES.c.account.in_(caller.accounts))
+            wanted.append(number.in_(own))
     if request.status is SettlementStatus.PENDING:
-        wanted.append(c.trade_id > posted)
+        wanted.append(number > posted)
     elif request.status is SettlementStatus.SETTLED:
-        wanted.append(c.trade_id <= posted)
+        wanted.append(number <= posted)
     elif request.status is not None:
         raise RpcError(RpcStatus.INVALID_ARGUMENT, "a settlement is pending or settled")
     if request.after:
-        wanted.append(c.trade_id > request.after if request.oldest_first else c.trade_id < request.after)
+        wanted.append(number > request.after if request.oldest_first else number < request.after)
     limit = page(request.limit, _MOST)
-    order = c.trade_id if request.oldest_first else c.trade_id.desc()
-    found = tx.execute(select(TRADES).where(*wanted).order_by(order).limit(limit + 1)).all()
+    order = number if request.oldest_first else number.desc()
+    found = tx.execute(asked.where(*wanted).order_by(order).limit(limit + 1)).all()
     rows = tuple(_row(tx, row, int(posted), caller) for row in found[:limit])
     seen = tx.execute(select(c.sequence).where(c.trade_id == taken)).scalar()
     return SettlementsReply(

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import select, update
+import numpy.typing as npt
+from sqlalchemy import bindparam, insert, select, text, update
 
 from exchange.errors import InvalidEvent
 from exchange.runtime.event_run import EventRun
 from exchange.runtime.outbox import ToldRows
 from exchange.services.settlement.charging import charge
-from exchange.services.settlement.tables import PROGRESS, TRADES
+from exchange.services.settlement.tables import PROGRESS, SIDES, TRADES
 from exchange.services.settlement.telling import TOLD, told_of
-from exchange.storage.sql import RowInsert, Transaction
+from exchange.storage.sql import RowInsert, Transaction, ascii_texts
 
 _NAMES: Final = tuple(column.name for column in TRADES.columns)
 _INSERT: Final = RowInsert(TRADES)
+_ADDED: Final = TRADES.c.trade_id >= bindparam("first")
+# In the order of the key: what an account has of the trades goes to one place.
+_ADD_SIDES: Final = insert(SIDES).from_select(
+    [SIDES.c.account, SIDES.c.trade_id],
+    select(TRADES.c.buyer, TRADES.c.trade_id)
+    .where(_ADDED)
+    .union(select(TRADES.c.seller, TRADES.c.trade_id).where(_ADDED))
+    .order_by(text("1"), text("2")),
+)
 
 
 def take_trades(tx: Transaction, events: EventRun) -> ToldRows | None:
@@ -35,13 +45,10 @@ def take_trades(tx: Transaction, events: EventRun) -> ToldRows | None:
     columns = charge(tx, trades) | {
         "at_once": at_once.astype(np.int64),
         "traded_at": trades["timestamp"],
-        "correlation_id": np.char.decode(trades["correlation_id"], "ascii", "replace"),
     }
-    # By buyer, for the sake of that index: whose rows come together change a page of it once.
-    order = np.argsort(columns["buyer"], kind="stable")
-    found = [(columns[name] if name in columns else trades[name])[order] for name in _NAMES]
-    rows = list(zip(*(column.tolist() for column in found), strict=True))
-    _INSERT.run(tx, rows)
+    found = [columns[name] if name in columns else trades[name] for name in _NAMES]
+    _INSERT.run(tx, list(zip(*(_values(column) for column in found), strict=True)))
+    tx.execute(_ADD_SIDES, {"first": first})
     settled = np.flatnonzero(at_once).tolist()
     posted = max(posted, int(trades["trade_id"][settled[-1]]) if settled else 0)
     tx.execute(update(PROGRESS).values(trade_id=last, posted=posted))
@@ -54,3 +61,8 @@ def take_trades(tx: Transaction, events: EventRun) -> ToldRows | None:
         trades["sequence"][at_once],
         trades["timestamp"][at_once],
     )
+
+
+def _values(column: npt.NDArray[Any]) -> list[Any]:
+    values: list[Any] = column.tolist()
+    return ascii_texts(values) if column.dtype.kind == "S" else values

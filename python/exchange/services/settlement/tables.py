@@ -46,6 +46,8 @@ TRADES: Final = Table(
     _number("at_once"),
     _text("correlation_id"),
 )
+# The trades of each account, whichever side of them is its own.
+SIDES: Final = Table("sides", METADATA, _number("account", key=True), _number("trade_id", key=True))
 # Trades that were posted by one request: the last of them, when, and by which command of the journal.
 POSTINGS: Final = Table(
     "postings", METADATA, _number("trade_id", key=True), _number("sequence"), _number("settled_at")
@@ -113,6 +115,19 @@ MIGRATIONS: Final = (
                  taker_rate BIGINT NOT NULL, PRIMARY KEY (schedule_id, volume_min))""",
             "CREATE TABLE progress (trade_id BIGINT NOT NULL, posted BIGINT NOT NULL)",
             "INSERT INTO progress VALUES (0, 0)",
+        ),
+    ),
+    Migration(
+        2,
+        "trades by account",
+        (
+            """CREATE TABLE sides (
+                 account BIGINT NOT NULL, trade_id BIGINT NOT NULL, PRIMARY KEY (account, trade_id)
+               ){clustered}""",
+            """INSERT INTO sides SELECT buyer, trade_id FROM trades
+                 UNION SELECT seller, trade_id FROM trades ORDER BY 1, 2""",
+            "DROP INDEX trades_by_buyer",
+            "DROP INDEX trades_by_seller",
         ),
     ),
 )

@@ -2,7 +2,16 @@
 
 from exchange.storage.sql.kept import Kept
 from exchange.storage.sql.migrations import Migration
-from exchange.storage.sql.rows import RowInsert
+from exchange.storage.sql.rows import RowInsert, ascii_texts
 from exchange.storage.sql.store import Store, StoreUnavailable, Transaction, open_store
 
-__all__ = ["Kept", "Migration", "RowInsert", "Store", "StoreUnavailable", "Transaction", "open_store"]
+__all__ = [
+    "Kept",
+    "Migration",
+    "RowInsert",
+    "Store",
+    "StoreUnavailable",
+    "Transaction",
+    "ascii_texts",
+    "open_store",
+]

@@ -34,3 +34,11 @@ class RowInsert:
         """Insert rows; of none nothing is asked."""
         if rows:
             tx.exec_driver_sql(self._by_style[tx.dialect.paramstyle], rows)
+
+
+def ascii_texts(values: Sequence[bytes]) -> list[str]:
+    """Texts as a database takes them: what is no ASCII, or 0, is replaced."""
+    found = b"\0".join(values).decode("ascii", "replace").split("\0")
+    if len(found) == len(values):
+        return found
+    return [value.decode("ascii", "replace").replace("\0", "\ufffd") for value in values]
