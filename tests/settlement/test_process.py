@@ -227,10 +227,10 @@ def test_settlements_by_command(up: Up) -> None:
     }
     for words, code, why in (
         (("show", "99"), 1, "there is no trade 99"),
-        (("show", "-1"), 1, "there is no trade -1"),
-        (("list", "--most", "-1"), 78, "--most -1: expected a number of rows"),
+        (("show", "-1"), 2, "expected a whole number from 0 to"),
+        (("list", "--most", "-1"), 2, "--most: expected a whole number from 0 to"),
         (("list", "--status", "failed"), 2, "invalid choice"),
-        (("show", "x"), 2, "invalid int value"),
+        (("show", "x"), 2, "expected a whole number from 0 to"),
     ):
         said = exchange("settlement", *words, "--data", str(up.data), check=code)
         assert why in said.stderr

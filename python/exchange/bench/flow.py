@@ -34,7 +34,9 @@ _DRAWN: Final = np.dtype(
 )
 _AT_ONCE: Final = 65_536  # requests of which records are made at a time
 _WORDS: Final = 15  # of a record that are not zero: up to the first part of orig_client_order_id
+BATCH_MAX: Final = 500  # of these requests in a client's frame
 RUN_DIGITS: Final = 4  # a client order id: the run in hex, `n` or `c`, the request in hex
+RUNS_MAX: Final = 16**RUN_DIGITS
 _MID: Final = 50_000  # ticks
 _HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
 

@@ -16,6 +16,7 @@ from cmatch.frames import CommandList, ReportList
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair, connect_with
 from exchange.bus.options import SocketOptions, configure
+from exchange.client import Reject
 from exchange.domain.enums import AdminAction, FeeMode, InstrumentAction, InstrumentKind, LedgerAction
 from exchange.errors import TransportError
 
@@ -114,7 +115,7 @@ class Market:
             for rejects in _answers(socket, part.size):
                 refused = rejects[(rejects != 0) & (rejects != known)]
                 if refused.size:
-                    raise TransportError(f"the market could not be made: reject {refused[0]}")
+                    raise TransportError(f"the market could not be made: {Reject(int(refused[0])).name}")
 
 
 def instrument_rows() -> npt.NDArray[np.void]:

@@ -22,6 +22,7 @@ class Measured:
 
     Args:
         load: what was asked for.
+        in_flight: so many requests at most waited for an answer; 0: an open loop.
         warmup_s: of it, not counted below.
         requests: that were measured.
         percentiles: of the latency, from the time at which a request was due, by percent.
@@ -37,6 +38,7 @@ class Measured:
     """
 
     load: Load
+    in_flight: int
     warmup_s: float
     requests: int
     percentiles: dict[float, int]
@@ -80,6 +82,7 @@ def measure_one_by_one(market: Market, load: Load, warmup_s: float, realtime_pri
     spent = time.monotonic_ns() - started
     return Measured(
         load=one,
+        in_flight=1,
         warmup_s=warmup_s,
         requests=histogram.count,
         percentiles={p: histogram.percentile(int(p * 10_000)) for p in PERCENTILES},
@@ -125,6 +128,7 @@ def measure(
         answered, spent_ns = latency.count, spent_ns - warmup_ns
     return Measured(
         load=load,
+        in_flight=in_flight,
         warmup_s=warmup_s,
         requests=latency.count,
         percentiles={p: latency.percentile(int(p * 10_000)) for p in PERCENTILES},

@@ -41,6 +41,16 @@ JOURNAL_OPTIONS: Final = SocketOptions(
 """Of who is sent records of the journal; answers may wait for it, so it does not stay away for long."""
 
 
+def check_both(keys: KeyPair | None, server_key: str | None) -> None:
+    """A client's keys and the exchange's public key come together, or not at all.
+
+    Raises:
+        ConfigError: One is missing.
+    """
+    if (keys is None) != (server_key is None):
+        raise ConfigError("CURVE needs both: keys, this client's pair, and server_key, the core's public key")
+
+
 class Dealer:
     """One connection to a core; `opened` counts them. Owns its sockets; used by one thread at a time.
 
@@ -62,10 +72,7 @@ class Dealer:
         server_key: str | None = None,
         options: SocketOptions = OPTIONS,
     ) -> None:
-        if (keys is None) != (server_key is None):
-            raise ConfigError(
-                "CURVE needs both: keys, this client's pair, and server_key, the core's public key"
-            )
+        check_both(keys, server_key)
         self._endpoints = (endpoint,) if isinstance(endpoint, str) else tuple(endpoint)
         if not self._endpoints:
             raise ConfigError("a client needs an endpoint to connect to")

@@ -10,7 +10,8 @@ from typing import Any
 
 from exchange.cli.admin_records import RECORDS, add_records, add_why, explained, run_records
 from exchange.cli.common import as_json
-from exchange.cli.connecting import add_client, connect
+from exchange.cli.connecting import add_client, connect, wrong_words
+from exchange.cli.words import name_of, name_or
 from exchange.client import AdminAnswer, Client
 from exchange.domain.enums import FeeMode, Phase, Scope
 from exchange.errors import ConfigError
@@ -87,11 +88,6 @@ _POLICIES = {"all": 0, "reserve-only": 1, "none": 2}
 _PRECISION = 1_000_000_000
 
 
-def name_of(text: str) -> int | str:
-    """A symbol, or the number that stands for it; of an amount, digits alone are units already."""
-    return int(text) if text.isascii() and text.isdigit() else text
-
-
 def _money(method: str) -> Call:
     def call(client: Client, options: argparse.Namespace) -> AdminAnswer:
         answer: AdminAnswer = getattr(client.admin, method)(
@@ -104,8 +100,10 @@ def _money(method: str) -> Call:
 
 def _kill(*, on: bool) -> Call:
     def call(client: Client, options: argparse.Namespace) -> AdminAnswer:
-        number = 0 if options.number is None else name_of(options.number)
+        number = name_or(options.number)
         scope = options.scope
+        if scope == "venue" and options.number is not None:
+            raise ConfigError("kill of venue takes no number: it is of all of it")
         if scope != "venue" and not number:
             raise ConfigError(f"kill of {scope} needs the number of the {scope}")
         if scope in ("tenant", "account") and not isinstance(number, int):
@@ -146,7 +144,7 @@ def _define_instrument(client: Client, options: argparse.Namespace) -> AdminAnsw
 
 def _set_limits(client: Client, options: argparse.Namespace) -> AdminAnswer:
     names = [option.name.lstrip("-").replace("-", "_") for option in _LIMITS]
-    instrument = name_of(options.instrument) if options.instrument else 0
+    instrument = name_or(options.instrument)
     given = _given(options, *names)
     if instrument == 0:
         given |= {name: name_of(given[name]) for name in _OF_A_SCALE if name in given}
@@ -319,11 +317,12 @@ def run(options: argparse.Namespace) -> int:
     """Sends the command; returns 0, or 1 where it was refused."""
     if options.what in RECORDS:
         return run_records(options)
-    with connect(options) as client, explained(client, options):
-        try:
-            answer: AdminAnswer = options.call(client, options)
-        except (ValueError, LookupError, TypeError, OverflowError) as error:
-            raise ConfigError(f"admin {options.what}: {error}") from None
+    with (
+        connect(options) as client,
+        explained(client, options),
+        wrong_words(f"admin {options.what}"),
+    ):
+        answer: AdminAnswer = options.call(client, options)
     if options.json:
         print(as_json(answer))
         return int(not answer.ok)

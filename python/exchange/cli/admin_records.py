@@ -12,14 +12,15 @@ from typing import Any, Final
 
 from cmatch.rejects import RejectCode
 from exchange.cli.common import may_be_there, settings_of
-from exchange.cli.connecting import add_client, connect
+from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.cli.records import Lines, add_span, show, span_of, time_text
+from exchange.cli.words import UINT32_MAX, whole
 from exchange.client import Client
 from exchange.client.past import Record
 from exchange.domain.contracts.admin import FeeScheduleRecord, FeeTier, ProviderRecord, TenantRecord
 from exchange.domain.enums import FeeMode
 from exchange.domain.queries import AdminChangeRow
-from exchange.errors import ConfigError, ServiceUnavailableError
+from exchange.errors import ServiceUnavailableError
 
 _Show = Callable[[Client, argparse.Namespace], tuple[list[Record], Lines]]
 _CHANGE_NAMES: Final = tuple(AdminChangeRow.__dataclass_fields__)
@@ -61,7 +62,9 @@ def add_records(chosen: Any) -> None:
     }
     commands = [history, *(chosen.add_parser(name, help=text) for name, text in shown.items())]
     limits = chosen.add_parser("limits", help="what is set for an account, or for the venue")
-    limits.add_argument("account", nargs="?", type=int, default=0, metavar="N", help="without: of the venue")
+    limits.add_argument(
+        "account", nargs="?", type=whole(), default=0, metavar="N", help="without: of the venue"
+    )
     for command in (*commands, limits, *_setters(chosen)):
         command.set_defaults(arrow=None)
         add_client(command)
@@ -71,14 +74,11 @@ def run_records(options: argparse.Namespace) -> int:
     """Asks or sets, and prints; returns 0."""
     if options.what != "accounts":  # the replica has them
         _check_there(options)
-    with connect(options) as client:
-        try:
-            if options.what in _SET:
-                print(json.dumps(_SET[options.what](client, options), indent=2))
-                return 0
-            records, lines = _SHOWN[options.what](client, options)
-        except (ValueError, LookupError, OverflowError) as error:
-            raise ConfigError(f"admin {options.what}: {error}") from None
+    with connect(options) as client, wrong_words(f"admin {options.what}"):
+        if options.what in _SET:
+            print(json.dumps(_SET[options.what](client, options), indent=2))
+            return 0
+        records, lines = _SHOWN[options.what](client, options)
     options.what = {"history": "changes"}.get(options.what, options.what)
     show(options, records, tuple(records[0]) if records else _CHANGE_NAMES, lines, left=len(lines))
     return 0
@@ -127,7 +127,11 @@ def _setters(chosen: Any) -> list[argparse.ArgumentParser]:
     commands = [tenant, provider, schedule, fees]
     for command in commands:
         command.add_argument(
-            "--version", type=int, default=0, metavar="N", help="refuse unless it has this version"
+            "--version",
+            type=whole(0, UINT32_MAX),
+            default=0,
+            metavar="N",
+            help="refuse unless it has this version",
         )
         add_why(command)
     return commands

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
 from exchange.cli.identity_store import identity_store
+from exchange.cli.words import DAYS_MAX, UINT32_MAX, decimal, whole
 from exchange.config import Settings
 from exchange.errors import ConfigError
 from exchange.security.api_keys import SCOPES, ApiKey
@@ -37,7 +38,6 @@ Keys lie in the store of the service identity, secrets sealed. Every command tha
 recorded in the audit log before it does."""
 
 _MS: Final = 1_000
-_DAYS_MAX: Final = 36_500
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=list(_WHATS), metavar="WHAT", help=", ".join(_WHATS))
     parser.add_argument("word", nargs="?", metavar="NAME | KEY", help="as above")
     add_settings(parser)
-    parser.add_argument("--tenant", type=int, metavar="N", help="with create: the tenant that it speaks for")
+    parser.add_argument(
+        "--tenant", type=whole(0, UINT32_MAX), metavar="N", help="with create: the tenant that it speaks for"
+    )
     parser.add_argument(
         "--scope",
         action="append",
@@ -54,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"with create: what it may do, of {', '.join(SCOPES)}; repeatable",
     )
     parser.add_argument(
-        "--account", action="append", type=int, default=[], metavar="N", help="those alone; repeatable"
+        "--account", action="append", type=whole(), default=[], metavar="N", help="those alone; repeatable"
     )
     parser.add_argument(
         "--address",
@@ -63,7 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NETWORK",
         help="from there alone, as in 192.0.2.7 or 10.0.0.0/8; repeatable",
     )
-    parser.add_argument("--days", type=float, metavar="N", help="with create: it expires after so many")
+    parser.add_argument(
+        "--days",
+        type=decimal(0, DAYS_MAX, above=True),
+        metavar="N",
+        help="with create: it expires after so many",
+    )
     parser.add_argument(
         "--algorithm",
         choices=ALGORITHMS,
@@ -212,8 +219,6 @@ def _word(options: argparse.Namespace, what: str) -> str:
 def _expires(options: argparse.Namespace, now_ms: int) -> int | None:
     if options.days is None:
         return None
-    if not 0 < options.days <= _DAYS_MAX:
-        raise ConfigError(f"--days is {options.days:g}: expected more than 0, at most {_DAYS_MAX:,}")
     return now_ms + int(timedelta(days=options.days).total_seconds() * _MS)
 
 

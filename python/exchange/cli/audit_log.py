@@ -11,6 +11,7 @@ from typing import Any
 
 from exchange.cli.auditing import audited
 from exchange.cli.common import settings_of, table
+from exchange.cli.words import new_file, place
 from exchange.config import Settings
 from exchange.errors import ConfigError, SecurityError, StorageError
 from exchange.runtime.auditing import key_store
@@ -30,10 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what to do with the log, and how."""
     what = parser.add_mutually_exclusive_group()
     for name in _WHATS:
-        what.add_argument(f"--{name}", nargs="?", type=Path, const=Path(), metavar="DIR", help="as above")
-    what.add_argument("--export", type=Path, metavar="ARCHIVE", help="as above")
-    parser.add_argument("--keys", type=Path, metavar="DIR", help="the store of keys (default: as configured)")
-    parser.add_argument("--against", type=Path, metavar="FILE", help="with --log: heads that were kept")
+        what.add_argument(f"--{name}", nargs="?", type=place, const=Path(), metavar="DIR", help="as above")
+    what.add_argument("--export", type=new_file, metavar="ARCHIVE", help="as above")
+    parser.add_argument(
+        "--keys", type=place, metavar="DIR", help="the store of keys (default: as configured)"
+    )
+    parser.add_argument("--against", type=place, metavar="FILE", help="with --log: heads that were kept")
     parser.add_argument("--who", metavar="NAME", help="with --show: of that user, tenant or key")
     parser.add_argument("--action", metavar="WORD", help="with --show: whose action begins so")
     parser.add_argument("--target", metavar="TEXT", help="with --show: whose target has that in it")

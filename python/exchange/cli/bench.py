@@ -12,21 +12,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from exchange.bench.flow import Load
+from exchange.bench.flow import BATCH_MAX, RUNS_MAX, Load
 from exchange.bench.market import Market
 from exchange.bench.measure import Measured, measure, measure_one_by_one
 from exchange.bus.curve import KeyPair, make_keys
 from exchange.cli.common import add_settings, settings_of
 from exchange.cli.launch import data_directory, running
+from exchange.cli.words import DAY_S, UINT32_MAX, decimal, new_file, whole
 from exchange.client import Reject
 from exchange.config import Settings
 from exchange.config.private import private_directory
-from exchange.errors import ConfigError, ServiceUnavailableError
+from exchange.errors import ServiceUnavailableError
 from exchange.observability import StatsReader, stats_path
 from exchange.runtime.machine import Level, examine
 from exchange.runtime.priority import LOAD_PRIORITY, as_allowed, keep_off
@@ -41,27 +41,49 @@ _WIDTH = 50
 _SYNC_S = 30.0
 _LEAST_NS = 16_000  # below it latencies are drawn together
 _BUCKETS_A_DOUBLING = 2
+_RATE_MAX = 10_000_000
+_SOCKETS_MAX = 1_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     add_settings(parser)
     parser.add_argument(
-        "--rate", type=int, action="append", metavar="N", help="requests a second (100,000); may be repeated"
+        "--rate",
+        type=whole(1, _RATE_MAX),
+        action="append",
+        metavar="N",
+        help="requests a second (100,000); may be repeated",
     )
-    parser.add_argument("--batch", type=int, default=10, metavar="N", help="requests in a message (10)")
     parser.add_argument(
-        "--seconds", type=float, default=60.0, metavar="S", help="measured time of a run (60)"
+        "--batch", type=whole(1, BATCH_MAX), default=10, metavar="N", help="requests in a message (10)"
     )
     parser.add_argument(
-        "--warmup", type=float, default=10.0, metavar="S", help="before that, not counted (10)"
+        "--seconds",
+        type=decimal(0, DAY_S, above=True),
+        default=60.0,
+        metavar="S",
+        help="measured time of a run (60)",
     )
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs at each rate (5)")
-    parser.add_argument("--accounts", type=int, default=1_000, metavar="N", help="accounts (1,000)")
-    parser.add_argument("--sockets", type=int, default=16, metavar="N", help="connections (16)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the choices (1)")
     parser.add_argument(
-        "--queries", type=int, default=1_000, metavar="N", help="queries a second beside it (1,000)"
+        "--warmup", type=decimal(0, DAY_S), default=10.0, metavar="S", help="before that, not counted (10)"
+    )
+    parser.add_argument(
+        "--runs", type=whole(1, RUNS_MAX), default=5, metavar="N", help="runs at each rate (5)"
+    )
+    parser.add_argument(
+        "--accounts", type=whole(1, UINT32_MAX), default=1_000, metavar="N", help="accounts (1,000)"
+    )
+    parser.add_argument(
+        "--sockets", type=whole(1, _SOCKETS_MAX), default=16, metavar="N", help="connections (16)"
+    )
+    parser.add_argument("--seed", type=whole(), default=1, metavar="N", help="of the choices (1)")
+    parser.add_argument(
+        "--queries",
+        type=whole(0, _RATE_MAX),
+        default=1_000,
+        metavar="N",
+        help="queries a second beside it (1,000)",
     )
     parser.add_argument(
         "--alone", action="store_true", help="nothing beside it: no scrapes, queries, snapshots"
@@ -76,14 +98,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="durability replica: a standby on this machine has each request on its disk before the answer",
     )
-    parser.add_argument(
+    closed = parser.add_mutually_exclusive_group()
+    closed.add_argument(
         "--in-flight",
-        type=int,
+        type=whole(0, UINT32_MAX),
         default=0,
         metavar="N",
         help="at most so many requests wait for an answer: how much is answered, not how late (0: no limit)",
     )
-    parser.add_argument(
+    closed.add_argument(
         "--one-by-one", action="store_true", help="one request in flight: the next when it is answered"
     )
     parser.add_argument(
@@ -95,18 +118,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="SCHED_FIFO priority of the load, which stands for clients elsewhere, where the system lets it;"
         f" 0: none ({LOAD_PRIORITY})",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--keep", action="store_true", help="keep the temporary data directory")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measures; returns 0, or 1 where an answer was lost or came twice."""
-    if options.runs < 1 or options.seconds <= 0 or min(options.warmup, options.in_flight) < 0:
-        raise ConfigError("--runs and --seconds have to be above 0, --warmup and --in-flight not below")
     measured: list[Measured] = []
     beside: list[dict[str, Any]] = []
     with data_directory(options, "bench") as data:
         options.data = data
+        (metrics,) = _free_ports(1)  # another exchange may have the usual one
+        options.set = [f"endpoints.metrics=127.0.0.1:{metrics}", *options.set]  # what --set says counts
         keys = _curve_keys(options, data) if options.curve else None
         options.set += ["durability=replica"] if options.standby else []
         settings = settings_of(options)
@@ -138,7 +161,9 @@ def run(options: argparse.Namespace) -> int:
                 market.beat()
                 print(text(measured[-1]), flush=True)
                 if beside:
-                    print(f"  beside it: {_beside_words(beside[-1])}", flush=True)
+                    print(
+                        f"  beside it: {_beside_words(beside[-1]) or 'nothing, it was too short'}", flush=True
+                    )
     if options.json:
         content = {"measured": [each.to_json() for each in measured], "beside": beside}
         options.json.write_text(json.dumps(content, indent=1, default=str))
@@ -158,16 +183,21 @@ def _wait_for_memory(settings: Settings) -> None:
             time.sleep(0.05)
 
 
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
 def _curve_keys(options: argparse.Namespace, data: Path) -> tuple[KeyPair, str]:
     """Those of the load, of an exchange on two free ports of this machine, which the settings then name."""
     keys = private_directory(data / "keys")
     server = KeyPair.generate()
     server.write(keys / "server.key")
     ours = make_keys(keys, "bench", tenant="0", roles=["admin", "trade"])
-    with closing(socket.socket()) as orders, closing(socket.socket()) as queries:
-        for each, name in ((orders, "orders"), (queries, "queries")):
-            each.bind(("127.0.0.1", 0))
-            options.set.append(f"endpoints.{name}=tcp://127.0.0.1:{each.getsockname()[1]}")
+    orders, queries = _free_ports(2)
+    options.set += [f"endpoints.orders=tcp://127.0.0.1:{orders}"]
+    options.set += [f"endpoints.queries=tcp://127.0.0.1:{queries}"]
     options.set.append(f"security.keys_directory={keys}")
     return ours, server.public
 
@@ -235,9 +265,10 @@ def text(measured: Measured) -> str:
     seconds = load.seconds - measured.warmup_s
     percentiles = "  ".join(f"p{p:g} {_time(ns)}" for p, ns in measured.percentiles.items())
     late = "  ".join(f"p{p:g} {_time(measured.lateness[p])}" for p in (50.0, 99.0))
+    asked = f"{measured.in_flight:,} in flight" if measured.in_flight else f"{load.rate:,}/s"
     answered = f"{measured.rate:,.0f} answered a second, {measured.lost} lost, {measured.duplicates} twice"
     lines = [
-        f"{load.rate:,}/s in messages of {load.batch}, {seconds:g} s: {measured.requests:,} requests",
+        f"{asked} in messages of {load.batch}, {seconds:g} s: {measured.requests:,} requests",
         f"  {answered}",
         f"  {percentiles}  max {_time(measured.worst)}  mean {_time(measured.mean)}",
         f"  the generator itself was late: {late}",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from itertools import zip_longest
 
-from exchange.cli.admin import name_of
 from exchange.cli.common import as_json, table
-from exchange.cli.connecting import add_client, connect
+from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.cli.order import scaled
+from exchange.cli.words import UINT32_MAX, name_of, whole
 from exchange.domain.queries import LevelRow
 
 DESCRIPTION = "Print the book of an instrument: its best levels, bids on the left."
@@ -18,7 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds INSTRUMENT and the options."""
     parser.add_argument("instrument", metavar="INSTRUMENT", help="by symbol or number")
     parser.add_argument(
-        "--depth", type=int, default=10, metavar="N", help="levels of each side; 0 is all (10)"
+        "--depth",
+        type=whole(0, UINT32_MAX),
+        default=10,
+        metavar="N",
+        help="levels of each side; 0 is all (10)",
     )
     add_client(parser)
 
@@ -26,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Asks and prints; returns 0."""
     with connect(options) as client:
-        instrument = client.instruments.instrument(name_of(options.instrument))
+        with wrong_words("book"):
+            instrument = client.instruments.instrument(name_of(options.instrument))
         book = client.query.book(instrument.instrument_id, options.depth)
     if options.json:
         print(as_json(book))

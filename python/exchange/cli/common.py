@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from exchange.cli.words import place
 from exchange.config import Settings, load
 from exchange.config.profiles import PROFILES
 from exchange.config.table import rows
@@ -18,12 +19,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say which exchange, and how it is set."""
     parser.add_argument(
         "--data",
-        type=Path,
+        type=place,
         metavar="DIR",
         help="the data directory (default: exchange-data, or as configured)",
     )
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="settings in TOML (docs/configuration.md)"
+        "--config", type=place, metavar="FILE", help="settings in TOML (docs/configuration.md)"
     )
     parser.add_argument(
         "--set",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from exchange.bus.curve import KeyPair
 from exchange.cli.common import add_settings, may_be_there, settings_of
-from exchange.client import Client, Reader
-from exchange.errors import ServiceUnavailableError
+from exchange.cli.words import UINT32_MAX, place, whole
+from exchange.client import Client, Reader, UnknownName
+from exchange.client.requests import checked_id
+from exchange.errors import ConfigError, ServiceUnavailableError
 
 OPERATOR = 0
 _PATIENCE_MS = 30_000  # whoever waits at a terminal can interrupt
@@ -26,19 +29,41 @@ def add_client(parser: argparse.ArgumentParser, *, account: bool = False) -> Non
     )
     add_identity(parser)
     if account:
-        parser.add_argument("--account", type=int, required=True, metavar="N", help="the account")
+        parser.add_argument("--account", type=whole(), required=True, metavar="N", help="the account")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
 def add_identity(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say who speaks."""
     who = parser.add_argument_group("who speaks")
-    who.add_argument("--tenant", type=int, default=OPERATOR, metavar="N", help="tenant (0, the operator)")
-    who.add_argument(
-        "--user", default=os.environ.get("USER", "operator"), metavar="NAME", help="who, for the records"
-    )
-    who.add_argument("--key", type=Path, metavar="FILE", help="CURVE keys of this client, for TCP")
+    tenant = "tenant (0, the operator)"
+    who.add_argument("--tenant", type=whole(0, UINT32_MAX), default=OPERATOR, metavar="N", help=tenant)
+    user = os.environ.get("USER", "operator")
+    who.add_argument("--user", type=_named, default=user, metavar="NAME", help="who, for the records")
+    who.add_argument("--key", type=place, metavar="FILE", help="CURVE keys of this client, for TCP")
     who.add_argument("--server-key", metavar="KEY", help="the exchange's public key, for TCP")
+
+
+def _named(word: str) -> str:
+    try:
+        return checked_id("a name", word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+@contextmanager
+def wrong_words(of: str) -> Iterator[None]:
+    """Says of what does not fit a request which command it was said to.
+
+    Raises:
+        ConfigError: It does not fit.
+    """
+    try:
+        yield
+    except UnknownName as error:
+        raise ConfigError(f"{of}: there is no {error.kind} {error.which!r}") from None
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ConfigError(f"{of}: {error}") from None
 
 
 def reader_of(options: argparse.Namespace) -> Reader:

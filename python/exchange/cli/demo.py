@@ -18,6 +18,7 @@ from exchange.cli.auditing import local_user
 from exchange.cli.common import add_settings, settings_of
 from exchange.cli.launch import data_directory, running
 from exchange.cli.users import users_of
+from exchange.cli.words import UINT32_MAX, decimal, whole
 from exchange.client import Client, Reject
 from exchange.config import Settings
 from exchange.demo.flow import Flow
@@ -48,23 +49,38 @@ _SCREEN: Final = (
 )
 _PATIENCE_MS = 60_000
 _RETRY_MS = 10_000
+_SECONDS_MAX: Final = 1e9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     add_settings(parser)
-    parser.add_argument("--seconds", type=float, metavar="N", help="end after so long (default: at Ctrl-C)")
+    parser.add_argument(
+        "--seconds",
+        type=decimal(0, _SECONDS_MAX, above=True),
+        metavar="N",
+        help="end after so long (default: at Ctrl-C)",
+    )
     parser.add_argument(
         "--no-screen", action="store_true", help="the market and its core alone, without a page to trade on"
     )
     parser.add_argument(
-        "--rate", type=int, metavar="N", help="commands a second (1,000; without a screen 20,000)"
+        "--rate",
+        type=whole(1, UINT32_MAX),
+        metavar="N",
+        help="commands a second (1,000; without a screen 20,000)",
     )
     parser.add_argument(
-        "--accounts", type=int, default=1_000, metavar="N", help="accounts that trade (1,000)"
+        "--accounts",
+        type=whole(2, UINT32_MAX),
+        default=1_000,
+        metavar="N",
+        help="accounts that trade (1,000)",
     )
-    parser.add_argument("--sessions", type=int, default=16, metavar="N", help="sessions that they share (16)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all choices (1)")
+    parser.add_argument(
+        "--sessions", type=whole(1, UINT32_MAX), default=16, metavar="N", help="sessions that they share (16)"
+    )
+    parser.add_argument("--seed", type=whole(), default=1, metavar="N", help="of all choices (1)")
     parser.add_argument("--keep", action="store_true", help="keep the temporary data directory")
 
 
@@ -73,9 +89,6 @@ def run(options: argparse.Namespace) -> int:
     screen = not options.no_screen
     if options.rate is None:
         options.rate = _RATE_WITH_SCREEN if screen else _RATE
-    for name, least in (("rate", 1), ("accounts", 2), ("sessions", 1)):
-        if getattr(options, name) < least:
-            raise ConfigError(f"--{name} is {getattr(options, name)}: expected {least} or more")
     with data_directory(options, "demo") as data:
         options.data = data
         if screen:

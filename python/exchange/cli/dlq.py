@@ -14,6 +14,7 @@ from typing import Any, Final
 from exchange.bus.topics import SERVICES
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.words import DAY_S, INT64_MAX, UINT32_MAX, decimal, whole
 from exchange.errors import ConfigError, ExchangeError
 from exchange.runtime.dead_letters import letters_of
 from exchange.runtime.service_host import store_url
@@ -44,14 +45,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     parser.add_argument("--service", choices=SERVICES, metavar="NAME", help="with list: of that one alone")
     parser.add_argument("--all", action="store_true", help="with list: those that are decided, too")
-    parser.add_argument("--after", type=int, default=0, metavar="N", help="with list: behind that number")
-    parser.add_argument("--most", type=int, default=100, metavar="N", help="with list: so many of a service")
+    parser.add_argument(
+        "--after", type=whole(0, INT64_MAX), default=0, metavar="N", help="with list: behind that number"
+    )
+    parser.add_argument(
+        "--most", type=whole(1, UINT32_MAX), default=100, metavar="N", help="with list: so many of a service"
+    )
     parser.add_argument("--reason", metavar="TEXT", help="with replay and discard: why")
     parser.add_argument(
         "--user", default=os.environ.get("USER", "operator"), metavar="NAME", help="who, for the records"
     )
     parser.add_argument(
-        "--wait", type=float, metavar="S", help="with replay: until the service tried it, so long at most"
+        "--wait",
+        type=decimal(0, DAY_S),
+        metavar="S",
+        help="with replay: until the service tried it, so long at most",
     )
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 

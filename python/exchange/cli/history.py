@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any, Final
 
-from exchange.cli.admin import name_of
 from exchange.cli.common import may_be_there, settings_of
-from exchange.cli.connecting import add_client, reader_of
+from exchange.cli.connecting import add_client, reader_of, wrong_words
 from exchange.cli.records import Lines, add_file, add_span, show, span_of, text, time_text
+from exchange.cli.words import name_or, whole
 from exchange.client import Reader
 from exchange.client.past import (
     EXECUTION_NAMES,
@@ -18,7 +18,7 @@ from exchange.client.past import (
     order_record,
 )
 from exchange.domain.enums import Liquidity, OrderStatus, Side
-from exchange.errors import ConfigError, ServiceUnavailableError
+from exchange.errors import ServiceUnavailableError
 from exchange.runtime.registry import registry_of
 
 DESCRIPTION = """Every order and every execution that there ever was, the newest first.
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     orders = chosen.add_parser("orders", help="orders", description="Orders of the history.")
     executions = chosen.add_parser("executions", help="executions", description="Executions of the history.")
     for command in (orders, executions):
-        command.add_argument("--account", type=int, default=0, metavar="N", help="only of this account")
+        command.add_argument("--account", type=whole(), default=0, metavar="N", help="only of this account")
         command.add_argument("--instrument", metavar="INSTRUMENT", help="only of this one: symbol or number")
         command.add_argument(
             "--order", metavar="ORDER", help="only of this one: order_id, or client order id before or now"
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add_file(command)
         add_client(command)
     orders.add_argument("--status", choices=[str(word) for word in OrderStatus], help="only these")
-    executions.add_argument("--trade", type=int, default=0, metavar="N", help="only of this trade")
+    executions.add_argument("--trade", type=whole(), default=0, metavar="N", help="only of this trade")
     executions.add_argument("--liquidity", choices=[str(word) for word in Liquidity], help="only these")
 
 
@@ -58,11 +58,8 @@ def run(options: argparse.Namespace) -> int:
             f"the exchange on {settings.data_directory} keeps no history:"
             " start it with --set history.enabled=true (which publishes events, too)"
         )
-    with reader_of(options) as reader:
-        try:
-            records, names, lines = _WHATS[options.what](reader, options)
-        except (ValueError, LookupError, OverflowError) as error:
-            raise ConfigError(f"history {options.what}: {error}") from None
+    with reader_of(options) as reader, wrong_words(f"history {options.what}"):
+        records, names, lines = _WHATS[options.what](reader, options)
     show(options, records, names, lines, left=7)
     return 0
 
@@ -117,10 +114,10 @@ _WHATS: Final = {"orders": _orders, "executions": _executions}
 
 
 def _common(options: argparse.Namespace) -> dict[str, Any]:
-    order = name_of(options.order) if options.order else 0
+    order = name_or(options.order)
     return {
         "account": options.account,
-        "instrument": name_of(options.instrument) if options.instrument else 0,
+        "instrument": name_or(options.instrument),
         "order_id": order if isinstance(order, int) else 0,
         "client_order_id": order if isinstance(order, str) else "",
         "side": Side[options.side.upper()] if options.side else None,

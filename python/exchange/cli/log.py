@@ -15,6 +15,7 @@ from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel, Stu
 from exchange.bus.topics import TopicTable
 from exchange.cli.common import add_settings, settings_of, table
 from exchange.cli.connecting import add_identity
+from exchange.cli.words import INT64_MAX, whole
 from exchange.config import Settings
 from exchange.domain.contracts import TAIL_EVENTS
 from exchange.domain.contracts.event_log import TailEventsRequest
@@ -49,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from", dest="start", metavar="WHERE", help="an offset, or a time as in 2026-02-12T12:34:56Z"
     )
-    parser.add_argument("--count", type=int, default=None, metavar="N", help="at most so many events")
+    parser.add_argument(
+        "--count", type=whole(0, INT64_MAX), default=None, metavar="N", help="at most so many events"
+    )
     parser.add_argument(
         "--remote", action="store_true", help="ask the read replica (endpoints.queries), which has to run"
     )
@@ -92,8 +95,10 @@ async def _tail_remote(options: argparse.Namespace, settings: Settings) -> None:
     keys = KeyPair.read(options.key) if options.key else None
     metadata = Metadata(f"cli-{os.getpid()}", str(options.tenant), options.user, NO_CONTEXT)
     context = new_context()
-    channel = SocketChannel(context, settings.endpoints.queries, keys=keys, server_public=options.server_key)
     try:
+        channel = SocketChannel(
+            context, settings.endpoints.queries, keys=keys, server_public=options.server_key
+        )
         async with RpcClient(channel, Policies().of("cli", "replica")) as client:
             tail = Stub(client).stream(TAIL_EVENTS, request, metadata=metadata)
             async with tail as batches:

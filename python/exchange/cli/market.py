@@ -6,10 +6,10 @@ import argparse
 import json
 from typing import Final
 
-from exchange.cli.admin import name_of
 from exchange.cli.common import may_be_there, settings_of, table
-from exchange.cli.connecting import add_client, connect
+from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.cli.records import Lines, add_file, add_span, show, span_of, text, time_text
+from exchange.cli.words import name_of, name_or
 from exchange.client import Client
 from exchange.client.market_records import (
     CANDLE_NAMES,
@@ -22,7 +22,7 @@ from exchange.client.market_records import (
 )
 from exchange.client.past import Record
 from exchange.domain.intervals import INTERVALS
-from exchange.errors import ConfigError, ServiceUnavailableError
+from exchange.errors import ServiceUnavailableError
 
 DESCRIPTION = """What was traded, as everybody may see it.
 
@@ -66,12 +66,10 @@ def run(options: argparse.Namespace) -> int:
                 f"the exchange on {settings.data_directory} has no market data:"
                 " start it with --set market_data.enabled=true (which publishes events, too)"
             )
-        try:
+        with wrong_words(f"market {options.what}"):
             if options.what == "mark":
                 return _mark(client, options)
             records, names, lines = _WHATS[options.what](client, options)
-        except (ValueError, LookupError, OverflowError) as error:
-            raise ConfigError(f"market {options.what}: {error}") from None
     show(options, records, names, lines, left=2 if options.what == "trades" else 1)
     return 0
 
@@ -88,7 +86,7 @@ def _candles(client: Client, options: argparse.Namespace) -> _Found:
 
 
 def _tickers(client: Client, options: argparse.Namespace) -> _Found:
-    if options.instrument:
+    if options.instrument is not None:
         row = client.market_data.ticker(name_of(options.instrument))
         rows = [] if row is None else [row]
     else:
@@ -98,7 +96,7 @@ def _tickers(client: Client, options: argparse.Namespace) -> _Found:
 
 def _trades(client: Client, options: argparse.Namespace) -> _Found:
     rows = client.market_data.trades(
-        name_of(options.instrument) if options.instrument else 0,
+        name_or(options.instrument),
         oldest_first=options.oldest_first,
         **span_of(options),
     )

@@ -6,9 +6,9 @@ import argparse
 import sys
 from decimal import Decimal
 
-from exchange.cli.admin import name_of
 from exchange.cli.common import as_json, table
-from exchange.cli.connecting import add_client, connect
+from exchange.cli.connecting import add_client, connect, wrong_words
+from exchange.cli.words import UINT32_MAX, name_of, name_or, whole
 from exchange.client import Client, ExecutionReport, Reject
 from exchange.domain.enums import OrderStatus, OrderType, Side, TimeInForce
 from exchange.domain.queries import OrderRow
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--stop-price", metavar="PRICE", help="what triggers a stop")
     new.add_argument("--display-qty", metavar="QTY", help="what an iceberg shows at a time")
     new.add_argument("--min-qty", metavar="QTY", help="the least that has to trade at once")
-    new.add_argument("--expire-at", type=int, metavar="NS", help="when a gtd order ends, ns since 1970")
+    new.add_argument("--expire-at", type=whole(), metavar="NS", help="when a gtd order ends, ns since 1970")
     new.add_argument("--post-only", action="store_true", help="refuse it where it would trade at once")
     new.add_argument("--reduce-only", action="store_true", help="refuse it where it would grow the position")
     replace = chosen.add_parser("replace", help="change a live order", description="Change a live order.")
@@ -57,7 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument(
         "--status", choices=[str(word) for word in OrderStatus], help="with --history: only these"
     )
-    listing.add_argument("--most", type=int, default=100, metavar="N", help="with --history: at most N (100)")
+    listing.add_argument(
+        "--most", type=whole(1, UINT32_MAX), default=100, metavar="N", help="with --history: at most N (100)"
+    )
     for command, call in ((new, _new), (replace, _replace), (cancel, _cancel)):
         command.add_argument(
             "--client-order-id", metavar="ID", help="of this request; made up where not given"
@@ -70,12 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carries it out; returns 0, or 1 where it was refused."""
     with connect(options, account=options.account) as client:
-        try:
+        with wrong_words(f"order {options.what}"):
             if options.what == "list":
                 return _list(client, options)
             report: ExecutionReport = options.call(client, options)
-        except (ValueError, LookupError, TypeError, OverflowError) as error:
-            raise ConfigError(f"order {options.what}: {error}") from None
         if options.json:
             print(as_json(report))
         elif report.ok:
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _new(client: Client, options: argparse.Namespace) -> ExecutionReport:
-    kind = options.type or ("limit" if options.price else "market")
+    kind = options.type or ("market" if options.price is None else "limit")
     optional = ("time_in_force", "stop_price", "display_qty", "min_qty", "expire_at", "client_order_id")
     return client.new_order(
         name_of(options.instrument),
@@ -112,12 +112,12 @@ def _replace(client: Client, options: argparse.Namespace) -> ExecutionReport:
 
 
 def _cancel(client: Client, options: argparse.Namespace) -> ExecutionReport:
-    if options.all == bool(options.order):
+    if options.all == (options.order is not None):
         raise ConfigError("order cancel takes an ORDER, or --all")
     if not options.all:
         return client.cancel(name_of(options.order), client_order_id=options.client_order_id)
     return client.mass_cancel(
-        instrument=name_of(options.instrument) if options.instrument else None,
+        instrument=None if options.instrument is None else name_of(options.instrument),
         side=options.side,
         client_order_id=options.client_order_id,
     )
@@ -134,7 +134,7 @@ def _words(client: Client, report: ExecutionReport) -> str:
 
 
 def _list(client: Client, options: argparse.Namespace) -> int:
-    instrument = name_of(options.instrument) if options.instrument else 0
+    instrument = name_or(options.instrument)
     if options.history:
         status = OrderStatus[options.status.upper()] if options.status else None
         rows = client.query.order_history(instrument=instrument, order_status=status, most=options.most)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 from cmatch.rejects import RejectCode
 from exchange.bus.curve import KeyPair
 from exchange.bus.dealer import Dealer
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of
+from exchange.cli.words import place
 from exchange.client.results import Reject
 from exchange.domain.enums import FollowAction, FollowFlag, FollowOutcome
 from exchange.domain.messages import CommandFrame, FollowAnswer, FollowRequest
@@ -27,10 +27,10 @@ its own disk alone, until another standby is there and `exchange solo --off` say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds DIR and the options."""
-    parser.add_argument("directory", type=Path, metavar="DIR", help="data directory of the standby")
+    parser.add_argument("directory", type=place, metavar="DIR", help="data directory of the standby")
     add_settings(parser)
     parser.add_argument("--accept-loss", action="store_true", help="lead even where something is missing")
-    parser.add_argument("--key", type=Path, metavar="FILE", help="CURVE keys of this client, for TCP")
+    parser.add_argument("--key", type=place, metavar="FILE", help="CURVE keys of this client, for TCP")
     parser.add_argument("--server-key", metavar="KEY", help="the standby's public key, for TCP")
 
 

@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 from exchange.cli.common import table
+from exchange.cli.words import UINT32_MAX, new_file, whole
 from exchange.client.past import Record, write_arrow
 
 Lines = dict[str, Callable[[Record], Any]]
@@ -32,14 +32,16 @@ def add_span(parser: argparse.ArgumentParser) -> None:
 
 def add_most(parser: argparse.ArgumentParser) -> None:
     """Adds the option that says how many."""
-    parser.add_argument("--most", type=int, default=100, metavar="N", help="at most N; 0: all (100)")
+    parser.add_argument(
+        "--most", type=whole(0, UINT32_MAX), default=100, metavar="N", help="at most N; 0: all (100)"
+    )
 
 
 def add_file(parser: argparse.ArgumentParser) -> None:
     """Adds the option that writes a file."""
     parser.add_argument(
         "--arrow",
-        type=Path,
+        type=new_file,
         metavar="FILE",
         help="write them as an Arrow IPC file; as Parquet where its name ends in .parquet",
     )
@@ -49,20 +51,9 @@ def span_of(options: argparse.Namespace) -> dict[str, Any]:
     """What was said of it, as questions take it.
 
     Raises:
-        ValueError: It is no time, or no number of rows.
+        ValueError: It is no time.
     """
-    return {"from_ns": _ns(options.start), "to_ns": _ns(options.end), "most": most_of(options)}
-
-
-def most_of(options: argparse.Namespace) -> int | None:
-    """How many; None is all.
-
-    Raises:
-        ValueError: It is no number of rows.
-    """
-    if options.most < 0:
-        raise ValueError(f"--most {options.most}: expected a number of rows, or 0 for all")
-    return options.most or None
+    return {"from_ns": _ns(options.start), "to_ns": _ns(options.end), "most": options.most or None}
 
 
 def show(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
+from exchange.cli.words import place
 from exchange.storage.replay import Replayed, replay
 
 DESCRIPTION = """Fold the journal of a data directory from its first record, in a venue of its own, and say
@@ -14,7 +14,7 @@ what came of it: counts, rate, hashes. The exchange may be running: what it wrot
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds DIR and the options."""
-    parser.add_argument("data", type=Path, metavar="DIR", help="the data directory")
+    parser.add_argument("data", type=place, metavar="DIR", help="the data directory")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 
 from exchange.cli.common import add_settings, settings_of
+from exchange.cli.words import INT32_MAX, UINT32_MAX, whole
 from exchange.topology.handover import SETTINGS_VARIABLE, settings_of_json
 from exchange.topology.running import run_process
 from exchange.topology.table import PROCESSES
@@ -25,11 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one of: {', '.join(names)}",
     )
     add_settings(parser)
-    parser.add_argument("--shard", type=int, default=0, metavar="N", help="which, where PROCESS is shard")
+    parser.add_argument(
+        "--shard", type=whole(0, UINT32_MAX), default=0, metavar="N", help="which, where PROCESS is shard"
+    )
     several = ", ".join(process.name for process in PROCESSES if process.several)
     parser.add_argument(
         "--instance",
-        type=int,
+        type=whole(0, UINT32_MAX),
         default=0,
         metavar="N",
         help=f"a further one, from 2, beside those that run; where PROCESS is {several}",
@@ -40,7 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"all settings at once (a supervisor gives them in {SETTINGS_VARIABLE})",
     )
     parser.add_argument(
-        "--supervisor", type=int, metavar="PID", help="stop when the process with this id is gone"
+        "--supervisor",
+        type=whole(1, INT32_MAX),
+        metavar="PID",
+        help="stop when the process with this id is gone",
     )
 
 

@@ -7,13 +7,14 @@ import json
 from typing import Final
 
 from exchange.cli.common import may_be_there, settings_of
-from exchange.cli.connecting import add_client, connect
-from exchange.cli.records import Lines, add_file, add_most, most_of, show, text, time_text
+from exchange.cli.connecting import add_client, connect, wrong_words
+from exchange.cli.records import Lines, add_file, add_most, show, text, time_text
+from exchange.cli.words import INT64_MAX, whole
 from exchange.client import Client
 from exchange.client.settlement_records import SETTLEMENT_NAMES, settlement_record
 from exchange.config import Settings
 from exchange.domain.enums import SettlementStatus
-from exchange.errors import ConfigError, RpcError, RpcStatus, ServiceUnavailableError
+from exchange.errors import RpcError, RpcStatus, ServiceUnavailableError
 from exchange.runtime.registry import registry_of
 
 DESCRIPTION = """What each trade cost its two sides, and whether money, goods and fees have changed hands.
@@ -34,11 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listed = chosen.add_parser("list", help="trades", description="Trades with their fees.")
     shown = chosen.add_parser("show", help="one trade", description="One trade, all of its fields.")
     status = chosen.add_parser("status", help="how far it is", description="Who posts, and how far that is.")
-    listed.add_argument("--account", type=int, default=0, metavar="N", help="only where it is a side")
+    listed.add_argument("--account", type=whole(), default=0, metavar="N", help="only where it is a side")
     listed.add_argument("--status", choices=[str(word) for word in _STATES], help="only these")
     listed.add_argument("--oldest-first", action="store_true", help="the other way round")
     add_most(listed)
-    shown.add_argument("trade", type=int, metavar="TRADE", help="its trade_id")
+    shown.add_argument("trade", type=whole(0, INT64_MAX), metavar="TRADE", help="its trade_id")
     add_file(listed)
     for command in (listed, shown, status):
         add_client(command)
@@ -60,15 +61,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(client: Client, options: argparse.Namespace) -> int:
-    try:
+    with wrong_words("settlement list"):
         rows = client.query.settlements(
             account=options.account,
             status=SettlementStatus[options.status.upper()] if options.status else None,
             oldest_first=options.oldest_first,
-            most=most_of(options),
+            most=options.most or None,
         )
-    except (ValueError, OverflowError) as error:
-        raise ConfigError(f"settlement list: {error}") from None
     records = [settlement_record(row, client.instruments) for row in rows]
     options.what = "trades"
     show(options, records, SETTLEMENT_NAMES, _LINES, left=4)
@@ -76,10 +75,7 @@ def _list(client: Client, options: argparse.Namespace) -> int:
 
 
 def _show(client: Client, options: argparse.Namespace) -> int:
-    try:
-        rows = client.query.settlements(trade_id=options.trade) if options.trade > 0 else ()
-    except OverflowError:
-        rows = ()
+    rows = client.query.settlements(trade_id=options.trade) if options.trade else ()
     if not rows:
         raise RpcError(RpcStatus.NOT_FOUND, f"there is no trade {options.trade} of this tenant")
     record = settlement_record(rows[0], client.instruments)

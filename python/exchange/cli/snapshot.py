@@ -31,9 +31,9 @@ def run(options: argparse.Namespace) -> int:
 def _ask(options: argparse.Namespace) -> str:
     settings = settings_of(options)
     keys = KeyPair.read(options.key) if options.key else None
-    context = new_context()
     endpoint = settings.endpoints.queries
     metadata = Metadata(f"cli-{os.getpid()}", str(options.tenant), options.user, NO_CONTEXT)
+    context = new_context()
     try:
         channel = BlockingChannel(context, endpoint, keys=keys, server_public=options.server_key)
         with BlockingClient(channel, Policies().of("cli", "replica")) as client:

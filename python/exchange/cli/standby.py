@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from exchange.cli import up
+from exchange.cli.words import given
 from exchange.config import load
 
 DESCRIPTION = """Run an exchange that stands by for another one: it takes over every batch of its journal,
@@ -17,7 +18,11 @@ see replication.* in docs/configuration.md."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds --of and the options of `up`."""
     parser.add_argument(
-        "--of", metavar="DIR|ENDPOINT", required=True, help="the leader: its data directory, or its endpoint"
+        "--of",
+        type=given,
+        metavar="DIR|ENDPOINT",
+        required=True,
+        help="the leader: its data directory, or its endpoint",
     )
     up.add_arguments(parser)
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 
 from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.words import DAY_S, decimal
 from exchange.config import Settings
 from exchange.errors import ServiceUnavailableError
 from exchange.observability import (
@@ -32,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     add_settings(parser)
     parser.add_argument(
-        "--seconds", type=float, default=1.0, metavar="S", help="what rates are measured over (1)"
+        "--seconds",
+        type=decimal(0, DAY_S),
+        default=1.0,
+        metavar="S",
+        help="what rates are measured over (1)",
     )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
@@ -43,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with StatsReader(stats_path(settings.data_directory)) as reader:
             before = reader.read()
-            time.sleep(max(options.seconds, 0.0))
+            time.sleep(options.seconds)
             after = reader.read()
     except (StatsUnavailable, OSError):
         raise ServiceUnavailableError(f"no exchange runs on {settings.data_directory}") from None

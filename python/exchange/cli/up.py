@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from exchange.cli.common import add_settings, settings_of
+from exchange.cli.words import INT32_MAX, whole
 from exchange.runtime.parent import die_with_parent
 from exchange.topology.all_in_one import run_all
 from exchange.topology.supervising import supervise
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"with a service beside the core: {', '.join(SERVICES)}, or all; may be repeated",
     )
     parser.add_argument(
-        "--parent", type=int, metavar="PID", help="stop when the process with this id is gone"
+        "--parent", type=whole(1, INT32_MAX), metavar="PID", help="stop when the process with this id is gone"
     )
     parser.add_argument(
         "--all-in-one", action="store_true", help="one process, without a supervisor: for tests, notebooks"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
 from exchange.cli.identity_store import identity_store
+from exchange.cli.words import UINT32_MAX, whole
 from exchange.config import Settings
 from exchange.errors import ConfigError
 from exchange.security.user_roles import USER_ROLES
@@ -43,11 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=list(_WHATS), metavar="WHAT", help=", ".join(_WHATS))
     parser.add_argument("word", nargs="?", metavar="NAME", help="as above")
     add_settings(parser)
-    parser.add_argument("--tenant", type=int, metavar="N", help="the tenant for whom the user speaks")
+    parser.add_argument(
+        "--tenant", type=whole(0, UINT32_MAX), metavar="N", help="the tenant for whom the user speaks"
+    )
     parser.add_argument(
         "--role", action="append", default=[], choices=list(USER_ROLES), help="what it is; repeatable"
     )
-    parser.add_argument("--account", action="append", type=int, metavar="N", help="those alone; repeatable")
+    parser.add_argument(
+        "--account", action="append", type=whole(), metavar="N", help="those alone; repeatable"
+    )
     parser.add_argument("--reason", metavar="TEXT", help="with disable: why")
     parser.add_argument("--user", metavar="NAME", help="who, for the records (default: who is logged on)")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from exchange.cli.replay import facts
+from exchange.cli.words import place
 from exchange.storage.replay import verify
 
 DESCRIPTION = """Replay the journal of a data directory and compare the digest of every event and the hash
@@ -16,7 +16,7 @@ stopped. Where they part is printed. All ledger, order and book invariants are c
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds DIR and the options."""
-    parser.add_argument("data", type=Path, metavar="DIR", help="the data directory")
+    parser.add_argument("data", type=place, metavar="DIR", help="the data directory")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
 

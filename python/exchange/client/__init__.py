@@ -19,7 +19,7 @@ from exchange.client.errors import (
 )
 from exchange.client.face import empty_commands
 from exchange.client.handles import Handle
-from exchange.client.instruments import Asset, Directory, Instrument
+from exchange.client.instruments import Asset, Directory, Instrument, UnknownName
 from exchange.client.loop_runner import AsyncHandle
 from exchange.client.reader import Reader
 from exchange.client.reports import AsyncReportStream, ReportStream
@@ -53,5 +53,6 @@ __all__ = [
     "Resync",
     "State",
     "TooManyRequests",
+    "UnknownName",
     "empty_commands",
 ]

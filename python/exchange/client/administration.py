@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from exchange.client.instruments import Amount
 from exchange.client.ledger import LedgerRequests
@@ -10,6 +10,8 @@ from exchange.client.listing import ListingRequests
 from exchange.client.requests import Request, number_of, whole
 from exchange.client.results import AdminAnswer
 from exchange.domain.enums import AdminAction, CommandList, LimitField, Scope
+
+_NS_A_S: Final = 1_000_000_000
 
 
 class AdminRequests(ListingRequests, LedgerRequests):
@@ -41,7 +43,7 @@ class AdminRequests(ListingRequests, LedgerRequests):
         max_daily_loss: int | None = None,
         price_collar: Amount | None = None,
         order_rate: int | None = None,
-        rate_interval: int = 1_000_000_000,
+        rate_interval: int | None = None,
         duplicate_window: int | None = None,
         correlation_id: str | None = None,
     ) -> Request[AdminAnswer]:
@@ -60,14 +62,16 @@ class AdminRequests(ListingRequests, LedgerRequests):
             max_daily_loss: Since the UTC day began, in minor units of the quote asset.
             price_collar: How far a limit price may be beyond the reference.
             order_rate: New orders in `rate_interval`.
-            rate_interval: ns.
+            rate_interval: ns; a second where it is not given.
             duplicate_window: ns in which the same order may not come again.
             correlation_id: Made where not given.
 
         Raises:
-            ValueError: A decimal of every instrument.
+            ValueError: A decimal of every instrument, or an interval of no rate.
         """
         know = self._directory
+        if rate_interval is not None and order_rate is None:
+            raise ValueError("rate_interval is of an order_rate, which is not given")
         if instrument == 0:
             _check_whole("lots", max_order_qty=max_order_qty, max_position=max_position)
             _check_whole("ticks", price_collar=price_collar)
@@ -94,7 +98,9 @@ class AdminRequests(ListingRequests, LedgerRequests):
         }
         given = {name: whole(name, value) for name, value in limits.values() if value is not None}
         if order_rate is not None:
-            given["rate_interval"] = whole("rate_interval", rate_interval)
+            given["rate_interval"] = whole(
+                "rate_interval", _NS_A_S if rate_interval is None else rate_interval
+            )
         return self._admin(
             AdminAction.SET_LIMITS,
             correlation_id,

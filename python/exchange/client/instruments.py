@@ -100,6 +100,19 @@ class Instrument:
         return _scale_of(self.price_scale, self.qty_scale)
 
 
+class UnknownName(LookupError):
+    """A client has not heard of an instrument or asset.
+
+    Attributes:
+        kind: "instrument" or "asset".
+        which: Its id or symbol.
+    """
+
+    def __init__(self, kind: str, which: int | str) -> None:
+        super().__init__(f"{kind} {which!r} is not known here: load_instruments() asks for all")
+        self.kind, self.which = kind, which
+
+
 class Directory:
     """The instruments and assets that this client has heard of, by id and by symbol.
 
@@ -136,29 +149,29 @@ class Directory:
         """The instrument of this id or symbol.
 
         Raises:
-            LookupError: This client has not heard of it.
+            UnknownName: This client has not heard of it.
         """
         known = self._instruments.get(self.instrument_id(which))
         if known is None:
-            raise LookupError(f"instrument {which!r} is not known here: load_instruments() asks for all")
+            raise UnknownName("instrument", which)
         return known
 
     def asset(self, which: int | str) -> Asset:
         """The asset of this id or symbol.
 
         Raises:
-            LookupError: This client has not heard of it.
+            UnknownName: This client has not heard of it.
         """
         known = self._assets.get(self.asset_id(which))
         if known is None:
-            raise LookupError(f"asset {which!r} is not known here: load_instruments() asks for all")
+            raise UnknownName("asset", which)
         return known
 
     def instrument_id(self, which: int | str) -> int:
         """The id of an instrument; an int is one already.
 
         Raises:
-            LookupError: This client has not heard of the symbol.
+            UnknownName: This client has not heard of the symbol.
         """
         return _id("instrument", which, self._instrument_ids)
 
@@ -166,7 +179,7 @@ class Directory:
         """The id of an asset; an int is one already.
 
         Raises:
-            LookupError: This client has not heard of the symbol.
+            UnknownName: This client has not heard of the symbol.
         """
         return _id("asset", which, self._asset_ids)
 
@@ -195,5 +208,5 @@ def _id(kind: str, which: int | str, known: dict[str, int]) -> int:
     if not isinstance(which, str):
         raise TypeError(f"{kind} must be an id or a symbol, not {type(which).__name__}")
     if which not in known:
-        raise LookupError(f"{kind} {which!r} is not known here: load_instruments() asks for all")
+        raise UnknownName(kind, which)
     return known[which]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.bus.curve import KeyPair
-from exchange.bus.dealer import Dealer
+from exchange.bus.dealer import Dealer, check_both
 from exchange.runtime.registry import Registry
 
 _OWN_SOCKET = "/orders.sock"
@@ -34,6 +34,9 @@ class Place:
         marketdata: Of market data; empty: the `marketdata.sock` there.
         admin: Of administration; empty: the `admin.sock` there.
         settlement: Of settlement; empty: the `settlement.sock` there.
+
+    Raises:
+        ConfigError: Keys without the exchange's, or the other way round.
     """
 
     endpoints: tuple[str, ...]
@@ -45,6 +48,9 @@ class Place:
     marketdata: tuple[str, ...] = ()
     admin: tuple[str, ...] = ()
     settlement: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_both(self.keys, self.server_key)
 
     @property
     def replicas(self) -> tuple[str, ...]:

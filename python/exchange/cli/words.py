@@ -1,0 +1,81 @@
+"""What words of a command line stand for. Of one that does not fit, argparse says which option it was for."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+INT32_MAX: Final = (1 << 31) - 1
+INT64_MAX: Final = (1 << 63) - 1
+UINT32_MAX: Final = (1 << 32) - 1
+UINT64_MAX: Final = (1 << 64) - 1
+DAY_S: Final = 86_400.0
+DAYS_MAX: Final = 36_500.0
+_DIGITS: Final = 40
+
+
+def whole(least: int = 0, most: int = UINT64_MAX) -> Callable[[str], int]:
+    """A whole number within bounds, as a type of argparse."""
+
+    def read(word: str) -> int:
+        digits = word.removeprefix("-")
+        if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS and least <= int(word) <= most:
+            return int(word)
+        raise ArgumentTypeError(f"expected a whole number from {least:,} to {most:,}, not {word!r}")
+
+    return read
+
+
+def decimal(least: float, most: float, *, above: bool = False) -> Callable[[str], float]:
+    """A number within bounds, or above the least, as a type of argparse."""
+
+    def read(word: str) -> float:
+        try:
+            value = float(word)
+        except ValueError:
+            value = math.nan
+        if least <= value <= most and (value > least or not above):
+            return value
+        begin = f"above {least:,g}, at most" if above else f"from {least:,g} to"
+        raise ArgumentTypeError(f"expected a number {begin} {most:,g}, not {word!r}")
+
+    return read
+
+
+def given(word: str) -> str:
+    """Any word, as a type of argparse, but that of a variable of the shell that is not set."""
+    if not word:
+        raise ArgumentTypeError("the word is empty")
+    return word
+
+
+def place(word: str) -> Path:
+    """A file or directory, as a type of argparse."""
+    return Path(given(word))
+
+
+def new_file(word: str) -> Path:
+    """A file that can be written, as a type of argparse: looked at before there is something to write."""
+    path = place(word)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ArgumentTypeError(f"{word} cannot be written: expected a file in a directory that is there")
+    return path
+
+
+def name_of(word: str) -> int | str:
+    """A symbol, or the number that stands for it; of an amount, digits alone are units already.
+
+    Raises:
+        ValueError: It is empty, as that of a variable of the shell that is not set.
+    """
+    if not word:
+        raise ValueError("an empty word names nothing")
+    return int(word) if word.isascii() and word.isdigit() else word
+
+
+def name_or(word: str | None, otherwise: int = 0) -> int | str:
+    """The same of an option that need not be given."""
+    return otherwise if word is None else name_of(word)
