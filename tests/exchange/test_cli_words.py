@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from cmatch.cli.words import decimal, whole
 from exchange.cli import COMMANDS
-from exchange.cli.words import decimal, name_of, whole
+from exchange.cli.common import name_of
 from exchange.domain.enums import OrderStatus
 from tests.exchange.commands import exchange
 from tests.exchange.running import Up, until

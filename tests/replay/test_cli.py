@@ -162,7 +162,17 @@ def test_bench_flow_is_what_it_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["replay"], ["fly"], ["bench", "--ops", "0"], ["replay", "x", "--format", "y"]]
+    "arguments",
+    [
+        [],
+        ["replay"],
+        ["replay", ""],
+        ["fly"],
+        ["bench", "--ops", "0"],
+        ["bench", "--resting", "999999999999"],
+        ["replay", "x", "--format", "y"],
+        ["replay", "x", "--save", "/nowhere/x.npz"],
+    ],
 )
 def test_wrong_use_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2 and the usage."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from cmatch.arrays import Records, commands
 from cmatch.cli.plain_book import PlainBook
+from cmatch.cli.words import UINT32_MAX, whole
 from cmatch.engine import Engine
 from cmatch.enums import CommandKind, EventKind, TimeInForce
 
@@ -26,6 +27,7 @@ order and in batches through the engine, and one call an order through a plain P
 same trades."""
 
 BATCH = 4096
+_OPS_MAX, _RESTING_MAX = 100_000_000, 10_000_000
 _TICKS = 10_000  # where the price is at the start
 _SEED = 20_240_229
 
@@ -34,19 +36,16 @@ Op = tuple[int, bool, int, int, bool]  # order id, buy, qty (0: a cancel), price
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument("--ops", type=_positive, default=300_000, metavar="N", help="operations (300,000)")
     parser.add_argument(
-        "--resting", type=_positive, default=2_000, metavar="N", help="orders that rest (2,000)"
+        "--ops", type=whole(1, _OPS_MAX), default=300_000, metavar="N", help="operations (300,000)"
     )
-    parser.add_argument("--runs", type=_positive, default=5, metavar="N", help="runs; the median counts (5)")
+    parser.add_argument(
+        "--resting", type=whole(1, _RESTING_MAX), default=2_000, metavar="N", help="orders that rest (2,000)"
+    )
+    parser.add_argument(
+        "--runs", type=whole(1, UINT32_MAX), default=5, metavar="N", help="runs; the median counts (5)"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
-    return value
 
 
 def mixed_flow(ops: int, resting: int, seed: int = _SEED) -> list[Op]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from cmatch.cli.words import place
 from cmatch.replay.errors import FeedError
 from cmatch.replay.feeds import FORMATS, FeedOptions, open_flow
 from cmatch.replay.flow import Flow
@@ -19,7 +19,7 @@ FORMATS_HELP = "Formats, found by content and name:\n" + "\n".join(
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds FILE and the options on how it is read."""
     parser.add_argument(
-        "file", type=Path, metavar="FILE", help="the file; .gz, .xz, .bz2 and .zst are unpacked"
+        "file", type=place, metavar="FILE", help="the file; .gz, .xz, .bz2 and .zst are unpacked"
     )
     names = [known.name for known in FORMATS]
     parser.add_argument(
@@ -33,7 +33,7 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
         help="only this instrument; may be given several times",
     )
     parser.add_argument(
-        "--book", type=Path, metavar="FILE", help="the vendor's book (found beside FILE otherwise)"
+        "--book", type=place, metavar="FILE", help="the vendor's book (found beside FILE otherwise)"
     )
     parser.add_argument("--no-progress", action="store_true", help="draw no progress bar on a terminal")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter_ns
 
 from cmatch.cli.files import FORMATS_HELP, add_file_arguments, read_file, refuse
+from cmatch.cli.words import UINT32_MAX, new_file, whole
 from cmatch.replay import outputs, report
 from cmatch.replay.checks import Check, check_books, check_paths, check_trades, tops
 from cmatch.replay.errors import FeedError
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the report as JSON, with every difference")
     parser.add_argument(
         "--misses",
-        type=int,
+        type=whole(0, UINT32_MAX),
         default=50,
         metavar="N",
         help="list at most N trades that our queue differs on (50)",
@@ -42,14 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-latency", action="store_true", help="do not time the commands one by one")
     kinds = "trades and best prices"
     parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help=f"write {kinds}: FILE.trades.csv, FILE.top.csv"
+        "--csv", type=new_file, metavar="FILE", help=f"write {kinds}: FILE.trades.csv, FILE.top.csv"
     )
-    parser.add_argument("--parquet", type=Path, metavar="FILE", help="the same as Parquet (extra `data`)")
+    parser.add_argument("--parquet", type=new_file, metavar="FILE", help="the same as Parquet (extra `data`)")
     parser.add_argument(
-        "--plot", type=Path, metavar="FILE", help=f"draw {kinds} as .png, .svg or .pdf (extra `plot`)"
+        "--plot", type=new_file, metavar="FILE", help=f"draw {kinds} as .png, .svg or .pdf (extra `plot`)"
     )
     parser.add_argument(
-        "--save", type=Path, metavar="FILE", help="write the commands: .npz, .npy or .parquet"
+        "--save", type=new_file, metavar="FILE", help="write the commands: .npz, .npy or .parquet"
     )
 
 

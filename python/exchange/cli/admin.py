@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exchange.cli.admin_records import RECORDS, add_records, add_why, explained, run_records
-from exchange.cli.common import as_json
+from exchange.cli.common import as_json, name_of, name_or
 from exchange.cli.connecting import add_client, connect, wrong_words
-from exchange.cli.words import name_of, name_or
 from exchange.client import AdminAnswer, Client
 from exchange.domain.enums import FeeMode, Phase, Scope
 from exchange.errors import ConfigError

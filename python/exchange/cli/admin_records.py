@@ -10,11 +10,11 @@ from dataclasses import asdict
 from operator import itemgetter
 from typing import Any, Final
 
+from cmatch.cli.words import UINT32_MAX, whole
 from cmatch.rejects import RejectCode
 from exchange.cli.common import may_be_there, settings_of
 from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.cli.records import Lines, add_span, show, span_of, time_text
-from exchange.cli.words import UINT32_MAX, whole
 from exchange.client import Client
 from exchange.client.past import Record
 from exchange.domain.contracts.admin import FeeScheduleRecord, FeeTier, ProviderRecord, TenantRecord

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from cmatch.cli.words import DAYS_MAX, UINT32_MAX, decimal, whole
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
 from exchange.cli.identity_store import identity_store
-from exchange.cli.words import DAYS_MAX, UINT32_MAX, decimal, whole
 from exchange.config import Settings
 from exchange.errors import ConfigError
 from exchange.security.api_keys import SCOPES, ApiKey

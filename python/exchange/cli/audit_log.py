@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cmatch.cli.words import new_file, place
 from exchange.cli.auditing import audited
 from exchange.cli.common import settings_of, table
-from exchange.cli.words import new_file, place
 from exchange.config import Settings
 from exchange.errors import ConfigError, SecurityError, StorageError
 from exchange.runtime.auditing import key_store

@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cmatch.cli.words import DAY_S, UINT32_MAX, decimal, new_file, whole
 from exchange.bench.flow import BATCH_MAX, RUNS_MAX, Load
 from exchange.bench.market import Market
 from exchange.bench.measure import Measured, measure, measure_one_by_one
 from exchange.bus.curve import KeyPair, make_keys
 from exchange.cli.common import add_settings, settings_of
 from exchange.cli.launch import data_directory, running
-from exchange.cli.words import DAY_S, UINT32_MAX, decimal, new_file, whole
 from exchange.client import Reject
 from exchange.config import Settings
 from exchange.config.private import private_directory

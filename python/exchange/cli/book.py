@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from itertools import zip_longest
 
-from exchange.cli.common import as_json, table
+from cmatch.cli.words import UINT32_MAX, whole
+from exchange.cli.common import as_json, name_of, table
 from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.cli.order import scaled
-from exchange.cli.words import UINT32_MAX, name_of, whole
 from exchange.domain.queries import LevelRow
 
 DESCRIPTION = "Print the book of an instrument: its best levels, bids on the left."

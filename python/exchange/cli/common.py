@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exchange.cli.words import place
+from cmatch.cli.words import place
 from exchange.config import Settings, load
 from exchange.config.profiles import PROFILES
 from exchange.config.table import rows
@@ -77,6 +77,22 @@ def _value(kind: type, text: str) -> object:
     if kind is bool:
         return {"true": True, "false": False}.get(text.lower(), text)
     return text
+
+
+def name_of(word: str) -> int | str:
+    """A symbol, or the number that stands for it; of an amount, digits alone are units already.
+
+    Raises:
+        ValueError: It is empty, as that of a variable of the shell that is not set.
+    """
+    if not word:
+        raise ValueError("an empty word names nothing")
+    return int(word) if word.isascii() and word.isdigit() else word
+
+
+def name_or(word: str | None, otherwise: int = 0) -> int | str:
+    """The same of an option that need not be given."""
+    return otherwise if word is None else name_of(word)
 
 
 def may_be_there(endpoint: str) -> bool:

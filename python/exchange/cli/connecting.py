@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cmatch.cli.words import UINT32_MAX, place, whole
 from exchange.bus.curve import KeyPair
 from exchange.cli.common import add_settings, may_be_there, settings_of
-from exchange.cli.words import UINT32_MAX, place, whole
 from exchange.client import Client, Reader, UnknownName
 from exchange.client.requests import checked_id
 from exchange.errors import ConfigError, ServiceUnavailableError

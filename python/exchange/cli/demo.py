@@ -13,12 +13,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
+from cmatch.cli.words import UINT32_MAX, decimal, whole
 from exchange.cli.audit import kept_audit
 from exchange.cli.auditing import local_user
 from exchange.cli.common import add_settings, settings_of
 from exchange.cli.launch import data_directory, running
 from exchange.cli.users import users_of
-from exchange.cli.words import UINT32_MAX, decimal, whole
 from exchange.client import Client, Reject
 from exchange.config import Settings
 from exchange.demo.flow import Flow

@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from cmatch.cli.words import DAY_S, INT64_MAX, UINT32_MAX, decimal, whole
 from exchange.bus.topics import SERVICES
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
-from exchange.cli.words import DAY_S, INT64_MAX, UINT32_MAX, decimal, whole
 from exchange.errors import ConfigError, ExchangeError
 from exchange.runtime.dead_letters import letters_of
 from exchange.runtime.service_host import store_url

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any, Final
 
-from exchange.cli.common import may_be_there, settings_of
+from cmatch.cli.words import whole
+from exchange.cli.common import may_be_there, name_or, settings_of
 from exchange.cli.connecting import add_client, reader_of, wrong_words
 from exchange.cli.records import Lines, add_file, add_span, show, span_of, text, time_text
-from exchange.cli.words import name_or, whole
 from exchange.client import Reader
 from exchange.client.past import (
     EXECUTION_NAMES,

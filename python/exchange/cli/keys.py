@@ -8,10 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from cmatch.cli.words import DAYS_MAX, decimal, place, whole
 from exchange.bus.curve import KeyPair, Principal, let_in
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
-from exchange.cli.words import DAYS_MAX, decimal, place, whole
 from exchange.config import Settings
 from exchange.errors import ConfigError, SecurityError
 from exchange.runtime.auditing import key_store

@@ -7,6 +7,7 @@ import asyncio
 import os
 from datetime import UTC, datetime
 
+from cmatch.cli.words import INT64_MAX, whole
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
 from exchange.bus.log.events import events_of
@@ -15,7 +16,6 @@ from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel, Stu
 from exchange.bus.topics import TopicTable
 from exchange.cli.common import add_settings, settings_of, table
 from exchange.cli.connecting import add_identity
-from exchange.cli.words import INT64_MAX, whole
 from exchange.config import Settings
 from exchange.domain.contracts import TAIL_EVENTS
 from exchange.domain.contracts.event_log import TailEventsRequest

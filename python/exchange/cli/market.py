@@ -6,10 +6,9 @@ import argparse
 import json
 from typing import Final
 
-from exchange.cli.common import may_be_there, settings_of, table
+from exchange.cli.common import may_be_there, name_of, name_or, settings_of, table
 from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.cli.records import Lines, add_file, add_span, show, span_of, text, time_text
-from exchange.cli.words import name_of, name_or
 from exchange.client import Client
 from exchange.client.market_records import (
     CANDLE_NAMES,

@@ -6,9 +6,9 @@ import argparse
 import sys
 from decimal import Decimal
 
-from exchange.cli.common import as_json, table
+from cmatch.cli.words import UINT32_MAX, whole
+from exchange.cli.common import as_json, name_of, name_or, table
 from exchange.cli.connecting import add_client, connect, wrong_words
-from exchange.cli.words import UINT32_MAX, name_of, name_or, whole
 from exchange.client import Client, ExecutionReport, Reject
 from exchange.domain.enums import OrderStatus, OrderType, Side, TimeInForce
 from exchange.domain.queries import OrderRow

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 
+from cmatch.cli.words import place
 from cmatch.rejects import RejectCode
 from exchange.bus.curve import KeyPair
 from exchange.bus.dealer import Dealer
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of
-from exchange.cli.words import place
 from exchange.client.results import Reject
 from exchange.domain.enums import FollowAction, FollowFlag, FollowOutcome
 from exchange.domain.messages import CommandFrame, FollowAnswer, FollowRequest

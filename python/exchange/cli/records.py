@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from cmatch.cli.words import UINT32_MAX, new_file, whole
 from exchange.cli.common import table
-from exchange.cli.words import UINT32_MAX, new_file, whole
 from exchange.client.past import Record, write_arrow
 
 Lines = dict[str, Callable[[Record], Any]]

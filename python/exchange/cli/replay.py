@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from exchange.cli.words import place
+from cmatch.cli.words import place
 from exchange.storage.replay import Replayed, replay
 
 DESCRIPTION = """Fold the journal of a data directory from its first record, in a venue of its own, and say

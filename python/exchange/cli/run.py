@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
+from cmatch.cli.words import INT32_MAX, UINT32_MAX, whole
 from exchange.cli.common import add_settings, settings_of
-from exchange.cli.words import INT32_MAX, UINT32_MAX, whole
 from exchange.topology.handover import SETTINGS_VARIABLE, settings_of_json
 from exchange.topology.running import run_process
 from exchange.topology.table import PROCESSES

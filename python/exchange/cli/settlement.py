@@ -6,10 +6,10 @@ import argparse
 import json
 from typing import Final
 
+from cmatch.cli.words import INT64_MAX, whole
 from exchange.cli.common import may_be_there, settings_of
 from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.cli.records import Lines, add_file, add_most, show, text, time_text
-from exchange.cli.words import INT64_MAX, whole
 from exchange.client import Client
 from exchange.client.settlement_records import SETTLEMENT_NAMES, settlement_record
 from exchange.config import Settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cmatch.cli.words import given
 from exchange.cli import up
-from exchange.cli.words import given
 from exchange.config import load
 
 DESCRIPTION = """Run an exchange that stands by for another one: it takes over every batch of its journal,

@@ -8,8 +8,8 @@ import sys
 import time
 from collections.abc import Mapping
 
+from cmatch.cli.words import DAY_S, decimal
 from exchange.cli.common import add_settings, settings_of, table
-from exchange.cli.words import DAY_S, decimal
 from exchange.config import Settings
 from exchange.errors import ServiceUnavailableError
 from exchange.observability import (

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from cmatch.cli.words import INT32_MAX, whole
 from exchange.cli.common import add_settings, settings_of
-from exchange.cli.words import INT32_MAX, whole
 from exchange.runtime.parent import die_with_parent
 from exchange.topology.all_in_one import run_all
 from exchange.topology.supervising import supervise

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from cmatch.cli.words import UINT32_MAX, whole
 from exchange.cli.auditing import audited
 from exchange.cli.common import add_settings, settings_of, table
 from exchange.cli.identity_store import identity_store
-from exchange.cli.words import UINT32_MAX, whole
 from exchange.config import Settings
 from exchange.errors import ConfigError
 from exchange.security.user_roles import USER_ROLES

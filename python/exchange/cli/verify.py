@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from cmatch.cli.words import place
 from exchange.cli.replay import facts
-from exchange.cli.words import place
 from exchange.storage.replay import verify
 
 DESCRIPTION = """Replay the journal of a data directory and compare the digest of every event and the hash

@@ -63,19 +63,3 @@ def new_file(word: str) -> Path:
     if path.is_dir() or not path.parent.is_dir():
         raise ArgumentTypeError(f"{word} cannot be written: expected a file in a directory that is there")
     return path
-
-
-def name_of(word: str) -> int | str:
-    """A symbol, or the number that stands for it; of an amount, digits alone are units already.
-
-    Raises:
-        ValueError: It is empty, as that of a variable of the shell that is not set.
-    """
-    if not word:
-        raise ValueError("an empty word names nothing")
-    return int(word) if word.isascii() and word.isdigit() else word
-
-
-def name_or(word: str | None, otherwise: int = 0) -> int | str:
-    """The same of an option that need not be given."""
-    return otherwise if word is None else name_of(word)
