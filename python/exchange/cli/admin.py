@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exchange.cli.admin_records import RECORDS, add_records, add_why, explained, run_records
-from exchange.cli.common import as_json, name_of, name_or
+from exchange.cli.common import as_json, name_of, name_or_all
 from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.client import AdminAnswer, Client
 from exchange.domain.enums import FeeMode, Phase, Scope
@@ -99,7 +99,7 @@ def _money(method: str) -> Call:
 
 def _kill(*, on: bool) -> Call:
     def call(client: Client, options: argparse.Namespace) -> AdminAnswer:
-        number = name_or(options.number)
+        number = name_or_all(options.number)
         scope = options.scope
         if scope == "venue" and options.number is not None:
             raise ConfigError("kill of venue takes no number: it is of all of it")
@@ -143,7 +143,7 @@ def _define_instrument(client: Client, options: argparse.Namespace) -> AdminAnsw
 
 def _set_limits(client: Client, options: argparse.Namespace) -> AdminAnswer:
     names = [option.name.lstrip("-").replace("-", "_") for option in _LIMITS]
-    instrument = name_or(options.instrument)
+    instrument = name_or_all(options.instrument)
     given = _given(options, *names)
     if instrument == 0:
         given |= {name: name_of(given[name]) for name in _OF_A_SCALE if name in given}

@@ -90,9 +90,9 @@ def name_of(word: str) -> int | str:
     return int(word) if word.isascii() and word.isdigit() else word
 
 
-def name_or(word: str | None, otherwise: int = 0) -> int | str:
-    """The same of an option that need not be given."""
-    return otherwise if word is None else name_of(word)
+def name_or_all(word: str | None) -> int | str:
+    """The same of an option that need not be given: 0 stands for all."""
+    return 0 if word is None else name_of(word)
 
 
 def may_be_there(endpoint: str) -> bool:

@@ -6,7 +6,7 @@ import argparse
 from typing import Any, Final
 
 from cmatch.cli.words import whole
-from exchange.cli.common import may_be_there, name_or, settings_of
+from exchange.cli.common import may_be_there, name_or_all, settings_of
 from exchange.cli.connecting import add_client, reader_of, wrong_words
 from exchange.cli.records import Lines, add_file, add_span, show, span_of, text, time_text
 from exchange.client import Reader
@@ -114,10 +114,10 @@ _WHATS: Final = {"orders": _orders, "executions": _executions}
 
 
 def _common(options: argparse.Namespace) -> dict[str, Any]:
-    order = name_or(options.order)
+    order = name_or_all(options.order)
     return {
         "account": options.account,
-        "instrument": name_or(options.instrument),
+        "instrument": name_or_all(options.instrument),
         "order_id": order if isinstance(order, int) else 0,
         "client_order_id": order if isinstance(order, str) else "",
         "side": Side[options.side.upper()] if options.side else None,

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Final
 
-from exchange.cli.common import may_be_there, name_of, name_or, settings_of, table
+from exchange.cli.common import may_be_there, name_of, name_or_all, settings_of, table
 from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.cli.records import Lines, add_file, add_span, show, span_of, text, time_text
 from exchange.client import Client
@@ -95,7 +95,7 @@ def _tickers(client: Client, options: argparse.Namespace) -> _Found:
 
 def _trades(client: Client, options: argparse.Namespace) -> _Found:
     rows = client.market_data.trades(
-        name_or(options.instrument),
+        name_or_all(options.instrument),
         oldest_first=options.oldest_first,
         **span_of(options),
     )

@@ -7,7 +7,7 @@ import sys
 from decimal import Decimal
 
 from cmatch.cli.words import UINT32_MAX, whole
-from exchange.cli.common import as_json, name_of, name_or, table
+from exchange.cli.common import as_json, name_of, name_or_all, table
 from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.client import Client, ExecutionReport, Reject
 from exchange.domain.enums import OrderStatus, OrderType, Side, TimeInForce
@@ -134,7 +134,7 @@ def _words(client: Client, report: ExecutionReport) -> str:
 
 
 def _list(client: Client, options: argparse.Namespace) -> int:
-    instrument = name_or(options.instrument)
+    instrument = name_or_all(options.instrument)
     if options.history:
         status = OrderStatus[options.status.upper()] if options.status else None
         rows = client.query.order_history(instrument=instrument, order_status=status, most=options.most)
