@@ -348,18 +348,20 @@ void define_load(py::module_& module) {
           "run",
           [](LoadGenerator& load, const py::object& plan, const py::object& arena, io::AnswerReader& reader,
              std::uint64_t measure_from_ns, std::uint64_t linger_ns, std::uint64_t settle_ns,
-             std::uint64_t spin_ns, std::uint64_t in_flight) {
+             std::uint64_t spin_ns, std::uint64_t in_flight, std::uint64_t stop_ns) {
             run_load(load, plan, arena, reader,
                      {.measure_from_ns = measure_from_ns,
                       .linger_ns = linger_ns,
                       .settle_ns = settle_ns,
                       .spin_ns = spin_ns,
-                      .in_flight = in_flight});
+                      .in_flight = in_flight,
+                      .stop_ns = stop_ns});
           },
           "plan"_a, "arena"_a, "reader"_a, py::kw_only(), "measure_from_ns"_a = 0,
           "linger_ns"_a = 1'000'000'000, "settle_ns"_a = 10'000'000, "spin_ns"_a = 5'000, "in_flight"_a = 0,
+          "stop_ns"_a = 0,
           "run(plan, arena, reader, *, measure_from_ns=0, linger_ns=10**9, settle_ns=10**7, "
-          "spin_ns=5_000, in_flight=0)\n\n"
+          "spin_ns=5_000, in_flight=0, stop_ns=0)\n\n"
           "Args:\n"
           "    plan: Contiguous records (u64 at_ns, u64 offset, u32 length, u32 socket, u32 first_request,\n"
           "        u32 requests), by time; requests are numbered from 0 without gaps.\n"
@@ -370,7 +372,8 @@ void define_load(py::module_& module) {
           "    settle_ns: How long to listen for surplus answers once all are there.\n"
           "    spin_ns: How long before a frame is due to poll instead of sleep.\n"
           "    in_flight: So many requests, or one frame, wait for answers at most; each is due when it is\n"
-          "        sent. 0: no limit.")
+          "        sent. 0: no limit.\n"
+          "    stop_ns: Nothing more is sent from then on, since the start. 0: all of the plan is.")
       .def_property_readonly(
           "counts",
           [](const LoadGenerator& load) {

@@ -726,6 +726,7 @@ class LoadGenerator:
         settle_ns: int = 10_000_000,
         spin_ns: int = 5_000,
         in_flight: int = 0,
+        stop_ns: int = 0,
     ) -> None: ...
     def latencies(self) -> bytes: ...
 

@@ -239,6 +239,20 @@ def test_load_closed_loop_ends_where_answers_are_lost(door: Door, connect: Conne
     assert (counts["frames_sent"], counts["answered"], counts["lost"]) == (5, 3, 2)
 
 
+@pytest.mark.parametrize("in_flight", [0, 1, 30])
+def test_load_sends_nothing_more_once_its_time_is_over(door: Door, connect: Connect, in_flight: int) -> None:
+    """What was sent by then is answered, and the rest is not lost: it was never sent."""
+    load = load_of(connect, 2)
+    plan, arena = plan_of(1_000, 2, 2 * MS, requests=10)
+    with serving(door, echo):
+        load.run(plan, arena, EchoReader(), linger_ns=60_000 * MS, in_flight=in_flight, stop_ns=100 * MS)
+    counts, latencies = load.counts, np.frombuffer(load.latencies(), np.uint64)
+    assert 10 <= counts["requests_sent"] <= 500
+    assert (counts["answered"], counts["lost"]) == (counts["requests_sent"], 0)
+    assert latencies[: counts["answered"]].all()
+    assert not latencies[counts["answered"] :].any()
+
+
 def test_load_second_run_starts_from_nothing(door: Door, connect: Connect) -> None:
     """Counts and histograms are those of the last run."""
     load = load_of(connect, 1)

@@ -39,8 +39,8 @@ def decimal(least: float, most: float, *, above: bool = False) -> Callable[[str]
             value = math.nan
         if least <= value <= most and (value > least or not above):
             return value
-        begin = f"above {least:,g}, at most" if above else f"from {least:,g} to"
-        raise ArgumentTypeError(f"expected a number {begin} {most:,g}, not {word!r}")
+        begin = f"above {least:,.12g}, at most" if above else f"from {least:,.12g} to"
+        raise ArgumentTypeError(f"expected a number {begin} {most:,.12g}, not {word!r}")
 
     return read
 

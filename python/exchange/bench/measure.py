@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from cmatch._core import Histogram, LoadGenerator, ReportReader
+from cmatch._core import LoadGenerator, ReportReader
 from exchange.bench.flow import Load, plan_load
 from exchange.bench.market import Market
-from exchange.errors import TransportError
 from exchange.runtime.priority import in_realtime
 
 PERCENTILES: Final = (50.0, 90.0, 99.0, 99.9, 99.99)
-_PATIENCE_MS: Final = 5_000
 
 
 @dataclass(frozen=True)
@@ -57,54 +54,14 @@ class Measured:
         return asdict(self)
 
 
-def measure_one_by_one(market: Market, load: Load, warmup_s: float, realtime_priority: int = 0) -> Measured:
-    """Orders that rest and their cancels, each sent when the one before is answered.
-
-    Each has exactly one report, so that whatever comes first is the answer.
-    """
-    one = replace(load, batch=1, sockets=1, rate=10_000, taking=0.0)
-    planned = plan_load(one)
-    socket, frames = market.sockets[0], planned.arena.reshape(planned.requests, -1)
-    histogram, started, end_ns = Histogram(), time.monotonic_ns(), int(load.seconds * 1e9)
-    answered = 0
-    with in_realtime(realtime_priority):
-        for frame in frames:
-            sent = time.monotonic_ns()
-            if sent - started > end_ns:
-                break
-            socket.send(frame.tobytes())
-            if not socket.poll(_PATIENCE_MS):
-                raise TransportError(f"request {answered} was not answered within {_PATIENCE_MS} ms")
-            socket.recv()
-            answered += 1
-            if sent - started >= warmup_s * 1e9:
-                histogram.record(time.monotonic_ns() - sent)
-    spent = time.monotonic_ns() - started
-    return Measured(
-        load=one,
-        in_flight=1,
-        warmup_s=warmup_s,
-        requests=histogram.count,
-        percentiles={p: histogram.percentile(int(p * 10_000)) for p in PERCENTILES},
-        worst=histogram.max,
-        mean=histogram.sum // max(1, histogram.count),
-        lateness=dict.fromkeys(PERCENTILES, 0),
-        lost=0,
-        duplicates=0,
-        rate=answered / spent * 1e9,
-        counts={"reports": answered},
-        rejects={},
-        buckets=list(histogram.buckets()),
-    )
-
-
 def measure(
     market: Market, load: Load, warmup_s: float, realtime_priority: int = 0, in_flight: int = 0
 ) -> Measured:
     """Sends a load as it was planned and listens until all is answered.
 
-    With `in_flight` no more requests than that wait for an answer: nothing piles up, and the rate that is
-    found is what the exchange answers, at most that of the load.
+    With `in_flight` no more requests than that wait for an answer, and what was not sent when the load's
+    seconds are over is left out: nothing piles up, and the rate that is found is what the exchange answers,
+    at most that of the load.
 
     With a priority this thread has it meanwhile, by SCHED_FIFO: it stands for clients on other machines, who
     wait for nobody here.
@@ -120,6 +77,7 @@ def measure(
             measure_from_ns=warmup_ns,
             linger_ns=5_000_000_000,
             in_flight=in_flight,
+            stop_ns=int(load.seconds * 1e9) if in_flight else 0,
         )
     counts = generator.counts
     latency, lateness = generator.latency, generator.lateness

@@ -19,7 +19,7 @@ from typing import Any
 from cmatch.cli.words import DAY_S, UINT32_MAX, decimal, new_file, whole
 from exchange.bench.flow import BATCH_MAX, RUNS_MAX, Load
 from exchange.bench.market import Market
-from exchange.bench.measure import Measured, measure, measure_one_by_one
+from exchange.bench.measure import Measured, measure
 from exchange.bus.curve import KeyPair, make_keys
 from exchange.cli.common import add_settings, settings_of
 from exchange.cli.launch import data_directory, running
@@ -43,6 +43,7 @@ _LEAST_NS = 16_000  # below it latencies are drawn together
 _BUCKETS_A_DOUBLING = 2
 _RATE_MAX = 10_000_000
 _SOCKETS_MAX = 1_000
+_ONE_BY_ONE = 20_000  # requests a second that are there to be sent, more than are answered
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -144,20 +145,13 @@ def run(options: argparse.Namespace) -> int:
             market.define()
             market.fund(options.accounts)
             _wait_for_memory(settings)
+            in_flight = 1 if options.one_by_one else options.in_flight
             for number, rate in enumerate(
                 rate for rate in options.rate or [100_000] for _ in range(options.runs)
             ):
-                load = Load(
-                    rate=rate,
-                    seconds=options.warmup + options.seconds,
-                    batch=options.batch,
-                    accounts=options.accounts,
-                    sockets=options.sockets,
-                    seed=options.seed + number,
-                    run=number,
-                )
+                load = _load(options, rate, number)
                 with _disturbed(options, settings, beside):
-                    measured.append(_measured(market, load, options, priority))
+                    measured.append(measure(market, load, options.warmup, priority, in_flight))
                 market.beat()
                 print(text(measured[-1]), flush=True)
                 if beside:
@@ -170,10 +164,19 @@ def run(options: argparse.Namespace) -> int:
     return int(any(each.lost or each.duplicates for each in measured))
 
 
-def _measured(market: Market, load: Load, options: argparse.Namespace, priority: int) -> Measured:
-    if options.one_by_one:
-        return measure_one_by_one(market, load, options.warmup, priority)
-    return measure(market, load, options.warmup, priority, options.in_flight)
+def _load(options: argparse.Namespace, rate: int, number: int) -> Load:
+    load = Load(
+        rate=rate,
+        seconds=options.warmup + options.seconds,
+        batch=options.batch,
+        accounts=options.accounts,
+        sockets=options.sockets,
+        seed=options.seed + number,
+        run=number,
+    )
+    if options.one_by_one:  # orders that rest, and their cancels: what none of them waits for is a trade
+        return replace(load, batch=1, sockets=1, rate=_ONE_BY_ONE, taking=0.0)
+    return load
 
 
 def _wait_for_memory(settings: Settings) -> None:

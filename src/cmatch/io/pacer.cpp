@@ -114,6 +114,10 @@ bool LoadGenerator::send_due() {
     const PlannedFrame& frame = plan_[next_];
     std::uint64_t due_ns = start_ns_ + frame.at_ns;
     const std::uint64_t now = steady_ns();
+    if (options_.stop_ns != 0 && now - start_ns_ >= options_.stop_ns) {
+      next_ = plan_.size();
+      break;
+    }
     if (now < due_ns || !has_room(frame)) return true;
     if (options_.in_flight != 0) {
       due_ns = now;

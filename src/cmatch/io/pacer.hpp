@@ -60,7 +60,7 @@ struct LoadCounts {
 };
 
 // Borrows sockets (DEALER, connected), plan, arena and reader. One thread, which ought to own the sockets.
-// It never skips a frame: one that is late goes at once. It sleeps until `spin_ns` before a frame is due, then it polls.
+// It never skips a frame before the end: one that is late goes at once. It sleeps until `spin_ns` before a frame is due, then it polls.
 // O(1) a frame and a request; memory: 16 bytes a request, taken at start().
 class LoadGenerator final : private AnswerSink {
  public:
@@ -72,6 +72,7 @@ class LoadGenerator final : private AnswerSink {
     // 0: an open loop. Else a closed one: no more requests than this, or one frame, wait for an answer; requests
     // are due when they are sent.
     std::uint64_t in_flight = 0;
+    std::uint64_t stop_ns = 0; // since the start: nothing more is sent from then on; 0: all of the plan is
   };
 
   // Throws TransportError.
