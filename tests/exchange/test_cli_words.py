@@ -175,5 +175,5 @@ def test_bench_measures_what_its_options_say(
     assert len(found["measured"]) == len(asked)
     for each, words in zip(found["measured"], asked, strict=True):
         assert (each["in_flight"], each["lost"], each["duplicates"]) == (in_flight, 0, 0)
-        assert each["requests"] == sum(count for _, count in each["buckets"]) > 100
+        assert each["requests"] == sum(count for _, count in each["buckets"]) > 0
         assert f"{words}, 0.5 s: {each['requests']:,} requests" in printed
