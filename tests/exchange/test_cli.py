@@ -101,6 +101,8 @@ def test_help_of_every_administrative_command_names_its_options(
             2,
             "--days: expected a number above 0, at most 36,500",
         ),
+        (("apikeys", "create", "x", "--tenant", "7", "--days", "0"), 2, "--days: expected a number above 0"),
+        (("market", "trades", "--most", "-1"), 2, "--most: expected a whole number from 0 to 4,294,967,295"),
         (("status", "--seconds", "1e400"), 2, "--seconds: expected a number from 0 to 86,400, not '1e400'"),
         (("book", "BTC-USD", "--tenant", "-1"), 2, "--tenant: expected a whole number from 0 to"),
         (("book", "BTC-USD", "--user", "a b"), 2, "--user: a name must be 1 to 40 printable ASCII"),

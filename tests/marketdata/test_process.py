@@ -232,7 +232,6 @@ def test_candles_tickers_and_trades_by_command_and_client(up: Up, tmp_path: Path
     assert json.loads(say(up, "market", "trades", "--to", "2020-01-01", "--json")) == []
     assert "1 ticker" in say(up, "market", "ticker", "7")
     say(up, "market", "candles", "NO-SUCH", check=78)
-    say(up, "market", "trades", "--most", "-1", check=78)
     assert "marketdata process" in say(up, "status", "--seconds", "0")
 
 
