@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -46,6 +46,7 @@ _SIZES: Final = (
     "limits.segment_bytes=16777216", "limits.accounts=100", "limits.orders=200000",
     "limits.client_order_ids=400000", "events.publish=false", "security.audit=false", "endpoints.metrics=",
     "gateway.enabled=true", f"gateway.port={PORT}",
+    "core.realtime_priority=4", "gateway.realtime_priority=4",  # of one rank: each waits for the other's turn
     *(f"gateway.{kind}_{what}=1000000" for kind in ("key", "tenant", "ip") for what in ("per_s", "burst")),
 )  # fmt: skip
 _START_S: Final = 60.0
@@ -135,10 +136,10 @@ def plain_maker(method: bytes, path: bytes, body: bytes = b"") -> Make:
 
 
 @contextmanager
-def exchange_of(data: Path) -> Iterator[tuple[dict[str, int], str, str]]:
-    """A running one; its processes, and a key with its secret."""
+def exchange_of(data: Path, changes: Sequence[str] = ()) -> Iterator[tuple[dict[str, int], str, str]]:
+    """A running one, with further settings; its processes, and a key with its secret."""
     words = [sys.executable, "-m", "exchange.cli", "up", "--data", str(data)]
-    words += [word for pair in _SIZES for word in ("--set", pair)]
+    words += [word for pair in (*_SIZES, *changes) for word in ("--set", pair)]
     with data.with_suffix(".log").open("wb") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log)  # noqa: S603
     try:
@@ -205,6 +206,9 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, default=2.0, help="of each round")
     parser.add_argument("--rate", type=int, default=2_000, help="requests a second of the steady round")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="TABLE.NAME=VALUE", help="a setting of the exchange"
+    )
     parser.add_argument("--serve-bare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve_bare:
@@ -213,7 +217,7 @@ def main() -> int:
     rows: list[tuple[str, int, Measured]] = []
     seconds: float = options.seconds
     with tempfile.TemporaryDirectory() as directory:
-        with exchange_of(Path(directory) / "data") as (pids, key_id, secret):
+        with exchange_of(Path(directory) / "data", options.set) as (pids, key_id, secret):
             measure, order = Measure(PORT, pids), order_maker(key_id, hmac_signer(secret))
             rows += [(_ORDERS, each, measure(order, each, seconds, MADE)) for each in (1, 8, 32)]
             rate: int = options.rate

@@ -21,10 +21,14 @@ from bench.measure import machine, table
 from exchange.bench.flow import Load
 from exchange.client import Client
 from exchange.errors import DeadlineExceeded, ServiceUnavailableError
+from exchange.runtime.priority import LOAD_PRIORITY, as_allowed, in_realtime
 
 LISTEN_S, PATIENCE_S = 2.0, 120.0
 REQUESTS_A_TRADE = 2.5
-WITH = ("market_data.enabled=true", "market_data.query_process=true", "market_data.events_ms=0")
+WITH = (
+    "market_data.enabled=true", "market_data.query_process=true", "market_data.events_ms=0",
+    "market_data.realtime_priority=4",
+)  # fmt: skip
 INSTRUMENT = 1
 
 
@@ -34,6 +38,7 @@ def listen(endpoints: tuple[str, str, str], interval_ms: int, seconds: float, sa
     ages: list[int] = []
     first = last = 0
     with (
+        in_realtime(as_allowed(LOAD_PRIORITY)),  # it stands for a program on another machine
         Client.connect(
             orders,
             tenant=1,
@@ -117,12 +122,15 @@ def main() -> None:
     parser.add_argument("--trades", type=int, nargs="+", default=[200, 2_000, 20_000], help="trades a second")
     parser.add_argument("--interval", type=int, nargs="+", default=[0, 10], help="ms between ticks (0 10)")
     parser.add_argument("--batch", type=int, default=10, help="requests in a message (10)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="TABLE.NAME=VALUE", help="a setting of the exchange"
+    )
     parser.add_argument("--seconds", type=float, default=10.0, help="measured time of a run")
     parser.add_argument("--runs", type=int, default=1, help="at each rate")
     options = parser.parse_args()
     print(machine(), flush=True)
     rows = []
-    with loaded_exchange(WITH) as exchange:
+    with loaded_exchange([*WITH, *options.set]) as exchange:
         runs = [
             (rate, interval)
             for rate in options.trades

@@ -58,8 +58,9 @@ def test_services_of_document_004_have_its_counts_and_its_streams() -> None:
     assert table.pop("BookService") == ["GetOrderBook", "StreamOrderBook"]
     assert len(table.pop("IdentityService")) == 15
     assert table.pop("PriceService") == ["GetMarkPrice"]
+    assert table.pop("TickService") == ["StreamTickRuns"]
     assert table == {
-        "MarketDataService": ["GetSnapshot", "GetHistory", "StreamTicks", "StreamTickRuns"],
+        "MarketDataService": ["GetSnapshot", "GetHistory", "StreamTicks"],
         "RFQService": ["CreateRFQ", "GetRFQ", "AcceptQuote", "CancelRFQ", "StreamQuotes", "WatchRFQ"],
         "ExecutionService": ["ExecuteTrade", "GetTrade"],
         "PostTradeService": ["GetSettlement", "ListSettlements", "UpdateSettlementStatus"],

@@ -59,6 +59,7 @@ class Dealer:
         keys: This client's key pair; None without CURVE.
         server_key: The public key of the core, 40 characters of Z85; needed with `keys`.
         options: Of the socket.
+        realtime_priority: Of the thread that moves the bytes, by SCHED_FIFO; 0: none.
 
     Raises:
         ConfigError: Only one of the two keys is given, or no endpoint.
@@ -71,6 +72,7 @@ class Dealer:
         keys: KeyPair | None = None,
         server_key: str | None = None,
         options: SocketOptions = OPTIONS,
+        realtime_priority: int = 0,
     ) -> None:
         check_both(keys, server_key)
         self._endpoints = (endpoint,) if isinstance(endpoint, str) else tuple(endpoint)
@@ -82,7 +84,7 @@ class Dealer:
         self._keys = keys
         self._server_key = server_key
         self._options = options
-        self._context = new_context()
+        self._context = new_context(realtime_priority)
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._filenos: tuple[int, ...] = ()

@@ -152,8 +152,13 @@ class AsyncClient(OrderTable, Face, Awaited):
         retry_ms: int = 1_000,
         connect_ms: int = 5_000,
         security_context: str | None = None,
+        realtime_priority: int = 0,
     ) -> AsyncClient:
-        """Connect, log on and wait until the session is active: see `Client.connect`."""
+        """Connect, log on and wait until the session is active: see `Client.connect`.
+
+        The event loop's thread is the caller's; that which moves the session's bytes for it has
+        `realtime_priority`, 1 to 99 by SCHED_FIFO, where the system allows it; 0: none.
+        """
         settings = Settings(
             name,
             user,
@@ -173,6 +178,7 @@ class AsyncClient(OrderTable, Face, Awaited):
             endpoints_of(marketdata),
             endpoints_of(admin),
             endpoints_of(settlement),
+            realtime_priority,
         )
         made = parts(settings, place, account, after)
         runner = LoopRunner(made.session, made.dealer, made.hub)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from exchange.bus.curve import KeyPair
 from exchange.bus.dealer import Dealer, check_both
+from exchange.errors import ConfigError
+from exchange.runtime.priority import PRIORITY_MAX, as_allowed
 from exchange.runtime.registry import Registry
 
 _OWN_SOCKET = "/orders.sock"
@@ -34,9 +36,11 @@ class Place:
         marketdata: Of market data; empty: the `marketdata.sock` there.
         admin: Of administration; empty: the `admin.sock` there.
         settlement: Of settlement; empty: the `settlement.sock` there.
+        realtime_priority: Of the thread that moves a session's bytes, by SCHED_FIFO, where the system allows
+            it; 0: none.
 
     Raises:
-        ConfigError: Keys without the exchange's, or the other way round.
+        ConfigError: Keys without the exchange's, or the other way round; a priority that there is not.
     """
 
     endpoints: tuple[str, ...]
@@ -48,9 +52,12 @@ class Place:
     marketdata: tuple[str, ...] = ()
     admin: tuple[str, ...] = ()
     settlement: tuple[str, ...] = ()
+    realtime_priority: int = 0
 
     def __post_init__(self) -> None:
         check_both(self.keys, self.server_key)
+        if not 0 <= self.realtime_priority <= PRIORITY_MAX:
+            raise ConfigError(f"realtime_priority={self.realtime_priority}: expected 0 to {PRIORITY_MAX}")
 
     @property
     def replicas(self) -> tuple[str, ...]:
@@ -101,4 +108,5 @@ class Place:
         Raises:
             ConfigError, SecurityError: See `Dealer`.
         """
-        return Dealer(self.endpoints, self.keys, self.server_key)
+        priority = as_allowed(self.realtime_priority)
+        return Dealer(self.endpoints, self.keys, self.server_key, realtime_priority=priority)

@@ -289,6 +289,9 @@ class MarketData:
         500, "A source that is farther from the median, in 1/10,000 of it, is left out", 1, 1_000_000
     )
     index_stale_ms: int = _setting(5_000, "A source that said its price longer ago is left out", 1, 3_600_000)
+    realtime_priority: int = _setting(
+        0, "SCHED_FIFO priority of `marketquery` where the system allows it; 0: none", 0, 99
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +307,13 @@ class Gateway:
         "127.0.0.1", "The address that it listens on; TLS is the business of a proxy before it"
     )
     port: int = _setting(8080, "Its port", 1, 65_535)
+    realtime_priority: int = _setting(
+        0,
+        "SCHED_FIFO priority of each, and of a process `identity`, where the system allows it; 0: none; best"
+        " the core's own",
+        0,
+        99,
+    )
     instances: int = _setting(
         1,
         "Gateways beside each other, on this port and those after it; from 2 on with a process `identity`",

@@ -8,6 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from exchange.runtime.log import log
+
+PRIORITY_MAX: Final = 99
+"""By SCHED_FIFO."""
 LOAD_PRIORITY: Final = 5
 """By SCHED_FIFO, of who stands for clients on other machines: they wait for nobody here."""
 
@@ -56,6 +60,27 @@ def realtime(priority: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def go_realtime(priority: int, setting: str) -> None:
+    """Has the threads that this process has by now at a SCHED_FIFO priority; the log says where it is denied.
+
+    Threads and processes that they start from then on are as any other: what is done beside keeps nobody off.
+
+    Args:
+        priority: 1 to 99; 0: nothing changes.
+        setting: What it is called.
+    """
+    if not priority:
+        return
+    if not as_allowed(priority):
+        log("not allowed here: see `exchange doctor`", setting=setting)
+        return
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):
+            os.sched_setscheduler(
+                int(thread.name), os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority)
+            )
 
 
 @contextmanager

@@ -84,7 +84,7 @@ RULES: Final[Mapping[str, Permission]] = {
     "MarketDataService.GetSnapshot": Permission.READ_MARKET,
     "MarketDataService.GetHistory": Permission.READ_MARKET,
     "MarketDataService.StreamTicks": Permission.READ_MARKET,
-    "MarketDataService.StreamTickRuns": Permission.READ_MARKET,
+    "TickService.StreamTickRuns": Permission.READ_MARKET,
     "settlement.SettlementsRequest": Permission.READ_ACCOUNTS,
     "admin.AdminChangesRequest": Permission.ADMINISTER,
     "AdminService.UpsertInstrument": Permission.ADMINISTER,

@@ -27,6 +27,7 @@ from exchange.runtime.edge_metrics import edge_families
 from exchange.runtime.exits import ExitCode
 from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.loop import run as run_loop
+from exchange.runtime.priority import go_realtime
 from exchange.runtime.publisher import open_log
 from exchange.runtime.service_host import store_url
 from exchange.runtime.vitals import Families, telling
@@ -178,11 +179,16 @@ def _place(settings: Settings) -> Place:
         server,
         marketdata=endpoints_of(endpoints.marketdata) if settings.market_data.enabled else (),
         admin=endpoints_of(endpoints.admin) if settings.admin.enabled else (),
+        realtime_priority=settings.gateway.realtime_priority,
     )
 
 
 async def _serve(plan: GatewayPlan) -> None:
-    host = GatewayHost(plan, spare_what_is_there)
+    def ready() -> None:
+        spare_what_is_there()
+        go_realtime(plan.settings.gateway.realtime_priority, "gateway.realtime_priority")
+
+    host = GatewayHost(plan, ready)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, host.stop)

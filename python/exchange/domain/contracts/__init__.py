@@ -22,8 +22,10 @@ GET_HISTORY: Final = Unary(
 STREAM_TICKS: Final = ServerStreaming(
     MARKET_DATA, "StreamTicks", marketdata.StreamTicksRequest, marketdata.MarketTick, idempotent=True
 )
+
+TICKS: Final = "TickService"
 STREAM_TICK_RUNS: Final = ServerStreaming(
-    MARKET_DATA, "StreamTickRuns", marketdata.StreamTicksRequest, marketdata.TickRun, idempotent=True
+    TICKS, "StreamTickRuns", marketdata.StreamTicksRequest, marketdata.TickRun, idempotent=True
 )
 
 BOOKS: Final = "BookService"
@@ -159,11 +161,8 @@ class Service:
 
 
 SERVICES: Final = (
-    Service(
-        MARKET_DATA,
-        "marketdata/marketdata.capnp",
-        (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS, STREAM_TICK_RUNS),
-    ),
+    Service(MARKET_DATA, "marketdata/marketdata.capnp", (GET_SNAPSHOT, GET_HISTORY, STREAM_TICKS)),
+    Service(TICKS, "marketdata/marketdata.capnp", (STREAM_TICK_RUNS,)),
     Service(BOOKS, "marketdata/marketdata.capnp", (GET_ORDER_BOOK, STREAM_ORDER_BOOK)),
     Service(PRICES, "marketdata/marketdata.capnp", (GET_MARK_PRICE,)),
     Service(

@@ -261,4 +261,5 @@ class Upstream:
             server_key=place.server_key,
             timeout_ms=route.timeout_ms,
             connect_ms=route.connect_ms,
+            realtime_priority=place.realtime_priority,
         )

@@ -18,6 +18,7 @@ from exchange.resilience import Policies
 from exchange.runtime.auditing import ProcessAudit, key_store
 from exchange.runtime.chores import chores
 from exchange.runtime.outbox import go_on
+from exchange.runtime.priority import go_realtime
 from exchange.runtime.vitals import Families
 from exchange.security.sealing import Sealer
 from exchange.services.identity.api_keys import ApiKeys
@@ -95,12 +96,13 @@ class Identity(NamedTuple):
 
 @asynccontextmanager
 async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
-    """The methods, for as long as the block lasts.
+    """The methods, for as long as the block lasts, in a process of its own.
 
     Raises:
         ExchangeError: The store cannot be had.
     """
     async with running(ground) as identity:
+        go_realtime(ground.settings.gateway.realtime_priority, "gateway.realtime_priority")
         yield identity.methods
 
 

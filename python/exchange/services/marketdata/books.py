@@ -139,10 +139,18 @@ class BookServer:
         way: To the journal.
         exchange: Knows symbols.
         feed: Is told of trades; None: nobody is.
+        caught_up: Is called once all that there was is in the books.
     """
 
-    def __init__(self, way: JournalWay, exchange: Exchange, feed: TradeFeed | None = None) -> None:
+    def __init__(
+        self,
+        way: JournalWay,
+        exchange: Exchange,
+        feed: TradeFeed | None = None,
+        caught_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self._way = way
+        self._caught_up = caught_up
         self._exchange = exchange
         self._feed = feed
         self._mirrors: Mirrors | None = None
@@ -155,6 +163,7 @@ class BookServer:
                 fold = await asyncio.to_thread(_caught_up, lambda: BookFold(self._way))
                 if self._mirrors is None:
                     self._mirrors = Mirrors(fold.venue)
+                    self._caught_up()
                 else:
                     self._mirrors.restart(fold.venue)
                 fold.mirrors = self._mirrors

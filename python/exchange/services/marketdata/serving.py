@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ from exchange.observability.server import PageServer
 from exchange.resilience import Policies
 from exchange.runtime.chores import chores
 from exchange.runtime.log import log
+from exchange.runtime.priority import go_realtime
 from exchange.runtime.queries import answering
 from exchange.runtime.service_host import Ground
 from exchange.services.marketdata.board import Board
@@ -61,7 +63,10 @@ async def serve(ground: Ground) -> AsyncIterator[Mapping[str, Any]]:
     venue = Venue(RpcClient(channel, policies.of("marketdata", "replica")))
     board = Board(venue.symbol, time.monotonic_ns)
     feed = TradeFeed(ground.store, board) if ground.answers else None
-    books = BookServer(ground.journal, venue, feed)
+    own = 0 if ground.takes else settings.realtime_priority  # who only answers; else the store would, too
+    books = BookServer(
+        ground.journal, venue, feed, partial(go_realtime, own, "market_data.realtime_priority")
+    )
     async with AsyncExitStack() as opened:
         opened.push_async_callback(venue.close)
         telling = ground.takes and settings.events_ms > 0

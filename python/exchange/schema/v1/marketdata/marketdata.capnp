@@ -1,5 +1,5 @@
-# MarketDataService: GetSnapshot, GetHistory, StreamTicks, StreamTickRuns. Instruments are asked for by symbol; prices
-# are ticks of the instrument, quantities lots, times ns. A request without symbols is refused.
+# MarketDataService: GetSnapshot, GetHistory, StreamTicks; beside it TickService: StreamTickRuns. Instruments are asked
+# for by symbol; prices are ticks of the instrument, quantities lots, times ns. A request without symbols is refused.
 @0xeb667f65ddddfddd;
 
 using Orders = import "../orders/orders.capnp";

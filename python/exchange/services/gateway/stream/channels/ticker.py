@@ -1,6 +1,6 @@
 """Ticker: the best of both sides and the last trade as they change, and 24 hours of the market.
 
-The upstream is `MarketDataService.StreamTickRuns`. What the market did is asked for once a second, where it
+The upstream is `TickService.StreamTickRuns`. What the market did is asked for once a second, where it
 was traded since or a minute went by.
 """
 
