@@ -25,7 +25,7 @@ using DiskPointer = std::shared_ptr<io::Disk>;
 using JournalClass = py::class_<JournalHost, std::shared_ptr<JournalHost>>;
 
 constexpr const char* kJournalDoc =
-    R"(Journal(directory, *, disk=None, segment_bytes=67108864, write_bytes=4194304, epoch=0, first_sequence=1, journal_id=0, recover_from=0)
+    R"(Journal(directory, *, disk=None, segment_bytes=67108864, write_bytes=4194304, epoch=0, first_sequence=1, journal_id=0, recover_from=0, known_durable=0)
 
 The write-ahead journal in one directory, which this object alone may write until it is closed. Recovers what is there,
 or makes a new one. A record survives the process when append() came back, the machine when sync() did.
@@ -39,10 +39,11 @@ Args:
     first_sequence: Of a new journal.
     journal_id: Of a new journal; 0: a random one.
     recover_from: What comes before it is in a snapshot and is not read; 0: read all.
+    known_durable: A sequence of which something beside the journal says that it was synced.
 
 Raises:
     JournalLocked: Another process writes it.
-    JournalCorrupt: It is damaged in a way that no power cut explains.
+    JournalCorrupt: It is damaged in a way that no power cut explains, or ends before `known_durable`.
     JournalGap: It does not hold or border on `recover_from`.
     JournalError: Another writer's epoch is ahead.
     JournalReadOnly: There is no room to begin.
@@ -219,20 +220,21 @@ JournalClass define_journal(py::module_& module) {
   JournalClass journal(module, "Journal", kJournalDoc);
   journal.def(py::init([](const py::object& directory, DiskPointer disk, std::uint64_t segment_bytes,
                           std::uint64_t write_bytes, std::uint64_t epoch, std::uint64_t first_sequence,
-                          std::uint64_t journal_id, std::uint64_t recover_from) {
+                          std::uint64_t journal_id, std::uint64_t recover_from, std::uint64_t known_durable) {
                 const std::string path = path_of(directory);
                 const io::JournalOptions options{.segment_bytes = segment_bytes,
                                                  .write_bytes = write_bytes,
                                                  .epoch = epoch,
                                                  .first_sequence = first_sequence,
                                                  .journal_id = journal_id,
-                                                 .recover_from = recover_from};
+                                                 .recover_from = recover_from,
+                                                 .known_durable = known_durable};
                 const py::gil_scoped_release unlocked;
                 return std::make_shared<JournalHost>(disk_of(std::move(disk)), path, options);
               }),
               "directory"_a, py::kw_only(), "disk"_a = py::none(), "segment_bytes"_a = 64u << 20,
               "write_bytes"_a = 4u << 20, "epoch"_a = 0, "first_sequence"_a = 1, "journal_id"_a = 0,
-              "recover_from"_a = 0);
+              "recover_from"_a = 0, "known_durable"_a = 0);
   journal
       .def("append", &append, "first_sequence"_a, "count"_a, "ts_ns"_a, "payload"_a,
            R"(append(first_sequence, count, ts_ns, payload)

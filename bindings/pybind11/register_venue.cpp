@@ -198,7 +198,7 @@ void define_class(VenueClass& venue) {
             py::kw_only(), "max_accounts"_a = 1u << 17, "max_assets"_a = 256, "max_balances"_a = 1u << 19,
             "max_holds"_a = 1u << 17, "max_transfers"_a = 1u << 22, "max_instruments"_a = 1024,
             "max_orders"_a = 1u << 20, "max_order_ids"_a = 1ull << 24, "max_positions"_a = 1u << 18,
-            "max_client_ids"_a = 1u << 22, "max_recent_orders"_a = 1u << 16, "max_sessions"_a = 1u << 14,
+            "max_client_ids"_a = 1u << 22, "max_recent_orders"_a = 1u << 18, "max_sessions"_a = 1u << 14,
             "queue_capacity"_a = 10'000, "queue_ttl"_a = 5'000'000'000, "max_unposted_trades"_a = 1u << 20,
             "prefault"_a = false, "huge_pages"_a = false, "deltas"_a = false, "tape"_a = 1024,
             "hash_seed"_a = 0, "shard"_a = 0, kVenueDoc);

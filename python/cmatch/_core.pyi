@@ -425,6 +425,7 @@ class Journal:
         first_sequence: int = 1,
         journal_id: int = 0,
         recover_from: int = 0,
+        known_durable: int = 0,
     ) -> None: ...
     @property
     def next_sequence(self) -> int: ...
@@ -891,7 +892,7 @@ class Venue:
         max_order_ids: int = 16_777_216,
         max_positions: int = 262_144,
         max_client_ids: int = 4_194_304,
-        max_recent_orders: int = 65_536,
+        max_recent_orders: int = 262_144,
         max_sessions: int = 16_384,
         queue_capacity: int = 10_000,
         queue_ttl: int = ...,

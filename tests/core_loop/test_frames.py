@@ -29,7 +29,7 @@ def _tiny(count: int) -> bytes:
 
 
 def test_many_tiny_commands_in_one_turn_are_bounded_and_the_core_lives_on() -> None:
-    """Three frames of nearly 64 KiB, each of 8,000 commands: what does not fit one write is refused whole."""
+    """Three frames of nearly 64 KiB, each of 8,000 commands: what does not fit one write comes again."""
     bench = Bench()
     me = bench.connect()
     bench.market(me)
@@ -42,7 +42,7 @@ def test_many_tiny_commands_in_one_turn_are_bounded_and_the_core_lives_on() -> N
     assert answers.size == 8_000
     assert set(answers["reject"].tolist()) == {RejectCode.INVALID_ASSET}
     refusals = bench.took(me, ReportList.REFUSALS)
-    assert refusals["reject"].tolist() == [RejectCode.FRAME_TOO_LARGE] * 2
+    assert refusals["reject"].tolist() == [RejectCode.QUEUE_FULL] * 2
     bench.send(me, CommandList.ORDERS, order("a"))
     assert bench.took(me, ReportList.REPORTS)["reject"].tolist() == [0]
 

@@ -381,3 +381,34 @@ def test_second_thread_is_refused_and_nothing_is_torn() -> None:
     reader = JournalReader(DIRECTORY, disk=disk)
     assert [record.first_sequence for record in reader] == list(range(1, journal.next_sequence))
     reader.check_tail()
+
+
+@pytest.mark.parametrize("damage", ["bit", "end"])
+def test_journal_that_does_not_reach_what_was_synced_is_damaged(damage: str) -> None:
+    """No record knows any to be durable: by themselves both would be a torn tail, and a short journal."""
+    disk = MemoryDisk()
+    with Journal(DIRECTORY, disk=disk, segment_bytes=1 << 16, write_bytes=1 << 12) as journal:
+        ends = []
+        for sequence in range(1, 6):
+            journal.append(sequence, 1, 50, b"abc")
+            ends.append(journal.tail_offset)
+    content = bytearray(disk.contents(FIRST_SEGMENT))
+    if damage == "bit":
+        content[ends[1] + 66] ^= 1
+    else:
+        content[ends[1] :] = bytes(len(content) - ends[1])
+    disk.set_contents(FIRST_SEGMENT, bytes(content))
+    with pytest.raises(errors.JournalCorrupt) as caught:
+        Journal(DIRECTORY, disk=disk, known_durable=3)
+    assert (caught.value.offset, "sequence 3 was synced" in str(caught.value)) == (ends[1], True)
+    assert disk.contents(FIRST_SEGMENT) == content
+    with Journal(DIRECTORY, disk=disk, known_durable=2) as journal:
+        assert journal.written_sequence == 2
+
+
+def test_journal_that_is_gone_is_not_made_anew_behind_what_was_synced() -> None:
+    """Where nothing was, one begins."""
+    with pytest.raises(errors.JournalGap, match="sequence 4 is to be its next"):
+        Journal(DIRECTORY, disk=MemoryDisk(), known_durable=3)
+    with Journal(DIRECTORY, disk=MemoryDisk(), known_durable=3, first_sequence=4) as journal:
+        assert journal.next_sequence == 4

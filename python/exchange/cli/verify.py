@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Verifies; returns 0 where all is equal, 1 where something parts or nothing was recorded."""
+    """Verifies; returns 0 where all is equal, 1 where something parts, is gone, or nothing was recorded."""
     verdict = verify(options.data)
     verdict.replayed.fold.venue.check_invariants()
     if options.json:
@@ -30,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
             "compared": [str(digest) for digest in verdict.compared],
             "passed_over": [str(digest) for digest in verdict.passed_over],
             "parting": str(verdict.parting) if verdict.parting else None,
+            "lacks": verdict.lacks or None,
             "replay": facts(verdict.replayed),
         }
         print(json.dumps(content, indent=2))
@@ -41,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"{'-':<6} {digest} (not within the journal that is left)")
     if verdict.parting:
         print(verdict.parting)
+    elif verdict.lacks:
+        print(verdict.lacks)
     elif not verdict.compared:
         print("nothing was recorded to compare with: no snapshot, and no orderly stop")
     else:

@@ -63,6 +63,9 @@ class Limits:
     assets: int = _setting(256, "Assets", 1, 2**16)
     instruments: int = _setting(1_024, "Instruments", 1, 2**16)
     orders: int = _setting(2**20, "Live orders", 1, 2**27)
+    transfers: int = _setting(
+        2**22, "Deposits, withdrawals and transfers: all that ever are, as each is known for ever", 1, 2**31 - 2
+    )
     client_order_ids: int = _setting(2**22, "Client order ids that are remembered", 1, 2**28)
     queue_capacity: int = _setting(10_000, "Orders that wait while matching is away", 1, 1_000_000)
     queue_ttl_ms: int = _setting(5_000, "After this long such an order is expired instead", 1, 3_600_000)
@@ -90,7 +93,9 @@ class Core:
 class Sessions:
     """What one client connection may do."""
 
-    sessions_max: int = _setting(1_024, "Connections at once", 1, 65_536)
+    sessions_max: int = _setting(
+        1_024, "Sessions that are known; with more, who is longest away is forgotten", 1, 16_384
+    )
     orders_per_s: int = _setting(100_000, "New and replaced orders a second", 1, 10_000_000)
     orders_burst: int = _setting(10_000, "New and replaced orders at once", 1, 10_000_000)
     cancels_per_s: int = _setting(200_000, "Cancels a second, on a budget of their own", 1, 10_000_000)

@@ -1,7 +1,8 @@
 """The hashes as they were live, beside the journal: what a replay is held against.
 
 A line is `sequence event_digest state_hash writer`: after the command with that sequence the writer (the
-replica; the core at its end) had made events with that digest, and its state hashed to that.
+replica; the core at its end, when it has synced the journal) had made events with that digest, and its state
+hashed to that.
 """
 
 from __future__ import annotations
@@ -10,9 +11,14 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from exchange.config.durable import sync_directory
 from exchange.errors import StorageError
+
+
+CORE: Final = "core"
+"""The writer at an orderly end."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

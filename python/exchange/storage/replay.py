@@ -12,6 +12,7 @@ from exchange.storage.digests import Digest, Parting, first_parting, read_digest
 from exchange.storage.directory import DataDirectory
 from exchange.storage.fold import Fold, starting_venue
 from exchange.storage.retention import list_segments
+from exchange.storage.snapshots import synced_sequence
 from exchange.storage.venue_limits import read_limits
 
 _SLICE = 1 << 16
@@ -84,11 +85,18 @@ class Verdict:
     compared: tuple[Digest, ...]  # recorded digests at whose sequence the replay could be compared
     passed_over: tuple[Digest, ...]  # recorded, but beyond the journal, before its start, or within a record
     parting: Parting | None
+    synced: int  # the journal was synced up to here, as far as is known
 
     @property
     def same(self) -> bool:
-        """Whether there was something to compare and all of it was equal."""
-        return bool(self.compared) and self.parting is None
+        """Whether there was something to compare, all of it was equal, and nothing is missing behind it."""
+        return bool(self.compared) and self.parting is None and not self.lacks
+
+    @property
+    def lacks(self) -> str:
+        """What was synced and is not in the journal any more; empty where it is all there."""
+        end = self.replayed.digest.sequence
+        return f"sequences {end + 1} to {self.synced} were synced, and are gone" if self.synced > end else ""
 
 
 def verify(root: Path, progress: Progress | None = None) -> Verdict:
@@ -104,4 +112,5 @@ def verify(root: Path, progress: Progress | None = None) -> Verdict:
     known = {point.sequence for point in replayed.points}
     compared = tuple(digest for digest in recorded if digest.sequence in known)
     passed_over = tuple(digest for digest in recorded if digest.sequence not in known)
-    return Verdict(replayed, compared, passed_over, first_parting(compared, replayed.points))
+    synced = synced_sequence(DataDirectory(root))
+    return Verdict(replayed, compared, passed_over, first_parting(compared, replayed.points), synced)

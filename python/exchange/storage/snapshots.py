@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
 from exchange.errors import StorageError
-from exchange.storage.digests import Digest
-from exchange.storage.directory import write_whole
+from exchange.storage.digests import CORE, Digest, read_digests
+from exchange.storage.directory import DataDirectory, write_whole
 
 _NAME = re.compile(r"(\d{20})\.snapshot")
 _MAGIC = b"cmatch-venue-snapshot 1"
@@ -84,6 +84,16 @@ def list_snapshots(directory: Path) -> list[SnapshotFile]:
         return []
     found = (SnapshotFile.at(path) for path in directory.iterdir())
     return sorted((each for each in found if each), key=lambda each: each.sequence)
+
+
+def synced_sequence(directory: DataDirectory) -> int:
+    """As far as the journal was certainly synced: a snapshot is behind a sync, so is the core's last digest.
+
+    Raises:
+        StorageError: The digests cannot be read.
+    """
+    ends = [each.sequence for each in read_digests(directory.digests) if each.writer == CORE]
+    return max([0, *ends, *(each.sequence for each in list_snapshots(directory.snapshots))])
 
 
 def write_snapshot(

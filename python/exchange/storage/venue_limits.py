@@ -24,6 +24,7 @@ def limits_of(settings: Settings) -> dict[str, Any]:
         "max_assets": limits.assets,
         "max_instruments": limits.instruments,
         "max_orders": limits.orders,
+        "max_transfers": limits.transfers,
         "max_client_ids": limits.client_order_ids,
         "queue_capacity": limits.queue_capacity,
         "queue_ttl": limits.queue_ttl_ms * 1_000_000,
@@ -57,6 +58,7 @@ def fix_limits(root: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
     if known is None:
         write_whole(root / "venue.json", json.dumps(dict(wanted), indent=2).encode("ascii"))
         return dict(wanted)
+    known = limits_of(Settings()) | known  # one that could not be set then had its default
     for name, value in wanted.items():
         if known.get(name) != value:
             raise ConfigError(

@@ -82,9 +82,10 @@ Journal::Journal(Disk& disk, std::string directory, const JournalOptions& option
 Journal::~Journal() = default;
 
 void Journal::create() {
-  if (options_.recover_from > options_.first_sequence)
-    throw JournalGap("there is no journal in " + directory_ + ", and sequence " +
-                     std::to_string(options_.recover_from) + " is to be its next");
+  const std::uint64_t next = std::max(options_.recover_from, options_.known_durable + 1);
+  if (next > options_.first_sequence)
+    throw JournalGap("there is no journal in " + directory_ + ", and sequence " + std::to_string(next) +
+                     " is to be its next");
   point_ = {.journal_id = options_.journal_id != 0 ? options_.journal_id : random_id(),
             .next_sequence = options_.first_sequence,
             .epoch = std::max<std::uint64_t>(options_.epoch, 1),
@@ -101,7 +102,7 @@ void Journal::create() {
 }
 
 void Journal::open_tail() {
-  Recovered recovered = recover_journal(disk_, directory_, options_.recover_from);
+  Recovered recovered = recover_journal(disk_, directory_, options_.recover_from, options_.known_durable);
   recovery_ = std::move(recovered.report);
   point_ = recovered.point;
   segment_ = recovered.segment;

@@ -19,6 +19,7 @@ struct JournalOptions {
   std::uint64_t first_sequence = 1;       // of a new journal
   std::uint64_t journal_id = 0;           // of a new journal; 0: a random one
   std::uint64_t recover_from = 0;         // the records before it are in a snapshot; 0: none are
+  std::uint64_t known_durable = 0; // a sequence of which something beside the journal says that it was synced
 };
 
 enum class JournalState : std::uint8_t {

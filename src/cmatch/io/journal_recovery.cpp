@@ -33,8 +33,8 @@ void sync_fully(DiskFile& file, const std::string& path) {
 
 class Recovery {
  public:
-  Recovery(Disk& disk, const std::string& directory, std::uint64_t from_sequence)
-      : disk_(disk), directory_(directory), from_sequence_(from_sequence) {}
+  Recovery(Disk& disk, const std::string& directory, std::uint64_t from_sequence, std::uint64_t known_durable)
+      : disk_(disk), directory_(directory), from_sequence_(from_sequence), known_durable_(known_durable) {}
 
   Recovered run() {
     find_start();
@@ -95,7 +95,7 @@ class Recovery {
 
   Disk& disk_;
   const std::string& directory_;
-  std::uint64_t from_sequence_;
+  std::uint64_t from_sequence_, known_durable_;
   std::vector<Segment> segments_; // from the start on
   std::size_t last_ = 0;          // the one that holds the end
   std::deque<Mark> marks_;
@@ -205,6 +205,10 @@ void Recovery::judge_tail() {
                          cut_->reason + ", but what " + path + " has at offset " + std::to_string(offset) +
                              " knew sequence " + std::to_string(durable) + " to be durable");
   };
+  if (next <= known_durable_ && !planted(Bug::cuts_durable_records))
+    throw JournalCorrupt(cut_->file, cut_->offset,
+                         cut_->reason + ", but sequence " + std::to_string(known_durable_) +
+                             " was synced: what lies beside the journal says so");
   bool nothing = last_ + 1 == segments_.size();
   for (std::size_t i = last_; i < segments_.size(); ++i) {
     std::uint64_t from = segments_[i].tail;
@@ -290,8 +294,9 @@ std::string JournalCut::to_string() const {
   return text + std::to_string(discarded_bytes) + " bytes, none of them known to have been durable";
 }
 
-Recovered recover_journal(Disk& disk, const std::string& directory, std::uint64_t from_sequence) {
-  return Recovery(disk, directory, from_sequence).run();
+Recovered recover_journal(Disk& disk, const std::string& directory, std::uint64_t from_sequence,
+                          std::uint64_t known_durable) {
+  return Recovery(disk, directory, from_sequence, known_durable).run();
 }
 
 } // namespace cmatch::io

@@ -45,8 +45,11 @@ struct Recovered {
 // again and synced, because a sync that failed may have left it in memory only. May be cut short at any step and run
 // again. Only while the journal's lock is held. O(bytes from there on).
 //
+// What does not reach `known_durable`, cut or not, is damaged: a snapshot, say, was taken behind a sync of it.
+//
 // Throws JournalCorrupt for any other damage, JournalGap where the journal does not hold or border on `from_sequence`,
 // DiskError. Changes nothing before it throws the former two.
-Recovered recover_journal(Disk& disk, const std::string& directory, std::uint64_t from_sequence);
+Recovered recover_journal(Disk& disk, const std::string& directory, std::uint64_t from_sequence,
+                          std::uint64_t known_durable);
 
 } // namespace cmatch::io

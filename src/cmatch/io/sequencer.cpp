@@ -12,9 +12,10 @@ namespace cmatch::io {
 Sequencer::Sequencer(Venue& venue, Journal& journal, Transport& transport, Clock& clock, SharedStats& stats,
                      const SequencerOptions& options)
     : venue_(venue), journal_(journal), transport_(transport), clock_(clock), stats_(stats), timer_(stats),
-      options_(options), sessions_(options.max_sessions), ring_(options.ring_reports),
-      inbound_(options.max_frames, options.max_batch_bytes), stages_(options.stages),
-      followers_(options.followers), outbox_(options.outbox_bytes), frame_(kClientFrameBytes) {
+      options_(options), sessions_(std::min(options.max_sessions, venue.limits().max_sessions)),
+      ring_(options.ring_reports), inbound_(options.max_frames, options.max_batch_bytes),
+      stages_(options.stages), followers_(options.followers), outbox_(options.outbox_bytes),
+      frame_(kClientFrameBytes) {
   ring_.start_after(venue.event_sequence());
   epochs_.start(venue.sequence(), venue.epoch());
 }
@@ -57,7 +58,7 @@ void Sequencer::begin() {
   if (!options_.leads) return;
   look_at_clock();
   for (const SessionView& view : venue_.sessions()) {
-    if (sessions_.by_id(view.session) != nullptr || sessions_.full()) continue;
+    if (sessions_.by_id(view.session) != nullptr) continue;
     ClientSession& session = sessions_.add(view.session, view.tenant, std::string(text_of(view.name)));
     session.cancels_when_lost = view.cancels_when_lost != 0;
     session.last_heard = steady_; // it has the time of a session that fell silent just now to come back

@@ -50,11 +50,12 @@ void Sequencer::decode_frame(const InboundFrame& frame) {
     return refuse_frame(frame.connection, RejectCode::not_logged_on, FrameFault::none, frame.length);
   session->last_heard = steady_;
   if (command.list == CommandList::verdicts) return take_verdicts(*session, frame, command);
-  // All commands of a batch have to fit one write of the journal, at the full size of their records.
+  // All commands of a batch have to fit one write of the journal, at the full size of their records. What others sent before
+  // it is no fault of a frame: it may come again.
   constexpr std::uint64_t kCommandsAtMost = 8192;
   if (batches_.commands() + command.records.count > kCommandsAtMost)
     return refuse_frame(frame.connection,
-                        stages_.waits() ? RejectCode::queue_full : RejectCode::frame_too_large,
+                        batches_.empty() ? RejectCode::frame_too_large : RejectCode::queue_full,
                         FrameFault::none, frame.length);
   switch (command.list) {
   case CommandList::orders:
@@ -157,10 +158,12 @@ void Sequencer::take_orders(ClientSession& session, const CommandFrame& frame) {
 
 // --- all else that is journaled ------------------------------------------------------------------------------------------
 
-RejectCode Sequencer::admit(const ClientSession& session, const LedgerCommand& command) {
+// Every id of a transfer is remembered: a client uses them up no faster than it may send orders.
+RejectCode Sequencer::admit(ClientSession& session, const LedgerCommand& command) {
   if (session.administers) return RejectCode::none;
   const auto action = static_cast<LedgerAction>(command.kind);
-  return session.trades && action == LedgerAction::transfer ? RejectCode::none : RejectCode::not_permitted;
+  if (!session.trades || action != LedgerAction::transfer) return RejectCode::not_permitted;
+  return session.orders.pass(steady_) ? RejectCode::none : RejectCode::session_throttled;
 }
 
 RejectCode Sequencer::admit(const ClientSession& session, const InstrumentCommand& command) const {
@@ -429,7 +432,12 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   ClientSession* session = sessions_.by_name(request.tenant, name);
   const bool known = session != nullptr;
   if (!known) {
-    if (sessions_.full()) return refuse(RejectCode::capacity_sessions);
+    while (
+        sessions_.full()) { // a name that nobody uses is forgotten before one that somebody wants is refused
+      ClientSession* const away = sessions_.longest_away();
+      if (away == nullptr) return refuse(RejectCode::capacity_sessions);
+      journal_loss(*away);
+    }
     session = &sessions_.add(sessions_.next_id(), request.tenant, name);
   } else if (session->connected) { // the newer connection is the live one
     replies_.push_back({session->connection,

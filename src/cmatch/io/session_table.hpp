@@ -1,6 +1,6 @@
 // Who is connected: sessions by name, by connection and by number, with their permissions, rates and place in the stream
 // of reports. Not part of the venue's state but for what was journaled (open_session, lose_session).
-// Owned by one loop. Units: ns of the loop's steady clock. All O(1), but due(), which is O(sessions).
+// Owned by one loop. Units: ns of the loop's steady clock. All O(1), but longest_away(), which is O(sessions).
 #pragma once
 
 #include <cstdint>
@@ -83,7 +83,16 @@ class SessionTable {
   bool full() const { return count_ >= max_sessions_; }
   SessionId next_id() const { return next_id_; }
 
-  // A session that was not there. Requires !full().
+  // Of those that are not connected, the one that was heard of least lately; nullptr where all are.
+  ClientSession* longest_away() {
+    ClientSession* found = nullptr;
+    for (ClientSession& each : sessions_)
+      if (each.id != 0 && !each.connected && (found == nullptr || each.last_heard < found->last_heard))
+        found = &each;
+    return found;
+  }
+
+  // A session that was not there.
   ClientSession& add(SessionId id, TenantId tenant, const std::string& name) {
     std::uint32_t at = static_cast<std::uint32_t>(sessions_.size());
     if (!free_.empty()) {

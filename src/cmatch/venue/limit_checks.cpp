@@ -88,7 +88,8 @@ Refusal check_duplicate(VenueState& state, PositionSlot slot, const Limits& limi
                            order.qty};
   if (state.recent.seen(recent, when) && state.clock - when < limits.duplicate_window)
     return over(RejectCode::duplicate_order, limits.duplicate_window, state.clock - when);
-  if (state.recent.full(state.clock - kDay)) return {RejectCode::capacity_positions};
+  if (state.recent.full(state.clock - state.limit_sets.longest_window()))
+    return {RejectCode::capacity_positions};
   return {};
 }
 

@@ -1,5 +1,6 @@
 #include "cmatch/venue/limits.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace cmatch {
@@ -56,6 +57,15 @@ void LimitSets::restore(AccountId account, InstrumentId instrument, const Limits
   else
     sets_[{account, instrument}] = limits;
   ++version_;
+}
+
+std::int64_t LimitSets::longest_window() const {
+  if (longest_of_ == version_) return longest_window_;
+  longest_window_ = 0;
+  for (const auto& [scope, limits] : sets_)
+    longest_window_ = std::max(longest_window_, limits.duplicate_window);
+  longest_of_ = version_;
+  return longest_window_;
 }
 
 Limits LimitSets::resolve(AccountId account, InstrumentId instrument) const {

@@ -30,11 +30,14 @@ class LimitSets {
   std::uint64_t version() const { return version_; } // changes with every set
   // By (account, instrument), ascending.
   const std::map<std::pair<AccountId, InstrumentId>, Limits>& sets() const { return sets_; }
+  std::int64_t longest_window() const; // duplicate_window of all sets; O(sets) after each change, else O(1)
   void restore(AccountId account, InstrumentId instrument, const Limits& limits);
 
  private:
   std::map<std::pair<AccountId, InstrumentId>, Limits> sets_;
   std::uint64_t version_ = 1;
+  mutable std::int64_t longest_window_ = 0;
+  mutable std::uint64_t longest_of_ = 0; // the version that it is of
 };
 
 } // namespace cmatch

@@ -29,7 +29,7 @@ struct VenueLimits {
   EngineLimits engine{};
   std::uint32_t max_positions = 1u << 18;
   std::uint32_t max_client_ids = 1u << 22;
-  std::uint32_t max_recent_orders = 1u << 16; // for the duplicate-order window
+  std::uint32_t max_recent_orders = 1u << 18; // for the duplicate-order window
   std::uint32_t max_sessions = 1u << 14;
   std::uint32_t queue_capacity = 10'000; // orders while the matching stage is away
   TimeNs queue_ttl = 5'000'000'000;

@@ -69,6 +69,8 @@ def _replay(verdict: Verdict, stopped: bool) -> Check:
     )
     if verdict.parting:
         check.find(str(verdict.parting))
+    if verdict.lacks:
+        check.find(verdict.lacks)
     if stopped and not compared:
         check.find("no hash was recorded at the end")
     return check

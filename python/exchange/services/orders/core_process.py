@@ -49,9 +49,10 @@ from exchange.services.orders.loop import CoreLoop
 from exchange.services.orders.stage import LocalStage, RemoteStage, WatchedStage
 from exchange.services.orders.standing_by import begin_standby, doubt, stand_by
 from exchange.services.orders.touching import Touching
-from exchange.storage.digests import Digest, append_digest
+from exchange.storage.digests import CORE, Digest, append_digest
 from exchange.storage.directory import DataDirectory
 from exchange.storage.fold import starting_venue
+from exchange.storage.snapshots import synced_sequence
 from exchange.storage.venue_limits import limits_of
 
 _NICENESS: Final = -15
@@ -85,6 +86,7 @@ def main(settings: Settings) -> int:
                 str(directory.journal),
                 segment_bytes=settings.limits.segment_bytes,
                 recover_from=venue.sequence + 1,
+                known_durable=synced_sequence(directory),
                 first_sequence=venue.sequence + 1 if stands_by else 1,
             )
         except JournalLocked as error:
@@ -167,7 +169,7 @@ def main(settings: Settings) -> int:
 
 def _stopped(settings: Settings, journal: Journal, venue: Venue) -> int:
     journal.sync()
-    end = Digest(venue.sequence, venue.event_digest, venue.state_hash(), "core")
+    end = Digest(venue.sequence, venue.event_digest, venue.state_hash(), CORE)
     append_digest(DataDirectory(settings.data_directory).digests, end)
     log(
         "core stopped",
