@@ -112,6 +112,7 @@ class RejectCode(IntEnum):
     )
     TRADES_NOT_POSTED = 2029, "Trades wait to be posted: who settles does not change now.", True, 409, 99, 99
     SETTLEMENT_BEHIND = 2030, "Too many trades wait to be settled: no new orders.", True, 503, 2, 2
+    SYMBOL_TAKEN = 2031, "Another asset, or instrument, has this symbol.", False, 409, 99, 99
     KILLED = 3001, "A kill switch is on that covers the order.", True, 403, 2, 2
     MAX_ORDER_QTY = 3002, "The order is larger than the limit, in lots.", False, 422, 3, 99
     MAX_ORDER_NOTIONAL = 3003, "The order is worth more than the limit.", False, 422, 3, 99

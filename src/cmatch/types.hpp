@@ -167,6 +167,7 @@ enum class RejectCode : std::uint16_t {
   fee_out_of_bounds = 2028,
   trades_not_posted = 2029,
   settlement_behind = 2030,
+  symbol_taken = 2031,
   killed = 3001,
   max_order_qty = 3002,
   max_order_notional = 3003,

@@ -67,6 +67,8 @@ class LedgerModel {
     const std::string content = name + " " + std::to_string(command.asset_scale);
     if (const auto known = assets.find(command.asset); known != assets.end())
       return known->second == content ? RejectCode::none : RejectCode::asset_exists;
+    for (const auto& [id, other] : assets)
+      if (other.substr(0, other.find(' ')) == name) return RejectCode::symbol_taken;
     if (assets.size() == limits_.max_assets) return RejectCode::capacity_assets;
     assets[command.asset] = content;
     return RejectCode::none;

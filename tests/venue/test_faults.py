@@ -51,7 +51,7 @@ def told(made: Desk, family: str, command: Command) -> Report:
     return made.speak(family, command, made.reader.clock)[0]
 
 
-@pytest.mark.req("A009")
+@pytest.mark.req("A009", "B032")
 @pytest.mark.parametrize(
     ("changes", "reject"),
     [

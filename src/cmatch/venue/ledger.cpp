@@ -108,6 +108,9 @@ RejectCode Ledger::define_asset(const InstrumentCommand& command) {
                       std::memcmp(known.symbol, command.symbol, sizeof known.symbol) == 0;
     return same ? RejectCode::none : RejectCode::asset_exists;
   }
+  for (AssetSlot slot = 0; slot < asset_count_; ++slot)
+    if (std::memcmp(assets_[slot].symbol, command.symbol, sizeof command.symbol) == 0)
+      return RejectCode::symbol_taken;
   if (asset_count_ == assets_.size()) return RejectCode::capacity_assets;
   Asset asset{};
   asset.id = command.asset;

@@ -134,6 +134,10 @@ def define_asset(venue: "VenueState", c: Command) -> None:
             "asset_exists",
             known is not None and (known.symbol, known.scale) != (c["symbol"], c["asset_scale"]),
         ),
+        (
+            "symbol_taken",
+            known is None and any(each.symbol == c["symbol"] for each in venue.ledger.assets.values()),
+        ),
         ("capacity_assets", known is None and len(venue.ledger.assets) >= venue.sizes.max_assets),
     )
     reject = next((code for code, failed in checks if failed), None)
@@ -179,6 +183,8 @@ def definition_checks(venue: "VenueState", c: Command) -> Checks:
     yield "invalid_definition", min(c["max_qty"], c["max_notional"]) < 1
     yield "invalid_definition", not fits(2 * c["max_qty"] * market.lot_units)
     yield "invalid_definition", not fits(2 * c["max_notional"] * market.notional_units)
+    others = (each for each in venue.markets.values() if each.instrument_id != c["instrument_id"])
+    yield "symbol_taken", any(each.symbol == c["symbol"] for each in others)
     old = venue.markets.get(c["instrument_id"])
     yield "instrument_in_use", old is not None and unchangeable(old) != unchangeable(market)
     yield "capacity_balances", not venue.ledger.has_room(*house_balances(c))
