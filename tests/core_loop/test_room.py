@@ -9,6 +9,7 @@ import pytest
 
 from cmatch import RejectCode, frames
 from cmatch.frames import CommandList, ReportList
+from exchange import Exchange
 from exchange.domain.enums import AdminAction, LedgerAction
 from tests.core_loop.bench_table import SECOND_NS, Bench, Rows, order
 
@@ -161,3 +162,39 @@ def enter(bench: Bench, key: str, tenant: int) -> int:
     bench.send(connection, CommandList.SESSIONS, logon)
     assert outcome(bench, connection) == (_WELCOME, 0)
     return connection
+
+
+def test_sessions_that_fall_silent_together_are_lost_a_part_at_a_time() -> None:
+    """After a restart all do at once: each loss is journaled, and none of them is more than a write takes."""
+    bench = Bench(options={"max_sessions": 4_096, "silence_ns": SECOND_NS}, limits={"max_accounts": 100})
+    logon = np.zeros(1, frames.SESSION_REQUEST_DTYPE)
+    logon["kind"], logon["schema_version"], logon["flags"] = 1, 1, _CANCEL_ON_DISCONNECT
+    for number in range(2_500):
+        logon["name"] = f"{number:<40}".replace(" ", "x").encode()
+        assert bench.transport.push(
+            bench.transport.open(), frames.encode_commands(CommandList.SESSIONS, logon)
+        )
+        if number % 256 == 0:
+            bench.turn()
+    bench.turn()
+    assert len(bench.venue.sessions()) == 2_500
+    left = []
+    for _ in range(4):
+        bench.turn(SECOND_NS)
+        left.append(len(bench.venue.sessions()))
+    assert left[-1] == 0
+    assert all(before - after <= 1_024 for before, after in zip([2_500, *left], left, strict=False))
+
+
+def test_commands_of_a_batch_that_are_widened_fit_its_write() -> None:
+    """Short ones on the wire, of which one names its last field: in an embedded exchange, too."""
+    short = np.zeros(4_000, frames.ADMIN_COMMAND_DTYPE)
+    short["kind"], short["account"] = AdminAction.SET_COUNTDOWN, 10
+    wide = short[:1].copy()
+    wide[wide.dtype.names[-1]] = 1
+    with Exchange.embedded() as exchange:
+        core = exchange.core
+        me = core.transport.open()
+        for part in (short, wide, short, wide):
+            assert core.transport.push(me, frames.encode_commands(CommandList.ADMINISTRATION, part))
+        core.loop.turn()

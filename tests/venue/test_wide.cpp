@@ -48,3 +48,21 @@ TEST_CASE("div_half_even: any dividend and divisor, gives the nearest whole numb
       CHECK(div_half_even(a, b) == below + up);
     }
 }
+
+TEST_CASE("share_half_even: any part of any whole, is the rounded quotient, also where the product is more "
+          "than fits") {
+  constexpr Wide kMostPart = Wide{1} << 62;
+  for (const Wide a : dividends())
+    for (const Wide whole : {Wide{1}, Wide{2}, Wide{3}, Wide{7}, Wide{10}, kMostPart - 1, kMostPart})
+      for (const Wide part : {Wide{1}, Wide{2}, whole / 2, whole - 1, whole}) {
+        if (part < 1 || part > whole) continue;
+        Wide product = 0;
+        if (__builtin_mul_overflow(a, part, &product)) continue;
+        CHECK(share_half_even(a, part, whole) == div_half_even(product, whole));
+      }
+  for (const Wide sign : {1, -1}) {
+    CHECK(share_half_even(sign * (Wide{1} << 125), 3, 4) == sign * 3 * (Wide{1} << 123));
+    CHECK(share_half_even(sign * ((Wide{1} << 125) + 2), kMostPart - 1, kMostPart) ==
+          sign * ((Wide{1} << 125) + 2 - (Wide{1} << 63)));
+  }
+}

@@ -22,7 +22,7 @@ from exchange.services.orders.stage import StageUnavailableError, WatchedStage
 
 _NS_A_S: Final = 1_000_000_000
 _FRAMES_MAX: Final = 1 << 16
-_WRITE_BYTES: Final = 1 << 21  # room for a batch of the most compact frames
+_WRITE_BYTES: Final = 1 << 22  # room for a batch of the most compact frames
 
 
 class Stage:

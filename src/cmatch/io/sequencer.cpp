@@ -266,11 +266,12 @@ void Sequencer::keep_house() {
   followers_.keep(transport_, leader());
   if (!options_.leads) return;
   if (!read_only() && !planted(Bug::forgets_refused_sessions)) journal_overdue();
+  int losses = 0;
   for (ClientSession& session : sessions_.all()) {
     if (session.id == 0) continue;
     if (steady_ - session.last_heard > session.silence_allowed &&
         (session.connected || session.cancels_when_lost)) {
-      lose(session);
+      if (++losses <= kLossesAtOnce) lose(session);
       continue;
     }
     if (!session.connected) continue;

@@ -238,6 +238,8 @@ class Sequencer {
   std::vector<SessionId> touched_;
   std::vector<std::byte> frame_;
   std::unordered_map<std::string, Principal> principals_;
+  // What is journaled of its own beside a batch has to fit the same write: after a restart more may fall silent at once.
+  static constexpr int kLossesAtOnce = 1024;
   std::vector<AdminCommand> overdue_; // sessions opened and lost that the journal did not take
   std::uint32_t queued_here_ = 0;     // orders of this batch that will wait for the matching stage
   std::unordered_map<ShardId, StageLink> links_;

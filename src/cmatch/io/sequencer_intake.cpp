@@ -432,8 +432,9 @@ void Sequencer::log_on(const InboundFrame& frame, const SessionRequest& request)
   ClientSession* session = sessions_.by_name(request.tenant, name);
   const bool known = session != nullptr;
   if (!known) {
-    while (
-        sessions_.full()) { // a name that nobody uses is forgotten before one that somebody wants is refused
+    // A name that nobody uses is forgotten before one that somebody wants is refused; two, where fewer may be than there
+    // were.
+    for (int left = 2; left > 0 && sessions_.full(); --left) {
       ClientSession* const away = sessions_.longest_away();
       if (away == nullptr) return refuse(RejectCode::capacity_sessions);
       journal_loss(*away);
@@ -494,7 +495,10 @@ void Sequencer::journal_loss(ClientSession& session) {
 }
 
 void Sequencer::journal_overdue() {
-  for (const AdminCommand& command : std::exchange(overdue_, {}))
+  const auto end = overdue_.begin() + std::min<std::ptrdiff_t>(std::ssize(overdue_), kLossesAtOnce);
+  const std::vector<AdminCommand> due(overdue_.begin(), end);
+  overdue_.erase(overdue_.begin(), end);
+  for (const AdminCommand& command : due)
     journal_own(command);
 }
 

@@ -93,8 +93,8 @@ RejectCode check_definition(const VenueState& state, const InstrumentCommand& co
     return RejectCode::invalid_definition;
   const std::uint32_t known = state.find_instrument(command.instrument_id);
   for (std::uint32_t each = 0; each < state.instruments.size(); ++each)
-    if (each != known && std::memcmp(state.instruments[each].definition.symbol, command.symbol,
-                                     sizeof command.symbol) == 0)
+    if (each != known &&
+        std::memcmp(state.instruments[each].definition.symbol, command.symbol, sizeof command.symbol) == 0)
       return RejectCode::symbol_taken;
   if (known == VenueState::kNoInstrument) return RejectCode::none;
   const VenueInstrument& instrument = state.instruments[known];

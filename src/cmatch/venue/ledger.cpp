@@ -151,15 +151,15 @@ void Ledger::end_hold(std::uint32_t transfer, HoldState state) {
 
 Amount Ledger::collateral(AccountSlot account, AssetId in) const {
   if (in == 0) return 0;
+  constexpr Wide kMost = std::numeric_limits<Amount>::max(), kLeast = std::numeric_limits<Amount>::min();
   Wide sum = 0;
   for_each_balance(account, [&](BalanceSlot, const Balance& balance) {
     const Asset& asset = assets_[balance.asset];
     if (asset.id == in)
       sum += balance.total;
-    else if (asset.collateral_asset == in)
-      sum += worth(balance.total, asset);
+    else if (asset.collateral_asset == in) // one may be worth 2^125: a few of them are more than fits
+      sum += std::clamp(worth(balance.total, asset), kLeast, kMost);
   });
-  constexpr Wide kMost = std::numeric_limits<Amount>::max(), kLeast = std::numeric_limits<Amount>::min();
   return static_cast<Amount>(std::clamp(sum, kLeast, kMost));
 }
 

@@ -85,7 +85,9 @@ void hold(VenueState& state, const VenueOrder& buy, const Share& buyer, const Ve
                       .seller_held = 0,
                       .buyer_fee_most = buyer.fee,
                       .seller_fee_most = seller.fee,
-                      .moves_money = buy.reserve_balance != kNoSlot};
+                      .moves_money = buy.reserve_balance != kNoSlot,
+                      .buyer_fee_in_base = buyer.fee_in_base,
+                      .seller_fee_in_base = seller.fee_in_base};
   if (trade.moves_money) {
     trade.buyer_held = cost + (buyer.fee_in_base ? 0 : buyer.fee);
     trade.seller_held = goods + (seller.fee_in_base ? seller.fee : 0);
@@ -102,7 +104,7 @@ void move_position(Position& position, Side side, Lots qty, Wide unit_cost) {
   const Lots closed = closes ? std::min(qty, position.qty < 0 ? -position.qty : position.qty) : 0;
   if (closed != 0) {
     const Wide held = position.qty < 0 ? -Wide{position.qty} : Wide{position.qty};
-    const Wide taken = div_half_even(position.cost * closed, held);
+    const Wide taken = share_half_even(position.cost, closed, held);
     position.realised -= unit_cost * closed * sign + taken;
     position.cost -= taken;
   }

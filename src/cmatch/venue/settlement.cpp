@@ -14,9 +14,8 @@ void set_detail(Answer& answer, std::uint64_t value, std::int64_t asked) {
 }
 
 // The fee of one side, in the asset where it is charged; a negative one is given by the house.
-void charge(VenueState& state, Position& position, Side side, Amount fee, bool moves_money) {
+void charge(VenueState& state, Position& position, bool in_base, Amount fee, bool moves_money) {
   const VenueInstrument& instrument = state.instruments[position.instrument];
-  const bool in_base = instrument.fee_in_base(side);
   touch(state, position);
   if (!in_base) position.realised -= fee;
   if (!moves_money || fee == 0) return;
@@ -66,8 +65,8 @@ void post_trade(VenueState& state, const LedgerCommand& command, Answer& answer)
     state.ledger.pay(buyer.quote_balance, seller.quote_balance, trade.cost, trade.buyer_held);
     state.ledger.pay(seller.base_balance, buyer.base_balance, trade.goods, trade.seller_held);
   }
-  charge(state, buyer, Side::buy, command.buyer_fee, trade.moves_money);
-  charge(state, seller, Side::sell, command.seller_fee, trade.moves_money);
+  charge(state, buyer, trade.buyer_fee_in_base, command.buyer_fee, trade.moves_money);
+  charge(state, seller, trade.seller_fee_in_base, command.seller_fee, trade.moves_money);
 }
 
 } // namespace cmatch

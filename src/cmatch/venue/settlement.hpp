@@ -16,8 +16,9 @@ struct UnpostedTrade {
   PositionSlot buyer, seller;
   Amount cost, goods;             // of quote to the seller, of base to the buyer
   Amount buyer_held, seller_held; // reserved: what each gives, with its fee where that is of the same asset
-  Amount buyer_fee_most, seller_fee_most; // bounds of a fee, and of a rebate
-  bool moves_money;                       // not where the policy touches no ledger
+  Amount buyer_fee_most, seller_fee_most;     // bounds of a fee, and of a rebate
+  bool moves_money;                           // not where the policy touches no ledger
+  bool buyer_fee_in_base, seller_fee_in_base; // as the instrument had it then
 };
 
 // The last of all trades, oldest first: number i of them has the id trades - size + 1 + i.

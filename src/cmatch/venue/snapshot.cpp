@@ -348,7 +348,7 @@ void read_shards(VenueState& state, Reader& in) {
   }
 }
 
-constexpr std::size_t kUnpostedBytes = 57;
+constexpr std::size_t kUnpostedBytes = 59;
 
 void write_unposted(const VenueState& state, Writer& out) {
   out.put(static_cast<std::uint16_t>(state.settlement.mode));
@@ -359,7 +359,8 @@ void write_unposted(const VenueState& state, Writer& out) {
     for (const Amount amount : {trade.cost, trade.goods, trade.buyer_held, trade.seller_held,
                                 trade.buyer_fee_most, trade.seller_fee_most})
       out.put(amount);
-    out.put(static_cast<std::uint8_t>(trade.moves_money));
+    for (const bool flag : {trade.moves_money, trade.buyer_fee_in_base, trade.seller_fee_in_base})
+      out.put(static_cast<std::uint8_t>(flag));
   }
 }
 
@@ -374,10 +375,15 @@ void read_unposted(VenueState& state, Reader& in) {
     for (Amount* amount : {&trade.cost, &trade.goods, &trade.buyer_held, &trade.seller_held,
                            &trade.buyer_fee_most, &trade.seller_fee_most})
       *amount = in.get<Amount>();
-    trade.moves_money = in.get<std::uint8_t>() != 0;
+    for (bool* flag : {&trade.moves_money, &trade.buyer_fee_in_base, &trade.seller_fee_in_base})
+      *flag = in.get<std::uint8_t>() != 0;
     require(trade.buyer < state.positions.count() && trade.seller < state.positions.count() &&
                 state.positions[trade.buyer].instrument == state.positions[trade.seller].instrument,
             "a trade that is not posted");
+    for (const PositionSlot slot : {trade.buyer, trade.seller})
+      require(!trade.moves_money || (state.positions[slot].base_balance != kNoSlot &&
+                                     state.positions[slot].quote_balance != kNoSlot),
+              "a trade that is not posted, of who has no balance");
     state.settlement.unposted.push_back(trade);
   }
 }

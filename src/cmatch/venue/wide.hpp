@@ -45,6 +45,15 @@ constexpr Wide div_half_even(Wide a, Wide b) { // b > 0
   });
 }
 
+// a * part / whole for 0 < part <= whole <= 2^63, as div_half_even rounds it; a * part may be more than fits.
+constexpr Wide share_half_even(Wide a, Wide part, Wide whole) {
+  const Wide quotient = a / whole, rest = (a - quotient * whole) * part; // |rest| < 2^126
+  const Wide more = rest / whole, over = rest - more * whole;
+  const Wide share = quotient * part + more, size = over < 0 ? -over : over;
+  const bool down = size < whole - size || (size == whole - size && share % 2 == 0);
+  return down ? share : share + (over < 0 ? -1 : 1);
+}
+
 constexpr std::int64_t pow10(unsigned exponent) { // of at most 18
   std::int64_t power = 1;
   while (exponent-- > 0)
