@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -109,6 +110,35 @@ def test_digests_written_are_read_in_order_and_a_torn_line_is_left_out(tmp_path:
     path.write_text("10 5 6 core\nrubbish\n")
     with pytest.raises(StorageError, match="line 2 is no digest: 'rubbish'"):
         read_digests(path)
+
+
+def test_digest_behind_a_torn_line_takes_its_place(tmp_path: Path) -> None:
+    """A power cut left a part of one: another one behind it would make a line of both that is none."""
+    path = tmp_path / "live.digest"
+    first, last = Digest(3, 4, 5), Digest(6, 7, 8, "core")
+    append_digest(path, first)
+    with path.open("a") as torn:
+        torn.write("238 f0869bf3")
+    append_digest(path, last)
+    assert read_digests(path) == [first, last]
+
+
+def test_digest_that_does_not_fit_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    """A disk that takes a part of the line: the next one is whole again."""
+    path = tmp_path / "live.digest"
+    append_digest(path, Digest(3, 4, 5))
+    whole, limit = path.stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (whole + 12, limit[1]))
+        with pytest.raises(StorageError, match="cannot be written"):
+            append_digest(path, Digest(6, 7, 8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert path.stat().st_size == whole
+    append_digest(path, Digest(9, 7, 8))
+    assert [each.sequence for each in read_digests(path)] == [3, 9]
 
 
 def test_first_parting_names_the_first_sequence_at_which_they_differ() -> None:

@@ -7,6 +7,8 @@ hashed to that.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,21 +37,36 @@ class Digest:
 
 
 def append_digest(path: Path, digest: Digest) -> None:
-    """Adds a line, durable with the file's name when this returns.
+    """Adds a line, durable with the file's name when this returns; a part of one at the end is cut off.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: it cannot be written; nothing of it is left.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
-            os.write(descriptor, f"{digest}\n".encode("ascii"))
-            os.fdatasync(descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # core and replica both write at the end
+            _append_whole(descriptor, f"{digest}\n".encode("ascii"))
         finally:
             os.close(descriptor)
         sync_directory(path.parent)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _append_whole(descriptor: int, line: bytes) -> None:
+    """Behind the last whole line: what is torn would be taken for one as soon as another is behind it."""
+    size = os.fstat(descriptor).st_size
+    whole = os.pread(descriptor, size, 0).rfind(b"\n") + 1
+    if whole < size:
+        os.ftruncate(descriptor, whole)
+    try:
+        if os.write(descriptor, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fdatasync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, whole)
+        raise
 
 
 def read_digests(path: Path) -> list[Digest]:
