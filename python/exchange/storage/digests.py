@@ -18,7 +18,6 @@ from typing import Final
 from exchange.config.durable import sync_directory
 from exchange.errors import StorageError
 
-
 CORE: Final = "core"
 """The writer at an orderly end."""
 
@@ -61,12 +60,16 @@ def _append_whole(descriptor: int, line: bytes) -> None:
     if whole < size:
         os.ftruncate(descriptor, whole)
     try:
-        if os.write(descriptor, line) < len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fdatasync(descriptor)
+        _write_through(descriptor, line)
     except OSError:
         os.ftruncate(descriptor, whole)
         raise
+
+
+def _write_through(descriptor: int, line: bytes) -> None:
+    if os.write(descriptor, line) < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fdatasync(descriptor)
 
 
 def read_digests(path: Path) -> list[Digest]:

@@ -58,11 +58,11 @@ def fix_limits(root: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
     if known is None:
         write_whole(root / "venue.json", json.dumps(dict(wanted), indent=2).encode("ascii"))
         return dict(wanted)
-    known = limits_of(Settings()) | known  # one that could not be set then had its default
+    had = limits_of(Settings()) | known  # one that could not be set then had its default
     for name, value in wanted.items():
-        if known.get(name) != value:
+        if had.get(name) != value:
             raise ConfigError(
-                f"{root} was made with {name} = {known.get(name)}, not {value}:"
+                f"{root} was made with {name} = {had.get(name)}, not {value}:"
                 " its journal can only be replayed with the same"
             )
     return known
