@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmatch.frames import EXECUTION_REPORT_DTYPE
+from exchange import Exchange
 from exchange.client.book import OwnOrders
 from exchange.client.records import Records
 from exchange.domain.enums import ExecType, OrderStatus
@@ -22,6 +23,7 @@ _STEPS = (
     (ExecType.REPLACED, OrderStatus.OPEN),
     (ExecType.CANCELED, OrderStatus.CANCELED),
     (ExecType.REJECTED, None),
+    (ExecType.REJECTED, OrderStatus.REJECTED),
 )
 
 
@@ -79,3 +81,28 @@ def test_own_orders_that_nobody_looks_at_are_never_much_work_at_once() -> None:
         sys.setprofile(None)
     assert most < 10_000
     assert len(orders) == 20_000
+
+
+def test_own_order_that_the_engine_rejects_out_of_the_queue_has_ended() -> None:
+    """It was accepted while the engine was away, and reserved money; its time was over then."""
+    with Exchange.embedded() as exchange:
+        admin = exchange.client("operator").admin
+        assert admin.define_asset(1, "A", 0).ok
+        assert admin.define_asset(2, "B", 0).ok
+        assert admin.define_instrument(
+            1, "A-B", base=1, quote=2, price_scale=0, qty_scale=0, max_price=999
+        ).ok
+        assert admin.open_account(7, tenant=1).ok
+        assert admin.deposit(2, 1_000, account=7).ok
+        client = exchange.client("me", tenant=1, account=7)
+        exchange.stage.away = True
+        exchange.clock.advance(seconds=1)
+        over = exchange.clock.now_ns + 1_000_000_000
+        order = client.new_order(1, "buy", 1, 100, time_in_force="gtd", expire_at=over)
+        assert [each.order_id for each in client.orders.live()] == [order.order_id]
+        exchange.clock.advance(seconds=2)
+        exchange.stage.away = False
+        exchange.clock.advance(seconds=10)
+        found = client.orders.find(order.order_id)
+        assert found is not None
+        assert (found.order_status, client.orders.live()) == (OrderStatus.REJECTED, [])

@@ -19,7 +19,8 @@ from exchange.domain.queries import OrderRow
 _WAITING_ROWS_MAX: Final = 32
 _HELD_ROWS_MAX: Final = 262_144
 # Reports that say nothing of an order's state.
-_QUIET: Final = frozenset({0, int(ExecType.REJECTED), int(ExecType.CANCEL_REJECTED), int(ExecType.DONE)})
+_QUIET: Final = frozenset({0, int(ExecType.CANCEL_REJECTED), int(ExecType.DONE)})
+_REJECTED: Final = int(ExecType.REJECTED)
 _TRADE: Final = int(ExecType.TRADE)
 _LIVE: Final = frozenset(map(int, LIVE))
 _PRICE: Final = int(ReportFlag.PRICE)
@@ -202,6 +203,8 @@ class OwnOrders:
             if self._asof and sequence <= self._asof.get(order_id, 0):
                 continue
             entry = self._live.get(order_id)
+            if entry is None and exec_type == _REJECTED:
+                continue  # one that waited for the engine was known, and had been accepted
             if entry is None:
                 entry = self._live[order_id] = self._known(order_id, ids[at])
             elif event <= entry.event_sequence:
