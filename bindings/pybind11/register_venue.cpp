@@ -561,7 +561,8 @@ void register_venue(py::module_& module) {
              CM_FIELD(PositionView, live_orders), CM_FIELD(PositionView, qty), CM_FIELD(PositionView, cost),
              CM_FIELD(PositionView, realised), CM_FIELD(PositionView, unrealised),
              CM_FIELD(PositionView, open_buy_lots), CM_FIELD(PositionView, open_sell_lots),
-             CM_FIELD(PositionView, open_buy_notional), CM_FIELD(PositionView, open_sell_notional));
+             CM_FIELD(PositionView, open_buy_notional), CM_FIELD(PositionView, open_sell_notional),
+             CM_FIELD(PositionView, base_of_day));
   layouts["LIMITS"] =
       layout(sizeof(Limits), CM_FIELD(Limits, present), CM_FIELD(Limits, reserved),
              CM_FIELD(Limits, order_qty), CM_FIELD(Limits, order_notional), CM_FIELD(Limits, open_orders),

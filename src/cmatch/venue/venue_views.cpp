@@ -143,7 +143,7 @@ std::vector<PositionView> Venue::positions(AccountId account) const {
     views.push_back({account, instrument.id(), static_cast<std::uint32_t>(position.live_orders), position.qty,
                      clamp(position.cost), clamp(position.realised), clamp(unrealised(instrument, position)),
                      position.open_lots[0], position.open_lots[1], clamp(position.open_notional[0]),
-                     clamp(position.open_notional[1])});
+                     clamp(position.open_notional[1]), clamp(position.base_of_day)});
   }
   std::sort(views.begin(), views.end(),
             [](const PositionView& a, const PositionView& b) { return a.instrument_id < b.instrument_id; });

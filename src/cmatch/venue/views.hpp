@@ -44,6 +44,7 @@ struct PositionView {
   std::int64_t open_sell_lots;
   std::int64_t open_buy_notional;
   std::int64_t open_sell_notional;
+  std::int64_t base_of_day; // unrealised when something touched it first on this UTC day
 };
 
 struct AccountView {
@@ -93,7 +94,7 @@ struct VenueStatus {
   std::uint16_t solo;
 };
 
-static_assert(sizeof(VenueOrderView) == 144 && sizeof(PositionView) == 80 && sizeof(VenueStatus) == 80 &&
+static_assert(sizeof(VenueOrderView) == 144 && sizeof(PositionView) == 88 && sizeof(VenueStatus) == 80 &&
               sizeof(ShardView) == 40);
 
 } // namespace cmatch

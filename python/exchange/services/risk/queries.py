@@ -53,5 +53,5 @@ def _position(record: np.void) -> PositionRow:
         open_orders=int(record["live_orders"]),
         gross_notional=abs(cost + int(record["unrealised"])) + buys + sells,
         net_notional=cost + int(record["unrealised"]),
-        daily_result=int(record["realised"]) + int(record["unrealised"]),
+        daily_result=int(record["realised"]) + int(record["unrealised"]) - int(record["base_of_day"]),
     )
