@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, select, update
 
 from exchange.runtime.audit import audit
 from exchange.services.history.audit import HistoryAudit
 from exchange.services.history.service import SPEC
-from exchange.services.history.tables import EXECUTIONS
+from exchange.services.history.tables import EXECUTIONS, ORDERS
 from exchange.storage.sql import Store, open_store
 from tests.event_log.published import Exchange
 from tests.history.oracle import consume, stored, trade_wildly
@@ -27,15 +27,20 @@ def test_rows_are_held_against_the_journal(exchange: Exchange, store_url: str) -
     """All of them, or as far as the history is; what is missing, other, or made up is named."""
     with open_store(store_url, SPEC.name, SPEC.tables) as store:
         assert looked_at(exchange, store) == (
-            "0 executions as the journal makes them, each once; up to sequence 0",
+            "0 executions and 0 orders as the journal makes them, each once; up to sequence 0",
             [],
         )
         trade_wildly(exchange.writer, 1, 80)
         exchange.publish()
         consume(exchange, store)
         taken, sequence = stored(store, limit=100).executions, exchange.writer.sequence
+        with store.read() as tx:
+            orders = tx.execute(select(func.count()).select_from(ORDERS)).scalar_one()
         trade_wildly(exchange.writer, 2, 40)
-        says = f"{len(taken)} executions as the journal makes them, each once; up to sequence {sequence}"
+        says = (
+            f"{len(taken)} executions and {orders} orders as the journal makes them, each once;"
+            f" up to sequence {sequence}"
+        )
         assert len(taken) > 20
         assert looked_at(exchange, store) == (says, [])
 
@@ -48,12 +53,12 @@ def test_rows_are_held_against_the_journal(exchange: Exchange, store_url: str) -
             tx.execute(delete(EXECUTIONS).where(row_of(third)))
             tx.execute(update(EXECUTIONS).where(row_of(last)).values(exec_id=last + 10**6))
         _, wrong = looked_at(exchange, store)
-        row = taken[1]
-        made = (row.trade_id, row.order_id, row.last_qty, row.last_price)
-        found = (row.trade_id, row.order_id, other.last_qty, row.last_price)
         assert first < second
         assert wrong == [
-            f"execution {second} is {found}, the journal makes {made}",
+            (
+                f"execution {second} has last_qty {other.last_qty};"
+                f" the journal makes last_qty {taken[1].last_qty}"
+            ),
             f"execution {third} is missing",
             f"execution {last} is missing",
             f"execution {last + 10**6} is not in the journal",

@@ -8,12 +8,16 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from cmatch._core import Venue
+from exchange.bus.log.interface import EventLog
 from exchange.bus.topics import TopicTable
 from exchange.cli import audit_log
 from exchange.cli.auditing import local_user
@@ -22,22 +26,31 @@ from exchange.cli.connecting import OPERATOR
 from exchange.client import AsyncClient
 from exchange.config import Settings
 from exchange.errors import ExchangeError, StorageError
-from exchange.runtime.audit import Audit, Auditor, ChangesAudit, PublishedAudit, audit
+from exchange.runtime.audit import Audit, Auditor, ChangesAudit, Check, PublishedAudit, audit
 from exchange.runtime.changes import CHANGES
 from exchange.runtime.last_audit import KeptAudit, auditing
 from exchange.runtime.publisher import EXECUTIONS, TRADES, open_log
 from exchange.runtime.supervisor import read_announcement
 from exchange.storage.directory import DataDirectory
+from exchange.storage.executions import Outcome
 from exchange.topology.handover import SETTINGS_VARIABLE, settings_of_json
 
 _PATIENCE_MS: Final = 30_000
+_STORES: Final = {
+    "history": ("history", "HistoryAudit"),
+    "marketdata": ("market_data", "MarketDataAudit"),
+    "settlement": ("settlement", "SettlementAudit"),
+    "admin": ("admin", "AdminAudit"),
+}
+"""Of each service that keeps rows: its part of the settings, and what looks at them."""
 DESCRIPTION = """Replay the journal of a data directory, whether its exchange runs or not, and hold everything
 against it: every hash that was recorded live, all invariants, the money (balances = deposits - withdrawals),
 the orders (what came in = what was traded, taken off and rests; each report follows from the one before),
-the trades, the event log (what the journal makes, each event once), and the rows of the history and of market
-data (candles = fold of trades) where they are switched on; and the books that market data shows, where the
-exchange runs. A line a check, and what is wrong below it; exit code 1 where something is. What it found is
-kept in DATA/last-audit.json; --last shows that again, with when it was, and audits nothing. One at a time.
+the trades, the event log (what the journal makes, each event once), and the rows of every service that has a
+store: history, market data (candles = fold of trades), settlement, administration; and the books that market
+data shows, where the exchange runs and market_data.enabled is set here, too. A line a check, and what is
+wrong below it; exit code 1 where something is. What it found is kept in DATA/last-audit.json; --last
+shows that again, with when it was, and audits nothing. One at a time.
 
 With one of these the audit log instead: every administrative and security action, each record chained to the
 one before by SHA-256, the end signed each minute; each process that writes has a chain in DATA/audit.
@@ -132,14 +145,76 @@ def _last(options: argparse.Namespace, settings: Settings) -> int:
     return int(not kept.good)
 
 
-@contextmanager
-def _rows_of(service: str, auditor: str, settings: Settings) -> Iterator[Auditor]:
+class _StoreAuditor:
+    """Looks at a store for as long as it can be read; then that is what is wrong, and the others go on.
+
+    Args:
+        service: Whose store it is.
+        reading: As `exchange.storage.sql.store.reading`, which brings SQLAlchemy along.
+        make: Opens the store for who looks at it.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        reading: Callable[[str], AbstractContextManager[None]],
+        make: Callable[[], Auditor],
+    ) -> None:
+        self.check = Check(service)
+        self._reading = partial(reading, service)
+        self._auditor: Auditor | None = None
+        with self._guarded():
+            self._auditor = make()
+            self.check = self._auditor.check
+
+    def take(self, outcome: Outcome, venue: Venue) -> None:
+        """Looks at the next record."""
+        with self._guarded():
+            if self._auditor is not None:
+                self._auditor.take(outcome, venue)
+
+    def close(self, venue: Venue) -> None:
+        """Looks at how it ended."""
+        with self._guarded():
+            if self._auditor is not None:
+                self._auditor.close(venue)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            with self._reading():
+                yield
+        except StorageError as error:
+            self._auditor = None
+            self.check.find(str(error))
+
+
+def _stores_of(
+    settings: Settings, events: EventLog, topics: TopicTable, runs: bool, opened: ExitStack
+) -> Iterator[Auditor]:
+    """Of each service that has a store, is switched on, or takes events by what the log says.
+
+    A store that is not there is looked at as an empty one, which is not left behind.
+    """
     # Imported where it is used: a store brings SQLAlchemy along.
-    sql, host = import_module("exchange.storage.sql"), import_module("exchange.runtime.service_host")
-    make = getattr(import_module(f"exchange.services.{service}.audit"), auditor)
-    tables = import_module(f"exchange.services.{service}.service").SPEC.tables
-    with sql.open_store(host.store_url(settings), service, tables) as store, store.read() as tx:
-        yield make(store, tx)
+    sql, host = import_module("exchange.storage.sql.store"), import_module("exchange.runtime.service_host")
+    places_of = import_module("exchange.runtime.audit.places").Places
+    url = host.store_url(settings)
+    there = sql.stored_services(url, list(_STORES))
+    for service, (setting, auditor) in _STORES.items():
+        spec = import_module(f"exchange.services.{service}.service").SPEC
+        places = places_of(events, topics, service, spec.reads, runs=runs)
+        if service not in there and not places.known and not getattr(settings, setting).enabled:
+            continue
+        look = getattr(import_module(f"exchange.services.{service}.audit"), auditor)
+        place = url if service in there else opened.enter_context(TemporaryDirectory())
+
+        def make(look: Any = look, spec: Any = spec, place: str = place, places: Any = places) -> Auditor:
+            store = opened.enter_context(sql.open_store(place, spec.name, spec.tables))
+            made: Auditor = look(store, opened.enter_context(store.read()), places)
+            return made
+
+        yield _StoreAuditor(service, sql.reading, make)
 
 
 def _mirrors_of(settings: Settings) -> Auditor:
@@ -187,12 +262,8 @@ def audit_of(settings: Settings, *, paid_in: Mapping[int, int] | None = None, st
         ]
         if settings.events.publish or events.extent(topics.full_name(CHANGES)).end:
             auditors.append(ChangesAudit(events, topics))
-        if settings.history.enabled:
-            auditors.append(opened.enter_context(_rows_of("history", "HistoryAudit", settings)))
-        if settings.market_data.enabled:
-            auditors.append(opened.enter_context(_rows_of("marketdata", "MarketDataAudit", settings)))
-            if read_announcement(DataDirectory(settings.data_directory)) is not None:
-                auditors.append(_mirrors_of(settings))
-        if settings.settlement.enabled:
-            auditors.append(opened.enter_context(_rows_of("settlement", "SettlementAudit", settings)))
+        runs = read_announcement(DataDirectory(settings.data_directory)) is not None
+        auditors += _stores_of(settings, events, topics, runs, opened)
+        if settings.market_data.enabled and runs:
+            auditors.append(_mirrors_of(settings))
         return audit(settings.data_directory, auditors=auditors, paid_in=paid_in, stopped=stopped)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -24,6 +25,7 @@ from typing import Self
 from exchange.config.durable import sync_directory
 from exchange.errors import StorageError
 
+_LOOK_S = 0.1  # who looks whether it is held has it for a moment, too
 _DRAFT = re.compile(r"\..+\.(\d+)")
 
 
@@ -126,9 +128,10 @@ class DirectoryLock:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StorageError(f"{path} cannot be made: {error.strerror}") from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        until = time.monotonic() + _LOOK_S
+        while not (taken := _locked(descriptor, fcntl.LOCK_EX)) and time.monotonic() < until:
+            time.sleep(_LOOK_S / 10)
+        if not taken:
             owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(descriptor)
             raise DirectoryInUse(
@@ -139,11 +142,31 @@ class DirectoryLock:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         return cls(descriptor)
 
+    @staticmethod
+    def is_held(path: Path) -> bool:
+        """Whether a supervisor has it; none where there is no such file, or it cannot be read."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            return not _locked(descriptor, fcntl.LOCK_SH)
+        finally:
+            os.close(descriptor)
+
     def release(self) -> None:
         """Gives it back; the file stays."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _locked(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -47,6 +47,8 @@ def audit(
     verdict = verify(root, progress)
     venue = verdict.replayed.fold.venue
     checks = [_replay(verdict, stopped), _invariants(venue), _money(venue, paid_in)]
+    if venue.settled_by_service:
+        checks.append(_unposted(venue))
     checks += _events(root, int(venue.sequence), auditors)
     replayed = verdict.replayed
     return Audit(
@@ -102,6 +104,13 @@ def _money(venue: Venue, paid_in: Mapping[int, int] | None) -> Check:
             if held[asset] != paid_in.get(asset, 0):
                 check.find(f"asset {asset}: accounts hold {held[asset]:,}, {paid_in.get(asset, 0):,} was due")
     check.says = f"balances = deposits - withdrawals in {len(held)} assets"
+    return check
+
+
+def _unposted(venue: Venue) -> Check:
+    """Nothing is wrong with a trade that waits; who reads the audit has to know of it."""
+    check = Check("unposted")
+    check.says = f"{int(venue.unposted_trades):,} trades wait for a settlement service to post them"
     return check
 
 

@@ -63,7 +63,7 @@ def charge(tx: Transaction, trades: Records) -> dict[str, Numbers]:
     volumes.write()
     columns = {"buyer_is_maker": (~taker_buys).astype(np.int64), "cost": cost, "goods": goods}
     for ending, of in (
-        ("", {role: trades[f"{role}_account"] for role in _ROLES}),
+        ("", {role: _accounts(trades, role) for role in _ROLES}),
         ("_tenant", {role: trades[f"{role}_tenant"] for role in _ROLES}),
         ("_fee", fees),
         ("_fee_asset", {role: trades[f"{role}_fee_asset"] for role in _ROLES}),
@@ -105,7 +105,7 @@ class _Volumes:
         days = trades["timestamp"].astype(np.int64) // DAY_NS
         for day in np.unique(days).tolist():
             mine = np.flatnonzero(days == day)
-            whose = np.concatenate([trades[f"{role}_account"][mine] for role in _ROLES])
+            whose = np.concatenate([_accounts(trades, role)[mine] for role in _ROLES])
             accounts, of_account = np.unique(whose, return_inverse=True)
             assets, of_asset = np.unique(quotes[mine], return_inverse=True)
             keys, of = np.unique(of_account * len(assets) + np.tile(of_asset, 2), return_inverse=True)
@@ -127,6 +127,12 @@ class _Volumes:
         if not self._added:
             return 0
         return sum(self._added.get((*pair, when), 0) for when in range(day - VOLUME_DAYS, day))
+
+
+def _accounts(trades: Records, role: str) -> Numbers:
+    """(n,) as columns of 64 bits have them."""
+    accounts: Numbers = trades[f"{role}_account"].astype(np.int64)
+    return accounts
 
 
 def _sums(amounts: Numbers, of: Numbers, count: int) -> list[int]:

@@ -163,6 +163,9 @@ class Poster:
             np.repeat([said.timestamp for _, said in posted], counts),
         )
         with self._store.begin() as tx:
+            before = tx.execute(select(PROGRESS.c.posted).with_for_update()).scalar_one()
+            if before >= columns["trade_id"][0]:
+                return  # whoever took events before this instance has noted and told them
             tx.execute(update(PROGRESS).values(posted=columns["trade_id"][-1]))
             tx.execute(
                 insert(POSTINGS),

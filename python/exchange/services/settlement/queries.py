@@ -11,9 +11,10 @@ from exchange.domain.queries import SettlementRow, SettlementsReply, Settlements
 from exchange.errors import RpcError, RpcStatus
 from exchange.runtime.caller import OPERATOR, Caller, page
 from exchange.services.settlement.tables import POSTINGS, PROGRESS, SIDES, TRADES
-from exchange.storage.sql import Transaction
+from exchange.storage.sql import Transaction, signed, unsigned
 
 _MOST: Final = 1_000
+_INT64_MAX: Final = (1 << 63) - 1
 _SIDED: Final = ("", "_tenant", "_fee", "_fee_asset")
 
 
@@ -21,13 +22,13 @@ def settlements(tx: Transaction, request: SettlementsRequest, caller: Caller) ->
     """Trades with their fees, and whether they are settled; the newest first."""
     c = TRADES.c
     taken, posted = tx.execute(select(PROGRESS.c.trade_id, PROGRESS.c.posted)).one()
-    wanted = []
+    wanted, account = [], signed(request.account)
     asked, number = select(TRADES), c.trade_id
     if request.account:  # pages come in the order of its own index, and cost what they have
         asked, number = asked.join(SIDES, SIDES.c.trade_id == c.trade_id), SIDES.c.trade_id
-        wanted.append(SIDES.c.account == request.account)
+        wanted.append(SIDES.c.account == account)
     if request.trade_id:
-        wanted.append(number == request.trade_id)
+        wanted.append(number == signed(request.trade_id))
     if caller.tenant != OPERATOR:
         wanted.append(or_(c.buyer_tenant == caller.tenant, c.seller_tenant == caller.tenant))
         if request.account and request.account not in (caller.accounts or {request.account}):
@@ -35,12 +36,13 @@ def settlements(tx: Transaction, request: SettlementsRequest, caller: Caller) ->
         if request.account:
             wanted.append(
                 or_(
-                    and_(c.buyer == request.account, c.buyer_tenant == caller.tenant),
-                    and_(c.seller == request.account, c.seller_tenant == caller.tenant),
+                    and_(c.buyer == account, c.buyer_tenant == caller.tenant),
+                    and_(c.seller == account, c.seller_tenant == caller.tenant),
                 )
             )
         elif caller.accounts:
-            own = select(SIDES.c.trade_id).where(SIDES.c.account.in_(caller.accounts))
+            accounts = sorted(signed(each) for each in caller.accounts)
+            own = select(SIDES.c.trade_id).where(SIDES.c.account.in_(accounts))
             wanted.append(number.in_(own))
     if request.status is SettlementStatus.PENDING:
         wanted.append(number > posted)
@@ -48,6 +50,8 @@ def settlements(tx: Transaction, request: SettlementsRequest, caller: Caller) ->
         wanted.append(number <= posted)
     elif request.status is not None:
         raise RpcError(RpcStatus.INVALID_ARGUMENT, "a settlement is pending or settled")
+    if request.after > _INT64_MAX:
+        raise RpcError(RpcStatus.INVALID_ARGUMENT, f"there is no page after {request.after}")
     if request.after:
         wanted.append(number > request.after if request.oldest_first else number < request.after)
     limit = page(request.limit, _MOST)
@@ -71,6 +75,7 @@ def _row(tx: Transaction, row: Any, posted: int, caller: Caller) -> SettlementRo
         if column.name not in ("at_once", "correlation_id", "sequence", "buyer_is_maker")
     }
     for side in ("buyer", "seller"):
+        values[side] = unsigned(values[side])
         strange = caller.tenant not in (OPERATOR, values[f"{side}_tenant"])
         hidden = caller.accounts and values[side] not in caller.accounts
         if strange or hidden:  # whose the other side is, and what it pays, is not this caller's to know

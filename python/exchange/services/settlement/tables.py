@@ -1,6 +1,7 @@
 """The tables of settlement. Money is minor units, prices ticks, quantities lots, times ns.
 
 Trades are posted in the order of their ids, so that one number says which are: those up to `progress.posted`.
+Accounts are of 64 bits without a sign; they lie in columns with one, of the same bits.
 """
 
 from __future__ import annotations

@@ -29,6 +29,6 @@ def told_of(columns: Mapping[str, npt.ArrayLike], sequence: npt.ArrayLike, settl
     """
     rows = np.zeros(len(np.asarray(columns["trade_id"])), ROW_DTYPES[EventList.SETTLEMENTS])
     for name in TOLD:
-        rows[name] = columns[name]
+        rows[name] = np.asarray(columns[name])  # accounts lose the sign of their columns
     rows["sequence"], rows["settled_at"] = sequence, settled_at
     return ToldRows(EventList.SETTLEMENTS, rows, int(np.max(settled_at)))

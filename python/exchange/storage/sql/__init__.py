@@ -2,7 +2,7 @@
 
 from exchange.storage.sql.kept import Kept
 from exchange.storage.sql.migrations import Migration
-from exchange.storage.sql.rows import RowInsert, ascii_texts
+from exchange.storage.sql.rows import RowInsert, ascii_texts, signed, unsigned
 from exchange.storage.sql.store import Store, StoreUnavailable, Transaction, open_store
 
 __all__ = [
@@ -14,4 +14,6 @@ __all__ = [
     "Transaction",
     "ascii_texts",
     "open_store",
+    "signed",
+    "unsigned",
 ]

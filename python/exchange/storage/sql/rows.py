@@ -42,3 +42,13 @@ def ascii_texts(values: Sequence[bytes]) -> list[str]:
     if len(found) == len(values):
         return found
     return [value.decode("ascii", "replace").replace("\0", "\ufffd") for value in values]
+
+
+def signed(number: int) -> int:
+    """A number of 64 bits as a column has it, whose own numbers have a sign."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def unsigned(number: int) -> int:
+    """What such a column stands for."""
+    return number & ((1 << 64) - 1)

@@ -7,19 +7,21 @@ locks the rows that it reads to change.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from exchange.config.durable import make_directory
+from exchange.config.private import close_to_others
 from exchange.errors import ConfigError, RpcStatus, StorageError
 from exchange.storage.sql.migrations import Migration, migrate
 from exchange.storage.sql.tables import MIGRATIONS
@@ -43,6 +45,7 @@ _DOWN_CODES: Final = {
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_NOMEM,
 }
+_DAMAGED_CODES: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class StoreUnavailable(StorageError):
@@ -91,7 +94,7 @@ class Store:
             StoreUnavailable: It cannot be had, or could not be committed. (Whether a commit whose answer was
                 lost took place is unknown; what is written twice has to be recognised.)
         """
-        with _speaking(), self.engine.connect() as connection:
+        with _speaking(self.engine), self.engine.connect() as connection:
             connection.begin()
             try:
                 yield connection
@@ -107,7 +110,7 @@ class Store:
         Raises:
             StoreUnavailable: It cannot be had.
         """
-        with _speaking(), self.engine.connect() as connection:
+        with _speaking(self.engine), self.engine.connect() as connection:
             connection.execution_options(**_READING[connection.dialect.name])
             connection.begin()
             try:
@@ -153,7 +156,7 @@ def open_store(url: str | Path, service: str, migrations: Sequence[Migration] | 
     engine = _engine(url, service)
     store = Store(engine, service)
     try:
-        with _speaking():
+        with _speaking(engine):
             if engine.dialect.name == "postgresql":
                 with engine.begin() as connection:
                     connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{service}"'))
@@ -176,7 +179,7 @@ def stored_services(url: str | Path, services: Sequence[str]) -> list[str]:
         return [service for service in services if _sqlite_file(url, service).is_file()]
     engine = _engine(url, "public")
     try:
-        with _speaking(), engine.connect() as connection:
+        with _speaking(engine), engine.connect() as connection:
             found = connection.execute(text("SELECT schema_name FROM information_schema.schemata"))
             schemas = set(found.scalars())
     finally:
@@ -196,7 +199,7 @@ def _engine(url: str | Path, service: str) -> Engine:
     if not service.isidentifier() or not service.islower():
         raise ConfigError(f"{service!r} is no name of a service: expected a lower-case word")
     if _is_directory(url):
-        make_directory(Path(url))
+        make_directory(Path(url), 0o700)
         return _sqlite(_sqlite_file(url, service))
     parsed = make_url(str(url))
     if parsed.get_backend_name() != "postgresql":
@@ -204,7 +207,19 @@ def _engine(url: str | Path, service: str) -> Engine:
     return _postgres(parsed.set(drivername="postgresql+psycopg"), service)
 
 
+def _make_private(path: Path) -> None:
+    """A file of mode 0600, which those that SQLite makes beside it take over.
+
+    One that is there is not opened: to close it would give back what this process has locked of it elsewhere.
+    """
+    with suppress(OSError):  # it is there; or SQLite says why it cannot be
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    for suffix in ("", "-wal", "-shm"):
+        close_to_others(path.with_name(path.name + suffix))
+
+
 def _sqlite(path: Path) -> Engine:
+    _make_private(path)
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": _BUSY_S, "isolation_level": None, "check_same_thread": False},
@@ -234,8 +249,13 @@ def _postgres(url: URL, service: str) -> Engine:
 
 
 @contextmanager
-def _speaking() -> Iterator[None]:
-    """What says that the store is away, in our words; an error of a statement stays what it is."""
+def _speaking(engine: Engine) -> Iterator[None]:
+    """What says that a store is away or damaged, in our words; an error of a statement stays what it is.
+
+    Raises:
+        StoreUnavailable: It is away.
+        StorageError: It is damaged.
+    """
     try:
         yield
     except PoolTimeout as error:
@@ -243,7 +263,25 @@ def _speaking() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated or _is_down(error.orig):
             raise StoreUnavailable(f"the store cannot be had: {error.orig}") from error
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _DAMAGED_CODES:
+            raise StorageError(f"the store {engine.url.database} is damaged: {error.orig}") from error
         raise
+
+
+@contextmanager
+def reading(service: str) -> Iterator[None]:
+    """For who reads all of a store, of which he does not know that it is whole.
+
+    Raises:
+        StorageError: It is away, damaged, or not what a service writes.
+    """
+    try:
+        yield
+    except StorageError as error:
+        raise StorageError(f"the store of {service} cannot be read: {error}") from error
+    except (SQLAlchemyError, TypeError, ValueError) as error:
+        why = str(error).partition("\n")[0]
+        raise StorageError(f"the store of {service} cannot be read: {type(error).__name__}: {why}") from error
 
 
 def _is_down(error: BaseException | None) -> bool:
