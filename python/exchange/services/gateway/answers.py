@@ -53,7 +53,8 @@ def takes_answer(cycle: RequestResponseCycle, leave: Callable[[], None]) -> Take
         del cycle.scope["extensions"]
         if cycle.flow.write_paused and not cycle.disconnected:
             await cycle.flow.drain()
-        if cycle.disconnected:
+        if cycle.disconnected or cycle.transport.is_closing():
+            cycle.disconnected = True  # uvicorn says so of the last request alone, not of those before it
             return
         if not cycle.keep_alive and _CLOSE not in headers:
             headers = (*headers, _CLOSE)

@@ -9,12 +9,15 @@ from typing import Any, Final
 
 from sqlalchemy import insert, select, update
 
-from exchange.errors import ConfigError, SecurityError, SecurityFault
+from exchange.errors import ConfigError, GatewayFault, SecurityError, SecurityFault
 from exchange.security.api_keys import ApiKey, checked_addresses, checked_scopes, new_api_key_id
+from exchange.security.key_records import KeyStatus
 from exchange.security.signing import ALGORITHMS, HMAC_SHA256, SECRET_BYTES, is_public_key, new_ed25519
 from exchange.security.user_roles import delegable
+from exchange.services.identity.refused import Refused
 from exchange.services.identity.store import OPERATOR, Change, IdentityStore
 from exchange.services.identity.tables import API_KEYS, USERS
+from exchange.services.identity.users import locked_user
 from exchange.storage.sql import Transaction
 
 _NAME_MAX: Final = 40
@@ -95,6 +98,7 @@ class ApiKeys:
         Raises:
             ConfigError: What is wanted is no key.
             SecurityError: KEY_EXISTS: a live one of the tenant has the name.
+            Refused: SESSION_OVER: its user was disabled meanwhile.
         """
         verifier, secret = _pair(wanted.algorithm, wanted.public)
         if (
@@ -132,15 +136,18 @@ class ApiKeys:
         return key, secret
 
     def rotate(self, key_id: str, public: str = "", actor: str = OPERATOR) -> tuple[ApiKey, str]:
-        """Makes a key that takes another's place; both count until the old one is revoked or expires.
+        """Makes a key that takes another's place; both count until the old one is revoked or both expire.
 
         Raises:
-            SecurityError: UNKNOWN_KEY; KEY_REVOKED; KEY_EXISTS: it was replaced already.
+            SecurityError: UNKNOWN_KEY; KEY_REVOKED; KEY_EXPIRED; KEY_EXISTS: it was replaced already.
+            Refused: SESSION_OVER: its user was disabled meanwhile.
         """
         with self._store.change() as change:
             old = self._found(change.tx, key_id)
             if old.revoked_ms is not None:
                 raise SecurityError(f"{key_id} was revoked", SecurityFault.KEY_REVOKED)
+            if old.status(change.now_ms) is KeyStatus.EXPIRED:
+                raise SecurityError(f"{key_id} has expired: make another one", SecurityFault.KEY_EXPIRED)
             if old.replaced_by:
                 raise SecurityError(
                     f"{key_id} was replaced by {old.replaced_by} already", SecurityFault.KEY_EXISTS
@@ -151,7 +158,6 @@ class ApiKeys:
                 key_id=new_api_key_id(),
                 verifier=verifier,
                 created_ms=self.now_ms(),
-                expires_ms=None,
                 used_ms=None,
             )
             self._add(change, new, actor, reason=f"in the place of {key_id}")
@@ -187,6 +193,10 @@ class ApiKeys:
         return self._key(row)
 
     def _add(self, change: Change, key: ApiKey, actor: str, reason: str = "") -> None:
+        if key.user_id:
+            user = locked_user(change.tx, key.user_id)
+            if user is None or user.disabled_ms is not None:  # that ended the keys that were there then
+                raise Refused(GatewayFault.SESSION_OVER)
         is_secret = key.algorithm == HMAC_SHA256
         change.tx.execute(
             insert(API_KEYS).values(

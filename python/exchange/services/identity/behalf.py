@@ -21,6 +21,7 @@ T = TypeVar("T")
 _OWN_FAULTS: Final = {
     SecurityFault.UNKNOWN_KEY: GatewayFault.UNKNOWN_CREDENTIAL,
     SecurityFault.KEY_REVOKED: GatewayFault.UNKNOWN_CREDENTIAL,
+    SecurityFault.KEY_EXPIRED: GatewayFault.UNKNOWN_CREDENTIAL,
     SecurityFault.KEY_EXISTS: GatewayFault.NAME_TAKEN,
 }
 

@@ -134,7 +134,7 @@ class Desk:
         user = session.user
         if session.is_demo:
             raise Refused(GatewayFault.SCOPE_MISSING)
-        await self._signing_in.prove(user.name, request.old, request.address)
+        proved = await self._signing_in.prove(user.name, request.old, request.address)
         password = checked_password(request.new, user.name)
         made = await self._workers.do(lambda: hashed(password))
         await self._behalf.recorded(
@@ -142,7 +142,7 @@ class Desk:
             session,
             "users.password",
             user.name,
-            lambda: self._behalf.users.set_password(user.user_id, made, user.name),
+            lambda: self._behalf.users.set_password(user.user_id, made, user.name, proved.password),
         )
         return m.IdentityDone()
 

@@ -16,7 +16,7 @@ from exchange.security.user_roles import scopes_of, session_scopes
 from exchange.services.identity.refused import Refused
 from exchange.services.identity.store import Change, IdentityStore
 from exchange.services.identity.tables import SESSIONS, USERS
-from exchange.services.identity.users import User, end_sessions, user_of
+from exchange.services.identity.users import User, end_sessions, locked_user, user_of
 from exchange.storage.sql import StoreUnavailable
 
 TOKEN_PREFIX: Final = "xs_"  # noqa: S105 (what all tokens begin with)
@@ -78,10 +78,17 @@ class Sessions:
         """A new session, and its token, which is told this once.
 
         Those that ended a week ago are removed on this occasion, and of too many of a user the oldest end.
+
+        Raises:
+            Refused: WRONG_PASSWORD: the user has another one by now, or was disabled.
         """
         token = TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
         with self._store.change() as change:
             now_ms = change.now_ms
+            proved, there = user.password, locked_user(change.tx, user.user_id)
+            if there is None or there.password != proved or there.disabled_ms is not None:
+                raise Refused(GatewayFault.WRONG_PASSWORD)
+            user = there
             change.tx.execute(delete(SESSIONS).where(SESSIONS.c.expires_ms < now_ms - _KEPT_MS))
             self._make_room(change, user)
             session = Session(

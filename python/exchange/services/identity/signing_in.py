@@ -79,4 +79,7 @@ class SigningIn:
         if is_outgrown(user.password):
             made = await self._workers.do(lambda: hashed(normal(password)))
             await asyncio.to_thread(self._users.keep_hash, user, made)
+            user = await asyncio.to_thread(self._users.find, name)
+            if user is None or user.password != made:  # another one did so first, or it is another password
+                raise Refused(GatewayFault.OVERLOADED, retry_after_ms=1_000)
         return user

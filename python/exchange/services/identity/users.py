@@ -156,19 +156,29 @@ class Users:
             _tell(change, "UserRolesSet", user, actor, roles=found)
         return self.named(name)
 
-    def set_password(self, user_id: str, password: str, actor: str = OPERATOR) -> None:
+    def set_password(
+        self, user_id: str, password: str, actor: str = OPERATOR, proved: str | None = None
+    ) -> None:
         """Gives a user another password's hash; all sessions of the user end with the old one.
 
+        Args:
+            user_id: Whose.
+            password: The hash.
+            actor: Who does it.
+            proved: The hash of the password by which they proved who they are; None: nobody had to.
+
         Raises:
-            Refused: UNKNOWN_CREDENTIAL.
+            Refused: UNKNOWN_CREDENTIAL. WRONG_PASSWORD: it is no more the one that was proved.
         """
         with self._store.change() as change:
-            row = change.tx.execute(select(USERS).where(USERS.c.user_id == user_id)).one_or_none()
-            if row is None:
+            user = locked_user(change.tx, user_id)
+            if user is None:
                 raise Refused(GatewayFault.UNKNOWN_CREDENTIAL, f"there is no user {user_id}")
+            if proved is not None and user.password != proved:
+                raise Refused(GatewayFault.WRONG_PASSWORD)
             change.tx.execute(update(USERS).where(USERS.c.user_id == user_id).values(password=password))
-            end_sessions(change, user_of(row), "the password was changed", actor)
-            _tell(change, "PasswordChanged", user_of(row), actor)
+            end_sessions(change, user, "the password was changed", actor)
+            _tell(change, "PasswordChanged", user, actor)
 
     def keep_hash(self, user: User, password: str) -> None:
         """Puts a hash of the same password, with the parameters of today, in the place of an older one."""
@@ -190,6 +200,12 @@ class Users:
             _end_keys(change, user, actor)
             _tell(change, "UserDisabled", user, actor, reason=reason)
         return self.named(name)
+
+
+def locked_user(tx: Transaction, user_id: str) -> User | None:
+    """A user, whom nobody changes until the transaction ends, as it gives them something."""
+    row = tx.execute(select(USERS).where(USERS.c.user_id == user_id).with_for_update()).one_or_none()
+    return None if row is None else user_of(row)
 
 
 def end_sessions(

@@ -81,6 +81,8 @@ class Conversation:
             self._standing.close()
             self._ground.left(self)
             self.outlet.forget()
+            if self._under_way:  # what was sent is answered, so that it is known what is there
+                await asyncio.wait(self._under_way, timeout=self._ground.settings.answer_timeout_ms / 1_000)
             for task in self._under_way:
                 task.cancel()
             await asyncio.gather(*self._under_way, return_exceptions=True)
@@ -120,13 +122,18 @@ class Conversation:
                 raise NoFrame(GatewayFault.INVALID_BODY, "a frame is text")
             frame = read(text)
         except Refusal as refusal:
-            self._fail("" if text is None else id_of(text), refusal)
+            await self._guarded("" if text is None else id_of(text), self._refuse(refusal))
             if isinstance(refusal, NoFrame):
                 self._malformed += 1
                 if self._malformed >= MALFORMED_MAX:
                     self.outlet.end(Close.MALFORMED)
             return
         await self._guarded(frame.id, self._answer(frame))
+
+    async def _refuse(self, refusal: Refusal) -> None:
+        """What cannot be read is paid for like any other request."""
+        self._spend(cancels=False)
+        raise refusal
 
     async def _guarded(self, request_id: str, work: Awaitable[None]) -> None:
         """Work, whose accidents are answered."""
@@ -148,7 +155,7 @@ class Conversation:
         self.outlet.say(s.Failed(id=request_id, error=refusal.problem(self.connection_id)))
 
     async def _answer(self, frame: s.Asked) -> None:
-        self._spend(frame)
+        self._spend(cancels=is_cancel(frame))
         if isinstance(frame, s.Ping):
             self.outlet.say(s.Pong(id=frame.id, at=frame.at, server_time=_now()))
         elif isinstance(frame, s.Logon):
@@ -166,8 +173,7 @@ class Conversation:
         else:
             await self._order(self._entry, frame)
 
-    def _spend(self, frame: s.Asked) -> None:
-        cancels = is_cancel(frame)
+    def _spend(self, *, cancels: bool) -> None:
         self._ground.limits.of_address(self._address, 1, cancels=cancels)
         if self.principal is not None:
             of = self.principal
@@ -205,12 +211,22 @@ class Conversation:
     async def _come_back(self, frame: s.Logon, of: Principal) -> None:
         """Whom the handshake named, as a browser's cookie does, goes on from where they were.
 
+        Or they want their orders to end with the stream: those that they enter from now on.
+
         Raises:
             Refusal: ALREADY_LOGGED_ON: they say who they are again, or are told of something already.
+                SCOPE_MISSING: they enter no orders.
         """
-        if frame.resume is None or frame.token or frame.api_key or self._told.keys or self._entry is None:
+        wants = frame.cancel_on_disconnect if frame.resume is None else not self._told.keys
+        if not wants or frame.token or frame.api_key or self._entry is None:
             raise Refusal(GatewayFault.ALREADY_LOGGED_ON)
-        await self._resume(frame, frame.resume, of, self._entry)
+        if frame.cancel_on_disconnect and "trade" not in of.scopes:
+            raise Refusal(GatewayFault.SCOPE_MISSING, details={"needs": "trade"})
+        self._entry.cancels = self._entry.cancels or frame.cancel_on_disconnect
+        if frame.resume is None:
+            self.outlet.say(self._welcome(frame.id))
+        else:
+            await self._resume(frame, frame.resume, of, self._entry)
 
     async def _enter(self, headers: Mapping[bytes, bytes], subprotocols: Sequence[str]) -> None:
         """Logs on whom the handshake names."""

@@ -1,16 +1,18 @@
 """Orders on a stream: the handlers of HTTP answer them, with the same budgets, checks and ids.
 
 What was entered on a stream is remembered while it lives, for those who want it cancelled when the stream
-ends (Deribit's scope `connection`): orders of the same account that came another way stay.
+ends (Deribit's scope `connection`): orders of the same account that came another way stay. It is remembered
+before it is sent, by its client order id, as nobody may be there any more when its answer comes.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
-from exchange.client.face import OrdersView
+from exchange.client.face import Makers, OrdersView
 from exchange.client.requests import Request
 from exchange.client.rest import models as m
 from exchange.client.rest import streams as s
@@ -35,11 +37,12 @@ def is_cancel(frame: s.Ask) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """What names an order in a command."""
+    """What names an order in a command; `order_id` is 0 until it is answered."""
 
     order_id: int
     account: int
     instrument_id: int
+    client_order_id: str
 
 
 class OrderEntry:
@@ -56,7 +59,7 @@ class OrderEntry:
         self._principal = principal
         self._connection_id = connection_id
         self._asked = 0
-        self._entered: dict[int, Entered] = {}
+        self._entered: dict[tuple[int, str], Entered] = {}  # by account and client order id
         self.cancels = False
         """Whether orders end with the stream."""
 
@@ -73,13 +76,13 @@ class OrderEntry:
             handler, path, query, body = _routed(frame)
             nonce = f"{self._connection_id}-{self._asked}".encode("ascii")
             call = Call(self._exchange, correlation_id, {}, path, query, body, self._principal, nonce)
-            answer: Answer = await handler(call)
+            if self.cancels and isinstance(frame, s.EnterOrder):
+                answer = await self._enter(call)
+            else:
+                answer = await handler(call)
         if isinstance(answer.body, m.MassCancelAnswer):
             return s.Result(id=frame.id, status=answer.status, cancelled=answer.body.cancelled)
-        order: m.OrderAnswer = answer.body
-        if self.cancels and isinstance(frame, s.EnterOrder) and order.leaves_qty.strip("0."):
-            await self._remember(order)
-        return s.Result(id=frame.id, status=answer.status, order=order)
+        return s.Result(id=frame.id, status=answer.status, order=answer.body)
 
     async def cancel_all(self) -> int:
         """Cancels what was entered here and still lives; how many cancels were sent."""
@@ -93,7 +96,7 @@ class OrderEntry:
                 some = live[at : at + _CANCELS_AT_ONCE]
 
                 def batch(_: str, some: list[Entered] = some) -> Request[list[ExecutionReport]]:
-                    return make.batch([make.orders.cancel(each, account=each.account) for each in some])
+                    return make.batch([_cancel_of(each, make) for each in some])
 
                 await trader.send(new_correlation_id(), batch, "")
         except ExchangeError as error:
@@ -105,18 +108,48 @@ class OrderEntry:
         """Those that the session does not know to have ended."""
         found = []
         for entered in self._entered.values():
-            order = known.find(entered.order_id)
+            order = known.find(entered.order_id) if entered.order_id else None
             if order is None or order.live:
                 found.append(entered)
         return found
 
-    async def _remember(self, order: m.OrderAnswer) -> None:
+    async def _enter(self, call: Call) -> Answer:
+        """Enters an order, which is remembered until it is known not to live."""
+        body: m.NewOrder = call.body
+        instrument = await call.instrument(body.symbol)
+        own, account = call.request_id(body.client_order_id), call.account(body.account)
+        key = account, own
+        await self._make_room()
+        is_new = key not in self._entered
+        if is_new:
+            self._entered[key] = Entered(0, account, instrument.instrument_id, own)
+        try:
+            answer = await orders.new_order(call)
+        except Refusal as refusal:
+            # What was refused is not there, and an order of that name, if there is one, came another way.
+            if is_new and refusal.http_status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._entered.pop(key, None)
+            raise
+        order: m.OrderAnswer = answer.body
+        if order.leaves_qty.strip("0."):
+            self._entered[key] = Entered(int(order.order_id), account, instrument.instrument_id, own)
+        else:
+            self._entered.pop(key, None)
+        return answer
+
+    async def _make_room(self) -> None:
         if len(self._entered) >= _REMEMBERED_MAX:
             trader = await self._exchange.upstream.trader(self._principal.tenant)
-            self._entered = {each.order_id: each for each in self._live(trader.client.orders)}
-        instrument = await self._exchange.known.instrument(order.symbol)
-        entered = Entered(int(order.order_id), order.account, instrument.instrument_id)
-        self._entered[entered.order_id] = entered
+            live = self._live(trader.client.orders)
+            self._entered = {(each.account, each.client_order_id): each for each in live}
+
+
+def _cancel_of(entered: Entered, make: Makers) -> Request[ExecutionReport]:
+    return make.orders.cancel(
+        entered if entered.order_id else entered.client_order_id,
+        account=entered.account,
+        instrument=entered.instrument_id,
+    )
 
 
 def _routed(frame: OrderOp) -> tuple[Handler, dict[str, str], Any, Any]:

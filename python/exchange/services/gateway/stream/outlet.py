@@ -106,6 +106,7 @@ class Outlet:
         self._behind_at: float | None = None
         self._was_behind_at = float("-inf")
         self._told_at = asyncio.get_running_loop().time()
+        self._said_bytes = 0  # of answers since its reader had read what was before them
         self._soon = False
         self.closed = False
 
@@ -135,9 +136,13 @@ class Outlet:
         feed.leave(self)
 
     def say(self, frame: s.Told) -> None:
-        """An answer, at once. Updates that wait go before it."""
+        """An answer, at once. Updates that wait go before it. Who asks and does not read is closed."""
         self._flush(Frames(instant(time.time_ns())))
-        self._write(text_frame(_encode(frame)))
+        if not self._has_read() and self._said_bytes > self._bytes_max:
+            self.end(Close.TOO_SLOW)
+        answer = text_frame(_encode(frame))
+        self._said_bytes += len(answer)
+        self._write(answer)
 
     def offer(self, feed: Feed, update: bytes, *, soon: bool = False) -> None:
         """See `Reader`."""
@@ -149,6 +154,7 @@ class Outlet:
 
     def beat(self, frames: Frames, now: float) -> None:
         """What waits goes out as one frame; or that nothing is told; or it is found too slow."""
+        self._has_read()
         if self._behind_at is not None and not self._catch_up(now):
             return
         self._flush(frames)
@@ -171,6 +177,13 @@ class Outlet:
         self._missed.clear()
         self._waiting.clear()
         self._bytes = 0
+
+    def _has_read(self) -> bool:
+        """Whether its reader has read most of what was written, so that answers are counted anew."""
+        if self._wire.buffered > self._bytes_max // 4:
+            return False
+        self._said_bytes = 0
+        return True
 
     def _flush_soon(self) -> None:
         self._soon = False
