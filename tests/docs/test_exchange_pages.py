@@ -130,7 +130,7 @@ def test_quick_start_curl_trades(reader: QuickStart) -> None:
     """The offer is met, and the money has moved."""
     (script,) = blocks(PAGE, "sh", "# runs")
     book, order, balances = answers_in(reader.type(script))
-    assert (book["bids"], book["asks"]) == ([], [{"price": "64000.00", "qty": "0.5000", "orders": 1}])
+    assert (book["bids"], book["asks"]) == ([], [{"price": "64000.00", "qty": "5.0000", "orders": 1}])
     assert (order["execType"], order["orderStatus"], order["account"]) == ("accepted", "open", 11)
     money = {each["asset"]: each["total"] for each in balances["balances"]}
     assert money["BTC"] == "0.20000000"

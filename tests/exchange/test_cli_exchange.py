@@ -233,6 +233,7 @@ def test_log_has_what_became_of_orders(up: Up) -> None:
     up.say("order", "cancel", "--all", "--account", "12")
 
 
+@pytest.mark.req("B006")
 def test_snapshot_by_command_is_what_verify_compares(up: Up) -> None:
     """While the exchange runs."""
     line = up.say("snapshot").strip()

@@ -37,7 +37,8 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Of nothing yet."""
+    """Of an exchange that keeps nothing yet."""
+    (tmp_path / "data" / "stores").mkdir(parents=True)
     return World(tmp_path / "data", monkeypatch)
 
 
@@ -84,7 +85,8 @@ def test_users_are_made_shown_changed_and_disabled(world: World) -> None:
         (["create", "ann", "--tenant", "1"], PASSWORD, "takes a --role"),
         (["create", "a b", "--tenant", "1", "--role", "viewer"], PASSWORD, "is no name"),
         (["create", "ann", "--tenant", "1", "--role", "viewer"], "short", "has 12 to 128 characters"),
-        (["create", "ann", "--tenant", "1", "--role", "viewer"], "", "has 12 to 128 characters"),
+        (["create", "ann", "--tenant", "1", "--role", "viewer"], "", "no password on standard input"),
+        (["create", "ann", "--tenant", "1", "--role", "viewer"], "short", "has 12 to 128 characters"),
         (["roles", "ann"], "", "takes a --role"),
         (["show", "ann"], "", "there is no user ann"),
         (["password", "ann"], PASSWORD, "there is no user ann"),

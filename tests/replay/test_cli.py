@@ -119,7 +119,7 @@ def test_files_that_cannot_be_read_are_told_without_a_traceback(
         assert err.startswith(f"cmatch: {path}: line 2: it is not a JSON message (")
         assert err.count("\n") == 1
     assert main(["replay", EXAMPLE, "--symbol", "NO-SUCH"]) == 2
-    assert "no order events in it" in capsys.readouterr().err
+    assert "there is no NO-SUCH in it: it has BAND-BTC, BAND-GBP, " in capsys.readouterr().err
     assert main(["replay", EXAMPLE, "--no-latency", "--save", str(tmp_path / "ops.txt")]) == 2
     assert "commands are written as" in capsys.readouterr().err
 

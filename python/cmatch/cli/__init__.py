@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from cmatch._core import __version__
+from cmatch.cli.words import Parser
 
 # One row a command. Its module has DESCRIPTION, add_arguments and run, and is imported when it is named.
 COMMANDS: tuple[tuple[str, str], ...] = (
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: those of the process where None.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="cmatch", description=_DESCRIPTION, epilog=_EPILOG)
+    parser = Parser(prog="cmatch", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"cmatch {__version__}")
     chosen = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, words in COMMANDS:

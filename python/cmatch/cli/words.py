@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 INT32_MAX: Final = (1 << 31) - 1
 INT64_MAX: Final = (1 << 63) - 1
@@ -15,6 +15,22 @@ UINT64_MAX: Final = (1 << 64) - 1
 DAY_S: Final = 86_400.0
 DAYS_MAX: Final = 36_500.0
 _DIGITS: Final = 40
+
+
+class Parser(ArgumentParser):
+    """Of an unknown option it tells the usage of the command that was named, not of the one above it."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Of argparse, and of each command below in its turn."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+
+def counted(number: int, things: str) -> str:
+    """So many of what a plural names: "1 candle", "2 candles"."""
+    return f"{number:,} {things.removesuffix('s') if number == 1 else things}"
 
 
 def whole(least: int = 0, most: int = UINT64_MAX) -> Callable[[str], int]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from cmatch.cli.words import Parser
 from exchange.errors import ConfigError, ExchangeError, SecurityError
 from exchange.runtime.exits import ExitCode
 from exchange.storage.directory import DirectoryInUse
@@ -48,7 +49,7 @@ _DESCRIPTION = "An exchange on this machine: run it, trade on it, prove what it 
 _EPILOG = (
     "Exit code: 0 all is right; 1 a check failed or something went wrong; 2 wrong use; 65 the journal is"
     " damaged; 73 the data directory is in use; 74 a sync of the journal failed; 76 another core leads; 78 a"
-    " setting is wrong; 130 interrupted."
+    " setting, a key or what the command was told is wrong; 130 interrupted."
 )
 
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start threads that nothing here uses
-    parser = argparse.ArgumentParser(prog="exchange", description=_DESCRIPTION, epilog=_EPILOG)
+    parser = Parser(prog="exchange", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is, and exit")
     chosen = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     command_given = next((word for word in given if not word.startswith("-")), None)

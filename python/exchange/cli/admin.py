@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from exchange.cli.admin_records import RECORDS, add_records, add_why, explained, run_records
+from exchange.cli.admin_records import RECORDS, add_records, add_why, explained, run_records, sentence
 from exchange.cli.common import as_json, name_of, name_or_all
 from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.client import AdminAnswer, Client
@@ -62,7 +62,7 @@ def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
-_ACCOUNT = _number("account", "the account")
+_ACCOUNT = _number("account", "the account", metavar="ACCOUNT")
 _ASSET = _text("asset", "the asset, by symbol or number")
 _INSTRUMENT = _text("instrument", "the instrument, by symbol or number")
 _AMOUNT = _text("amount", "how much, as a decimal")
@@ -83,6 +83,9 @@ _LIMITS = (
     _number("--duplicate-window", "ns in which the same order may not come again"),
 )
 _OF_A_SCALE = ("max_order_qty", "max_position", "price_collar")
+_FEE_MODE = (
+    "in which asset fees are taken: received, the one that a side gets; quote; base (default: received)"
+)
 _POLICIES = {"all": 0, "reserve-only": 1, "none": 2}
 _PRECISION = 1_000_000_000
 
@@ -164,9 +167,9 @@ WHATS: tuple[What, ...] = (
         "define-asset",
         "make an asset known",
         (
-            _number("number", "its number"),
+            _number("number", "its number", metavar="NUMBER"),
             _text("symbol", "its symbol"),
-            _number("scale", "decimals of a minor unit, 0 to 18"),
+            _number("scale", "decimals of a minor unit, 0 to 18", metavar="DECIMALS"),
         ),
         _define_asset,
     ),
@@ -174,22 +177,28 @@ WHATS: tuple[What, ...] = (
         "define-instrument",
         "define an instrument, or define it anew",
         (
-            _number("number", "its number"),
+            _number("number", "its number", metavar="NUMBER"),
             _text("symbol", "its symbol"),
             _text("--base", "the asset that is traded", required=True),
             _text("--quote", "the asset that it is paid in", required=True),
             _number("--price-scale", "one tick is 10^-N of quote", required=True),
             _number("--qty-scale", "one lot is 10^-N of base", required=True),
-            _choice("--fee-mode", "which asset a fee is taken in", FeeMode),
-            _number("--maker-rate", f"in 1/{_PRECISION:,} of the notional; negative is a rebate"),
-            _number("--taker-rate", f"in 1/{_PRECISION:,} of the notional"),
-            *(_text(f"--{name}", "as a price") for name in ("tick-step", "min-price", "max-price")),
-            *(_text(f"--{name}", "as a quantity") for name in ("lot-step", "max-qty")),
-            *(
-                _text(f"--{name}", "as a price")
-                for name in ("collar", "static-band", "dynamic-band", "reference")
+            _choice("--fee-mode", _FEE_MODE, FeeMode),
+            _number("--maker-rate", f"fee in 1/{_PRECISION:,} of the notional; negative is a rebate (0)"),
+            _number("--taker-rate", f"fee in 1/{_PRECISION:,} of the notional (0)"),
+            _text("--tick-step", "prices are multiples of it (one tick)"),
+            _text("--min-price", "the lowest price of an order (one tick)"),
+            _text(
+                "--max-price",
+                "the highest; without a collar a market buy reserves as much (1,000,000,000 ticks)",
             ),
-            _choice("--phase", "in which it begins", Phase),
+            _text("--lot-step", "quantities are multiples of it (one lot)"),
+            _text("--max-qty", "the largest quantity of an order (1,000,000,000 lots)"),
+            _text("--collar", "how far from the reference a market order may trade, as a price (no bound)"),
+            _text("--static-band", "how far from the reference anything may trade, as a price (no bound)"),
+            _text("--dynamic-band", "how far from the last price anything may trade, as a price (no bound)"),
+            _text("--reference", "the reference price to begin with (none)"),
+            _choice("--phase", f"in which it begins: {', '.join(map(str, Phase))} (continuous)", Phase),
         ),
         _define_instrument,
     ),
@@ -202,7 +211,7 @@ WHATS: tuple[What, ...] = (
     What(
         "shard",
         "say which shard matches an instrument from now on",
-        (_INSTRUMENT, _number("shard", "its number; 0: the core itself")),
+        (_INSTRUMENT, _number("shard", "its number; 0: the core itself", metavar="SHARD")),
         lambda client, options: client.admin.assign_shard(name_of(options.instrument), options.shard),
     ),
     What(
@@ -236,7 +245,14 @@ WHATS: tuple[What, ...] = (
     What(
         "transfer",
         "move money to another account of the same tenant",
-        (_ACCOUNT, _ASSET, _AMOUNT, _number("to", "the other account"), _TRANSFER, _VERSION),
+        (
+            _number("account", "the account that pays", metavar="FROM"),
+            _ASSET,
+            _AMOUNT,
+            _number("to", "the account that gets it", metavar="TO"),
+            _TRANSFER,
+            _VERSION,
+        ),
         lambda client, options: client.admin.transfer(
             name_of(options.asset),
             options.amount,
@@ -303,7 +319,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds WHAT, each with its options."""
     chosen = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     for what in WHATS:
-        command = chosen.add_parser(what.name, help=what.help, description=what.help)
+        command = chosen.add_parser(what.name, help=what.help, description=sentence(what.help))
         for option in what.options:
             command.add_argument(option.name, help=option.help, **option.more)
         add_why(command)

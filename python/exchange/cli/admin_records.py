@@ -7,12 +7,13 @@ import json
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
 from cmatch.cli.words import UINT32_MAX, whole
 from cmatch.rejects import RejectCode
-from exchange.cli.common import may_be_there, settings_of
+from exchange.cli.common import check_runs, may_be_there, settings_of
 from exchange.cli.connecting import add_client, connect, wrong_words
 from exchange.cli.records import Lines, add_span, show, span_of, time_text
 from exchange.client import Client
@@ -43,9 +44,19 @@ def explained(client: Client, options: argparse.Namespace) -> AbstractContextMan
     return client.admin.because(options.why)
 
 
+def sentence(help_: str) -> str:
+    """What a list of commands says of one, as its own page begins."""
+    return f"{help_[0].upper()}{help_[1:]}."
+
+
+def _parser(chosen: Any, name: str, help_: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = chosen.add_parser(name, help=help_, description=sentence(help_))
+    return made
+
+
 def add_records(chosen: Any) -> None:
     """Adds what is shown and set of the admin service's own records."""
-    history = chosen.add_parser("history", help="who changed what, when and why; what was refused, too")
+    history = _parser(chosen, "history", "who changed what, when and why; what was refused, too")
     history.add_argument("--type", default="", help="only of such things: Instrument, Limits, Tenant, …")
     history.add_argument("--id", default="", help="only of this one")
     history.add_argument("--who", default="", help="only what this one changed")
@@ -60,8 +71,8 @@ def add_records(chosen: Any) -> None:
         "providers": "all liquidity providers",
         "fee-schedules": "all fee schedules",
     }
-    commands = [history, *(chosen.add_parser(name, help=text) for name, text in shown.items())]
-    limits = chosen.add_parser("limits", help="what is set for an account, or for the venue")
+    commands = [history, *(_parser(chosen, name, text) for name, text in shown.items())]
+    limits = _parser(chosen, "limits", "what is set for an account, or for the venue")
     limits.add_argument(
         "account", nargs="?", type=whole(), default=0, metavar="N", help="without: of the venue"
     )
@@ -87,6 +98,7 @@ def run_records(options: argparse.Namespace) -> int:
 def _check_there(options: argparse.Namespace) -> None:
     settings = settings_of(options)
     if not may_be_there(settings.endpoints.admin):
+        check_runs(settings, options.orders or ())
         raise ServiceUnavailableError(
             f"the exchange on {settings.data_directory} keeps no history of changes:"
             " start it with --set admin.enabled=true (which publishes events, too)"
@@ -94,17 +106,20 @@ def _check_there(options: argparse.Namespace) -> None:
 
 
 def _setters(chosen: Any) -> list[argparse.ArgumentParser]:
-    tenant = chosen.add_parser("tenant", help="make or change a tenant")
+    tenant = _parser(chosen, "tenant", "make or change a tenant")
     tenant.add_argument("id", metavar="N", help="its number")
-    provider = chosen.add_parser("provider", help="make or change a liquidity provider")
+    provider = _parser(chosen, "provider", "make or change a liquidity provider")
     provider.add_argument("id", metavar="ID", help="1 to 40 of A-Z a-z 0-9 . _ -")
     provider.add_argument(
         "--symbols", nargs="*", default=[], metavar="S", help="that it quotes; without: all"
     )
-    for command in (tenant, provider):
+    for command, inactive in (
+        (tenant, "it trades no more: its orders are cancelled, new ones refused"),
+        (provider, "it is kept, and not active"),
+    ):
         command.add_argument("--name", default="", help="for people")
-        command.add_argument("--inactive", action="store_true", help="a tenant's orders are cancelled, too")
-    schedule = chosen.add_parser("fee-schedule", help="make or change a fee schedule")
+        command.add_argument("--inactive", action="store_true", help=inactive)
+    schedule = _parser(chosen, "fee-schedule", "make or change a fee schedule")
     schedule.add_argument("id", metavar="ID", help="1 to 40 of A-Z a-z 0-9 . _ -")
     schedule.add_argument("--name", default="", help="for people")
     schedule.add_argument(
@@ -115,14 +130,16 @@ def _setters(chosen: Any) -> list[argparse.ArgumentParser]:
         metavar="VOLUME:MAKER:TAKER",
         help="from this 30-day volume on (minor units of quote), rates in 1e-9; once for each tier",
     )
-    fees = chosen.add_parser("fees", help="have the core charge otherwise for trades of an instrument")
+    fees = _parser(chosen, "fees", "have the core charge otherwise for trades of an instrument")
     fees.add_argument("symbol", help="of the instrument")
     fees.add_argument(
         "--maker-rate", type=int, required=True, metavar="N", help="in 1e-9; negative: a rebate"
     )
     fees.add_argument("--taker-rate", type=int, required=True, metavar="N", help="in 1e-9")
     fees.add_argument(
-        "--fee-mode", choices=[str(mode) for mode in FeeMode], help="which asset it is taken in"
+        "--fee-mode",
+        choices=[str(mode) for mode in FeeMode],
+        help="in which asset they are taken (default: as before)",
     )
     commands = [tenant, provider, schedule, fees]
     for command in commands:
@@ -131,7 +148,7 @@ def _setters(chosen: Any) -> list[argparse.ArgumentParser]:
             type=whole(0, UINT32_MAX),
             default=0,
             metavar="N",
-            help="refuse unless it has this version",
+            help="refuse unless it has this version (0: whatever it has)",
         )
         add_why(command)
     return commands
@@ -173,6 +190,15 @@ def _records(method: str) -> _Show:
         return found, _columns(found[0] if found else ())
 
     return records
+
+
+def _instruments(client: Client, options: argparse.Namespace) -> tuple[list[Record], Lines]:
+    found, lines = _records("instruments")(client, options)
+
+    def decimal(name: str, each: Record) -> str:
+        return client.instruments.instrument(each["instrument_id"]).qty(each[name])
+
+    return found, {**lines, **{name: partial(decimal, name) for name in ("min_qty", "max_qty") if found}}
 
 
 def _columns(names: Iterable[str]) -> Lines:
@@ -265,7 +291,7 @@ _CHANGE_LINES: Final[Lines] = {
 }
 _SHOWN: Final[dict[str, _Show]] = {
     "history": _history,
-    "instruments": _records("instruments"),
+    "instruments": _instruments,
     "accounts": _accounts,
     "tenants": _records("tenants"),
     "providers": _records("providers"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cmatch.cli.words import DAYS_MAX, UINT32_MAX, decimal, whole
 from exchange.cli.auditing import audited
-from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.common import add_settings, check_made, settings_of, table
 from exchange.cli.identity_store import identity_store
 from exchange.config import Settings
 from exchange.errors import ConfigError
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--days",
         type=decimal(0, DAYS_MAX, above=True),
         metavar="N",
-        help="with create: it expires after so many",
+        help="with create: it expires after so many days (default: never)",
     )
     parser.add_argument(
         "--algorithm",
@@ -91,7 +91,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Does it; returns 0."""
-    return _WHATS[options.what](options, settings_of(options))
+    settings = settings_of(options)
+    if options.what in ("list", "show"):
+        check_made(settings)
+    return _WHATS[options.what](options, settings)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from cmatch.cli.words import place
 from exchange.config import Settings, load
 from exchange.config.profiles import PROFILES
 from exchange.config.table import rows
-from exchange.errors import ConfigError
+from exchange.errors import ConfigError, ServiceUnavailableError, StorageError
+from exchange.storage.directory import DataDirectory, DirectoryLock
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -96,8 +98,59 @@ def name_or_all(word: str | None) -> int | str:
 
 
 def may_be_there(endpoint: str) -> bool:
-    """Whether somebody may listen at an endpoint; of TCP nobody knows without asking."""
-    return not endpoint.startswith("ipc://") or Path(endpoint.removeprefix("ipc://")).exists()
+    """Whether somebody may listen at an endpoint; of TCP nobody knows without asking.
+
+    A socket's file stays behind when whoever listened there is gone; under a supervisor they come back.
+    """
+    if not endpoint.startswith("ipc://"):
+        return True
+    path = Path(endpoint.removeprefix("ipc://"))
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except ConnectionRefusedError:
+            return DirectoryLock.is_held(DataDirectory(path.parent.parent).lock)
+        except OSError:  # many want in at the moment, or we may not: who asks is told
+            return True
+    return True
+
+
+def check_runs(settings: Settings, endpoints: Sequence[str] = ()) -> None:
+    """Looks whether an exchange may run, which spares who asks the wait for an answer.
+
+    Args:
+        settings: Of the exchange.
+        endpoints: Where its core is asked; by default as configured.
+
+    Raises:
+        ServiceUnavailableError: None runs.
+    """
+    if not any(may_be_there(endpoint) for endpoint in endpoints or [settings.endpoints.orders]):
+        root = settings.data_directory
+        raise ServiceUnavailableError(
+            f"no exchange runs on {root}: start one with `exchange up --data {root}`"
+        )
+
+
+def check_made(settings: Settings) -> None:
+    """Looks whether there is what a command wants to look at: looking shall not make it.
+
+    Keys and people may be made before an exchange first runs, and stores may be on a server.
+
+    Raises:
+        StorageError: There is nothing of an exchange.
+    """
+    directory = DataDirectory(settings.data_directory)
+    keys = settings.security.keys_directory or directory.keys
+    made = settings.stores.url or any(each.exists() for each in (directory.stores, directory.log, keys))
+    if not made and not any(directory.journal.glob("*.journal")):
+        raise StorageError(
+            f"there is no exchange in {directory.root.absolute()} (no journal):"
+            " cd to where it was started, or --data DIR"
+        )
 
 
 def as_json(value: object) -> str:

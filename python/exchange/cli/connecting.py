@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 from cmatch.cli.words import UINT32_MAX, place, whole
 from exchange.bus.curve import KeyPair
-from exchange.cli.common import add_settings, may_be_there, settings_of
+from exchange.cli.common import add_settings, check_runs, settings_of
 from exchange.client import Client, Reader, UnknownName
 from exchange.client.requests import checked_id
-from exchange.errors import ConfigError, ServiceUnavailableError
+from exchange.errors import ConfigError
 
 OPERATOR = 0
 _PATIENCE_MS = 30_000  # whoever waits at a terminal can interrupt
@@ -38,8 +38,9 @@ def add_identity(parser: argparse.ArgumentParser) -> None:
     who = parser.add_argument_group("who speaks")
     tenant = "tenant (0, the operator)"
     who.add_argument("--tenant", type=whole(0, UINT32_MAX), default=OPERATOR, metavar="N", help=tenant)
+    records = "who, for the records (default: who is logged on)"
     user = os.environ.get("USER", "operator")
-    who.add_argument("--user", type=_named, default=user, metavar="NAME", help="who, for the records")
+    who.add_argument("--user", type=_named, default=user, metavar="NAME", help=records)
     who.add_argument("--key", type=place, metavar="FILE", help="CURVE keys of this client, for TCP")
     who.add_argument("--server-key", metavar="KEY", help="the exchange's public key, for TCP")
 
@@ -91,11 +92,7 @@ def connect(options: argparse.Namespace, *, account: int | None = None) -> Clien
     """
     settings = settings_of(options)
     endpoints: list[str] = options.orders or [settings.endpoints.orders]
-    if not any(may_be_there(endpoint) for endpoint in endpoints):
-        root = settings.data_directory
-        raise ServiceUnavailableError(
-            f"no exchange runs on {root}: start one with `exchange up --data {root}`"
-        )
+    check_runs(settings, endpoints)
     client = Client.connect(
         endpoints,
         tenant=options.tenant,

@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
-from cmatch.cli.words import UINT32_MAX, decimal, whole
+from cmatch.cli.words import UINT32_MAX, counted, decimal, whole
 from exchange.cli.audit import kept_audit
 from exchange.cli.auditing import local_user
 from exchange.cli.common import add_settings, settings_of
@@ -26,8 +26,9 @@ from exchange.demo.market import TENANT, Plan, Traders, set_up
 from exchange.demo.sample import load
 from exchange.demo.session import ArraySession
 from exchange.demo.view import Camera, open_view, show_while
-from exchange.errors import ConfigError
+from exchange.errors import ConfigError, StorageError
 from exchange.observability import stats_path
+from exchange.services.orders.disk_watch import used_percent
 from exchange.storage.directory import DataDirectory
 
 DESCRIPTION = """Run a market: starts an exchange, defines ten instruments, funds 1,000 accounts, and
@@ -50,6 +51,7 @@ _SCREEN: Final = (
 _PATIENCE_MS = 60_000
 _RETRY_MS = 10_000
 _SECONDS_MAX: Final = 1e9
+_ROOMY_PERCENT: Final = 95  # of a disk that is as full as many are
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
         settings = settings_of(options, endpoints={"metrics": ""})
         if any((data / "journal").glob("*.journal")):
             raise ConfigError(f"{data} has a journal already: the demo wants a new data directory")
+        check_disk(settings)
         plan = Plan.of(load(), options.accounts, visitor=screen)
         if plan.visitor is not None:
             _make_visitor(settings, plan.visitor)
@@ -170,7 +173,8 @@ def _trade(options: argparse.Namespace, settings: Settings, plan: Plan) -> None:
         if traders.error:
             raise traders.error
         tally = traders.tally
-        _say(f"{tally.sent:,} commands sent in {flow.laps + 1} laps, {tally.reports:,} reports seen")
+        laps = counted(flow.laps + 1, "laps")
+        _say(f"{tally.sent:,} commands sent in {laps}, {tally.reports:,} reports seen")
         for code, count in tally.rejects.most_common():
             _say(f"  {count:,} refused: {Reject(code).name}")
 
@@ -178,6 +182,22 @@ def _trade(options: argparse.Namespace, settings: Settings, plan: Plan) -> None:
 def address_of(settings: Settings) -> str:
     """Of the page."""
     return f"http://{settings.gateway.host}:{settings.gateway.port}/"
+
+
+def check_disk(settings: Settings) -> None:
+    """Looks whether orders would be taken: a market without any would end as one where all is right.
+
+    Raises:
+        StorageError: The disk is too full for that.
+    """
+    data, limit = settings.data_directory, settings.limits.disk_used_percent
+    used = used_percent(next(each for each in (data, *data.absolute().parents) if each.exists()))
+    if used > limit:
+        enough = _ROOMY_PERCENT if used < _ROOMY_PERCENT else 100
+        raise StorageError(
+            f"the disk of {data} is {used:.0f} % full, orders are refused from {limit} % on:"
+            f" free some, or --set limits.disk_used_percent={enough}"
+        )
 
 
 def _screen_words(options: argparse.Namespace) -> list[str]:

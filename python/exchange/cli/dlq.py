@@ -14,7 +14,7 @@ from typing import Any, Final
 from cmatch.cli.words import DAY_S, INT64_MAX, UINT32_MAX, decimal, whole
 from exchange.bus.topics import SERVICES
 from exchange.cli.auditing import audited
-from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.common import add_settings, check_made, settings_of, table
 from exchange.errors import ConfigError, ExchangeError
 from exchange.runtime.dead_letters import letters_of
 from exchange.runtime.service_host import store_url
@@ -46,20 +46,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--service", choices=SERVICES, metavar="NAME", help="with list: of that one alone")
     parser.add_argument("--all", action="store_true", help="with list: those that are decided, too")
     parser.add_argument(
-        "--after", type=whole(0, INT64_MAX), default=0, metavar="N", help="with list: behind that number"
+        "--after", type=whole(0, INT64_MAX), default=0, metavar="N", help="with list: behind that number (0)"
     )
     parser.add_argument(
-        "--most", type=whole(1, UINT32_MAX), default=100, metavar="N", help="with list: so many of a service"
+        "--most",
+        type=whole(1, UINT32_MAX),
+        default=100,
+        metavar="N",
+        help="with list: so many of a service (100)",
     )
     parser.add_argument("--reason", metavar="TEXT", help="with replay and discard: why")
     parser.add_argument(
-        "--user", default=os.environ.get("USER", "operator"), metavar="NAME", help="who, for the records"
+        "--user",
+        default=os.environ.get("USER", "operator"),
+        metavar="NAME",
+        help="who, for the records (default: who is logged on)",
     )
     parser.add_argument(
         "--wait",
         type=decimal(0, DAY_S),
         metavar="S",
-        help="with replay: until the service tried it, so long at most",
+        help="with replay: until the service tried it, so many seconds at most (default: not at all)",
     )
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
@@ -68,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
     """Does it; returns 0, or 1 where a replay that was waited for did not go well."""
     if (options.what == "list") == bool(options.letter):
         raise ConfigError("exchange dlq list takes no LETTER, the others take one")
+    check_made(settings_of(options))
     return _WHATS[options.what](options)
 
 

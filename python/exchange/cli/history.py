@@ -6,7 +6,7 @@ import argparse
 from typing import Any, Final
 
 from cmatch.cli.words import whole
-from exchange.cli.common import may_be_there, name_or_all, settings_of
+from exchange.cli.common import check_runs, may_be_there, name_or_all, settings_of
 from exchange.cli.connecting import add_client, reader_of, wrong_words
 from exchange.cli.records import Lines, add_file, add_span, show, span_of, text, time_text
 from exchange.client import Reader
@@ -54,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     """Asks and prints; returns 0."""
     settings = settings_of(options)
     if not (may_be_there(settings.endpoints.history) or registry_of(settings).instances("history")):
+        check_runs(settings, options.orders or ())
         raise ServiceUnavailableError(
             f"the exchange on {settings.data_directory} keeps no history:"
             " start it with --set history.enabled=true (which publishes events, too)"

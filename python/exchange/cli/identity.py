@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Final
 
 from exchange.cli.auditing import audited
-from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.common import add_settings, check_made, settings_of, table
 from exchange.cli.identity_store import identity_store
 
 DESCRIPTION = """The keys that sign the JWTs of the gateway.
@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Does it; returns 0."""
     settings = settings_of(options)
+    if options.what == "signing":
+        check_made(settings)
     with identity_store(settings) as kept:
         signing = import_module("exchange.services.identity.tokens").SigningKeys(kept)
         if options.what == "rotate-signing":

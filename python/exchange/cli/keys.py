@@ -11,13 +11,13 @@ from typing import Any, Final
 from cmatch.cli.words import DAYS_MAX, decimal, place, whole
 from exchange.bus.curve import KeyPair, Principal, let_in
 from exchange.cli.auditing import audited
-from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.common import add_settings, check_made, settings_of, table
 from exchange.config import Settings
 from exchange.errors import ConfigError, SecurityError
 from exchange.runtime.auditing import key_store
 from exchange.security.key_records import KeyKind, KeyRecord, new_key_id
 from exchange.security.keys import KeyStore
-from exchange.security.roles import SERVICE_ACCOUNTS, check_roles, service_of
+from exchange.security.roles import LOCAL_ROLE, ROLES, SERVICE_ACCOUNTS, check_roles, service_of
 
 DESCRIPTION = """The keys of an exchange: who may come in, and what signs.
 
@@ -40,6 +40,7 @@ Keys by which programs sign requests over HTTP are others: `exchange apikeys`.""
 SERVER: Final = "server"
 _KINDS: Final = ("server", "client", "service", "context", "audit")
 _MS: Final = 1_000
+_ROLES: Final = ", ".join(role for role in ROLES if role != LOCAL_ROLE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,13 +53,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tenant", metavar="N", help="client: the tenant that it speaks for")
     parser.add_argument(
-        "--role", action="append", default=[], metavar="ROLE", help="client: what it may do; repeatable"
+        "--role",
+        action="append",
+        default=[],
+        metavar="ROLE",
+        help=f"client: what it may do, of {_ROLES}; repeatable",
     )
     parser.add_argument(
         "--account", action="append", type=whole(), default=[], metavar="N", help="those alone; repeatable"
     )
     parser.add_argument(
-        "--days", type=decimal(0, DAYS_MAX, above=True), metavar="N", help="context: it expires after so many"
+        "--days",
+        type=decimal(0, DAYS_MAX, above=True),
+        metavar="N",
+        help="context: it expires after so many days (default: never)",
     )
     parser.add_argument("--reason", metavar="TEXT", help="with revoke: why")
     parser.add_argument("--user", metavar="NAME", help="who, for the records (default: who is logged on)")
@@ -71,6 +79,8 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     if options.keys is not None:
         settings = settings_of(options, security={"keys_directory": options.keys})
+    if options.what in ("list", "show", "export"):
+        check_made(settings)
     return _WHATS[options.what](options, settings, key_store(settings))
 
 

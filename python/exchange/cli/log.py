@@ -14,7 +14,7 @@ from exchange.bus.log.events import events_of
 from exchange.bus.log.interface import EventLog
 from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient, SocketChannel, Stub
 from exchange.bus.topics import TopicTable
-from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.common import add_settings, check_made, settings_of, table
 from exchange.cli.connecting import add_identity
 from exchange.config import Settings
 from exchange.domain.contracts import TAIL_EVENTS
@@ -48,10 +48,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_settings(parser)
     parser.add_argument(
-        "--from", dest="start", metavar="WHERE", help="an offset, or a time as in 2026-02-12T12:34:56Z"
+        "--from",
+        dest="start",
+        type=_where,
+        metavar="WHERE",
+        help="with show: an offset, or a time as in 2026-02-12T12:34:56Z (default: the oldest)",
     )
     parser.add_argument(
-        "--count", type=whole(0, INT64_MAX), default=None, metavar="N", help="at most so many events"
+        "--count",
+        type=whole(0, INT64_MAX),
+        default=None,
+        metavar="N",
+        help=f"with show: at most so many events; with tail: begin so many records back ({_COUNT})",
     )
     parser.add_argument(
         "--remote", action="store_true", help="ask the read replica (endpoints.queries), which has to run"
@@ -64,10 +72,13 @@ def run(options: argparse.Namespace) -> int:
     """Prints; returns 0."""
     settings = settings_of(options)
     if options.remote:
-        if options.what != "tail" or options.topic is None or options.start:
+        if options.what != "tail" or options.topic is None or options.start is not None:
             options.refuse("--remote is for tail, with a topic and without --from")
         asyncio.run(_tail_remote(options, settings))
         return 0
+    if options.what != "show" and options.start is not None:
+        options.refuse("argument --from: is for show; tail begins --count records back")
+    check_made(settings)
     with open_log(settings) as events:
         if options.what == "topics":
             print(_topics(events))
@@ -77,7 +88,9 @@ def run(options: argparse.Namespace) -> int:
         known = TopicTable(settings.events.environment)
         topic = options.topic if options.topic in set(known) else known.full_name(options.topic)
         if options.what == "show":
-            start = _offset(events, topic, options.start) if options.start else events.extent(topic).begin
+            start = (
+                events.extent(topic).begin if options.start is None else _offset(events, topic, options.start)
+            )
             _print(events, topic, start, options.count, follow=False)
         else:
             extent = events.extent(topic)
@@ -123,12 +136,23 @@ def _topics(events: EventLog) -> str:
     return table(("topic", "begin", "end", "bytes", "oldest", "groups and their lag"), rows)
 
 
-def _offset(events: EventLog, topic: str, where: str) -> int:
-    if where.isdigit():
-        return int(where)
-    when = datetime.fromisoformat(where)
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return events.offset_at(topic, int(aware.timestamp() * 1_000) * 1_000_000)
+def _where(word: str) -> int | datetime:
+    """An offset or a time, as a type of argparse."""
+    if word.isascii() and word.isdigit():
+        return whole(0, INT64_MAX)(word)
+    try:
+        when = datetime.fromisoformat(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{word!r} is no offset and no time: expected 1200 or 2026-02-12T12:34:56Z"
+        ) from None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _offset(events: EventLog, topic: str, where: int | datetime) -> int:
+    if isinstance(where, int):
+        return where
+    return events.offset_at(topic, int(where.timestamp() * 1_000) * 1_000_000)
 
 
 def _print(events: EventLog, topic: str, start: int, count: int | None, *, follow: bool) -> None:

@@ -69,7 +69,9 @@ def run(options: argparse.Namespace) -> int:
             if options.what == "mark":
                 return _mark(client, options)
             records, names, lines = _WHATS[options.what](client, options)
-    show(options, records, names, lines, left=2 if options.what == "trades" else 1)
+    left = 2 if options.what == "trades" else 1
+    options.what = {"ticker": "tickers"}.get(options.what, options.what)
+    show(options, records, names, lines, left=left)
     return 0
 
 

@@ -6,10 +6,10 @@ import argparse
 import sys
 from decimal import Decimal
 
-from cmatch.cli.words import UINT32_MAX, whole
+from cmatch.cli.words import UINT32_MAX, counted, whole
 from exchange.cli.common import as_json, name_of, name_or_all, table
 from exchange.cli.connecting import add_client, connect, wrong_words
-from exchange.client import Client, ExecutionReport, Reject
+from exchange.client import Client, ExecutionReport, Order, Reject
 from exchange.domain.enums import OrderStatus, OrderType, Side, TimeInForce
 from exchange.domain.queries import OrderRow
 from exchange.errors import ConfigError
@@ -126,11 +126,15 @@ def _cancel(client: Client, options: argparse.Namespace) -> ExecutionReport:
 def _words(client: Client, report: ExecutionReport) -> str:
     if not report.order_id:
         return f"done: {report.last_qty} orders cancelled, sequence {report.sequence}"
-    what = f"order {report.order_id} {report.exec_type}, now {report.order_status}"
+    now: Order | ExecutionReport = report
+    if report.live:  # what it did at once is told behind the answer
+        client.order(report.order_id)  # when this is answered, that was told
+        now = client.orders.find(report.order_id) or report
+    scale = client.instruments.instrument(report.instrument_id).qty_scale
+    left, filled = (scaled(qty, scale) for qty in (now.leaves_qty, now.cum_qty))
+    what = f"order {report.order_id} {report.exec_type}, now {now.order_status}"
     again = ", as before" if report.duplicate else ""
-    return (
-        f"{what}: {report.leaves_qty} lots left, {report.cum_qty} filled, sequence {report.sequence}{again}"
-    )
+    return f"{what}: {left} left, {filled} filled, sequence {report.sequence}{again}"
 
 
 def _list(client: Client, options: argparse.Namespace) -> int:
@@ -156,7 +160,7 @@ def _list(client: Client, options: argparse.Namespace) -> int:
         "average",
     )
     print(table(head, [_row(client, row) for row in rows], left=6))
-    print(f"{len(rows)} orders")
+    print(counted(len(rows), "orders"))
     return 0
 
 

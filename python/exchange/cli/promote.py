@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import Final
 
 from cmatch.cli.words import place
 from cmatch.rejects import RejectCode
 from exchange.bus.curve import KeyPair
 from exchange.bus.dealer import Dealer
 from exchange.cli.auditing import audited
-from exchange.cli.common import add_settings, settings_of
+from exchange.cli.common import add_settings, may_be_there, settings_of
 from exchange.client.results import Reject
 from exchange.domain.enums import FollowAction, FollowFlag, FollowOutcome
 from exchange.domain.messages import CommandFrame, FollowAnswer, FollowRequest
@@ -23,6 +24,8 @@ that, and answers clients from then on; its old leader is told to stop as soon a
 refused where the standby may lack something that was acknowledged; with --accept-loss it leads all the same,
 and what the old leader is known to have written beyond is printed. Afterwards it runs solo: answers wait for
 its own disk alone, until another standby is there and `exchange solo --off` says so."""
+
+_NOBODY: Final = "no standby answers: `exchange standby` starts one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
     """Asks, waits and prints; returns 0 where it leads, else 1."""
     options.data = options.directory
     settings = settings_of(options)
+    if not may_be_there(settings.endpoints.orders):
+        raise ServiceUnavailableError(_NOBODY)
     loss = "accept-loss" if options.accept_loss else "refuse-loss"
     with audited(settings, "replication.promote", str(options.directory), how=loss):
         return _promote(options, settings.endpoints.orders)
@@ -97,4 +102,4 @@ def ask(dealer: Dealer, *, accept_loss: bool, timeout_s: float) -> FollowAnswer:
             if isinstance(answer, FollowAnswer):
                 return answer
         time.sleep(0.002)
-    raise ServiceUnavailableError("no standby answers: `exchange standby` starts one")
+    raise ServiceUnavailableError(_NOBODY)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from cmatch.cli.words import UINT32_MAX, new_file, whole
+from cmatch.cli.words import UINT32_MAX, counted, new_file, whole
 from exchange.cli.common import table
 from exchange.client.past import Record, write_arrow
 
@@ -70,13 +70,13 @@ def show(
     """
     if options.arrow:
         write_arrow(options.arrow, records, names)
-        print(f"{len(records)} {options.what} in {options.arrow}")
+        print(f"{counted(len(records), options.what)} in {options.arrow}")
     elif options.json:
         print(json.dumps(records, indent=2, default=text))
     elif records:
         rows = [tuple(text(line(each)) for line in lines.values()) for each in records]
         print(table(tuple(lines), rows, left=left))
-        print(f"{len(records)} {options.what}")
+        print(counted(len(records), options.what))
     else:
         print(f"no {options.what}")
 

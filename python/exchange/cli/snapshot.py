@@ -8,7 +8,7 @@ import os
 from exchange.bus.context import new_context
 from exchange.bus.curve import KeyPair
 from exchange.bus.rpc import NO_CONTEXT, BlockingChannel, BlockingClient, Metadata
-from exchange.cli.common import settings_of
+from exchange.cli.common import check_runs, settings_of
 from exchange.cli.connecting import add_client
 from exchange.resilience import Policies
 from exchange.runtime.replica import SNAPSHOT_METHOD
@@ -30,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _ask(options: argparse.Namespace) -> str:
     settings = settings_of(options)
+    check_runs(settings, [settings.endpoints.queries])
     keys = KeyPair.read(options.key) if options.key else None
     endpoint = settings.endpoints.queries
     metadata = Metadata(f"cli-{os.getpid()}", str(options.tenant), options.user, NO_CONTEXT)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 
 from cmatch.cli.words import DAY_S, decimal
-from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.common import add_settings, check_runs, settings_of, table
 from exchange.config import Settings
 from exchange.errors import ServiceUnavailableError
 from exchange.observability import (
@@ -21,7 +21,7 @@ from exchange.observability import (
 )
 from exchange.observability.rates import QUANTILES, quantiles, rates
 from exchange.runtime.process_status import status_of
-from exchange.storage.directory import DataDirectory
+from exchange.storage.directory import DataDirectory, DirectoryLock
 from exchange.topology.table import SQL_SERVICES
 
 DESCRIPTION = """How the exchange on a data directory is: health, rates over a moment, latency percentiles
@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Reads and prints; returns 0 where the core is healthy, else 1."""
     settings = settings_of(options)
+    directory = DataDirectory(settings.data_directory)
+    if not DirectoryLock.is_held(directory.lock):  # what a stopped exchange leaves reads like one that runs
+        check_runs(settings)
     try:
         with StatsReader(stats_path(settings.data_directory)) as reader:
             before = reader.read()
@@ -53,7 +56,6 @@ def run(options: argparse.Namespace) -> int:
     except (StatsUnavailable, OSError):
         raise ServiceUnavailableError(f"no exchange runs on {settings.data_directory}") from None
     health = health_of(after, time.time_ns())
-    directory = DataDirectory(settings.data_directory)
     replica = status_of(directory, "replica")
     services = {name: status_of(directory, name) for name in SQL_SERVICES}
     if options.json:

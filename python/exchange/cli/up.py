@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import socket
 import sys
 from collections.abc import Mapping
 from typing import Final
 
 from cmatch.cli.words import INT32_MAX, whole
 from exchange.cli.common import add_settings, settings_of
+from exchange.config import Settings
+from exchange.errors import ConfigError
 from exchange.runtime.parent import die_with_parent
+from exchange.storage.directory import DataDirectory, DirectoryLock
 from exchange.topology.all_in_one import run_all
 from exchange.topology.supervising import supervise
 
@@ -55,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
     wanted = SERVICES if "all" in options.services else dict.fromkeys(options.services)
     options.set = [*(f"{SERVICES[name]}=true" for name in wanted), *options.set]  # what --set says counts
     settings = settings_of(options)
+    if not DirectoryLock.is_held(DataDirectory(settings.data_directory).lock):  # else that is what is wrong
+        check_ports(settings)
     if options.all_in_one:
         return run_all(settings)
 
@@ -66,3 +73,24 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.flush()
 
     return supervise(settings, say)
+
+
+def check_ports(settings: Settings) -> None:
+    """Looks whether the ports of an exchange can be had, before anything of it is started.
+
+    Raises:
+        ConfigError: One is taken.
+    """
+    host, _, port = settings.endpoints.metrics.rpartition(":")
+    wanted = [(host, int(port), f"endpoints.metrics={host}:0")] if port else []
+    if settings.gateway.enabled:
+        wanted.append((settings.gateway.host, settings.gateway.port, "gateway.port=8090"))
+    for host, number, other in wanted:
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            socket.create_server((host, number), family=family).close()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise ConfigError(
+                    f"port {number} of {host} is taken (another exchange?): choose one with --set {other}"
+                ) from None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cmatch.cli.words import UINT32_MAX, whole
 from exchange.cli.auditing import audited
-from exchange.cli.common import add_settings, settings_of, table
+from exchange.cli.common import add_settings, check_made, settings_of, table
 from exchange.cli.identity_store import identity_store
 from exchange.config import Settings
 from exchange.errors import ConfigError
@@ -60,7 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Does it; returns 0."""
-    return _WHATS[options.what](options, settings_of(options))
+    settings = settings_of(options)
+    if options.what in ("list", "show"):
+        check_made(settings)
+    return _WHATS[options.what](options, settings)
 
 
 @contextmanager
@@ -76,7 +79,7 @@ def _create(options: argparse.Namespace, settings: Settings) -> int:
         raise ConfigError("exchange users create takes the number of a --tenant")
     if not options.role:
         raise ConfigError(f"exchange users create takes a --role: {', '.join(USER_ROLES)}")
-    password = _hashed(name)
+    password = _hashed(name, options.what)
     said = {"tenant": options.tenant, "roles": ",".join(sorted(options.role))}
     with (
         audited(settings, "users.create", name, user=options.user, begins=True, **said),
@@ -88,7 +91,7 @@ def _create(options: argparse.Namespace, settings: Settings) -> int:
 
 def _password(options: argparse.Namespace, settings: Settings) -> int:
     name = _name(options)
-    password = _hashed(name)
+    password = _hashed(name, options.what)
     with audited(settings, "users.password", name, user=options.user), users_of(settings) as users:
         user = users.named(name)
         users.set_password(user.user_id, password)
@@ -164,7 +167,7 @@ def _row(user: User) -> dict[str, Any]:
     }
 
 
-def _hashed(name: str) -> str:
+def _hashed(name: str, what: str) -> str:
     """The hash of a password: the first line of standard input, or typed twice at a terminal."""
     if sys.stdin.isatty():
         password = getpass.getpass("password: ")
@@ -172,6 +175,10 @@ def _hashed(name: str) -> str:
             raise ConfigError("the two passwords are not the same")
     else:
         password = sys.stdin.readline().rstrip("\r\n")
+        if not password:
+            raise ConfigError(
+                f"there is no password on standard input: echo PASSWORD | exchange users {what} {name} ..."
+            )
     passwords = import_module("exchange.services.identity.passwords")
     hashed: str = passwords.hashed(passwords.checked_password(password, name))
     return hashed

@@ -7,13 +7,16 @@ that the instrument's or asset's scale converts, exactly or not at all. Floats a
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from cmatch.decimals import Scale
+from cmatch.errors import BadDecimal
 
 Amount = int | str | Decimal
+_TOLD_MAX: Final = 10  # of the symbols that are known instead
 
 
 def _unit(scale: int) -> str:
@@ -50,7 +53,10 @@ class Asset:
         """
         if isinstance(amount, int):
             return _whole("amount", amount)
-        return Scale(qty=_unit(self.scale)).lots(amount)
+        try:
+            return Scale(qty=_unit(self.scale)).lots(amount)
+        except (BadDecimal, TypeError) as error:
+            raise type(error)(f"amount{str(error).removeprefix('qty')}") from None
 
     def text(self, units: int) -> str:
         """The decimal of an amount in minor units."""
@@ -106,10 +112,17 @@ class UnknownName(LookupError):
     Attributes:
         kind: "instrument" or "asset".
         which: Its id or symbol.
+
+    Args:
+        known: The symbols of those that it has heard of.
     """
 
-    def __init__(self, kind: str, which: int | str) -> None:
-        super().__init__(f"{kind} {which!r} is not known here: load_instruments() asks for all")
+    def __init__(self, kind: str, which: int | str, known: Sequence[str] = ()) -> None:
+        if known:
+            more = ", ..." if len(known) > _TOLD_MAX else ""
+            super().__init__(f"there is no {kind} {which!r} (known: {', '.join(known[:_TOLD_MAX])}{more})")
+        else:
+            super().__init__(f"{kind} {which!r} is not known here: load_instruments() asks for all")
         self.kind, self.which = kind, which
 
 
@@ -153,7 +166,7 @@ class Directory:
         """
         known = self._instruments.get(self.instrument_id(which))
         if known is None:
-            raise UnknownName("instrument", which)
+            raise UnknownName("instrument", which, sorted(self._instrument_ids))
         return known
 
     def asset(self, which: int | str) -> Asset:
@@ -164,7 +177,7 @@ class Directory:
         """
         known = self._assets.get(self.asset_id(which))
         if known is None:
-            raise UnknownName("asset", which)
+            raise UnknownName("asset", which, sorted(self._asset_ids))
         return known
 
     def instrument_id(self, which: int | str) -> int:
@@ -208,5 +221,5 @@ def _id(kind: str, which: int | str, known: dict[str, int]) -> int:
     if not isinstance(which, str):
         raise TypeError(f"{kind} must be an id or a symbol, not {type(which).__name__}")
     if which not in known:
-        raise UnknownName(kind, which)
+        raise UnknownName(kind, which, sorted(known))
     return known[which]

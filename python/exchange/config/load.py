@@ -164,7 +164,8 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
         raise refuse(
             "data_directory",
             f"has a path of {size} bytes: expected at most {_DATA_DIRECTORY_BYTES_MAX},"
-            f" for those of the sockets in it end at {SOCKET_PATH_BYTES_MAX}",
+            f" for those of the sockets in it end at {SOCKET_PATH_BYTES_MAX}:"
+            " choose a shorter one with --data",
         )
     filled = {
         name: getattr(settings.endpoints, name) or f"ipc://{run / name}.sock"

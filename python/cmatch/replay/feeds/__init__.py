@@ -69,7 +69,9 @@ def find_format(path: Path, name: str | None = None) -> Format:
         if known.feed.sniff(path, head):
             return known
     raise FeedError(
-        path, "", f"its format is not recognized (name one of {', '.join(f.name for f in FORMATS)})"
+        path,
+        "",
+        f"its format is not recognized: give --format, one of {', '.join(f.name for f in FORMATS)}",
     )
 
 

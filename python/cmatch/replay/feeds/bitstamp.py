@@ -14,7 +14,7 @@ from cmatch.replay.effects import EffectFlag, EffectKind, Tape
 from cmatch.replay.errors import FeedError, line
 from cmatch.replay.feeds.json_lines import Message, Numbering, TextRow, first_message, messages, scale
 from cmatch.replay.feeds.options import FeedOptions
-from cmatch.replay.feeds.tape import finish
+from cmatch.replay.feeds.tape import finish, no_orders
 from cmatch.replay.files import read_bytes
 
 _ORDERS, _TRADES, _BOOK = "live_orders_", "live_trades_", "detail_order_book_"
@@ -43,6 +43,7 @@ class _Reader:
     def __init__(self, path: Path, options: FeedOptions) -> None:
         self.path = path
         self.wanted = frozenset(symbol.lower() for symbol in options.symbols)
+        self.there: set[str] = set()
         self.pairs = Numbering()
         self.rows: list[TextRow] = []
         self.counts: Counter[str] = Counter()
@@ -61,7 +62,7 @@ class _Reader:
             except (TypeError, ValueError) as error:
                 raise FeedError(self.path, line(number), str(error)) from None
         if not self.rows:
-            raise FeedError(self.path, "", "no order events in it (read as Bitstamp)")
+            raise no_orders(self.path, "Bitstamp", self.wanted, self.there)
         symbols = self.pairs.names()
         effects, price_decimals, qty_decimals = scale(self.path, self.rows, len(symbols))
         return finish(
@@ -82,7 +83,10 @@ class _Reader:
         self.counts[event] += 1
         kind = next((kind for kind in (_ORDERS, _TRADES, _BOOK) if channel.startswith(kind)), "")
         pair = channel.removeprefix(kind)
-        if not kind or event.startswith("bts:") or (self.wanted and pair not in self.wanted):
+        if not kind or event.startswith("bts:"):
+            return
+        self.there.add(pair)
+        if self.wanted and pair not in self.wanted:
             return
         data = message["data"]
         self.now = max(self.now, int(data["microtimestamp"]) * 1000)

@@ -31,11 +31,12 @@ from cmatch.replay.feeds.json_lines import (
     time_of,
 )
 from cmatch.replay.feeds.options import FeedOptions
-from cmatch.replay.feeds.tape import finish
+from cmatch.replay.feeds.tape import finish, no_orders
 from cmatch.replay.files import read_bytes
 
 _SIDES = {"buy": 1, "sell": 2}
 _LAST = int(EffectFlag.LAST)
+_ORDERS = ("snapshot", "l2update", "received", "open")
 _TYPES = {
     "snapshot",
     "l2update",
@@ -107,7 +108,12 @@ class _Reader:
         symbols = self.products.names()
         quotes = [(k, price) for _, k, bid, ask, _ in self.tickers for price in (bid, ask)]
         if not self.rows:
-            raise FeedError(self.path, "", "no order events in it (read as Coinbase)")
+            there = (
+                str(message["product_id"])
+                for *_, message in self.stream
+                if message.get("type") in _ORDERS and "product_id" in message
+            )
+            raise no_orders(self.path, "Coinbase", self.wanted, there)
         effects, price_decimals, qty_decimals = scale(self.path, self.rows, len(symbols), quotes)
         return finish(
             self.path,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,17 @@ from cmatch.replay.instruments import Instrument, common_step
 
 _PRICED = (EffectKind.ADD, EffectKind.SET, EffectKind.FILL, EffectKind.UNCROSS, EffectKind.CONFIRM)
 _SIZED = (*_PRICED, EffectKind.REDUCE, EffectKind.PRINT)
+_TOLD_MAX: Final = 8  # symbols that a file has instead of one that it lacks
+
+
+def no_orders(path: Path, format_name: str, wanted: Iterable[str], there: Iterable[str]) -> FeedError:
+    """What says that nothing of a file is left to replay: of symbols that it lacks, which it has instead."""
+    has = sorted(set(there))
+    missing = sorted(set(wanted).difference(has))
+    if not (missing and has):
+        return FeedError(path, "", f"no order events in it (read as {format_name})")
+    more = ", ..." if len(has) > _TOLD_MAX else ""
+    return FeedError(path, "", f"there is no {missing[0]} in it: it has {', '.join(has[:_TOLD_MAX])}{more}")
 
 
 def finish(

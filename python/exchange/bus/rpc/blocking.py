@@ -155,6 +155,9 @@ class _Connection:
                 return Reply(RpcStatus.UNAUTHENTICATED, b"", "the connection's key is not known")
             if not self._wait(reach_ns):
                 raise ServiceUnavailableError(f"nobody answers at {self._address.endpoint}")
+            if self._rang:  # by tries to connect: it would ring on and on until somebody looks
+                self._rang = False
+                _readable(self._socket)
             self._watch()
         call_id = next(self._ids)
         frame = encode_frame(frame_of(call, deadline_ns, call_id))

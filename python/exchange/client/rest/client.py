@@ -12,7 +12,7 @@ import httpx
 from exchange.client.rest.asks import Ask, P, after
 from exchange.client.rest.budgets import Budgets
 from exchange.client.rest.calls import RestCall
-from exchange.client.rest.connecting import LIMITS, Options, policy_of
+from exchange.client.rest.connecting import LIMITS, Options, checked_url, policy_of
 from exchange.client.rest.requests import RestRequests
 from exchange.client.rest.table import RestTable
 from exchange.client.twins import Waits
@@ -35,6 +35,9 @@ class RestClient(RestTable, Waits):
         auth: Who asks: `hmac_key`, `ed25519_key` or `BearerAuth`; None: public routes alone.
         transport: Of httpx, where it is not the network.
         options: See `Options`.
+
+    Raises:
+        ConfigError: The address is none.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class RestClient(RestTable, Waits):
         """What answers said is left."""
         self.timeout_s = options.timeout_s
         self._auth = auth
-        self._policy = policy_of(options, url)
+        self._policy = policy_of(options, checked_url(url))
         self._http = httpx.Client(
             base_url=url, verify=options.verify, limits=LIMITS, transport=transport, trust_env=False
         )

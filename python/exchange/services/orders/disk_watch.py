@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,7 @@ class DiskWatch:
         self._tell(self._nearly_full)
         log(
             "disk nearly full: no new orders" if self._nearly_full else "disk has room again",
+            level=logging.WARNING if self._nearly_full else logging.INFO,
             used=f"{used:.1f}%",
             limit=f"{self._limit}%",
             path=self._path,
