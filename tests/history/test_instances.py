@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from statistics import median
 from time import monotonic
 
 import pytest
@@ -146,7 +147,7 @@ def asking(up: Up, count: int) -> Iterator[Askers]:
             thread.join()
 
 
-@pytest.mark.req("E005", "E013", "D055")
+@pytest.mark.req("C096", "E005", "E013", "D055")
 def test_second_instance_joins_the_first_dies_and_nobody_who_asks_sees_an_error(
     up: Up, tmp_path: Path
 ) -> None:
@@ -203,19 +204,18 @@ def is_known(own: Reader, symbol: str) -> bool:
 
 @pytest.mark.req("E006")
 def test_instrument_of_an_administrator_is_known_long_before_its_entry_is_old(up: Up) -> None:
-    """That there was none is in the cache, for a minute; the event makes it old at once."""
+    """That there was none is in the cache, for a minute; the event makes it old at once, each time."""
     took: list[float] = []
     with connect(up, 0) as operator, closing(reader(up)) as own:
-        for number in range(20, 26):
+        for number in range(20, 27):
             symbol = f"X{number}-USD"
             assert not is_known(own, symbol)
             define(operator, number, symbol)
             start = monotonic()
             while not is_known(own, symbol):
-                assert monotonic() - start < 50, "it is not heard of"
+                assert monotonic() - start < 20, "it is not heard of"
             took.append(monotonic() - start)
-    # Without the event it would take a minute.
-    assert min(took) < 20
+    assert median(took) < 1
 
 
 def looked_up(up: Up) -> dict[str, float]:

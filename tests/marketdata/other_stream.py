@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
@@ -25,6 +27,13 @@ def ticker(price: str = "131.375", trade_id: int = 86_326_522, sequence: int = 3
             "time": "2025-10-03T10:30:00.250000Z", "trade_id": trade_id, "last_size": "0.00250000",
         }
     )  # fmt: skip
+
+
+def of_now(text: str) -> str:
+    """What was recorded, as if it were of now."""
+    return re.sub(
+        r"2025-10-03T10:30:00\.250(000)?Z", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), text
+    )
 
 
 def snapshot(bids: dict[str, str], asks: dict[str, str]) -> str:
@@ -64,6 +73,8 @@ class OtherStream:
         self.beats = True
         self.last_trade_id = 86_326_522
         self.greeting: tuple[str | bytes, ...] = GREETING
+        self.now = False
+        """Its greeting is of now, not of when it was recorded."""
         self.requests: list[dict[str, Any]] = []
         self._connections: set[ServerConnection] = set()
         self._greeting = threading.Lock()  # who heard the greeting hears what is said next
@@ -116,7 +127,7 @@ class OtherStream:
                     connection.close(1013)
                     return
                 for text in self.greeting:
-                    connection.send(text)
+                    connection.send(of_now(text) if self.now and isinstance(text, str) else text)
                 self._connections.add(connection)
 
     def _readers(self) -> tuple[ServerConnection, ...]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from exchange.observability.server import Answer, PageServer, Request
-from tests.marketdata.other_stream import OtherStream
+from tests.marketdata.other_stream import OtherStream, of_now
 
 
 class OtherVenue:
-    """Says what was said of BTC-USD, and of nothing else, as long as it is open."""
+    """Says what was said of BTC-USD, as if that were now, and of nothing else, as long as it is open."""
 
     TICKER = (
         '{"ask":"131.50","bid":"131.25","volume":"5934.9","trade_id":86326522,"price":"131.375",'
@@ -21,6 +21,7 @@ class OtherVenue:
         self._server.start()
         self.url = f"http://127.0.0.1:{self._server.port}"
         self.stream = OtherStream()
+        self.stream.now = True
 
     def let(self, *, answer: bool) -> None:
         """Answers, and has its feed, or does neither."""
@@ -33,7 +34,7 @@ class OtherVenue:
             return Answer(503, "application/json", '{"message":"Service Unavailable"}')
         if request.path != "/products/BTC-USD/ticker":
             return Answer(404, "application/json", '{"message":"NotFound"}')
-        return Answer(200, "application/json", self.ticker)
+        return Answer(200, "application/json", of_now(self.ticker))
 
     def close(self) -> None:
         """Nobody is there any more."""

@@ -86,7 +86,7 @@ def cuts_of(places: list[float], count: int) -> list[int]:
     return sorted({first, count, *(other for other in others if other > first)})
 
 
-@pytest.mark.req("A027", "B058", "B059", "B062")
+@pytest.mark.req("A027", "B059", "B062")
 @given(PLACES, st.randoms(use_true_random=False))
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_candles_and_tickers_are_the_fold_from_any_beginning(
@@ -103,7 +103,7 @@ def test_candles_and_tickers_are_the_fold_from_any_beginning(
         check(store, wanted[cuts[0] :], numbers)
 
 
-@pytest.mark.req("A028", "B058", "B060")
+@pytest.mark.req("A028", "B060")
 @given(PLACES)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_mirrors_are_the_fold_from_any_beginning(exchange: Exchange, places: list[float]) -> None:

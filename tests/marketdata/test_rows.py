@@ -50,7 +50,7 @@ def test_tables_are_those_of_the_code(store_url: str) -> None:
             assert empty <= set(keys), name  # SQLite says so of a key that is its row id
 
 
-@pytest.mark.req("B016", "E064", "E065")
+@pytest.mark.req("E064", "E065")
 def test_rows_are_the_fold_of_the_journal_whatever_is_redelivered(
     exchange: Exchange, store_url: str, memory: Path
 ) -> None:

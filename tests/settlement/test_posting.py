@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from cmatch.frames import ANSWER_DTYPE
 from cmatch.rejects import RejectCode
+from exchange.client import AsyncClient
 from exchange.client.results import Postings, postings
 from exchange.domain.enums import CommandList, LedgerAction
 from exchange.errors import ExchangeError, ServiceUnavailableError
 from exchange.resilience import Policies
 from exchange.runtime.service_host import Way
+from exchange.services.settlement import posting
 from exchange.services.settlement.posting import Poster, TradeRefusedError
 from exchange.services.settlement.service import SPEC
 from exchange.services.settlement.tables import POSTINGS, PROGRESS, TRADES
@@ -27,6 +29,7 @@ from exchange.storage.sql.outbox import outgoing
 from tests.event_log.published import TABLE
 
 SETTLED_NS = 1_700_000_000_000_000_000
+AWAY_S = 2 * 3_600
 
 
 class Core:
@@ -120,6 +123,51 @@ def test_refused_trade_stops_those_behind_it_and_those_before_it_are_noted(
         assert state(store) == (1, [(1, 101, SETTLED_NS)], 1)
         assert step(store, Core(None, None)) is True
         assert state(store) == (3, [(1, 101, SETTLED_NS), (3, 103, SETTLED_NS)], 3)
+
+
+@pytest.mark.req("A040")
+def test_core_that_is_away_for_hours_is_tried_for_ever_and_each_trade_is_posted_once(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the ladder, then every ten seconds; nothing is set aside; it is posted and told when it is back."""
+    core, waits = Core(None, None, None), list[float]()
+
+    async def connect(*_: object, **__: object) -> Core:
+        if sum(waits) < AWAY_S:
+            raise ServiceUnavailableError("nobody answers")
+        return core
+
+    async def run(store: Store) -> None:
+        sleep = asyncio.sleep
+
+        async def pass_time(seconds: float) -> None:
+            waits.append(seconds)
+            await sleep(0)
+
+        ground: Any = SimpleNamespace(
+            store=store, topics=TABLE, consumes=lambda: True, taken=asyncio.Event(), fail=pytest.fail
+        )
+        poster = Poster(ground, Way("ipc://nowhere"), Policies().of("settlement", "orders"))
+        with monkeypatch.context() as patched:
+            patched.setattr(AsyncClient, "connect", connect)
+            patched.setattr(asyncio, "sleep", pass_time)
+            patched.setattr(posting, "rest_s", lambda *_: 0.0)
+            task = asyncio.create_task(poster.run())
+            while state(store)[0] == 0:
+                assert not task.done()
+                await sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with open_store(store_url, SPEC.name, SPEC.tables) as store:
+        with_trades(store, 3)
+        asyncio.run(run(store))
+        assert waits[:6] == [0.5, 1.0, 2.0, 5.0, 10.0, 10.0]
+        assert set(waits[6:]) <= {10.0, 0.0}
+        assert core.posted == [(1, 10, -1), (2, 20, -2), (3, 30, -3)]
+        assert state(store) == (3, [(3, 103, SETTLED_NS)], 3)
+        with store.read() as tx:
+            assert tx.execute(text("SELECT count(*) FROM dead_letters")).scalar_one() == 0
 
 
 def test_poster_that_is_refused_ends_its_process_and_one_that_does_not_consume_waits(tmp_path: Path) -> None:

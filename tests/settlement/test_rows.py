@@ -13,6 +13,8 @@ import pytest
 from sqlalchemy import insert, inspect, select, text
 
 from cmatch.frames import CommandHeader, encode_commands
+from exchange.bus.log.embedded.reader import EmbeddedReader
+from exchange.bus.log.interface import Record
 from exchange.domain.enums import SettlementStatus, Side
 from exchange.domain.events import TradeExecuted
 from exchange.domain.queries import SettlementsRequest
@@ -21,13 +23,14 @@ from exchange.runtime.administrative import administrative
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.consumer import Consumer
 from exchange.runtime.event_run import EventRun, run_of
+from exchange.runtime.taken import StreamGap
 from exchange.schema.events import envelope_of
 from exchange.services.settlement.queries import settlements
 from exchange.services.settlement.service import SPEC
 from exchange.services.settlement.store import take_trades
 from exchange.services.settlement.tables import METADATA, PROGRESS, TIERS, TRADES, VOLUMES
 from exchange.storage.sql import Store, open_store
-from tests.event_log.published import TABLE, Exchange
+from tests.event_log.published import NAMES, TABLE, Exchange
 from tests.exchange.journals import ALICE, BOB, CAROL, MARKET, OTHER_TENANT, TENANT
 from tests.marketdata.oracle import batches
 
@@ -147,6 +150,40 @@ def test_rows_have_the_fees_of_tier_and_volume_whatever_is_redelivered(
         assert rows(store) == made
         with store.read() as tx:
             assert tx.execute(select(VOLUMES)).all() == volumes
+
+
+@pytest.mark.req("B048")
+def test_hole_in_the_log_stops_settlement_loudly(
+    exchange: Exchange, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing behind it is taken, in each life of the consumer; where it is filled all goes on in order."""
+    read = EmbeddedReader.read
+
+    def read_around(reader: EmbeddedReader, *most: int) -> list[Record]:
+        return [
+            record
+            for record in read(reader, *most)
+            if reader.topic != NAMES["execution.trades"] or record.batch.first_seq != first
+        ]
+
+    with open_store(store_url, SPEC.name, SPEC.tables) as store:
+        trade_for_days(exchange, 3, 7)
+        exchange.publish()
+        consume(exchange, store)
+        before, taken = rows(store), len(batches(exchange))
+        trade_for_days(exchange, 4, 7)
+        exchange.publish()
+        runs = batches(exchange)[taken:]
+        first = runs[len(runs) // 2].first_seq
+        with monkeypatch.context() as patched:
+            patched.setattr(EmbeddedReader, "read", read_around)
+            for _ in range(2):
+                with pytest.raises(StreamGap, match=f"lacks events {first} to"):
+                    consume(exchange, store)
+                assert rows(store) == before != []
+        consume(exchange, store)
+        last = trades_of(exchange)[-1].trade_id  # the first ones are so old that the log has them no more
+        assert [row["trade_id"] for row in rows(store)] == [*range(1, last + 1)]
 
 
 def test_any_cut_gives_the_same_rows(exchange: Exchange, store_url: str) -> None:

@@ -55,7 +55,7 @@ _HISTORY: Final = _Callee(
 )
 _CALLEES: Final = (
     _Callee(
-        ("marketdata.", "MarketDataService.", "BookService.", "PriceService."),
+        ("marketdata.", "MarketDataService.", "TickService.", "BookService.", "PriceService."),
         lambda place: place.markets,
         lambda policies: policies.of("client", "marketdata"),
         "no market data is known: give its endpoint to connect(..., marketdata=...);"
