@@ -276,7 +276,7 @@ def test_server_pages_are_metrics_health_and_ready(stats: SharedStats, server: P
 def test_server_other_paths_and_methods_are_refused(server: PageServer) -> None:
     """Nothing else is there; HEAD has no body."""
     assert Asked(server.port, "/").status == 404
-    assert Asked(server.port, "/metrics", "POST").status == 501
+    assert Asked(server.port, "/metrics", "POST").status == 405
     head = Asked(server.port, "/metrics", "HEAD")
     assert (head.status, head.text) == (200, "")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 
@@ -18,6 +20,8 @@ NAME: Final = "coinbase"
 _BYTES_MAX: Final = 1 << 20
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _BUSY: Final = 429
+AHEAD_NS_MAX: Final = 60_000_000_000
+"""A venue's clock is no farther ahead of ours."""
 _DIGITS_MAX: Final = 18  # of what a ledger has room for; a number of a million digits takes seconds
 
 
@@ -39,6 +43,10 @@ class VenueTicker:
     bid: Decimal | None
     ask: Decimal | None
     ts_ns: int
+
+    def age_ns(self, now_ns: int) -> int:
+        """Since its last trade; 0 where the venue's clock is ahead of ours."""
+        return max(now_ns - self.ts_ns, 0)
 
 
 class CoinbaseClient:
@@ -64,8 +72,8 @@ class CoinbaseClient:
         body = await self._policy.call(lambda this: self._get(symbol, this), repeatable=True)
         try:
             said = json.loads(body, parse_float=Decimal, parse_int=Decimal)
-            return _ticker(symbol, said)
-        except (ValueError, KeyError, TypeError, InvalidOperation) as error:
+            return _ticker(symbol, said, time.time_ns())
+        except (ValueError, KeyError, TypeError, InvalidOperation, RecursionError) as error:
             raise WireError(f"{NAME}: no ticker of {symbol}: {error!r}") from None
 
     async def close(self) -> None:
@@ -74,8 +82,9 @@ class CoinbaseClient:
 
     async def _get(self, symbol: str, this: Try) -> bytes:
         try:
-            answer = await self._http.get(f"/products/{symbol}/ticker", timeout=this.remaining_s)
-        except httpx.HTTPError as error:
+            path = f"/products/{quote(symbol, safe='')}/ticker"
+            answer = await self._http.get(path, timeout=this.remaining_s)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceUnavailableError(f"{NAME} does not answer: {error!r}") from None
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code == _BUSY:
             raise ServiceUnavailableError(f"{NAME} answers {answer.status_code}")
@@ -90,11 +99,11 @@ def ns_of(text: str) -> int:
     """A time of ISO 8601 with its zone, ns since 1970.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is none, or before that.
     """
     when = datetime.fromisoformat(text)
-    if when.tzinfo is None:
-        raise ValueError(f"{text!r} has no zone")
+    if when.tzinfo is None or when < _EPOCH:
+        raise ValueError(f"{text!r} has no zone, or is before 1970")
     return (when - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
@@ -110,9 +119,25 @@ def number_of(said: object) -> Decimal:
     return number
 
 
-def _ticker(symbol: str, said: Mapping[str, Any]) -> VenueTicker:
+def best_of(said: object) -> Decimal | None:
+    """A best bid or ask; None where there is none, as text that is empty, or 0.
+
+    Raises:
+        ValueError, InvalidOperation: It is no price.
+    """
+    price = number_of(said) if said else Decimal(0)
+    if price < 0:
+        raise ValueError(f"a best price of {price}")
+    return price or None
+
+
+def _ticker(symbol: str, said: Mapping[str, Any], now_ns: int) -> VenueTicker:
     price, qty = number_of(said["price"]), number_of(said.get("size", "0"))
     if price <= 0 or qty < 0:
         raise ValueError(f"price {price}, size {qty}")
-    bid, ask = (number_of(said[name]) if said.get(name) else None for name in ("bid", "ask"))
-    return VenueTicker(symbol, price, qty, bid or None, ask or None, ns_of(said["time"]))
+    bid, ask, ts_ns = best_of(said.get("bid")), best_of(said.get("ask")), ns_of(said["time"])
+    if bid is not None and ask is not None and ask < bid:
+        raise ValueError(f"ask {ask} below bid {bid}")
+    if ts_ns > now_ns + AHEAD_NS_MAX:
+        raise ValueError(f"{said['time']} is to come")
+    return VenueTicker(symbol, price, qty, bid, ask, ts_ns)

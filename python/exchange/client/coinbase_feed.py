@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from exchange.client.coinbase import VenueTicker, ns_of, number_of
+from exchange.client.coinbase import VenueTicker, best_of, ns_of, number_of
 from exchange.errors import ServiceUnavailableError, WireError
 
 CHANNELS: Final = ("ticker", "heartbeat", "level2_batch")
@@ -86,8 +86,8 @@ class ProductFeed:
         price, qty = number_of(said["price"]), number_of(said["last_size"])
         if price <= 0 or qty < 0:
             raise ValueError(f"price {price}, size {qty}")
-        bid, ask = (number_of(said[name]) if said.get(name) else None for name in ("best_bid", "best_ask"))
-        ticker = VenueTicker(self.symbol, price, qty, bid or None, ask or None, ns_of(said["time"]))
+        bid, ask = best_of(said.get("best_bid")), best_of(said.get("best_ask"))
+        ticker = VenueTicker(self.symbol, price, qty, bid, ask, ns_of(said["time"]))
         if sequence > self._sequence:  # else it comes late, behind a newer one
             self._ticker, self._sequence, self._trade_id = ticker, sequence, trade_id
 

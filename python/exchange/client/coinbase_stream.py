@@ -12,7 +12,7 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from exchange.client.coinbase import NAME, VenueTicker
+from exchange.client.coinbase import AHEAD_NS_MAX, NAME, VenueTicker
 from exchange.client.coinbase_feed import CHANNELS, ProductFeed, message_of
 from exchange.errors import ExchangeError, ServiceUnavailableError
 
@@ -62,11 +62,12 @@ class CoinbaseStream:
             self._more.set()
 
     def ticker(self, symbol: str) -> VenueTicker | None:
-        """A product as it is there now; None while it is not live."""
+        """A product as it is there now; None while it is not live, or its trade is one to come."""
         heard = self._heard.get(symbol)
         if heard is None or time.monotonic() > heard + self._silence_s:
             return None
-        return self._feeds[symbol].ticker
+        said = self._feeds[symbol].ticker
+        return None if said is None or said.ts_ns > time.time_ns() + AHEAD_NS_MAX else said
 
     async def run(self) -> None:
         """Keeps a connection from the first product on, until it is cancelled."""

@@ -51,7 +51,7 @@ class MarketRequests:
             instrument: Its id or symbol.
             interval: 1s, 1m, 5m, 15m, 1h, 4h or 1d.
             from_ns: That start then or later, ns; 0: the last `most` of them.
-            to_ns: That start before then, ns; 0 is now.
+            to_ns: That start before then, ns; 0 is now, and so is what is to come.
             most: How many at most; None is all.
             min_seq: The journal sequence that the reply must have seen; 0 takes what is there.
 
@@ -62,7 +62,8 @@ class MarketRequests:
             raise ValueError(f"there are no candles of {interval!r}: expected one of {', '.join(INTERVALS)}")
         every = INTERVALS[interval]
         if not from_ns and most is not None:
-            from_ns = max((to_ns or time.time_ns()) - most * every, 0)
+            now = time.time_ns()
+            from_ns = max(min(to_ns or now, now) - most * every, 0)
         request = q.MarketCandlesRequest(
             instrument_id=self._directory.instrument_id(instrument),
             interval_ns=every,

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
+from urllib.parse import quote
 
 import httpx
 
-from exchange.client.coinbase import NAME, CoinbaseClient, ns_of
+from exchange.client.coinbase import NAME, CoinbaseClient, ns_of, number_of
 from exchange.errors import RpcError, RpcStatus, ServiceUnavailableError, WireError
 from exchange.resilience import Policies, Try
 
 MARKET_DATA_URL: Final = "http://localhost:8001"
 COINBASE_URL: Final = "https://api.exchange.coinbase.com"
+_NS_A_S: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,8 @@ class Price:
         price: Exactly as it was said.
         ts_ns: When that was, ns since 1970.
         source: Who says it: `exchange`, or the venue that stands in.
-        stale_s: For so many seconds it may have changed unseen; 0: it is live.
+        stale_s: For so many seconds it may have changed unseen; 0: it is live. Of the venue that stands in:
+            since its last trade.
     """
 
     symbol: str
@@ -68,13 +73,13 @@ class MarketDataClient:
         Raises:
             RpcError: NOT_FOUND: nobody has such an instrument.
             ServiceUnavailableError: Neither of them answers.
-            WireError: What was answered cannot be read.
+            WireError: What the venue that stands in answers cannot be read.
         """
         try:
             return await self._policy.call(lambda this: self._of_gateway(symbol, this), repeatable=True)
-        except ServiceUnavailableError:
+        except (ServiceUnavailableError, WireError):  # whoever answers there, that was no price
             found = await self._coinbase.ticker(symbol)
-            return Price(symbol, found.price, found.ts_ns, NAME)
+            return Price(symbol, found.price, found.ts_ns, NAME, found.age_ns(time.time_ns()) // _NS_A_S)
 
     async def close(self) -> None:
         """Lets the connections go."""
@@ -83,16 +88,29 @@ class MarketDataClient:
 
     async def _of_gateway(self, symbol: str, this: Try) -> Price:
         try:
-            answer = await self._http.get(f"/api/v1/price/{symbol}", timeout=this.remaining_s)
-        except httpx.HTTPError as error:
+            path = f"/api/v1/price/{quote(symbol, safe='')}"
+            answer = await self._http.get(path, timeout=this.remaining_s)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceUnavailableError(f"market data does not answer: {error!r}") from None
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise ServiceUnavailableError(f"market data answers {answer.status_code}")
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            raise RpcError(RpcStatus.NOT_FOUND, f"market data has no instrument {symbol!r}")
         try:
             said = json.loads(answer.content, parse_float=Decimal, parse_int=Decimal)
-            price, age = Decimal(said["price"]), int(answer.headers.get("Age", "0"))
-            return Price(said["symbol"], price, ns_of(said["timestamp"]), said["source"], age)
-        except (ValueError, KeyError, TypeError, InvalidOperation) as error:
-            raise WireError(f"market data: no price of {symbol}: {error!r}") from None
+            missing = answer.status_code == httpx.codes.NOT_FOUND and said["name"] == RpcStatus.NOT_FOUND.name
+            if not missing:
+                return _price(symbol, answer, said)
+        except (ValueError, KeyError, TypeError, InvalidOperation, RecursionError) as error:
+            raise WireError(
+                f"market data: no price of {symbol}: it answers {answer.status_code}, {error!r}"
+            ) from None
+        raise RpcError(RpcStatus.NOT_FOUND, f"market data has no instrument {symbol!r}")
+
+
+def _price(symbol: str, answer: httpx.Response, said: Mapping[str, Any]) -> Price:
+    """What was answered, if that is a price of that instrument."""
+    price, age = number_of(said["price"]), int(answer.headers.get("Age", "0"))
+    if answer.status_code != httpx.codes.OK or said["symbol"] != symbol or price <= 0 or age < 0:
+        raise ValueError(f"{price} of {said['symbol']}, {age} s old")
+    if not isinstance(said["source"], str):
+        raise TypeError(f"source {said['source']!r}")
+    return Price(symbol, price, ns_of(said["timestamp"]), said["source"], age)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
-from exchange.observability.server import Answer, Pages, Request
+from exchange.observability.server import Pages, Request, not_allowed
 from exchange.observability.trace_ids import Message, Receive, Send, TraceMiddleware
-
-_NOT_ALLOWED: Final = Answer(405, "application/json", '{"error": "GET or HEAD"}\n', (("Allow", "GET, HEAD"),))
 
 
 class PagesApp:
@@ -31,7 +29,7 @@ class PagesApp:
             await send({"type": "websocket.close"})
 
     async def _answer(self, scope: Message, _: Receive, send: Send) -> None:
-        answer = _NOT_ALLOWED
+        answer = not_allowed()
         if scope["method"] in {"GET", "HEAD"}:
             answer = await asyncio.to_thread(self._pages, _request(scope))
         body = answer.text.encode()

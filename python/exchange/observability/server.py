@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, Final, Self
 
+from exchange.errors import RpcStatus
 from exchange.observability.trace_ids import TRACE_HEADER, trace_id_of
 
 REQUEST_TIMEOUT_S: Final = 5
@@ -22,6 +24,8 @@ MAX_REQUESTS: Final = 16  # at a time; further ones are closed at once
 
 OK: Final = 200
 NOT_FOUND: Final = 404
+NOT_ALLOWED: Final = 405
+NOT_IMPLEMENTED: Final = 501
 UNAVAILABLE: Final = 503
 
 
@@ -55,6 +59,18 @@ class Answer:
     kind: str
     text: str
     headers: tuple[tuple[str, str], ...] = ()
+
+
+def refused(status: int, code: RpcStatus, why: str) -> Answer:
+    """An error, as all pages answer it."""
+    body = {"code": int(code), "name": code.name, "message": why, "transient": code.transient}
+    return Answer(status, "application/json", json.dumps(body) + "\n")
+
+
+def not_allowed() -> Answer:
+    """405: a page is read, and nothing else."""
+    answer = refused(NOT_ALLOWED, RpcStatus.UNIMPLEMENTED, "expected GET or HEAD")
+    return replace(answer, headers=(("Allow", "GET, HEAD"),))
 
 
 Pages = Callable[[Request], Answer]
@@ -156,7 +172,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answers one request; the connection is closed after it."""
         path, _, query = self.path.partition("?")
-        answer = self.server.pages(Request(path, self.headers.get("Accept", ""), query))
+        self._write(self.server.pages(Request(path, self.headers.get("Accept", ""), query)))
+
+    do_HEAD = do_GET  # noqa: N815  (the name is http.server's)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What http.server refuses by itself: a method that there is not here, or what is no request."""
+        why = message or explain or "the request cannot be read"
+        known = code != NOT_IMPLEMENTED
+        self.close_connection = True
+        self._write(refused(code, RpcStatus.INVALID_ARGUMENT, why) if known else not_allowed())
+
+    def _write(self, answer: Answer) -> None:
         body = answer.text.encode()
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.kind)
@@ -167,8 +194,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
-
-    do_HEAD = do_GET  # noqa: N815  (the name is http.server's)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Scrapes ten times a second are no news."""

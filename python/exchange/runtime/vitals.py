@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Final
 
 from exchange.config.settings import Settings
+from exchange.errors import RpcStatus
 from exchange.observability.catalogue import METRICS
 from exchange.observability.health import SHARES, Health, Status, distribution_version, worst
 from exchange.observability.openmetrics import OPENMETRICS, PROMETHEUS, Family, families_text
 from exchange.observability.process_metrics import build_families, interpreter_families, process_families
-from exchange.observability.server import NOT_FOUND, OK, UNAVAILABLE, Answer, PageServer, Request
+from exchange.observability.server import NOT_FOUND, OK, UNAVAILABLE, Answer, PageServer, Request, refused
 from exchange.runtime.log import log, log_families
 from exchange.runtime.process_status import status_path, write_status
 from exchange.runtime.registry import BEAT_S, Instance, Membership, instances_directory
@@ -215,7 +216,7 @@ def json_page(body: Mapping[str, object], *, good: bool) -> Answer:
 
 def no_such_page() -> Answer:
     """404."""
-    return Answer(NOT_FOUND, "application/json", '{"error": "no such page"}\n')
+    return refused(NOT_FOUND, RpcStatus.UNIMPLEMENTED, "there is no such page")
 
 
 def socket_path(directory: DataDirectory, name: str) -> Path:

@@ -90,6 +90,30 @@ class Watcher:
         return run
 
 
+class Heard:
+    """When something had all trades that the venue had, as far as that is certain. Pure.
+
+    Args:
+        at_ns: Monotonic, to begin with.
+    """
+
+    def __init__(self, at_ns: int) -> None:
+        self.at_ns = at_ns
+        self._due: tuple[int, int] | None = None  # a trade that the venue has, and when that was seen
+
+    def heard(self, has: int, last_trade: int, asked_ns: int) -> None:
+        """It has trades up to one; the venue had those up to another when it was asked."""
+        due = self._due
+        if due is not None and has < due[0]:
+            return
+        if has >= last_trade:
+            self.at_ns, self._due = asked_ns, None
+        else:
+            if due is not None:
+                self.at_ns = due[1]
+            self._due = (last_trade, asked_ns)
+
+
 class Board:
     """The last trade and the quote of every instrument. Belongs to one event loop.
 
@@ -107,8 +131,7 @@ class Board:
         self._quotes: dict[int, Quote] = {}
         self._numbers: Counter[int] = Counter()
         self._watchers: set[Watcher] = set()
-        self._heard_ns = now_ns()
-        self._due: tuple[int, int] | None = None  # a trade that the venue has, and when that was seen
+        self._heard = Heard(now_ns())
         self.last_trade = 0
 
     @property
@@ -119,7 +142,7 @@ class Board:
     @property
     def age_ns(self) -> int:
         """Since all that is shown was certainly so; 0 while that is a moment ago."""
-        age = self._now_ns() - self._heard_ns
+        age = self._now_ns() - self._heard.at_ns
         return age if age > STALE_NS else 0
 
     def begin(self, lasts: Mapping[int, MarketTradeRow]) -> None:
@@ -153,14 +176,7 @@ class Board:
 
         What is shown is as new as the last time at which the log had brought all that the venue had.
         """
-        if self._due is not None and self.last_trade < self._due[0]:
-            return
-        if self.last_trade >= last_trade:
-            self._heard_ns, self._due = asked_ns, None
-        else:
-            if self._due is not None:
-                self._heard_ns = self._due[1]
-            self._due = (last_trade, asked_ns)
+        self._heard.heard(self.last_trade, last_trade, asked_ns)
 
     def remind(self) -> None:
         """Shows everything again, with its age."""
@@ -186,6 +202,11 @@ class Board:
             venue=NAME,
             age_ns=age,
         )
+
+    def traded_ns(self, instrument_id: int) -> int:
+        """When an instrument was traded last; 0 where it never was."""
+        last = self._lasts.get(instrument_id)
+        return 0 if last is None else last.timestamp
 
     def last_price(self, instrument_id: int) -> int | None:
         """Of an instrument's last trade, ticks; None where there was none."""

@@ -187,6 +187,14 @@ class BookServer:
         prices: list[int] = rows["price"].tolist()
         return (prices[0], prices[1]) if len(prices) == len(Side) else None
 
+    def defined(self) -> tuple[int, bytes] | None:
+        """Up to which command, and what instruments are called there; None as of `shown`."""
+        if self._mirrors is None or self._follower is None:
+            return None
+        venue = self._mirrors.venue
+        known = venue.instruments()
+        return int(venue.sequence), known[["instrument_id", "symbol"]].tobytes()
+
     def shown(self) -> Shown | None:
         """What may be another than when this was asked last; None where the journal is not followed."""
         if self._mirrors is None or self._follower is None:

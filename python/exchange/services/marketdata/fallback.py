@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 from exchange.domain.contracts.marketdata import MarketTick
 from exchange.domain.queries import InstrumentRow
 from exchange.errors import ExchangeError, ServiceUnavailableError
+from exchange.services.marketdata.board import STALE_NS
 
 if TYPE_CHECKING:  # its HTTP is for those who have a venue
     from exchange.client.coinbase import VenueTicker
 
 NAME: Final = "coinbase"
+INT64_MAX: Final = (1 << 63) - 1
 _FRESH_S: Final = 1.0
 _CONTEXT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
@@ -80,27 +82,39 @@ class Fallback:
         return said
 
     async def tick(self, row: InstrumentRow, sequence: int) -> MarketTick:
-        """What an instrument shows there, in its own ticks and lots.
+        """What an instrument shows there, in its own ticks and lots, as old as the last trade there.
 
         Raises:
-            ServiceUnavailableError: It does not say.
+            ServiceUnavailableError: It does not say, or what has no room in a tick.
         """
         said = await self.ticker(row.symbol)
+        price, qty = _ticks(said.price, row.price_scale), scaled(said.qty, row.qty_scale)
+        if price is None or qty > INT64_MAX:
+            raise ServiceUnavailableError(f"{said.qty} of {row.symbol} at {said.price} is no tick")
+        age = said.age_ns(time.time_ns())
         return MarketTick(
             symbol=row.symbol,
             instrument_id=row.instrument_id,
+            stale=age > STALE_NS,
             sequence=sequence,
             ts_ns=said.ts_ns,
-            bid_price=None if said.bid is None else scaled(said.bid, row.price_scale),
-            ask_price=None if said.ask is None else scaled(said.ask, row.price_scale),
-            last_price=scaled(said.price, row.price_scale),
-            last_qty=scaled(said.qty, row.qty_scale),
+            bid_price=_ticks(said.bid, row.price_scale),
+            ask_price=_ticks(said.ask, row.price_scale),
+            last_price=price,
+            last_qty=qty,
             venue=NAME,
+            age_ns=age if age > STALE_NS else 0,
         )
 
     async def close(self) -> None:
         """Lets the venue go."""
         await self._venue.close()
+
+
+def _ticks(price: Decimal | None, scale: int) -> int | None:
+    """None where there is none, or it is less than half a tick, or has no room."""
+    ticks = 0 if price is None else scaled(price, scale)
+    return ticks if 0 < ticks <= INT64_MAX else None
 
 
 def scaled(number: Decimal, scale: int) -> int:

@@ -17,7 +17,7 @@ from exchange.domain.contracts.marketdata import MarketTick
 from exchange.domain.intervals import MINUTE_NS
 from exchange.domain.queries import InstrumentRow, MarketCandleRow
 from exchange.errors import ExchangeError, RpcError, RpcStatus, ServiceUnavailableError, status_of
-from exchange.observability.server import Answer, Request
+from exchange.observability.server import Answer, Request, refused
 
 PERIODS: Final = 60
 PERIODS_MAX: Final = 1_000
@@ -33,7 +33,7 @@ _HTTP: Final = {
 }
 
 Ticked = Callable[[str], Awaitable[tuple[MarketTick, InstrumentRow]]]
-Candled = Callable[[str, int], Awaitable[tuple[tuple[MarketCandleRow, ...], InstrumentRow]]]
+Candled = Callable[[str, int], Awaitable[tuple[tuple[MarketCandleRow, ...], InstrumentRow, int]]]
 
 
 class PricePages:
@@ -42,7 +42,7 @@ class PricePages:
     Args:
         loop: Which.
         tick: What an instrument shows now.
-        candles: The last candles of a minute of an instrument, so many.
+        candles: The last candles of a minute of an instrument, so many, and how old they may be, ns.
         others: Answers all other pages.
     """
 
@@ -83,21 +83,28 @@ class PricePages:
             f'{{"symbol": {json.dumps(symbol)}, "price": {_number(tick.last_price, row.price_scale)},'
             f' "timestamp": "{_time(tick.ts_ns)}", "source": {json.dumps(tick.venue)}}}\n'
         )
-        age = (("Age", str(-(-tick.age_ns // _NS_A_S))),) if tick.stale else ()
-        return Answer(200, "application/json", text, age)
+        return Answer(200, "application/json", text, _age(tick.age_ns if tick.stale else 0))
 
     async def _ohlcv(self, symbol: str, query: str) -> Answer:
-        periods = parse_qs(query).get("periods", [str(PERIODS)])[-1]
-        if not (periods.isascii() and periods.isdigit() and 0 < int(periods) <= PERIODS_MAX):
-            raise RpcError(RpcStatus.INVALID_ARGUMENT, f"periods is {periods!r}: expected 1 to {PERIODS_MAX}")
-        rows, instrument = await self._candles(symbol, int(periods))
+        said = parse_qs(query, keep_blank_values=True).get("periods", [str(PERIODS)])
+        if len(said) > 1 or not (periods := _periods(said[0])):
+            wrong = " and ".join(map(repr, said))
+            raise RpcError(RpcStatus.INVALID_ARGUMENT, f"periods is {wrong}: expected 1 to {PERIODS_MAX}")
+        rows, instrument, age_ns = await self._candles(symbol, periods)
         data = ", ".join(_candle(row, instrument) for row in rows)
-        return Answer(200, "application/json", f'{{"symbol": {json.dumps(symbol)}, "data": [{data}]}}\n')
+        text = f'{{"symbol": {json.dumps(symbol)}, "data": [{data}]}}\n'
+        return Answer(200, "application/json", text, _age(age_ns))
 
 
 def first_of(now_ns: int, periods: int) -> int:
     """Where the last so many candles of a minute begin, the current one among them."""
     return max(now_ns // MINUTE_NS - periods + 1, 0) * MINUTE_NS
+
+
+def _periods(said: str) -> int:
+    """How many; 0 where that is no number of candles."""
+    number = int(said) if said.isascii() and said.isdigit() and len(said) <= len(str(PERIODS_MAX)) else 0
+    return number if number <= PERIODS_MAX else 0
 
 
 def _candle(row: MarketCandleRow, of: InstrumentRow) -> str:
@@ -107,6 +114,11 @@ def _candle(row: MarketCandleRow, of: InstrumentRow) -> str:
     )
     volume = _number(row.volume, of.qty_scale)
     return f'{{"timestamp": "{_time(row.start_ns)}", {prices}, "volume": {volume}}}'
+
+
+def _age(ns: int) -> tuple[tuple[str, str], ...]:
+    """The header of that name, in seconds that have begun; none where there is no age."""
+    return (("Age", str(-(-ns // _NS_A_S))),) if ns else ()
 
 
 def _number(units: int, scale: int) -> str:
@@ -120,10 +132,4 @@ def _time(ns: int) -> str:
 
 def _refused(error: ExchangeError) -> Answer:
     status = status_of(error)
-    body = {
-        "code": int(status),
-        "name": status.name,
-        "message": str(error),
-        "transient": status.transient,
-    }
-    return Answer(_HTTP.get(status, 500), "application/json", json.dumps(body) + "\n")
+    return refused(_HTTP.get(status, 500), status, str(error))

@@ -22,7 +22,7 @@ from exchange.domain.contracts.marketdata import GetMarkPriceRequest, MarkPrice,
 from exchange.domain.prices import MICRO, IndexRules, Said, index_price, mark_price
 from exchange.domain.queries import InstrumentRow
 from exchange.errors import ExchangeError, RpcError, RpcStatus, ServiceUnavailableError
-from exchange.services.marketdata.fallback import Fallback, scaled
+from exchange.services.marketdata.fallback import INT64_MAX, Fallback, scaled
 
 SAMPLES: Final = 30
 """Of the book's premium: those of the last half minute."""
@@ -54,10 +54,13 @@ class Priced:
         self._good_ns = 0
         self.now = MarkPrice()
 
-    def say(self, at: int, price: int | None, now_ns: int) -> None:
-        """What a source says; what it does not say now it may have said before."""
-        if price is not None:
-            self._said[at] = (price, now_ns)
+    def say(self, at: int, price: int | None, said_ns: int) -> None:
+        """What a source says, and since when; what it does not say now it may have said before.
+
+        What is less than a tick, or has no room in a message, is no price.
+        """
+        if price is not None and MICRO <= price <= INT64_MAX:
+            self._said[at] = (price, said_ns)
 
     def sample(
         self, row: InstrumentRow, quote: tuple[int, int] | None, last: int | None, now_ns: int, ts_ns: int
@@ -163,21 +166,22 @@ class PriceServer:
             row = await self._known(symbol)
             quote = self._quoted(row.instrument_id)
             for at, source in enumerate(priced.sources):
-                priced.say(at, await self._asked(source, row, quote), time.monotonic_ns())
+                price, age_ns = await self._asked(source, row, quote)
+                priced.say(at, price, time.monotonic_ns() - age_ns)
             priced.sample(row, quote, self._last(row.instrument_id), time.monotonic_ns(), time.time_ns())
 
     async def _asked(
         self, source: IndexSource, row: InstrumentRow, quote: tuple[int, int] | None
-    ) -> int | None:
-        """What a source says now, micro-ticks."""
+    ) -> tuple[int | None, int]:
+        """What a source says now, micro-ticks, and how old that is: another venue's as its last trade."""
         if source.price is not None:
-            return scaled(source.price, row.price_scale + _MICRO_SCALE)
+            return scaled(source.price, row.price_scale + _MICRO_SCALE), 0
         if source.name == "book":
-            return None if quote is None else sum(quote) * (MICRO // 2)
+            return None if quote is None else sum(quote) * (MICRO // 2), 0
         if self._fallback is None:
-            return None
+            return None, 0
         try:
             said = await self._fallback.ticker(row.symbol)
         except ExchangeError:
-            return None
-        return scaled(said.price, row.price_scale + _MICRO_SCALE)
+            return None, 0
+        return scaled(said.price, row.price_scale + _MICRO_SCALE), said.age_ns(time.time_ns())

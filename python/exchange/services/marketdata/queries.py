@@ -56,13 +56,21 @@ def trades(tx: Transaction, request: MarketTradesRequest, _: Caller) -> MarketTr
     )
 
 
-def candles(tx: Transaction, request: MarketCandlesRequest, _: Caller) -> MarketCandlesReply:
-    """Candles from the first trade on, without a gap: one without a trade carries the close before it."""
+def candles(
+    tx: Transaction, request: MarketCandlesRequest, _: Caller, complete_ns: int | None = None
+) -> MarketCandlesReply:
+    """Candles from the first trade to now, without a gap: one without a trade carries the close before it.
+
+    Until `complete_ns` (None: now) all trades were taken: behind it, and the last one, nothing is made up.
+    """
     of, interval = request.instrument_id, request.interval_ns
     if interval not in INTERVALS.values():
         raise _invalid(f"there are no candles of {interval} ns: expected one of {', '.join(INTERVALS)}")
     limit = page(request.limit, _MOST)
-    until = request.to_ns or time.time_ns()
+    now = time.time_ns()
+    complete = now if complete_ns is None else min(complete_ns, now)
+    latest = max(complete, last_at(tx) + 1)  # what was taken is there, whatever the clock says
+    until = min(request.to_ns or latest, latest)
     mine = (CANDLES.c.instrument_id == of, CANDLES.c.interval_ns == interval)
     first = tx.execute(select(func.min(CANDLES.c.start_ns)).where(*mine)).scalar()
     if first is None:
@@ -104,6 +112,16 @@ def tickers(tx: Transaction, request: MarketTickersRequest, _: Caller) -> Market
     folded = _folded(tx, sorted(lasts), begin, end)
     found = tuple(_ticker(lasts[each], folded.get(each, []), begin, end) for each in sorted(lasts))
     return MarketTickersReply(sequence=_sequence(tx), tickers=found, more=len(instruments) > limit)
+
+
+def taken_to(tx: Transaction) -> int:
+    """The last trade that was taken."""
+    return int(tx.execute(select(PROGRESS.c.trade_id)).scalar_one())
+
+
+def last_at(tx: Transaction) -> int:
+    """When the last trade was that was taken; 0 where there is none."""
+    return int(tx.execute(select(func.max(TRADES.c.timestamp))).scalar() or 0)
 
 
 def last_trades(tx: Transaction) -> dict[int, MarketTradeRow]:

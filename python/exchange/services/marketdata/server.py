@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from exchange.bus.rpc import Call
 from exchange.domain.contracts.marketdata import (
@@ -24,6 +24,7 @@ from exchange.domain.intervals import MINUTE_NS
 from exchange.domain.queries import (
     InstrumentRow,
     MarketCandleRow,
+    MarketCandlesReply,
     MarketCandlesRequest,
     MarketTickersReply,
     MarketTickersRequest,
@@ -32,11 +33,12 @@ from exchange.errors import ExchangeError, RpcError, RpcStatus, ServiceUnavailab
 from exchange.runtime.caller import OPERATOR, Caller
 from exchange.runtime.service_host import Ground
 from exchange.schema.tick_rows import ticks_of
-from exchange.services.marketdata.board import LOST_NS, Board, Run, Watcher
+from exchange.services.marketdata.board import LOST_NS, STALE_NS, Board, Heard, Run, Watcher
 from exchange.services.marketdata.fallback import Fallback
 from exchange.services.marketdata.http import first_of
-from exchange.services.marketdata.queries import candles, tickers
+from exchange.services.marketdata.queries import candles, last_at, taken_to, tickers
 from exchange.services.marketdata.venue import Venue
+from exchange.storage.sql import Transaction
 
 SYMBOLS_MAX: Final = 1_000
 _LISTEN_S: Final = 0.25
@@ -60,6 +62,9 @@ class MarketDataServer:
         self._venue = venue
         self._board = board
         self._fallback = fallback
+        self._kept: Heard | None = None  # of the store, once the venue was heard of
+        self._kept_to = 0
+        self._had = (0, 0)  # the venue's last trade, and when it was asked for it
 
     async def listen(self) -> None:
         """Hears of the venue until it is cancelled: whether trades are missing, and what quotes are."""
@@ -73,6 +78,7 @@ class MarketDataServer:
                 self._board.quoted(tops)
                 if len(tops) == len(watched):
                     self._board.heard(last, asked_ns)
+                await self._hear_store(last, asked_ns)
             stale = self._board.age_ns > 0
             if stale != said or (stale and time.monotonic() >= reminded + _REMIND_S):
                 self._board.remind()
@@ -86,12 +92,15 @@ class MarketDataServer:
         return GetSnapshotReply(ticks=tuple(ticks))
 
     async def shown(self, symbol: str) -> tuple[MarketTick, InstrumentRow]:
-        """A tick of one as it is now, without its quotes being looked at."""
+        """A tick of one as of its last trade, without its quotes being looked at."""
         row = await self._venue.row(symbol)
-        return await self._certain(self._board.tick(row.instrument_id)), row
+        tick = replace(self._board.tick(row.instrument_id), ts_ns=self._board.traded_ns(row.instrument_id))
+        return await self._certain(tick), row
 
-    async def minutes(self, symbol: str, periods: int) -> tuple[tuple[MarketCandleRow, ...], InstrumentRow]:
-        """The last candles of a minute, so many."""
+    async def minutes(
+        self, symbol: str, periods: int
+    ) -> tuple[tuple[MarketCandleRow, ...], InstrumentRow, int]:
+        """The last candles of a minute, so many, and for how long they may lack trades, ns."""
         row = await self._venue.row(symbol)
         asked = MarketCandlesRequest(
             instrument_id=row.instrument_id,
@@ -99,8 +108,8 @@ class MarketDataServer:
             from_ns=first_of(time.time_ns(), periods),
             limit=periods,
         )
-        found = await asyncio.to_thread(self._candles, asked, Caller(OPERATOR))
-        return found.candles, row
+        found, age_ns = await asyncio.to_thread(self._minutes, asked)
+        return found.candles, row, age_ns
 
     async def stream_ticks(self, request: StreamTicksRequest, call: Call) -> AsyncGenerator[MarketTick, None]:
         """A tick of each, then those that come."""
@@ -131,7 +140,7 @@ class MarketDataServer:
             to_ns=request.until_ns,
             limit=request.limit,
         )
-        found = await asyncio.to_thread(self._candles, asked, Caller.of_tenant(call.metadata.tenant_id))
+        found = await asyncio.to_thread(self.candles, asked, Caller.of_tenant(call.metadata.tenant_id))
         return GetHistoryReply(
             bars=tuple(
                 PriceBar(
@@ -147,6 +156,11 @@ class MarketDataServer:
             ),
             more=found.more,
         )
+
+    def candles(self, request: MarketCandlesRequest, caller: Caller) -> MarketCandlesReply:
+        """Of the store; none is made up where it may lack trades."""
+        with self._ground.store.read() as tx:
+            return candles(tx, request, caller, time.time_ns() - self._lag(tx))
 
     def tickers(self, request: MarketTickersRequest, caller: Caller) -> MarketTickersReply:
         """Of the store."""
@@ -184,9 +198,35 @@ class MarketDataServer:
             raise ServiceUnavailableError(f"nothing was heard of the venue for {age / _NS_A_S:.1f} s")
         return await self._fallback.tick(await self._venue.row(tick.symbol), tick.sequence)
 
-    def _candles(self, request: MarketCandlesRequest, caller: Caller) -> Any:
+    def _minutes(self, request: MarketCandlesRequest) -> tuple[MarketCandlesReply, int]:
+        """Candles, and for how long they may lack trades: since the last one that was taken at most."""
         with self._ground.store.read() as tx:
-            return candles(tx, request, caller)
+            now, lag = time.time_ns(), self._lag(tx)
+            last = last_at(tx) if lag else 0
+            return candles(tx, request, Caller(OPERATOR), now - lag), min(
+                lag, max(now - last, 0)
+            ) if last else 0
+
+    async def _hear_store(self, last: int, asked_ns: int) -> None:
+        """The venue had that trade when it was asked: whether the store has it."""
+        if self._kept_to < last:
+            self._kept_to = await asyncio.to_thread(self._taken)
+        if self._kept is None:
+            self._kept = Heard(asked_ns - time.time_ns())  # 1970: never yet
+        self._had = (last, asked_ns)
+        self._kept.heard(self._kept_to, last, asked_ns)
+
+    def _lag(self, tx: Transaction) -> int:
+        """Since the store certainly had all trades, ns; 0 while that is a moment ago, or nobody was heard."""
+        if self._kept is None:
+            return 0
+        self._kept.heard(taken_to(tx), *self._had)
+        lag = time.monotonic_ns() - self._kept.at_ns
+        return lag if lag > STALE_NS else 0
+
+    def _taken(self) -> int:
+        with self._ground.store.read() as tx:
+            return taken_to(tx)
 
 
 async def _all(watcher: Watcher) -> AsyncGenerator[Run, None]:

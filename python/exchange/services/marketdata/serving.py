@@ -30,9 +30,7 @@ from exchange.domain.contracts import (
     STREAM_TICKS,
 )
 from exchange.domain.prices import IndexRules
-from exchange.domain.queries import (
-    MarketTickersRequest,
-)
+from exchange.domain.queries import MarketCandlesRequest, MarketTickersRequest
 from exchange.errors import ConfigError, ExchangeError
 from exchange.observability.server import PageServer
 from exchange.resilience import Policies
@@ -96,7 +94,7 @@ async def _answers(
     prices = PriceServer(
         index_sources(settings.index), rules, venue.row, books.quote, board.last_price, fallback
     )
-    works = [market.listen(), prices.run(), *([stream.run()] if stream else [])]
+    works = [market.listen(), prices.run(), venue.watch(books.defined), *([stream.run()] if stream else [])]
     try:
         async with chores(*works):
             with _pages(ground, market):
@@ -108,6 +106,7 @@ async def _answers(
                     **serve_unary(GET_ORDER_BOOK, books.book),
                     **serve_server_stream(STREAM_ORDER_BOOK, books.stream),
                     **serve_unary(GET_MARK_PRICE, prices.mark),
+                    "marketdata.MarketCandlesRequest": answering(MarketCandlesRequest, market.candles),
                     "marketdata.MarketTickersRequest": answering(
                         MarketTickersRequest, market.tickers, market.with_quotes
                     ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from exchange.bus.rpc import NO_CONTEXT, Metadata, RpcClient
@@ -14,6 +15,7 @@ from exchange.domain.queries import (
     BookTopReply,
     BookTopRequest,
     InstrumentRow,
+    InstrumentsReply,
     InstrumentsRequest,
     Request,
     StatusReply,
@@ -26,6 +28,7 @@ NAME: Final = "exchange"
 """Of this venue, in ticks."""
 _WHO: Final = Metadata("marketdata", "0", "marketdata", NO_CONTEXT)
 _LEARN_S: Final = 0.25  # symbols that nobody knows are asked for once in as long; who asks waits
+_LOOK_S: Final = 0.25
 _AT_ONCE: Final = 16
 
 
@@ -41,6 +44,7 @@ class Venue:
         self._rows: Mapping[str, InstrumentRow] = {}
         self._symbols: Mapping[int, str] = {}
         self._learned_at = float("-inf")
+        self._seen = 0
         self._learning = asyncio.Lock()
 
     async def ids(self, symbols: Iterable[str]) -> list[int]:
@@ -93,21 +97,36 @@ class Venue:
         status: StatusReply = await self._ask(StatusRequest())
         return status.trades
 
+    async def watch(self, defined: Callable[[], tuple[int, bytes] | None]) -> None:
+        """Learns again what is defined anew, so that no symbol that was given up answers; until cancelled.
+
+        Args:
+            defined: Up to which command, and what is another where instruments are; None: not known.
+        """
+        learned = b""
+        while True:
+            found = defined()
+            if found is not None and found[1] != learned:
+                with suppress(ExchangeError):  # the next look is soon
+                    await self._learn(time.monotonic(), found[0])
+                    learned = found[1]
+            await asyncio.sleep(_LOOK_S)
+
     async def close(self) -> None:
         """Lets the connection go."""
         await self._client.close()
 
-    async def _learn(self, since: float) -> None:
-        """Knows all that there are then, at that time or later."""
+    async def _learn(self, since: float, min_seq: int = 0) -> None:
+        """Knows all that there are then, at that time or later, and once that command was applied."""
         async with self._learning:
-            if self._learned_at >= since:
+            if self._learned_at >= since and self._seen >= min_seq:
                 return
             await asyncio.sleep(max(self._learned_at + _LEARN_S - time.monotonic(), 0))
             began = time.monotonic()
-            instruments = (await self._ask(InstrumentsRequest())).instruments
-            self._rows = {row.symbol: row for row in instruments}
-            self._symbols = {row.instrument_id: row.symbol for row in instruments}
-            self._learned_at = began
+            reply: InstrumentsReply = await self._ask(InstrumentsRequest(min_seq=min_seq))
+            self._rows = {row.symbol: row for row in reply.instruments}
+            self._symbols = {row.instrument_id: row.symbol for row in reply.instruments}
+            self._learned_at, self._seen = began, reply.sequence
 
     async def _ask(self, request: Request) -> Any:
         payload = await self._client.call(
