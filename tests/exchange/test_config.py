@@ -216,6 +216,7 @@ def other_value(row: Row, tmp_path: Path) -> tuple[str, object]:
         "tracing.endpoint": "http://127.0.0.1:4318/v1/traces",
         "risk.approval": "desk.rules:approve",
         "cache.url": "redis://user:word@127.0.0.1:6379/3",
+        "stores.url": "postgresql://user:word@127.0.0.1:5432/exchange",
         "cache.prefix": "venue-2",
     }
     text = words.get(row.key, f"tcp://127.0.0.1:{7_000 + len(row.name)}")
@@ -356,7 +357,7 @@ def test_load_with_a_data_directory_too_deep_for_sockets_is_refused() -> None:
         load(environment={}, data_directory="/" + "d" * 82)
     assert str(refused.value) == (
         "argument: data_directory has a path of 83 bytes: expected at most 82,"
-        " for those of the sockets in it end at 107"
+        " for those of the sockets in it end at 107: choose a shorter one with --data"
     )
     assert load(environment={}, data_directory="/" + "d" * 81).data_directory == Path("/" + "d" * 81)
     with pytest.raises(ConfigError) as refused:

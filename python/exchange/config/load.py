@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -64,11 +65,13 @@ def _read(path: Path) -> dict[str, Any]:
             content = file.read(_FILE_BYTES_MAX + 1)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # no system has such a name
+        raise ConfigError(f"{str(path)!r} cannot be read: {error}") from None
     if len(content) > _FILE_BYTES_MAX:
         raise ConfigError(f"{path} is longer than {_FILE_BYTES_MAX:,} bytes")
     try:
         return tomllib.loads(content.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
         raise ConfigError(f"{path} is no TOML: {error}") from None
 
 
@@ -80,7 +83,7 @@ def _flat(
     for name, value in values.items():
         if name in sections():
             if not isinstance(value, Mapping):
-                raise ConfigError(f"{source}: {name} is {value!r}: expected a table of settings")
+                raise ConfigError(f"{source}: {name} is {_shown(value)}: expected a table of settings")
             for key, inner in value.items():
                 said[f"{name}.{key}"] = (inner, source)
         else:
@@ -96,7 +99,9 @@ def _of_profile(name: object, source: str) -> dict[str, tuple[object, str]]:
     if name == "":
         return {}
     if not isinstance(name, str) or name not in PROFILES:
-        raise ConfigError(f"{source}: profile is {name!r}: expected {' or '.join(PROFILES)}, or nothing")
+        raise ConfigError(
+            f"{source}: profile is {_shown(name)}: expected {' or '.join(PROFILES)}, or nothing"
+        )
     return {key: (value, f"profile {name}") for key, value in PROFILES[name].items()}
 
 
@@ -141,15 +146,20 @@ def _value(row: Row, value: object, source: str) -> object:
     if row.kind is str and isinstance(value, str) and value.isprintable():
         return value
     if row.kind is Path and isinstance(value, str | Path) and str(value) and "\0" not in str(value):
-        return Path(value).expanduser()
-    if row.kind is Durability and value in set(Durability):
-        return Durability(str(value))
+        with suppress(RuntimeError):  # ~somebody, whom the system does not know
+            return Path(value).expanduser()
+    if row.kind is Durability and isinstance(value, str) and value in set(Durability):
+        return Durability(value)
     raise ConfigError(f"{source}: {row.key} is {_shown(value)}: expected {row.expected}")
 
 
 def _shown(value: object) -> str:
     """A value as a message may repeat it: an address without its password."""
-    return re.sub(r"(?<=://)([^\s:/@]*):[^\s/]+@", r"\1:***@", repr(value))
+    try:
+        shown = repr(value)
+    except ValueError:  # a number of thousands of digits, or something that holds one
+        return f"a value too long to be shown ({type(value).__name__})"
+    return re.sub(r"(?<=://)([^\s:/@]*):[^\s/]+@", r"\1:***@", shown)
 
 
 def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
@@ -185,6 +195,10 @@ def _fitted(settings: Settings, sources: Mapping[str, str]) -> Settings:
             "events.environment",
             f"is {settings.events.environment!r}: expected a lower-case word of at most 32 characters",
         )
+    if not re.fullmatch(
+        r"(postgresql(\+\w+)?://.+)?", settings.stores.url, re.ASCII
+    ):  # it may hold a password
+        raise refuse("stores.url", "is no address: expected postgresql://user@host/database")
     _check_telling(settings, refuse)
     _check_prices(settings, refuse)
     _check_limits(settings, refuse)

@@ -6,7 +6,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from exchange.config.durable import make_directory, sync_directory
@@ -40,6 +40,14 @@ def private_directory(path: Path) -> Path:
         )
     _check_parent(path.parent)
     return path
+
+
+def close_to_others(path: Path) -> None:
+    """Take from group and others what they may do with a file or a directory, where it is there and ours."""
+    with suppress(OSError):  # who only reads what another user keeps changes nothing there
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            path.chmod(mode & ~0o077)
 
 
 def read_private_file(path: Path, *, secret: bool) -> bytes:

@@ -15,12 +15,14 @@ class Backoff:
         longest_s: No pause is longer.
         most: New starts that are allowed within the window; one more is refused.
         window_s: What happened longer ago than this is forgotten.
+        rest_s: The pause of what is refused, and is started again all the same.
     """
 
     first_s: float = 0.1
     longest_s: float = 5.0
     most: int = 8
     window_s: float = 60.0
+    rest_s: float = 60.0
     _starts: deque[float] = field(default_factory=deque)
 
     def next_pause(self, now_s: float) -> float | None:

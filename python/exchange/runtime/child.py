@@ -65,7 +65,7 @@ class ChildSpec:
         healthy: Whether the process with this id answers for itself. Called often: it must be quick.
         start_timeout_s: A child that is not healthy by then is killed and counts as fallen.
         stop_timeout_s: A child that does not stop by then is killed.
-        essential: Without it the exchange stops; else it goes on without.
+        essential: Without it the exchange stops; else it goes on without, and tries again for ever.
         awaited: The exchange is ready when it is, too; else it may take its time.
     """
 
@@ -100,6 +100,7 @@ class Child:
         self._backoff = backoff
         self._process: Launched | None = None
         self._stopping = False
+        self._resting = False  # it fell too often since it was healthy: there are long pauses between two
         self._told = asyncio.Event()  # how the process ended
 
     @property
@@ -112,7 +113,7 @@ class Child:
         """Keeps the process running until `stop` is called.
 
         Raises:
-            ChildFailedError: it must not, or not any more, be started again.
+            ChildFailedError: it must not be started again; or it is essential, and fell too often.
         """
         while not self._stopped():
             code = await self._once()
@@ -122,10 +123,9 @@ class Child:
             if not may_restart(code):
                 reason = f"{describe(code)}; it is not started again"
                 raise ChildFailedError(self.spec.name, code, reason)
-            pause = self._backoff.next_pause(time.monotonic())
+            pause = None if self._resting else self._backoff.next_pause(time.monotonic())
             if pause is None:
-                reason = f"{describe(code)}; it fell {self._backoff.failures} times within a minute"
-                raise ChildFailedError(self.spec.name, code, reason)
+                pause = self._rest(code)
             self.restarts += 1
             log(
                 "child fell",
@@ -135,6 +135,21 @@ class Child:
                 again_in_s=f"{pause:g}",
             )
             await asyncio.sleep(pause)
+
+    def _rest(self, code: int) -> float:
+        """The pause of a child that fell too often: what it lacks, as a store, may come back at any time.
+
+        Raises:
+            ChildFailedError: It is essential.
+        """
+        if not self._resting:
+            reason = f"{describe(code)}; it fell {self._backoff.failures} times within a minute"
+            if self.spec.essential:
+                raise ChildFailedError(self.spec.name, code, reason)
+            log("going on without it for now", level=logging.ERROR, name=self.spec.name, reason=reason)
+            self._resting = True
+            self.settled.set()
+        return self._backoff.rest_s
 
     async def stop(self) -> bool:
         """Asks the process to stop in order, waits for it, and kills it where it does not; whether it did."""
@@ -194,6 +209,7 @@ class Child:
                 return
             await asyncio.sleep(_POLL_S)
         self.healthy.set()
+        self._resting = False
         self.was_healthy = True
         self.settled.set()
         seconds = f"{time.monotonic() - start:.3f}"

@@ -9,6 +9,8 @@ from contextlib import suppress
 from itertools import groupby
 from typing import Final
 
+from sqlalchemy.exc import DBAPIError
+
 from exchange.bus.log.interface import ConsumerGroup, EventLog, Record
 from exchange.domain.events import Entity, EventEnvelope
 from exchange.errors import ErrorClass, LogUnavailable, WireError, class_of
@@ -98,7 +100,7 @@ class Intake:
         except Exception as error:  # noqa: BLE001 (of a handler: any)
             try:
                 return self._failed(error)
-            except StoreUnavailable as unavailable:
+            except (StoreUnavailable, DBAPIError) as unavailable:  # its own rows, not what a handler wrote
                 return self._held(unavailable)
         self._taken()
         return True

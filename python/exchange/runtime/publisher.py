@@ -35,7 +35,7 @@ from exchange.runtime.exits import ExitCode
 from exchange.runtime.follower_metrics import tell_progress
 from exchange.runtime.garbage import spare_what_is_there
 from exchange.runtime.log import log
-from exchange.runtime.vitals import Vitals, telling
+from exchange.runtime.vitals import telling
 from exchange.storage.directory import DataDirectory
 from exchange.storage.executions import ExecutionFold, Rows, starting_fold
 from exchange.storage.venue_limits import limits_of
@@ -48,6 +48,7 @@ _SLICE_COMMANDS: Final = 4_096
 _EVERYTHING: Final = 1 << 62
 _GATHER_S: Final = 0.01  # many records at once cost half as much each
 _PAUSE_WITHOUT_ROOM_S: Final = 1.0
+_PAUSE_ANEW_S: Final = 2.0
 
 
 class ExecutionPublisher:
@@ -84,6 +85,11 @@ class ExecutionPublisher:
     def sequence(self) -> int:
         """Of the last command whose events were made."""
         return self._fold.sequence
+
+    @property
+    def closed(self) -> bool:
+        """Whether one of its writers takes no more: another publisher has to go on where the log ends."""
+        return any(writer.closed for writer in self._writers.values())
 
     def advance(self, most_commands: int) -> int:
         """Publishes what there is, up to so many commands, or a record more; how many it was.
@@ -175,19 +181,18 @@ class PublisherProcess:
     """One run of a publisher, in one thread.
 
     Args:
-        directory: The data directory.
         publisher: What it runs.
-        vitals: Of this process.
+        say: Told how far it is, with every turn.
         stop: Set when it is to end.
     """
 
     def __init__(
         self,
         publisher: ExecutionPublisher,
-        vitals: Vitals,
+        say: Callable[[int], object],
         stop: threading.Event,
     ) -> None:
-        self._vitals = vitals
+        self._tell = say
         self._stop = stop
         self._publisher = publisher
 
@@ -196,11 +201,12 @@ class PublisherProcess:
 
         Raises:
             JournalCorrupt: The journal cannot be followed.
-            ExchangeError: The log cannot be written, or has another past.
+            LogRefused: The log has another past.
+            LogUnavailable: A writer of the log is closed.
         """
         total = 0
-        while not self._stop.is_set() and (done := self._publisher.advance(_SLICE_COMMANDS)):
-            total += done
+        while not self._stop.is_set() and (done := self._advance()) != 0:
+            total += done or 0
             self._say()
         return total
 
@@ -210,20 +216,27 @@ class PublisherProcess:
         Raises:
             JournalCorrupt: The journal cannot be followed.
             LogRefused: The log has another past.
+            LogUnavailable: A writer of the log is closed.
         """
         while not self._stop.is_set():
             self._say()
-            try:
-                done = self._publisher.advance(_SLICE_COMMANDS)
-            except LogUnavailable as error:
-                log("the event log cannot be written", level=logging.ERROR, reason=error)
-                time.sleep(_PAUSE_WITHOUT_ROOM_S)
-                continue
-            if done < _SLICE_COMMANDS:
+            done = self._advance()
+            if done is not None and done < _SLICE_COMMANDS:
                 time.sleep(_GATHER_S)
 
+    def _advance(self) -> int | None:
+        """Publishes some; how many commands it was. None: a full disk, and some time has passed."""
+        try:
+            return self._publisher.advance(_SLICE_COMMANDS)
+        except LogUnavailable as error:
+            if self._publisher.closed:
+                raise
+            log("the event log cannot be written", level=logging.ERROR, reason=error)
+            self._stop.wait(_PAUSE_WITHOUT_ROOM_S)
+            return None
+
     def _say(self) -> None:
-        self._vitals.beat(sequence=self._publisher.sequence)
+        self._tell(self._publisher.sequence)
 
 
 def main(settings: Settings, limit: Callable[[], int]) -> int:
@@ -248,24 +261,53 @@ def publish(settings: Settings, limit: Callable[[], int], stop: threading.Event)
         JournalCorrupt: The journal cannot be followed.
         ExchangeError: It cannot begin, or not go on.
     """
+    sequence = 0
+
+    def say(reached: int) -> None:
+        nonlocal sequence
+        sequence = reached
+        vitals.beat(sequence=reached)
+
+    with telling(settings, NAME, ["orders", "matching", "admin"]) as vitals, open_log(settings) as events:
+        tell_progress(vitals, settings, lambda: sequence)
+        while True:
+            try:
+                _publish(settings, events, limit, say, stop)
+                break
+            except LogUnavailable as error:  # nothing is lost: the next one goes on where the log ends
+                log("the event log cannot be written", level=logging.ERROR, reason=error)
+            say(sequence)
+            if stop.wait(_PAUSE_ANEW_S):
+                break
+    log("publisher stopped", sequence=sequence)
+
+
+def _publish(
+    settings: Settings,
+    events: EventLog,
+    limit: Callable[[], int],
+    say: Callable[[int], object],
+    stop: threading.Event,
+) -> None:
+    """As `publish`, with writers that are its own.
+
+    Raises:
+        LogUnavailable: One of them cannot be had, or is closed; or the log could not be written at the end.
+    """
     table = TopicTable(settings.events.environment)
-    with (
-        telling(settings, NAME, ["orders", "matching", "admin"]) as vitals,
-        open_log(settings) as events,
-        contextlib.ExitStack() as opened,
-    ):
+    with contextlib.ExitStack() as opened:
         names = {topic: table.full_name(topic) for topic in (TRADES, EXECUTIONS, CHANGES)}
         topics = {topic: table.find(name) for topic, name in names.items()}
         writers: dict[str, TopicWriter] = {
             topic: opened.enter_context(events.writer(name)) for topic, name in names.items()
         }
-        publisher, process = _begin(settings, events, topics, writers, limit, vitals, stop)
+        publisher, process = _begin(settings, events, topics, writers, limit, say, stop)
         process.run()
         while publisher.advance(_SLICE_COMMANDS):
             pass
         for writer in writers.values():
             writer.sync()
-    log("publisher stopped", sequence=publisher.sequence)
+        say(publisher.sequence)
 
 
 def _begin(
@@ -274,7 +316,7 @@ def _begin(
     topics: dict[str, Topic],
     writers: dict[str, TopicWriter],
     limit: Callable[[], int],
-    vitals: Vitals,
+    say: Callable[[int], object],
     stop: threading.Event,
 ) -> tuple[ExecutionPublisher, PublisherProcess]:
     """Goes on where the log ends, and catches up with the journal."""
@@ -292,8 +334,7 @@ def _begin(
         log("the event log begins late", level=logging.WARNING, sequence=fold.sequence)
     changes = ChangePublisher(topics[CHANGES], writers[CHANGES], events)
     publisher = ExecutionPublisher(fold, topics, writers, changes, limit)
-    tell_progress(vitals, settings, lambda: publisher.sequence)
-    process = PublisherProcess(publisher, vitals, stop)
+    process = PublisherProcess(publisher, say, stop)
     commands = process.catch_up()
     if limit() == _EVERYTHING and not stop.is_set():
         publisher.check_past(executions, trades)

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from sqlalchemy.exc import DBAPIError
+
 from exchange.errors import ErrorClass, class_of
 from exchange.resilience import Clock
 from exchange.runtime.event_run import run_of, runs
@@ -68,7 +70,7 @@ class Replays:
                 self._letter = letter.letter
                 self.tries.succeeded()
             self._try(letter)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, DBAPIError) as error:  # its own rows: `_try` has what a handler raises
             self.hold.failed(error)
             return False
         return True

@@ -41,7 +41,7 @@ from exchange.security import StoredContexts
 from exchange.storage.directory import DataDirectory, remove_drafts
 from exchange.storage.fold import Fold
 from exchange.storage.followers import FollowerRegistry
-from exchange.storage.retention import list_segments
+from exchange.storage.retention import list_segments, remove_unverified
 
 SNAPSHOT_METHOD = "replica.snapshot"
 _STATUS_INTERVAL_S = 0.25
@@ -126,6 +126,10 @@ class Replica:
             seconds=f"{seconds:.3f}",
             sequence=self._plan.ports.sequence,
         )
+        for path in await asyncio.to_thread(
+            remove_unverified, self._plan.directory, self._plan.ports.sequence
+        ):
+            log("snapshot removed: it was never read back", level=logging.WARNING, file=path.name)
         context: Context = new_context()
         try:
             await self._serve(context)

@@ -14,7 +14,8 @@ from exchange.runtime.log import log
 from exchange.storage.digests import Digest, append_digest
 from exchange.storage.directory import DataDirectory
 from exchange.storage.fold import Fold
-from exchange.storage.snapshots import SnapshotFile, list_snapshots, write_snapshot
+from exchange.storage.retention import verified_snapshots
+from exchange.storage.snapshots import SnapshotFile, write_snapshot
 
 _WRITER = "replica"
 
@@ -40,16 +41,17 @@ class Snapshotter:
         self.taken = 0
 
     async def take(self) -> Digest:
-        """Takes one now, unless there is one of this very state; its digest.
+        """Takes one now, unless there is a verified one of this very state; its digest.
 
         Raises:
-            StorageError: it cannot be written, or was read back as something else; then it is gone again.
+            StorageError: it, or its digest, cannot be written, or it was read back as something else; then it
+                is gone again.
         """
         async with self._one:
             start = time.monotonic()
             async with self._follower.alone():
                 digest = await asyncio.to_thread(self._fold.digest, _WRITER)
-                known = list_snapshots(self._directory.snapshots)
+                known = await asyncio.to_thread(verified_snapshots, self._directory)
                 if known and known[-1].sequence == digest.sequence:
                     return digest
                 content = await asyncio.to_thread(self._fold.venue.snapshot)
@@ -61,7 +63,11 @@ class Snapshotter:
             file = await asyncio.to_thread(write_snapshot, snapshots, digest, content, history)
             del content, history
             await self._read_back(file)
-            await asyncio.to_thread(append_digest, self._directory.digests, digest)
+            try:
+                await asyncio.to_thread(append_digest, self._directory.digests, digest)
+            except StorageError:  # without its line nobody would ever use or remove it
+                file.remove()
+                raise
             self.taken += 1
             log(
                 "snapshot taken",

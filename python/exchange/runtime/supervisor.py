@@ -69,7 +69,12 @@ class Announcement:
 
 
 def read_announcement(directory: DataDirectory) -> Announcement | None:
-    """What the supervisor of a data directory said last; None where none runs."""
+    """What the supervisor of a data directory said last; None where none runs.
+
+    One that was killed leaves what it said behind: the lock is the one thing that ends with the process.
+    """
+    if not DirectoryLock.is_held(directory.lock):
+        return None
     try:
         return Announcement(**json.loads(directory.announcement.read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -231,7 +236,7 @@ class Supervisor:
 
 
 async def _keep(child: Child) -> None:
-    """Keeps a child running; one that is not essential may be given up, but for a setting as it starts."""
+    """Keeps a child running; one that is not essential may refuse, but for a setting as it starts."""
     try:
         await child.run()
     except ChildFailedError as error:

@@ -47,6 +47,25 @@ def verified_snapshots(directory: DataDirectory) -> list[SnapshotFile]:
     return [each for each in list_snapshots(directory.snapshots) if each.sequence in known]
 
 
+def remove_unverified(directory: DataDirectory, up_to: int) -> list[Path]:
+    """Removes what was left of snapshots that were never read back, as their writer was killed; what it was.
+
+    Args:
+        directory: whose.
+        up_to: sequence that a fold has reached without them: they are of no use. A later one may be on its
+            way here, and have its line in a moment.
+    """
+    verified = {each.path for each in verified_snapshots(directory)}
+    histories = (
+        SnapshotFile.at(path.with_suffix(".snapshot")) for path in directory.snapshots.glob("*.history")
+    )
+    there = {*list_snapshots(directory.snapshots), *(each for each in histories if each)}
+    gone = sorted(each.path for each in there if each.path not in verified and each.sequence <= up_to)
+    for path in gone:
+        SnapshotFile(path, int(path.stem)).remove()
+    return gone
+
+
 def first_needed(segments: list[Segment], covered: int, most_bytes: int) -> int:
     """The sequence before which segments may go.
 

@@ -43,7 +43,7 @@ def read_limits(root: Path) -> dict[str, Any] | None:
         return {str(name): int(value) for name, value in content.items()}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, OverflowError) as error:
         raise StorageError(f"{path} cannot be read: {error}") from error
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from exchange.config import Settings
 from exchange.config.durable import make_directory
-from exchange.config.private import private_directory
+from exchange.config.private import close_to_others, private_directory
 from exchange.errors import ConfigError, ExchangeError, SecurityError, StorageError
 from exchange.observability.process_metrics import usage_of
 from exchange.observability.tracing import start_tracing
@@ -35,11 +35,14 @@ def prepare(settings: Settings) -> DataDirectory:
     """
     directory = DataDirectory(settings.data_directory)
     try:
-        for path in (directory.root, directory.journal, directory.snapshots):
-            make_directory(path)
+        make_directory(directory.root)
+        for path in (directory.journal, directory.snapshots):
+            make_directory(path, 0o700)
     except OSError as error:
         raise StorageError(f"{settings.data_directory} cannot be made: {error.strerror}") from error
     private_directory(directory.run)
+    for path in (directory.journal, directory.snapshots, directory.log, directory.stores):
+        close_to_others(path)  # earlier versions made them open to all who may look into the data directory
     fix_limits(directory.root, limits_of(settings))
     return directory
 

@@ -129,6 +129,11 @@ class TopicWriter(Protocol):
         """The offset that the next record gets."""
         ...
 
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more: it was closed, or closed itself where what the disk has is not known."""
+        ...
+
     def head(self, stream: int) -> Head | None:
         """How far the topic has a stream; None: nothing yet. What retention removed counts."""
         ...

@@ -16,18 +16,18 @@ from exchange.services.history.folding import fold
 from exchange.services.history.tables import EXECUTIONS, ORDERS, PROGRESS
 from exchange.storage.sql import RowInsert, Transaction
 
-_CHANGED: Final = (
+CHANGED: Final = (
     "order_status", "order_qty", "cum_qty", "leaves_qty", "price", "stop_price", "type", "time_in_force",
     "reject", "cancel_reason", "updated_at", "sequence",
 )  # fmt: skip
-_ADDED: Final = ("fills", "notional_high", "notional_low")
+ADDED: Final = ("fills", "notional_high", "notional_low")
 _RENAMES: Final = (
     ", orig_client_order_id = COALESCE(orders.orig_client_order_id, orders.client_order_id),"
     " client_order_id = excluded.client_order_id"
 )
 _CHANGES: Final = ", ".join(
-    [f"{name} = excluded.{name}" for name in _CHANGED]
-    + [f"{name} = orders.{name} + excluded.{name}" for name in _ADDED]
+    [f"{name} = excluded.{name}" for name in CHANGED]
+    + [f"{name} = orders.{name} + excluded.{name}" for name in ADDED]
 )
 _UPDATE: Final = f" ON CONFLICT (order_id) DO UPDATE SET {_CHANGES}"
 _ORDERS: Final = RowInsert(ORDERS, _UPDATE)

@@ -48,6 +48,7 @@ class MarkTeller:
         self._symbols = symbols
         self._beat = beat
         self._refused: dict[str, int] = {}
+        self._said: dict[str, int] = {}
 
     def look(self) -> int:
         """Tells the core those that are others, and not stale; how many it took.
@@ -64,14 +65,18 @@ class MarkTeller:
         price = self._price(row)
         if price is None or price in (row.mark, self._refused.get(row.symbol)):
             return False
+        self._refused.pop(row.symbol, None)
         make = self._client.make.admin
         answer = self._client.call(make.set_mark(row.instrument_id, price), _ASK_MS)
         if answer.reject is not None:
-            # What is refused is journaled, too: it is not said again before it is another.
-            self._refused[row.symbol] = price
-            log("mark refused", level=logging.WARNING, symbol=row.symbol, mark=price, why=answer.reject)
+            # What is refused is journaled, too: it is not said again before it is another, or may go well.
+            if not answer.reject.transient:
+                self._refused[row.symbol] = price
+            if self._said.get(row.symbol) != price:
+                self._said[row.symbol] = price
+                log("mark refused", level=logging.WARNING, symbol=row.symbol, mark=price, why=answer.reject)
             return False
-        self._refused.pop(row.symbol, None)
+        self._said.pop(row.symbol, None)
         return True
 
     def _price(self, row: InstrumentRow) -> int | None:

@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from exchange.config.durable import make_directory
@@ -34,8 +34,9 @@ _CACHE: Final = (
     "cache_size = -65536"  # KiB; with the usual 2 MiB rows take half as long again from a million on
 )
 # Classes of PostgreSQL's SQLSTATE that speak of the server and not of the statement: connection, resources,
-# a lock that is not to be had, operator's intervention, system, rollback by a conflict.
-_DOWN_CLASSES: Final = ("08", "40", "53", "55P03", "57", "58")
+# a lock that is not to be had, operator's intervention, system, rollback by a conflict; and that it may only
+# be read now, as a standby before it is promoted.
+_DOWN_CLASSES: Final = ("08", "25006", "40", "53", "55P03", "57", "58")
 _DOWN_CODES: Final = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -201,7 +202,12 @@ def _engine(url: str | Path, service: str) -> Engine:
     if _is_directory(url):
         make_directory(Path(url), 0o700)
         return _sqlite(_sqlite_file(url, service))
-    parsed = make_url(str(url))
+    try:
+        parsed = make_url(str(url))
+    except (ArgumentError, ValueError):  # whose words would repeat the password
+        raise ConfigError(
+            "the address of the stores cannot be read: expected postgresql://user@host/database"
+        ) from None
     if parsed.get_backend_name() != "postgresql":
         raise ConfigError(f"stores are in SQLite or PostgreSQL, not in {parsed.get_backend_name()}")
     return _postgres(parsed.set(drivername="postgresql+psycopg"), service)

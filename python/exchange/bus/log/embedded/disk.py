@@ -58,13 +58,13 @@ def make_file(path: Path, content: bytes) -> None:
 
 
 def make_log_directory(path: Path) -> None:
-    """Makes a directory of the log, durably; one that is there is left as it is.
+    """Makes a directory of the log, durably and private (0700); one that is there is left as it is.
 
     Raises:
         LogUnavailable: It cannot be made.
     """
     try:
-        make_directory(path)
+        make_directory(path, 0o700)
     except OSError as error:
         raise LogUnavailable(f"{path} cannot be made: {error.strerror}") from error
 

@@ -12,6 +12,7 @@ from typing import Final, Protocol, Self, TypeVar, cast
 from weakref import WeakSet
 
 from exchange.bus.context import Context, new_context
+from exchange.bus.log.embedded.disk import make_log_directory
 from exchange.bus.log.embedded.groups import EmbeddedGroup, group_path, read_cursors
 from exchange.bus.log.embedded.reader import EmbeddedReader
 from exchange.bus.log.embedded.segments import (
@@ -68,6 +69,7 @@ class EmbeddedLog:
     def writer(self, topic: str) -> EmbeddedWriter:
         """Takes a topic to write; see the interface."""
         row = self._table.find(topic)
+        make_log_directory(self._directory)
         wake = WakeSender(self._sockets(), wake_endpoint(self._run, topic))
         return self._kept(
             EmbeddedWriter(self._directory / topic, row, self._segment_bytes, wake, self.retain)
@@ -87,6 +89,7 @@ class EmbeddedLog:
     def group(self, name: str, topic: str) -> EmbeddedGroup:
         """Takes a group's place at a topic; see the interface."""
         self._table.find(topic)
+        make_log_directory(self._directory)
         segments = list_segments(self._directory / topic)
         return self._kept(EmbeddedGroup(self._directory / topic, name, segments[0] if segments else 0))
 

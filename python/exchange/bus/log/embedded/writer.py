@@ -91,6 +91,11 @@ class EmbeddedWriter:
         """The offset that the next record gets."""
         return self._state.offset
 
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more; see the interface."""
+        return self._file < 0
+
     def head(self, stream: int) -> Head | None:
         """How far the topic has a stream."""
         known = self._state.streams.get(stream)
