@@ -191,10 +191,17 @@ def test_commands_of_a_batch_that_are_widened_fit_its_write() -> None:
     short = np.zeros(4_000, frames.ADMIN_COMMAND_DTYPE)
     short["kind"], short["account"] = AdminAction.SET_COUNTDOWN, 10
     wide = short[:1].copy()
-    wide[wide.dtype.names[-1]] = 1
+    wide["shard"] = 1
     with Exchange.embedded() as exchange:
         core = exchange.core
+        assert core is not None
         me = core.transport.open()
-        for part in (short, wide, short, wide):
+        logon = np.zeros(1, frames.SESSION_REQUEST_DTYPE)
+        logon["kind"], logon["name"], logon["schema_version"] = 1, b"me", 1
+        assert core.transport.push(me, frames.encode_commands(CommandList.SESSIONS, logon))
+        core.loop.turn()
+        before = exchange.venue.sequence
+        for part in (short, wide, short, wide, short[:190]):
             assert core.transport.push(me, frames.encode_commands(CommandList.ADMINISTRATION, part))
         core.loop.turn()
+        assert exchange.venue.sequence == before + 8_192

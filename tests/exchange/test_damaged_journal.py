@@ -6,11 +6,12 @@ from pathlib import Path
 
 from cmatch._core import JournalReader
 from exchange.runtime.exits import ExitCode
-from tests.exchange.running import Up, exchange, until
+from tests.exchange.commands import exchange
+from tests.exchange.running import Up, until
 
 
 def test_bit_that_flips_before_an_orderly_stop_is_no_torn_tail(tmp_path: Path) -> None:
-    """No record knows one before it to be durable (`process`), but who stopped in order has synced them all."""
+    """No record knows one before it to be durable, but who stopped in order has synced them all."""
     up = Up.start(tmp_path / "data")
     try:
         until(up.announcement, "it did not start")

@@ -64,7 +64,10 @@ class Limits:
     instruments: int = _setting(1_024, "Instruments", 1, 2**16)
     orders: int = _setting(2**20, "Live orders", 1, 2**27)
     transfers: int = _setting(
-        2**22, "Deposits, withdrawals and transfers: all that ever are, as each is known for ever", 1, 2**31 - 2
+        2**22,
+        "Deposits, withdrawals and transfers: all that ever are, as each is known for ever",
+        1,
+        2**31 - 2,
     )
     client_order_ids: int = _setting(2**22, "Client order ids that are remembered", 1, 2**28)
     queue_capacity: int = _setting(10_000, "Orders that wait while matching is away", 1, 1_000_000)

@@ -165,7 +165,7 @@ class Sequencer {
   void take_verdicts(const ClientSession& session, const InboundFrame& frame, const CommandFrame& command);
   RejectCode admit(ClientSession& session, const OrderCommand& command);
   RejectCode admit(const ClientSession& session, const AdminCommand& command) const;
-  RejectCode admit(ClientSession& session, const LedgerCommand& command);
+  RejectCode admit(ClientSession& session, const LedgerCommand& command) const;
   RejectCode admit(const ClientSession& session, const InstrumentCommand& command) const;
   static RejectCode admit(const ClientSession& session, const ShardEvent& event);
 

@@ -159,7 +159,7 @@ void Sequencer::take_orders(ClientSession& session, const CommandFrame& frame) {
 // --- all else that is journaled ------------------------------------------------------------------------------------------
 
 // Every id of a transfer is remembered: a client uses them up no faster than it may send orders.
-RejectCode Sequencer::admit(ClientSession& session, const LedgerCommand& command) {
+RejectCode Sequencer::admit(ClientSession& session, const LedgerCommand& command) const {
   if (session.administers) return RejectCode::none;
   const auto action = static_cast<LedgerAction>(command.kind);
   if (!session.trades || action != LedgerAction::transfer) return RejectCode::not_permitted;
