@@ -8,6 +8,7 @@ from cmatch import RejectCode
 from cmatch._core import CrashKind, DiskOperation, JournalReader, JournalState, MemoryDisk
 from cmatch.errors import JournalFailed
 from cmatch.frames import CommandList, ReportList
+from exchange.domain.enums import ExecType, ReportFlag
 from tests.core_loop.bench_table import EIO, ENOSPC, SECOND_NS, Bench, order, replayed
 
 _ORDERS = 6
@@ -82,6 +83,30 @@ def test_sync_that_fails_ends_the_core_before_an_answer(nth: int) -> None:
     assert bench.journal.state is JournalState.failed
 
 
+@pytest.mark.req("A016")
+def test_order_that_was_journaled_and_never_answered_is_entered_once() -> None:
+    """The core ends between the two; the next life has the order, and its retry is told so."""
+    disk = MemoryDisk()
+    bench = Bench(disk, durability=2)
+    me = bench.connect()
+    bench.market(me)
+    before = bench.venue.sequence
+    bench.disk.fail(DiskOperation.sync, 1, error=EIO)
+    with pytest.raises(JournalFailed):
+        bench.send(me, CommandList.ORDERS, order("o"))
+    assert bench.took(me, ReportList.REPORTS).size == 0
+    disk.clear_faults()
+    bench.journal.close()
+    again = Bench(disk, durability=2)
+    assert (again.venue.sequence, again.venue.find_order(1, "o").size) == (before + 1, 1)
+    me = again.connect()
+    again.send(me, CommandList.ORDERS, order("o"))
+    (report,) = again.took(me, ReportList.REPORTS)
+    told_again = report["flags"] & ReportFlag.DUPLICATE
+    assert (report["reject"], told_again, report["order_id"]) == (0, ReportFlag.DUPLICATE, before + 1)
+    assert again.venue.status()["live_orders"].tolist() == [1]
+
+
 @pytest.mark.parametrize("life", [1, 2])
 def test_epoch_of_a_life_is_never_written_in_again(life: int) -> None:
     """Its first record survives a power cut at any durability, so that the next life takes a higher epoch."""
@@ -132,15 +157,17 @@ def test_power_cut_leaves_every_order_that_was_answered(seed: int) -> None:
     bench = Bench(disk, durability=2)
     me = bench.connect()
     bench.market(me)
+    names = [f"o{number}" for number in range(5 + seed)]
     answered = []
-    for number in range(5 + seed):
-        bench.send(me, CommandList.ORDERS, order(f"o{number}", account=1 + number % 3, side=1 + number % 2))
-        answered += bench.took(me, ReportList.REPORTS)["client_order_id_head"].tolist()
-    bench.transport.push(me, b"x" * 8)
+    for number, name in enumerate(names):
+        bench.send(me, CommandList.ORDERS, order(name, account=1 + number % 3, side=1 + number % 2))
+        reports = bench.took(me, ReportList.REPORTS)
+        answered += reports[reports["exec_type"] == ExecType.ACCEPTED]["client_order_id_head"].tolist()
+    assert answered == [name.encode() for name in names]
     disk.crash(CrashKind.torn if seed % 2 else CrashKind.lost, seed)
     bench.journal.close()
     again = Bench(disk, durability=2)
-    for name in {bytes(each).decode() for each in answered}:
+    for name in names:
         assert any(again.venue.find_order(account, name).size for account in (1, 2, 3)), name
     assert again.venue.state_hash() == bench.venue.state_hash()
     again.venue.check_invariants()

@@ -44,6 +44,7 @@ def fault_of(error: pytest.ExceptionInfo[LogRefused]) -> LogFault:
     return error.value.fault
 
 
+@pytest.mark.req("E071")
 class EventLogConformance:
     """Inherited by the tests of each backend, which bring the fixture `backend`."""
 

@@ -20,6 +20,7 @@ from exchange.bus import events_page
 from exchange.bus.log.events import batch_of_events, batch_of_rows, events_of
 from exchange.bus.log.interface import RECORD_BYTES_MAX, Record
 from exchange.bus.topics import SERVICES, TOPICS, TopicTable
+from exchange.config import load
 from exchange.domain.events import (
     CATALOGUE,
     DeadLetter,
@@ -31,7 +32,7 @@ from exchange.domain.events import (
     parse_event_id,
 )
 from exchange.domain.messages import Answer, ExecutionReport
-from exchange.errors import LogFault, LogRefused, WireError
+from exchange.errors import ConfigError, LogFault, LogRefused, WireError
 from exchange.schema.codec import decode_list, encode_list
 from exchange.schema.event_rows import ROW_DTYPES, ROWS_MAX, EventList, decode_rows, encode_rows
 from exchange.schema.events import decode_events, encode_envelopes, encode_events, envelope_of, event_json
@@ -155,7 +156,7 @@ def _fits(value: Any, schema: dict[str, Any], document: dict[str, Any]) -> None:
 # The catalogue
 
 
-@pytest.mark.req("C091", "E050")
+@pytest.mark.req("C091", "E050", "E054", "E055", "E057", "E058")
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
@@ -225,6 +226,15 @@ def test_batch_of_events_is_checked_and_read_back() -> None:
 
 
 # Topics
+
+
+@pytest.mark.req("E035")
+@pytest.mark.parametrize("environment", ["", "Dev", "dev! x", "dev.eu", "1dev", "dev\n", "d" * 33])
+def test_environment_that_is_no_word_of_a_topic_is_refused(environment: str) -> None:
+    """Where settings are loaded, so that no topic has such a name."""
+    with pytest.raises(ConfigError, match=r"events\.environment"):
+        load(environment={}, events={"environment": environment})
+    assert load(environment={}, events={"environment": "dev-eu-1"}).events.environment == "dev-eu-1"
 
 
 @pytest.mark.req("E035", "C091")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 import socket
 from contextlib import closing, suppress
+from pathlib import Path
+
+_LISTEN = "0A"  # of the kernel's table
 
 
 def free_pair() -> int:
@@ -43,3 +46,20 @@ def _is_free(address: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def listening(pid: int) -> list[tuple[str, int]]:
+    """Where a process listens by TCP."""
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            inodes.add(str(link.readlink()).removeprefix("socket:[").rstrip("]"))
+    found = []
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == _LISTEN and words[9] in inodes:
+                address, _, port = words[1].partition(":")
+                parts = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
+                found.append((socket.inet_ntop(family, b"".join(parts)), int(port, 16)))
+    return found

@@ -220,7 +220,6 @@ def test_order_types_and_their_fields_arrive(world: World, market: Market, maker
     assert maker.query.book(market.symbol).asks[-1].qty == 10
 
 
-@pytest.mark.req("B032")
 def test_decimals_are_exact_or_refused(world: World, market: Market, maker: Any) -> None:
     """Text is converted by the instrument's scale, never rounded; floats are no money."""
     before = maker.sequence

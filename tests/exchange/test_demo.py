@@ -26,6 +26,7 @@ from exchange.domain.queries import BookLevelsReply, LevelRow
 from exchange.observability import StatsReader
 from exchange.runtime.supervisor import read_announcement
 from exchange.storage.directory import DataDirectory
+from tests.exchange.ports import free_ports
 
 SMALL = ["--accounts", "50", "--sessions", "3", "--set", "limits.segment_bytes=33554432"]
 SMALL += ["--set", "limits.orders=262144", "--set", "limits.client_order_ids=524288"]
@@ -97,7 +98,8 @@ def test_demo_that_is_killed_takes_its_exchange_along(tmp_path: Path) -> None:
 
 def test_visitor_of_the_demo_signs_in_by_one_click_and_trades() -> None:
     """An account with money; an order that meets the market, a balance that moves, an audit that agrees."""
-    with demo("--rate", "600", "--set", "gateway.port=18099") as process:
+    (port,) = free_ports(1)
+    with demo("--rate", "600", "--set", f"gateway.port={port}") as process:
         try:
             _trade_as_the_visitor(process)
             process.send_signal(signal.SIGINT)

@@ -20,12 +20,13 @@ from exchange.topology.all_in_one import run_all
 from exchange.topology.running import run_process
 from tests.exchange.worlds import PRICE, Market, ProcessWorld, set_up, trader
 
+SETTINGS = ("limits.queue_ttl_ms=600000", "matching.heartbeat_timeout_ms=5000")
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessWorld]:
     """Give an exchange with a shard."""
-    settings = ("limits.queue_ttl_ms=600000", "matching.heartbeat_timeout_ms=5000")
-    made = ProcessWorld("sync", tmp_path_factory.mktemp("x"), 1, *settings)
+    made = ProcessWorld("sync", tmp_path_factory.mktemp("x"), 1, *SETTINGS)
     yield made
     made.close()
 
@@ -61,6 +62,40 @@ def test_shard_that_is_gone_leaves_orders_queued_and_takes_them_up(
     assert taker.query.positions()[0].position == 7
     assert maker.balance(market.base).reserved == 0
     world.done()
+
+
+@pytest.mark.req("B042")
+def test_symbols_of_two_shards_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """Each has its own: while one is stopped its symbol's orders are queued, those of the other matched."""
+    markets = Market(100), Market(101)
+    world = ProcessWorld("sync", tmp_path, 2, *SETTINGS)
+    try:
+        operator, _ = (set_up(world, market) for market in markets)  # of shard 2
+        assert operator.admin.assign_shard(markets[0].instrument_id, 1).ok
+        makers, takers = (
+            [trader(world, market, getattr(market, name)) for market in markets]
+            for name in ("first", "second")
+        )
+        shard = world.process_id("shard-1")
+        os.kill(shard, signal.SIGSTOP)
+        world.until(lambda: away(operator))
+        orders = [
+            client.limit(market.symbol, side, 5, PRICE)
+            for clients, side in ((makers, "sell"), (takers, "buy"))
+            for client, market in zip(clients, markets, strict=True)
+        ]
+        world.until(lambda: not makers[1].orders.live())
+        waits, filled = OrderStatus.PENDING_NEW, OrderStatus.FILLED
+        found = [
+            client.orders.find(order.order_id).order_status
+            for client, order in zip((*makers, *takers), orders, strict=True)
+        ]
+        assert found == [waits, filled, waits, filled]
+        os.kill(shard, signal.SIGCONT)
+        world.until(lambda: not makers[0].orders.live())
+        assert [client.query.positions()[0].position for client in takers] == [5, 5]
+    finally:
+        world.close()
 
 
 def test_instrument_is_assigned_on_the_command_line(

@@ -128,6 +128,7 @@ def state_of(ann: RestClient, names: Names) -> Any:
     return order.order_status, order.price, order.leaves_qty, ann.balances().balances
 
 
+@pytest.mark.req("E099")
 @pytest.mark.parametrize("who", ["eve", "free"])
 @pytest.mark.parametrize("route", OF_KEYS, ids=lambda route: route.name)
 @settings(

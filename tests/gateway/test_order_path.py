@@ -1,4 +1,4 @@
-"""What an order waits for, and a question: the core without an event log, read models without a core."""
+"""What an order waits for, and a question: no event log, matching not for long; models without a core."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from exchange.observability.rates import quantiles
 from exchange.runtime.registry import Registry
 from tests.exchange.running import Up, until
 from tests.gateway.door import ANN, BUY, SELL, Open
-from tests.gateway.running import watched
+from tests.gateway.running import operator, watched
+from tests.gateway.signed import Answer
 
-ORDERS = 20
+ORDERS, QUEUE = 20, 3
 QUESTIONS = (
     "/v1/orders/open", "/v1/orders", "/v1/executions", "/v1/balances", "/v1/positions", "/v1/limits",
     "/v1/instruments", "/v1/instruments/BTC-USD/book", "/v1/instruments/BTC-USD/trades",
@@ -44,6 +45,18 @@ def with_models(tmp_path: Path) -> Iterator[tuple[Up, Open]]:
         tmp_path / "data", "history.enabled=true", "market_data.enabled=true",
         "gateway.answer_timeout_ms=3000",
     )  # fmt: skip
+
+
+@pytest.fixture
+def with_shard(tmp_path: Path) -> Iterator[tuple[Up, Open]]:
+    """One whose instrument a shard matches; few orders wait for it, and long."""
+    waits = f"limits.queue_capacity={QUEUE}", "limits.queue_ttl_ms=600000"
+    for up, door in started(
+        tmp_path / "data", "matching.shards=1", "gateway.answer_timeout_ms=60000", *waits
+    ):
+        with operator(door.data) as client:
+            assert client.admin.assign_shard("BTC-USD", 1).ok
+        yield up, door
 
 
 @pytest.mark.req("A003")
@@ -114,3 +127,40 @@ def test_questions_are_answered_while_the_core_stands_still_and_orders_are_not(
     assert {exact.status, refused.status} <= {503, 504}
     assert up.announcement()["processes"]["core"] == core
     until(lambda: door.ann.ask("POST", "/v1/orders", SELL).status == 201, "no order is taken any more")
+
+
+@pytest.mark.req("A038")
+def test_orders_wait_for_a_matching_engine_that_is_away_until_there_is_no_room(
+    with_shard: tuple[Up, Open],
+) -> None:
+    """201 while there is room, else 503 with Retry-After; then each is entered, in order."""
+    up, door = with_shard
+
+    def entered(name: str) -> Answer:
+        return door.ann.ask("POST", "/v1/orders", SELL | {"clientOrderId": name})
+
+    shard = up.announcement()["processes"]["shard-1"]
+    names = [f"waits-{number}" for number in range(QUEUE)]
+    with operator(door.data) as client:
+        os.kill(shard, signal.SIGSTOP)
+        try:
+            until(lambda: client.query.status().stage_away, "nobody misses the shard")
+            waiting = [entered(name) for name in names]
+            refused = entered("too-many")
+        finally:
+            os.kill(shard, signal.SIGCONT)
+        until(lambda: not client.query.status().stage_away, "the shard stays away")
+    assert [(each.status, each.body["orderStatus"]) for each in waiting] == [(201, "pending_new")] * QUEUE
+    told = refused.status, refused.name, refused.body["transient"], refused.headers["retry-after"]
+    assert told == (503, "QUEUE_FULL", True, "1")
+    orders = [each.body["orderId"] for each in waiting]
+
+    def rest() -> list[str]:
+        book = door.nobody.ask("GET", "/v1/instruments/BTC-USD/book/orders").body
+        return [each["orderId"] for each in book["asks"]]
+
+    until(lambda: rest() == orders, f"not as they came: {rest()}, {orders}")
+    looked = [door.ann.ask("GET", f"/v1/orders/{order}").body["orderStatus"] for order in orders]
+    assert looked == ["open"] * QUEUE
+    assert door.ann.ask("GET", "/v1/orders/client/too-many").status == 404
+    assert entered("too-many").status == 201

@@ -82,6 +82,7 @@ def stream_of(door: Open, who: str) -> Iterator[Stream]:
         yield stream
 
 
+@pytest.mark.req("A007")
 def test_budget_of_a_key_is_used_up_and_its_cancels_pass(tight: Open) -> None:
     """By HTTP and on a stream: 9201, nothing of it entered; what rests is cancelled all the same."""
     fault = GatewayFault.RATE_LIMITED

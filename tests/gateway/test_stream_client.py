@@ -158,7 +158,6 @@ def read(*events: Event, most: int = 100) -> list[Event]:
     return asyncio.run(all_of_it())
 
 
-@pytest.mark.req("E090")
 def test_slow_reader_has_the_last_value() -> None:
     """Of prices one a symbol, in the place of the first; every trade."""
     found = read(tick(1, is_snapshot=True), traded(2), tick(3), tick(4, "Y"), traded(5), tick(6))

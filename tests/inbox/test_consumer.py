@@ -182,12 +182,14 @@ def test_transient_failure_that_passes_leaves_no_trace(world: World) -> None:
 
 @pytest.mark.req("E076", "E077", "E075", "E043", "C030")
 def test_event_that_can_never_be_taken_goes_to_the_dead_letters_at_once(world: World) -> None:
-    """One attempt; the letter has the event, the error and the version, here and on the topic."""
+    """One attempt; the letter has the event, the error and the version, here and on the topic, by its key."""
     world.mood.always["2"] = "invalid"
     world.place(1, 2, 3)
     world.settle()
     assert world.applied() == [1, 3]
     assert world.clock.pauses == []
+    with world.log.reader(DEAD) as reader:
+        assert [record.batch.key for record in reader.read()] == ["2"]
     (event,) = world.published(DEAD)
     assert (event.event_type, event.producer, event.tenant_id) == ("DeadLetter", "matching", "acme")
     assert (event.entity.entity_type, event.entity.entity_id) == ("Order", "2")

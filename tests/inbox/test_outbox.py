@@ -44,7 +44,7 @@ def test_events_of_a_transaction_that_fails_are_never_published(world: World) ->
     ]
 
 
-@pytest.mark.req("E063", "E050")
+@pytest.mark.req("E050")
 @pytest.mark.parametrize(
     ("event", "fault"),
     [
@@ -63,6 +63,7 @@ def test_event_that_may_not_be_published_is_refused(world: World, event: Event, 
     assert world.count("outbox") == 0
 
 
+@pytest.mark.req("E063")
 def test_events_are_numbered_without_a_gap_and_cut_into_batches_once(world: World) -> None:
     """Ids follow from stream, sequence and the cause's time; a frame has so many at most."""
     many = [trade(seq, about=seq % 3) for seq in range(1, 2 * BATCH_EVENTS_MAX + 11)]
@@ -95,6 +96,7 @@ def test_batch_that_the_log_has_already_is_not_there_twice(world: World) -> None
     assert world.count("outbox") == 0
 
 
+@pytest.mark.req("E063")
 def test_log_that_cannot_be_written_holds_the_outbox_and_nothing_else(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

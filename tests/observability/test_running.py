@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
+import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
+from cmatch._core import JournalReader
+from cmatch.frames import decode_commands
+from exchange.bus.log.events import events_of
+from exchange.bus.log.interface import Record
 from exchange.cli import main
 from exchange.cli.up import SERVICES
+from exchange.client import Reader
+from exchange.client.services import ServiceClient
+from exchange.config import load
+from exchange.errors import ExchangeError
 from exchange.observability.server import ask
+from exchange.observability.trace_ids import TRACE_HEADER
 from exchange.runtime.metrics_page import described
-from tests.exchange.ports import free_ports
+from exchange.runtime.publisher import open_log
+from tests.exchange.ports import free_ports, listening
 from tests.exchange.running import Up, settings, until
+from tests.gateway.door import ANN, BOB, BUY, SELL, WAIT_MS, Open, open_market
+from tests.gateway.running import operator
 
 CANARIES = {
     "database": "canary-Db-5a1f0",
@@ -125,38 +142,192 @@ def test_metrics_of_all_processes_are_one_page(up: Up) -> None:
     assert (plain, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
 
 
-@pytest.mark.req("C079")
-def test_metrics_of_every_process_of_a_whole_exchange_are_openmetrics(tmp_path: Path) -> None:
-    """Each by itself at its own socket, the core by its supervisor; of the table, and under its own name."""
-    (port,) = free_ports(1)
-    switches = [f"{setting}=true" for setting in SERVICES.values()]
-    up = Up.start(tmp_path / "data", *switches, f"gateway.port={port}", "endpoints.metrics=127.0.0.1:0")
+@dataclass(kw_only=True)
+class Whole(Open):
+    """An exchange with all services."""
+
+    up: Up
+    prices: int
+
+    @property
+    def names(self) -> list[str]:
+        """Of its processes."""
+        return sorted(self.up.announcement()["processes"])
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """All processes of the table, each port that there can be, a market that is settled, and every line."""
+    port, prices = free_ports(2)
+    data = tmp_path_factory.mktemp("whole") / "data"
+    up = Up.start(
+        data, *(f"{setting}=true" for setting in SERVICES.values()), f"gateway.port={port}",
+        "gateway.answer_timeout_ms=60000", f"endpoints.prices=127.0.0.1:{prices}",
+        "endpoints.metrics=127.0.0.1:0", "log.format=json", "log.level=debug",
+    )  # fmt: skip
     try:
         until(up.announcement, "it did not start")
-        known = {family.name: family for family, _ in described()}
-        names = set(up.announcement()["processes"])
-        assert names >= {"core", "replica", "publisher", "audit", *SERVICES}
-
-        def page_of(name: str) -> str:
-            """What it tells, once it is there: the last ones are not waited for by the supervisor."""
-            if name == "core":
-                text = get(up, "/metrics", OPENMETRICS)[2]
-                return text if 'exchange_process_up{process="core"} 1' in text else ""
-            found = ask(up.data / "run" / f"{name}.http", "/metrics", OPENMETRICS, timeout_s=60)
-            assert found is None or (found.status, found.kind) == (200, f"{OPENMETRICS}; charset=utf-8")
-            return found.text if found else ""
-
-        for name in sorted(names):
-            text = until(partial(page_of, name), f"{name} tells nothing")
-            families = {family.name: family for family in parse_openmetrics(text)}  # type: ignore[no-untyped-call]
-            assert {"exchange_process_up", "process_resident_memory_bytes"} <= set(families)
-            for family in families.values():
-                assert (family.type, family.unit) == (known[family.name].kind, known[family.name].unit)
-            told = {sample.labels["process"] for sample in families["exchange_process_up"].samples}
-            assert name in told
-            assert name == "core" or told == {name}
+        open_market(data)
+        with operator(data) as client:
+            assert client.admin.set_settlement(by_service=True).ok
+        made = Whole(data=data, port=port, up=up, prices=prices)
+        made.add(ANN, BOB)
+        assert {*made.names} >= {"core", "replica", "publisher", "audit", *SERVICES}
+        yield made
     finally:
         up.end()
+
+
+@pytest.mark.req("C079")
+def test_metrics_of_every_process_of_a_whole_exchange_are_openmetrics(whole: Whole) -> None:
+    """Each by itself at its own socket, the core by its supervisor; of the table, and under its own name."""
+    up, known = whole.up, {family.name: family for family, _ in described()}
+
+    def page_of(name: str) -> str:
+        """What it tells, once it is there: the last ones are not waited for by the supervisor."""
+        if name == "core":
+            text = get(up, "/metrics", OPENMETRICS)[2]
+            return text if 'exchange_process_up{process="core"} 1' in text else ""
+        found = ask(up.data / "run" / f"{name}.http", "/metrics", OPENMETRICS, timeout_s=60)
+        assert found is None or (found.status, found.kind) == (200, f"{OPENMETRICS}; charset=utf-8")
+        return found.text if found else ""
+
+    for name in whole.names:
+        text = until(partial(page_of, name), f"{name} tells nothing")
+        families = {family.name: family for family in parse_openmetrics(text)}  # type: ignore[no-untyped-call]
+        assert {"exchange_process_up", "process_resident_memory_bytes"} <= set(families)
+        for family in families.values():
+            assert (family.type, family.unit) == (known[family.name].kind, known[family.name].unit)
+        told = {sample.labels["process"] for sample in families["exchange_process_up"].samples}
+        assert name in told
+        assert name == "core" or told == {name}
+
+
+@pytest.mark.req("C080", "D074")
+def test_health_of_every_process_of_a_whole_exchange_is_of_one_form(whole: Whole) -> None:
+    """The fields of document 003, by the supervisor and by each at its own socket; and that all are well."""
+    fields = ["status", "dependencies", "uptime", "version", "ready"]
+    until(lambda: get(whole.up, "/health")[0] == 200, "it is not well")
+    for name in whole.names:
+        until(lambda: get(whole.up, f"/health/{name}")[0] == 200, f"{name} is not well")  # noqa: B023
+        assert list(json.loads(get(whole.up, f"/health/{name}")[2])) == fields
+        if name != "core":  # which has no page of its own
+            own = ask(whole.data / "run" / f"{name}.http", "/health", timeout_s=60)
+            assert own is not None
+            assert (own.status, list(json.loads(own.text))) == (200, fields)
+
+
+@pytest.mark.req("D079")
+def test_trace_id_is_said_back_wherever_there_is_http(whole: Whole) -> None:
+    """At each port that any process has, and each socket: as it came, else a new one; errors too."""
+    announced = whole.up.announcement()
+    metrics = int(announced["endpoints"]["metrics"].split(":")[2].partition("/")[0])
+    doors = {whole.port: "/v1/time", whole.prices: "/api/v1/price/BTC-USD", metrics: "/metrics"}
+    owners = [whole.up.process.pid, *filter(None, announced["processes"].values())]
+    assert {port for pid in owners for _, port in listening(pid)} == {*doors}
+    sockets = sorted((whole.data / "run").glob("*.http"))
+    assert [path.stem for path in sockets] == sorted({*whole.names, "supervisor"} - {"core"})
+    places: list[tuple[httpx.HTTPTransport, str]] = [
+        *((httpx.HTTPTransport(), f"http://127.0.0.1:{port}{page}") for port, page in doors.items()),
+        *((httpx.HTTPTransport(uds=str(path)), "http://it/health") for path in sockets),
+    ]
+    for transport, url in places:
+        with httpx.Client(transport=transport, timeout=60) as client:
+            for where in (url, url + "/nowhere"):
+                said = client.get(where, headers={TRACE_HEADER: "t-79"})
+                assert said.headers.get_list(TRACE_HEADER) == ["t-79"], where
+                made = {client.get(where).headers[TRACE_HEADER] for _ in range(2)}
+                assert len({uuid.UUID(each) for each in made}) == 2, where
+
+
+@pytest.mark.req("C085")
+def test_correlation_id_of_a_request_is_in_every_hop_of_its_order(whole: Whole) -> None:
+    """Answer, journal, events of orders, trades and settlement, history: the one that the program said."""
+    maker, taker = "hop-maker", "hop-taker"
+    rested = whole.bob.ask("POST", "/v1/orders", SELL, x_correlation_id=maker)
+    traded = whole.ann.ask("POST", "/v1/orders", BUY, x_correlation_id=taker)
+    for answer, said in ((rested, maker), (traded, taker)):
+        assert (answer.status, answer.headers["x-correlation-id"]) == (201, said)
+    records = JournalReader(str(whole.data / "journal"), 1)
+    commands = [decode_commands(record.payload) for record in records if b"hop-" in record.payload]
+    told = [said for _, _, rows in commands for said in rows["correlation_id_head"].tolist()]
+    assert told == [maker.encode(), taker.encode()]
+    hops = {
+        # Both sides of a trade are what the taker caused.
+        "orders.lifecycle": [
+            ("OrderPlaced", maker), ("OrderPlaced", taker), ("OrderFilled", taker), ("OrderFilled", taker),
+        ],
+        "execution.trades": [("TradeExecuted", taker)],
+        "posttrade.settlement": [("TradeSettled", taker)],
+    }  # fmt: skip
+    for topic, wanted in hops.items():
+        until(partial(_has_told, whole.data, topic, len(wanted)), f"not all events of {topic} came")
+        assert _told(whole.data, topic) == wanted, topic
+    with Reader(
+        f"ipc://{whole.data}/run/orders.sock", tenant=1, name="r", user="r", timeout_ms=WAIT_MS
+    ) as reader:
+        for answer, said in ((rested, maker), (traded, taker)):
+            asked = reader.make.query.past_orders(order_id=int(answer.body["orderId"]))
+            (row,) = until(partial(reader.ask, asked), "the history did not come")
+            assert row.correlation_id == said
+
+
+def _told(data: Path, topic: str) -> list[tuple[str, str]]:
+    """Events of a topic that have the id of one of the requests: type and id."""
+    found = load(data_directory=str(data), environment={})
+    with open_log(found) as log, log.reader(f"dev.{topic}.v1", 0) as reader:
+        records: list[Record] = []
+        while page := reader.read():
+            records += page
+        events = [event for record in records for event in events_of(record)]
+    told = [(event.event_type, event.correlation_id) for event in events]
+    return [each for each in told if each[1].startswith("hop-")]
+
+
+def _has_told(data: Path, topic: str, count: int) -> bool:
+    return len(_told(data, topic)) >= count
+
+
+@pytest.mark.req("C085")
+@pytest.mark.parametrize(("target", "process"), [("/v1/orders", "history"), ("/v1/orders/open", "replica")])
+def test_correlation_id_of_a_request_is_in_the_lines_of_who_answers(
+    whole: Whole, target: str, process: str
+) -> None:
+    """Of the process behind the gateway, which writes a line a call where all lines are wanted."""
+    said = f"asks-{process}"
+    assert whole.ann.ask("GET", target, x_correlation_id=said).status == 200
+
+    def writers() -> set[str]:
+        lines = [json.loads(line) for line in whole.up.log.splitlines() if line.startswith("{")]
+        return {line["process"] for line in lines if line.get("correlation_id") == said}
+
+    until(lambda: process in writers(), f"no line of {process} has it")
+
+
+@pytest.mark.req("D009")
+def test_program_that_asks_market_data_by_http_waits_no_longer_than_it_says(whole: Whole) -> None:
+    """The last minutes of an instrument; UNAVAILABLE in its time where market data stands still."""
+    assert whole.bob.ask("POST", "/v1/orders", SELL | {"qty": "0.1"}).status == 201
+    assert whole.ann.ask("POST", "/v1/orders", BUY | {"qty": "0.1"}).status == 201
+
+    async def asked() -> Any:
+        async with ServiceClient("market_data", url=f"http://127.0.0.1:{whole.prices}") as client:
+            return await client.get("/api/v1/ohlcv/BTC-USD", {"periods": 2})
+
+    until(lambda: get(whole.up, "/health/marketdata/ready")[0] == 200, "it is not ready")
+    (candle, *_) = until(lambda: asyncio.run(asked())["data"], "no minute is told")
+    assert (candle["high"], candle["low"]) == (100, 100)
+    market = whole.up.announcement()["processes"]["marketdata"]
+    os.kill(market, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with pytest.raises(ExchangeError, match="market_data"):
+            asyncio.run(asked())
+        took = time.monotonic() - began
+    finally:
+        os.kill(market, signal.SIGCONT)
+    assert 5 <= took < 60  # a call has ten seconds; the machine may take its own
+    until(lambda: get(whole.up, "/health/marketdata")[0] == 200, "it did not come back")
 
 
 def _page_with(up: Up, line: str) -> str:
@@ -198,7 +369,7 @@ def test_health_of_each_process_and_of_one_that_is_stopped(up: Up) -> None:
     until(lambda: health()["status"] == "healthy", "it did not come back")
 
 
-@pytest.mark.req("B024", "C095")
+@pytest.mark.req("C095")
 def test_ps_and_services_list_what_runs(up: Up) -> None:
     """As tables and as data; with the process ids that the supervisor announced."""
     data = ("--data", str(up.data))
@@ -243,7 +414,6 @@ def test_ps_and_services_list_what_runs(up: Up) -> None:
     )
 
 
-@pytest.mark.req("C085")
 def test_lines_are_json_objects_with_the_same_first_fields(up: Up) -> None:
     """Whatever wrote them."""
     lines = [json.loads(line) for line in up.log.splitlines() if line.startswith("{")]

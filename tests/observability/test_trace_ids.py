@@ -114,7 +114,7 @@ def served(app: Starlette) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.req("D009", "D011", "D013", "D018", "D019")
+@pytest.mark.req("D011", "D013", "D018", "D019")
 def test_trace_id_goes_from_service_to_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """Execution asks risk, which the environment names, and risk hears the program's own trace id."""
     heard: list[Any] = []

@@ -134,7 +134,7 @@ def requests(draw: st.DrawFn) -> Any:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=requests())
-@pytest.mark.req("C084")
+@pytest.mark.req("C084", "E099")
 def test_no_query_tells_of_another_tenant(world: World, request: Any) -> None:
     """Refused as if it were not there, or answered with ours and with the public book alone."""
     named = getattr(request, "account", 0)
@@ -209,6 +209,7 @@ def act(client: Client, what: str, account: int, order_id: int, text: str) -> An
     order_id=st.integers(1, 40),
     text=TEXTS,
 )
+@pytest.mark.req("E099")
 def test_no_command_changes_another_tenant(
     world: World, who: int, what: str, account: int, order_id: int, text: str
 ) -> None:

@@ -29,7 +29,7 @@ T = TypeVar("T")
 _log = logging.getLogger("exchange.client")
 
 
-def log_error(error: Exception) -> None:
+def log_error(error: BaseException) -> None:
     """A callback raised."""
     _log.error("a callback of the client raised %r", error, exc_info=error)
 

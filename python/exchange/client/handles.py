@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar, cast
 
 from exchange.client.requests import Request
+from exchange.client.streams import Hub
 from exchange.client.underway import Pending
 
 T = TypeVar("T")
@@ -14,6 +15,11 @@ T = TypeVar("T")
 
 class Waiter(Protocol):
     """Brings a handle's answer about: a thread elsewhere does, or this call."""
+
+    @property
+    def hub(self) -> Hub:
+        """Calls back."""
+        ...
 
     def wait(self, handle: Handle[T], timeout: float | None) -> bool:
         """Wait until the handle is done, at most `timeout` seconds; whether it is."""
@@ -64,7 +70,10 @@ class Handle(Generic[T]):
         return cast("T", self._value)
 
     def add_done_callback(self, callback: Callable[[Handle[T]], None]) -> None:
-        """Call back when it is done; at once where it is. Called by the thread that reads; must be quick."""
+        """Call back when it is done; at once where it is. Called by the thread that reads; must be quick.
+
+        What it raises is logged.
+        """
         self._callbacks.append(callback)
         if self._done:
             self._call_back()
@@ -87,12 +96,13 @@ class Handle(Generic[T]):
         self._call_back()
 
     def _call_back(self) -> None:
+        callbacks = []
         while self._callbacks:
             try:
-                callback = self._callbacks.pop()
-            except IndexError:
-                return
-            callback(self)
+                callbacks.append(self._callbacks.pop())
+            except IndexError:  # the other thread, which settles it or adds one, was first
+                break
+        self._waiter.hub.call(callbacks, self)
 
 
 def outcome(request: Request[T], pending: Pending) -> T:

@@ -40,7 +40,8 @@ class Place:
             it; 0: none.
 
     Raises:
-        ConfigError: Keys without the exchange's, or the other way round; a priority that there is not.
+        ConfigError: Keys without the exchange's, or the other way round; a priority that there is not; an
+            address of HTTP.
     """
 
     endpoints: tuple[str, ...]
@@ -56,6 +57,11 @@ class Place:
 
     def __post_init__(self) -> None:
         check_both(self.keys, self.server_key)
+        for endpoint in self.endpoints:
+            if endpoint.startswith(("http://", "https://")):
+                raise ConfigError(
+                    f"{endpoint!r} is an address of HTTP: RestClient is for that; here ipc://... or tcp://..."
+                )
         if not 0 <= self.realtime_priority <= PRIORITY_MAX:
             raise ConfigError(f"realtime_priority={self.realtime_priority}: expected 0 to {PRIORITY_MAX}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -90,10 +91,11 @@ class Shelf:
 class Hub:
     """Hands on what a session took in: reports to all who want them, answers to who asked.
 
-    Callbacks are called in the order in which things happened, and what they raise goes to `on_error`.
+    Callbacks are called in the order in which things happened, and what they raise goes to `on_error`. What
+    is to end the thread or the program, as `SystemExit` is, passes through when all was handed on.
     """
 
-    def __init__(self, on_error: Callable[[Exception], None]) -> None:
+    def __init__(self, on_error: Callable[[BaseException], None]) -> None:
         self.report_callbacks: list[Callable[[Reports], None]] = []
         self.state_callbacks: list[Callable[[State], None]] = []
         self.resync_callbacks: list[Callable[[Resync], None]] = []
@@ -102,26 +104,41 @@ class Hub:
 
     def dispatch(self, events: Sequence[Event], end: ExchangeError | None) -> None:
         """Hand on. `end` is why the session has ended, where it has."""
+        last: BaseException | None = None
         for event in events:
-            if isinstance(event, Pending):
-                event.resolve(event)
-            elif isinstance(event, Reports):
-                for shelf in tuple(self.shelves):
-                    shelf.put(event)
-                self._call(self.report_callbacks, event)
-            elif isinstance(event, Resync):
-                for shelf in tuple(self.shelves):
-                    shelf.lost(ReportsLost(event.after, event.upto, "the core no longer has them"))
-                self._call(self.resync_callbacks, event)
-            else:
-                if event is State.CLOSED and end is not None:
-                    for shelf in tuple(self.shelves):
-                        shelf.end(end)
-                self._call(self.state_callbacks, event)
+            try:
+                self._hand_on(event, end)
+            except BaseException as error:  # noqa: BLE001  # whoever waits for what comes behind it has to hear
+                last = error
+        if last is not None:
+            raise last
 
-    def _call(self, callbacks: Sequence[Callable[[T], None]], event: T) -> None:
+    def call(self, callbacks: Sequence[Callable[[T], None]], event: T) -> None:
+        """Call each of them."""
+        last: BaseException | None = None
         for callback in tuple(callbacks):
             try:
                 callback(event)
-            except Exception as error:  # noqa: BLE001  # a callback of the user's must not stop the session
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # must not stop the session
                 self._on_error(error)
+            except BaseException as error:  # noqa: BLE001  # raised when the others were called
+                last = error
+        if last is not None:
+            raise last
+
+    def _hand_on(self, event: Event, end: ExchangeError | None) -> None:
+        if isinstance(event, Pending):
+            event.resolve(event)
+        elif isinstance(event, Reports):
+            for shelf in tuple(self.shelves):
+                shelf.put(event)
+            self.call(self.report_callbacks, event)
+        elif isinstance(event, Resync):
+            for shelf in tuple(self.shelves):
+                shelf.lost(ReportsLost(event.after, event.upto, "the core no longer has them"))
+            self.call(self.resync_callbacks, event)
+        else:
+            if event is State.CLOSED and end is not None:
+                for shelf in tuple(self.shelves):
+                    shelf.end(end)
+            self.call(self.state_callbacks, event)

@@ -6,11 +6,13 @@ thread to wake; answers and reports are taken in and handed on by the reading th
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from exchange.client.drive import Drive
@@ -24,6 +26,7 @@ from exchange.errors import ExchangeError
 
 T = TypeVar("T")
 
+_log: Final = logging.getLogger("exchange.client")
 _IDLE_MS_MAX: Final = 1_000
 _BLOCKED_MS: Final = 20
 
@@ -124,7 +127,8 @@ class ThreadRunner:
     def _run(self) -> None:
         try:
             self._loop()
-        except Exception as error:  # noqa: BLE001  # whoever waits has to hear of it
+        except BaseException as error:  # noqa: BLE001  # SystemExit too: whoever waits has to hear of it
+            _log.exception("client %s failed", self.session.settings.name)
             failure = (
                 error if isinstance(error, ExchangeError) else ClientClosed(f"the client failed: {error!r}")
             )
@@ -132,7 +136,8 @@ class ThreadRunner:
                 self.session.close(self.now(), failure)
                 self._link.close()
                 events = self.session.take()
-            self._dispatch(events)
+            with suppress(SystemExit):  # of a callback, once more: nothing is left to end
+                self._dispatch(events)
         finally:
             self._close_wake()
 
@@ -173,6 +178,8 @@ class ThreadRunner:
 
     def _dispatch(self, events: list[Any]) -> None:
         if events:
-            self.hub.dispatch(events, self.session.refusal)
-            with self.changed:
-                self.changed.notify_all()
+            try:
+                self.hub.dispatch(events, self.session.refusal)
+            finally:
+                with self.changed:
+                    self.changed.notify_all()

@@ -57,6 +57,7 @@ def shown(answer: Frame, names: dict[str, str]) -> str:
     return text
 
 
+@pytest.mark.req("E099")
 @pytest.mark.parametrize("channel", PRIVATE_CHANNELS)
 @SETTINGS
 @given(
@@ -89,6 +90,7 @@ def test_channel_of_another_tenants_account_is_as_that_of_nobodys(
             assert stream.updates() == [] or set(accounts) == {21}
 
 
+@pytest.mark.req("E099")
 @SETTINGS
 @given(
     acts=st.lists(st.sampled_from(["rest", "trade", "transfer", "change", "refused"]), min_size=1, max_size=4)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import selectors
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from exchange.client.rest.closing import Close
 from exchange.services.gateway.stream.feed import Feed, Key
+from exchange.services.gateway.stream.hub import Hub
 from exchange.services.gateway.stream.outlet import Frames, Outlet, text_frame
 from exchange.services.gateway.stream.tally import Tally
 
@@ -97,7 +100,7 @@ def told(wire: Wire) -> list[Any]:
     """Updates that were sent, as channels have them: kind and data."""
     found = []
     for frame in wire.sent:
-        content = json.loads(frame[frame.index(b"{") :])
+        content = json.loads(frame[frame.index(b'{"type"') :])
         found += [(each["kind"], each["data"]) for each in content.get("updates", ())]
     return found
 
@@ -111,6 +114,86 @@ def run(scene: Callable[[], Any]) -> None:
             await done
 
     asyncio.run(within())
+
+
+class Passing(asyncio.SelectorEventLoop):
+    """A loop whose time passes while all of it waits, and when a test lets it."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        super().__init__(Waiting(self))
+
+    def time(self) -> float:
+        """Now."""
+        return self.now
+
+
+class Waiting(selectors.SelectSelector):
+    """Waits for nobody: the time has passed."""
+
+    def __init__(self, loop: Passing) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is there."""
+        self._loop.now += timeout or 0.0
+        return super().select(0)
+
+
+class Timed(Wire):
+    """A connection that knows when what was sent."""
+
+    def __init__(self, loop: Passing) -> None:
+        super().__init__()
+        self.loop = loop
+        self.times: list[float] = []
+
+    def write(self, frame: bytes) -> None:
+        """Takes it."""
+        super().write(frame)
+        self.times.append(self.loop.now)
+
+
+@pytest.mark.req("E085", "E087")
+@pytest.mark.parametrize("late_s", [0.0, 0.03, 0.25])
+def test_changes_of_an_instrument_are_told_ten_times_a_second_and_end_with_the_last(late_s: float) -> None:
+    """A thousand changes a second for ten seconds, on a machine that is late now and then."""
+    with asyncio.Runner(loop_factory=Passing) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, Passing)
+        wire = Timed(loop)
+
+        async def scene() -> int:
+            hub = Hub(Numbers)
+            feed = hub.feed(Key("ticker", "A"))
+            assert isinstance(feed, Numbers)
+            outlet = Outlet(wire, 1 << 30, Tally())
+            hub.outlets.add(outlet)
+            feed.begin()
+            outlet.join(feed, raw=False)
+            beats = asyncio.create_task(hub.run())
+            end = loop.now + 10
+            while loop.now < end:
+                feed.count()
+                loop.now += late_s * (feed.number % 97 == 0)
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.2)
+            beats.cancel()
+            await hub.close()
+            return feed.number
+
+        last = runner.run(scene())
+    (_, first), *updates = told(wire)
+    assert [number for _, (numbers, _) in updates for number in numbers] == list(range(first + 1, last + 1))
+    apart = [after - before for before, after in zip(wire.times, wire.times[11:], strict=False)]
+    assert min(apart) > 0.999  # of twelve frames one may be late, and the next in its own time
+    assert len(wire.times) <= 103
+    assert late_s or (min(_pauses(wire.times)) > 0.099 and len(wire.times) >= 100)
+
+
+def _pauses(times: list[float]) -> list[float]:
+    return [after - before for before, after in itertools.pairwise(times)]
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, 70_000])
@@ -200,6 +283,7 @@ def test_raw_reader_is_told_each_change_at_once() -> None:
     run(scene)
 
 
+@pytest.mark.req("E090")
 def test_slow_reader_is_conflated_then_told_the_last_value_and_nobody_waits() -> None:
     """One of three stops reading: it holds no more than its bound, and catches up with one snapshot."""
 

@@ -7,6 +7,8 @@ import threading
 import time
 from collections import Counter
 
+import pytest
+
 from exchange.observability.process_metrics import usage_of
 from tests.exchange.running import until
 from tests.gateway.door import SELL
@@ -42,6 +44,7 @@ def listen(stream: Stream, copy: Copy, stop: threading.Event, errors: list[BaseE
         errors.append(error)
 
 
+@pytest.mark.req("E090")
 def test_one_that_stops_reading_is_closed_and_nobody_else_waits(door: Floor) -> None:
     """Row 39 of the faults: conflated, then TOO_SLOW; nobody else misses anything; memory is bounded."""
     pid = door.up.announcement()["processes"]["gateway"]

@@ -13,7 +13,7 @@ import httpx
 from exchange.client.rest.asks import Ask, P, after
 from exchange.client.rest.budgets import Budgets
 from exchange.client.rest.calls import RestCall
-from exchange.client.rest.connecting import LIMITS, Options, policy_of
+from exchange.client.rest.connecting import LIMITS, Options, checked_url, policy_of
 from exchange.client.rest.requests import RestRequests
 from exchange.client.rest.table import RestTable
 from exchange.client.twins import Awaited
@@ -36,6 +36,9 @@ class AsyncRestClient(RestTable, Awaited):
         auth: Who asks: `hmac_key`, `ed25519_key` or `BearerAuth`; None: public routes alone.
         transport: Of httpx, where it is not the network.
         options: See `Options`.
+
+    Raises:
+        ConfigError: The address is none.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class AsyncRestClient(RestTable, Awaited):
         """What answers said is left."""
         self.timeout_s = options.timeout_s
         self._auth = auth
-        self._policy = policy_of(options, url)
+        self._policy = policy_of(options, checked_url(url))
         self._http = httpx.AsyncClient(
             base_url=url, verify=options.verify, limits=LIMITS, transport=transport, trust_env=False
         )

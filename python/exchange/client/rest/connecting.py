@@ -5,9 +5,11 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 
+from exchange.errors import ConfigError
 from exchange.resilience import Policies, Policy
 
 TIMEOUT_S: Final = 10.0
@@ -31,6 +33,26 @@ class Options:
     timeout_s: float = TIMEOUT_S
     verify: ssl.SSLContext | bool = True
     policies: Policies | None = None
+
+
+def checked_url(url: str, *also: str) -> str:
+    """The address of a gateway.
+
+    Args:
+        url: As it was given.
+        also: Schemes that it may have beside those of HTTP.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https", *also) and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(f"{url!r} is no address of a gateway: expected http://host:port")
+    return url
 
 
 def policy_of(options: Options, url: str) -> Policy:

@@ -109,7 +109,12 @@ def hmac_key(key_id: str, secret: str) -> ApiKeyAuth:
     Raises:
         ValueError: The secret is no hexadecimal.
     """
-    return ApiKeyAuth(key_id, hmac_signer(secret))
+    try:
+        return ApiKeyAuth(key_id, hmac_signer(secret))
+    except ValueError:  # which would not say of what
+        raise ValueError(
+            f"the secret of key {key_id} is not hexadecimal: expected what 'exchange apikeys create' printed"
+        ) from None
 
 
 def ed25519_key(key_id: str, private_key: str) -> ApiKeyAuth:
@@ -122,7 +127,13 @@ def ed25519_key(key_id: str, private_key: str) -> ApiKeyAuth:
     Raises:
         ValueError: It is none.
     """
-    return ApiKeyAuth(key_id, ed25519_signer(private_key))
+    try:
+        return ApiKeyAuth(key_id, ed25519_signer(private_key))
+    except ValueError:
+        raise ValueError(
+            f"the private key of {key_id} is not 32 bytes in hexadecimal:"
+            " expected what 'exchange apikeys create' printed, or what its owner made"
+        ) from None
 
 
 class BearerAuth(httpx.Auth):

@@ -170,7 +170,13 @@ def error_of(http_status: int, problem: Problem, retry_after_ms: int | None = No
 
 def error_of_problem(problem: Problem) -> RestError:
     """The exception of a refusal that came without a status, as on a stream: its number has one."""
-    return error_of(_STATUSES.get(problem.code, 500), problem)
+    return error_of(_STATUSES.get(problem.code, 500), problem, retry_after_ms_of(problem))
+
+
+def retry_after_ms_of(problem: Problem) -> int | None:
+    """When a retry may make sense, where the body says so."""
+    after_ms = problem.details.get("retryAfterMs")
+    return after_ms if isinstance(after_ms, int) and after_ms >= 0 else None
 
 
 _STATUSES = {

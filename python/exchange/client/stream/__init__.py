@@ -27,6 +27,7 @@ from exchange.client.stream.events import (
     MarkEvent,
     OrdersEvent,
     PositionsEvent,
+    SubscriptionLostEvent,
     TickerEvent,
     TradesEvent,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "StreamClient",
     "StreamEnded",
     "StreamOptions",
+    "SubscriptionLostEvent",
     "TickerEvent",
     "TradesEvent",
     "WaitingStreamClient",

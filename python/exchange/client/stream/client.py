@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import struct
 import time
 from collections.abc import Callable, Coroutine
 from types import TracebackType
@@ -14,18 +15,29 @@ import msgspec
 
 from exchange.client.errors import BookParted, ClientClosed
 from exchange.client.rest import streams as s
+from exchange.client.rest.connecting import checked_url
 from exchange.client.rest.credentials import ApiKeyAuth, BearerAuth
 from exchange.client.rest.errors import RestError
 from exchange.client.stream.book import StreamBook
+from exchange.client.stream.closing import StreamEnded
 from exchange.client.stream.connection import Broken, Connection, Reply, StreamOptions
 from exchange.client.stream.entry import OrderEntry
-from exchange.client.stream.events import BookEvent, ConnectedEvent, Event, account_of, event_of
+from exchange.client.stream.events import (
+    BookEvent,
+    ConnectedEvent,
+    Event,
+    SubscriptionLostEvent,
+    account_of,
+    event_of,
+)
 from exchange.client.stream.mailbox import Mailbox
 from exchange.client.stream.wanted import Subscriptions
 from exchange.errors import ExchangeError, ServiceUnavailableError, WireError
 
 _log = logging.getLogger("exchange.client")
 _AGAIN_S: Final = 1.0
+_LATER_S_MAX: Final = 60.0
+"""No gateway is obeyed for longer that says when to come again."""
 
 
 class StreamClient:
@@ -40,18 +52,22 @@ class StreamClient:
         url: Of the gateway: `http://127.0.0.1:8080`.
         auth: Who asks; None: public channels alone.
         options: See `StreamOptions`.
+
+    Raises:
+        ConfigError: The address is none.
     """
 
     def __init__(
         self, url: str, auth: ApiKeyAuth | BearerAuth | None = None, *, options: StreamOptions | None = None
     ) -> None:
-        self._url = url
+        self._url = checked_url(url, "ws", "wss")
         self._auth = auth
         self._options = options = options or StreamOptions()
         self._mailbox = Mailbox(options.events_max)
         self._subscriptions = Subscriptions()
         self._books: dict[str, StreamBook] = {}
         self._parted: set[str] = set()  # books that wait for a snapshot
+        self._owed: list[s.Subscribe] = []  # what is wanted, and asked for again, and not told yet
         self._connection: Connection | None = None
         self._connected = asyncio.Event()
         self._ended: Exception | None = None
@@ -149,7 +165,7 @@ class StreamClient:
         Raises:
             StreamEnded: The gateway ended the stream for good.
             RestError: The credential does not count any more.
-            ClientClosed: The client was closed.
+            ClientClosed: The client was closed, or failed.
         """
         return await self._mailbox.get()
 
@@ -186,10 +202,20 @@ class StreamClient:
         await self.close()
 
     async def _run(self) -> None:
-        """Connections, one after the other, until it is over."""
+        """Until it is over; whoever reads or waits hears of it, whatever ended it."""
+        try:
+            await self._connections()
+        except BaseException as error:
+            if isinstance(error, Exception):
+                _log.exception("a stream client failed")
+            self._end(ClientClosed(f"the stream client failed: {error!r}"))
+            raise
+
+    async def _connections(self) -> None:
+        """One after the other."""
         pause_s = self._options.first_pause_s
         while self._ended is None:
-            began = time.monotonic()
+            began, later_s = time.monotonic(), 0.0
             try:
                 await self._one_connection()
             except (ServiceUnavailableError, RestError) as error:
@@ -198,12 +224,14 @@ class StreamClient:
                     return
                 _log.warning("a stream broke: %s", error)
                 self._last = error
+                later_s = min((error.retry_after_ms or 0) / 1_000, _LATER_S_MAX)
             except ExchangeError as error:
                 self._end(error)
                 return
             if time.monotonic() - began > self._options.longest_pause_s:
                 pause_s = self._options.first_pause_s
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # lest all come at once
+            jitter = random.uniform(0.5, 1.0)  # noqa: S311  # lest all come at once
+            await asyncio.sleep(later_s + pause_s * jitter)
             pause_s = min(2 * pause_s, self._options.longest_pause_s)
 
     async def _one_connection(self) -> None:
@@ -215,9 +243,10 @@ class StreamClient:
             welcome = await self._entered(connection)
             self._begin(connection, welcome)
             async for update in connection.updates():
-                self._take(update)
+                self._take(connection, update)
         except Exception as error:
-            ended = error
+            # Who waits for an answer is told of the stream, not of what is wrong with this program.
+            ended = error if isinstance(error, ExchangeError) else Broken(f"the client failed: {error!r}")
             raise
         finally:
             if self._connection is connection:
@@ -249,21 +278,30 @@ class StreamClient:
         )
         self._mailbox.put(event)
         self._connected.set()
-        if not resumed:
-            for frame in self._subscriptions.frames():
-                self._spawn(self._subscribe_again(frame))
+        again, self._owed = self._owed if resumed else self._subscriptions.frames(), []
+        for frame in again:
+            self._spawn(self._subscribe_again(connection, frame))
 
-    def _take(self, update: s.Update) -> None:
+    def _take(self, connection: Connection, update: s.Update) -> None:
+        """What cannot be read is told by the next connection."""
+        try:
+            self._understand(connection, update)
+        except (msgspec.ValidationError, ValueError, ArithmeticError, struct.error) as error:
+            raise Broken(f"an update of {update.channel} cannot be read: {error}") from error
+
+    def _understand(self, connection: Connection, update: s.Update) -> None:
         is_snapshot = update.kind == "snapshot"
         data = msgspec.convert(update.data, s.DATA[update.channel][0 if is_snapshot else 1])
         if account_of(update):
             self._sequence = max(self._sequence, int(update.sequence))
         if isinstance(data, s.BookSnapshot | s.BookDelta):
-            self._take_book(str(update.symbol), data, int(update.sequence))
+            self._take_book(connection, str(update.symbol), data, int(update.sequence))
         else:
             self._mailbox.put(event_of(update, data))
 
-    def _take_book(self, symbol: str, data: s.BookSnapshot | s.BookDelta, sequence: int) -> None:
+    def _take_book(
+        self, connection: Connection, symbol: str, data: s.BookSnapshot | s.BookDelta, sequence: int
+    ) -> None:
         book = self._books.setdefault(symbol, StreamBook(symbol))
         is_snapshot = isinstance(data, s.BookSnapshot)
         if not is_snapshot and symbol in self._parted:
@@ -280,20 +318,55 @@ class StreamClient:
             self._parted.add(symbol)
             raw = self._subscriptions.is_raw("book", symbol)
             frame = s.Subscribe(channels=["book"], instrument_ids=[symbol], raw=raw)
-            self._spawn(self._subscribe_again(frame, _AGAIN_S if is_snapshot else 0.0))
+            self._spawn(self._subscribe_again(connection, frame, _AGAIN_S if is_snapshot else 0.0))
             return
         self._mailbox.put(BookEvent(symbol=symbol, book=book, sequence=sequence, is_snapshot=is_snapshot))
 
-    async def _subscribe_again(self, frame: s.Subscribe, pause_s: float = 0.0) -> None:
-        """For what is told already; a connection that breaks asks for all of it anyway."""
-        await asyncio.sleep(pause_s)
-        connection = self._connection
-        if connection is None:
-            return
-        try:
-            await connection.ask(frame, s.Subscribed, self._hold)
-        except ExchangeError as error:
-            _log.warning("a subscription to %s is lost: %s", ", ".join(frame.channels), error)
+    async def _subscribe_again(
+        self, connection: Connection, frame: s.Subscribe, pause_s: float = 0.0
+    ) -> None:
+        """For what is wanted, until it is told or refused for good. The next connection asks for the rest."""
+        self._owed.append(frame)
+        next_pause_s = self._options.first_pause_s
+        while True:
+            await asyncio.sleep(pause_s)
+            if connection is not self._connection:
+                return
+            if not self._subscriptions.trim(frame):
+                break
+            try:
+                await connection.ask(frame, s.Subscribed, self._hold)
+                break
+            except (ServiceUnavailableError, RestError) as error:
+                if isinstance(error, Broken) or connection is not self._connection:
+                    return
+                if isinstance(error, RestError) and not error.transient:
+                    self._lose(frame, error)
+                    break
+                _log.warning("a subscription to %s has to wait: %s", ", ".join(frame.channels), error)
+                pause_s = next_pause_s + min((error.retry_after_ms or 0) / 1_000, _LATER_S_MAX)
+                next_pause_s = min(2 * next_pause_s, self._options.longest_pause_s)
+            except ExchangeError as error:
+                if connection is self._connection:
+                    self._lose(frame, error)
+                break
+        if frame in self._owed:
+            self._owed.remove(frame)
+
+    def _lose(self, frame: s.Subscribe, error: ExchangeError) -> None:
+        (channel,) = frame.channels
+        _log.warning("a subscription to %s is lost: %s", channel, error)
+        self._subscriptions.drop(frame)
+        if channel == "book":
+            for symbol in frame.instrument_ids:
+                self._books.pop(symbol, None)
+        lost = SubscriptionLostEvent(
+            channel=channel,
+            symbols=tuple(frame.instrument_ids),
+            accounts=tuple(frame.accounts),
+            error=error,
+        )
+        self._mailbox.put(lost)
 
     async def _ask(
         self, frame: s.Ask, kind: type[Reply], take: Callable[[Reply], None] = lambda _: None
@@ -307,12 +380,19 @@ class StreamClient:
                 await asyncio.sleep(0)
 
     async def _ask_now(self, frame: s.Ask) -> s.Result:
-        """The answer to a request about orders: an old one is worse than none, so nobody waits to send it."""
+        """The answer to a request about orders: an old one is worse than none, so nobody waits to send it.
+
+        Raises:
+            Broken: It was sent, and there is no answer that can be read.
+        """
         if self._ended is not None:
             raise self._ended
         if self._connection is None:
             raise ServiceUnavailableError("the stream is not connected now; nothing was sent")
-        return await self._connection.ask(frame, s.Result)
+        try:
+            return await self._connection.ask(frame, s.Result)
+        except (StreamEnded, WireError) as error:
+            raise Broken(str(error)) from error
 
     async def _until_connected(self) -> Connection:
         try:
@@ -339,7 +419,13 @@ class StreamClient:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._spawned)
+
+    def _spawned(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a stream client failed", exc_info=error)
+            self._end(ClientClosed(f"the stream client failed: {error!r}"))
 
 
 F = TypeVar("F", bound=s.Subscribe)

@@ -6,17 +6,18 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from exchange.client.rest import models as m
 from exchange.client.rest import streams as s
 from exchange.client.rest.closing import Close
 from exchange.client.rest.credentials import ApiKeyAuth, BearerAuth
-from exchange.client.rest.errors import error_of_problem
+from exchange.client.rest.errors import error_of_problem, retry_after_ms_of
 from exchange.client.stream.closing import StreamEnded, is_final
 from exchange.errors import DeadlineExceeded, ServiceUnavailableError, WireError
 
@@ -24,11 +25,33 @@ TIMEOUT_S: Final = 10.0
 _FRAME_BYTES_MAX: Final = 64 << 20
 _SILENT_BEATS: Final = 3
 _CLIENT_ERROR: Final = range(400, 500)
+_PASSING: Final = frozenset({408, 425, 429})
+"""Client errors that say: later."""
 _LOGONS_MAX: Final = 2
+_DIGITS_MAX: Final = 10
 _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 _Frame = s.Welcome | s.Subscribed | s.Unsubscribed | s.Pong | s.Result | s.Failed | s.Heartbeat | s.Updates
 _decode: Final = msgspec.json.Decoder(_Frame).decode
+_problem: Final = msgspec.json.Decoder(m.Problem).decode
 Reply = TypeVar("Reply", bound=s.Replied)
+
+
+class _Kind(msgspec.Struct):
+    """What any frame has, of whatever release the gateway is."""
+
+    type: str
+
+
+class _Updates(msgspec.Struct):
+    """Updates of any channel, those of a newer gateway among them."""
+
+    at: str
+    updates: list[dict[str, Any]]
+
+
+_kind: Final = msgspec.json.Decoder(_Kind).decode
+_updates: Final = msgspec.json.Decoder(_Updates).decode
+_KINDS: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(_Frame))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +121,11 @@ class Connection:
                 max_size=_FRAME_BYTES_MAX,
             )
         except InvalidStatus as error:
-            status = error.response.status_code
-            if status in _CLIENT_ERROR:
-                raise StreamEnded(
-                    status, bytes(error.response.body or b"").decode(errors="replace")
-                ) from None
-            raise Broken(f"the gateway answers {status}") from None
+            status, body = error.response.status_code, bytes(error.response.body or b"")
+            if status in _CLIENT_ERROR and status not in _PASSING:
+                raise StreamEnded(status, body.decode(errors="replace")) from None
+            after_ms = _later_ms(body, error.response.headers.get("Retry-After", ""))
+            raise Broken(f"the gateway answers {status}", after_ms) from None
         except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
             raise Broken(f"the gateway cannot be reached: {error!r}") from None
         return cls(socket, options.timeout_s)
@@ -194,24 +216,26 @@ class Connection:
                     future.set_result(told)
 
     async def read(self) -> _Frame:
-        """The next frame.
+        """The next frame of a kind that is known; those of a newer gateway are passed over.
 
         Raises:
             Broken: See `updates`.
             StreamEnded: See `updates`.
         """
-        try:
-            async with asyncio.timeout(self._silence_s):
-                text = await self._socket.recv()
-        except TimeoutError:
-            raise Broken(f"nothing was heard for {self._silence_s:g} s") from None
-        except ConnectionClosed as error:
-            raise self._ended(error) from None
-        try:
-            frame: _Frame = _decode(text)
-        except msgspec.DecodeError as error:
-            raise Broken(f"a frame cannot be read: {error}") from None
-        return frame
+        while True:
+            try:
+                async with asyncio.timeout(self._silence_s):
+                    text = await self._socket.recv()
+            except TimeoutError:
+                raise Broken(f"nothing was heard for {self._silence_s:g} s") from None
+            except ConnectionClosed as error:
+                raise self._ended(error) from None
+            try:
+                frame = _frame_of(text)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise Broken(f"a frame cannot be read: {error}") from None
+            if frame is not None:
+                return frame
 
     async def close(self, error: Exception) -> None:
         """End it; who waits for an answer is told why there is none."""
@@ -232,3 +256,29 @@ class Connection:
         if is_final(code):
             return StreamEnded(code, reason)
         return Broken(f"the connection ended: {code} {reason}")
+
+
+def _frame_of(text: str | bytes) -> _Frame | None:
+    """A frame; None: of a kind that is not known here. Updates of channels that are not are left out."""
+    try:
+        frame: _Frame = _decode(text)
+    except msgspec.ValidationError:
+        kind = _kind(text).type
+        if kind not in _KINDS:
+            return None
+        if kind != s.Updates.__struct_config__.tag:
+            raise
+        told = _updates(text)
+        known = [each for each in told.updates if str(each.get("channel")) in s.DATA]
+        return s.Updates(at=told.at, updates=msgspec.convert(known, list[s.Update]))
+    return frame
+
+
+def _later_ms(body: bytes, header: str) -> int | None:
+    """When the gateway, or who stands before it, may be asked again."""
+    try:
+        said = retry_after_ms_of(_problem(body))
+    except msgspec.DecodeError:
+        said = None
+    is_number = header.isdecimal() and len(header) < _DIGITS_MAX
+    return int(header) * 1_000 if said is None and is_number else said

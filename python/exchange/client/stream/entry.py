@@ -18,11 +18,12 @@ from exchange.errors import DeadlineExceeded, WireError
 class OrderEntry:
     """Of one stream. Every write has a name, so that it can be sent again after `OutcomeUnknown`.
 
-    All calls raise `RestError` where they are refused, `OutcomeUnknown` where the connection broke before
-    there was an answer, and `ServiceUnavailableError` where there is no connection: nothing was sent then.
+    All calls raise `RestError` where they are refused, `OutcomeUnknown` where the stream broke or ended
+    before there was an answer, and `ServiceUnavailableError` where there is no connection: nothing was sent
+    then.
 
     Args:
-        ask: Sends a frame, and gives its answer.
+        ask: Sends a frame, and gives its answer; `Broken` where it may have been done without one.
         name: Begins the ids that it makes.
         account: Used where a request names none.
     """
@@ -88,9 +89,7 @@ class OrderEntry:
             client_order_id=client_order_id,
             account=account,
         )
-        return _order(
-            await self._sent(s.ReplaceOrder(order_id=ask.named["orderId"], change=_change(ask)), ask.own)
-        )
+        return await self._order(s.ReplaceOrder(order_id=ask.named["orderId"], change=_change(ask)), ask.own)
 
     async def replace_named(
         self,
@@ -112,7 +111,7 @@ class OrderEntry:
             account=account,
         )
         frame = s.ReplaceOrder(client_order_id=client_order_id, change=_change(ask))
-        return _order(await self._sent(frame, ask.own))
+        return await self._order(frame, ask.own)
 
     async def mass_cancel(
         self, *, symbol: str | None = None, side: m.Side | None = None, account: int | None = None
@@ -127,25 +126,25 @@ class OrderEntry:
     async def _enter(self, ask: Ask[m.OrderAnswer]) -> m.OrderAnswer:
         if not isinstance(ask.body, m.NewOrder):
             raise TypeError(f"{ask.route} enters no order")
-        return _order(await self._sent(s.EnterOrder(order=ask.body), ask.own))
+        return await self._order(s.EnterOrder(order=ask.body), ask.own)
 
     async def _cancel(self, ask: Ask[m.OrderAnswer], frame: s.CancelOrder) -> m.OrderAnswer:
         query = ask.query
         if isinstance(query, m.CancelQuery):
             frame.account, frame.cancel_id = query.account, query.client_order_id
-        return _order(await self._sent(frame, ask.own))
+        return await self._order(frame, ask.own)
+
+    async def _order(self, frame: s.Ask, own: str) -> m.OrderAnswer:
+        order = (await self._sent(frame, own)).order
+        if not isinstance(order, m.OrderAnswer):
+            raise outcome_unknown(own, "", "the gateway answers without an order")
+        return order
 
     async def _sent(self, frame: s.Ask, own: str) -> s.Result:
         try:
             return await self._ask(frame)
         except (Broken, DeadlineExceeded) as error:
             raise outcome_unknown(own, "", str(error)) from error
-
-
-def _order(result: s.Result) -> m.OrderAnswer:
-    if not isinstance(result.order, m.OrderAnswer):
-        raise WireError("the gateway answers without an order")
-    return result.order
 
 
 def _change(ask: Ask[m.OrderAnswer]) -> m.ReplaceOrder:

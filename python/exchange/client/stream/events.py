@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from exchange.client.rest import models as m
 from exchange.client.rest import streams as s
 from exchange.client.stream.book import StreamBook
+from exchange.errors import ExchangeError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +184,23 @@ class LaggedEvent:
     channels: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionLostEvent:
+    """A new connection was refused what the one before had: it is told no more, unless it is asked for again.
+
+    Args:
+        channel: Which.
+        symbols: Of a public channel.
+        accounts: Of a private one.
+        error: Why.
+    """
+
+    channel: str
+    symbols: tuple[str, ...]
+    accounts: tuple[int, ...]
+    error: ExchangeError
+
+
 ChannelEvent: TypeAlias = (
     TickerEvent
     | BookEvent
@@ -194,7 +212,7 @@ ChannelEvent: TypeAlias = (
     | BalancesEvent
     | PositionsEvent
 )
-Event: TypeAlias = ChannelEvent | ConnectedEvent | LaggedEvent
+Event: TypeAlias = ChannelEvent | ConnectedEvent | LaggedEvent | SubscriptionLostEvent
 
 
 def event_of(update: s.Update, data: Any) -> ChannelEvent:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
-from exchange.client.stream.events import ConnectedEvent, Event, LaggedEvent
+from exchange.client.stream.events import ConnectedEvent, Event, LaggedEvent, SubscriptionLostEvent
 
 
 class Mailbox:
@@ -32,7 +32,8 @@ class Mailbox:
 
     def put(self, event: Event) -> None:
         """It comes behind what waits, or into the place of the last one of the same thing."""
-        key = None if isinstance(event, ConnectedEvent | LaggedEvent) else event.key
+        of_client = ConnectedEvent | LaggedEvent | SubscriptionLostEvent
+        key = None if isinstance(event, of_client) else event.key
         if key is None:
             self._numbers += 1
             self._counted[self._numbers] = None

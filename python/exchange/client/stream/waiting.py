@@ -78,17 +78,16 @@ class WaitingStreamClient:
         url: Of the gateway: `http://127.0.0.1:8080`.
         auth: Who asks; None: public channels alone.
         options: See `StreamOptions`.
+
+    Raises:
+        ConfigError: The address is none.
     """
 
     def __init__(
         self, url: str, auth: ApiKeyAuth | BearerAuth | None = None, *, options: StreamOptions | None = None
     ) -> None:
+        self.awaited = StreamClient(url, auth, options=options)
         self.loop = LoopThread("stream")
-
-        async def make() -> StreamClient:
-            return StreamClient(url, auth, options=options)
-
-        self.awaited = self.loop.run(make())
         self.orders = WaitingOrderEntry(self.awaited.orders, self.loop)
         """Enters, changes and cancels orders."""
 

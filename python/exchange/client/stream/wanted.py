@@ -33,6 +33,18 @@ class Subscriptions:
         for each in _named(frame, told):
             self._wanted.pop(each, None)
 
+    def drop(self, frame: s.Subscribe) -> None:
+        """The gateway does not tell what a frame of `frames` asks for."""
+        for each in _members(frame):
+            self._wanted.pop(each, None)
+
+    def trim(self, frame: s.Subscribe) -> bool:
+        """Leaves out of such a frame what is not wanted any more; whether anything is left."""
+        left = {each.of for each in _members(frame) if each in self._wanted}
+        frame.instrument_ids = [each for each in frame.instrument_ids if each in left]
+        frame.accounts = [each for each in frame.accounts if each in left]
+        return bool(left)
+
     def is_raw(self, channel: str, of: str) -> bool:
         """Whether something is wanted raw."""
         return self._wanted.get(Wanted(channel, of, ""), False)
@@ -63,3 +75,13 @@ def _named(frame: s.Subscribe, told: s.Subscribed) -> list[Wanted]:
         interval = frame.interval if channel == "candles" else ""
         found += [Wanted(channel, each, interval) for each in members]
     return found
+
+
+def _members(frame: s.Subscribe) -> list[Wanted]:
+    told = s.Subscribed(
+        channels=frame.channels,
+        instrument_ids=frame.instrument_ids,
+        accounts=frame.accounts,
+        subscriptions=0,
+    )
+    return _named(frame, told)
