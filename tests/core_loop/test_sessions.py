@@ -172,7 +172,7 @@ class _Flaky:
             raise StageUnavailableError("away")
 
 
-@pytest.mark.req("A037", "A038")
+@pytest.mark.req("A037", "A038", "A039")
 def test_stage_that_fails_five_times_opens_the_breaker_and_orders_wait_for_it() -> None:
     """Queued while away, refused unjournaled when the queue is full, applied once and in order when back."""
     port = _Flaky()
