@@ -263,6 +263,34 @@ def test_limits_are_set_merged_and_told(up: Up) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("size", ["1e9999999", "1e10", "1000000000.5", "NaN", "0", "-1", "1e-19"])
+def test_size_that_cannot_be_a_step_is_told(up: Up, size: str) -> None:
+    """Of a tick and of a lot; no such instrument is made."""
+    for name in ("tick_size", "lot_size"):
+        wanted = a.UpsertInstrumentRequest(instrument=listed("SIZE-USD", **{name: size}))
+        assert refused(up, rpc.UPSERT_INSTRUMENT, wanted)[0] is RpcStatus.INVALID_ARGUMENT
+    found = call(up, rpc.LIST_INSTRUMENTS, a.ListInstrumentsRequest()).instruments
+    assert "SIZE-USD" not in [each.symbol for each in found]
+
+
+def test_schedule_may_be_of_any_symbol_and_never_has_the_house_pay(up: Up) -> None:
+    """A maker of one tier may meet a taker of another: no more is given than the least taker pays."""
+    tiers = (
+        a.FeeTier(volume_min=0, maker_rate=-200_000, taker_rate=500_000),
+        a.FeeTier(volume_min=1_000, maker_rate=-300_000, taker_rate=300_000),
+    )
+    wanted = a.UpsertFeeScheduleRequest(schedule=a.FeeScheduleRecord(schedule_id="EUR/USD", tiers=tiers))
+    made = call(up, rpc.UPSERT_FEE_SCHEDULE, wanted)
+    assert (made.schedule_id, made.tiers) == ("EUR/USD", tiers)
+    paying = (
+        a.FeeTier(volume_min=0, maker_rate=0, taker_rate=0),
+        a.FeeTier(volume_min=1, maker_rate=-1_000_000, taker_rate=1_000_000),
+    )
+    schedule = a.FeeScheduleRecord(schedule_id="EUR/USD", tiers=paying, version=made.version)
+    code, why = refused(up, rpc.UPSERT_FEE_SCHEDULE, a.UpsertFeeScheduleRequest(schedule=schedule))
+    assert (code, "a maker would get 1000000" in why) == (RpcStatus.INVALID_ARGUMENT, True)
+
+
 @pytest.mark.req("E020")
 def test_tenant_that_is_not_active_trades_no_more_and_a_kill_switch_says_so(up: Up) -> None:
     """UpsertTenant and ListTenants: an inactive one is killed in the core; Operator does it for any scope."""

@@ -116,13 +116,16 @@ def _set_step(body: Body, name: str, said: str, step: str, scale: str) -> None:
         size = Decimal(said)
     except InvalidOperation:
         raise _invalid(f"{name} is {said!r}: expected a decimal") from None
-    if not size.is_finite() or size <= 0:
-        raise _invalid(f"{name} is {said}: expected more than 0")
+    if not size.is_finite() or not 0 < size <= _MAX:
+        raise _invalid(f"{name} is {said}: expected more than 0, and at most {_MAX:,}")
     exponent = size.normalize().as_tuple().exponent
     finest = max(-exponent if isinstance(exponent, int) else 0, body[scale])
     if finest > _SCALE_MAX:
         raise _invalid(f"{name} is {said}: expected at most {_SCALE_MAX} decimals")
-    body[scale], body[step] = finest, int(size.scaleb(finest))
+    steps = int(size.scaleb(finest))
+    if steps > _MAX:
+        raise _invalid(f"{name} is {said}: expected at most {_MAX:,} of its last decimal place")
+    body[scale], body[step] = finest, steps
 
 
 def _size(step: int, scale: int) -> str:

@@ -38,7 +38,7 @@ from exchange.services.admin.store import Entity, entities_of, entity_of
 from exchange.storage.sql import Transaction
 
 RecordT = TypeVar("RecordT", TenantRecord, ProviderRecord, FeeScheduleRecord)
-_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,40}")
+_ID: Final = re.compile(r"[A-Za-z0-9._/-]{1,40}")
 _NAME_BYTES_MAX: Final = 128
 _SYMBOLS_MAX: Final = 1_000
 _TIERS_MAX: Final = 32
@@ -134,7 +134,7 @@ class Registers:
             RpcError: ABORTED, INVALID_ARGUMENT.
         """
         wanted = request.schedule or FeeScheduleRecord()
-        _check_id("scheduleId", wanted.schedule_id)
+        _check_id("scheduleId", wanted.schedule_id, "/")  # a symbol may have one
         _check_name(wanted.name)
         _check_tiers(wanted.tiers)
         async with self._desk.turn:
@@ -198,10 +198,11 @@ def _schedule(entity: Entity) -> FeeScheduleRecord:
     )
 
 
-def _check_id(name: str, text: str) -> None:
-    if not _ID.fullmatch(text):
+def _check_id(name: str, text: str, also: str = "") -> None:
+    if not _ID.fullmatch(text) or ("/" in text and not also):
         raise RpcError(
-            RpcStatus.INVALID_ARGUMENT, f"{name} is {text!r}: expected 1 to 40 of A-Z a-z 0-9 . _ -"
+            RpcStatus.INVALID_ARGUMENT,
+            f"{name} is {text!r}: expected 1 to 40 of A-Z a-z 0-9 . _ - {also}".rstrip(),
         )
 
 
@@ -213,7 +214,7 @@ def _check_name(name: str) -> None:
 
 
 def _check_tiers(tiers: tuple[FeeTier, ...]) -> None:
-    """The core's own bounds of rates, for each tier."""
+    """The core's own bounds of rates, whichever tiers two that trade with each other are in."""
     if not 0 < len(tiers) <= _TIERS_MAX or tiers[0].volume_min != 0:
         raise RpcError(
             RpcStatus.INVALID_ARGUMENT, f"expected 1 to {_TIERS_MAX} tiers, the first from volume 0 on"
@@ -222,8 +223,13 @@ def _check_tiers(tiers: tuple[FeeTier, ...]) -> None:
         raise RpcError(RpcStatus.INVALID_ARGUMENT, "each tier begins at more volume than the one before")
     for tier in tiers:
         right = abs(tier.maker_rate) <= _RATE_MAX and 0 <= tier.taker_rate <= _RATE_MAX
-        if not right or tier.maker_rate + tier.taker_rate < 0:
+        if not right:
             raise RpcError(
                 RpcStatus.INVALID_ARGUMENT,
-                f"rates {tier.maker_rate} and {tier.taker_rate}: a taker pays 0 to 1e9, a maker gets no more",
+                f"rates {tier.maker_rate} and {tier.taker_rate}: expected -1e9 to 1e9, and 0 to 1e9",
             )
+    most, least = -min(each.maker_rate for each in tiers), min(each.taker_rate for each in tiers)
+    if most > least:
+        raise RpcError(
+            RpcStatus.INVALID_ARGUMENT, f"a maker would get {most} of what a taker pays at least {least} of"
+        )
