@@ -129,7 +129,7 @@ def test_questions_are_answered_while_the_core_stands_still_and_orders_are_not(
     until(lambda: door.ann.ask("POST", "/v1/orders", SELL).status == 201, "no order is taken any more")
 
 
-@pytest.mark.req("A038", "A039")
+@pytest.mark.req("A038")
 def test_orders_wait_for_a_matching_engine_that_is_away_until_there_is_no_room(
     with_shard: tuple[Up, Open],
 ) -> None:

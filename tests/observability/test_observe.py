@@ -71,7 +71,7 @@ def test_core_that_was_started_alone_is_seen_and_one_that_is_gone_too(tmp_path: 
             for what, why in (
                 (("run", "observe", *words), f"observe runs already, as process {observer.pid}"),
                 (("run", "observe", *elsewhere), taken),
-                (("up", *elsewhere), taken),
+                (("up", *elsewhere), f"port {port} of 127.0.0.1 is taken (another exchange?)"),
             ):
                 refused = subprocess.run(
                     [sys.executable, "-m", "exchange.cli", *what],
