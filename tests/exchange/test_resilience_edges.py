@@ -38,6 +38,8 @@ MAY_USE_NETWORK = {
     "bench/beside.py": "reads /metrics as Prometheus would, from outside of the exchange",
     "cli/bench.py": "looks for a free port for that",
     "cli/demo.py": "looks for a free port for the page",
+    "cli/common.py": "looks whether anybody listens on a socket of this machine",
+    "cli/up.py": "looks whether the ports are free that its processes will listen on",
     "storage/cache/redis.py": "asks Redis, each time through the policy of its edge",
     "client/coinbase.py": "asks a venue, each time through the policy of its edge",
     "services/identity/issuer.py": "asks another issuer for its keys, likewise",

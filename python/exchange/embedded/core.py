@@ -22,7 +22,8 @@ from exchange.services.orders.stage import StageUnavailableError, WatchedStage
 
 _NS_A_S: Final = 1_000_000_000
 _FRAMES_MAX: Final = 1 << 16
-_WRITE_BYTES: Final = 1 << 22  # room for a batch of the most compact frames
+_WRITE_BYTES: Final = (1 << 21, 1 << 22)  # room for a batch of the most compact frames, in large segments
+_SEGMENT_HEADER_BYTES: Final = 4_096
 
 
 class Stage:
@@ -62,7 +63,12 @@ class Core:
         self, disk: Disk, directory: Path, clock: VirtualClock, stage: Stage, options: Options
     ) -> None:
         self.journal = Journal(
-            str(directory), disk=disk, segment_bytes=options.segment_bytes, write_bytes=_WRITE_BYTES
+            str(directory),
+            disk=disk,
+            segment_bytes=options.segment_bytes,
+            write_bytes=min(
+                max(_WRITE_BYTES[0], options.segment_bytes - _SEGMENT_HEADER_BYTES), _WRITE_BYTES[1]
+            ),
         )
         self.venue = Venue(**options.limits)
         self.transport = MemoryTransport(_FRAMES_MAX)

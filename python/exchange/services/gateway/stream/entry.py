@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Final
 
 from exchange.client.face import Makers, OrdersView
@@ -28,6 +27,7 @@ from exchange.services.gateway.refusal import Refusal
 OrderOp = s.EnterOrder | s.CancelOrder | s.ReplaceOrder | s.MassCancel
 _CANCELS_AT_ONCE: Final = 100
 _REMEMBERED_MAX: Final = 4_096
+_OF_THE_SERVER: Final = 500  # statuses from there on say nothing of whether it was done
 
 
 def is_cancel(frame: s.Ask) -> bool:
@@ -127,7 +127,7 @@ class OrderEntry:
             answer = await orders.new_order(call)
         except Refusal as refusal:
             # What was refused is not there, and an order of that name, if there is one, came another way.
-            if is_new and refusal.http_status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            if is_new and refusal.http_status < _OF_THE_SERVER:
                 self._entered.pop(key, None)
             raise
         order: m.OrderAnswer = answer.body
