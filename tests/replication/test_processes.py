@@ -99,12 +99,25 @@ def test_standby_whose_recovery_cut_something_off_does_not_lead(leader: Running,
     for _ in range(2):  # what was cut off is gone, and not forgotten
         again = Running.standby(standby.data, leader.data)
         try:
-            done = promote(standby.data)
-            assert done.returncode == 1
-            assert "this standby may lack what its leader has acknowledged" in done.stderr
+            why = refusal(again, standby.data)
+            assert "this standby may lack what its leader has acknowledged" in why
             assert again.said("may lack what it acknowledged")
         finally:
             assert again.stop() == 0
+
+
+def refusal(standby: Running, data: Path) -> str:
+    """Why it is not promoted, as soon as it is there to be asked."""
+    refused: list[str] = []
+
+    def asked() -> bool:
+        done = promote(data)
+        assert done.returncode == 1
+        refused.append(done.stderr)
+        return "no standby answers" not in done.stderr
+
+    standby.until(asked)
+    return refused[-1]
 
 
 def test_old_leader_that_lives_is_fenced(leader: Running, tmp_path: Path) -> None:

@@ -83,8 +83,8 @@ class Flow {
                            one_in(6) ? account() : 0);
   }
   InstrumentCommand define_command() {
-    static const char* const kSymbols[] = {"USD", "BTC", "ETH", "eth"};
-    return asset_command(asset(), kSymbols[below(4)],
+    static const char* const kSymbols[] = {"USD", "BTC", "ETH", "SOL", "XRP", "eth"};
+    return asset_command(asset(), kSymbols[below(6)],
                          static_cast<std::uint16_t>(one_in(5) ? 18 + below(2) : 2));
   }
 
@@ -230,12 +230,12 @@ struct Pair {
 };
 
 const std::vector<std::string> kEveryOutcome = {
-    "again",       "done 1",     "done 2",    "done 3",    "done 4",   "done 5",      "done 6",
-    "2001",        "2002",       "2003",      "2004",      "2005",     "2006",        "2007",
-    "2008",        "2009",       "2010",      "2011",      "2012",     "2013",        "2014",
-    "2023",        "2024",       "2025",      "4001",      "4002",     "4020",        "open 0",
-    "open 2001",   "open 2015",  "open 2019", "open 2021", "define 0", "define 2016", "define 2017",
-    "define 2020", "define 2022"};
+    "again",       "done 1",      "done 2",     "done 3",    "done 4",   "done 5",      "done 6",
+    "2001",        "2002",        "2003",       "2004",      "2005",     "2006",        "2007",
+    "2008",        "2009",        "2010",       "2011",      "2012",     "2013",        "2014",
+    "2023",        "2024",        "2025",       "4001",      "4002",     "4020",        "open 0",
+    "open 2001",   "open 2015",   "open 2019",  "open 2021", "define 0", "define 2016", "define 2017",
+    "define 2020", "define 2022", "define 2031"};
 
 } // namespace
 
