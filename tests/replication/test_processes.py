@@ -99,14 +99,14 @@ def test_standby_whose_recovery_cut_something_off_does_not_lead(leader: Running,
     for _ in range(2):  # what was cut off is gone, and not forgotten
         again = Running.standby(standby.data, leader.data)
         try:
-            why = refusal(again, standby.data)
+            why = why_not_promoted(again, standby.data)
             assert "this standby may lack what its leader has acknowledged" in why
             assert again.said("may lack what it acknowledged")
         finally:
             assert again.stop() == 0
 
 
-def refusal(standby: Running, data: Path) -> str:
+def why_not_promoted(standby: Running, data: Path) -> str:
     """Why it is not promoted, as soon as it is there to be asked."""
     refused: list[str] = []
 
